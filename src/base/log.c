@@ -1,0 +1,226 @@
+#include "config.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+const char *const sc_log_level_names[]  = {"error", "warning", "info", "debug", NULL};
+const char *const sc_log_format_names[] = {"auto", "text", "json", "journal", NULL};
+
+/* syslog(3) priorities, as the journal wants them. */
+static const int priorities[] = {3, 4, 6, 7};
+
+#define VALUE_MAX_BYTES 512U /* of one value, before escaping */
+#define TAIL_BYTES      8U   /* always free: closing quote, brace, newline */
+
+static enum sc_log_level  sink_level  = SC_LOG_INFO;
+static enum sc_log_format sink_format = SC_LOG_TEXT;
+static void (*sink_redirect)(const char *line, size_t length);
+
+/* JOURNAL_STREAM is "DEVICE:INODE" of the stream that leads to the journal (systemd.exec(5)). */
+static bool stderr_is_journal(void)
+{
+    const char       *text = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat       info;
+    return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &info) == 0 && info.st_dev == device &&
+           info.st_ino == inode;
+}
+
+void sc_log_init(enum sc_log_level level, enum sc_log_format format)
+{
+    sink_level  = level;
+    sink_format = format == SC_LOG_AUTO ? (stderr_is_journal() ? SC_LOG_JOURNAL : SC_LOG_TEXT) : format;
+}
+
+void sc_log_redirect(void (*sink)(const char *line, size_t length))
+{
+    sink_redirect = sink;
+}
+
+bool sc_log_enabled(enum sc_log_level level)
+{
+    return level <= sink_level;
+}
+
+static void put(struct sc_log_line *line, const char *bytes, size_t length)
+{
+    if (line->full || length > sizeof(line->text) - TAIL_BYTES - line->used) {
+        line->full = true;
+        return;
+    }
+    memcpy(line->text + line->used, bytes, length);
+    line->used += length;
+}
+
+/* Control characters, quotes and backslashes as \xNN and friends; bytes that are no ASCII as \xNN (text) or \u00NN (json). */
+static void put_escaped(struct sc_log_line *line, const unsigned char *value, size_t length)
+{
+    const size_t shown = length > VALUE_MAX_BYTES ? VALUE_MAX_BYTES : length;
+    for (size_t i = 0; i < shown; i++) {
+        char                escape[8];
+        const unsigned char c = value[i];
+        if (c == '"' || c == '\\') {
+            escape[0] = '\\';
+            escape[1] = (char)c;
+            put(line, escape, 2);
+        } else if (c >= 0x20 && c < 0x7f) {
+            put(line, (const char *)&value[i], 1);
+        } else {
+            put(line, escape, (size_t)snprintf(escape, sizeof(escape), line->json ? "\\u%04x" : "\\x%02x", (unsigned)c));
+        }
+    }
+    if (shown < length) {
+        put(line, "...", 3);
+    }
+}
+
+static void put_key(struct sc_log_line *line, const char *key)
+{
+    if (line->json) {
+        put(line, ",\"", 2);
+        put(line, key, strlen(key));
+        put(line, "\":", 2);
+    } else {
+        put(line, " ", 1);
+        put(line, key, strlen(key));
+        put(line, "=", 1);
+    }
+}
+
+/* Words that need no quotes in the text format. */
+static bool is_plain(const unsigned char *value, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (value[i] <= ' ' || value[i] >= 0x7f || value[i] == '"' || value[i] == '\\' || value[i] == '=') {
+            return false;
+        }
+    }
+    return length > 0 && length <= VALUE_MAX_BYTES;
+}
+
+bool sc_log_begin(struct sc_log_line *line, enum sc_log_level level, const char *event)
+{
+    if (!sc_log_enabled(level)) {
+        return false;
+    }
+    line->json = sink_format == SC_LOG_JSON;
+    line->full = false;
+    line->used = 0;
+    char head[96];
+    if (sink_format == SC_LOG_JOURNAL) {
+        put(line, head, (size_t)snprintf(head, sizeof(head), "<%d>", priorities[level]));
+        put(line, event, strlen(event));
+        return true;
+    }
+    char now[SC_CLOCK_RFC3339_BYTES + 1];
+    sc_clock_rfc3339(sc_clock_wall(), now);
+    const char *format = line->json ? "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"" : "%s %s ";
+    put(line, head, (size_t)snprintf(head, sizeof(head), format, now, sc_log_level_names[level]));
+    put(line, event, strlen(event));
+    if (line->json) {
+        put(line, "\"", 1);
+    }
+    return true;
+}
+
+void sc_log_bytes(struct sc_log_line *line, const char *key, const void *value, size_t length)
+{
+    /* A key goes in with its whole value or not at all. */
+    const size_t before = line->used;
+    put_key(line, key);
+    if (!line->json && is_plain(value, length)) {
+        put(line, value, length);
+    } else {
+        put(line, "\"", 1);
+        put_escaped(line, value, length);
+        put(line, "\"", 1);
+    }
+    if (line->full) {
+        line->used = before;
+    }
+}
+
+void sc_log_str(struct sc_log_line *line, const char *key, const char *value)
+{
+    sc_log_bytes(line, key, value, strlen(value));
+}
+
+void sc_log_u64(struct sc_log_line *line, const char *key, uint64_t value)
+{
+    char         digits[24];
+    const size_t before = line->used;
+    put_key(line, key);
+    put(line, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, value));
+    if (line->full) {
+        line->used = before;
+    }
+}
+
+void sc_log_fmt(struct sc_log_line *line, const char *key, const char *fmt, ...)
+{
+    char    text[VALUE_MAX_BYTES + 64];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    sc_log_str(line, key, text);
+}
+
+void sc_log_end(struct sc_log_line *line)
+{
+    if (line->json) {
+        line->text[line->used++] = '}';
+    }
+    line->text[line->used++] = '\n';
+    if (sink_redirect) {
+        sink_redirect(line->text, line->used);
+        return;
+    }
+    /* One write, so that lines of several threads never mix. A sink that is full or gone must not stop the service. */
+    ssize_t written;
+    do {
+        written = write(STDERR_FILENO, line->text, line->used);
+    } while (written < 0 && errno == EINTR);
+}
+
+void sc_log_message(enum sc_log_level level, const char *event, const char *fmt, ...)
+{
+    struct sc_log_line line;
+    if (!sc_log_begin(&line, level, event)) {
+        return;
+    }
+    char    text[1024];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    sc_log_str(&line, "message", text);
+    sc_log_end(&line);
+}
+
+bool sc_log_rate_allow(struct sc_log_rate *rate, uint32_t per_second, uint64_t *suppressed)
+{
+    const uint64_t second = sc_clock_ms() / 1000U;
+    if (second != rate->second) {
+        rate->second  = second;
+        rate->written = 0;
+    }
+    if (rate->written >= per_second) {
+        rate->suppressed++;
+        return false;
+    }
+    rate->written++;
+    *suppressed      = rate->suppressed;
+    rate->suppressed = 0;
+    return true;
+}

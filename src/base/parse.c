@@ -1,0 +1,216 @@
+#include "config.h"
+
+#include "base/parse.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+struct unit {
+    const char *suffix;
+    uint64_t    factor;
+};
+
+static const struct unit size_units[]     = {{"", 1}, {"K", 1U << 10}, {"M", 1U << 20}, {"G", 1U << 30}, {NULL, 0}};
+static const struct unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+
+/* The digits at *text; moves past them. -1: none, or more than fits. */
+static int take_digits(const char **text, uint64_t *out)
+{
+    const char *p     = *text;
+    uint64_t    value = 0;
+    if (!isdigit((unsigned char)*p)) {
+        return -1;
+    }
+    for (; isdigit((unsigned char)*p); p++) {
+        const uint64_t digit = (uint64_t)(*p - '0');
+        if (value > (UINT64_MAX - digit) / 10) {
+            return -1;
+        }
+        value = value * 10 + digit;
+    }
+    *text = p;
+    *out  = value;
+    return 0;
+}
+
+static const struct unit *find_unit(const struct unit *units, const char *suffix)
+{
+    for (; units->suffix; units++) {
+        if (strcmp(units->suffix, suffix) == 0) {
+            return units;
+        }
+    }
+    return NULL;
+}
+
+static bool multiply(uint64_t value, uint64_t factor, uint64_t *out)
+{
+    return !__builtin_mul_overflow(value, factor, out);
+}
+
+int sc_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct sc_err *err)
+{
+    const char *p = text;
+    uint64_t    value;
+    if (take_digits(&p, &value) != 0 || *p != '\0' || value < min || value > max) {
+        return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: a number from %" PRIu64 " to %" PRIu64 " is", text, min, max);
+    }
+    *out = value;
+    return 0;
+}
+
+int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct sc_err *err)
+{
+    const char        *p = text;
+    const struct unit *unit;
+    uint64_t           value;
+    if (take_digits(&p, &value) != 0 || !(unit = find_unit(size_units, p)) || !multiply(value, unit->factor, &value) || value < min ||
+        value > max) {
+        char low[32], high[32];
+        sc_format_size(min, low);
+        sc_format_size(max, high);
+        return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: a size from %s to %s is, such as 64K or 1M", text, low, high);
+    }
+    *out = value;
+    return 0;
+}
+
+/* The digits behind a decimal point as thousandths; further digits are read and dropped. */
+static int take_thousandths(const char **text, uint64_t *out)
+{
+    static const uint64_t scale[] = {1000, 100, 10, 1};
+    const char           *start   = *text + 1;
+    const char           *p       = start;
+    uint64_t              value   = 0;
+    for (; isdigit((unsigned char)*p); p++) {
+        if (p - start < 3) {
+            value = value * 10 + (uint64_t)(*p - '0');
+        }
+    }
+    if (p == start) {
+        return -1;
+    }
+    *out  = value * scale[p - start < 3 ? p - start : 3];
+    *text = p;
+    return 0;
+}
+
+int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct sc_err *err)
+{
+    const char        *p           = text;
+    uint64_t           value       = 0;
+    uint64_t           thousandths = 0;
+    const struct unit *unit        = NULL;
+    bool               good        = take_digits(&p, &value) == 0;
+    if (good && *p == '.') {
+        good = take_thousandths(&p, &thousandths) == 0;
+    }
+    if (good) {
+        unit = *p == '\0' && value == 0 && thousandths == 0 ? &duration_units[0] : find_unit(duration_units, p);
+    }
+    if (!unit || !multiply(value, unit->factor, &value) || __builtin_add_overflow(value, thousandths * unit->factor / 1000, &value) ||
+        value < min || value > max) {
+        char low[32], high[32];
+        sc_format_duration_ms(min, low);
+        sc_format_duration_ms(max, high);
+        return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: a duration from %s to %s with ms, s, m or h is, such as 500ms or 30s", text,
+                          low, high);
+    }
+    *out = value;
+    return 0;
+}
+
+static void format_with_unit(uint64_t value, const struct unit *units, char out[32])
+{
+    const struct unit *best = units;
+    for (const struct unit *unit = units; unit->suffix; unit++) {
+        if (value % unit->factor == 0 && value >= unit->factor) {
+            best = unit;
+        }
+    }
+    (void)snprintf(out, 32, "%" PRIu64 "%s", value / best->factor, best->suffix);
+}
+
+void sc_format_duration_ms(uint64_t ms, char out[32])
+{
+    if (ms == 0) {
+        (void)snprintf(out, 32, "0");
+        return;
+    }
+    format_with_unit(ms, duration_units, out);
+}
+
+void sc_format_size(uint64_t bytes, char out[32])
+{
+    format_with_unit(bytes, size_units, out);
+}
+
+static int bad_address(struct sc_err *err, const char *text, const char *why)
+{
+    return sc_err_set(err, EX_USAGE, "\"%.128s\" is not an address: %s; allowed are HOST:PORT, [IPV6]:PORT and unix:/path", text, why);
+}
+
+static int parse_unix(const char *text, const char *path, struct sc_address *out, struct sc_err *err)
+{
+    const size_t sun_path_bytes = 108; /* unix(7) */
+    if (*path == '\0' || strlen(path) >= sun_path_bytes) {
+        return bad_address(err, text, *path ? "the path is longer than 107 bytes" : "the path is missing");
+    }
+    out->is_unix = true;
+    (void)snprintf(out->host, sizeof(out->host), "%s", path);
+    out->port[0] = '\0';
+    return 0;
+}
+
+int sc_parse_address(const char *text, const char *default_port, struct sc_address *out, struct sc_err *err)
+{
+    if (strncmp(text, "unix:", 5) == 0) {
+        return parse_unix(text, text + 5, out, err);
+    }
+    const char *host  = text;
+    size_t      count = strcspn(text, ":");
+    const char *rest  = text + count;
+    if (*text == '[') {
+        host  = text + 1;
+        count = strcspn(host, "]");
+        if (host[count] != ']') {
+            return bad_address(err, text, "the ']' is missing");
+        }
+        rest = host + count + 1;
+    } else if (*rest == ':' && strchr(rest + 1, ':')) {
+        return bad_address(err, text, "an IPv6 address needs brackets");
+    }
+    if (count == 0 || count >= sizeof(out->host)) {
+        return bad_address(err, text, "the host is missing or too long");
+    }
+    uint64_t port;
+    if (*rest == '\0' && default_port) {
+        rest = default_port;
+    } else if (*rest == ':') {
+        rest++;
+    } else {
+        return bad_address(err, text, "the port is missing");
+    }
+    if (sc_parse_u64(rest, 0, 65535, &port, NULL) != 0) {
+        return bad_address(err, text, "the port is not a number from 0 to 65535");
+    }
+    out->is_unix = false;
+    memcpy(out->host, host, count);
+    out->host[count] = '\0';
+    (void)snprintf(out->port, sizeof(out->port), "%u", (unsigned)port);
+    return 0;
+}
+
+void sc_format_address(const struct sc_address *address, char *out, size_t out_size)
+{
+    if (address->is_unix) {
+        (void)snprintf(out, out_size, "unix:%s", address->host);
+    } else if (strchr(address->host, ':')) {
+        (void)snprintf(out, out_size, "[%s]:%s", address->host, address->port);
+    } else {
+        (void)snprintf(out, out_size, "%s:%s", address->host, address->port);
+    }
+}

@@ -1,0 +1,17 @@
+# Each layer is an archive. Order matters to the linker, upper layers first: it is what keeps the arrows pointing one way.
+noinst_LIBRARIES += src/libscbase.a src/libscproto.a
+
+src_libscbase_a_SOURCES = \
+	src/base/clock.c src/base/clock.h \
+	src/base/compiler.h \
+	src/base/err.c src/base/err.h \
+	src/base/log.c src/base/log.h \
+	src/base/parse.c src/base/parse.h
+
+src_libscproto_a_SOURCES = \
+	src/proto/frame.c src/proto/frame.h \
+	src/proto/handler.c src/proto/handler.h
+
+# What to link with a layer and all below it.
+LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)
+LIBS_PROTO = src/libscproto.a $(LIBS_BASE)

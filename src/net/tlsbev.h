@@ -1,0 +1,118 @@
+/*
+ * TLS over a socket: an OpenSSL filter bufferevent over a socket bufferevent, and the rules that make the pair safe and fast. The only
+ * file that includes <event2/bufferevent_ssl.h>.
+ *
+ * The pair is driven in turns. A turn starts when the socket is readable, when a blocked socket has taken all output, or when the owner
+ * asks for one; in it the ciphertext is read and decrypted, the owner's callbacks run in a fixed order (connected, data, drained, closed),
+ * and at its end everything they wrote leaves in one write(2). Callbacks are never nested and never run inside a call of the owner. Closed
+ * comes last and once; nothing follows it.
+ *
+ * Why turns, and not libevent's own callbacks: in 2.1 an end of stream is reported before the data that preceded it, one failure is
+ * reported several times, an append can report a failure from inside itself, and every request costs two epoll_ctl(2), one ioctl(2) and
+ * reads of at most 4,096 bytes (docs/architecture.md, "The pair").
+ *
+ * Thread: one, that of the event_base.
+ */
+#ifndef SC_NET_TLSBEV_H
+#define SC_NET_TLSBEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+
+struct evbuffer;
+struct bufferevent;
+struct sc_tlsbev;
+
+/* How the input ended. */
+enum sc_tlsbev_end {
+    SC_TLSBEV_CLOSE_NOTIFY, /* the peer ended its side cleanly; ours can still be written */
+    SC_TLSBEV_EOF,          /* TCP end of stream without close_notify; ours can still be written */
+    SC_TLSBEV_RESET,        /* the socket failed: see error_number */
+    SC_TLSBEV_TLS,          /* TLS failed: see error_code; the alert has been written */
+};
+
+struct sc_tlsbev_close {
+    enum sc_tlsbev_end end;
+    int                error_number; /* errno, 0: none */
+    unsigned long      error_code;   /* OpenSSL's first error, 0: none */
+};
+
+struct sc_tlsbev_callbacks {
+    /* The handshake is done. */
+    void (*on_connected)(void *arg);
+
+    /* `input` holds decrypted bytes; what the owner leaves there stays. Called when bytes arrived, and in every turn the owner asked for. */
+    void (*on_data)(void *arg, struct evbuffer *input);
+
+    /* The socket was blocked, and now everything has been handed to it. */
+    void (*on_drained)(void *arg);
+
+    /* No more input will come. Called once. After RESET and TLS nothing can be written either. The owner may free the pair here. */
+    void (*on_closed)(void *arg, const struct sc_tlsbev_close *close);
+};
+
+/*
+ * Scratch memory that every pair of one thread shares: one for each event_base. `size` bytes of ciphertext are read at once, 16 KiB or more.
+ * NULL: out of memory.
+ */
+struct sc_tlsbev_scratch;
+struct sc_tlsbev_scratch *sc_tlsbev_scratch_new(size_t size);
+void                      sc_tlsbev_scratch_free(struct sc_tlsbev_scratch *scratch); /* after every pair that uses it */
+
+/*
+ * Takes over the socket (non-blocking) and the SSL. `server`: accept, else connect (the ClientHello leaves before this returns, or, when the
+ * TCP connection is still under way, as soon as it is there).
+ * On failure NULL, and both are freed.
+ */
+struct sc_tlsbev *sc_tlsbev_new(struct event_base *base, struct sc_tlsbev_scratch *scratch, evutil_socket_t fd, SSL *ssl, bool server,
+                                const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err) SC_NODISCARD;
+
+/*
+ * The same over any bufferevent (a bufferevent_pair, for tests and transports that are not sockets): libevent's own callbacks drive the
+ * turns. Takes over `transport`.
+ */
+struct sc_tlsbev *sc_tlsbev_new_over(struct event_base *base, struct sc_tlsbev_scratch *scratch, struct bufferevent *transport, SSL *ssl,
+                                     bool server, const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err) SC_NODISCARD;
+
+/* Closes the socket and frees everything; unsent output is lost. No callback follows. Fine inside a callback. NULL is fine. */
+void sc_tlsbev_free(struct sc_tlsbev *pair);
+
+/*
+ * Encrypts and queues `length` bytes at once: nothing of `data` is used after the return. One call, one run of TLS records of 16 KiB: collect
+ * all replies of a turn before the call. They leave at the end of the turn, or, outside of one, in a turn that is then asked for.
+ */
+void sc_tlsbev_write(struct sc_tlsbev *pair, const void *data, size_t length);
+
+/* Like sc_tlsbev_write() for bytes that are in a buffer; it is empty afterwards. */
+void sc_tlsbev_write_buffer(struct sc_tlsbev *pair, struct evbuffer *data);
+
+/* Ciphertext that the socket has not taken yet, bytes, in both layers. */
+size_t sc_tlsbev_pending(const struct sc_tlsbev *pair);
+
+/* Total that the socket took; grows while the peer reads. For write deadlines. */
+uint64_t sc_tlsbev_sent(const struct sc_tlsbev *pair);
+/* Total that came from the socket. */
+uint64_t sc_tlsbev_received(const struct sc_tlsbev *pair);
+
+/* Stops and starts reading the socket. What is in the input stays. */
+void sc_tlsbev_pause(struct sc_tlsbev *pair);
+void sc_tlsbev_resume(struct sc_tlsbev *pair);
+
+/* Asks for a turn after every other event that is ready now has had its own: on_data is called even if no byte arrived. */
+void sc_tlsbev_again(struct sc_tlsbev *pair);
+
+/* Queues close_notify behind all output, and shuts down our side of the TCP connection when it has left. Nothing can be written
+ * afterwards. Input is still read. Safe to call twice. */
+void sc_tlsbev_shutdown(struct sc_tlsbev *pair);
+
+SSL            *sc_tlsbev_ssl(const struct sc_tlsbev *pair);
+evutil_socket_t sc_tlsbev_fd(const struct sc_tlsbev *pair);
+bool            sc_tlsbev_is_connected(const struct sc_tlsbev *pair); /* the handshake is done */
+
+#endif

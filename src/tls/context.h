@@ -1,0 +1,74 @@
+/*
+ * TLS contexts: everything that is decided before a connection exists. A context is immutable once made and reference counted; a
+ * reload makes a new one and the connections of the old one keep it alive.
+ *
+ * Thread: making one, any thread that is not serving; new connections (SSL_new on sc_tls_context_ssl_ctx()) from any thread.
+ */
+#ifndef SC_TLS_CONTEXT_H
+#define SC_TLS_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+#include "tls/pin.h"
+
+struct sc_tls_context;
+struct sc_tickets;
+
+/* One command of SSL_CONF_cmd(3): "MinProtocol", "CipherString", "Groups", ... */
+struct sc_tls_command {
+    const char *name, *value;
+};
+
+enum sc_client_auth { SC_CLIENT_AUTH_NONE, SC_CLIENT_AUTH_OPTIONAL, SC_CLIENT_AUTH_REQUIRE };
+
+/* Borrowed for the call only. */
+struct sc_tls_server_settings {
+    const char *certificate_path; /* PEM, leaf first, then the chain; may hold the key too */
+    const char *private_key_path; /* PEM */
+
+    /* The passphrase of an encrypted key: asked for at most once for each call; NULL: an encrypted key is refused. */
+    pem_password_cb *passphrase;
+    void            *passphrase_arg;
+
+    const struct sc_tls_command *commands; /* applied over the defaults, in order */
+    size_t                       command_count;
+
+    uint32_t session_timeout_s;  /* 300 unless set */
+    uint32_t session_cache_size; /* 1024 unless set */
+
+    struct sc_tickets *tickets; /* borrowed for the life of the context; NULL: OpenSSL's own random keys */
+
+    const char *ocsp_response_path; /* DER; NULL: nothing is stapled */
+
+    enum sc_client_auth      client_auth;
+    const struct sc_pin_set *client_pins; /* borrowed for the life of the context; NULL: chain validation (VerifyCAFile) */
+};
+
+/*
+ * A server context: TLS 1.2 or newer, AEAD with forward secrecy only, groups X25519:P-256:P-384, no compression, no renegotiation, no
+ * early data, ALPN space-captain/1, RELEASE_BUFFERS. One reference, NULL on failure (EX_NOINPUT unreadable file, EX_CONFIG the rest).
+ */
+struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_settings *settings, struct sc_err *err) SC_NODISCARD;
+
+/*
+ * A client context: the same protocol versions and ciphers, offers ALPN. The handshake itself verifies nothing: whoever uses it must
+ * call sc_pin_set_match() when the handshake is done and before anything is sent. `keylog_path` (NULL: none) is SSLKEYLOGFILE.
+ */
+struct sc_tls_context *sc_tls_context_new_client(const char *keylog_path, struct sc_err *err) SC_NODISCARD;
+
+struct sc_tls_context *sc_tls_context_ref(struct sc_tls_context *context);
+void                   sc_tls_context_unref(struct sc_tls_context *context); /* NULL is fine */
+
+SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context);
+
+/* Of a server context's leaf. */
+const X509 *sc_tls_context_certificate(const struct sc_tls_context *context);
+time_t      sc_tls_context_not_after(const struct sc_tls_context *context);
+
+#endif

@@ -1,0 +1,22 @@
+# Unit tests: tests/check_MODULE.c, one for each module, linked with the archives that the module may know and no others.
+# End-to-end tests: tests/test-WHAT.sh, with the real binaries, and tests/lib.sh.
+TEST_EXTENSIONS = .sh
+AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_builddir)'; export SC_SRCDIR SC_BUILDDIR;
+
+UNIT_TESTS  =
+SHELL_TESTS = tests/test-layers.sh
+
+UNIT_TESTS += tests/check_frame
+tests_check_frame_SOURCES = tests/check_frame.c tests/suite.h
+tests_check_frame_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_frame_LDADD   = $(LIBS_PROTO) $(CHECK_LIBS)
+
+if ENABLE_TESTS
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS          += $(UNIT_TESTS) $(SHELL_TESTS)
+else
+check-local:
+	@echo "make check: configured with --disable-tests" >&2; exit 1
+endif
+
+EXTRA_DIST += $(SHELL_TESTS)
