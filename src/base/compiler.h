@@ -6,7 +6,7 @@
 #define SC_NODISCARD __attribute__((warn_unused_result))
 /* Argument FMT is a printf format, its values start at argument ARGS. */
 #define SC_PRINTF(FMT, ARGS) __attribute__((format(printf, FMT, ARGS)))
-#define SC_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define SC_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SC_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #define SC_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

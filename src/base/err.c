@@ -45,8 +45,8 @@ int sc_err_prefix(struct sc_err *err, const char *fmt, ...)
         (void)vsnprintf(prefix, sizeof(prefix), fmt, args);
         va_end(args);
         memcpy(text, err->text, sizeof(text));
-        (void)snprintf(err->text, sizeof(err->text), "%.*s: %.*s", (int)sizeof(err->text) / 2, prefix,
-                       (int)sizeof(err->text) / 2 - 4, text);
+        (void)snprintf(err->text, sizeof(err->text), "%.*s: %.*s", (int)sizeof(err->text) / 2, prefix, (int)sizeof(err->text) / 2 - 4,
+                       text);
     }
     return -1;
 }

@@ -20,7 +20,7 @@ const char *const sc_log_format_names[] = {"auto", "text", "json", "journal", NU
 static const int priorities[] = {3, 4, 6, 7};
 
 #define VALUE_MAX_BYTES 512U /* of one value, before escaping */
-#define TAIL_BYTES      8U   /* always free: closing quote, brace, newline */
+#define TAIL_BYTES 8U        /* always free: closing quote, brace, newline */
 
 static enum sc_log_level  sink_level  = SC_LOG_INFO;
 static enum sc_log_format sink_format = SC_LOG_TEXT;
@@ -29,9 +29,9 @@ static void (*sink_redirect)(const char *line, size_t length);
 /* JOURNAL_STREAM is "DEVICE:INODE" of the stream that leads to the journal (systemd.exec(5)). */
 static bool stderr_is_journal(void)
 {
-    const char       *text = getenv("JOURNAL_STREAM");
+    const char        *text = getenv("JOURNAL_STREAM");
     unsigned long long device, inode;
-    struct stat       info;
+    struct stat        info;
     return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &info) == 0 && info.st_dev == device &&
            info.st_ino == inode;
 }

@@ -116,8 +116,8 @@ int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t 
         char low[32], high[32];
         sc_format_duration_ms(min, low);
         sc_format_duration_ms(max, high);
-        return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: a duration from %s to %s with ms, s, m or h is, such as 500ms or 30s", text,
-                          low, high);
+        return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: a duration from %s to %s with ms, s, m or h is, such as 500ms or 30s",
+                          text, low, high);
     }
     *out = value;
     return 0;

@@ -47,7 +47,8 @@ struct sc_tlsbev_callbacks {
     /* The handshake is done. */
     void (*on_connected)(void *arg);
 
-    /* `input` holds decrypted bytes; what the owner leaves there stays. Called when bytes arrived, and in every turn the owner asked for. */
+    /* `input` holds decrypted bytes; what the owner leaves there stays. Called when bytes arrived, and in every turn the owner asked for.
+     */
     void (*on_data)(void *arg, struct evbuffer *input);
 
     /* The socket was blocked, and now everything has been handed to it. */
@@ -58,17 +59,16 @@ struct sc_tlsbev_callbacks {
 };
 
 /*
- * Scratch memory that every pair of one thread shares: one for each event_base. `size` bytes of ciphertext are read at once, 16 KiB or more.
- * NULL: out of memory.
+ * Scratch memory that every pair of one thread shares: one for each event_base. `size` bytes of ciphertext are read at once, 16 KiB or
+ * more. NULL: out of memory.
  */
 struct sc_tlsbev_scratch;
 struct sc_tlsbev_scratch *sc_tlsbev_scratch_new(size_t size);
 void                      sc_tlsbev_scratch_free(struct sc_tlsbev_scratch *scratch); /* after every pair that uses it */
 
 /*
- * Takes over the socket (non-blocking) and the SSL. `server`: accept, else connect (the ClientHello leaves before this returns, or, when the
- * TCP connection is still under way, as soon as it is there).
- * On failure NULL, and both are freed.
+ * Takes over the socket (non-blocking) and the SSL. `server`: accept, else connect (the ClientHello leaves before this returns, or, when
+ * the TCP connection is still under way, as soon as it is there). On failure NULL, and both are freed.
  */
 struct sc_tlsbev *sc_tlsbev_new(struct event_base *base, struct sc_tlsbev_scratch *scratch, evutil_socket_t fd, SSL *ssl, bool server,
                                 const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err) SC_NODISCARD;
@@ -84,8 +84,8 @@ struct sc_tlsbev *sc_tlsbev_new_over(struct event_base *base, struct sc_tlsbev_s
 void sc_tlsbev_free(struct sc_tlsbev *pair);
 
 /*
- * Encrypts and queues `length` bytes at once: nothing of `data` is used after the return. One call, one run of TLS records of 16 KiB: collect
- * all replies of a turn before the call. They leave at the end of the turn, or, outside of one, in a turn that is then asked for.
+ * Encrypts and queues `length` bytes at once: nothing of `data` is used after the return. One call, one run of TLS records of 16 KiB:
+ * collect all replies of a turn before the call. They leave at the end of the turn, or, outside of one, in a turn that is then asked for.
  */
 void sc_tlsbev_write(struct sc_tlsbev *pair, const void *data, size_t length);
 

@@ -13,10 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SC_FRAME_HEADER_BYTES   8U
+#define SC_FRAME_HEADER_BYTES 8U
 #define SC_FRAME_MAX_BODY_BYTES (16U << 20) /* the largest value that max-body takes */
-#define SC_PROTOCOL_ALPN        "space-captain/1"
-#define SC_PROTOCOL_PORT        "4242"
+#define SC_PROTOCOL_ALPN "space-captain/1"
+#define SC_PROTOCOL_PORT "4242"
 
 enum sc_frame_type {
     SC_FRAME_ERROR   = 0, /* replies only */

@@ -27,7 +27,7 @@
 
 struct sc_pin_set;
 
-struct sc_pin_set *sc_pin_set_new(void); /* NULL: out of memory */
+struct sc_pin_set *sc_pin_set_new(void);                    /* NULL: out of memory */
 void               sc_pin_set_free(struct sc_pin_set *set); /* NULL is fine */
 
 /* Adds what one PIN argument names. On failure (EX_USAGE a form that is none, EX_NOINPUT no such file, EX_DATAERR no certificate in it) the
@@ -41,8 +41,8 @@ void sc_pin_set_digest(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES]);
 
 struct sc_pin_result {
     bool matched;
-    char pin[128];   /* the pin that matched, in a spelling that can be given again */
-    bool expired;    /* the leaf is outside its validity; a match by key or certificate stands all the same */
+    char pin[128];    /* the pin that matched, in a spelling that can be given again */
+    bool expired;     /* the leaf is outside its validity; a match by key or certificate stands all the same */
     char reason[256]; /* why a ca: pin did not match, if there is one; else empty */
 };
 
@@ -61,10 +61,10 @@ int sc_pin_fingerprint(const X509 *certificate, uint8_t out[SC_PIN_BYTES], struc
 
 /* Every spelling of a pin, ready to print. `fingerprint` may be NULL (a key alone has none): then cert_sha256 is empty. */
 struct sc_pin_spellings {
-    char curl[64];        /* sha256//BASE64 */
-    char rfc7469[80];     /* pin-sha256="BASE64" */
-    char ssh[64];         /* SHA256:BASE64 without padding */
-    char dane[80];        /* 3 1 1 HEX (TLSA record) */
+    char curl[64];         /* sha256//BASE64 */
+    char rfc7469[80];      /* pin-sha256="BASE64" */
+    char ssh[64];          /* SHA256:BASE64 without padding */
+    char dane[80];         /* 3 1 1 HEX (TLSA record) */
     char cert_sha256[120]; /* cert-sha256:AA:BB:... */
 };
 void sc_pin_spell(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint, struct sc_pin_spellings *out);

@@ -42,7 +42,8 @@ struct sc_tls_failure {
 
 enum sc_tls_end { SC_TLS_END_EOF, SC_TLS_END_RESET, SC_TLS_END_TIMEOUT, SC_TLS_END_ERROR };
 
-/* `code` is the first entry of OpenSSL's error queue, 0 when there was none. `server`: seen from our server's side, else from our client's. */
+/* `code` is the first entry of OpenSSL's error queue, 0 when there was none. `server`: seen from our server's side, else from our client's.
+ */
 struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_tls_end end, unsigned long code, bool server);
 
 #endif
