@@ -18,6 +18,29 @@ int sc_err_set(struct sc_err *err, int status, const char *fmt, ...)
     return -1;
 }
 
+/* strerror_r() comes in two kinds: POSIX's fills the buffer and returns a number, glibc's returns the text, in the buffer or not. */
+static const char *errno_text_posix(int result, const char *buffer)
+{
+    return result == 0 ? buffer : NULL;
+}
+
+static const char *errno_text_glibc(const char *result, const char *buffer)
+{
+    (void)buffer;
+    return result;
+}
+
+const char *sc_err_errno_text(int errnum, char *buffer, size_t buffer_size)
+{
+    const char *text = _Generic(strerror_r(errnum, buffer, buffer_size), int: errno_text_posix, char *: errno_text_glibc)(
+        strerror_r(errnum, buffer, buffer_size), buffer);
+    if (!text) {
+        (void)snprintf(buffer, buffer_size, "error %d", errnum);
+        text = buffer;
+    }
+    return text;
+}
+
 int sc_err_set_errno(struct sc_err *err, int status, int errnum, const char *fmt, ...)
 {
     if (err) {
@@ -27,10 +50,8 @@ int sc_err_set_errno(struct sc_err *err, int status, int errnum, const char *fmt
         (void)vsnprintf(what, sizeof(what), fmt, args);
         va_end(args);
         char reason[128];
-        if (strerror_r(errnum, reason, sizeof(reason)) != 0) {
-            (void)snprintf(reason, sizeof(reason), "error %d", errnum);
-        }
-        sc_err_set(err, status, "%.*s: %s", (int)(sizeof(err->text) - sizeof(reason)), what, reason);
+        sc_err_set(err, status, "%.*s: %s", (int)(sizeof(err->text) - sizeof(reason)), what,
+                   sc_err_errno_text(errnum, reason, sizeof(reason)));
     }
     return -1;
 }

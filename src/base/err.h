@@ -6,6 +6,8 @@
 #ifndef SC_BASE_ERR_H
 #define SC_BASE_ERR_H
 
+#include <stddef.h>
+
 #include "base/compiler.h"
 
 /* Exit statuses beside those of sysexits.h; the first three are curl's numbers for the same thing. */
@@ -26,6 +28,9 @@ int sc_err_set(struct sc_err *err, int status, const char *fmt, ...) SC_PRINTF(3
 
 /* Like sc_err_set(), and appends ": " and the text of `errnum` (an errno value). */
 int sc_err_set_errno(struct sc_err *err, int status, int errnum, const char *fmt, ...) SC_PRINTF(4, 5);
+
+/* The text of an errno value, in `buffer` or in static memory. Thread: any, unlike strerror(3). */
+const char *sc_err_errno_text(int errnum, char *buffer, size_t buffer_size);
 
 /* Puts "PREFIX: " in front of the text. Always returns -1. */
 int sc_err_prefix(struct sc_err *err, const char *fmt, ...) SC_PRINTF(2, 3);

@@ -124,8 +124,10 @@ bool sc_log_begin(struct sc_log_line *line, enum sc_log_level level, const char 
     }
     char now[SC_CLOCK_RFC3339_BYTES + 1];
     sc_clock_rfc3339(sc_clock_wall(), now);
-    const char *format = line->json ? "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"" : "%s %s ";
-    put(line, head, (size_t)snprintf(head, sizeof(head), format, now, sc_log_level_names[level]));
+    const char *name   = sc_log_level_names[level];
+    const int   length = line->json ? snprintf(head, sizeof(head), "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"", now, name)
+                                    : snprintf(head, sizeof(head), "%s %s ", now, name);
+    put(line, head, (size_t)length);
     put(line, event, strlen(event));
     if (line->json) {
         put(line, "\"", 1);
