@@ -1,5 +1,5 @@
 # Each layer is an archive. Order matters to the linker, upper layers first: it is what keeps the arrows pointing one way.
-noinst_LIBRARIES += src/libscbase.a src/libscproto.a
+noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a
 
 src_libscbase_a_SOURCES = \
 	src/base/clock.c src/base/clock.h \
@@ -12,6 +12,10 @@ src_libscproto_a_SOURCES = \
 	src/proto/frame.c src/proto/frame.h \
 	src/proto/handler.c src/proto/handler.h
 
+src_libsctls_a_SOURCES = \
+	src/tls/error.c src/tls/error.h
+
 # What to link with a layer and all below it.
 LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)
 LIBS_PROTO = src/libscproto.a $(LIBS_BASE)
+LIBS_TLS   = src/libsctls.a $(OPENSSL_LIBS) $(LIBS_BASE)

@@ -1,0 +1,79 @@
+#include "config.h"
+
+#include "tls/error.h"
+
+#include <openssl/err.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Appends what fits. Control characters become spaces: OpenSSL's data may hold a file name or what a peer sent, and this is one line. */
+static void append(char *out, size_t out_size, const char *text)
+{
+    size_t used = strlen(out);
+    while (*text && used + 1 < out_size) {
+        const unsigned char byte = (unsigned char)*text++;
+        out[used++]              = byte < 0x20 || byte == 0x7f ? ' ' : (char)byte;
+    }
+    out[used] = '\0';
+}
+
+static void append_reason(char *out, size_t out_size, unsigned long code)
+{
+    char        buffer[128];
+    const char *reason = ERR_reason_error_string(code);
+    if (!reason && ERR_SYSTEM_ERROR(code)) {
+        reason = sc_err_errno_text(ERR_GET_REASON(code), buffer, sizeof(buffer));
+    }
+    if (!reason) {
+        (void)snprintf(buffer, sizeof(buffer), "error %lX", code);
+        reason = buffer;
+    }
+    append(out, out_size, reason);
+}
+
+unsigned sc_tls_drain_errors(char *out, size_t out_size)
+{
+    unsigned      count = 0;
+    unsigned long code, previous = 0;
+    const char   *data;
+    int           flags;
+
+    if (out_size > 0) {
+        out[0] = '\0';
+    }
+    while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
+        count++;
+        const char *extra = (flags & ERR_TXT_STRING) && data && data[0] ? data : NULL;
+        /* Layers of OpenSSL often report the same reason one after the other. */
+        if (out_size == 0 || (code == previous && !extra)) {
+            continue;
+        }
+        if (count > 1) {
+            append(out, out_size, ", ");
+        }
+        append_reason(out, out_size, code);
+        if (extra) {
+            append(out, out_size, " (");
+            append(out, out_size, extra);
+            append(out, out_size, ")");
+        }
+        previous = code;
+    }
+    return count;
+}
+
+int sc_tls_err(struct sc_err *err, int status, const char *fmt, ...)
+{
+    char    what[384];
+    char    reasons[sizeof(err->text) - sizeof(what)];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof(what), fmt, args);
+    va_end(args);
+    if (sc_tls_drain_errors(reasons, sizeof(reasons)) == 0) {
+        (void)snprintf(reasons, sizeof(reasons), "unknown reason");
+    }
+    return sc_err_set(err, status, "%s: %s", what, reasons);
+}
