@@ -19,3 +19,7 @@ src_libsctls_a_SOURCES = \
 LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)
 LIBS_PROTO = src/libscproto.a $(LIBS_BASE)
 LIBS_TLS   = src/libsctls.a $(OPENSSL_LIBS) $(LIBS_BASE)
+
+# Compiled once for all programs.
+PROGRAM_SOURCES = src/programs/program.c src/programs/program.h
+PROGRAM_LIBS    = $(EVENT_LIBS) $(OPENSSL_LIBS)
