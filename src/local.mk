@@ -13,7 +13,11 @@ src_libscproto_a_SOURCES = \
 	src/proto/handler.c src/proto/handler.h
 
 src_libsctls_a_SOURCES = \
-	src/tls/error.c src/tls/error.h
+	src/tls/error.c src/tls/error.h \
+	src/tls/pin.c src/tls/pin.h \
+	src/tls/pin_match.c \
+	src/tls/pin_set.h \
+	src/tls/pin_spell.c
 
 # What to link with a layer and all below it.
 LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)

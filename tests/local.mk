@@ -11,6 +11,11 @@ tests_check_frame_SOURCES = tests/check_frame.c tests/suite.h
 tests_check_frame_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_frame_LDADD   = $(LIBS_PROTO) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_pin
+tests_check_pin_SOURCES = tests/check_pin.c tests/suite.h
+tests_check_pin_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_pin_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
+
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS          += $(UNIT_TESTS) $(SHELL_TESTS)

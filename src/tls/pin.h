@@ -36,19 +36,26 @@ int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
 
 size_t sc_pin_set_count(const struct sc_pin_set *set);
 
+/* The pins for a person, "PIN (FILE) or PIN or ...", cut to fit. */
+void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_size);
+
 /* SHA-256 over the sorted pins: names a set, so that a saved session is used only with the pins it was made under. */
 void sc_pin_set_digest(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES]);
 
 struct sc_pin_result {
     bool matched;
-    char pin[128];    /* the pin that matched, in a spelling that can be given again */
+    char pin[128];    /* the pin that matched, in a spelling that can be given again (a path that does not fit is cut) */
     bool expired;     /* the leaf is outside its validity; a match by key or certificate stands all the same */
     char reason[256]; /* why a ca: pin did not match, if there is one; else empty */
 };
 
 /*
- * Holds the peer's certificate against the set. `host` is checked for ca: pins only (NULL: the name is not checked).
- * Returns 0 when one matches, -1 when none does or the set is empty. No peer certificate: no match.
+ * Holds the peer's certificate against the set. `host`, a name or an address, is checked for ca: pins only, against subjectAltName and
+ * never against the CN (NULL: the name is not checked; an empty one never matches). Returns 0 when one matches, -1 when none does or the
+ * set is empty. No peer certificate: no match.
+ *
+ * A session that was saved to a file holds the leaf but not the intermediates. A ca: pin is then checked with the leaf alone: it
+ * matches when the pinned certificate issued the leaf directly, and else the reason says so; a full handshake helps.
  */
 int sc_pin_set_match(const struct sc_pin_set *set, const SSL *ssl, const char *host, struct sc_pin_result *result) SC_NODISCARD;
 

@@ -1,0 +1,431 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "base/clock.h"
+#include "suite.h"
+#include "tls/pin.h"
+
+#define DAY 86400L
+
+/* A key and its certificate; `issuer` NULL: self-signed. */
+struct identity {
+    EVP_PKEY *key;
+    X509     *certificate;
+};
+
+static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *value)
+{
+    X509V3_CTX ctx;
+    X509V3_set_ctx(&ctx, issuer, certificate, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    ck_assert_ptr_nonnull(extension);
+    ck_assert_int_eq(X509_add_ext(certificate, extension, -1), 1);
+    X509_EXTENSION_free(extension);
+}
+
+/* Valid from `from` to `to`, days from now. `names` NULL: a certificate authority. */
+static struct identity make(const char *cn, const char *names, const struct identity *issuer, long from, long to)
+{
+    static long     serial = 1;
+    struct identity made   = {EVP_EC_gen("P-256"), X509_new()};
+    const X509     *parent = issuer ? issuer->certificate : made.certificate;
+    ck_assert_int_eq(X509_set_version(made.certificate, 2), 1);
+    ASN1_INTEGER_set(X509_get_serialNumber(made.certificate), serial++);
+    X509_gmtime_adj(X509_getm_notBefore(made.certificate), from * DAY - 3600);
+    X509_gmtime_adj(X509_getm_notAfter(made.certificate), to * DAY);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(made.certificate), "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0);
+    X509_set_issuer_name(made.certificate, X509_get_subject_name(parent));
+    X509_set_pubkey(made.certificate, made.key);
+    add_extension(made.certificate, issuer ? issuer->certificate : made.certificate, NID_basic_constraints,
+                  names ? "critical,CA:FALSE" : "critical,CA:TRUE");
+    if (names) {
+        add_extension(made.certificate, issuer ? issuer->certificate : made.certificate, NID_subject_alt_name, names);
+    }
+    ck_assert_int_gt(X509_sign(made.certificate, issuer ? issuer->key : made.key, EVP_sha256()), 0);
+    return made;
+}
+
+static void drop(struct identity *identity)
+{
+    EVP_PKEY_free(identity->key);
+    X509_free(identity->certificate);
+}
+
+/* Certificates in a temporary file; its name in `path`. */
+static void write_pem(char path[32], size_t count, X509 *const *certificates)
+{
+    strcpy(path, "/tmp/sc-check-pin.XXXXXX");
+    FILE *file = fdopen(mkstemp(path), "w");
+    ck_assert_ptr_nonnull(file);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_int_eq(PEM_write_X509(file, certificates[i]), 1);
+    }
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* A finished handshake between two SSLs in memory. */
+struct link {
+    SSL_CTX *server_ctx, *client_ctx;
+    SSL     *server, *client;
+};
+
+static void shake(struct link *link, SSL_SESSION *session)
+{
+    BIO *a = NULL, *b = NULL;
+    char byte;
+    link->server = SSL_new(link->server_ctx);
+    link->client = SSL_new(link->client_ctx);
+    ck_assert_int_eq(BIO_new_bio_pair(&a, 0, &b, 0), 1);
+    SSL_set_bio(link->server, a, a);
+    SSL_set_bio(link->client, b, b);
+    SSL_set_accept_state(link->server);
+    SSL_set_connect_state(link->client);
+    if (session) {
+        ck_assert_int_eq(SSL_set_session(link->client, session), 1);
+    }
+    for (int i = 0; i < 20 && (!SSL_is_init_finished(link->server) || !SSL_is_init_finished(link->client)); i++) {
+        (void)SSL_do_handshake(link->client);
+        (void)SSL_do_handshake(link->server);
+    }
+    ck_assert(SSL_is_init_finished(link->client));
+    /* TLS 1.3: the ticket is read with the data. */
+    ck_assert_int_eq(SSL_write(link->server, "x", 1), 1);
+    ck_assert_int_eq(SSL_read(link->client, &byte, 1), 1);
+}
+
+static struct link connect_to(const struct identity *leaf, X509 *intermediate, int version)
+{
+    struct link link = {.server_ctx = SSL_CTX_new(TLS_server_method()), .client_ctx = SSL_CTX_new(TLS_client_method())};
+    ck_assert_int_eq(SSL_CTX_use_certificate(link.server_ctx, leaf->certificate), 1);
+    ck_assert_int_eq(SSL_CTX_use_PrivateKey(link.server_ctx, leaf->key), 1);
+    if (intermediate) {
+        ck_assert_int_eq((int)SSL_CTX_add1_chain_cert(link.server_ctx, intermediate), 1);
+    } else {
+        SSL_CTX_set_mode(link.server_ctx, SSL_MODE_NO_AUTO_CHAIN);
+    }
+    SSL_CTX_set_max_proto_version(link.client_ctx, version);
+    SSL_CTX_set_verify(link.client_ctx, SSL_VERIFY_NONE, NULL);
+    shake(&link, NULL);
+    return link;
+}
+
+static void hang_up(struct link *link)
+{
+    /* An SSL that is freed without a shutdown takes its session with it. */
+    (void)SSL_shutdown(link->client);
+    (void)SSL_shutdown(link->server);
+    SSL_free(link->server);
+    SSL_free(link->client);
+}
+
+static void close_link(struct link *link)
+{
+    hang_up(link);
+    SSL_CTX_free(link->server_ctx);
+    SSL_CTX_free(link->client_ctx);
+}
+
+static struct sc_pin_set *set_of(const char *spec)
+{
+    struct sc_err      err;
+    struct sc_pin_set *set = sc_pin_set_new();
+    ck_assert_msg(sc_pin_set_add(set, spec, &err) == 0, "%s: %s", spec, err.text);
+    return set;
+}
+
+/* The result of holding one PIN against the connection. */
+static struct sc_pin_result match(const struct link *link, const char *spec, const char *host)
+{
+    struct sc_pin_result result;
+    struct sc_pin_set   *set = set_of(spec);
+    const int            rc  = sc_pin_set_match(set, link->client, host, &result);
+    ck_assert_int_eq(rc, result.matched ? 0 : -1);
+    sc_pin_set_free(set);
+    return result;
+}
+
+static struct sc_pin_result match_ca(const struct link *link, const char *path, const char *host)
+{
+    char spec[64];
+    (void)snprintf(spec, sizeof(spec), "ca:%s", path);
+    return match(link, spec, host);
+}
+
+static struct sc_pin_spellings spell(const struct identity *identity)
+{
+    uint8_t                 key[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES], of_key[SC_PIN_BYTES];
+    struct sc_pin_spellings out;
+    ck_assert_int_eq(sc_pin_of_certificate(identity->certificate, key, NULL), 0);
+    ck_assert_int_eq(sc_pin_of_key(identity->key, of_key, NULL), 0);
+    ck_assert_mem_eq(key, of_key, sizeof(key));
+    ck_assert_int_eq(sc_pin_fingerprint(identity->certificate, fingerprint, NULL), 0);
+    sc_pin_spell(key, fingerprint, &out);
+    return out;
+}
+
+START_TEST(every_spelling_pins_and_a_changed_digit_does_not)
+{
+    struct identity               leaf      = make("localhost", "DNS:localhost", NULL, 0, 10);
+    struct identity               other     = make("localhost", "DNS:localhost", NULL, 0, 10);
+    struct link                   link      = connect_to(&leaf, NULL, TLS1_3_VERSION);
+    const struct sc_pin_spellings spellings = spell(&leaf), others = spell(&other);
+    const char                   *base64 = spellings.curl + strlen("sha256//");
+    char                          text[512];
+
+    ck_assert_str_eq(match(&link, spellings.curl, NULL).pin, spellings.curl);
+    ck_assert(match(&link, spellings.rfc7469, NULL).matched);
+    ck_assert(match(&link, spellings.ssh, NULL).matched);
+    ck_assert_str_eq(match(&link, spellings.cert_sha256, NULL).pin, spellings.cert_sha256);
+    static const char *const around[][2] = {
+        {"sha256:", ""},
+        {"sha256/", ""},
+        {"Sha256:", ""},
+        {"pin-sha256=", ""},
+        {"pin-sha256:", ""},
+        {"sha256//", ";"},
+        {"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=; sha256//", ""},
+    };
+    for (size_t i = 0; i < SC_COUNT_OF(around); i++) {
+        (void)snprintf(text, sizeof(text), "%s%s%s", around[i][0], base64, around[i][1]);
+        ck_assert_msg(match(&link, text, NULL).matched, "%s", text);
+    }
+    /* Fingerprints without colons and in small letters. */
+    size_t used = 0;
+    for (const char *p = spellings.cert_sha256; *p; p++) {
+        if (p < spellings.cert_sha256 + strlen("cert-sha256:") || *p != ':') {
+            text[used++] = (char)(*p >= 'A' && *p <= 'F' ? *p + 32 : *p);
+        }
+    }
+    text[used] = '\0';
+    ck_assert(match(&link, text, NULL).matched);
+
+    ck_assert(!match(&link, others.curl, NULL).matched);
+    ck_assert(!match(&link, others.cert_sha256, NULL).matched);
+    /* A key's digest is no certificate's and the other way round. */
+    (void)snprintf(text, sizeof(text), "cert-sha256:%s", spellings.dane + strlen("3 1 1 "));
+    ck_assert(!match(&link, text, NULL).matched);
+    close_link(&link);
+    drop(&leaf);
+    drop(&other);
+}
+END_TEST
+
+START_TEST(what_is_no_pin_is_refused_and_the_set_stays)
+{
+    static const char *const bad[] = {
+        "",
+        "sha256//",
+        "sha256//AAAA",
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=",  /* bits behind the end */
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==", /* too long */
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-AAAAA=",
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;junk",
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;;",
+        "pin-sha256=\"\"",
+        "pin-sha256=\"",
+        "cert-sha256:",
+        "cert-sha256:00",
+        "cert-sha256:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE-FF",
+        "cert-sha256:g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+    };
+    struct sc_err      err;
+    struct sc_pin_set *set = set_of("sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    for (size_t i = 0; i < SC_COUNT_OF(bad); i++) {
+        ck_assert_msg(sc_pin_set_add(set, bad[i], &err) == -1, "taken: %s", bad[i]);
+        ck_assert_int_eq(err.status, EX_USAGE);
+        ck_assert_uint_eq(sc_pin_set_count(set), 1);
+    }
+    /* The same pin in another spelling is the same pin. */
+    ck_assert_int_eq(sc_pin_set_add(set, "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &err), 0);
+    ck_assert_uint_eq(sc_pin_set_count(set), 1);
+    ck_assert_int_eq(sc_pin_set_add(set, "/nonexistent/server.crt", &err), -1);
+    ck_assert_int_eq(err.status, EX_NOINPUT);
+    ck_assert_int_eq(sc_pin_set_add(set, "ca:/nonexistent/ca.crt", &err), -1);
+    ck_assert_int_eq(err.status, EX_NOINPUT);
+    ck_assert_int_eq(sc_pin_set_add(set, "/tmp", &err), -1);
+    ck_assert_int_eq(err.status, EX_NOINPUT);
+    ck_assert_int_eq(sc_pin_set_add(set, "ca:/dev/null", &err), -1);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    ck_assert_uint_eq(sc_pin_set_count(set), 1);
+    sc_pin_set_free(set);
+}
+END_TEST
+
+START_TEST(a_file_pins_each_of_its_certificates)
+{
+    struct identity leaf  = make("localhost", "DNS:localhost", NULL, 0, 10);
+    struct identity other = make("localhost", "DNS:localhost", NULL, 0, 10);
+    struct link     link  = connect_to(&leaf, NULL, TLS1_2_VERSION);
+    char            path[32];
+    struct sc_err   err;
+
+    write_pem(path, 2, (X509 *const[]){other.certificate, leaf.certificate});
+    const struct sc_pin_result result = match(&link, path, "elsewhere.example");
+    ck_assert(result.matched);
+    ck_assert_str_eq(result.pin, spell(&leaf).cert_sha256);
+    ck_assert_int_eq(unlink(path), 0);
+
+    write_pem(path, 1, &other.certificate);
+    ck_assert(!match(&link, path, NULL).matched);
+    /* A broken second certificate is an error, not a shorter set. */
+    FILE *file = fopen(path, "a");
+    ck_assert_int_gt(fputs("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    struct sc_pin_set *set = sc_pin_set_new();
+    ck_assert_int_eq(sc_pin_set_add(set, path, &err), -1);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    ck_assert_uint_eq(sc_pin_set_count(set), 0);
+    ck_assert_int_eq(unlink(path), 0);
+
+    struct sc_pin_result empty;
+    ck_assert_int_eq(sc_pin_set_match(set, link.client, NULL, &empty), -1);
+    ck_assert(!empty.matched);
+    sc_pin_set_free(set);
+    close_link(&link);
+    drop(&leaf);
+    drop(&other);
+}
+END_TEST
+
+START_TEST(a_pinned_authority_means_chain_name_and_dates)
+{
+    struct identity root         = make("root", NULL, NULL, 0, 100);
+    struct identity intermediate = make("intermediate", NULL, &root, 0, 100);
+    struct identity leaf         = make("cn.example", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1,IP:::1", &intermediate, 0, 10);
+    struct identity stranger     = make("root", NULL, NULL, 0, 100);
+    struct link     link         = connect_to(&leaf, intermediate.certificate, TLS1_3_VERSION);
+    char            root_path[32], intermediate_path[32], stranger_path[32], leaf_path[32];
+    write_pem(root_path, 1, &root.certificate);
+    write_pem(intermediate_path, 1, &intermediate.certificate);
+    write_pem(stranger_path, 1, &stranger.certificate);
+    write_pem(leaf_path, 1, &leaf.certificate);
+
+    static const char *const good_hosts[] = {"a.example", "A.Example", "a.example.", "x.b.example", "127.0.0.1", "::1", NULL};
+    for (size_t i = 0; i < SC_COUNT_OF(good_hosts); i++) {
+        const struct sc_pin_result result = match_ca(&link, root_path, good_hosts[i]);
+        ck_assert_msg(result.matched, "%s: %s", good_hosts[i] ? good_hosts[i] : "no name", result.reason);
+    }
+    static const char *const bad_hosts[] = {"cn.example", "b.example", "x.y.b.example", "127.0.0.2", "::2", "", ".", "%eth0"};
+    for (size_t i = 0; i < SC_COUNT_OF(bad_hosts); i++) {
+        const struct sc_pin_result result = match_ca(&link, root_path, bad_hosts[i]);
+        ck_assert_msg(!result.matched, "matched: %s", bad_hosts[i]);
+        ck_assert_str_ne(result.reason, "");
+    }
+    ck_assert(match_ca(&link, intermediate_path, "a.example").matched);
+    ck_assert(match_ca(&link, leaf_path, "a.example").matched);
+    ck_assert(!match_ca(&link, stranger_path, "a.example").matched);
+
+    /* Dates: the chain is refused, while the certificate itself as a pin is good and said to be expired. */
+    const struct timespec later = {.tv_sec = sc_clock_wall().tv_sec + 11 * DAY};
+    sc_clock_fake(NULL, &later);
+    ck_assert(!match_ca(&link, root_path, "a.example").matched);
+    const struct sc_pin_result expired = match(&link, leaf_path, NULL);
+    ck_assert(expired.matched);
+    ck_assert(expired.expired);
+    sc_clock_fake(NULL, NULL);
+    ck_assert(!match(&link, leaf_path, NULL).expired);
+
+    ck_assert_int_eq(unlink(root_path) | unlink(intermediate_path) | unlink(stranger_path) | unlink(leaf_path), 0);
+    close_link(&link);
+    drop(&root);
+    drop(&intermediate);
+    drop(&leaf);
+    drop(&stranger);
+}
+END_TEST
+
+/* The session as a file would keep it: without the chain. */
+static SSL_SESSION *through_a_file(SSL_SESSION *session)
+{
+    unsigned char *der    = NULL;
+    const int      length = i2d_SSL_SESSION(session, &der);
+    ck_assert_int_gt(length, 0);
+    const unsigned char *p      = der;
+    SSL_SESSION         *loaded = d2i_SSL_SESSION(NULL, &p, length);
+    OPENSSL_free(der);
+    ck_assert_ptr_nonnull(loaded);
+    return loaded;
+}
+
+static void check_resumption(int version)
+{
+    struct identity root         = make("root", NULL, NULL, 0, 100);
+    struct identity intermediate = make("intermediate", NULL, &root, 0, 100);
+    struct identity leaf         = make("a.example", "DNS:a.example", &intermediate, 0, 10);
+    struct identity other        = make("a.example", "DNS:a.example", NULL, 0, 10);
+    struct link     link         = connect_to(&leaf, intermediate.certificate, version);
+    char            root_path[32], intermediate_path[32];
+    write_pem(root_path, 1, &root.certificate);
+    write_pem(intermediate_path, 1, &intermediate.certificate);
+    ck_assert(match_ca(&link, root_path, "a.example").matched);
+
+    SSL_SESSION *session = SSL_get1_session(link.client);
+    SSL_SESSION *saved   = through_a_file(session);
+    for (int i = 0; i < 2; i++) {
+        hang_up(&link);
+        shake(&link, i == 0 ? session : saved);
+        ck_assert_int_eq(SSL_session_reused(link.client), 1);
+        ck_assert(match(&link, spell(&leaf).curl, NULL).matched);
+        ck_assert(!match(&link, spell(&other).curl, NULL).matched);
+        ck_assert(match_ca(&link, intermediate_path, "a.example").matched);
+        ck_assert(!match_ca(&link, intermediate_path, "b.example").matched);
+        const struct sc_pin_result by_root = match_ca(&link, root_path, "a.example");
+        ck_assert(by_root.matched == (i == 0));
+        ck_assert(i == 0 || strstr(by_root.reason, "full handshake"));
+    }
+    SSL_SESSION_free(session);
+    SSL_SESSION_free(saved);
+    ck_assert_int_eq(unlink(root_path) | unlink(intermediate_path), 0);
+    close_link(&link);
+    drop(&root);
+    drop(&intermediate);
+    drop(&leaf);
+    drop(&other);
+}
+
+START_TEST(resumed_handshakes_are_checked_like_full_ones)
+{
+    check_resumption(TLS1_2_VERSION);
+    check_resumption(TLS1_3_VERSION);
+}
+END_TEST
+
+START_TEST(a_digest_names_the_set_and_not_its_order)
+{
+    const char        *a = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    uint8_t            ab[SC_PIN_BYTES], ba[SC_PIN_BYTES], only_a[SC_PIN_BYTES], as_certificate[SC_PIN_BYTES];
+    char               both[256];
+    const char        *second = "SHA256:BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    struct sc_pin_set *set    = set_of(a);
+    sc_pin_set_digest(set, only_a);
+    ck_assert_int_eq(sc_pin_set_add(set, second, NULL), 0);
+    sc_pin_set_digest(set, ab);
+    sc_pin_set_describe(set, both, sizeof(both));
+    ck_assert_str_eq(both, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= or sha256//BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    sc_pin_set_describe(set, both, 10);
+    ck_assert_str_eq(both, "sha256//A");
+    sc_pin_set_free(set);
+    set = set_of(second);
+    ck_assert_int_eq(sc_pin_set_add(set, a, NULL), 0);
+    sc_pin_set_digest(set, ba);
+    sc_pin_set_free(set);
+    set = set_of("cert-sha256:0000000000000000000000000000000000000000000000000000000000000000");
+    sc_pin_set_digest(set, as_certificate);
+    sc_pin_set_free(set);
+    ck_assert_mem_eq(ab, ba, sizeof(ab));
+    ck_assert_mem_ne(ab, only_a, sizeof(ab));
+    ck_assert_mem_ne(as_certificate, only_a, sizeof(only_a));
+}
+END_TEST
+
+SUITE_MAIN("pin", every_spelling_pins_and_a_changed_digit_does_not, what_is_no_pin_is_refused_and_the_set_stays,
+           a_file_pins_each_of_its_certificates, a_pinned_authority_means_chain_name_and_dates,
+           resumed_handshakes_are_checked_like_full_ones, a_digest_names_the_set_and_not_its_order)
