@@ -25,6 +25,6 @@ LIBS_PROTO = src/libscproto.a $(LIBS_BASE)
 LIBS_TLS   = src/libsctls.a $(OPENSSL_LIBS) $(LIBS_BASE)
 
 # Compiled once for all programs.
-PROGRAM_SOURCES = src/programs/program.c src/programs/program.h
-PROGRAM_LIBS    = $(EVENT_LIBS) $(OPENSSL_LIBS)
+PROGRAM_FILES = src/programs/program.c src/programs/program.h
+PROGRAM_LIBS  = $(EVENT_LIBS) $(OPENSSL_LIBS)
 EXTRA_DIST += src/server/config.h src/server/options.def
