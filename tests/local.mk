@@ -25,3 +25,9 @@ check-local:
 endif
 
 EXTRA_DIST += $(SHELL_TESTS)
+
+# make bench builds these and nothing else does.
+EXTRA_PROGRAMS += tests/bench/sc-bare
+tests_bench_sc_bare_SOURCES = tests/bench/bare.c
+tests_bench_sc_bare_LDADD   = $(LIBS_PROTO) $(OPENSSL_LIBS)
+CLEANFILES += $(EXTRA_PROGRAMS)
