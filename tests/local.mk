@@ -16,8 +16,10 @@ tests_check_pin_SOURCES = tests/check_pin.c tests/suite.h
 tests_check_pin_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_pin_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
+include tests/tools/local.mk
+
 if ENABLE_TESTS
-check_PROGRAMS += $(UNIT_TESTS)
+check_PROGRAMS += $(UNIT_TESTS) $(TEST_TOOLS)
 TESTS          += $(UNIT_TESTS) $(SHELL_TESTS)
 else
 check-local:
@@ -31,3 +33,4 @@ EXTRA_PROGRAMS += tests/bench/sc-bare
 tests_bench_sc_bare_SOURCES = tests/bench/bare.c
 tests_bench_sc_bare_LDADD   = $(LIBS_PROTO) $(OPENSSL_LIBS)
 CLEANFILES += $(EXTRA_PROGRAMS)
+EXTRA_DIST += $(SHELL_TESTS) tests/lib.sh
