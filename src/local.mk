@@ -5,6 +5,7 @@ src_libscbase_a_SOURCES = \
 	src/base/clock.c src/base/clock.h \
 	src/base/compiler.h \
 	src/base/err.c src/base/err.h \
+	src/base/hist.c src/base/hist.h \
 	src/base/log.c src/base/log.h \
 	src/base/parse.c src/base/parse.h
 

@@ -18,6 +18,11 @@ tests_check_pin_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
 include tests/tools/local.mk
 
+UNIT_TESTS += tests/check_hist
+tests_check_hist_SOURCES = tests/check_hist.c tests/suite.h
+tests_check_hist_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_hist_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
+
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS) $(TEST_TOOLS)
 TESTS          += $(UNIT_TESTS) $(SHELL_TESTS)
