@@ -6,6 +6,7 @@ src_libscbase_a_SOURCES = \
 	src/base/compiler.h \
 	src/base/err.c src/base/err.h \
 	src/base/hist.c src/base/hist.h \
+	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
 	src/base/parse.c src/base/parse.h
 
@@ -14,11 +15,16 @@ src_libscproto_a_SOURCES = \
 	src/proto/handler.c src/proto/handler.h
 
 src_libsctls_a_SOURCES = \
+	src/tls/commands.c src/tls/commands.h \
+	src/tls/context.c src/tls/context.h \
 	src/tls/error.c src/tls/error.h \
+	src/tls/explain.c \
+	src/tls/material.c src/tls/material.h \
 	src/tls/pin.c src/tls/pin.h \
 	src/tls/pin_match.c \
 	src/tls/pin_set.h \
-	src/tls/pin_spell.c
+	src/tls/pin_spell.c \
+	src/tls/watch.c src/tls/watch.h
 
 # What to link with a layer and all below it.
 LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)

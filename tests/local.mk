@@ -3,6 +3,9 @@
 TEST_EXTENSIONS = .sh
 AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_builddir)'; export SC_SRCDIR SC_BUILDDIR;
 
+# Handshakes in memory, for tests of whatever uses TLS.
+TLS_FIXTURE = tests/tls_fixture.c tests/tls_fixture.h
+
 UNIT_TESTS  =
 SHELL_TESTS = tests/test-layers.sh
 
@@ -22,6 +25,11 @@ UNIT_TESTS += tests/check_hist
 tests_check_hist_SOURCES = tests/check_hist.c tests/suite.h
 tests_check_hist_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_hist_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_context
+tests_check_context_SOURCES = tests/check_context.c tests/suite.h $(TLS_FIXTURE)
+tests_check_context_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_context_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS) $(TEST_TOOLS)

@@ -1,6 +1,6 @@
 /*
  * TLS contexts: everything that is decided before a connection exists. A context is immutable once made and reference counted; a
- * reload makes a new one and the connections of the old one keep it alive.
+ * reload makes a new one and the connections of the old one keep it alive: every SSL made from it holds a reference.
  *
  * Thread: making one, any thread that is not serving; new connections (SSL_new on sc_tls_context_ssl_ctx()) from any thread.
  */
@@ -12,22 +12,18 @@
 #include <stdint.h>
 #include <time.h>
 
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
 #include "base/err.h"
-#include "tls/pin.h"
+#include "tls/commands.h"
 
 struct sc_tls_context;
 struct sc_tickets;
 
-/* One command of SSL_CONF_cmd(3): "MinProtocol", "CipherString", "Groups", ... */
-struct sc_tls_command {
-    const char *name, *value;
-};
-
 enum sc_client_auth { SC_CLIENT_AUTH_NONE, SC_CLIENT_AUTH_OPTIONAL, SC_CLIENT_AUTH_REQUIRE };
 
-/* Borrowed for the call only. */
+/* Borrowed for the call only, with all that it points to; the context takes a reference of its own to the tickets. */
 struct sc_tls_server_settings {
     const char *certificate_path; /* PEM, leaf first, then the chain; may hold the key too */
     const char *private_key_path; /* PEM */
@@ -39,15 +35,16 @@ struct sc_tls_server_settings {
     const struct sc_tls_command *commands; /* applied over the defaults, in order */
     size_t                       command_count;
 
-    uint32_t session_timeout_s;  /* 300 unless set */
-    uint32_t session_cache_size; /* 1024 unless set */
+    uint32_t session_timeout_s;  /* 0: 300 */
+    uint32_t session_cache_size; /* sessions that the server remembers, beside those in tickets; 0: none */
 
-    struct sc_tickets *tickets; /* borrowed for the life of the context; NULL: OpenSSL's own random keys */
+    struct sc_tickets *tickets; /* NULL: OpenSSL's own random keys, which nothing shares */
 
     const char *ocsp_response_path; /* DER; NULL: nothing is stapled */
 
-    enum sc_client_auth      client_auth;
-    const struct sc_pin_set *client_pins; /* borrowed for the life of the context; NULL: chain validation (VerifyCAFile) */
+    enum sc_client_auth client_auth;
+    const char *const  *client_pins; /* PIN arguments (tls/pin.h), any one is enough; none: chain validation (VerifyCAFile) */
+    size_t              client_pin_count;
 };
 
 /*
@@ -58,7 +55,8 @@ struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_sett
 
 /*
  * A client context: the same protocol versions and ciphers, offers ALPN. The handshake itself verifies nothing: whoever uses it must
- * call sc_pin_set_match() when the handshake is done and before anything is sent. `keylog_path` (NULL: none) is SSLKEYLOGFILE.
+ * call sc_pin_set_match() when the handshake is done and before anything is sent. `keylog_path` (NULL: none) is SSLKEYLOGFILE: appended
+ * to, made with 0600. Sessions are not cached inside; SSL_CTX_sess_set_new_cb() gets every one.
  */
 struct sc_tls_context *sc_tls_context_new_client(const char *keylog_path, struct sc_err *err) SC_NODISCARD;
 
@@ -67,8 +65,19 @@ void                   sc_tls_context_unref(struct sc_tls_context *context); /* 
 
 SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context);
 
-/* Of a server context's leaf. */
+/* Of a server context's leaf; a client's: NULL, 0, 0. Seconds since the epoch. */
 const X509 *sc_tls_context_certificate(const struct sc_tls_context *context);
+time_t      sc_tls_context_not_before(const struct sc_tls_context *context);
 time_t      sc_tls_context_not_after(const struct sc_tls_context *context);
+
+/* SHA-256 over the files that the context was made from: equal for two contexts when a reload has nothing new to serve. */
+#define SC_TLS_CONTEXT_DIGEST_BYTES 32U
+const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context);
+
+/*
+ * What is no error and what the operator should know, a sentence each: a certificate outside its dates, a key that others can read. NULL
+ * after the last. Log each once when the context is put in force.
+ */
+const char *sc_tls_context_warning(const struct sc_tls_context *context, unsigned index);
 
 #endif

@@ -1,0 +1,81 @@
+#include "config.h"
+
+#include "tls/commands.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+
+#include <openssl/err.h>
+
+#include "tls/error.h"
+
+/* Commands that have a key of their own, which does more than they do. */
+static const struct {
+    const char *command, *key;
+} reserved[] = {
+    {"Certificate", "certificate in [server]"},
+    {"PrivateKey", "private-key in [server]"},
+    {"VerifyMode", "client-auth in [tls]"},
+};
+
+static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, struct sc_err *err)
+{
+    for (size_t i = 0; i < SC_COUNT_OF(reserved); i++) {
+        if (strcasecmp(command->name, reserved[i].command) == 0) {
+            return sc_err_set(err, EX_CONFIG, "[tls] %s is not taken; use %s", command->name, reserved[i].key);
+        }
+    }
+    ERR_clear_error();
+    int rc = SSL_CONF_cmd(conf, command->name, command->value);
+    if (rc > 0) {
+        ERR_clear_error();
+        return 0;
+    }
+    if (rc == -2) {
+        ERR_clear_error();
+        return sc_err_set(
+            err, EX_CONFIG,
+            "[tls] %s is not a key of ours, and no command for servers in SSL_CONF_cmd(3); there are MinProtocol, CipherString, "
+            "Ciphersuites, Groups and more",
+            command->name);
+    }
+    if (rc == -3 || command->value[0] == '\0') {
+        ERR_clear_error();
+        return sc_err_set(err, EX_CONFIG, "[tls] %s needs a value; see SSL_CONF_cmd(3)", command->name);
+    }
+    /* For a bad value OpenSSL queues "bad value" with the command and value as data, and sometimes the reason before it. */
+    char reasons[384];
+    (void)sc_tls_drain_errors(reasons, sizeof(reasons));
+    return sc_err_set(err, EX_CONFIG, "[tls] %s = %.128s: OpenSSL does not take this value: %s; see SSL_CONF_cmd(3)", command->name,
+                      command->value, reasons);
+}
+
+int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *commands, size_t count, struct sc_err *err)
+{
+    SSL_CONF_CTX *conf = SSL_CONF_CTX_new();
+    if (!conf) {
+        return sc_tls_err(err, EX_OSERR, "can't set up TLS");
+    }
+    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER | SSL_CONF_FLAG_CERTIFICATE | SSL_CONF_FLAG_SHOW_ERRORS);
+    SSL_CONF_CTX_set_ssl_ctx(conf, context);
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = apply_one(conf, &commands[i], err);
+    }
+    if (rc == 0 && SSL_CONF_CTX_finish(conf) != 1) {
+        rc = sc_tls_err(err, EX_CONFIG, "[tls] the commands do not go together");
+    }
+    SSL_CONF_CTX_free(conf);
+    return rc;
+}
+
+bool sc_tls_commands_have_client_ca(const struct sc_tls_command *commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strncasecmp(commands[i].name, "VerifyCA", strlen("VerifyCA")) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,23 @@
+/* The commands of SSL_CONF_cmd(3) in the [tls] section, applied to a context over our defaults. Thread: any. */
+#ifndef SC_TLS_COMMANDS_H
+#define SC_TLS_COMMANDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+
+/* One command: "MinProtocol", "CipherString", "Groups", ... */
+struct sc_tls_command {
+    const char *name, *value;
+};
+
+/* In order. EX_CONFIG names the command and what is wrong; commands that would bypass our own checks are refused with the key to use. */
+int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *commands, size_t count, struct sc_err *err) SC_NODISCARD;
+
+/* Do the commands name CA certificates that client certificates are checked against? */
+bool sc_tls_commands_have_client_ca(const struct sc_tls_command *commands, size_t count);
+
+#endif

@@ -1,0 +1,258 @@
+#include "config.h"
+
+#include "tls/context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "base/clock.h"
+#include "proto/frame.h"
+#include "tls/error.h"
+#include "tls/material.h"
+#include "tls/watch.h"
+
+/* The client's preference between AES and ChaCha20 wins (PRIORITIZE_CHACHA): it knows whether it has AES in hardware. AES-128 comes before
+ * AES-256: it is as safe here, and a third faster. */
+#define CIPHERS_TLS12                                                                                                                      \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                 \
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+#define CIPHERS_TLS13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define GROUPS "X25519:P-256:P-384"
+#define SECURITY_LEVEL 2
+#define DEFAULT_SESSION_TIMEOUT_S 300
+
+/* The name as ALPN carries it: a length byte and the text. */
+static const unsigned char alpn[] = "\x0f" SC_PROTOCOL_ALPN;
+_Static_assert(sizeof(SC_PROTOCOL_ALPN) - 1 == 0x0f, "the length byte of the ALPN name");
+
+/*
+ * Hangs on its SSL_CTX and is freed with it, so that it lives exactly as long: a reference to one is a reference to the other, and an SSL
+ * holds one without our doing.
+ */
+struct sc_tls_context {
+    SSL_CTX               *ssl_ctx;
+    struct sc_tls_material material; /* of a server */
+    time_t                 not_before, not_after;
+    int                    keylog_fd; /* of a client; -1: none */
+};
+
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+static int            ex_index   = -1;
+
+static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+    (void)parent;
+    (void)ad;
+    (void)index;
+    (void)argl;
+    (void)argp;
+    struct sc_tls_context *context = ptr;
+    if (context) {
+        sc_tls_material_fini(&context->material);
+        if (context->keylog_fd >= 0) {
+            (void)close(context->keylog_fd);
+        }
+        free(context);
+    }
+}
+
+static void make_index(void)
+{
+    ex_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_ctx_free);
+}
+
+static struct sc_tls_context *context_of(const SSL_CTX *ssl_ctx)
+{
+    return SSL_CTX_get_ex_data(ssl_ctx, ex_index);
+}
+
+/* With the defaults that both sides share. */
+static struct sc_tls_context *context_new(const SSL_METHOD *method, struct sc_err *err)
+{
+    ERR_clear_error();
+    (void)pthread_once(&index_once, make_index);
+    struct sc_tls_context *context = calloc(1, sizeof(*context));
+    SSL_CTX               *ssl_ctx = SSL_CTX_new(method);
+    if (!context || !ssl_ctx || ex_index < 0 || SSL_CTX_set_ex_data(ssl_ctx, ex_index, context) != 1) {
+        (void)sc_tls_err(err, EX_OSERR, "can't set up TLS");
+        SSL_CTX_free(ssl_ctx);
+        free(context);
+        return NULL;
+    }
+    context->ssl_ctx   = ssl_ctx;
+    context->keylog_fd = -1;
+    SSL_CTX_set_security_level(ssl_ctx, SECURITY_LEVEL);
+    if (SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) != 1 || SSL_CTX_set_max_proto_version(ssl_ctx, 0) != 1 ||
+        SSL_CTX_set_cipher_list(ssl_ctx, CIPHERS_TLS12) != 1 || SSL_CTX_set_ciphersuites(ssl_ctx, CIPHERS_TLS13) != 1 ||
+        SSL_CTX_set1_groups_list(ssl_ctx, GROUPS) != 1) {
+        (void)sc_tls_err(err, EX_SOFTWARE, "can't set the TLS versions, ciphers and groups");
+        SSL_CTX_free(ssl_ctx);
+        return NULL;
+    }
+    SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    /* Never ENABLE_PARTIAL_WRITE: libevent 2.1 loses data with it. */
+    SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS);
+    sc_tls_watch_install(ssl_ctx);
+    return context;
+}
+
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *in, unsigned int in_length,
+                   void *arg)
+{
+    (void)arg;
+    unsigned char *selected;
+    if (SSL_select_next_proto(&selected, out_length, alpn, sizeof(alpn) - 1, in, in_length) == OPENSSL_NPN_NEGOTIATED) {
+        *out = selected;
+        return SSL_TLSEXT_ERR_OK;
+    }
+    struct sc_tls_watch *watch = SSL_get_app_data(ssl);
+    if (watch) {
+        watch->alpn_refused = true;
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *settings, struct sc_err *err)
+{
+    static const unsigned char id_context[] = SC_PROTOCOL_ALPN;
+    uint32_t                   timeout_s    = settings->session_timeout_s ? settings->session_timeout_s : DEFAULT_SESSION_TIMEOUT_S;
+    /* OpenSSL reads a size of 0 as "no limit". */
+    (void)SSL_CTX_set_session_cache_mode(ssl_ctx, settings->session_cache_size ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_sess_set_cache_size(ssl_ctx, (long)settings->session_cache_size);
+    (void)SSL_CTX_set_timeout(ssl_ctx, (long)timeout_s);
+    /* One ticket: the unread second one turns a client's close into a reset. */
+    if (SSL_CTX_set_session_id_context(ssl_ctx, id_context, sizeof(id_context) - 1) != 1 || SSL_CTX_set_num_tickets(ssl_ctx, 1) != 1 ||
+        SSL_CTX_set_max_early_data(ssl_ctx, 0) != 1 || SSL_CTX_set_recv_max_early_data(ssl_ctx, 0) != 1) {
+        return sc_tls_err(err, EX_SOFTWARE, "can't set up TLS sessions");
+    }
+    return 0;
+}
+
+static time_t to_time(const ASN1_TIME *time)
+{
+    struct tm tm;
+    return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
+}
+
+static int use_material(struct sc_tls_context *context, const struct sc_tls_server_settings *settings, struct sc_err *err)
+{
+    struct sc_tls_material *material = &context->material;
+    if (sc_tls_material_load(settings->certificate_path, settings->private_key_path, settings->passphrase, settings->passphrase_arg,
+                             material, err) != 0) {
+        return -1;
+    }
+    if (SSL_CTX_use_cert_and_key(context->ssl_ctx, material->leaf, material->key, material->chain, 1) != 1) {
+        return sc_tls_err(err, EX_CONFIG, "certificate %s with private key %s can't be used for TLS", settings->certificate_path,
+                          settings->private_key_path);
+    }
+    context->not_before = to_time(X509_get0_notBefore(material->leaf));
+    context->not_after  = to_time(X509_get0_notAfter(material->leaf));
+    return 0;
+}
+
+struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_settings *settings, struct sc_err *err)
+{
+    struct sc_tls_context *context = context_new(TLS_server_method(), err);
+    if (!context) {
+        return NULL;
+    }
+    SSL_CTX_set_options(context->ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_alpn_select_cb(context->ssl_ctx, on_alpn, NULL);
+    if (set_sessions(context->ssl_ctx, settings, err) != 0 ||
+        sc_tls_commands_apply(context->ssl_ctx, settings->commands, settings->command_count, err) != 0 ||
+        use_material(context, settings, err) != 0) {
+        sc_tls_context_unref(context);
+        return NULL;
+    }
+    return context;
+}
+
+/* One write(2) for a line, so that programs that share the file do not mix theirs. */
+static void on_keylog(const SSL *ssl, const char *line)
+{
+    const struct sc_tls_context *context = context_of(SSL_get_SSL_CTX(ssl));
+    char                         text[512];
+    size_t                       length = strlen(line);
+    if (length < sizeof(text)) {
+        memcpy(text, line, length);
+        text[length]    = '\n';
+        ssize_t ignored = write(context->keylog_fd, text, length + 1);
+        (void)ignored;
+        OPENSSL_cleanse(text, sizeof(text));
+    }
+}
+
+struct sc_tls_context *sc_tls_context_new_client(const char *keylog_path, struct sc_err *err)
+{
+    struct sc_tls_context *context = context_new(TLS_client_method(), err);
+    if (!context) {
+        return NULL;
+    }
+    SSL_CTX_set_verify(context->ssl_ctx, SSL_VERIFY_NONE, NULL);
+    (void)SSL_CTX_set_session_cache_mode(context->ssl_ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    if (SSL_CTX_set_alpn_protos(context->ssl_ctx, alpn, sizeof(alpn) - 1) != 0) {
+        (void)sc_tls_err(err, EX_OSERR, "can't set up TLS");
+        sc_tls_context_unref(context);
+        return NULL;
+    }
+    if (keylog_path) {
+        context->keylog_fd = open(keylog_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+        if (context->keylog_fd < 0) {
+            (void)sc_err_set_errno(err, EX_CANTCREAT, errno, "can't write TLS keys to %s (SSLKEYLOGFILE)", keylog_path);
+            sc_tls_context_unref(context);
+            return NULL;
+        }
+        SSL_CTX_set_keylog_callback(context->ssl_ctx, on_keylog);
+    }
+    return context;
+}
+
+struct sc_tls_context *sc_tls_context_ref(struct sc_tls_context *context)
+{
+    (void)SSL_CTX_up_ref(context->ssl_ctx);
+    return context;
+}
+
+void sc_tls_context_unref(struct sc_tls_context *context)
+{
+    if (context) {
+        SSL_CTX_free(context->ssl_ctx);
+    }
+}
+
+SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context)
+{
+    return context->ssl_ctx;
+}
+
+const X509 *sc_tls_context_certificate(const struct sc_tls_context *context)
+{
+    return context->material.leaf;
+}
+
+time_t sc_tls_context_not_before(const struct sc_tls_context *context)
+{
+    return context->not_before;
+}
+
+time_t sc_tls_context_not_after(const struct sc_tls_context *context)
+{
+    return context->not_after;
+}
+
+const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context)
+{
+    return context->material.digest;
+}
+
+const char *sc_tls_context_warning(const struct sc_tls_context *context, unsigned index)
+{
+    return index < context->material.warning_count ? context->material.warnings[index] : NULL;
+}

@@ -1,0 +1,307 @@
+#include "config.h"
+
+#include "tls/material.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "tls/error.h"
+
+#define MIN_SECURITY_BITS 112 /* OpenSSL's security level 2: RSA 2048, EC 224 */
+
+static void warn(struct sc_tls_material *material, const char *fmt, ...) SC_PRINTF(2, 3);
+
+static void warn(struct sc_tls_material *material, const char *fmt, ...)
+{
+    if (material->warning_count < SC_TLS_MATERIAL_WARNINGS) {
+        va_list args;
+        va_start(args, fmt);
+        (void)vsnprintf(material->warnings[material->warning_count++], sizeof(material->warnings[0]), fmt, args);
+        va_end(args);
+    }
+}
+
+static bool holds(const struct sc_file *file, const char *text)
+{
+    return strstr(file->bytes, text) != NULL;
+}
+
+static bool holds_key(const struct sc_file *file)
+{
+    return holds(file, "PRIVATE KEY-----");
+}
+
+static bool holds_certificate(const struct sc_file *file)
+{
+    return holds(file, "-----BEGIN CERTIFICATE-----") || holds(file, "-----BEGIN TRUSTED CERTIFICATE-----") ||
+           holds(file, "-----BEGIN X509 CERTIFICATE-----");
+}
+
+/* A DER structure (certificate, key, PKCS#12) starts with a SEQUENCE of a long length. */
+static bool looks_like_der(const struct sc_file *file)
+{
+    return file->length > 2 && (unsigned char)file->bytes[0] == 0x30 && ((unsigned char)file->bytes[1] & 0x80) != 0;
+}
+
+static int no_certificate(const char *path, const char *key_path, const struct sc_file *file, struct sc_err *err)
+{
+    if (file->length == 0) {
+        return sc_err_set(err, EX_CONFIG, "certificate %s is empty; make a pair with sc-keygen", path);
+    }
+    if (holds_key(file)) {
+        return sc_err_set(err, EX_CONFIG,
+                          "certificate %s holds a private key and no certificate; are certificate and private-key (%s) swapped?", path,
+                          key_path);
+    }
+    if (holds(file, "-----BEGIN CERTIFICATE REQUEST-----")) {
+        return sc_err_set(err, EX_CONFIG, "certificate %s holds a certificate request; the certificate is what the CA answered to it",
+                          path);
+    }
+    if (looks_like_der(file)) {
+        return sc_err_set(err, EX_CONFIG,
+                          "certificate %s is not PEM but looks like DER; convert it: openssl x509 -inform DER -in %s -out NEW", path, path);
+    }
+    return sc_err_set(err, EX_CONFIG, "certificate %s holds no PEM certificate; it should have a block -----BEGIN CERTIFICATE-----", path);
+}
+
+static int read_certificates(const char *path, const char *key_path, const struct sc_file *file, struct sc_tls_material *out,
+                             struct sc_err *err)
+{
+    if (!holds_certificate(file)) {
+        return no_certificate(path, key_path, file, err);
+    }
+    BIO *bio   = BIO_new_mem_buf(file->bytes, (int)file->length);
+    out->chain = sk_X509_new_null();
+    int rc     = -1;
+    if (!bio || !out->chain) {
+        (void)sc_tls_err(err, EX_OSERR, "can't read certificate %s", path);
+        goto out;
+    }
+    for (unsigned count = 0;; count++) {
+        X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
+        if (!certificate) {
+            break;
+        }
+        if (count > SC_TLS_MATERIAL_MAX_CHAIN) {
+            X509_free(certificate);
+            (void)sc_err_set(err, EX_CONFIG, "certificate %s holds more than %u certificates; leave the leaf and its own chain in it", path,
+                             SC_TLS_MATERIAL_MAX_CHAIN + 1);
+            goto out;
+        }
+        if (!out->leaf) {
+            out->leaf = certificate;
+        } else if (sk_X509_push(out->chain, certificate) <= 0) {
+            X509_free(certificate);
+            (void)sc_tls_err(err, EX_OSERR, "can't read certificate %s", path);
+            goto out;
+        }
+    }
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE || !out->leaf) {
+        (void)sc_tls_err(err, EX_CONFIG, "certificate %s is damaged", path);
+        goto out;
+    }
+    rc = 0;
+out:
+    ERR_clear_error();
+    BIO_free(bio);
+    return rc;
+}
+
+/* Asks the caller's callback once, and remembers whether it was asked and had an answer. */
+struct passphrase {
+    pem_password_cb *ask;
+    void            *arg;
+    bool             asked, answered;
+};
+
+static int on_passphrase(char *buffer, int size, int rwflag, void *arg)
+{
+    struct passphrase *passphrase = arg;
+    if (passphrase->asked) {
+        return -1;
+    }
+    passphrase->asked    = true;
+    int length           = passphrase->ask ? passphrase->ask(buffer, size, rwflag, passphrase->arg) : -1;
+    passphrase->answered = length >= 0;
+    return length;
+}
+
+static int no_key(const char *path, const char *certificate_path, const struct sc_file *file, struct sc_err *err)
+{
+    if (file->length == 0) {
+        return sc_err_set(err, EX_CONFIG, "private key %s is empty; make a pair with sc-keygen", path);
+    }
+    if (holds_certificate(file)) {
+        return sc_err_set(err, EX_CONFIG,
+                          "private key %s holds a certificate and no private key; are private-key and certificate (%s) swapped?", path,
+                          certificate_path);
+    }
+    if (holds(file, "-----BEGIN PUBLIC KEY-----")) {
+        return sc_err_set(err, EX_CONFIG, "private key %s holds a public key; the private half of it is needed", path);
+    }
+    if (looks_like_der(file)) {
+        return sc_err_set(err, EX_CONFIG,
+                          "private key %s is not PEM but looks like DER; convert it: openssl pkey -inform DER -in %s -out NEW", path, path);
+    }
+    return sc_err_set(err, EX_CONFIG, "private key %s holds no PEM private key; it should have a block -----BEGIN PRIVATE KEY-----", path);
+}
+
+static int read_key(const char *path, const char *certificate_path, const struct sc_file *file, struct passphrase *passphrase,
+                    struct sc_tls_material *out, struct sc_err *err)
+{
+    if (!holds_key(file)) {
+        return no_key(path, certificate_path, file, err);
+    }
+    BIO *bio = BIO_new_mem_buf(file->bytes, (int)file->length);
+    out->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, on_passphrase, passphrase) : NULL;
+    BIO_free(bio);
+    if (out->key) {
+        ERR_clear_error();
+        return 0;
+    }
+    if (!passphrase->asked) {
+        return sc_tls_err(err, EX_CONFIG, "private key %s is damaged", path);
+    }
+    ERR_clear_error();
+    if (passphrase->answered) {
+        return sc_err_set(err, EX_CONFIG, "private key %s can't be decrypted: wrong passphrase", path);
+    }
+    return sc_err_set(err, EX_CONFIG,
+                      "private key %s is encrypted, and there is no passphrase for it; decrypt it: openssl pkey -in %s -out NEW", path,
+                      path);
+}
+
+static int check_strength(const char *path, const EVP_PKEY *key, struct sc_err *err)
+{
+    int bits = EVP_PKEY_get_security_bits(key);
+    if (bits >= MIN_SECURITY_BITS) {
+        return 0;
+    }
+    return sc_err_set(err, EX_CONFIG,
+                      "private key %s is too weak: %s of %d bits; at least RSA 2048 or EC P-256 is needed; make a new pair with sc-keygen",
+                      path, EVP_PKEY_get0_type_name(key), EVP_PKEY_get_bits(key));
+}
+
+static int check_pair(const char *certificate_path, const char *key_path, const struct sc_tls_material *material, struct sc_err *err)
+{
+    int matches = X509_check_private_key(material->leaf, material->key);
+    ERR_clear_error();
+    if (matches == 1) {
+        return 0;
+    }
+    for (int i = 0; i < sk_X509_num(material->chain); i++) {
+        matches = X509_check_private_key(sk_X509_value(material->chain, i), material->key);
+        ERR_clear_error();
+        if (matches == 1) {
+            return sc_err_set(err, EX_CONFIG,
+                              "certificate %s is in the wrong order: the server's own certificate must come first, it is number %d",
+                              certificate_path, i + 2);
+        }
+    }
+    return sc_err_set(err, EX_CONFIG,
+                      "certificate %s and private key %s do not belong together; name a matching pair, or make one with sc-keygen",
+                      certificate_path, key_path);
+}
+
+static void print_time(const ASN1_TIME *time, char *out, size_t size)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(time, &tm) != 1 || strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0) {
+        (void)snprintf(out, size, "an unreadable date");
+    }
+}
+
+static void check_dates(const char *path, struct sc_tls_material *material)
+{
+    time_t now = sc_clock_wall().tv_sec;
+    char   date[64];
+    if (X509_cmp_time(X509_get0_notBefore(material->leaf), &now) > 0) {
+        print_time(X509_get0_notBefore(material->leaf), date, sizeof(date));
+        warn(material, "certificate %s is not valid before %s; is the clock right?", path, date);
+    } else if (X509_cmp_time(X509_get0_notAfter(material->leaf), &now) < 0) {
+        print_time(X509_get0_notAfter(material->leaf), date, sizeof(date));
+        warn(material, "certificate %s expired at %s; clients that pin it still connect, others do not; renew it: sc-keygen --renew", path,
+             date);
+    }
+}
+
+static void check_chain(const char *path, struct sc_tls_material *material)
+{
+    X509 *below = material->leaf;
+    for (int i = 0; i < sk_X509_num(material->chain); i++) {
+        X509 *above  = sk_X509_value(material->chain, i);
+        int   result = X509_check_issued(above, below);
+        if (result != X509_V_OK) {
+            warn(material, "certificate %s: number %d did not issue number %d; clients that check the chain may refuse it", path, i + 2,
+                 i + 1);
+            break;
+        }
+        below = above;
+    }
+    ERR_clear_error();
+}
+
+static int digest_files(const struct sc_file *certificate, const struct sc_file *key, uint8_t out[32], struct sc_err *err)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool        ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+              EVP_DigestUpdate(md, &certificate->length, sizeof(certificate->length)) == 1 &&
+              EVP_DigestUpdate(md, certificate->bytes, certificate->length) == 1 && EVP_DigestUpdate(md, key->bytes, key->length) == 1 &&
+              EVP_DigestFinal_ex(md, out, NULL) == 1;
+    EVP_MD_CTX_free(md);
+    return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't hash the certificate");
+}
+
+int sc_tls_material_load(const char *certificate_path, const char *key_path, pem_password_cb *passphrase, void *passphrase_arg,
+                         struct sc_tls_material *out, struct sc_err *err)
+{
+    struct sc_file    certificate = {0}, key = {0};
+    struct passphrase answer = {.ask = passphrase, .arg = passphrase_arg};
+    int               rc     = -1;
+    memset(out, 0, sizeof(*out));
+    ERR_clear_error();
+    if (sc_file_read(certificate_path, SC_TLS_MATERIAL_MAX_BYTES, &certificate, err) != 0) {
+        (void)sc_err_prefix(err, "certificate");
+        goto out;
+    }
+    if (sc_file_read(key_path, SC_TLS_MATERIAL_MAX_BYTES, &key, err) != 0) {
+        (void)sc_err_prefix(err, "private key");
+        goto out;
+    }
+    if (read_certificates(certificate_path, key_path, &certificate, out, err) != 0 ||
+        read_key(key_path, certificate_path, &key, &answer, out, err) != 0 || check_strength(key_path, out->key, err) != 0 ||
+        check_pair(certificate_path, key_path, out, err) != 0 || digest_files(&certificate, &key, out->digest, err) != 0) {
+        goto out;
+    }
+    if (key.stat.st_mode & (S_IROTH | S_IWOTH)) {
+        warn(out, "private key %s can be %s by every user of this machine; protect it: chmod 600 %s", key_path,
+             key.stat.st_mode & S_IWOTH ? "changed" : "read", key_path);
+    }
+    check_dates(certificate_path, out);
+    check_chain(certificate_path, out);
+    rc = 0;
+out:
+    sc_file_fini(&certificate);
+    sc_file_fini(&key);
+    if (rc != 0) {
+        sc_tls_material_fini(out);
+    }
+    return rc;
+}
+
+void sc_tls_material_fini(struct sc_tls_material *material)
+{
+    X509_free(material->leaf);
+    sk_X509_pop_free(material->chain, X509_free);
+    EVP_PKEY_free(material->key);
+    memset(material, 0, sizeof(*material));
+}

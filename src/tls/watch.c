@@ -1,0 +1,68 @@
+#include "config.h"
+
+#include "tls/watch.h"
+
+#include <string.h>
+
+#include <openssl/ssl.h>
+
+void sc_tls_watch_init(struct sc_tls_watch *watch)
+{
+    *watch = (struct sc_tls_watch){.alert_received = SC_TLS_NO_ALERT, .alert_sent = SC_TLS_NO_ALERT};
+}
+
+/* The first alert of a direction counts: it names the cause. */
+static void note_alert(uint8_t *slot, int value)
+{
+    uint8_t description = (uint8_t)(value & 0xff);
+    if (*slot == SC_TLS_NO_ALERT && description != SSL_AD_CLOSE_NOTIFY) {
+        *slot = description;
+    }
+}
+
+static void on_info(const SSL *ssl, int where, int value)
+{
+    struct sc_tls_watch *watch = SSL_get_app_data(ssl);
+    if (!watch) {
+        return;
+    }
+    if (where & SSL_CB_ALERT) {
+        note_alert(where & SSL_CB_READ ? &watch->alert_received : &watch->alert_sent, value);
+    } else if (where == SSL_CB_HANDSHAKE_DONE) {
+        watch->handshake_done = true;
+    }
+}
+
+/* Runs for every record: the common case leaves at the first comparison. */
+static void on_message(int write_p, int version, int content_type, const void *bytes, size_t length, SSL *ssl, void *arg)
+{
+    (void)version;
+    (void)arg;
+    if (content_type != SSL3_RT_HANDSHAKE || write_p || length == 0) {
+        return;
+    }
+    uint8_t type = *(const uint8_t *)bytes;
+    if (type != SSL3_MT_KEY_UPDATE && type != SSL3_MT_CLIENT_HELLO && type != SSL3_MT_HELLO_REQUEST) {
+        return;
+    }
+    struct sc_tls_watch *watch = SSL_get_app_data(ssl);
+    if (watch && watch->handshake_done && watch->key_updates < UINT16_MAX) {
+        watch->key_updates++;
+    }
+}
+
+void sc_tls_watch_install(SSL_CTX *context)
+{
+    SSL_CTX_set_info_callback(context, on_info);
+    SSL_CTX_set_msg_callback(context, on_message);
+}
+
+void sc_tls_watch_first_bytes(struct sc_tls_watch *watch, const void *bytes, size_t length)
+{
+    size_t room = sizeof(watch->first_bytes) - watch->first_count;
+    if (room > 0 && length > 0) {
+        size_t take = length < room ? length : room;
+        memcpy(watch->first_bytes + watch->first_count, bytes, take);
+        watch->first_count = (uint8_t)(watch->first_count + take);
+    }
+}

@@ -1,0 +1,239 @@
+#include "config.h"
+
+#include "tls_fixture.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+static char  directory[256];
+static pid_t directory_owner;
+
+static void remove_directory(void)
+{
+    DIR *dir = getpid() == directory_owner ? opendir(directory) : NULL;
+    if (!dir) {
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (entry->d_name[0] != '.' && unlink(fixture_path(entry->d_name)) != 0) {
+            (void)rmdir(fixture_path(entry->d_name));
+        }
+    }
+    (void)closedir(dir);
+    (void)rmdir(directory);
+}
+
+const char *fixture_directory(void)
+{
+    /* Tests run in forked processes (CK_FORK): each has a directory of its own. */
+    if (directory_owner != getpid()) {
+        const char *tmp = getenv("TMPDIR");
+        ck_assert_int_lt(snprintf(directory, sizeof(directory), "%s/sc-check-XXXXXX", tmp ? tmp : "/tmp"), (int)sizeof(directory));
+        ck_assert_ptr_nonnull(mkdtemp(directory));
+        directory_owner = getpid();
+        ck_assert_int_eq(atexit(remove_directory), 0);
+    }
+    return directory;
+}
+
+const char *fixture_path(const char *name)
+{
+    static char     paths[16][512];
+    static unsigned turn;
+    char           *path = paths[turn++ % 16];
+    ck_assert_int_lt(snprintf(path, sizeof(paths[0]), "%s/%s", fixture_directory(), name), (int)sizeof(paths[0]));
+    return path;
+}
+
+EVP_PKEY *fixture_key(const char *kind)
+{
+    EVP_PKEY *key = NULL;
+    if (strncmp(kind, "RSA", 3) == 0) {
+        key = EVP_RSA_gen((unsigned)atoi(kind + 3));
+    } else if (strcmp(kind, "ED25519") == 0) {
+        key = EVP_PKEY_Q_keygen(NULL, NULL, kind);
+    } else {
+        key = EVP_EC_gen(kind);
+    }
+    ck_assert_ptr_nonnull(key);
+    return key;
+}
+
+X509 *fixture_certificate(EVP_PKEY *key, const char *name, long from_s, long to_s, X509 *issuer, EVP_PKEY *issuer_key)
+{
+    static long serial      = 1;
+    X509       *certificate = X509_new();
+    X509_NAME  *subject     = X509_get_subject_name(certificate);
+    const bool  ed25519     = EVP_PKEY_is_a(issuer_key ? issuer_key : key, "ED25519");
+    ck_assert_int_eq(X509_set_version(certificate, X509_VERSION_3), 1);
+    ck_assert_int_eq(ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++), 1);
+    ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notBefore(certificate), from_s));
+    ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notAfter(certificate), to_s));
+    ck_assert_int_eq(X509_set_pubkey(certificate, key), 1);
+    ck_assert_int_eq(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0), 1);
+    ck_assert_int_eq(X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : subject), 1);
+    X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+    ck_assert_ptr_nonnull(ca);
+    ck_assert_int_eq(X509_add_ext(certificate, ca, -1), 1);
+    X509_EXTENSION_free(ca);
+    ck_assert_int_gt(X509_sign(certificate, issuer_key ? issuer_key : key, ed25519 ? NULL : EVP_sha256()), 0);
+    return certificate;
+}
+
+void fixture_write(const char *name, const void *bytes, size_t length)
+{
+    const char *path = fixture_path(name);
+    (void)unlink(path);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, length, file), length);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(chmod(path, 0600), 0);
+}
+
+void fixture_write_key(const char *name, EVP_PKEY *key, const char *passphrase)
+{
+    BIO  *bio = BIO_new(BIO_s_mem());
+    char *bytes;
+    ck_assert_int_eq(
+        PEM_write_bio_PKCS8PrivateKey(bio, key, passphrase ? EVP_aes_128_cbc() : NULL, NULL, 0, NULL, (void *)(uintptr_t)passphrase), 1);
+    long length = BIO_get_mem_data(bio, &bytes);
+    fixture_write(name, bytes, (size_t)length);
+    BIO_free(bio);
+}
+
+void fixture_write_certificate(const char *name, X509 *certificate, bool append)
+{
+    FILE *file = fopen(fixture_path(name), append ? "a" : "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(PEM_write_X509(file, certificate), 1);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+void fixture_write_pair(const char *name, const char *kind)
+{
+    char      file[128];
+    EVP_PKEY *key         = fixture_key(kind);
+    X509     *certificate = fixture_certificate(key, name, -3600, 86400, NULL, NULL);
+    ck_assert_int_lt(snprintf(file, sizeof(file), "%s.key", name), (int)sizeof(file));
+    fixture_write_key(file, key, NULL);
+    ck_assert_int_lt(snprintf(file, sizeof(file), "%s.crt", name), (int)sizeof(file));
+    fixture_write_certificate(file, certificate, false);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
+void tls_pair_init(struct tls_pair *pair, SSL_CTX *client, SSL_CTX *server)
+{
+    BIO *at_client, *at_server;
+    pair->client = SSL_new(client);
+    pair->server = SSL_new(server);
+    ck_assert_ptr_nonnull(pair->client);
+    ck_assert_ptr_nonnull(pair->server);
+    ck_assert_int_eq(BIO_new_bio_pair(&at_client, 1U << 18, &at_server, 1U << 18), 1);
+    SSL_set_bio(pair->client, at_client, at_client);
+    SSL_set_bio(pair->server, at_server, at_server);
+    SSL_set_connect_state(pair->client);
+    SSL_set_accept_state(pair->server);
+    sc_tls_watch_init(&pair->client_watch);
+    sc_tls_watch_init(&pair->server_watch);
+    ck_assert_int_eq(SSL_set_app_data(pair->client, &pair->client_watch), 1);
+    ck_assert_int_eq(SSL_set_app_data(pair->server, &pair->server_watch), 1);
+    pair->client_error = pair->server_error = 0;
+    ERR_clear_error();
+}
+
+/* One step of a handshake: 1 done, 0 waits for the other side, -1 failed, and `*code` says why. */
+static int step(SSL *ssl, unsigned long *code)
+{
+    ERR_clear_error();
+    int rc = SSL_do_handshake(ssl);
+    if (rc == 1) {
+        return 1;
+    }
+    int error = SSL_get_error(ssl, rc);
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+        return 0;
+    }
+    *code = ERR_peek_error();
+    return -1;
+}
+
+/* Reads what carries no data: tickets, alerts. */
+static bool take_in(SSL *ssl, unsigned long *code)
+{
+    char byte;
+    ERR_clear_error();
+    int rc = SSL_peek(ssl, &byte, 1);
+    if (rc > 0 || SSL_get_error(ssl, rc) == SSL_ERROR_WANT_READ) {
+        return true;
+    }
+    *code = ERR_peek_error();
+    return false;
+}
+
+/* Lets a side see the alert of the other one, which failed. */
+static void see_alert(SSL *ssl, int state, unsigned long *code)
+{
+    if (state == 1) {
+        (void)take_in(ssl, code);
+    } else if (state == 0) {
+        (void)step(ssl, code);
+    }
+}
+
+bool tls_pair_handshake(struct tls_pair *pair)
+{
+    int client = 0, server = 0;
+    for (int round = 0; round < 20 && client >= 0 && server >= 0 && !(client == 1 && server == 1); round++) {
+        client = client == 1 ? 1 : step(pair->client, &pair->client_error);
+        server = server == 1 ? 1 : step(pair->server, &pair->server_error);
+    }
+    if (client == 1 && server == 1) {
+        return take_in(pair->client, &pair->client_error);
+    }
+    see_alert(pair->client, client, &pair->client_error);
+    see_alert(pair->server, server, &pair->server_error);
+    return false;
+}
+
+bool tls_pair_send(SSL *from, SSL *to, const char *text)
+{
+    char   got[256];
+    size_t length = strlen(text);
+    ck_assert_uint_le(length, sizeof(got));
+    return SSL_write(from, text, (int)length) == (int)length && SSL_read(to, got, sizeof(got)) == (int)length &&
+           memcmp(got, text, length) == 0;
+}
+
+SSL_SESSION *tls_pair_session(const struct tls_pair *pair)
+{
+    SSL_SESSION *session = SSL_get1_session(pair->client);
+    if (session && !SSL_SESSION_is_resumable(session)) {
+        SSL_SESSION_free(session);
+        return NULL;
+    }
+    return session;
+}
+
+void tls_pair_fini(struct tls_pair *pair)
+{
+    if (SSL_is_init_finished(pair->client) && SSL_is_init_finished(pair->server)) {
+        (void)SSL_shutdown(pair->client);
+        (void)SSL_shutdown(pair->server);
+    }
+    SSL_free(pair->client);
+    SSL_free(pair->server);
+    ERR_clear_error();
+}
