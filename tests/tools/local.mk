@@ -1,5 +1,16 @@
 # What the shell tests need beside the programs under test.
-TEST_TOOLS = tests/tools/wait-for
+TEST_TOOLS = tests/tools/wait-for tests/tools/hostile
 
 tests_tools_wait_for_SOURCES = tests/tools/wait-for.c
 tests_tools_wait_for_LDADD   = $(LIBS_BASE)
+
+tests_tools_hostile_SOURCES = \
+	tests/tools/hostile.c \
+	tests/tools/modes.h \
+	tests/tools/modes_frame.c \
+	tests/tools/modes_many.c \
+	tests/tools/modes_slow.c \
+	tests/tools/modes_tcp.c \
+	tests/tools/peer.c tests/tools/peer.h \
+	tests/tools/script.c tests/tools/script.h
+tests_tools_hostile_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)

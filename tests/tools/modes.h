@@ -1,0 +1,51 @@
+/* The modes of tests/tools/hostile: each is one connection (or a crowd) that misbehaves in one way and says what it saw. */
+#ifndef SC_TESTS_MODES_H
+#define SC_TESTS_MODES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mode_options {
+    uint64_t    at_least_ms; /* the server may end the connection no sooner */
+    uint64_t    at_most_ms;  /* and must by then; 0: the peer itself gives up after give_up_ms, and that is right */
+    uint64_t    give_up_ms;
+    uint64_t    interval_ms; /* between the drops of a drip */
+    uint64_t    bytes;       /* to send, or to announce */
+    uint64_t    count;       /* connections, requests, updates */
+    uint64_t    piece;
+    uint64_t    max_body;
+    bool        expect_end; /* key-update: the server must end it */
+    const char *how;
+    const char *ready_file; /* made when the peer has reached its state */
+};
+
+/* Below TLS (modes_tcp.c). */
+void mode_silent(const struct mode_options *options);
+void mode_drip_hello(const struct mode_options *options);
+void mode_plain(const struct mode_options *options);
+void mode_reset(const struct mode_options *options);
+void mode_refused(const struct mode_options *options);
+
+/* Frames (modes_frame.c). */
+void mode_split(const struct mode_options *options);
+void mode_half_close(const struct mode_options *options);
+void mode_truncate(const struct mode_options *options);
+void mode_too_large(const struct mode_options *options);
+void mode_alpn(const struct mode_options *options);
+void mode_key_update(const struct mode_options *options);
+
+/* Time and load (modes_slow.c). */
+void mode_drip_frame(const struct mode_options *options);
+void mode_idle(const struct mode_options *options);
+void mode_never_read(const struct mode_options *options);
+
+/* Crowds (modes_many.c). */
+void mode_many(const struct mode_options *options);
+void mode_drain(const struct mode_options *options);
+
+struct peer;
+/* Waits for the end that the server makes and checks its time; prints what was seen. */
+void mode_expect_end(struct peer *peer, const struct mode_options *options, const char *after);
+void mode_announce_ready(const struct mode_options *options);
+
+#endif

@@ -1,0 +1,129 @@
+#include "config.h"
+
+#include "modes.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "peer.h"
+#include "script.h"
+#include "proto/frame.h"
+
+struct crowd {
+    struct peer *peers;
+    size_t       count;
+};
+
+static struct crowd open_crowd(uint64_t count)
+{
+    struct crowd crowd = {.peers = calloc(count + 1, sizeof(struct peer)), .count = (size_t)count};
+    if (!crowd.peers) {
+        peer_fail("out of memory");
+    }
+    for (size_t i = 0; i < crowd.count; i++) {
+        crowd.peers[i] = peer_open_tls();
+    }
+    return crowd;
+}
+
+/* The peers' deadlines start again. */
+static void begin_round(struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->count; i++) {
+        crowd->peers[i].deadline_ns = sc_clock_ns() + peer_settings.deadline_ms * 1000000U;
+    }
+}
+
+static void close_crowd(struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->count; i++) {
+        peer_close(&crowd->peers[i]);
+    }
+    free(crowd->peers);
+}
+
+/* One request to each, then the reply of each. */
+static void play_round(struct crowd *crowd, const struct script *script)
+{
+    begin_round(crowd);
+    for (size_t i = 0; i < crowd->count; i++) {
+        script_send(&crowd->peers[i], script);
+    }
+    for (size_t i = 0; i < crowd->count; i++) {
+        script_check(&crowd->peers[i], script);
+    }
+}
+
+/* The longest time that one client alone waited for its reply, of `samples`. */
+static uint64_t longest_wait_us(struct crowd *crowd, unsigned samples)
+{
+    struct script script  = {0};
+    uint64_t      longest = 0;
+    script_add(&script, SC_FRAME_ECHO, 64, 0);
+    begin_round(crowd);
+    for (unsigned i = 0; i < samples; i++) {
+        struct peer   *peer  = &crowd->peers[i * 7919U % crowd->count];
+        const uint64_t start = sc_clock_ns();
+        script_send(peer, &script);
+        script_check(peer, &script);
+        const uint64_t took = (sc_clock_ns() - start) / 1000;
+        longest             = took > longest ? took : longest;
+    }
+    script_free(&script);
+    return longest;
+}
+
+/* Many right clients at once, each with right replies; `piece` rounds. */
+void mode_many(const struct mode_options *options)
+{
+    const uint64_t start  = sc_clock_ns();
+    struct crowd   crowd  = open_crowd(options->count);
+    struct script  script = script_of_mix(4, 600);
+    const uint64_t opened = sc_clock_ns();
+    mode_announce_ready(options);
+    for (uint64_t round = 0; round < options->piece; round++) {
+        play_round(&crowd, &script);
+    }
+    const uint64_t longest = crowd.count ? longest_wait_us(&crowd, 500) : 0;
+    printf("%zu clients at once: connected in %llu ms, %llu right replies in %llu ms, one alone waited %llu us at most\n", crowd.count,
+           (unsigned long long)(opened - start) / 1000000U, (unsigned long long)(crowd.count * options->piece * script.count),
+           (unsigned long long)(sc_clock_ns() - opened) / 1000000U, (unsigned long long)longest);
+    script_free(&script);
+    close_crowd(&crowd);
+}
+
+/* A crowd that lives through the server's end: every request that was sent is answered, then ERROR 3 with advice, then close_notify. */
+void mode_drain(const struct mode_options *options)
+{
+    struct crowd  crowd   = open_crowd(options->count);
+    struct script script  = script_of_mix((unsigned)options->piece, (uint32_t)options->bytes);
+    uint32_t      soonest = UINT32_MAX;
+    uint32_t      latest  = 0;
+    for (size_t i = 0; i < crowd.count; i++) {
+        script_send(&crowd.peers[i], &script);
+    }
+    mode_announce_ready(options);
+    begin_round(&crowd);
+    for (size_t i = 0; i < crowd.count; i++) {
+        script_check(&crowd.peers[i], &script);
+    }
+    for (size_t i = 0; i < crowd.count; i++) {
+        const struct peer_ending ending = peer_read_end(&crowd.peers[i]);
+        if (ending.errors != 1 || ending.code != SC_ERROR_GOING_AWAY || ending.end != PEER_CLOSE_NOTIFY || ending.retry_after_ms == 0) {
+            peer_fail("client %zu: %u ERROR frames, code %u, retry after %u ms, then %s", i, ending.errors, ending.code,
+                      ending.retry_after_ms, peer_end_names[ending.end]);
+        }
+        soonest = ending.retry_after_ms < soonest ? ending.retry_after_ms : soonest;
+        latest  = ending.retry_after_ms > latest ? ending.retry_after_ms : latest;
+    }
+    printf("%zu clients, %zu replies each, then ERROR 3 (retry after %u to %u ms) and close_notify\n", crowd.count, script.count, soonest,
+           latest);
+    if (crowd.count >= 20 && latest - soonest < 10) {
+        peer_fail("the advice when to come back is not spread");
+    }
+    script_free(&script);
+    close_crowd(&crowd);
+}
