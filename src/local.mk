@@ -1,5 +1,5 @@
 # Each layer is an archive. Order matters to the linker, upper layers first: it is what keeps the arrows pointing one way.
-noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a
+noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a src/libscserver.a
 
 src_libscbase_a_SOURCES = \
 	src/base/clock.c src/base/clock.h \
@@ -26,12 +26,24 @@ src_libsctls_a_SOURCES = \
 	src/tls/pin_spell.c \
 	src/tls/watch.c src/tls/watch.h
 
+# Its defaults name the directory of the installation.
+src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'
+src_libscserver_a_SOURCES = \
+	src/server/configuration.c src/server/configuration.h \
+	src/server/config_cmdline.c \
+	src/server/config_file.c \
+	src/server/config_scan.c src/server/config_scan.h \
+	src/server/config_table.c src/server/config_table.h \
+	src/server/config_text.c \
+	src/server/config_value.c \
+	src/server/options.def
+
 # What to link with a layer and all below it.
 LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)
 LIBS_PROTO = src/libscproto.a $(LIBS_BASE)
 LIBS_TLS   = src/libsctls.a $(OPENSSL_LIBS) $(LIBS_BASE)
+LIBS_SERVER = src/libscserver.a src/libscproto.a $(LIBS_TLS)
 
 # Compiled once for all programs.
 PROGRAM_FILES = src/programs/program.c src/programs/program.h
 PROGRAM_LIBS  = $(EVENT_LIBS) $(OPENSSL_LIBS)
-EXTRA_DIST += src/server/config.h src/server/options.def

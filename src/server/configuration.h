@@ -12,10 +12,12 @@
  * The file is in the syntax of OpenSSL's config(5), read by OpenSSL itself, with these differences: .include is refused, because a reload
  * watches one file; a section or key given twice is an error; so is a key outside of [server] and [tls].
  *
+ * (The file is not named config.h because every "config.h" of this directory would then mean it instead of autoconf's.)
+ *
  * Thread: loading and writing, one at a time; a loaded configuration can be read, and references taken and dropped, in any.
  */
-#ifndef SC_SERVER_CONFIG_H
-#define SC_SERVER_CONFIG_H
+#ifndef SC_SERVER_CONFIGURATION_H
+#define SC_SERVER_CONFIGURATION_H
 
 #include <stdbool.h>
 #include <stddef.h>

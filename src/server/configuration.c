@@ -1,0 +1,189 @@
+#include "config.h"
+
+#include "server/configuration.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "server/config_table.h"
+
+static const char default_path[] = SC_SYSCONFDIR "/space-captain/sc-server.conf";
+
+static uint32_t usable_processors(void)
+{
+    cpu_set_t set;
+    int       count = 0;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        count = CPU_COUNT(&set);
+    }
+    if (count <= 0) {
+        count = (int)sysconf(_SC_NPROCESSORS_ONLN); /* more processors than the set has room for */
+    }
+    return count > 0 ? (uint32_t)count : 1;
+}
+
+static bool set_defaults(struct sc_config *config, struct sc_config_errors *errors)
+{
+    struct sc_err err;
+    for (size_t i = 0; i < sc_option_count; i++) {
+        if (sc_option_set(config, &sc_options[i], sc_options[i].initial, false, &err) != 0) {
+            sc_config_error(errors, err.status, "default of %s: %s", sc_options[i].key, err.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A key that is none of its section's. */
+static void report_unknown(const char *path, const struct sc_config_entry *entry, struct sc_config_errors *errors)
+{
+    const struct sc_option *elsewhere = sc_option_find(entry->key);
+    const char             *nearest   = sc_option_nearest(entry->section, entry->key);
+    if (elsewhere) {
+        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: this key belongs in [%s]", path, entry->line, entry->section, entry->key,
+                        elsewhere->section);
+    } else if (nearest) {
+        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %.64s: unknown key: %s is the nearest", path, entry->line, entry->section,
+                        entry->key, nearest);
+    } else {
+        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %.64s: unknown key: see sc-server.conf(5) for those that are allowed", path,
+                        entry->line, entry->section, entry->key);
+    }
+}
+
+/* Every key of [tls] that looks like none of ours is a command of OpenSSL's; those have neither a '-' nor a name close to ours. */
+static bool is_tls_command(const struct sc_config_entry *entry)
+{
+    return strcmp(entry->section, "tls") == 0 && !strchr(entry->key, '-') && !sc_option_find(entry->key);
+}
+
+static void add_tls_command(struct sc_config *config, const struct sc_config_entry *entry, struct sc_config_errors *errors)
+{
+    const size_t           size     = (config->tls_command_count + 1) * sizeof(*config->tls_commands);
+    struct sc_tls_command *commands = realloc(config->tls_commands, size);
+    struct sc_tls_command  command  = {strdup(entry->key), strdup(entry->value)};
+    if (commands) {
+        config->tls_commands = commands;
+    }
+    if (!commands || !command.name || !command.value) {
+        sc_config_error(errors, EX_OSERR, "out of memory");
+        free((char *)command.name);
+        free((char *)command.value);
+        return;
+    }
+    commands[config->tls_command_count++] = command;
+}
+
+static void take_entry(struct sc_config *config, const char *path, const struct sc_config_entry *entry, struct sc_config_errors *errors)
+{
+    const struct sc_option *option = sc_option_find(entry->key);
+    struct sc_err           err;
+    if (!entry->value) {
+        return; /* reported when it was read */
+    }
+    if (is_tls_command(entry)) {
+        add_tls_command(config, entry, errors);
+    } else if (!option || strcmp(option->section, entry->section) != 0) {
+        report_unknown(path, entry, errors);
+    } else if (sc_option_set(config, option, entry->value, false, &err) != 0) {
+        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: %s", path, entry->line, entry->section, entry->key, err.text);
+    }
+}
+
+static void take_file(struct sc_config *config, const char *path, bool optional, struct sc_config_errors *errors)
+{
+    struct sc_config_file file;
+    bool                  found = false;
+    (void)!sc_config_file_read(path, optional, &file, &found, errors);
+    for (size_t i = 0; i < file.count; i++) {
+        take_entry(config, path, &file.entries[i], errors);
+    }
+    sc_config_file_fini(&file);
+    if (found && !(config->path = strdup(path))) {
+        sc_config_error(errors, EX_OSERR, "out of memory");
+    }
+}
+
+static bool given_before(const struct sc_cmdline_setting *settings, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (settings[i].option == settings[index].option) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_cmdline(struct sc_config *config, const struct sc_cmdline *cmdline, struct sc_config_errors *errors)
+{
+    const struct sc_cmdline_setting *settings;
+    const size_t                     count = sc_cmdline_settings(cmdline, &settings);
+    for (size_t i = 0; i < count; i++) {
+        struct sc_err err;
+        if (sc_option_set(config, settings[i].option, settings[i].value, given_before(settings, i), &err) != 0) {
+            sc_config_error(errors, err.status, "--%s: %s", settings[i].option->key, err.text);
+        }
+    }
+}
+
+/* What no key alone can tell. */
+static void check_together(const struct sc_config *config, struct sc_config_errors *errors)
+{
+    if (config->client_auth == SC_CLIENT_AUTH_NONE && config->client_pin.count > 0) {
+        sc_config_error(errors, EX_CONFIG, "client-pin: without effect while client-auth is none: optional and require use it");
+    }
+}
+
+struct sc_config *sc_config_load(const struct sc_cmdline *cmdline, struct sc_config_errors *errors)
+{
+    const size_t      before = errors->count;
+    const char       *path   = sc_cmdline_config_path(cmdline);
+    struct sc_config *config = calloc(1, sizeof(*config));
+    if (!config) {
+        sc_config_error(errors, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    atomic_init(&config->references, 1);
+    if (set_defaults(config, errors)) {
+        take_file(config, path ? path : default_path, !path, errors);
+        take_cmdline(config, cmdline, errors);
+    }
+    if (errors->count == before) {
+        check_together(config, errors);
+    }
+    if (errors->count != before) {
+        sc_config_unref(config);
+        return NULL;
+    }
+    if (config->workers == 0) {
+        config->workers = usable_processors();
+    }
+    return config;
+}
+
+struct sc_config *sc_config_ref(struct sc_config *config)
+{
+    (void)atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
+    return config;
+}
+
+void sc_config_unref(struct sc_config *config)
+{
+    if (!config || atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < sc_option_count; i++) {
+        sc_option_clear(config, &sc_options[i]);
+    }
+    for (size_t i = 0; i < config->tls_command_count; i++) {
+        free((char *)config->tls_commands[i].name);
+        free((char *)config->tls_commands[i].value);
+    }
+    free(config->tls_commands);
+    free(config->path);
+    free(config);
+}
