@@ -1,5 +1,5 @@
 # Each layer is an archive. Order matters to the linker, upper layers first: it is what keeps the arrows pointing one way.
-noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a src/libscserver.a
+noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a src/libscnet.a src/libscserver.a
 
 src_libscbase_a_SOURCES = \
 	src/base/clock.c src/base/clock.h \
@@ -8,7 +8,8 @@ src_libscbase_a_SOURCES = \
 	src/base/hist.c src/base/hist.h \
 	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
-	src/base/parse.c src/base/parse.h
+	src/base/parse.c src/base/parse.h \
+	src/base/pool.c src/base/pool.h
 
 src_libscproto_a_SOURCES = \
 	src/proto/frame.c src/proto/frame.h \
@@ -19,6 +20,7 @@ src_libsctls_a_SOURCES = \
 	src/tls/context.c src/tls/context.h \
 	src/tls/error.c src/tls/error.h \
 	src/tls/explain.c \
+	src/tls/info.c src/tls/info.h \
 	src/tls/material.c src/tls/material.h \
 	src/tls/pin.c src/tls/pin.h \
 	src/tls/pin_match.c \
@@ -26,23 +28,35 @@ src_libsctls_a_SOURCES = \
 	src/tls/pin_spell.c \
 	src/tls/watch.c src/tls/watch.h
 
+src_libscnet_a_SOURCES = \
+	src/net/framebuf.c src/net/framebuf.h \
+	src/net/loop.c src/net/loop.h \
+	src/net/mailbox.c src/net/mailbox.h \
+	src/net/tlsbev.c src/net/tlsbev.h
+
 # Its defaults name the directory of the installation.
 src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'
 src_libscserver_a_SOURCES = \
-	src/server/configuration.c src/server/configuration.h \
+	src/server/accounts.c src/server/accounts.h \
 	src/server/config_cmdline.c \
 	src/server/config_file.c \
 	src/server/config_scan.c src/server/config_scan.h \
 	src/server/config_table.c src/server/config_table.h \
 	src/server/config_text.c \
 	src/server/config_value.c \
-	src/server/options.def
+	src/server/configuration.c src/server/configuration.h \
+	src/server/conn.c src/server/conn.h \
+	src/server/conn_log.c src/server/conn_log.h \
+	src/server/options.def \
+	src/server/stats.c src/server/stats.def src/server/stats.h \
+	src/server/worker.c src/server/worker.h
 
 # What to link with a layer and all below it.
 LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)
 LIBS_PROTO = src/libscproto.a $(LIBS_BASE)
 LIBS_TLS   = src/libsctls.a $(OPENSSL_LIBS) $(LIBS_BASE)
-LIBS_SERVER = src/libscserver.a src/libscproto.a $(LIBS_TLS)
+LIBS_NET   = src/libscnet.a src/libscproto.a $(EVENT_LIBS) $(LIBS_TLS)
+LIBS_SERVER = src/libscserver.a $(LIBS_NET)
 
 # Compiled once for all programs.
 PROGRAM_FILES = src/programs/program.c src/programs/program.h

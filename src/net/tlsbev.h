@@ -35,6 +35,7 @@ enum sc_tlsbev_end {
     SC_TLSBEV_EOF,          /* TCP end of stream without close_notify; ours can still be written */
     SC_TLSBEV_RESET,        /* the socket failed: see error_number */
     SC_TLSBEV_TLS,          /* TLS failed: see error_code; the alert has been written */
+    SC_TLSBEV_KEY_UPDATES,  /* the peer floods us with KeyUpdates: more than SC_TLS_MAX_KEY_UPDATES and one a MiB */
 };
 
 struct sc_tlsbev_close {
@@ -51,10 +52,12 @@ struct sc_tlsbev_callbacks {
      */
     void (*on_data)(void *arg, struct evbuffer *input);
 
-    /* The socket was blocked, and now everything has been handed to it. */
+    /* The socket was blocked, and now everything has been handed to it, or it failed and nothing is left; and once when the
+     * close_notify of sc_tlsbev_shutdown() has left. */
     void (*on_drained)(void *arg);
 
-    /* No more input will come. Called once. After RESET and TLS nothing can be written either. The owner may free the pair here. */
+    /* No more input will come. Called once. Only after CLOSE_NOTIFY and EOF something can still be written. The owner may free the pair
+     * here. */
     void (*on_closed)(void *arg, const struct sc_tlsbev_close *close);
 };
 
@@ -65,6 +68,9 @@ struct sc_tlsbev_callbacks {
 struct sc_tlsbev_scratch;
 struct sc_tlsbev_scratch *sc_tlsbev_scratch_new(size_t size);
 void                      sc_tlsbev_scratch_free(struct sc_tlsbev_scratch *scratch); /* after every pair that uses it */
+
+/* Once, before the second thread that makes pairs: libevent sets up its OpenSSL BIO at the first use, without a lock. */
+int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err) SC_NODISCARD;
 
 /*
  * Takes over the socket (non-blocking) and the SSL. `server`: accept, else connect (the ClientHello leaves before this returns, or, when
@@ -103,6 +109,9 @@ uint64_t sc_tlsbev_received(const struct sc_tlsbev *pair);
 /* Stops and starts reading the socket. What is in the input stays. */
 void sc_tlsbev_pause(struct sc_tlsbev *pair);
 void sc_tlsbev_resume(struct sc_tlsbev *pair);
+
+/* Bytes that have arrived wait in the socket. A system call: for the end of a connection, not for every request. */
+bool sc_tlsbev_has_unread(const struct sc_tlsbev *pair);
 
 /* Asks for a turn after every other event that is ready now has had its own: on_data is called even if no byte arrived. */
 void sc_tlsbev_again(struct sc_tlsbev *pair);

@@ -1,0 +1,67 @@
+#include "config.h"
+
+#include "net/framebuf.h"
+
+#include <event2/buffer.h>
+
+static void look(struct sc_framebuf *frames)
+{
+    struct evbuffer_iovec piece = {NULL, 0};
+    if (evbuffer_peek(frames->buffer, -1, NULL, &piece, 1) < 1) {
+        piece.iov_len = 0;
+    }
+    frames->at   = piece.iov_base;
+    frames->left = piece.iov_len;
+    frames->seen = 0;
+}
+
+void sc_framebuf_begin(struct sc_framebuf *frames, struct evbuffer *buffer)
+{
+    frames->buffer = buffer;
+    look(frames);
+}
+
+size_t sc_framebuf_left(const struct sc_framebuf *frames)
+{
+    return evbuffer_get_length(frames->buffer) - frames->seen;
+}
+
+void sc_framebuf_end(struct sc_framebuf *frames)
+{
+    if (frames->seen > 0) {
+        evbuffer_drain(frames->buffer, frames->seen);
+    }
+    frames->left = 0;
+    frames->seen = 0;
+}
+
+/* A header or body that does not lie in the first piece alone. */
+static enum sc_frame_status next_across_pieces(struct sc_framebuf *frames, size_t max_body, struct sc_frame_header *header)
+{
+    uint8_t bytes[SC_FRAME_HEADER_BYTES];
+    sc_framebuf_end(frames);
+    const size_t               total  = evbuffer_get_length(frames->buffer);
+    const ev_ssize_t           got    = evbuffer_copyout(frames->buffer, bytes, sizeof(bytes));
+    const enum sc_frame_status status = sc_frame_peek(bytes, got == (ev_ssize_t)sizeof(bytes) ? total : 0, max_body, header);
+    if (status == SC_FRAME_COMPLETE && !evbuffer_pullup(frames->buffer, (ev_ssize_t)(SC_FRAME_HEADER_BYTES + (size_t)header->length))) {
+        return SC_FRAME_NEED_MORE; /* out of memory: the frame's deadline ends the connection */
+    }
+    look(frames);
+    return status;
+}
+
+enum sc_frame_status sc_framebuf_next(struct sc_framebuf *frames, size_t max_body, struct sc_frame_header *header, const uint8_t **body)
+{
+    enum sc_frame_status status = sc_frame_peek(frames->at, frames->left, max_body, header);
+    if (status == SC_FRAME_NEED_MORE && sc_framebuf_left(frames) > frames->left) {
+        status = next_across_pieces(frames, max_body, header);
+    }
+    if (status == SC_FRAME_COMPLETE) {
+        const size_t size = SC_FRAME_HEADER_BYTES + (size_t)header->length;
+        *body             = frames->at + SC_FRAME_HEADER_BYTES;
+        frames->at += size;
+        frames->left -= size;
+        frames->seen += size;
+    }
+    return status;
+}

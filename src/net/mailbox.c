@@ -1,0 +1,133 @@
+#include "config.h"
+
+#include "net/mailbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+#ifdef HAVE_SYS_EVENTFD_H
+#include <sys/eventfd.h>
+#endif
+
+/* An eventfd where there is one, else a pipe: both ends are then different. */
+struct sc_mailbox {
+    pthread_mutex_t lock; /* guards first and last */
+    struct sc_mail *first, **last;
+    struct event   *readable;
+    int             read_fd, write_fd;
+    void (*on_mail)(struct sc_mail *mail, void *arg);
+    void *arg;
+};
+
+static int open_bell(struct sc_mailbox *mailbox)
+{
+#ifdef HAVE_EVENTFD
+    mailbox->read_fd = mailbox->write_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return mailbox->read_fd < 0 ? -1 : 0;
+#else
+    int ends[2];
+    if (pipe(ends) != 0) {
+        return -1;
+    }
+    mailbox->read_fd  = ends[0];
+    mailbox->write_fd = ends[1];
+    return evutil_make_socket_nonblocking(ends[0]) | evutil_make_socket_nonblocking(ends[1]) | evutil_make_socket_closeonexec(ends[0]) |
+           evutil_make_socket_closeonexec(ends[1]);
+#endif
+}
+
+static struct sc_mail *take_all(struct sc_mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    struct sc_mail *mail = mailbox->first;
+    mailbox->first       = NULL;
+    mailbox->last        = &mailbox->first;
+    pthread_mutex_unlock(&mailbox->lock);
+    return mail;
+}
+
+static void on_bell(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_mailbox *mailbox = arg;
+    uint64_t           count;
+    (void)what;
+    /* Before taking the messages: a post in between rings again. Empty is no error: one ring may stand for several. */
+    while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR) {
+    }
+    struct sc_mail *mail = take_all(mailbox);
+    while (mail) {
+        struct sc_mail *next = mail->next;
+        mailbox->on_mail(mail, mailbox->arg);
+        mail = next;
+    }
+}
+
+struct sc_mailbox *sc_mailbox_new(struct event_base *base, void (*on_mail)(struct sc_mail *mail, void *arg), void *arg, struct sc_err *err)
+{
+    struct sc_mailbox *mailbox = calloc(1, sizeof(*mailbox));
+    if (!mailbox) {
+        (void)sc_err_set(err, EX_OSERR, "cannot create a mailbox: out of memory");
+        return NULL;
+    }
+    mailbox->last    = &mailbox->first;
+    mailbox->on_mail = on_mail;
+    mailbox->arg     = arg;
+    mailbox->read_fd = mailbox->write_fd = -1;
+    (void)pthread_mutex_init(&mailbox->lock, NULL);
+    if (open_bell(mailbox) != 0) {
+        (void)sc_err_set_errno(err, EX_OSERR, errno, "cannot create a mailbox");
+        sc_mailbox_free(mailbox, NULL, NULL);
+        return NULL;
+    }
+    mailbox->readable = event_new(base, mailbox->read_fd, EV_READ | EV_PERSIST, on_bell, mailbox);
+    if (!mailbox->readable || event_add(mailbox->readable, NULL) != 0) {
+        (void)sc_err_set(err, EX_OSERR, "cannot create a mailbox: out of memory");
+        sc_mailbox_free(mailbox, NULL, NULL);
+        return NULL;
+    }
+    return mailbox;
+}
+
+void sc_mailbox_free(struct sc_mailbox *mailbox, void (*discard)(struct sc_mail *mail, void *arg), void *arg)
+{
+    if (!mailbox) {
+        return;
+    }
+    if (mailbox->readable) {
+        event_free(mailbox->readable);
+    }
+    struct sc_mail *mail = take_all(mailbox);
+    while (mail) {
+        struct sc_mail *next = mail->next;
+        discard(mail, arg);
+        mail = next;
+    }
+    if (mailbox->write_fd != mailbox->read_fd) {
+        (void)close(mailbox->write_fd);
+    }
+    if (mailbox->read_fd >= 0) {
+        (void)close(mailbox->read_fd);
+    }
+    (void)pthread_mutex_destroy(&mailbox->lock);
+    free(mailbox);
+}
+
+void sc_mailbox_post(struct sc_mailbox *mailbox, struct sc_mail *mail)
+{
+    const uint64_t one = 1;
+    mail->next         = NULL;
+    pthread_mutex_lock(&mailbox->lock);
+    const int was_empty = mailbox->first == NULL;
+    *mailbox->last      = mail;
+    mailbox->last       = &mail->next;
+    pthread_mutex_unlock(&mailbox->lock);
+    if (was_empty) {
+        /* EAGAIN means that the bell is ringing already. */
+        while (write(mailbox->write_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+        }
+    }
+}

@@ -1,0 +1,106 @@
+#include "config.h"
+
+#include "server/conn_log.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+
+#define FAILURES_A_SECOND 20U
+
+static bool begin(struct sc_log_line *line, enum sc_log_level level, const char *event, const struct sc_conn_origin *origin)
+{
+    if (!sc_log_begin(line, level, event)) {
+        return false;
+    }
+    sc_log_u64(line, "conn", origin->id);
+    sc_log_str(line, "peer", origin->peer);
+    return true;
+}
+
+void sc_conn_log_event(enum sc_log_level level, const struct sc_conn_origin *origin, const char *event, const char *message)
+{
+    struct sc_log_line line;
+    if (begin(&line, level, event, origin)) {
+        sc_log_str(&line, "message", message);
+        sc_log_end(&line);
+    }
+}
+
+void sc_conn_log_connected(const struct sc_conn_origin *origin, const struct sc_tls_info *info)
+{
+    struct sc_log_line line;
+    if (begin(&line, SC_LOG_DEBUG, "connected", origin)) {
+        sc_log_str(&line, "tls", info->version);
+        sc_log_str(&line, "cipher", info->cipher);
+        sc_log_str(&line, "group", info->group);
+        sc_log_str(&line, "resumed", info->resumed ? "yes" : "no");
+        sc_log_end(&line);
+    }
+}
+
+/* OpenSSL's reason and the socket's error, when there is one. */
+static void add_details(struct sc_log_line *line, const struct sc_tlsbev_close *close)
+{
+    const char *reason = close && close->error_code != 0 ? ERR_reason_error_string(close->error_code) : NULL;
+    if (reason) {
+        sc_log_str(line, "detail", reason);
+    }
+    if (close && close->error_number != 0) {
+        sc_log_str(line, "error", strerror(close->error_number));
+    }
+}
+
+static enum sc_tls_end explain_end(const struct sc_tlsbev_close *close)
+{
+    if (!close) {
+        return SC_TLS_END_TIMEOUT;
+    }
+    switch (close->end) {
+    case SC_TLSBEV_EOF:
+    case SC_TLSBEV_CLOSE_NOTIFY: return SC_TLS_END_EOF;
+    case SC_TLSBEV_RESET: return SC_TLS_END_RESET;
+    case SC_TLSBEV_TLS:
+    case SC_TLSBEV_KEY_UPDATES: break;
+    }
+    return SC_TLS_END_ERROR;
+}
+
+void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn_origin *origin, const struct sc_tls_watch *watch,
+                                  const struct sc_tlsbev_close *close)
+{
+    const struct sc_tls_failure failure = sc_tls_explain(watch, explain_end(close), close ? close->error_code : 0, true);
+    /* Health checks of load balancers connect and close: no reason to warn. */
+    const enum sc_log_level level = strcmp(failure.reason, "probe") == 0 ? SC_LOG_DEBUG : SC_LOG_WARNING;
+    uint64_t                suppressed;
+    struct sc_log_line      line;
+    if (!sc_log_enabled(level) || !sc_log_rate_allow(rate, FAILURES_A_SECOND, &suppressed) ||
+        !begin(&line, level, "tls_handshake_failed", origin)) {
+        return;
+    }
+    sc_log_str(&line, "reason", failure.reason);
+    sc_log_str(&line, "hint", failure.hint);
+    if (watch->alert_received != 255) {
+        sc_log_str(&line, "alert_received", SSL_alert_desc_string_long(watch->alert_received));
+    }
+    if (watch->alert_sent != 255) {
+        sc_log_str(&line, "alert_sent", SSL_alert_desc_string_long(watch->alert_sent));
+    }
+    add_details(&line, close);
+    if (suppressed > 0) {
+        sc_log_u64(&line, "suppressed", suppressed);
+    }
+    sc_log_end(&line);
+}
+
+void sc_conn_log_closed(const struct sc_conn_origin *origin, const struct sc_tlsbev_close *close)
+{
+    static const char *const words[] = {"close_notify", "eof", "reset", "tls_error", "key_update_flood"};
+    const bool               hostile = close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_KEY_UPDATES;
+    struct sc_log_line       line;
+    if (begin(&line, hostile ? SC_LOG_INFO : SC_LOG_DEBUG, "peer_closed", origin)) {
+        sc_log_str(&line, "how", words[close->end]);
+        add_details(&line, close);
+        sc_log_end(&line);
+    }
+}

@@ -1,0 +1,297 @@
+#include "config.h"
+
+#include "server/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#ifdef HAVE_MALLOC_H
+#include <malloc.h>
+#endif
+
+#include "base/pool.h"
+#include "net/loop.h"
+#include "tls/context.h"
+
+enum letter_kind { LETTER_CONNECTION, LETTER_SETTINGS, LETTER_DRAIN, LETTER_STOP };
+
+struct letter {
+    struct sc_mail   mail; /* first: a letter is its mail */
+    enum letter_kind kind;
+    union {
+        struct {
+            evutil_socket_t       fd;
+            struct sc_conn_origin origin;
+        } connection;
+        struct sc_worker_settings settings;
+        struct {
+            uint32_t first_ms;
+            double   step_ms;
+        } drain;
+    } u;
+};
+
+/* After this many connections and then none, memory goes back to the system: malloc() would keep it for ever. */
+#define CROWD 1000U
+
+struct sc_worker {
+    pthread_t                         thread;
+    unsigned                          index;
+    struct event_base                *base;
+    struct sc_mailbox                *mailbox;
+    struct sc_conn_env                env;
+    struct sc_stats                   stats;
+    struct sc_worker_settings         settings; /* this thread's */
+    struct sc_conn_list               conns;
+    const struct sc_worker_callbacks *callbacks;
+    _Atomic uint32_t                  load;
+    uint32_t                          crowd; /* the largest load since the last trim */
+    bool                              draining, empty_told;
+};
+
+/* --- In the worker's thread ---------------------------------------------------------------------------------------------------------- */
+
+static void tell_if_empty(struct sc_worker *worker)
+{
+    if (worker->draining && !worker->empty_told && LIST_EMPTY(&worker->conns)) {
+        worker->empty_told = true;
+        worker->callbacks->on_empty(worker->callbacks->arg);
+    }
+}
+
+static void on_gone(struct sc_conn *conn, void *arg)
+{
+    struct sc_worker *worker = arg;
+    sc_conn_list_remove(conn);
+    worker->callbacks->on_gone(sc_conn_origin(conn), worker->callbacks->arg);
+    const uint32_t load = atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+    if (load == 1 && worker->crowd >= CROWD) {
+        worker->crowd = 0;
+#ifdef HAVE_MALLOC_TRIM
+        (void)malloc_trim(0);
+#endif
+    }
+    tell_if_empty(worker);
+}
+
+static void begin_connection(struct sc_worker *worker, struct letter *letter)
+{
+    struct sc_err   err;
+    struct sc_conn *conn = sc_conn_new(&worker->env, worker->settings.tls, letter->u.connection.fd, &letter->u.connection.origin, &err);
+    if (conn) {
+        const uint32_t load = sc_worker_load(worker);
+        worker->crowd       = worker->crowd < load ? load : worker->crowd;
+        sc_conn_list_insert(&worker->conns, conn);
+        sc_stats_add(&worker->stats.connections_accepted, 1);
+        return;
+    }
+    atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+    worker->callbacks->on_gone(&letter->u.connection.origin, worker->callbacks->arg);
+    sc_stats_add(&worker->stats.refused_memory, 1);
+    sc_log_message(SC_LOG_ERROR, "connection_refused", "%s", err.text);
+}
+
+static void take_settings(struct sc_worker *worker, struct sc_worker_settings *settings)
+{
+    sc_tls_context_unref(worker->settings.tls);
+    worker->settings = *settings; /* with the letter's reference */
+}
+
+static void begin_drain(struct sc_worker *worker, uint32_t first_ms, double step_ms)
+{
+    double          retry_ms = first_ms;
+    struct sc_conn *next;
+    worker->draining = true;
+    for (struct sc_conn *conn = LIST_FIRST(&worker->conns); conn; conn = next) {
+        next = sc_conn_list_next(conn);
+        sc_conn_drain(conn, (uint32_t)retry_ms);
+        retry_ms += step_ms;
+    }
+    tell_if_empty(worker);
+}
+
+static void on_mail(struct sc_mail *mail, void *arg)
+{
+    struct sc_worker *worker = arg;
+    struct letter    *letter = (struct letter *)mail;
+    switch (letter->kind) {
+    case LETTER_CONNECTION: begin_connection(worker, letter); break;
+    case LETTER_SETTINGS: take_settings(worker, &letter->u.settings); break;
+    case LETTER_DRAIN: begin_drain(worker, letter->u.drain.first_ms, letter->u.drain.step_ms); break;
+    case LETTER_STOP: event_base_loopbreak(worker->base); break;
+    }
+    free(letter);
+}
+
+static void close_all(struct sc_worker *worker)
+{
+    worker->empty_told = true;
+    struct sc_conn *next;
+    for (struct sc_conn *conn = LIST_FIRST(&worker->conns); conn; conn = next) {
+        next = sc_conn_list_next(conn);
+        sc_conn_free(conn);
+    }
+    /* libevent frees bufferevents in the next passes: first the filters, then what is beneath them. */
+    event_base_loop(worker->base, EVLOOP_NONBLOCK);
+    event_base_loop(worker->base, EVLOOP_NONBLOCK);
+}
+
+static void *run(void *arg)
+{
+    struct sc_worker *worker = arg;
+    char              name[16];
+    (void)snprintf(name, sizeof(name), "worker-%u", worker->index);
+#ifdef __linux__
+    (void)pthread_setname_np(pthread_self(), name);
+#endif
+    event_base_loop(worker->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    close_all(worker);
+    sc_pool_thread_end();
+    return NULL;
+}
+
+/* --- In other threads -------------------------------------------------------------------------------------------------------------------
+ */
+
+static void discard(struct sc_mail *mail, void *arg)
+{
+    struct letter *letter = (struct letter *)mail;
+    (void)arg;
+    if (letter->kind == LETTER_CONNECTION) {
+        (void)evutil_closesocket(letter->u.connection.fd);
+    } else if (letter->kind == LETTER_SETTINGS) {
+        sc_tls_context_unref(letter->u.settings.tls);
+    }
+    free(letter);
+}
+
+/* Signals are the main thread's: a new thread inherits the mask. */
+static int start_thread(struct sc_worker *worker)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failed = pthread_create(&worker->thread, NULL, run, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings *settings, const struct sc_worker_callbacks *callbacks,
+                                struct sc_err *err)
+{
+    struct sc_worker *worker = calloc(1, sizeof(*worker));
+    if (!worker) {
+        (void)sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
+        return NULL;
+    }
+    worker->index        = index;
+    worker->callbacks    = callbacks;
+    worker->settings     = *settings;
+    worker->settings.tls = sc_tls_context_ref(settings->tls);
+    LIST_INIT(&worker->conns);
+    worker->base = sc_loop_new_base(err);
+    if (!worker->base || !(worker->mailbox = sc_mailbox_new(worker->base, on_mail, worker, err))) {
+        goto failed;
+    }
+    worker->env.base    = worker->base;
+    worker->env.limits  = &worker->settings.limits;
+    worker->env.stats   = &worker->stats;
+    worker->env.on_gone = on_gone;
+    worker->env.arg     = worker;
+    if (sc_conn_env_init(&worker->env, err) != 0) {
+        goto failed;
+    }
+    const int failed_errno = start_thread(worker);
+    if (failed_errno != 0) {
+        (void)sc_err_set_errno(err, EX_OSERR, failed_errno, "cannot start the thread of worker %u", index);
+        goto failed;
+    }
+    return worker;
+
+failed:
+    sc_worker_free(worker);
+    return NULL;
+}
+
+void sc_worker_free(struct sc_worker *worker)
+{
+    if (!worker) {
+        return;
+    }
+    sc_mailbox_free(worker->mailbox, discard, NULL);
+    if (worker->base) {
+        event_base_free(worker->base);
+    }
+    sc_conn_env_fini(&worker->env);
+    sc_tls_context_unref(worker->settings.tls);
+    free(worker);
+}
+
+static struct letter *new_letter(enum letter_kind kind)
+{
+    struct letter *letter = calloc(1, sizeof(*letter));
+    if (letter) {
+        letter->kind = kind;
+    }
+    return letter;
+}
+
+/* For the letters without which the server cannot be run or stopped: a handful in its life. */
+static struct letter *must_letter(enum letter_kind kind)
+{
+    struct letter *letter = new_letter(kind);
+    if (!letter) {
+        sc_log_message(SC_LOG_ERROR, "out_of_memory", "cannot tell a worker what to do");
+        abort();
+    }
+    return letter;
+}
+
+int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd, const struct sc_conn_origin *origin)
+{
+    struct letter *letter = new_letter(LETTER_CONNECTION);
+    if (!letter) {
+        (void)evutil_closesocket(fd);
+        return -1;
+    }
+    letter->u.connection.fd     = fd;
+    letter->u.connection.origin = *origin;
+    atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
+    sc_mailbox_post(worker->mailbox, &letter->mail);
+    return 0;
+}
+
+void sc_worker_publish(struct sc_worker *worker, const struct sc_worker_settings *settings)
+{
+    struct letter *letter  = must_letter(LETTER_SETTINGS);
+    letter->u.settings     = *settings;
+    letter->u.settings.tls = sc_tls_context_ref(settings->tls);
+    sc_mailbox_post(worker->mailbox, &letter->mail);
+}
+
+void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double retry_step_ms)
+{
+    struct letter *letter    = must_letter(LETTER_DRAIN);
+    letter->u.drain.first_ms = retry_first_ms;
+    letter->u.drain.step_ms  = retry_step_ms;
+    sc_mailbox_post(worker->mailbox, &letter->mail);
+}
+
+void sc_worker_join(struct sc_worker *worker)
+{
+    sc_mailbox_post(worker->mailbox, &must_letter(LETTER_STOP)->mail);
+    (void)pthread_join(worker->thread, NULL);
+}
+
+uint32_t sc_worker_load(const struct sc_worker *worker)
+{
+    return atomic_load_explicit(&worker->load, memory_order_relaxed);
+}
+
+const struct sc_stats *sc_worker_stats(const struct sc_worker *worker)
+{
+    return &worker->stats;
+}

@@ -1,0 +1,58 @@
+/*
+ * A worker: a thread, its event base, and its connections from birth to death. Other threads only post to it; nothing on the path of a
+ * request is shared. Thread: the functions may be called from any, sc_worker_new/join/free from the one that owns it.
+ */
+#ifndef SC_SERVER_WORKER_H
+#define SC_SERVER_WORKER_H
+
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "base/err.h"
+#include "net/mailbox.h"
+#include "server/conn.h"
+
+struct sc_worker;
+struct sc_tls_context;
+
+/* What new connections get; the worker takes its own references and copies. */
+struct sc_worker_settings {
+    struct sc_tls_context *tls;
+    struct sc_conn_limits  limits;
+};
+
+struct sc_worker_callbacks {
+    /* In the worker's thread. */
+    void (*on_gone)(const struct sc_conn_origin *origin, void *arg); /* a connection has ended, or could not be begun */
+    void (*on_empty)(void *arg);                                     /* draining, and the last connection is gone; called once */
+    void *arg;
+};
+
+/* Starts the thread; signals are blocked in it. `callbacks` is borrowed for the life of the worker. NULL on failure. */
+struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings *settings, const struct sc_worker_callbacks *callbacks,
+                                struct sc_err *err) SC_NODISCARD;
+
+/* Takes over an accepted socket. -1: out of memory, the socket is closed, and on_gone is not called. */
+int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd, const struct sc_conn_origin *origin) SC_NODISCARD;
+
+/* From now on new connections get these; the limits hold for open ones too. */
+void sc_worker_publish(struct sc_worker *worker, const struct sc_worker_settings *settings);
+
+/*
+ * Answer what has arrived, say goodbye to everybody, close. The first client is told to come back after retry_first_ms, each further one
+ * retry_step_ms later. on_empty follows.
+ */
+void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double retry_step_ms);
+
+/* Closes what is left and ends the thread; returns when it has ended. Connections given but not begun are closed. */
+void sc_worker_join(struct sc_worker *worker);
+
+void sc_worker_free(struct sc_worker *worker); /* after join; NULL is fine */
+
+/* Connections given to it that have not ended. */
+uint32_t sc_worker_load(const struct sc_worker *worker);
+
+const struct sc_stats *sc_worker_stats(const struct sc_worker *worker);
+
+#endif
