@@ -21,6 +21,8 @@ src_libsctls_a_SOURCES = \
 	src/tls/error.c src/tls/error.h \
 	src/tls/explain.c \
 	src/tls/info.c src/tls/info.h \
+	src/tls/keygen.c src/tls/keygen.h \
+	src/tls/keygen_file.c \
 	src/tls/material.c src/tls/material.h \
 	src/tls/pin.c src/tls/pin.h \
 	src/tls/pin_match.c \
@@ -61,3 +63,12 @@ LIBS_SERVER = src/libscserver.a $(LIBS_NET)
 # Compiled once for all programs.
 PROGRAM_FILES = src/programs/program.c src/programs/program.h
 PROGRAM_LIBS  = $(EVENT_LIBS) $(OPENSSL_LIBS)
+
+bin_PROGRAMS += src/sc-keygen
+src_sc_keygen_SOURCES = \
+	src/programs/sc-keygen.c \
+	src/programs/keygen_check.c src/programs/keygen_check.h \
+	src/programs/keygen_names.c src/programs/keygen_names.h \
+	src/programs/keygen_show.c src/programs/keygen_show.h \
+	$(PROGRAM_FILES)
+src_sc_keygen_LDADD = $(LIBS_TLS) $(PROGRAM_LIBS)

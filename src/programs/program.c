@@ -3,15 +3,16 @@
 #include "programs/program.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <getopt.h>
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+
+#include <event2/event.h>
+#include <openssl/crypto.h>
 
 /* Control characters, which a file name or a peer may bring, are shown as \xNN: an error stays one line and moves no cursor. */
 static void escape(const char *text, char *out, size_t out_size)

@@ -2,10 +2,11 @@
 
 #include "tls/error.h"
 
-#include <openssl/err.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <openssl/err.h>
 
 /* Appends what fits. Control characters become spaces: OpenSSL's data may hold a file name or what a peer sent, and this is one line. */
 static void append(char *out, size_t out_size, const char *text)

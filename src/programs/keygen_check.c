@@ -1,0 +1,166 @@
+#include "config.h"
+
+#include "programs/keygen_check.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "base/clock.h"
+#include "programs/keygen_show.h"
+#include "tls/keygen.h"
+
+#define MIN_SECURITY_BITS 112 /* RSA 2048 and EC P-224; less is refused by OpenSSL's default security level in most distributions */
+#define WARN_DAYS 30
+
+struct check {
+    unsigned problems;
+    char     first[256];
+};
+
+static void problem(struct check *check, const char *fmt, ...) SC_PRINTF(2, 3);
+
+static void problem(struct check *check, const char *fmt, ...)
+{
+    char    text[sizeof(check->first)];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    printf("  problem: %s\n", text);
+    if (check->problems++ == 0) {
+        (void)snprintf(check->first, sizeof(check->first), "%s", text);
+    }
+}
+
+static void check_mode(struct check *check, const char *path, bool secret)
+{
+    struct stat there;
+    if (stat(path, &there) != 0) {
+        return;
+    }
+    const unsigned mode = (unsigned)there.st_mode & 0777U;
+    if (secret && (mode & S_IRWXO)) {
+        problem(check, "the key is open to everybody (mode %04o); chmod 600 closes it", mode);
+    } else if (secret && (mode & (S_IWGRP | S_IXGRP))) {
+        problem(check, "the key can be changed by its group (mode %04o); chmod 640 or 600 closes it", mode);
+    } else if (!secret && (mode & (S_IWGRP | S_IWOTH))) {
+        problem(check, "the certificate can be changed by others (mode %04o); chmod 644 closes it", mode);
+    } else if (secret && (mode & S_IRGRP)) {
+        printf("  note: the group of the file can read the key (mode %04o)\n", mode);
+    }
+}
+
+static void check_strength(struct check *check, const EVP_PKEY *key)
+{
+    char what[80];
+    sc_keygen_describe_key(key, what, sizeof(what));
+    printf("  key: %s\n", what);
+    if (EVP_PKEY_get_security_bits(key) < MIN_SECURITY_BITS) {
+        problem(check, "%s is too weak; sc-keygen --force makes a new pair, and every client needs the new pin", what);
+    }
+}
+
+static void check_dates(struct check *check, const X509 *certificate)
+{
+    char             from[32], until[32];
+    int              days, seconds;
+    const ASN1_TIME *not_before = X509_get0_notBefore(certificate);
+    const ASN1_TIME *not_after  = X509_get0_notAfter(certificate);
+    ASN1_TIME       *now        = ASN1_TIME_set(NULL, sc_clock_wall().tv_sec);
+
+    sc_show_date(not_before, from);
+    sc_show_date(not_after, until);
+    printf("  valid: %s to %s\n", from, until);
+    if (!now || ASN1_TIME_diff(&days, &seconds, now, not_before) != 1) {
+        problem(check, "the dates can't be read");
+    } else if (days > 0 || seconds > 0) {
+        problem(check, "the certificate is not valid before %s; is the clock right?", from);
+    } else if (ASN1_TIME_diff(&days, &seconds, now, not_after) != 1) {
+        problem(check, "the dates can't be read");
+    } else if (days < 0 || seconds < 0) {
+        problem(check, "the certificate has been out of date since %s", until);
+    } else if (days < WARN_DAYS) {
+        printf("  note: %d days are left\n", days);
+    }
+    ASN1_TIME_free(now);
+}
+
+static void check_names(const X509 *certificate)
+{
+    char names[1024];
+    sc_show_names(certificate, names, sizeof(names));
+    printf("  names: %s\n", names[0] ? names : "none; only a pin of the key or of the certificate can match");
+}
+
+/* What can be read but not used is a problem of the pair; what can't be read at all ends the check. */
+static int take_problem(struct check *check, const char *path, const struct sc_err *why, struct sc_err *err)
+{
+    if (why->status == EX_NOINPUT) {
+        return sc_err_set(err, why->status, "%s", why->text);
+    }
+    printf("%s:\n", path);
+    problem(check, "%s", why->text);
+    return 0;
+}
+
+/* -1: it can't be read. 0: it has been looked at; *out is NULL when it is of no use. Free it. */
+static int check_certificate(struct check *check, const char *path, X509 **out, struct sc_err *err)
+{
+    struct sc_err why;
+    *out = sc_keygen_read_certificate(path, &why);
+    if (!*out) {
+        return take_problem(check, path, &why, err);
+    }
+    printf("%s:\n", path);
+    check_dates(check, *out);
+    check_names(*out);
+    check_mode(check, path, false);
+    return sc_show_pins(*out, NULL, err);
+}
+
+static int check_key(struct check *check, const char *path, EVP_PKEY **out, struct sc_err *err)
+{
+    struct sc_err why;
+    *out = sc_show_read_key(path, &why);
+    if (!*out) {
+        if (take_problem(check, path, &why, err) != 0) {
+            return -1;
+        }
+    } else {
+        printf("%s:\n", path);
+        check_strength(check, *out);
+    }
+    check_mode(check, path, true);
+    return 0;
+}
+
+int sc_check_pair(const char *key_path, const char *certificate_path, struct sc_err *err)
+{
+    struct check check       = {0};
+    EVP_PKEY    *key         = NULL;
+    X509        *certificate = NULL;
+    int          status      = -1;
+
+    if (check_certificate(&check, certificate_path, &certificate, err) == 0 && check_key(&check, key_path, &key, err) == 0) {
+        if (key && certificate && X509_check_private_key(certificate, key) != 1) {
+            problem(&check, "the certificate is not of this key");
+        }
+        ERR_clear_error();
+        status = 0;
+        if (check.problems == 1) {
+            status = sc_err_set(err, EX_CONFIG, "%s: %s", key_path, check.first);
+        } else if (check.problems > 1) {
+            status = sc_err_set(err, EX_CONFIG, "%s: %u problems, the first: %s", key_path, check.problems, check.first);
+        }
+    }
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return status;
+}

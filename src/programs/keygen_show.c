@@ -1,0 +1,213 @@
+#include "config.h"
+
+#include "programs/keygen_show.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/x509v3.h>
+
+#include "tls/error.h"
+#include "tls/keygen.h"
+#include "tls/pin.h"
+
+#define PORT "4242"
+
+int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *err)
+{
+    uint8_t                 pin[SC_PIN_BYTES];
+    uint8_t                 fingerprint[SC_PIN_BYTES];
+    struct sc_pin_spellings as;
+
+    if ((certificate ? sc_pin_of_certificate(certificate, pin, err) : sc_pin_of_key(key, pin, err)) != 0 ||
+        (certificate && sc_pin_fingerprint(certificate, fingerprint, err) != 0)) {
+        return -1;
+    }
+    sc_pin_spell(pin, certificate ? fingerprint : NULL, &as);
+    printf("  sc-client, curl  %s\n", as.curl);
+    printf("  RFC 7469         %s\n", as.rfc7469);
+    printf("  ssh              %s\n", as.ssh);
+    printf("  DANE (TLSA)      %s\n", as.dane);
+    if (certificate) {
+        printf("  certificate      %s\n", as.cert_sha256);
+    }
+    return 0;
+}
+
+/* --- What is in a certificate ------------------------------------------------------------------------------------------------------- */
+
+void sc_show_date(const ASN1_TIME *time, char out[32])
+{
+    struct tm when;
+    if (ASN1_TIME_to_tm(time, &when) != 1 || strftime(out, 32, "%Y-%m-%d", &when) == 0) {
+        (void)snprintf(out, 32, "a date that cannot be read");
+    }
+}
+
+/* False: a kind of name that is of no use here. */
+static bool spell_name(const GENERAL_NAME *name, char *out, size_t out_size)
+{
+    int                  type;
+    const ASN1_STRING   *value = GENERAL_NAME_get0_value(name, &type);
+    const unsigned char *bytes = ASN1_STRING_get0_data(value);
+    const int            size  = ASN1_STRING_length(value);
+
+    if (type == GEN_IPADD && (size == 4 || size == 16)) {
+        return inet_ntop(size == 4 ? AF_INET : AF_INET6, bytes, out, (socklen_t)out_size) != NULL;
+    }
+    if (type != GEN_DNS || size <= 0 || (size_t)size >= out_size) {
+        return false;
+    }
+    memcpy(out, bytes, (size_t)size);
+    out[size] = '\0';
+    /* A stranger's certificate may hold anything, and this goes to a terminal and into commands. */
+    return strlen(out) == (size_t)size && sc_keygen_check_name(out, NULL) == 0;
+}
+
+static GENERAL_NAMES *names_of(const X509 *certificate)
+{
+    return X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+}
+
+void sc_show_names(const X509 *certificate, char *out, size_t out_size)
+{
+    char           name[256];
+    size_t         used  = 0;
+    GENERAL_NAMES *names = names_of(certificate);
+
+    out[0] = '\0';
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        if (!spell_name(sk_GENERAL_NAME_value(names, i), name, sizeof(name)) || used + strlen(name) + sizeof(", ") > out_size) {
+            continue;
+        }
+        used += (size_t)snprintf(out + used, out_size - used, "%s%s", used ? ", " : "", name);
+    }
+    GENERAL_NAMES_free(names);
+}
+
+/* The name to connect to in an example: localhost when the certificate has it, else its first host name or address. */
+static void choose_host(const X509 *certificate, char *out, size_t out_size)
+{
+    char           name[256];
+    GENERAL_NAMES *names = names_of(certificate);
+
+    out[0] = '\0';
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        if (!spell_name(sk_GENERAL_NAME_value(names, i), name, sizeof(name)) || name[0] == '*') {
+            continue;
+        }
+        const bool local = strcmp(name, "localhost") == 0;
+        if (!out[0] || local) {
+            (void)snprintf(out, out_size, "%s", name);
+        }
+        if (local) {
+            break;
+        }
+    }
+    GENERAL_NAMES_free(names);
+    if (!out[0]) {
+        (void)snprintf(out, out_size, "localhost");
+    }
+}
+
+/* --- Commands ----------------------------------------------------------------------------------------------------------------------- */
+
+/* Prints a text as one word of a shell command. */
+static void print_word(const char *text)
+{
+    if (text[0] && text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%")] == '\0') {
+        (void)fputs(text, stdout);
+        return;
+    }
+    (void)putchar('\'');
+    for (; *text; text++) {
+        if (*text == '\'') {
+            (void)fputs("'\\''", stdout);
+        } else {
+            (void)putchar(*text);
+        }
+    }
+    (void)putchar('\'');
+}
+
+int sc_show_commands(const X509 *certificate, const char *certificate_path, struct sc_err *err)
+{
+    uint8_t                 pin[SC_PIN_BYTES];
+    struct sc_pin_spellings as;
+    char                    host[256];
+    char                    address[sizeof(host) + sizeof("[]:" PORT)];
+
+    if (sc_pin_of_certificate(certificate, pin, err) != 0) {
+        return -1;
+    }
+    sc_pin_spell(pin, NULL, &as);
+    choose_host(certificate, host, sizeof(host));
+    const bool v6 = strchr(host, ':') != NULL;
+    (void)snprintf(address, sizeof(address), "%s%s%s:" PORT, v6 ? "[" : "", host, v6 ? "]" : "");
+
+    printf("\nEach of these ends with status 0 only when the server has this key:\n");
+    printf("  sc-client --connect %s --pin '%s' time\n", address, as.curl);
+    printf("  curl -sS --insecure --pinnedpubkey '%s' --no-alpn --http0.9 -o /dev/null https://%s/\n", as.curl, address);
+    printf("  openssl s_client -connect %s -brief -dane_tlsa_domain localhost -dane_tlsa_rrdata '%s' -dane_ee_no_namechecks "
+           "-verify_return_error </dev/null\n",
+           address, as.dane);
+    printf("  gnutls-cli --x509cafile ");
+    print_word(certificate_path);
+    printf(" --verify-hostname %s -p " PORT " %s </dev/null\n", host, host);
+    return 0;
+}
+
+/* --- Files -------------------------------------------------------------------------------------------------------------------------- */
+
+static int ask_terminal(char *out, int size, int writing, void *arg)
+{
+    char prompt[300];
+    (void)writing;
+    (void)snprintf(prompt, sizeof(prompt), "Passphrase of %.200s: ", (const char *)arg);
+    return EVP_read_pw_string(out, size, prompt, 0) == 0 ? (int)strlen(out) : -1;
+}
+
+/* NULL without a terminal: OpenSSL would read standard input then, which is nobody's answer. */
+static pem_password_cb *who_to_ask(void)
+{
+    const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (terminal < 0) {
+        return NULL;
+    }
+    (void)close(terminal);
+    return ask_terminal;
+}
+
+EVP_PKEY *sc_show_read_key(const char *path, struct sc_err *err)
+{
+    return sc_keygen_read_key(path, who_to_ask(), (void *)(uintptr_t)path, err);
+}
+
+int sc_show_file(const char *path, struct sc_err *err)
+{
+    char      what[80];
+    EVP_PKEY *key;
+    X509     *certificate;
+    int       status = -1;
+
+    if (sc_keygen_read_either(path, who_to_ask(), (void *)(uintptr_t)path, &certificate, &key, err) != 0) {
+        return -1;
+    }
+    const EVP_PKEY *described = key ? key : X509_get0_pubkey(certificate);
+    if (described) {
+        sc_keygen_describe_key(described, what, sizeof(what));
+        printf("%s: %s, %s\n", path, certificate ? "certificate" : "private key", what);
+        status = sc_show_pins(certificate, key, err);
+    } else {
+        (void)sc_tls_err(err, EX_DATAERR, "%s: the public key in it can't be read", path);
+    }
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return status;
+}

@@ -1,0 +1,246 @@
+/* Makes keys and self-signed certificates, and says what their pins are. */
+#include "config.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include "base/parse.h"
+#include "programs/keygen_check.h"
+#include "programs/keygen_names.h"
+#include "programs/keygen_show.h"
+#include "programs/program.h"
+#include "tls/keygen.h"
+
+#define NAME "sc-keygen"
+#define PATH_BYTES 4096U
+#define DEFAULT_DAYS 3650U
+
+enum action { MAKE, SHOW, CHECK, HELP, SHOW_VERSION };
+
+struct options {
+    enum action      action;
+    const char      *file; /* of SHOW and CHECK */
+    bool             kind_given;
+    enum sc_key_kind kind;
+    unsigned         rsa_bits;
+    unsigned         days;
+    bool             force;
+    const char      *base;
+    const char      *making; /* the last option that only makes sense when a pair is made */
+    size_t           name_count;
+    const char      *names[SC_KEYGEN_MAX_NAMES];
+};
+
+static const char help[] =
+    "Usage: sc-keygen [--ec | --rsa BITS | --ed25519] [--name NAME]... [--days N] [--force] [--out BASE]\n"
+    "       sc-keygen --show FILE\n"
+    "       sc-keygen --check BASE\n"
+    "Makes a private key and a self-signed certificate, BASE.key and BASE.crt, and prints the pins that clients need.\n"
+    "\n"
+    "      --ec          a key on the curve P-256 (the default)\n"
+    "      --rsa BITS    an RSA key of 2048 to 16384 bits\n"
+    "      --ed25519     an Ed25519 key\n"
+    "      --name NAME   a host name or an address that the certificate is for; repeatable\n"
+    "                    (default: this host's names, localhost, 127.0.0.1, ::1)\n"
+    "      --days N      the certificate is valid for so many days, 1 to 36500 (default: 3650)\n"
+    "      --force       replace files that are there\n"
+    "      --out BASE    where the files go, without .key and .crt (default: server)\n"
+    "      --show FILE   print the pins of a certificate or a private key\n"
+    "      --check BASE  say whether pair, dates and permissions are right; of a directory: DIRECTORY/server\n"
+    "      --help        print this\n"
+    "      --version     print the versions of this program and of its libraries\n"
+    "\n"
+    "Exit status: 0 success, 64 wrong usage, 65 bad data in a file, 66 a file can't be read, 73 a file can't be created,\n"
+    "74 input or output failed, 78 --check found a problem.\n";
+
+enum { OPT_EC = 256, OPT_RSA, OPT_ED25519, OPT_NAME, OPT_DAYS, OPT_FORCE, OPT_OUT, OPT_SHOW, OPT_CHECK, OPT_HELP, OPT_VERSION };
+
+static const struct option long_options[] = {
+    {"ec", no_argument, NULL, OPT_EC},           {"rsa", required_argument, NULL, OPT_RSA},   {"ed25519", no_argument, NULL, OPT_ED25519},
+    {"name", required_argument, NULL, OPT_NAME}, {"days", required_argument, NULL, OPT_DAYS}, {"force", no_argument, NULL, OPT_FORCE},
+    {"out", required_argument, NULL, OPT_OUT},   {"show", required_argument, NULL, OPT_SHOW}, {"check", required_argument, NULL, OPT_CHECK},
+    {"help", no_argument, NULL, OPT_HELP},       {"version", no_argument, NULL, OPT_VERSION}, {NULL, 0, NULL, 0},
+};
+
+static int read_number(const char *option, uint64_t min, uint64_t max, unsigned *out, struct sc_err *err)
+{
+    uint64_t number;
+    if (sc_parse_u64(optarg, min, max, &number, err) != 0) {
+        return sc_err_prefix(err, "%s", option);
+    }
+    *out = (unsigned)number;
+    return 0;
+}
+
+static int set_kind(struct options *options, enum sc_key_kind kind, struct sc_err *err)
+{
+    if (options->kind_given && options->kind != kind) {
+        return sc_err_set(err, EX_USAGE, "--ec, --rsa and --ed25519: a key is of one kind");
+    }
+    options->kind       = kind;
+    options->kind_given = true;
+    return kind == SC_KEY_RSA ? read_number("--rsa", SC_KEYGEN_MIN_RSA_BITS, SC_KEYGEN_MAX_RSA_BITS, &options->rsa_bits, err) : 0;
+}
+
+static int add_name(struct options *options, struct sc_err *err)
+{
+    if (options->name_count == SC_KEYGEN_MAX_NAMES) {
+        return sc_err_set(err, EX_USAGE, "--name: a certificate takes at most %u names", SC_KEYGEN_MAX_NAMES);
+    }
+    options->names[options->name_count++] = optarg;
+    return sc_keygen_check_name(optarg, err);
+}
+
+static int set_file(const char *option, const char **out, struct sc_err *err)
+{
+    if (!optarg[0]) {
+        return sc_err_set(err, EX_USAGE, "%s: the name of the file is empty", option);
+    }
+    *out = optarg;
+    return 0;
+}
+
+static int set_action(struct options *options, enum action action, struct sc_err *err)
+{
+    if (options->action != MAKE) {
+        return sc_err_set(err, EX_USAGE, "--show and --check: one of them, once");
+    }
+    options->action = action;
+    return set_file(action == SHOW ? "--show" : "--check", &options->file, err);
+}
+
+static int apply(struct options *options, int option, struct sc_err *err)
+{
+    switch (option) {
+    case OPT_SHOW: return set_action(options, SHOW, err);
+    case OPT_CHECK: return set_action(options, CHECK, err);
+    default: break;
+    }
+    options->making = long_options[option - OPT_EC].name;
+    switch (option) {
+    case OPT_EC: return set_kind(options, SC_KEY_EC_P256, err);
+    case OPT_RSA: return set_kind(options, SC_KEY_RSA, err);
+    case OPT_ED25519: return set_kind(options, SC_KEY_ED25519, err);
+    case OPT_NAME: return add_name(options, err);
+    case OPT_DAYS: return read_number("--days", 1, SC_KEYGEN_MAX_DAYS, &options->days, err);
+    case OPT_OUT: return set_file("--out", &options->base, err);
+    default: options->force = true; return 0;
+    }
+}
+
+/* 0, or the status to end with; the error has been printed. */
+static int read_options(int argc, char *argv[], struct options *options)
+{
+    struct sc_err err;
+    int           option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+        if (option == '?' || option == ':') {
+            return sc_program_bad_option(NAME, option, argc, argv);
+        }
+        if (option == OPT_HELP || option == OPT_VERSION) {
+            options->action = option == OPT_HELP ? HELP : SHOW_VERSION;
+            return 0;
+        }
+        if (apply(options, option, &err) != 0) {
+            return sc_program_usage(NAME, "%s", err.text);
+        }
+    }
+    if (optind < argc) {
+        return sc_program_usage(NAME, "%s: not an option; files are named with --out, --show and --check", argv[optind]);
+    }
+    if (options->action != MAKE && options->making) {
+        return sc_program_usage(NAME, "--%s: not with --%s, which makes nothing", options->making,
+                                options->action == SHOW ? "show" : "check");
+    }
+    return 0;
+}
+
+struct pair_paths {
+    char key[PATH_BYTES], certificate[PATH_BYTES];
+};
+
+/* `in_directory`: BASE is a directory, and "server" in it is meant. */
+static int make_paths(struct pair_paths *paths, const char *base, bool in_directory, struct sc_err *err)
+{
+    const size_t length = strlen(base);
+    const char  *slash  = base[length - 1] == '/' ? "" : "/";
+    if (length + sizeof("/server.key") > PATH_BYTES) {
+        return sc_err_set(err, EX_USAGE, "%.100s...: the name is too long", base);
+    }
+    (void)snprintf(paths->key, PATH_BYTES, "%s%s%s.key", base, in_directory ? slash : "", in_directory ? "server" : "");
+    (void)snprintf(paths->certificate, PATH_BYTES, "%s%s%s.crt", base, in_directory ? slash : "", in_directory ? "server" : "");
+    return 0;
+}
+
+static int make(const struct options *options, struct sc_err *err)
+{
+    struct pair_paths  paths;
+    struct sc_names    host;
+    const char        *host_names[SC_NAMES_MAX];
+    const char *const *names  = options->names;
+    size_t             count  = options->name_count;
+    int                status = -1;
+    char               what[80], until[32], listed[1024];
+
+    if (make_paths(&paths, options->base, options->base[strlen(options->base) - 1] == '/', err) != 0) {
+        return -1;
+    }
+    if (count == 0) {
+        sc_names_of_host(&host);
+        for (; count < host.count; count++) {
+            host_names[count] = host.name[count];
+        }
+        names = host_names;
+    }
+    EVP_PKEY *key         = sc_keygen_key(options->kind, options->rsa_bits, err);
+    X509     *certificate = key ? sc_keygen_certificate(key, names, count, options->days, err) : NULL;
+    if (certificate && sc_keygen_write_pair(paths.key, key, paths.certificate, certificate, options->force, err) == 0) {
+        sc_keygen_describe_key(key, what, sizeof(what));
+        sc_show_date(X509_get0_notAfter(certificate), until);
+        sc_show_names(certificate, listed, sizeof(listed));
+        printf("%s: private key, %s\n%s: certificate, valid until %s, for %s\n", paths.key, what, paths.certificate, until, listed);
+        status = sc_show_pins(certificate, NULL, err) == 0 ? sc_show_commands(certificate, paths.certificate, err) : -1;
+    }
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return status;
+}
+
+static int check(const char *base, struct sc_err *err)
+{
+    struct pair_paths paths;
+    struct stat       there;
+    const bool        is_directory = stat(base, &there) == 0 && S_ISDIR(there.st_mode);
+
+    if (make_paths(&paths, base, is_directory, err) != 0) {
+        return -1;
+    }
+    return sc_check_pair(paths.key, paths.certificate, err);
+}
+
+int main(int argc, char *argv[])
+{
+    struct options options = {.kind = SC_KEY_EC_P256, .days = DEFAULT_DAYS, .base = "server"};
+    struct sc_err  err;
+    int            result = 0;
+    const int      wrong  = read_options(argc, argv, &options);
+
+    if (wrong != 0) {
+        return wrong;
+    }
+    switch (options.action) {
+    case MAKE: result = make(&options, &err); break;
+    case SHOW: result = sc_show_file(options.file, &err); break;
+    case CHECK: result = check(options.file, &err); break;
+    case HELP: (void)fputs(help, stdout); break;
+    case SHOW_VERSION: sc_program_version(NAME); break;
+    }
+    return sc_program_end(NAME, result == 0 ? EX_OK : sc_program_fail(NAME, &err));
+}
