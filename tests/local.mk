@@ -31,6 +31,11 @@ tests_check_context_SOURCES = tests/check_context.c tests/suite.h $(TLS_FIXTURE)
 tests_check_context_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_context_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_config
+tests_check_config_SOURCES = tests/check_config.c tests/suite.h
+tests_check_config_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_config_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS) $(TEST_TOOLS)
 TESTS          += $(UNIT_TESTS) $(SHELL_TESTS)

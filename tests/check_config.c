@@ -1,0 +1,427 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "server/config_table.h"
+#include "suite.h"
+
+static struct sc_config_errors errors;
+
+/* Loads from arguments, NULL-terminated. NULL: see errors. */
+static struct sc_config *load(const char *const *arguments)
+{
+    char *argv[32] = {(char *)"sc-server"};
+    int   argc     = 1;
+    for (; arguments[argc - 1]; argc++) {
+        argv[argc] = (char *)arguments[argc - 1];
+    }
+    errors                     = (struct sc_config_errors){0};
+    struct sc_cmdline *cmdline = sc_cmdline_parse(argc, argv, &errors);
+    struct sc_config  *config  = cmdline ? sc_config_load(cmdline, &errors) : NULL;
+    sc_cmdline_free(cmdline);
+    return config;
+}
+#define LOAD(...) load((const char *const[]){__VA_ARGS__, NULL})
+
+/* A file with this content; its path is valid until the next one. */
+static char path[64];
+static void put_bytes(const char *content, size_t length)
+{
+    (void)snprintf(path, sizeof(path), "/tmp/check_config.XXXXXX");
+    const int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, content, length), (ssize_t)length);
+    close(fd);
+}
+
+static void put_file(const char *content)
+{
+    put_bytes(content, strlen(content));
+}
+
+static struct sc_config *load_bytes(const char *content, size_t length)
+{
+    put_bytes(content, length);
+    struct sc_config *config = LOAD("-c", path);
+    unlink(path);
+    return config;
+}
+
+static struct sc_config *load_text(const char *content)
+{
+    return load_bytes(content, strlen(content));
+}
+
+/* Some error line has all of these words. */
+static bool complained(const char *a, const char *b, const char *c)
+{
+    for (size_t i = 0; i < errors.count; i++) {
+        if (strstr(errors.text[i], a) && strstr(errors.text[i], b) && strstr(errors.text[i], c)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < errors.count; i++) {
+        fprintf(stderr, "error: %s\n", errors.text[i]);
+    }
+    return false;
+}
+
+#define REFUSED(content, status_, a, b, c)                                                                                                 \
+    do {                                                                                                                                   \
+        ck_assert_ptr_null(load_text(content));                                                                                            \
+        ck_assert_int_eq(errors.status, status_);                                                                                          \
+        ck_assert(complained(a, b, c));                                                                                                    \
+    } while (0)
+
+START_TEST(defaults_are_those_of_the_contract)
+{
+    struct sc_config *config = LOAD("-c", "/dev/null");
+    ck_assert_ptr_nonnull(config);
+    ck_assert_uint_eq(config->listen.count, 1);
+    ck_assert_str_eq(config->listen.items[0].host, "::");
+    ck_assert_str_eq(config->listen.items[0].port, "4242");
+    ck_assert_ptr_nonnull(strstr(config->certificate, "/space-captain/server.crt"));
+    ck_assert_ptr_nonnull(strstr(config->private_key, "/space-captain/server.key"));
+    ck_assert_uint_ge(config->workers, 1);
+    ck_assert_uint_le(config->workers, (unsigned)sysconf(_SC_NPROCESSORS_CONF));
+    ck_assert_uint_eq(config->reload_interval_ms, 60000);
+    ck_assert_uint_eq(config->max_connections, 10000);
+    ck_assert_uint_eq(config->max_connections_per_address, 0);
+    ck_assert_uint_eq(config->handshake_rate, 0);
+    ck_assert_uint_eq(config->max_body_bytes, 65536);
+    ck_assert_uint_eq(config->handshake_timeout_ms, 5000);
+    ck_assert_uint_eq(config->frame_timeout_ms, 30000);
+    ck_assert_uint_eq(config->idle_timeout_ms, 300000);
+    ck_assert_uint_eq(config->write_timeout_ms, 30000);
+    ck_assert_uint_eq(config->output_limit_bytes, 262144);
+    ck_assert_uint_eq(config->drain_timeout_ms, 10000);
+    ck_assert_int_eq(config->log_level, SC_LOG_INFO);
+    ck_assert_int_eq(config->log_format, SC_LOG_AUTO);
+    ck_assert_uint_eq(config->session_timeout_ms, 300000);
+    ck_assert_uint_eq(config->session_cache_size, 1024);
+    ck_assert_ptr_null(config->ticket_keys);
+    ck_assert_ptr_null(config->ocsp_response);
+    ck_assert_int_eq(config->client_auth, SC_CLIENT_AUTH_NONE);
+    ck_assert_uint_eq(config->client_pin.count, 0);
+    ck_assert_uint_eq(config->tls_command_count, 0);
+    sc_config_unref(config);
+}
+END_TEST
+
+START_TEST(file_sets_every_kind_of_value)
+{
+    struct sc_config *config = load_text("\xef\xbb\xbf# a comment that goes on \\\n[nowhere]\n"
+                                         "[ server ] \r\n"
+                                         "listen = 127.0.0.1:1 , [::1]:2,\\\nunix:/run/a b\r\n"
+                                         "max-body=1M   # bytes\n"
+                                         "handshake-timeout = 0.5s\n"
+                                         "certificate = \"/a \\\"b\\\" #c\"\n"
+                                         "log-level = debug\n"
+                                         "\n[tls]\n"
+                                         "client-auth = require\n"
+                                         "client-pin = sha256//AAAA;sha256//BBBB, /etc/x.pem\n"
+                                         "MinProtocol = TLSv1.3\n"
+                                         "Groups = X25519:P-256\n");
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    ck_assert_uint_eq(config->listen.count, 3);
+    ck_assert_str_eq(config->listen.items[0].host, "127.0.0.1");
+    ck_assert_str_eq(config->listen.items[1].host, "::1");
+    ck_assert(config->listen.items[2].is_unix);
+    ck_assert_str_eq(config->listen.items[2].host, "/run/a b");
+    ck_assert_uint_eq(config->max_body_bytes, 1U << 20);
+    ck_assert_uint_eq(config->handshake_timeout_ms, 500);
+    ck_assert_str_eq(config->certificate, "/a \"b\" #c");
+    ck_assert_int_eq(config->log_level, SC_LOG_DEBUG);
+    ck_assert_int_eq(config->client_auth, SC_CLIENT_AUTH_REQUIRE);
+    ck_assert_uint_eq(config->client_pin.count, 2);
+    ck_assert_str_eq(config->client_pin.items[1], "/etc/x.pem");
+    ck_assert_uint_eq(config->tls_command_count, 2);
+    ck_assert_str_eq(config->tls_commands[0].name, "MinProtocol");
+    ck_assert_str_eq(config->tls_commands[1].name, "Groups");
+    ck_assert_str_eq(config->tls_commands[1].value, "X25519:P-256");
+    sc_config_unref(config);
+}
+END_TEST
+
+START_TEST(command_line_wins_and_repeats)
+{
+    put_file("[server]\nworkers = 3\nmax-body = 1K\nlisten = 127.0.0.1:9\n");
+    struct sc_config *config =
+        LOAD("--workers", "5", "-c", path, "--listen=[::1]:1", "--client-auth", "optional", "--listen", "a:2,b:3", "--workers=7");
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    ck_assert_uint_eq(config->workers, 7);
+    ck_assert_uint_eq(config->max_body_bytes, 1024);
+    ck_assert_int_eq(config->client_auth, SC_CLIENT_AUTH_OPTIONAL);
+    ck_assert_uint_eq(config->listen.count, 3);
+    ck_assert_str_eq(config->listen.items[2].host, "b");
+    ck_assert_str_eq(config->path, path);
+    unlink(path);
+    sc_config_unref(config);
+}
+END_TEST
+
+START_TEST(every_error_of_a_file_in_one_go)
+{
+    ck_assert_ptr_null(load_text("x = 1\n[server]\nmax-body = 9x\nmax-bdy = 1\nworkers = 2\nworkers = 3\nhandshake-timeout = 0\n"
+                                 "log-level = loud\nlisten = foo\nclient-auth = none\n[tls]\nsession-timout = 1s\n[foo]\ny = 1\n[tls]\n"));
+    ck_assert_int_eq(errors.status, EX_CONFIG);
+    ck_assert(complained(":1: x", "outside", "[server]"));
+    ck_assert(complained(":3: [server] max-body", "\"9x\"", "from 1 to 16M"));
+    ck_assert(complained(":4: [server] max-bdy", "unknown key", "max-body"));
+    ck_assert(complained(":6: [server] workers", "again", "line 5"));
+    ck_assert(complained(":7: [server] handshake-timeout", "\"0\"", "1ms"));
+    ck_assert(complained(":8: [server] log-level", "\"loud\"", "error, warning, info and debug"));
+    ck_assert(complained(":9: [server] listen", "\"foo\"", "HOST:PORT"));
+    ck_assert(complained(":10: [server] client-auth", "belongs", "[tls]"));
+    ck_assert(complained(":12: [tls] session-timout", "unknown key", "session-timeout"));
+    ck_assert(complained(":13:", "unknown section", "[foo]"));
+    ck_assert(complained(":15:", "section [tls] again", "line 11"));
+    ck_assert_uint_eq(errors.count, 11);
+}
+END_TEST
+
+START_TEST(files_that_are_none)
+{
+    static const char nul[] = "[server]\nworkers = 1\nwork\0ers = 3\n";
+    ck_assert_ptr_null(load_bytes(nul, sizeof(nul) - 1));
+    ck_assert(complained(":3:", "NUL", ""));
+    ck_assert_int_eq(errors.status, EX_CONFIG);
+
+    char *big = malloc(2U << 20);
+    memset(big, 'a', 2U << 20);
+    memcpy(big, "[server]\nlisten = ", 18);
+    ck_assert_ptr_null(load_bytes(big, 2U << 20));
+    ck_assert(complained("more than 1 MiB", "", ""));
+    ck_assert_ptr_null(load_bytes(big, 1U << 20));
+    ck_assert(complained(":2:", "line of 1048567 bytes", "16384"));
+    free(big);
+
+    ck_assert_ptr_null(LOAD("-c", "/"));
+    ck_assert(complained("/", "directory", ""));
+    ck_assert_int_eq(errors.status, EX_NOINPUT);
+    ck_assert_ptr_null(LOAD("-c", "does/not/exist"));
+    ck_assert(complained("does/not/exist", "No such file", ""));
+    ck_assert_int_eq(errors.status, EX_NOINPUT);
+}
+END_TEST
+
+START_TEST(syntax_errors_and_traps_of_the_parser)
+{
+    REFUSED("[server]\nworkers 3\n", EX_CONFIG, ":2", "equal sign", "KEY = VALUE");
+    REFUSED("[server\nworkers = 3\n", EX_CONFIG, "", "bracket", "");
+    REFUSED("[server]\n.include = /etc/passwd\n", EX_CONFIG, ":2:", ".include", "");
+    REFUSED("[server]\n.inc\\\nlude /etc/passwd\n", EX_CONFIG, ":2:", ".include", "");
+    REFUSED("[server]\nx::.include /etc/passwd\n", EX_CONFIG, ":2:", ".include", "");
+    REFUSED("[server]\ntls::MinProtocol = TLSv1.2\n", EX_CONFIG, ":2:", "tls::MinProtocol", "");
+    REFUSED("[server]\nworkers = $nothing\n", EX_CONFIG, ":2", "variable", "");
+    REFUSED("[server]\nworkers =\n", EX_CONFIG, ":2", "\"\"", "from 0 to 1024");
+    REFUSED("[server]\ncertificate =\n", EX_CONFIG, ":2", "certificate", "needed");
+    REFUSED("[server]\nlisten = a:1,,b:2\n", EX_CONFIG, ":2", "listen", "empty item");
+    REFUSED("[server]\ncertificate = a\\tb\n", EX_CONFIG, ":2", "certificate", "control character");
+    REFUSED("[tls]\nclient-pin = sha256//AAAA\n", EX_CONFIG, "client-pin", "client-auth", "require");
+    REFUSED("[server]\n\033[31mred = 1\n", EX_CONFIG, ":2", "equal sign", "red");
+    ck_assert_ptr_null(strchr(errors.text[0], '\033'));
+}
+END_TEST
+
+START_TEST(values_at_their_borders)
+{
+    static const char *const good[] = {
+        "handshake-timeout = 1ms", "handshake-timeout = 1h", "idle-timeout = 0",  "max-body = 16M",      "max-body = 1",
+        "workers = 1024",          "max-connections = 1",    "drain-timeout = 0", "reload-interval = 0", "output-limit = 4K"};
+    static const char *const bad[] = {"handshake-timeout = 0",  "handshake-timeout = 3601s",
+                                      "frame-timeout = 0",      "write-timeout = 0",
+                                      "max-body = 16777217",    "max-body = 0",
+                                      "max-body = -1",          "workers = 1025",
+                                      "max-connections = 0",    "idle-timeout = 5",
+                                      "output-limit = 4095",    "max-body = 99999999999999999999",
+                                      "handshake-timeout = 5S", "workers = 1 2",
+                                      "workers = 0x2"};
+    char                     text[128];
+    for (size_t i = 0; i < SC_COUNT_OF(good); i++) {
+        (void)snprintf(text, sizeof(text), "[server]\n%s\n", good[i]);
+        struct sc_config *config = load_text(text);
+        ck_assert_msg(config != NULL, "%s: %s", good[i], errors.text[0]);
+        sc_config_unref(config);
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(bad); i++) {
+        (void)snprintf(text, sizeof(text), "[server]\n%s\n", bad[i]);
+        ck_assert_msg(load_text(text) == NULL, "%s was taken", bad[i]);
+        ck_assert_uint_eq(errors.count, 1);
+    }
+}
+END_TEST
+
+START_TEST(command_lines_that_are_wrong)
+{
+    ck_assert_ptr_null(LOAD("--wrkers", "3"));
+    ck_assert_int_eq(errors.status, EX_USAGE);
+    ck_assert(complained("--wrkers", "--workers", "--help"));
+    ck_assert_ptr_null(LOAD("--workers"));
+    ck_assert(complained("--workers needs a value", "", ""));
+    ck_assert_ptr_null(LOAD("-c"));
+    ck_assert(complained("-c needs a value", "", ""));
+    ck_assert_ptr_null(LOAD("--max-c", "3"));
+    ck_assert(complained("--max-c", "2 options", ""));
+    ck_assert_ptr_null(LOAD("--check-config=1"));
+    ck_assert(complained("--check-config takes no value", "", ""));
+    ck_assert_ptr_null(LOAD("-x", "file"));
+    ck_assert(complained("-x", "unknown option", ""));
+    ck_assert(complained("\"file\"", "unexpected argument", ""));
+    ck_assert_ptr_null(LOAD("-c", "/dev/null", "--max-body", "big", "--metrics-listen", "x"));
+    ck_assert(complained("unknown option --metrics-listen", "", ""));
+    ck_assert_ptr_null(LOAD("-c", "/dev/null", "--max-body", "big"));
+    ck_assert(complained("--max-body", "\"big\"", "16M"));
+    ck_assert_int_eq(errors.status, EX_USAGE);
+}
+END_TEST
+
+START_TEST(too_many_errors_are_counted)
+{
+    char   text[4096] = "[server]\n";
+    size_t used       = strlen(text);
+    for (int i = 0; i < 50; i++) {
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "unheard-of-%d = 1\n", i);
+    }
+    ck_assert_ptr_null(load_text(text));
+    ck_assert_uint_eq(errors.count, SC_CONFIG_MAX_ERRORS + 1);
+    ck_assert_uint_eq(errors.dropped, 30);
+    ck_assert(complained("30 more", "", ""));
+}
+END_TEST
+
+static enum sc_cmdline_action action_of(const char *a, const char *b)
+{
+    char *argv[]               = {(char *)"sc-server", (char *)a, (char *)b, NULL};
+    errors                     = (struct sc_config_errors){0};
+    struct sc_cmdline *cmdline = sc_cmdline_parse(b ? 3 : 2, argv, &errors);
+    ck_assert_ptr_nonnull(cmdline);
+    const enum sc_cmdline_action action = sc_cmdline_action(cmdline);
+    sc_cmdline_free(cmdline);
+    return action;
+}
+
+START_TEST(actions)
+{
+    ck_assert_int_eq(action_of("--help", "--nonsense"), SC_CMDLINE_HELP);
+    ck_assert_int_eq(action_of("--nonsense", "--version"), SC_CMDLINE_VERSION);
+    ck_assert_uint_eq(errors.count, 0);
+    ck_assert_int_eq(action_of("--check-config", NULL), SC_CMDLINE_CHECK);
+    ck_assert_int_eq(action_of("--dump-config", NULL), SC_CMDLINE_DUMP);
+    ck_assert_int_eq(action_of("--sample-config", NULL), SC_CMDLINE_SAMPLE);
+    ck_assert_int_eq(action_of("--port-file=x", NULL), SC_CMDLINE_RUN);
+}
+END_TEST
+
+static void count_change(void *arg, const char *key, bool needs_restart, const char *before, const char *after)
+{
+    (void)before;
+    (void)after;
+    char *keys = arg;
+    (void)snprintf(keys + strlen(keys), 256 - strlen(keys), "%s%s ", key, needs_restart ? "!" : "");
+}
+
+START_TEST(diff_names_what_needs_a_restart)
+{
+    put_file("[server]\nmax-body = 2K\n[tls]\nMinProtocol = TLSv1.3\n");
+    struct sc_config *before = LOAD("-c", "/dev/null", "--workers", "1");
+    struct sc_config *after  = LOAD("-c", path, "--workers", "2", "--listen", "127.0.0.1:0", "--log-level", "debug");
+    unlink(path);
+    ck_assert(before && after);
+    char keys[256] = "";
+    ck_assert_uint_eq(sc_config_diff(before, after, count_change, keys), 2);
+    ck_assert_str_eq(keys, "listen! workers! max-body log-level [tls] commands ");
+    keys[0] = '\0';
+    ck_assert_uint_eq(sc_config_diff(after, after, count_change, keys), 0);
+    ck_assert_str_eq(keys, "");
+    sc_config_unref(before);
+    sc_config_unref(sc_config_ref(after));
+    sc_config_unref(after);
+}
+END_TEST
+
+static char *text_of(const struct sc_config *config)
+{
+    char *text = calloc(1, 16384);
+    FILE *out  = fmemopen(text, 16384, "w");
+    ck_assert_ptr_nonnull(out);
+    config ? sc_config_write(config, out) : sc_config_write_sample(out);
+    fclose(out);
+    return text;
+}
+
+START_TEST(dump_loads_again)
+{
+    put_file("[server]\ncertificate = \"/a \\\"b\\\" \\\\ #c $d 'e'\"\nidle-timeout = 1500ms\nmax-body = 1000\n"
+             "[tls]\nOptions = \"x#y\"\nMinProtocol = TLSv1.3\nclient-auth = require\nclient-pin = a, b\n");
+    struct sc_config *config = LOAD("-c", path, "--listen", "unix:/a b", "--listen", "[::1]:0", "--ticket-keys", " lead and trail ");
+    unlink(path);
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    char             *text  = text_of(config);
+    struct sc_config *again = load_text(text);
+    ck_assert_msg(again != NULL, "%s\n%s", errors.text[0], text);
+    char keys[256] = "";
+    ck_assert_uint_eq(sc_config_diff(config, again, count_change, keys), 0);
+    ck_assert_str_eq(keys, "");
+    ck_assert_str_eq(again->certificate, "/a \"b\" \\ #c $d 'e'");
+    free(text);
+    sc_config_unref(config);
+    sc_config_unref(again);
+}
+END_TEST
+
+/* Takes the '#' from in front of every key that has a default. */
+START_TEST(sample_is_the_defaults)
+{
+    char             *sample = text_of(NULL);
+    struct sc_config *plain  = LOAD("-c", "/dev/null");
+    struct sc_config *config = load_text(sample);
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    char keys[256] = "";
+    ck_assert_uint_eq(sc_config_diff(plain, config, count_change, keys), 0);
+    sc_config_unref(config);
+    for (size_t i = 0; i < sc_option_count; i++) {
+        char line[80];
+        (void)snprintf(line, sizeof(line), "\n#%s = ", sc_options[i].key);
+        char *at = strstr(sample, line);
+        ck_assert_msg(at != NULL, "%s is not in the sample", sc_options[i].key);
+        if (sc_options[i].initial[0]) {
+            at[1] = ' ';
+        }
+    }
+    config = load_text(sample);
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    ck_assert_uint_eq(sc_config_diff(plain, config, count_change, keys), 0);
+    ck_assert_str_eq(keys, "");
+    sc_config_unref(config);
+    sc_config_unref(plain);
+    free(sample);
+}
+END_TEST
+
+START_TEST(help_fits_eighty_columns_and_names_all)
+{
+    char  *text = NULL;
+    size_t size;
+    FILE  *out = open_memstream(&text, &size);
+    sc_config_write_help(out);
+    fclose(out);
+    for (size_t i = 0; i < sc_option_count; i++) {
+        char option[80];
+        (void)snprintf(option, sizeof(option), "\n  --%s ", sc_options[i].key);
+        ck_assert_msg(strstr(text, option) != NULL, "%s is not in --help", sc_options[i].key);
+    }
+    for (char *line = text; *line; line += strcspn(line, "\n") + 1) {
+        ck_assert_msg(strcspn(line, "\n") <= 80 || !strchr(line + 24, ' '), "%.*s", (int)strcspn(line, "\n"), line);
+    }
+    free(text);
+}
+END_TEST
+
+SUITE_MAIN("config", defaults_are_those_of_the_contract, file_sets_every_kind_of_value, command_line_wins_and_repeats,
+           every_error_of_a_file_in_one_go, files_that_are_none, syntax_errors_and_traps_of_the_parser, values_at_their_borders,
+           command_lines_that_are_wrong, too_many_errors_are_counted, actions, diff_names_what_needs_a_restart, dump_loads_again,
+           sample_is_the_defaults, help_fits_eighty_columns_and_names_all)
