@@ -16,6 +16,7 @@ src_libscproto_a_SOURCES = \
 	src/proto/handler.c src/proto/handler.h
 
 src_libsctls_a_SOURCES = \
+	src/tls/client_policy.c src/tls/client_policy.h \
 	src/tls/commands.c src/tls/commands.h \
 	src/tls/context.c src/tls/context.h \
 	src/tls/error.c src/tls/error.h \
@@ -24,10 +25,13 @@ src_libsctls_a_SOURCES = \
 	src/tls/keygen.c src/tls/keygen.h \
 	src/tls/keygen_file.c \
 	src/tls/material.c src/tls/material.h \
+	src/tls/ocsp.c src/tls/ocsp.h \
 	src/tls/pin.c src/tls/pin.h \
 	src/tls/pin_match.c \
 	src/tls/pin_set.h \
 	src/tls/pin_spell.c \
+	src/tls/probe.c src/tls/probe.h \
+	src/tls/tickets.c src/tls/tickets.h \
 	src/tls/watch.c src/tls/watch.h
 
 src_libscnet_a_SOURCES = \

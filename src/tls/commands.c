@@ -70,12 +70,7 @@ int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *command
     return rc;
 }
 
-bool sc_tls_commands_have_client_ca(const struct sc_tls_command *commands, size_t count)
+bool sc_tls_command_is_client_ca(const struct sc_tls_command *command)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strncasecmp(commands[i].name, "VerifyCA", strlen("VerifyCA")) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return strncasecmp(command->name, "VerifyCA", strlen("VerifyCA")) == 0;
 }

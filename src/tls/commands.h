@@ -17,7 +17,7 @@ struct sc_tls_command {
 /* In order. EX_CONFIG names the command and what is wrong; commands that would bypass our own checks are refused with the key to use. */
 int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *commands, size_t count, struct sc_err *err) SC_NODISCARD;
 
-/* Do the commands name CA certificates that client certificates are checked against? */
-bool sc_tls_commands_have_client_ca(const struct sc_tls_command *commands, size_t count);
+/* Does it name CA certificates that client certificates are checked against (VerifyCAFile and its like)? */
+bool sc_tls_command_is_client_ca(const struct sc_tls_command *command);
 
 #endif

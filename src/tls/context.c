@@ -16,6 +16,9 @@
 #include "proto/frame.h"
 #include "tls/error.h"
 #include "tls/material.h"
+#include "tls/ocsp.h"
+#include "tls/probe.h"
+#include "tls/tickets.h"
 #include "tls/watch.h"
 
 /* The client's preference between AES and ChaCha20 wins (PRIORITIZE_CHACHA): it knows whether it has AES in hardware. AES-128 comes before
@@ -37,10 +40,16 @@ _Static_assert(sizeof(SC_PROTOCOL_ALPN) - 1 == 0x0f, "the length byte of the ALP
  * holds one without our doing.
  */
 struct sc_tls_context {
-    SSL_CTX               *ssl_ctx;
-    struct sc_tls_material material; /* of a server */
-    time_t                 not_before, not_after;
-    int                    keylog_fd; /* of a client; -1: none */
+    SSL_CTX *ssl_ctx;
+    int      keylog_fd; /* of a client; -1: none */
+
+    /* Of a server. */
+    struct sc_tls_material  material;
+    struct sc_client_policy policy;
+    struct sc_ocsp          ocsp;
+    struct sc_tls_probe    *probe;
+    time_t                  not_before, not_after;
+    uint8_t                 digest[SC_TLS_CONTEXT_DIGEST_BYTES];
 };
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
@@ -56,6 +65,9 @@ static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int ind
     struct sc_tls_context *context = ptr;
     if (context) {
         sc_tls_material_fini(&context->material);
+        sc_client_policy_fini(&context->policy);
+        sc_ocsp_fini(&context->ocsp);
+        sc_tls_probe_free(context->probe);
         if (context->keylog_fd >= 0) {
             (void)close(context->keylog_fd);
         }
@@ -121,18 +133,17 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_lengt
 
 static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *settings, struct sc_err *err)
 {
-    static const unsigned char id_context[] = SC_PROTOCOL_ALPN;
-    uint32_t                   timeout_s    = settings->session_timeout_s ? settings->session_timeout_s : DEFAULT_SESSION_TIMEOUT_S;
+    uint32_t timeout_s = settings->session_timeout_s ? settings->session_timeout_s : DEFAULT_SESSION_TIMEOUT_S;
     /* OpenSSL reads a size of 0 as "no limit". */
     (void)SSL_CTX_set_session_cache_mode(ssl_ctx, settings->session_cache_size ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_sess_set_cache_size(ssl_ctx, (long)settings->session_cache_size);
     (void)SSL_CTX_set_timeout(ssl_ctx, (long)timeout_s);
     /* One ticket: the unread second one turns a client's close into a reset. */
-    if (SSL_CTX_set_session_id_context(ssl_ctx, id_context, sizeof(id_context) - 1) != 1 || SSL_CTX_set_num_tickets(ssl_ctx, 1) != 1 ||
-        SSL_CTX_set_max_early_data(ssl_ctx, 0) != 1 || SSL_CTX_set_recv_max_early_data(ssl_ctx, 0) != 1) {
+    if (SSL_CTX_set_num_tickets(ssl_ctx, 1) != 1 || SSL_CTX_set_max_early_data(ssl_ctx, 0) != 1 ||
+        SSL_CTX_set_recv_max_early_data(ssl_ctx, 0) != 1) {
         return sc_tls_err(err, EX_SOFTWARE, "can't set up TLS sessions");
     }
-    return 0;
+    return settings->tickets ? sc_tickets_install(settings->tickets, ssl_ctx, err) : 0;
 }
 
 static time_t to_time(const ASN1_TIME *time)
@@ -157,17 +168,63 @@ static int use_material(struct sc_tls_context *context, const struct sc_tls_serv
     return 0;
 }
 
+static int use_ocsp(struct sc_tls_context *context, const char *path, struct sc_err *err)
+{
+    if (!path) {
+        return 0;
+    }
+    if (sc_ocsp_load(path, context->material.leaf, context->material.chain, &context->ocsp, err) != 0) {
+        return -1;
+    }
+    if (!sc_ocsp_is_current(&context->ocsp)) {
+        sc_tls_material_warn(&context->material, "OCSP response %s is out of date and is not sent; fetch a new one", path);
+    }
+    return sc_ocsp_install(&context->ocsp, context->ssl_ctx, err);
+}
+
+static bool hash_text(EVP_MD_CTX *md, const char *text)
+{
+    return EVP_DigestUpdate(md, text, strlen(text) + 1) == 1;
+}
+
+/* Names everything that two contexts could differ in. */
+static int make_digest(struct sc_tls_context *context, const struct sc_tls_server_settings *settings, struct sc_err *err)
+{
+    const uint32_t sessions[2] = {settings->session_timeout_s, settings->session_cache_size};
+    EVP_MD_CTX    *md          = EVP_MD_CTX_new();
+    bool           ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(md, sessions, sizeof(sessions)) == 1 &&
+              EVP_DigestUpdate(md, context->material.digest, sizeof(context->material.digest)) == 1 &&
+              EVP_DigestUpdate(md, context->policy.id, sizeof(context->policy.id)) == 1;
+    for (size_t i = 0; i < settings->command_count && ok; i++) {
+        ok = hash_text(md, settings->commands[i].name) && hash_text(md, settings->commands[i].value);
+    }
+    ok = ok && EVP_DigestUpdate(md, context->ocsp.der, context->ocsp.length) == 1 && EVP_DigestFinal_ex(md, context->digest, NULL) == 1;
+    EVP_MD_CTX_free(md);
+    return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't set up TLS");
+}
+
+static int make_server(struct sc_tls_context *context, const struct sc_tls_server_settings *settings, struct sc_err *err)
+{
+    SSL_CTX *ssl_ctx = context->ssl_ctx;
+    SSL_CTX_set_options(ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_alpn_select_cb(ssl_ctx, on_alpn, NULL);
+    if (set_sessions(ssl_ctx, settings, err) != 0 ||
+        sc_client_policy_init(&context->policy, settings->client_auth, settings->client_pins, settings->client_pin_count,
+                              settings->commands, settings->command_count, err) != 0 ||
+        sc_client_policy_install(&context->policy, ssl_ctx, err) != 0 ||
+        sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count, err) != 0 ||
+        use_material(context, settings, err) != 0 || use_ocsp(context, settings->ocsp_response_path, err) != 0 ||
+        make_digest(context, settings, err) != 0) {
+        return -1;
+    }
+    context->probe = sc_tls_probe_new(ssl_ctx, settings->tickets, context->policy.id, sizeof(context->policy.id), err);
+    return context->probe ? 0 : -1;
+}
+
 struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_settings *settings, struct sc_err *err)
 {
     struct sc_tls_context *context = context_new(TLS_server_method(), err);
-    if (!context) {
-        return NULL;
-    }
-    SSL_CTX_set_options(context->ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_alpn_select_cb(context->ssl_ctx, on_alpn, NULL);
-    if (set_sessions(context->ssl_ctx, settings, err) != 0 ||
-        sc_tls_commands_apply(context->ssl_ctx, settings->commands, settings->command_count, err) != 0 ||
-        use_material(context, settings, err) != 0) {
+    if (context && make_server(context, settings, err) != 0) {
         sc_tls_context_unref(context);
         return NULL;
     }
@@ -247,9 +304,19 @@ time_t sc_tls_context_not_after(const struct sc_tls_context *context)
     return context->not_after;
 }
 
+int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl, struct sc_err *err)
+{
+    return sc_client_policy_check(&context->policy, ssl, err);
+}
+
+const struct sc_tls_probe *sc_tls_context_probe(const struct sc_tls_context *context)
+{
+    return context->probe;
+}
+
 const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context)
 {
-    return context->material.digest;
+    return context->digest;
 }
 
 const char *sc_tls_context_warning(const struct sc_tls_context *context, unsigned index)

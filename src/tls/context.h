@@ -16,12 +16,12 @@
 #include <openssl/ssl.h>
 
 #include "base/err.h"
+#include "tls/client_policy.h"
 #include "tls/commands.h"
 
 struct sc_tls_context;
+struct sc_tls_probe;
 struct sc_tickets;
-
-enum sc_client_auth { SC_CLIENT_AUTH_NONE, SC_CLIENT_AUTH_OPTIONAL, SC_CLIENT_AUTH_REQUIRE };
 
 /* Borrowed for the call only, with all that it points to; the context takes a reference of its own to the tickets. */
 struct sc_tls_server_settings {
@@ -70,7 +70,16 @@ const X509 *sc_tls_context_certificate(const struct sc_tls_context *context);
 time_t      sc_tls_context_not_before(const struct sc_tls_context *context);
 time_t      sc_tls_context_not_after(const struct sc_tls_context *context);
 
-/* SHA-256 over the files that the context was made from: equal for two contexts when a reload has nothing new to serve. */
+/*
+ * Is the client of this finished handshake one that client-auth takes? Call it after every handshake and before anything is answered:
+ * a resumed one has not been checked by OpenSSL. 0 yes, also without client-auth; -1 close the connection.
+ */
+int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl, struct sc_err *err) SC_NODISCARD;
+
+/* For tls/probe. */
+const struct sc_tls_probe *sc_tls_context_probe(const struct sc_tls_context *context);
+
+/* SHA-256 over the settings and files that the context was made from: equal for two when a reload has nothing new to serve. */
 #define SC_TLS_CONTEXT_DIGEST_BYTES 32U
 const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context);
 

@@ -18,9 +18,7 @@
 
 #define MIN_SECURITY_BITS 112 /* OpenSSL's security level 2: RSA 2048, EC 224 */
 
-static void warn(struct sc_tls_material *material, const char *fmt, ...) SC_PRINTF(2, 3);
-
-static void warn(struct sc_tls_material *material, const char *fmt, ...)
+void sc_tls_material_warn(struct sc_tls_material *material, const char *fmt, ...)
 {
     if (material->warning_count < SC_TLS_MATERIAL_WARNINGS) {
         va_list args;
@@ -226,11 +224,12 @@ static void check_dates(const char *path, struct sc_tls_material *material)
     char   date[64];
     if (X509_cmp_time(X509_get0_notBefore(material->leaf), &now) > 0) {
         print_time(X509_get0_notBefore(material->leaf), date, sizeof(date));
-        warn(material, "certificate %s is not valid before %s; is the clock right?", path, date);
+        sc_tls_material_warn(material, "certificate %s is not valid before %s; is the clock right?", path, date);
     } else if (X509_cmp_time(X509_get0_notAfter(material->leaf), &now) < 0) {
         print_time(X509_get0_notAfter(material->leaf), date, sizeof(date));
-        warn(material, "certificate %s expired at %s; clients that pin it still connect, others do not; renew it: sc-keygen --renew", path,
-             date);
+        sc_tls_material_warn(material,
+                             "certificate %s expired at %s; clients that pin it still connect, others do not; renew it: sc-keygen --renew",
+                             path, date);
     }
 }
 
@@ -241,8 +240,8 @@ static void check_chain(const char *path, struct sc_tls_material *material)
         X509 *above  = sk_X509_value(material->chain, i);
         int   result = X509_check_issued(above, below);
         if (result != X509_V_OK) {
-            warn(material, "certificate %s: number %d did not issue number %d; clients that check the chain may refuse it", path, i + 2,
-                 i + 1);
+            sc_tls_material_warn(material, "certificate %s: number %d did not issue number %d; clients that check the chain may refuse it",
+                                 path, i + 2, i + 1);
             break;
         }
         below = above;
@@ -283,8 +282,8 @@ int sc_tls_material_load(const char *certificate_path, const char *key_path, pem
         goto out;
     }
     if (key.stat.st_mode & (S_IROTH | S_IWOTH)) {
-        warn(out, "private key %s can be %s by every user of this machine; protect it: chmod 600 %s", key_path,
-             key.stat.st_mode & S_IWOTH ? "changed" : "read", key_path);
+        sc_tls_material_warn(out, "private key %s can be %s by every user of this machine; protect it: chmod 600 %s", key_path,
+                             key.stat.st_mode & S_IWOTH ? "changed" : "read", key_path);
     }
     check_dates(certificate_path, out);
     check_chain(certificate_path, out);

@@ -15,7 +15,7 @@
 
 #define SC_TLS_MATERIAL_MAX_BYTES (1U << 20) /* of each file */
 #define SC_TLS_MATERIAL_MAX_CHAIN 10U        /* certificates above the leaf */
-#define SC_TLS_MATERIAL_WARNINGS 4U
+#define SC_TLS_MATERIAL_WARNINGS 6U
 
 struct sc_tls_material {
     X509 *leaf;
@@ -37,6 +37,9 @@ struct sc_tls_material {
  */
 int sc_tls_material_load(const char *certificate_path, const char *key_path, pem_password_cb *passphrase, void *passphrase_arg,
                          struct sc_tls_material *out, struct sc_err *err) SC_NODISCARD;
+
+/* Adds a warning; above SC_TLS_MATERIAL_WARNINGS it is dropped. */
+void sc_tls_material_warn(struct sc_tls_material *material, const char *fmt, ...) SC_PRINTF(2, 3);
 
 void sc_tls_material_fini(struct sc_tls_material *material);
 

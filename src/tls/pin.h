@@ -59,6 +59,10 @@ struct sc_pin_result {
  */
 int sc_pin_set_match(const struct sc_pin_set *set, const SSL *ssl, const char *host, struct sc_pin_result *result) SC_NODISCARD;
 
+/* The same for a certificate that the handshake of `ssl` has not taken yet, with what the peer sent along to build its chain. */
+int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X509 *leaf, STACK_OF(X509) * chain, const char *host,
+                                 struct sc_pin_result *result) SC_NODISCARD;
+
 /* SHA-256 of the SubjectPublicKeyInfo (not X509_pubkey_digest(), which leaves out the algorithm). */
 int sc_pin_of_certificate(const X509 *certificate, uint8_t out[SC_PIN_BYTES], struct sc_err *err) SC_NODISCARD;
 int sc_pin_of_key(const EVP_PKEY *key, uint8_t out[SC_PIN_BYTES], struct sc_err *err) SC_NODISCARD;

@@ -58,11 +58,11 @@ static int chain_reason(X509_STORE_CTX *ctx, bool chain_is_missing, const char *
 }
 
 /* Chain validation with nothing trusted but the certificates of the file. */
-static int match_ca(const struct sc_pin *pin, const SSL *ssl, X509 *leaf, const char *host, struct sc_pin_result *result)
+static int match_ca(const struct sc_pin *pin, const SSL *ssl, X509 *leaf, STACK_OF(X509) * chain, const char *host,
+                    struct sc_pin_result *result)
 {
-    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
-    X509_STORE_CTX *ctx   = X509_STORE_CTX_new();
-    int             rc    = -1;
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    int             rc  = -1;
     if (!ctx || X509_STORE_CTX_init(ctx, pin->store, leaf, chain) != 1 ||
         X509_STORE_CTX_set_default(ctx, SSL_is_server(ssl) ? "ssl_client" : "ssl_server") != 1) {
         (void)snprintf(result->reason, sizeof(result->reason), "ca:%.96s: out of memory", pin->path);
@@ -86,8 +86,13 @@ static int match_ca(const struct sc_pin *pin, const SSL *ssl, X509 *leaf, const 
 
 int sc_pin_set_match(const struct sc_pin_set *set, const SSL *ssl, const char *host, struct sc_pin_result *result)
 {
+    return sc_pin_set_match_certificate(set, ssl, SSL_get0_peer_certificate(ssl), SSL_get_peer_cert_chain(ssl), host, result);
+}
+
+int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X509 *leaf, STACK_OF(X509) * chain, const char *host,
+                                 struct sc_pin_result *result)
+{
     uint8_t key[SC_PIN_BYTES], certificate[SC_PIN_BYTES];
-    X509   *leaf = SSL_get0_peer_certificate(ssl);
     memset(result, 0, sizeof(*result));
     if (!leaf || sc_pin_of_certificate(leaf, key, NULL) != 0 || sc_pin_fingerprint(leaf, certificate, NULL) != 0) {
         (void)snprintf(result->reason, sizeof(result->reason), "the peer has shown no certificate");
@@ -99,7 +104,7 @@ int sc_pin_set_match(const struct sc_pin_set *set, const SSL *ssl, const char *h
         switch (pin->kind) {
         case SC_PIN_KEY: result->matched = CRYPTO_memcmp(pin->digest, key, sizeof(key)) == 0; break;
         case SC_PIN_CERTIFICATE: result->matched = CRYPTO_memcmp(pin->digest, certificate, sizeof(certificate)) == 0; break;
-        case SC_PIN_CA: result->matched = match_ca(pin, ssl, leaf, host, result) == 0; break;
+        case SC_PIN_CA: result->matched = match_ca(pin, ssl, leaf, chain, host, result) == 0; break;
         }
         if (result->matched) {
             sc_pin_spell_one(pin, result->pin, sizeof(result->pin));

@@ -27,6 +27,7 @@ struct sc_tls_watch {
     bool     alpn_refused;   /* the client offered ALPN without space-captain/1 */
     uint8_t  first_bytes[5]; /* what the peer sent first: tells plain text from TLS */
     uint8_t  first_count;
+    char     refused_pin[56]; /* "sha256//..." of a client certificate that no client-pin matched; else empty */
 };
 
 void sc_tls_watch_init(struct sc_tls_watch *watch);
