@@ -1,5 +1,5 @@
 # Each layer is an archive. Order matters to the linker, upper layers first: it is what keeps the arrows pointing one way.
-noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a src/libscnet.a src/libscserver.a
+noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a src/libscnet.a src/libscserver.a src/libscclient.a
 
 src_libscbase_a_SOURCES = \
 	src/base/clock.c src/base/clock.h \
@@ -40,6 +40,12 @@ src_libscnet_a_SOURCES = \
 	src/net/mailbox.c src/net/mailbox.h \
 	src/net/tlsbev.c src/net/tlsbev.h
 
+src_libscclient_a_SOURCES = \
+	src/client/connect.c src/client/connect.h \
+	src/client/peer.c src/client/peer.h \
+	src/client/resolve.c src/client/resolve.h \
+	src/client/session.c src/client/session.h
+
 # Its defaults name the directory of the installation.
 src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'
 src_libscserver_a_SOURCES = \
@@ -63,6 +69,7 @@ LIBS_PROTO = src/libscproto.a $(LIBS_BASE)
 LIBS_TLS   = src/libsctls.a $(OPENSSL_LIBS) $(LIBS_BASE)
 LIBS_NET   = src/libscnet.a src/libscproto.a $(EVENT_LIBS) $(LIBS_TLS)
 LIBS_SERVER = src/libscserver.a $(LIBS_NET)
+LIBS_CLIENT = src/libscclient.a $(LIBS_NET)
 
 # Compiled once for all programs.
 PROGRAM_FILES = src/programs/program.c src/programs/program.h
@@ -76,3 +83,16 @@ src_sc_keygen_SOURCES = \
 	src/programs/keygen_show.c src/programs/keygen_show.h \
 	$(PROGRAM_FILES)
 src_sc_keygen_LDADD = $(LIBS_TLS) $(PROGRAM_LIBS)
+
+bin_PROGRAMS += src/sc-client
+src_sc_client_CPPFLAGS = $(AM_CPPFLAGS) $(EDIT_CFLAGS)
+src_sc_client_SOURCES = \
+	src/programs/sc-client.c src/programs/client.h \
+	src/programs/client_escape.c src/programs/client_escape.h \
+	src/programs/client_interactive.c \
+	src/programs/client_lines.c \
+	src/programs/client_options.c src/programs/client_options.h \
+	src/programs/client_output.c src/programs/client_output.h \
+	src/programs/client_shot.c \
+	$(PROGRAM_FILES)
+src_sc_client_LDADD = $(LIBS_CLIENT) $(PROGRAM_LIBS) $(EDIT_LIBS)

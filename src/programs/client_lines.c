@@ -1,0 +1,178 @@
+#include "config.h"
+
+#include "programs/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "programs/client_output.h"
+#include "programs/program.h"
+#include "proto/handler.h"
+
+#define READ_BYTES (64U << 10)
+#define LINE_MAX_BYTES (SC_FRAME_MAX_BODY_BYTES + 16U)
+
+/*
+ * One command per line of standard input, sent as they come and without waiting for replies. Input is read only while the session takes
+ * requests, so that neither the input nor the replies pile up here. On a terminal there is a prompt, and a bad line is no reason to end.
+ */
+struct lines {
+    struct event *input;
+    bool          pollable; /* a pipe, a socket, a terminal; files are always ready, and epoll refuses them */
+    bool          prompt;
+    bool          asked; /* the prompt is shown */
+    bool          end_of_input;
+    char         *buffer;
+    size_t        room, start, end; /* what is not parsed yet lies from start to end */
+    uint64_t      number;           /* of the line, for messages */
+};
+
+static void want_input(struct sc_client *client)
+{
+    struct lines *lines = client->state;
+    if (lines->prompt && !lines->asked && sc_session_unanswered(client->session) == 0) {
+        lines->asked = true;
+        (void)fputs("> ", stdout);
+        (void)fflush(stdout);
+    }
+    if (lines->pollable) {
+        (void)event_add(lines->input, NULL);
+    } else {
+        event_active(lines->input, EV_READ, 0);
+    }
+}
+
+/* Returns -1 when the line is no command and that ends the program. */
+static int take_line(struct sc_client *client, const char *line, size_t length)
+{
+    struct lines *lines = client->state;
+    struct sc_err err;
+    const char   *text;
+    size_t        text_length;
+    lines->number++;
+    lines->asked = false;
+    if (length == 0) {
+        return 0;
+    }
+    const struct sc_handler *command = sc_client_parse_line(line, length, &text, &text_length);
+    if (command && text_length <= SC_FRAME_MAX_BODY_BYTES) {
+        sc_session_send(client->session, command->type, text, text_length);
+        return 0;
+    }
+    (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: \"%.*s\" is no command; echo TEXT, reverse TEXT and time are",
+                     (unsigned long long)lines->number, (int)(length < 40 ? length : 40), line);
+    (void)sc_program_fail(SC_CLIENT_PROGRAM, &err);
+    if (lines->prompt) {
+        return 0;
+    }
+    client->status = EX_DATAERR;
+    return -1;
+}
+
+/* Sends what is there, as far as the session takes it. */
+static void take_lines(struct sc_client *client)
+{
+    struct lines *lines = client->state;
+    while (lines->start < lines->end && !sc_session_is_full(client->session)) {
+        const char  *line    = lines->buffer + lines->start;
+        const size_t left    = lines->end - lines->start;
+        const char  *newline = memchr(line, '\n', left);
+        if (!newline && !lines->end_of_input) {
+            break;
+        }
+        const size_t length = newline ? (size_t)(newline - line) : left;
+        lines->start += length + (newline ? 1 : 0);
+        if (take_line(client, line, length) != 0) {
+            lines->end_of_input = true;
+            lines->start        = lines->end;
+        }
+    }
+    if (sc_session_is_full(client->session)) {
+        return;
+    }
+    if (!lines->end_of_input) {
+        want_input(client);
+    } else if (sc_session_unanswered(client->session) == 0) {
+        sc_session_close(client->session);
+    }
+}
+
+/* Room for one more read. */
+static int make_room(struct lines *lines, struct sc_err *err)
+{
+    if (lines->start > 0) {
+        memmove(lines->buffer, lines->buffer + lines->start, lines->end - lines->start);
+        lines->end -= lines->start;
+        lines->start = 0;
+    }
+    if (lines->end > LINE_MAX_BYTES) {
+        return sc_err_set(err, EX_DATAERR, "standard input, line %llu: longer than 16M", (unsigned long long)lines->number + 1);
+    }
+    if (lines->room - lines->end < READ_BYTES) {
+        const size_t room   = lines->room > 0 ? 2 * lines->room : 2 * READ_BYTES;
+        char        *buffer = realloc(lines->buffer, room);
+        if (!buffer) {
+            return sc_err_set(err, EX_OSERR, "standard input: out of memory");
+        }
+        lines->buffer = buffer;
+        lines->room   = room;
+    }
+    return 0;
+}
+
+static void on_input(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct sc_client *client = arg;
+    struct lines     *lines  = client->state;
+    struct sc_err     err;
+    if (make_room(lines, &err) != 0) {
+        sc_session_abort(client->session, &err);
+        return;
+    }
+    const ssize_t got = read(fd, lines->buffer + lines->end, READ_BYTES);
+    if (got < 0 && errno != EINTR && errno != EAGAIN) {
+        (void)sc_err_set_errno(&err, EX_NOINPUT, errno, "can't read standard input");
+        sc_session_abort(client->session, &err);
+        return;
+    }
+    lines->end_of_input = got == 0;
+    lines->end += got > 0 ? (size_t)got : 0;
+    take_lines(client);
+}
+
+static int start(struct sc_client *client, struct sc_err *err)
+{
+    struct stat   status;
+    struct lines *lines = calloc(1, sizeof(*lines));
+    client->state       = lines;
+    if (lines) {
+        lines->input = event_new(client->base, STDIN_FILENO, EV_READ, on_input, client);
+    }
+    if (!lines || !lines->input) {
+        return sc_err_set(err, EX_OSERR, "out of memory");
+    }
+    const bool terminal = isatty(STDIN_FILENO) == 1;
+    lines->prompt       = terminal && isatty(STDOUT_FILENO) == 1;
+    lines->pollable     = terminal || (fstat(STDIN_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)));
+    return 0;
+}
+
+static void stop(struct sc_client *client)
+{
+    struct lines *lines = client->state;
+    if (lines) {
+        if (lines->input) {
+            event_free(lines->input);
+        }
+        free(lines->buffer);
+        free(lines);
+    }
+}
+
+const struct sc_client_mode sc_client_lines = {.start = start, .on_reply = sc_client_take_reply, .on_progress = take_lines, .stop = stop};

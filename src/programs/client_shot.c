@@ -1,0 +1,186 @@
+#include "config.h"
+
+#include "programs/client.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "programs/client_output.h"
+#include "proto/handler.h"
+
+/* A COMMAND of the command line, sent once or, with --count or --interval, again and again. */
+struct shot {
+    char          *body; /* NULL: options->text */
+    size_t         length;
+    uint64_t       sent, answered;
+    struct sc_hist times; /* of the replies that are no ERROR */
+    struct event  *tick;
+    struct event  *interrupt;
+};
+
+/* All of standard input, up to what a frame can carry. */
+static int read_body(struct shot *shot, struct sc_err *err)
+{
+    size_t room = 0;
+    for (;;) {
+        if (shot->length == room) {
+            room       = room > 0 ? 2 * room : 64U << 10;
+            char *body = realloc(shot->body, room);
+            if (!body) {
+                return sc_err_set(err, EX_OSERR, "standard input: out of memory");
+            }
+            shot->body = body;
+        }
+        const ssize_t got = read(STDIN_FILENO, shot->body + shot->length, room - shot->length);
+        if (got == 0) {
+            return 0;
+        }
+        if (got < 0 && errno != EINTR) {
+            return sc_err_set_errno(err, EX_NOINPUT, errno, "can't read standard input");
+        }
+        shot->length += got > 0 ? (size_t)got : 0;
+        if (shot->length > SC_FRAME_MAX_BODY_BYTES) {
+            return sc_err_set(err, EX_DATAERR, "standard input is longer than 16M, the most that a message can carry");
+        }
+    }
+}
+
+static bool all_sent(const struct sc_client *client)
+{
+    const struct shot *shot = client->state;
+    return shot->sent >= (client->options->repeat ? client->options->count : 1);
+}
+
+static void send_one(struct sc_client *client)
+{
+    struct shot *shot = client->state;
+    const char  *body = client->options->text ? client->options->text : shot->body;
+    sc_session_send(client->session, client->options->command->type, body, shot->length);
+    shot->sent++;
+}
+
+static void set_tick(const struct sc_client *client)
+{
+    const struct shot   *shot = client->state;
+    const uint64_t       ms   = client->options->interval_ms;
+    const struct timeval wait = {.tv_sec = (time_t)(ms / 1000U), .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
+    if (!all_sent(client) && ms > 0) {
+        (void)evtimer_add(shot->tick, &wait);
+    }
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct sc_client *client = arg;
+    if (!sc_session_is_full(client->session)) {
+        send_one(client);
+    }
+    set_tick(client);
+}
+
+static void on_interrupt(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct sc_client *client = arg;
+    sc_session_close(client->session);
+}
+
+static int start(struct sc_client *client, struct sc_err *err)
+{
+    struct shot *shot = calloc(1, sizeof(*shot));
+    client->state     = shot;
+    if (!shot) {
+        return sc_err_set(err, EX_OSERR, "out of memory");
+    }
+    sc_hist_init(&shot->times);
+    if (client->options->text) {
+        shot->length = strlen(client->options->text);
+    } else if (read_body(shot, err) != 0) {
+        return -1;
+    }
+    if (client->options->repeat) {
+        shot->tick      = evtimer_new(client->base, on_tick, client);
+        shot->interrupt = evsignal_new(client->base, SIGINT, on_interrupt, client);
+        if (!shot->tick || !shot->interrupt || evsignal_add(shot->interrupt, NULL) != 0) {
+            return sc_err_set(err, EX_OSERR, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static void on_ready(struct sc_client *client)
+{
+    send_one(client);
+    set_tick(client);
+}
+
+static void on_reply(struct sc_client *client, const struct sc_session_reply *reply)
+{
+    struct shot *shot = client->state;
+    shot->answered++;
+    if (!client->options->repeat) {
+        /* What came in byte for byte goes out byte for byte. */
+        sc_client_print_reply(client->options, reply, client->options->text != NULL);
+    } else {
+        sc_client_print_ping(client->options, client->info, reply, shot->answered);
+    }
+    if (reply->type == SC_FRAME_ERROR) {
+        client->status = 1;
+    } else {
+        sc_hist_record(&shot->times, reply->elapsed_ns);
+    }
+}
+
+static void on_progress(struct sc_client *client)
+{
+    const struct shot *shot = client->state;
+    if (shot->answered < shot->sent) {
+        return;
+    }
+    if (all_sent(client)) {
+        sc_session_close(client->session);
+    } else if (client->options->interval_ms == 0) {
+        send_one(client);
+    }
+}
+
+static void on_end(struct sc_client *client)
+{
+    const struct shot *shot = client->state;
+    if (client->options->repeat && client->info) {
+        sc_client_print_summary(client->options, shot->sent, shot->answered, &shot->times);
+    }
+}
+
+static void stop(struct sc_client *client)
+{
+    struct shot *shot = client->state;
+    if (!shot) {
+        return;
+    }
+    if (shot->tick) {
+        event_free(shot->tick);
+    }
+    if (shot->interrupt) {
+        event_free(shot->interrupt);
+    }
+    free(shot->body);
+    free(shot);
+}
+
+const struct sc_client_mode sc_client_shot = {
+    .start       = start,
+    .on_ready    = on_ready,
+    .on_reply    = on_reply,
+    .on_progress = on_progress,
+    .on_end      = on_end,
+    .stop        = stop,
+};

@@ -1,0 +1,224 @@
+#include "config.h"
+
+#include "programs/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "programs/client_output.h"
+#include "programs/program.h"
+#include "proto/handler.h"
+
+#define PROGRAM SC_CLIENT_PROGRAM
+
+/* --- What the session reports ------------------------------------------------------------------------------------------------------- */
+
+static void on_ready(void *arg, const struct sc_session_info *info)
+{
+    struct sc_client *client = arg;
+    client->info             = info;
+    sc_client_print_connection(client->options, info);
+    if (client->mode->on_ready) {
+        client->mode->on_ready(client);
+    }
+}
+
+static void on_reply(void *arg, const struct sc_session_reply *reply)
+{
+    struct sc_client *client = arg;
+    client->mode->on_reply(client, reply);
+}
+
+static void on_progress(void *arg)
+{
+    struct sc_client *client = arg;
+    if (client->mode->on_progress) {
+        client->mode->on_progress(client);
+    }
+    sc_client_flush(client);
+}
+
+static void on_end(void *arg, const struct sc_err *err)
+{
+    struct sc_client *client = arg;
+    client->ended            = true;
+    if (client->mode->on_end) {
+        client->mode->on_end(client);
+    }
+    if (err) {
+        client->status = sc_program_fail(PROGRAM, err);
+    }
+}
+
+/* --- What the modes share ----------------------------------------------------------------------------------------------------------- */
+
+bool sc_client_turn(struct sc_client *client)
+{
+    if (!client->ended) {
+        (void)event_base_loop(client->base, EVLOOP_ONCE);
+    }
+    return !client->ended;
+}
+
+void sc_client_flush(struct sc_client *client)
+{
+    errno = 0;
+    if (!ferror(stdout) && fflush(stdout) == 0) {
+        return;
+    }
+    struct sc_err err;
+    (void)sc_err_set_errno(&err, EX_IOERR, errno != 0 ? errno : EIO, "standard output");
+    sc_session_abort(client->session, &err);
+}
+
+void sc_client_take_reply(struct sc_client *client, const struct sc_session_reply *reply)
+{
+    if (reply->type == SC_FRAME_ERROR) {
+        client->status = 1;
+    }
+    sc_client_print_reply(client->options, reply, true);
+}
+
+const struct sc_handler *sc_client_parse_line(const char *line, size_t length, const char **text, size_t *text_length)
+{
+    char         name[16];
+    const char  *space       = memchr(line, ' ', length);
+    const size_t name_length = space ? (size_t)(space - line) : length;
+    if (name_length >= sizeof(name)) {
+        return NULL;
+    }
+    memcpy(name, line, name_length);
+    name[name_length]                = '\0';
+    const struct sc_handler *command = sc_handler_find_name(name);
+    *text                            = space ? space + 1 : line + length;
+    *text_length                     = (size_t)(line + length - *text);
+    return command && command->type == SC_FRAME_TIME && *text_length > 0 ? NULL : command;
+}
+
+static void show_pin_ready(struct sc_client *client)
+{
+    sc_client_print_pins(client->options, client->info);
+    sc_session_close(client->session);
+}
+
+const struct sc_client_mode sc_client_show_pin = {.on_ready = show_pin_ready};
+
+/* --- The program -------------------------------------------------------------------------------------------------------------------- */
+
+static const struct sc_client_mode *choose_mode(const struct sc_client_options *options)
+{
+    if (options->show_pin) {
+        return &sc_client_show_pin;
+    }
+    if (options->command) {
+        return &sc_client_shot;
+    }
+#ifdef HAVE_LIBEDIT
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        return &sc_client_interactive;
+    }
+#endif
+    return &sc_client_lines;
+}
+
+/* The secrets go where SSLKEYLOGFILE says, unless the program runs with more rights than its caller. */
+static struct sc_tls_context *make_context(struct sc_err *err)
+{
+    const char *keylog_path = secure_getenv("SSLKEYLOGFILE");
+    if (!keylog_path || !*keylog_path) {
+        return sc_tls_context_new_client(NULL, err);
+    }
+    struct sc_tls_context *context = sc_tls_context_new_client(keylog_path, err);
+    if (context) {
+        sc_program_warn(PROGRAM, "SSLKEYLOGFILE is set: who reads %s can read this connection", keylog_path);
+    }
+    return context;
+}
+
+static int start_session(struct sc_client *client, struct sc_err *err)
+{
+    static const struct sc_session_callbacks callbacks = {on_ready, on_reply, on_progress, on_end};
+    const struct sc_client_options          *options   = client->options;
+    struct sc_tls_context                   *context   = make_context(err);
+    if (!context) {
+        return -1;
+    }
+    const struct sc_session_settings settings = {
+        .address       = options->address,
+        .context       = context,
+        .pins          = options->pins,
+        .strict_expiry = options->strict_expiry,
+        .probe         = options->show_pin,
+        .timeout_ms    = options->timeout_ms,
+    };
+    client->session = sc_session_new(client->base, &settings, &callbacks, client, err);
+    sc_tls_context_unref(context);
+    return client->session ? 0 : -1;
+}
+
+static int start(struct sc_client *client, struct sc_err *err)
+{
+    client->base = event_base_new();
+    if (!client->base) {
+        return sc_err_set(err, EX_OSERR, "can't make an event loop");
+    }
+    if (client->mode->start && client->mode->start(client, err) != 0) {
+        return -1;
+    }
+    return start_session(client, err);
+}
+
+static int run(const struct sc_client_options *options)
+{
+    struct sc_client client = {.options = options, .mode = choose_mode(options), .status = EX_OK};
+    struct sc_err    err;
+    if (start(&client, &err) == 0) {
+        do {
+            if (client.info && client.mode->converse) {
+                client.mode->converse(&client);
+            }
+        } while (sc_client_turn(&client));
+    } else {
+        client.status = sc_program_fail(PROGRAM, &err);
+    }
+    if (client.mode->stop) {
+        client.mode->stop(&client);
+    }
+    sc_session_free(client.session);
+    if (client.base) {
+        (void)event_base_loop(client.base, EVLOOP_NONBLOCK); /* bufferevents are freed in the loop's next pass */
+        event_base_free(client.base);
+    }
+    return client.status;
+}
+
+/* A standard descriptor that is closed would be taken by a socket. The stand-in cannot be used, so that using it is an error. */
+static void fill_standard_descriptors(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
+            (void)open("/dev/null", modes[fd]);
+        }
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    struct sc_client_options options;
+    int                      status;
+    fill_standard_descriptors();
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (sc_client_options_parse(&options, argc, argv, &status) != 0) {
+        return status;
+    }
+    status = run(&options);
+    sc_client_options_fini(&options);
+    return sc_program_end(PROGRAM, status);
+}
