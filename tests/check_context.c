@@ -9,36 +9,6 @@
 #include "tls/context.h"
 #include "tls_fixture.h"
 
-/* A server with NAME.crt and NAME.key and everything else at its default. */
-static struct sc_tls_server_settings settings_for(const char *certificate, const char *key)
-{
-    return (struct sc_tls_server_settings){
-        .certificate_path = fixture_path(certificate), .private_key_path = fixture_path(key), .session_cache_size = 1024};
-}
-
-static struct sc_tls_context *server_new(const struct sc_tls_server_settings *settings)
-{
-    struct sc_err          err;
-    struct sc_tls_context *context = sc_tls_context_new_server(settings, &err);
-    ck_assert_msg(context != NULL, "%s", err.text);
-    return context;
-}
-
-static struct sc_tls_context *server_default(void)
-{
-    fixture_write_pair("server", "P-256");
-    struct sc_tls_server_settings settings = settings_for("server.crt", "server.key");
-    return server_new(&settings);
-}
-
-static struct sc_tls_context *client_new(void)
-{
-    struct sc_err          err;
-    struct sc_tls_context *context = sc_tls_context_new_client(NULL, &err);
-    ck_assert_msg(context != NULL, "%s", err.text);
-    return context;
-}
-
 /* The settings must be refused, with every one of the words in the line. */
 static void refuse(const struct sc_tls_server_settings *settings, int status, const char *first, const char *second)
 {
@@ -52,9 +22,11 @@ static void refuse(const struct sc_tls_server_settings *settings, int status, co
 
 START_TEST(serves_tls13_with_defaults)
 {
-    struct sc_tls_context *server = server_default(), *client = client_new();
-    struct tls_pair        pair;
-    tls_pair_init(&pair, sc_tls_context_ssl_ctx(client), sc_tls_context_ssl_ctx(server));
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_server_settings settings = fixture_settings("server");
+    struct sc_tls_context        *server = fixture_server(&settings), *client = fixture_client();
+    struct tls_pair               pair;
+    tls_pair_init(&pair, client, server);
     ck_assert(tls_pair_handshake(&pair));
     ck_assert_int_eq(SSL_version(pair.server), TLS1_3_VERSION);
     ck_assert_str_eq(SSL_CIPHER_get_name(SSL_get_current_cipher(pair.server)), "TLS_AES_128_GCM_SHA256");
@@ -103,7 +75,8 @@ START_TEST(names_what_is_wrong_with_files)
         {"server.crt", "other.key", EX_CONFIG, "do not belong together", "server.crt"},
     };
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        struct sc_tls_server_settings settings = settings_for(cases[i].certificate, cases[i].key);
+        struct sc_tls_server_settings settings = {.certificate_path = fixture_path(cases[i].certificate),
+                                                  .private_key_path = fixture_path(cases[i].key)};
         refuse(&settings, cases[i].status, cases[i].first, cases[i].second);
     }
 }

@@ -26,6 +26,16 @@ tests_check_hist_SOURCES = tests/check_hist.c tests/suite.h
 tests_check_hist_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_hist_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_probe
+tests_check_probe_SOURCES = tests/check_probe.c tests/suite.h $(TLS_FIXTURE)
+tests_check_probe_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_probe_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_tickets
+tests_check_tickets_SOURCES = tests/check_tickets.c tests/suite.h $(TLS_FIXTURE)
+tests_check_tickets_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_tickets_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_context
 tests_check_context_SOURCES = tests/check_context.c tests/suite.h $(TLS_FIXTURE)
 tests_check_context_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -134,11 +134,36 @@ void fixture_write_pair(const char *name, const char *kind)
     EVP_PKEY_free(key);
 }
 
-void tls_pair_init(struct tls_pair *pair, SSL_CTX *client, SSL_CTX *server)
+struct sc_tls_server_settings fixture_settings(const char *name)
+{
+    char certificate[128], key[128];
+    ck_assert_int_lt(snprintf(certificate, sizeof(certificate), "%s.crt", name), (int)sizeof(certificate));
+    ck_assert_int_lt(snprintf(key, sizeof(key), "%s.key", name), (int)sizeof(key));
+    return (struct sc_tls_server_settings){
+        .certificate_path = fixture_path(certificate), .private_key_path = fixture_path(key), .session_cache_size = 1024};
+}
+
+struct sc_tls_context *fixture_server(const struct sc_tls_server_settings *settings)
+{
+    struct sc_err          err     = {0};
+    struct sc_tls_context *context = sc_tls_context_new_server(settings, &err);
+    ck_assert_msg(context != NULL, "%s", err.text);
+    return context;
+}
+
+struct sc_tls_context *fixture_client(void)
+{
+    struct sc_err          err     = {0};
+    struct sc_tls_context *context = sc_tls_context_new_client(NULL, &err);
+    ck_assert_msg(context != NULL, "%s", err.text);
+    return context;
+}
+
+void tls_pair_init(struct tls_pair *pair, const struct sc_tls_context *client, const struct sc_tls_context *server)
 {
     BIO *at_client, *at_server;
-    pair->client = SSL_new(client);
-    pair->server = SSL_new(server);
+    pair->client = SSL_new(sc_tls_context_ssl_ctx(client));
+    pair->server = SSL_new(sc_tls_context_ssl_ctx(server));
     ck_assert_ptr_nonnull(pair->client);
     ck_assert_ptr_nonnull(pair->server);
     ck_assert_int_eq(BIO_new_bio_pair(&at_client, 1U << 18, &at_server, 1U << 18), 1);

@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "tls/context.h"
 #include "tls/watch.h"
 
 /* A directory that is removed, with all files in it, when the process ends. Made at the first use. */
@@ -34,6 +35,13 @@ void fixture_write_certificate(const char *name, X509 *certificate, bool append)
 /* NAME.crt and NAME.key: a pair that is good for a day. */
 void fixture_write_pair(const char *name, const char *kind);
 
+/* NAME.crt and NAME.key, and everything else at its default. */
+struct sc_tls_server_settings fixture_settings(const char *name);
+
+/* Contexts that must come to be. The pair NAME.crt and NAME.key is there already. */
+struct sc_tls_context *fixture_server(const struct sc_tls_server_settings *settings);
+struct sc_tls_context *fixture_client(void);
+
 /* Both ends of a connection, each with its watch. */
 struct tls_pair {
     SSL                *client, *server;
@@ -42,7 +50,7 @@ struct tls_pair {
 };
 
 /* Before the handshake: SSL options may still be set. */
-void tls_pair_init(struct tls_pair *pair, SSL_CTX *client, SSL_CTX *server);
+void tls_pair_init(struct tls_pair *pair, const struct sc_tls_context *client, const struct sc_tls_context *server);
 
 /* True when both sides are done, and the session tickets have been read. False: at least one failed. */
 bool tls_pair_handshake(struct tls_pair *pair);

@@ -293,7 +293,10 @@ static bool set_up(const struct sc_tickets *tickets, const struct ticket_key *ke
     return EVP_CipherInit_ex2(cipher, tickets->cipher, key->cipher, iv, encrypting, NULL) == 1 && EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): -1 fatal, 0 unknown key or no ticket, 1 good, 2 good, and give the client a new ticket. */
+/*
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb(3): -1 fatal, 0 unknown key, 1 good, 2 good, and give the client a new ticket. A TLS 1.3 client uses
+ * a ticket once (RFC 8446, appendix C.4), so it always needs a new one.
+ */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypting)
 {
     struct sc_tickets *tickets = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ex_index);
@@ -302,7 +305,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     if (place < 0) {
         return 0;
     }
-    int rc = place == 0 ? 1 : 2;
+    int rc = encrypting || (place == 0 && SSL_version(ssl) < TLS1_3_VERSION) ? 1 : 2;
     if (encrypting) {
         memcpy(name, key.name, NAME_BYTES);
         if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(tickets->cipher)) != 1) {

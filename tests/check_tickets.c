@@ -1,0 +1,296 @@
+#include "config.h"
+
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include <openssl/err.h>
+#include <openssl/rand.h>
+
+#include "base/clock.h"
+#include "suite.h"
+#include "tls/tickets.h"
+#include "tls_fixture.h"
+
+#define PERIOD_MS 300000U
+
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+static struct sc_tickets *tickets_new(void)
+{
+    struct sc_err      err     = {0};
+    struct sc_tickets *tickets = sc_tickets_new(&err);
+    ck_assert_msg(tickets != NULL, "%s", err.text);
+    return tickets;
+}
+
+/* As after a reload: a context of its own with the same ticket keys. */
+static struct sc_tls_context *server_with(struct sc_tickets *tickets)
+{
+    struct sc_tls_server_settings settings = fixture_settings("server");
+    settings.tickets                       = tickets;
+    settings.session_cache_size            = 0;
+    return fixture_server(&settings);
+}
+
+/* One handshake of that version, resuming if `*session` is there; the new session takes its place. Returns whether it was resumed. */
+static bool visit(const struct sc_tls_context *server, int version, SSL_SESSION **session)
+{
+    struct sc_tls_context *client = fixture_client();
+    struct tls_pair        pair;
+    tls_pair_init(&pair, client, server);
+    ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
+    if (*session) {
+        ck_assert_int_eq(SSL_set_session(pair.client, *session), 1);
+    }
+    ck_assert(tls_pair_handshake(&pair));
+    ck_assert_int_eq(SSL_version(pair.server), version);
+    ck_assert(tls_pair_send(pair.client, pair.server, "ping"));
+    bool resumed = SSL_session_reused(pair.server);
+    ck_assert_int_eq(resumed, SSL_session_reused(pair.client));
+    SSL_SESSION_free(*session);
+    *session = tls_pair_session(&pair);
+    ck_assert_ptr_nonnull(*session);
+    tls_pair_fini(&pair);
+    sc_tls_context_unref(client);
+    return resumed;
+}
+
+static void rotate(struct sc_tickets *tickets)
+{
+    uint64_t next_ms;
+    ck_assert_int_eq(sc_tickets_rotate(tickets, PERIOD_MS, &next_ms, NULL), 0);
+    ck_assert_uint_le(next_ms, PERIOD_MS);
+}
+
+START_TEST(resume_across_contexts)
+{
+    struct sc_tickets *tickets = tickets_new();
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_context *before = server_with(tickets);
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_context *after = server_with(tickets);
+    for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
+        SSL_SESSION *session = NULL;
+        ck_assert(!visit(before, versions[i], &session));
+        ck_assert(visit(after, versions[i], &session));
+        ck_assert(visit(before, versions[i], &session));
+        SSL_SESSION_free(session);
+    }
+    sc_tls_context_unref(before);
+    sc_tickets_unref(tickets);
+    SSL_SESSION *session = NULL;
+    ck_assert(!visit(after, TLS1_3_VERSION, &session));
+    ck_assert(visit(after, TLS1_3_VERSION, &session));
+    SSL_SESSION_free(session);
+    sc_tls_context_unref(after);
+}
+END_TEST
+
+START_TEST(other_keys_make_a_full_handshake)
+{
+    struct sc_tickets *one = tickets_new(), *two = tickets_new();
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_context *here = server_with(one), *there = server_with(two);
+    for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
+        SSL_SESSION *session = NULL;
+        ck_assert(!visit(here, versions[i], &session));
+        ck_assert(!visit(there, versions[i], &session));
+        ck_assert(visit(there, versions[i], &session));
+        SSL_SESSION_free(session);
+    }
+    sc_tls_context_unref(here);
+    sc_tls_context_unref(there);
+    sc_tickets_unref(one);
+    sc_tickets_unref(two);
+}
+END_TEST
+
+START_TEST(previous_key_opens_and_renews)
+{
+    uint64_t now_ns = 1000000000U;
+    sc_clock_fake(&now_ns, NULL);
+    struct sc_tickets *tickets = tickets_new();
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_context *server = server_with(tickets);
+    for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
+        SSL_SESSION *stays = NULL, *leaves = NULL;
+        ck_assert(!visit(server, versions[i], &stays));
+        ck_assert(!visit(server, versions[i], &leaves));
+        rotate(tickets);
+        ck_assert(visit(server, versions[i], &stays));
+        now_ns += PERIOD_MS * 1000000ULL;
+        sc_clock_fake(&now_ns, NULL);
+        rotate(tickets);
+        ck_assert_msg(visit(server, versions[i], &stays), "a ticket of the previous key");
+        now_ns += PERIOD_MS * 1000000ULL;
+        sc_clock_fake(&now_ns, NULL);
+        rotate(tickets);
+        ck_assert_msg(visit(server, versions[i], &stays), "the ticket was renewed");
+        ck_assert_msg(!visit(server, versions[i], &leaves), "the key of the first ticket is gone");
+        SSL_SESSION_free(stays);
+        SSL_SESSION_free(leaves);
+    }
+    sc_tls_context_unref(server);
+    sc_tickets_unref(tickets);
+    sc_clock_fake(NULL, NULL);
+}
+END_TEST
+
+START_TEST(a_long_sleep_drops_both_keys)
+{
+    uint64_t now_ns = 1000000000U, next_ms;
+    sc_clock_fake(&now_ns, NULL);
+    struct sc_tickets *tickets = tickets_new();
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_context *server  = server_with(tickets);
+    SSL_SESSION           *session = NULL;
+    ck_assert(!visit(server, TLS1_3_VERSION, &session));
+    now_ns += 2ULL * PERIOD_MS * 1000000ULL;
+    sc_clock_fake(&now_ns, NULL);
+    ck_assert_int_eq(sc_tickets_rotate(tickets, PERIOD_MS, &next_ms, NULL), 0);
+    ck_assert_uint_eq(next_ms, PERIOD_MS);
+    ck_assert(!visit(server, TLS1_3_VERSION, &session));
+    now_ns += 1000U * 1000000ULL;
+    sc_clock_fake(&now_ns, NULL);
+    ck_assert_int_eq(sc_tickets_rotate(tickets, PERIOD_MS, &next_ms, NULL), 0);
+    ck_assert_uint_eq(next_ms, PERIOD_MS - 1000U);
+    SSL_SESSION_free(session);
+    sc_tls_context_unref(server);
+    sc_tickets_unref(tickets);
+    sc_clock_fake(NULL, NULL);
+}
+END_TEST
+
+START_TEST(damaged_tickets_make_a_full_handshake)
+{
+    struct sc_tickets *tickets = tickets_new();
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_context *server  = server_with(tickets);
+    SSL_SESSION           *session = NULL;
+    ck_assert(!visit(server, TLS1_3_VERSION, &session));
+    unsigned char       *der = NULL, *at;
+    const unsigned char *cursor;
+    const unsigned char *ticket;
+    size_t               ticket_length;
+    SSL_SESSION_get0_ticket(session, &ticket, &ticket_length);
+    int length = i2d_SSL_SESSION(session, &der);
+    ck_assert_int_gt(length, 0);
+    at = memmem(der, (size_t)length, ticket, ticket_length);
+    ck_assert_ptr_nonnull(at);
+    at[ticket_length / 2] ^= 1;
+    cursor               = der;
+    SSL_SESSION *damaged = d2i_SSL_SESSION(NULL, &cursor, length);
+    ck_assert_ptr_nonnull(damaged);
+    ck_assert(!visit(server, TLS1_3_VERSION, &damaged));
+    ck_assert(visit(server, TLS1_3_VERSION, &damaged));
+    ck_assert(visit(server, TLS1_3_VERSION, &session));
+    OPENSSL_free(der);
+    SSL_SESSION_free(session);
+    SSL_SESSION_free(damaged);
+    sc_tls_context_unref(server);
+    sc_tickets_unref(tickets);
+}
+END_TEST
+
+START_TEST(hosts_share_a_file)
+{
+    unsigned char keys[160];
+    bool          changed;
+    ck_assert_int_eq(RAND_bytes(keys, sizeof(keys)), 1);
+    fixture_write("both", keys, 160);
+    fixture_write("second", keys + 80, 80);
+    fixture_write_pair("server", "P-256");
+    struct sc_tickets *one = tickets_new(), *two = tickets_new();
+    ck_assert_int_eq(sc_tickets_use_file(one, fixture_path("second"), &changed, NULL), 0);
+    ck_assert(changed);
+    ck_assert_int_eq(sc_tickets_use_file(one, fixture_path("second"), &changed, NULL), 0);
+    ck_assert(!changed);
+    ck_assert_int_eq(sc_tickets_use_file(two, fixture_path("both"), NULL, NULL), 0);
+    struct sc_tls_context *here = server_with(one), *there = server_with(two);
+    for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
+        SSL_SESSION *session = NULL;
+        ck_assert(!visit(here, versions[i], &session));
+        ck_assert_msg(visit(there, versions[i], &session), "the second key opens");
+        ck_assert_msg(!visit(here, versions[i], &session), "the first key made the new ticket");
+        SSL_SESSION_free(session);
+    }
+    SSL_SESSION *session = NULL;
+    ck_assert(!visit(here, TLS1_3_VERSION, &session));
+    rotate(one);
+    ck_assert_int_eq(sc_tickets_use_memory(one, NULL), 0);
+    ck_assert_msg(visit(here, TLS1_3_VERSION, &session), "the file's key still opens");
+    ck_assert_msg(!visit(there, TLS1_3_VERSION, &session), "and makes no more tickets");
+    SSL_SESSION_free(session);
+    sc_tls_context_unref(here);
+    sc_tls_context_unref(there);
+    sc_tickets_unref(one);
+    sc_tickets_unref(two);
+}
+END_TEST
+
+START_TEST(reads_base64_lines)
+{
+    unsigned char keys[160];
+    char          text[256];
+    bool          changed;
+    ck_assert_int_eq(RAND_bytes(keys, sizeof(keys)), 1);
+    int length = EVP_EncodeBlock((unsigned char *)text, keys, 80);
+    ck_assert_int_eq(length, 108);
+    text[length++] = '\n';
+    length += EVP_EncodeBlock((unsigned char *)text + length, keys + 80, 80);
+    text[length++] = '\r';
+    text[length++] = '\n';
+    fixture_write("text", text, (size_t)length);
+    fixture_write("binary", keys, 160);
+    struct sc_tickets *tickets = tickets_new();
+    struct sc_err      err     = {0};
+    ck_assert_msg(sc_tickets_use_file(tickets, fixture_path("text"), &changed, &err) == 0, "%s", err.text);
+    ck_assert(changed);
+    ck_assert_int_eq(sc_tickets_use_file(tickets, fixture_path("binary"), &changed, NULL), 0);
+    ck_assert_msg(!changed, "both spellings are the same keys");
+    sc_tickets_unref(tickets);
+}
+END_TEST
+
+START_TEST(names_what_is_wrong_with_the_file)
+{
+    unsigned char bytes[80 * 17];
+    ck_assert_int_eq(RAND_bytes(bytes, sizeof(bytes)), 1);
+    bytes[0] = 0xff;
+    fixture_write("short", bytes, 79);
+    fixture_write("many", bytes, sizeof(bytes));
+    fixture_write("empty", "", 0);
+    fixture_write("blank", "\n\n", 2);
+    fixture_write("text", "hello\n", 6);
+    memcpy(bytes + 80, bytes, 16);
+    fixture_write("twins", bytes, 160);
+    const struct {
+        const char *name;
+        int         status;
+        const char *words;
+    } cases[] = {{"none", EX_NOINPUT, "No such file"},       {".", EX_NOINPUT, "directory"},
+                 {"short", EX_CONFIG, "79 bytes"},           {"many", EX_CONFIG, "at most 16"},
+                 {"empty", EX_CONFIG, "no key in it"},       {"blank", EX_CONFIG, "no key in it"},
+                 {"text", EX_CONFIG, "key 1 is not a line"}, {"twins", EX_CONFIG, "1 and 2 begin alike"}};
+    fixture_write_pair("server", "P-256");
+    struct sc_tickets     *tickets = tickets_new();
+    struct sc_tls_context *server  = server_with(tickets);
+    SSL_SESSION           *session = NULL;
+    ck_assert(!visit(server, TLS1_3_VERSION, &session));
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        struct sc_err err = {0};
+        ck_assert_int_eq(sc_tickets_use_file(tickets, fixture_path(cases[i].name), NULL, &err), -1);
+        ck_assert_msg(err.status == cases[i].status && strstr(err.text, cases[i].words) && strstr(err.text, "ticket keys"), "%d: %s",
+                      err.status, err.text);
+        ck_assert_uint_eq(ERR_peek_error(), 0);
+    }
+    ck_assert_msg(visit(server, TLS1_3_VERSION, &session), "the keys in force stay");
+    SSL_SESSION_free(session);
+    sc_tls_context_unref(server);
+    sc_tickets_unref(tickets);
+}
+END_TEST
+
+SUITE_MAIN("tickets", resume_across_contexts, other_keys_make_a_full_handshake, previous_key_opens_and_renews, a_long_sleep_drops_both_keys,
+           damaged_tickets_make_a_full_handshake, hosts_share_a_file, reads_base64_lines, names_what_is_wrong_with_the_file)
