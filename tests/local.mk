@@ -46,6 +46,16 @@ tests_check_config_SOURCES = tests/check_config.c tests/suite.h
 tests_check_config_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_config_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_addr
+tests_check_addr_SOURCES = tests/check_addr.c tests/suite.h
+tests_check_addr_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_addr_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_listen
+tests_check_listen_SOURCES = tests/check_listen.c tests/suite.h
+tests_check_listen_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_listen_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
+
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS) $(TEST_TOOLS)
 TESTS          += $(UNIT_TESTS) $(SHELL_TESTS)

@@ -2,13 +2,13 @@
 
 #include "server/accounts.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 
 #include <openssl/rand.h>
+
+#include "net/addr.h"
 
 #define BUCKETS 4096U /* a power of two */
 
@@ -55,27 +55,6 @@ void sc_accounts_free(struct sc_accounts *accounts)
     free(accounts);
 }
 
-/* The /64 of an IPv6 address; an IPv4 address, mapped or not, as the same number in a range that no /64 of the internet has. 0: neither. */
-static uint64_t key_of(const struct sockaddr *address)
-{
-    uint64_t key = 0;
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        key                          = UINT64_C(0xffff00000000) | ntohl(in->sin_addr.s_addr);
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-            uint32_t v4;
-            memcpy(&v4, &in6->sin6_addr.s6_addr[12], sizeof(v4));
-            key = UINT64_C(0xffff00000000) | ntohl(v4);
-        } else {
-            memcpy(&key, in6->sin6_addr.s6_addr, sizeof(key));
-            key = key == 0 ? 1 : key; /* ::1 */
-        }
-    }
-    return key;
-}
-
 static struct bucket *bucket_of(struct sc_accounts *accounts, uint64_t key)
 {
     uint64_t hash = (key ^ accounts->secret) * UINT64_C(0x9e3779b97f4a7c15);
@@ -104,7 +83,7 @@ static struct account *find_or_add(struct sc_accounts *accounts, uint64_t key)
 
 int sc_accounts_enter(struct sc_accounts *accounts, const struct sockaddr *address, uint32_t limit, void **account)
 {
-    const uint64_t key    = key_of(address);
+    const uint64_t key    = sc_addr_key(address);
     int            result = 0;
     *account              = NULL;
     if (limit == 0 || key == 0) {

@@ -1,0 +1,106 @@
+#include "config.h"
+
+#include "net/addr.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+static uint64_t get_bytes(const uint8_t *from, size_t count)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < count; i++) {
+        value = value << 8 | from[i];
+    }
+    return value;
+}
+
+static void format_v4(const void *host, in_port_t port, char out[SC_ADDR_TEXT_BYTES])
+{
+    char text[INET_ADDRSTRLEN] = "";
+    (void)inet_ntop(AF_INET, host, text, sizeof(text));
+    (void)snprintf(out, SC_ADDR_TEXT_BYTES, "%s:%u", text, ntohs(port));
+}
+
+static void format_v6(const struct sockaddr_in6 *address, char out[SC_ADDR_TEXT_BYTES])
+{
+    char text[INET6_ADDRSTRLEN]      = "";
+    char scope[IF_NAMESIZE + 1]      = "";
+    char interface_name[IF_NAMESIZE] = "";
+    if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
+        format_v4(&address->sin6_addr.s6_addr[12], address->sin6_port, out);
+        return;
+    }
+    if (address->sin6_scope_id != 0 && if_indextoname(address->sin6_scope_id, interface_name)) {
+        (void)snprintf(scope, sizeof(scope), "%%%s", interface_name);
+    }
+    (void)inet_ntop(AF_INET6, &address->sin6_addr, text, sizeof(text));
+    (void)snprintf(out, SC_ADDR_TEXT_BYTES, "[%s%s]:%u", text, scope, ntohs(address->sin6_port));
+}
+
+/* The kernel's length says where the path ends: it need not have a NUL, and an abstract name begins with one (unix(7)). */
+static void format_unix(const struct sockaddr_un *address, socklen_t length, char out[SC_ADDR_TEXT_BYTES])
+{
+    const size_t room = length > offsetof(struct sockaddr_un, sun_path) ? length - offsetof(struct sockaddr_un, sun_path) : 0;
+    if (room == 0) {
+        (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unix");
+    } else if (address->sun_path[0] == '\0') {
+        (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unix:@%.*s", (int)strnlen(address->sun_path + 1, room - 1), address->sun_path + 1);
+    } else {
+        (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unix:%.*s", (int)strnlen(address->sun_path, room), address->sun_path);
+    }
+}
+
+void sc_addr_format(const struct sockaddr *address, socklen_t length, char out[SC_ADDR_TEXT_BYTES])
+{
+    if (length >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+        format_v4(&v4->sin_addr, v4->sin_port, out);
+    } else if (length >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6) {
+        format_v6((const struct sockaddr_in6 *)(const void *)address, out);
+    } else if (length >= sizeof(sa_family_t) && address->sa_family == AF_UNIX) {
+        format_unix((const struct sockaddr_un *)(const void *)address, length, out);
+    } else {
+        (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unknown");
+    }
+}
+
+static void format_end(int fd, int (*get)(int fd, struct sockaddr *address, socklen_t *length), char out[SC_ADDR_TEXT_BYTES])
+{
+    struct sockaddr_storage address;
+    socklen_t               length = sizeof(address);
+    if (get(fd, (struct sockaddr *)&address, &length) != 0) {
+        length = 0;
+    }
+    sc_addr_format((const struct sockaddr *)&address, length, out);
+}
+
+void sc_addr_format_peer(int fd, char out[SC_ADDR_TEXT_BYTES])
+{
+    format_end(fd, getpeername, out);
+}
+
+void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES])
+{
+    format_end(fd, getsockname, out);
+}
+
+uint64_t sc_addr_key(const struct sockaddr *address)
+{
+    const uint64_t v4_range = UINT64_C(0xffff00000000);
+    if (address->sa_family == AF_INET) {
+        return v4_range | ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
+    }
+    if (address->sa_family != AF_INET6) {
+        return 0;
+    }
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(v6)) {
+        return v4_range | get_bytes(v6->s6_addr + 12, 4);
+    }
+    const uint64_t prefix = get_bytes(v6->s6_addr, 8);
+    return prefix == 0 ? 1 : prefix; /* ::1 */
+}

@@ -1,0 +1,28 @@
+/* Socket addresses as text, and as keys for limits. Thread: any. */
+#ifndef SC_NET_ADDR_H
+#define SC_NET_ADDR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Room for any address: "unix:" and a path of 107 bytes, and the NUL. */
+#define SC_ADDR_TEXT_BYTES 128U
+
+/*
+ * "192.0.2.1:5", "[2001:db8::1]:5", "[fe80::1%eth0]:5", "unix:/path", and "unix" for a socket without a name, as most clients have. An
+ * IPv4 address inside of an IPv6 one (::ffff:192.0.2.1, what a dual-stack socket sees) is written as IPv4.
+ */
+void sc_addr_format(const struct sockaddr *address, socklen_t length, char out[SC_ADDR_TEXT_BYTES]);
+
+/* The two ends of a connected or listening socket; "unknown" when the kernel does not say. */
+void sc_addr_format_peer(int fd, char out[SC_ADDR_TEXT_BYTES]);
+void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES]);
+
+/*
+ * Who counts as one client, as a number: an IPv4 address (also inside of IPv6), or an IPv6 /64, the least that one customer is given
+ * (RFC 6177). IPv4 is put where no /64 of the internet is (below ::ffff:0:0:0:0). 0: neither, and limits per address do not apply.
+ */
+uint64_t sc_addr_key(const struct sockaddr *address);
+
+#endif

@@ -1,0 +1,239 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "net/addr.h"
+#include "net/listen.h"
+#include "suite.h"
+
+static struct sc_err err;
+
+static struct sc_listen *open_list(const char *const *texts)
+{
+    struct sc_address addresses[8];
+    size_t            count = 0;
+    for (; texts[count]; count++) {
+        ck_assert_int_eq(sc_parse_address(texts[count], NULL, &addresses[count], &err), 0);
+    }
+    err.text[0] = '\0';
+    return sc_listen_open(addresses, count, &err);
+}
+#define OPEN(...) open_list((const char *const[]){__VA_ARGS__, NULL})
+
+static const char *port_of(const struct sc_listen *set, size_t index)
+{
+    return strrchr(sc_listen_address(set, index), ':') + 1;
+}
+
+/* Connects to 127.0.0.1 or ::1. 0, or errno. */
+static int try_connect(int family, const char *port)
+{
+    union {
+        struct sockaddr     any;
+        struct sockaddr_in  v4;
+        struct sockaddr_in6 v6;
+    } address         = {0};
+    const in_port_t p = htons((in_port_t)strtoul(port, NULL, 10));
+    if (family == AF_INET) {
+        address.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = p, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    } else {
+        address.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = p, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    }
+    const int fd     = socket(family, SOCK_STREAM, 0);
+    const int result = connect(fd, &address.any, family == AF_INET ? sizeof(address.v4) : sizeof(address.v6)) == 0 ? 0 : errno;
+    close(fd);
+    return result;
+}
+
+static bool has_ipv6(void)
+{
+    struct sc_listen *set = OPEN("[::1]:0");
+    sc_listen_close(set);
+    return set != NULL;
+}
+
+START_TEST(real_addresses_and_flags)
+{
+    struct sc_listen *set = OPEN("127.0.0.1:0", "127.0.0.2:0");
+    ck_assert_msg(set != NULL, "%s", err.text);
+    ck_assert_uint_eq(sc_listen_count(set), 2);
+    ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "127.0.0.1:", 10), 0);
+    ck_assert_int_eq(strncmp(sc_listen_address(set, 1), "127.0.0.2:", 10), 0);
+    ck_assert_str_ne(port_of(set, 0), "0");
+    const int fd      = sc_listen_descriptor(set, 0);
+    int       nodelay = 0;
+    socklen_t size    = sizeof(nodelay);
+    ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &size), 0);
+    ck_assert_int_ne(nodelay, 0);
+    ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
+    sc_listen_close(set);
+}
+END_TEST
+
+START_TEST(wildcards)
+{
+    struct sc_listen *set = OPEN("*:0");
+    ck_assert_msg(set != NULL, "%s", err.text);
+    ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
+    if (has_ipv6()) {
+        ck_assert_int_eq(try_connect(AF_INET6, port_of(set, 0)), 0);
+        ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "[::]:", 5), 0);
+    }
+    char both[2][64];
+    (void)snprintf(both[0], sizeof(both[0]), "[::]:%s", port_of(set, 0));
+    (void)snprintf(both[1], sizeof(both[1]), "0.0.0.0:%s", port_of(set, 0));
+    sc_listen_close(set);
+    if (has_ipv6()) {
+        set = OPEN(both[0], both[1]); /* beside an IPv4 wildcard the other one is for IPv6 alone */
+        ck_assert_msg(set != NULL, "%s", err.text);
+        sc_listen_close(set);
+        set = OPEN("[::1]:0");
+        ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), ECONNREFUSED);
+        sc_listen_close(set);
+    }
+}
+END_TEST
+
+START_TEST(why_not)
+{
+    struct sc_listen *set = OPEN("127.0.0.1:0");
+    ck_assert_ptr_nonnull(set);
+    ck_assert_ptr_null(OPEN("127.0.0.2:0", sc_listen_address(set, 0)));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_msg(strstr(err.text, sc_listen_address(set, 0)) && strstr(err.text, "in use"), "%s", err.text);
+    sc_listen_close(set);
+
+    ck_assert_ptr_null(OPEN("192.0.2.77:0"));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_msg(strstr(err.text, "192.0.2.77:0") && strstr(err.text, "does not have the address"), "%s", err.text);
+
+    ck_assert_ptr_null(OPEN("no.such.host.invalid:0"));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_msg(strstr(err.text, "no.such.host.invalid:0") != NULL, "%s", err.text);
+}
+END_TEST
+
+/* A directory of the test's own; the process is in it. */
+static void enter_directory(void)
+{
+    char directory[] = "/tmp/check_listen.XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    ck_assert_int_eq(chdir(directory), 0);
+}
+
+static void leave_directory(void)
+{
+    char directory[256];
+    ck_assert_ptr_nonnull(getcwd(directory, sizeof(directory)));
+    ck_assert_int_eq(chdir("/"), 0);
+    ck_assert_int_eq(rmdir(directory), 0); /* nothing is left in it */
+}
+
+START_TEST(unix_sockets)
+{
+    struct stat status;
+    enter_directory();
+    struct sc_listen *set = OPEN("unix:s");
+    ck_assert_msg(set != NULL, "%s", err.text);
+    ck_assert_str_eq(sc_listen_address(set, 0), "unix:s");
+    ck_assert_int_eq(lstat("s", &status), 0);
+    ck_assert_uint_eq(status.st_mode, S_IFSOCK | 0660);
+
+    ck_assert_ptr_null(OPEN("unix:s")); /* somebody listens there */
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_msg(strstr(err.text, "unix:s") && strstr(err.text, "somebody listens"), "%s", err.text);
+    ck_assert_int_eq(lstat("s", &status), 0);
+
+    close(dup(sc_listen_descriptor(set, 0)));
+    sc_listen_close(set);
+    ck_assert_int_ne(lstat("s", &status), 0);
+    leave_directory();
+}
+END_TEST
+
+START_TEST(unix_socket_left_over)
+{
+    struct stat        before, after;
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
+    enter_directory();
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(fd, 1), 0);
+    ck_assert_int_eq(lstat("s", &before), 0);
+    close(fd); /* the server is gone, its file stays */
+    struct sc_listen *set = OPEN("unix:s");
+    ck_assert_msg(set != NULL, "%s", err.text);
+
+    /* Somebody else's socket in its place is not removed. */
+    ck_assert_int_eq(rename("s", "t"), 0);
+    struct sc_listen *other = OPEN("unix:s");
+    ck_assert_ptr_nonnull(other);
+    sc_listen_close(set);
+    ck_assert_int_eq(lstat("s", &after), 0);
+    sc_listen_close(other);
+    ck_assert_int_ne(lstat("s", &after), 0);
+    ck_assert_int_eq(unlink("t"), 0);
+
+    /* A file that is no socket is left alone. */
+    close(open("s", O_CREAT | O_WRONLY, 0600));
+    ck_assert_ptr_null(OPEN("unix:s"));
+    ck_assert_int_eq(unlink("s"), 0);
+    ck_assert_ptr_null(OPEN("unix:no/s"));
+    ck_assert_msg(strstr(err.text, "unix:no/s: No such file") != NULL, "%s", err.text);
+
+    /* All or none: what was opened before the failure is closed and removed. */
+    ck_assert_ptr_null(OPEN("unix:s", "unix:no/s"));
+    leave_directory();
+}
+END_TEST
+
+static bool refuses(int fd, const char *why)
+{
+    err.text[0]                = '\0';
+    struct sc_listen *set      = sc_listen_adopt(&fd, 1, &err);
+    const bool        as_asked = !set && err.status == EX_UNAVAILABLE && strstr(err.text, why);
+    ck_assert_msg(as_asked, "%s", err.text);
+    return true;
+}
+
+START_TEST(inherited_descriptors)
+{
+    int pair[2];
+    ck_assert_int_eq(pipe(pair), 0);
+    ck_assert(refuses(pair[0], "no socket"));
+    ck_assert(refuses(1000, "not open"));
+    const int datagram = socket(AF_INET, SOCK_DGRAM, 0);
+    ck_assert(refuses(datagram, "no TCP"));
+    const int stream = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert(refuses(stream, "does not listen"));
+    close(pair[0]);
+    close(pair[1]);
+    close(datagram);
+
+    ck_assert_int_eq(listen(stream, 1), 0);
+    struct sc_listen *set = sc_listen_adopt(&stream, 1, &err);
+    ck_assert_msg(set != NULL, "%s", err.text);
+    ck_assert_int_eq(sc_listen_descriptor(set, 0), stream);
+    ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "0.0.0.0:", 8), 0);
+    ck_assert(fcntl(stream, F_GETFL) & O_NONBLOCK);
+    ck_assert(fcntl(stream, F_GETFD) & FD_CLOEXEC);
+    ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
+    sc_listen_close(set);
+    ck_assert_int_eq(fcntl(stream, F_GETFD), -1);
+}
+END_TEST
+
+SUITE_MAIN("listen", real_addresses_and_flags, wildcards, why_not, unix_sockets, unix_socket_left_over, inherited_descriptors)
