@@ -85,6 +85,7 @@ src_sc_keygen_SOURCES = \
 	src/programs/keygen_show.c src/programs/keygen_show.h \
 	$(PROGRAM_FILES)
 src_sc_keygen_LDADD = $(LIBS_TLS) $(PROGRAM_LIBS)
+dist_man_MANS += man/sc-keygen.1
 
 bin_PROGRAMS += src/sc-client
 src_sc_client_CPPFLAGS = $(AM_CPPFLAGS) $(EDIT_CFLAGS)

@@ -55,6 +55,12 @@ UNIT_TESTS += tests/check_listen
 tests_check_listen_SOURCES = tests/check_listen.c tests/suite.h
 tests_check_listen_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_listen_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
+UNIT_TESTS += tests/check_keygen
+tests_check_keygen_SOURCES = tests/check_keygen.c tests/suite.h
+tests_check_keygen_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_keygen_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
+
+SHELL_TESTS += tests/test-keygen.sh
 
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS) $(TEST_TOOLS)

@@ -13,16 +13,18 @@
 #include <unistd.h>
 
 #include <openssl/bio.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "base/file.h"
 #include "tls/error.h"
 
 #define KEY_MODE 0600
 #define CERTIFICATE_MODE 0644
-#define MAX_FILE_BYTES (1U << 20) /* a chain is some kilobytes; this ends /dev/zero */
+#define MAX_FILE_BYTES (1U << 20) /* a long chain is some kilobytes */
 #define PATH_BYTES 4096U
+#define CERTIFICATE_LINE_END "CERTIFICATE-----" /* TRUSTED, X509 or nothing stands before it */
+#define KEY_LINE_END "PRIVATE KEY-----"         /* RSA, EC, ENCRYPTED or nothing stands before it */
 
 /* A file on its way: everything is in `temporary`, beside the place where it is to stand. */
 struct staged {
@@ -228,72 +230,23 @@ int sc_keygen_write_pair(const char *key_path, const EVP_PKEY *key, const char *
 
 /* --- Reading -------------------------------------------------------------------------------------------------------------------------- */
 
-/* 0, or an errno value. */
-static int read_all(int fd, BIO *content)
+static bool holds(const struct sc_file *file, const char *text)
 {
-    char   block[4096];
-    size_t total  = 0;
-    int    reason = 0;
-    for (;;) {
-        const ssize_t size = read(fd, block, sizeof(block));
-        if (size < 0 && errno == EINTR) {
-            continue;
-        }
-        if (size <= 0) {
-            reason = size < 0 ? errno : 0;
-            break;
-        }
-        total += (size_t)size;
-        if (total > MAX_FILE_BYTES || BIO_write(content, block, (int)size) != (int)size) {
-            reason = total > MAX_FILE_BYTES ? EFBIG : ENOMEM;
-            break;
-        }
-    }
-    OPENSSL_cleanse(block, sizeof(block));
-    return reason;
+    return memmem(file->bytes, file->length, text, strlen(text)) != NULL;
 }
 
-/* The whole file in memory that is wiped when it is freed. NULL on failure; BIO_free() it. */
-static BIO *read_file(const char *path, struct sc_err *err)
-{
-    const int fd      = open(path, O_RDONLY | O_CLOEXEC);
-    int       reason  = fd < 0 ? errno : 0;
-    BIO      *content = fd < 0 ? NULL : BIO_new(BIO_s_secmem());
-    if (fd >= 0) {
-        reason = content ? read_all(fd, content) : ENOMEM;
-        (void)close(fd);
-    }
-    if (reason != 0) {
-        (void)sc_err_set_errno(err, reason == EFBIG ? EX_DATAERR : EX_NOINPUT, reason, "can't read %s", path);
-        BIO_free(content);
-        return NULL;
-    }
-    return content;
-}
-
-static bool holds_none(void)
-{
-    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-}
-
-static X509 *parse_certificate(BIO *content, const char *path, struct sc_err *err)
-{
-    X509 *certificate = PEM_read_bio_X509(content, NULL, NULL, NULL);
-    if (!certificate && holds_none()) {
-        ERR_clear_error();
-        (void)sc_err_set(err, EX_DATAERR, "%s: holds no PEM certificate", path);
-    } else if (!certificate) {
-        (void)sc_tls_err(err, EX_DATAERR, "%s: the certificate in it is damaged", path);
-    }
-    return certificate;
-}
-
-X509 *sc_keygen_read_certificate(const char *path, struct sc_err *err)
+/* OpenSSL's reasons are about its decoders, not about the file, and are dropped. */
+static X509 *parse_certificate(const struct sc_file *file, const char *path, struct sc_err *err)
 {
     ERR_clear_error();
-    BIO  *content     = read_file(path, err);
-    X509 *certificate = content ? parse_certificate(content, path, err) : NULL;
+    BIO  *content     = BIO_new_mem_buf(file->bytes, (int)file->length);
+    X509 *certificate = content ? PEM_read_bio_X509(content, NULL, NULL, NULL) : NULL;
     BIO_free(content);
+    if (!certificate) {
+        (void)sc_err_set(err, EX_DATAERR, "%s: %s", path,
+                         holds(file, CERTIFICATE_LINE_END) ? "the certificate in it is damaged" : "holds no PEM certificate");
+    }
+    ERR_clear_error();
     return certificate;
 }
 
@@ -310,56 +263,67 @@ static int ask_password(char *out, int size, int writing, void *arg)
     return question->ask && question->times == 1 ? question->ask(out, size, writing, question->arg) : -1;
 }
 
-static EVP_PKEY *parse_key(BIO *content, const char *path, pem_password_cb *password_cb, void *password_arg, struct sc_err *err)
+static EVP_PKEY *parse_key(const struct sc_file *file, const char *path, pem_password_cb *password_cb, void *password_arg,
+                           struct sc_err *err)
 {
+    ERR_clear_error();
     struct password_question question = {.ask = password_cb, .arg = password_arg};
-    EVP_PKEY                *key      = PEM_read_bio_PrivateKey(content, NULL, ask_password, &question);
-    if (!key && question.times > 0) {
-        (void)sc_err_set(err, EX_DATAERR, "%s: %s", path,
-                         password_cb ? "the passphrase does not open the key"
-                                     : "the key is encrypted, and there is no terminal to ask for its passphrase");
-    } else if (!key && holds_none()) {
-        (void)sc_err_set(err, EX_DATAERR, "%s: holds no PEM private key", path);
-    } else if (!key) {
-        (void)sc_tls_err(err, EX_DATAERR, "%s: the private key in it can't be read", path);
+    BIO                     *content  = BIO_new_mem_buf(file->bytes, (int)file->length);
+    EVP_PKEY                *key      = content ? PEM_read_bio_PrivateKey(content, NULL, ask_password, &question) : NULL;
+    BIO_free(content);
+    if (!key) {
+        const char *why = "holds no PEM private key";
+        if (question.times > 0) {
+            why = password_cb ? "the passphrase does not open the key"
+                              : "the key is encrypted, and there is no terminal to ask for its passphrase";
+        } else if (holds(file, KEY_LINE_END)) {
+            why = "the private key in it is damaged, or of an unknown kind";
+        }
+        (void)sc_err_set(err, EX_DATAERR, "%s: %s", path, why);
     }
     ERR_clear_error();
     return key;
 }
 
+X509 *sc_keygen_read_certificate(const char *path, struct sc_err *err)
+{
+    struct sc_file file;
+    if (sc_file_read(path, MAX_FILE_BYTES, &file, err) != 0) {
+        return NULL;
+    }
+    X509 *certificate = parse_certificate(&file, path, err);
+    sc_file_fini(&file);
+    return certificate;
+}
+
 EVP_PKEY *sc_keygen_read_key(const char *path, pem_password_cb *password_cb, void *password_arg, struct sc_err *err)
 {
-    ERR_clear_error();
-    BIO      *content = read_file(path, err);
-    EVP_PKEY *key     = content ? parse_key(content, path, password_cb, password_arg, err) : NULL;
-    BIO_free(content);
+    struct sc_file file;
+    if (sc_file_read(path, MAX_FILE_BYTES, &file, err) != 0) {
+        return NULL;
+    }
+    EVP_PKEY *key = parse_key(&file, path, password_cb, password_arg, err);
+    sc_file_fini(&file);
     return key;
 }
 
 int sc_keygen_read_either(const char *path, pem_password_cb *password_cb, void *password_arg, X509 **certificate, EVP_PKEY **key,
                           struct sc_err *err)
 {
-    ERR_clear_error();
+    struct sc_file file;
+
     *certificate = NULL;
     *key         = NULL;
-    BIO *content = read_file(path, err);
-    if (!content) {
+    if (sc_file_read(path, MAX_FILE_BYTES, &file, err) != 0) {
         return -1;
     }
-    char      *bytes;
-    const long size  = BIO_get_mem_data(content, &bytes);
-    BIO       *first = BIO_new_mem_buf(bytes, (int)size);
-    if (first) {
-        *certificate = PEM_read_bio_X509(first, NULL, NULL, NULL);
+    if (holds(&file, CERTIFICATE_LINE_END)) {
+        *certificate = parse_certificate(&file, path, err);
+    } else if (holds(&file, KEY_LINE_END)) {
+        *key = parse_key(&file, path, password_cb, password_arg, err);
+    } else {
+        (void)sc_err_set(err, EX_DATAERR, "%s: holds neither a PEM certificate nor a PEM private key", path);
     }
-    const bool other = !*certificate && holds_none();
-    BIO_free(first);
-    if (other) {
-        ERR_clear_error();
-        *key = parse_key(content, path, password_cb, password_arg, err);
-    } else if (!*certificate) {
-        (void)sc_tls_err(err, EX_DATAERR, "%s: the certificate in it is damaged", path);
-    }
-    BIO_free(content);
+    sc_file_fini(&file);
     return *certificate || *key ? 0 : -1;
 }
