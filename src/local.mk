@@ -51,6 +51,7 @@ src_libscclient_a_SOURCES = \
 # Its defaults name the directory of the installation.
 src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'
 src_libscserver_a_SOURCES = \
+	src/server/acceptor.c src/server/acceptor.h \
 	src/server/accounts.c src/server/accounts.h \
 	src/server/config_cmdline.c \
 	src/server/config_file.c \
@@ -61,7 +62,12 @@ src_libscserver_a_SOURCES = \
 	src/server/configuration.c src/server/configuration.h \
 	src/server/conn.c src/server/conn.h \
 	src/server/conn_log.c src/server/conn_log.h \
+	src/server/limits.c src/server/limits.h \
+	src/server/material.c src/server/material.h \
 	src/server/options.def \
+	src/server/passphrase.c src/server/passphrase.h \
+	src/server/port_file.c src/server/port_file.h \
+	src/server/server.c src/server/server.h \
 	src/server/stats.c src/server/stats.def src/server/stats.h \
 	src/server/worker.c src/server/worker.h
 
@@ -99,3 +105,7 @@ src_sc_client_SOURCES = \
 	src/programs/client_shot.c \
 	$(PROGRAM_FILES)
 src_sc_client_LDADD = $(LIBS_CLIENT) $(PROGRAM_LIBS) $(EDIT_LIBS)
+
+sbin_PROGRAMS += src/sc-server
+src_sc_server_SOURCES = src/programs/sc-server.c $(PROGRAM_FILES)
+src_sc_server_LDADD   = $(LIBS_SERVER) $(PROGRAM_LIBS)

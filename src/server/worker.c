@@ -50,6 +50,7 @@ struct sc_worker {
     _Atomic uint32_t                  load;
     uint32_t                          crowd; /* the largest load since the last trim */
     bool                              draining, empty_told;
+    bool                              running; /* the owner's: the thread is to be joined */
 };
 
 /* --- In the worker's thread ---------------------------------------------------------------------------------------------------------- */
@@ -209,25 +210,12 @@ struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings 
         (void)sc_err_set_errno(err, EX_OSERR, failed_errno, "cannot start the thread of worker %u", index);
         goto failed;
     }
+    worker->running = true;
     return worker;
 
 failed:
     sc_worker_free(worker);
     return NULL;
-}
-
-void sc_worker_free(struct sc_worker *worker)
-{
-    if (!worker) {
-        return;
-    }
-    sc_mailbox_free(worker->mailbox, discard, NULL);
-    if (worker->base) {
-        event_base_free(worker->base);
-    }
-    sc_conn_env_fini(&worker->env);
-    sc_tls_context_unref(worker->settings.tls);
-    free(worker);
 }
 
 static struct letter *new_letter(enum letter_kind kind)
@@ -282,8 +270,11 @@ void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double r
 
 void sc_worker_join(struct sc_worker *worker)
 {
-    sc_mailbox_post(worker->mailbox, &must_letter(LETTER_STOP)->mail);
-    (void)pthread_join(worker->thread, NULL);
+    if (worker->running) {
+        worker->running = false;
+        sc_mailbox_post(worker->mailbox, &must_letter(LETTER_STOP)->mail);
+        (void)pthread_join(worker->thread, NULL);
+    }
 }
 
 uint32_t sc_worker_load(const struct sc_worker *worker)
@@ -294,4 +285,19 @@ uint32_t sc_worker_load(const struct sc_worker *worker)
 const struct sc_stats *sc_worker_stats(const struct sc_worker *worker)
 {
     return &worker->stats;
+}
+
+void sc_worker_free(struct sc_worker *worker)
+{
+    if (!worker) {
+        return;
+    }
+    sc_worker_join(worker);
+    sc_mailbox_free(worker->mailbox, discard, NULL);
+    if (worker->base) {
+        event_base_free(worker->base);
+    }
+    sc_conn_env_fini(&worker->env);
+    sc_tls_context_unref(worker->settings.tls);
+    free(worker);
 }

@@ -45,10 +45,10 @@ void sc_worker_publish(struct sc_worker *worker, const struct sc_worker_settings
  */
 void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double retry_step_ms);
 
-/* Closes what is left and ends the thread; returns when it has ended. Connections given but not begun are closed. */
+/* Closes what is left and ends the thread; returns when it has ended. Connections given but not begun are closed. Safe to call twice. */
 void sc_worker_join(struct sc_worker *worker);
 
-void sc_worker_free(struct sc_worker *worker); /* after join; NULL is fine */
+void sc_worker_free(struct sc_worker *worker); /* joins first; NULL is fine */
 
 /* Connections given to it that have not ended. */
 uint32_t sc_worker_load(const struct sc_worker *worker);

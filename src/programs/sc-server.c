@@ -1,0 +1,134 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+
+#include <openssl/crypto.h>
+
+#include "base/log.h"
+#include "base/pool.h"
+#include "net/loop.h"
+#include "programs/program.h"
+#include "server/configuration.h"
+#include "server/material.h"
+#include "server/server.h"
+
+#define PROGRAM "sc-server"
+
+/* OpenSSL's record buffers come from the pool too. Before its first allocation. */
+static void *pool_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return sc_pool_malloc(size);
+}
+
+static void *pool_realloc(void *block, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return sc_pool_realloc(block, size);
+}
+
+static void pool_free(void *block, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    sc_pool_free(block);
+}
+
+static int fail(const struct sc_config_errors *errors)
+{
+    struct sc_err err = {.status = errors->status};
+    for (size_t i = 0; i < errors->count; i++) {
+        (void)snprintf(err.text, sizeof(err.text), "%s", errors->text[i]);
+        (void)sc_program_fail(PROGRAM, &err);
+    }
+    return errors->status;
+}
+
+static int serve(const struct sc_cmdline *cmdline, const struct sc_material *material, struct sc_tickets *tickets,
+                 struct sc_passphrase *passphrase)
+{
+    struct sc_err err = {0};
+    int           status;
+    sc_log_init(material->config->log_level, material->config->log_format);
+    struct sc_server *server = sc_server_new(cmdline, material, tickets, passphrase, &err);
+    status                   = server && sc_server_run(server, &err) == 0 ? 0 : sc_program_fail(PROGRAM, &err);
+    sc_server_free(server);
+    return status;
+}
+
+/* RUN and CHECK: both read everything. */
+static int load_and_serve(const struct sc_cmdline *cmdline)
+{
+    struct sc_config_errors errors     = {0};
+    struct sc_material      material   = {0};
+    struct sc_passphrase    passphrase = {.may_ask = true};
+    struct sc_err           err        = {0};
+    int                     status;
+    struct sc_tickets      *tickets = sc_tickets_new(&err);
+    if (!tickets) {
+        return sc_program_fail(PROGRAM, &err);
+    }
+    if (sc_material_load(cmdline, &passphrase, tickets, &material, &errors) != 0) {
+        status = fail(&errors);
+        if (sc_cmdline_action(cmdline) == SC_CMDLINE_CHECK && status != EX_USAGE) {
+            status = EX_CONFIG;
+        }
+    } else if (sc_cmdline_action(cmdline) == SC_CMDLINE_CHECK) {
+        sc_log_init(SC_LOG_WARNING, SC_LOG_TEXT);
+        sc_material_log_warnings(&material);
+        (void)puts("configuration ok");
+        status = 0;
+    } else {
+        status = serve(cmdline, &material, tickets, &passphrase);
+    }
+    sc_material_unref(&material);
+    sc_tickets_unref(tickets);
+    sc_passphrase_erase(&passphrase);
+    return status;
+}
+
+static int dump(const struct sc_cmdline *cmdline)
+{
+    struct sc_config_errors errors = {0};
+    struct sc_config       *config = sc_config_load(cmdline, &errors);
+    if (!config) {
+        return fail(&errors);
+    }
+    sc_config_write(config, stdout);
+    sc_config_unref(config);
+    return 0;
+}
+
+static int run(const struct sc_cmdline *cmdline)
+{
+    switch (sc_cmdline_action(cmdline)) {
+    case SC_CMDLINE_HELP: sc_config_write_help(stdout); return 0;
+    case SC_CMDLINE_VERSION: sc_program_version(PROGRAM); return 0;
+    case SC_CMDLINE_SAMPLE: sc_config_write_sample(stdout); return 0;
+    case SC_CMDLINE_DUMP: return dump(cmdline);
+    case SC_CMDLINE_RUN:
+    case SC_CMDLINE_CHECK: break;
+    }
+    return load_and_serve(cmdline);
+}
+
+int main(int argc, char **argv)
+{
+    struct sc_config_errors errors = {0};
+    int                     status;
+    if (CRYPTO_set_mem_functions(pool_malloc, pool_realloc, pool_free) != 1) {
+        (void)fputs(PROGRAM ": OpenSSL was used before its memory could be set up\n", stderr);
+        return EX_SOFTWARE;
+    }
+    sc_loop_init();
+    struct sc_cmdline *cmdline = sc_cmdline_parse(argc, argv, &errors);
+    status                     = cmdline ? run(cmdline) : fail(&errors);
+    sc_cmdline_free(cmdline);
+    sc_loop_fini();
+    status = sc_program_end(PROGRAM, status);
+    sc_pool_thread_end();
+    return status;
+}

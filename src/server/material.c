@@ -1,0 +1,107 @@
+#include "config.h"
+
+#include "server/material.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+
+static const char *text_or_null(const char *text)
+{
+    return text && text[0] != '\0' ? text : NULL;
+}
+
+static int add_error(struct sc_config_errors *errors, const struct sc_err *err)
+{
+    if (errors->count < SC_CONFIG_MAX_ERRORS) {
+        (void)snprintf(errors->text[errors->count], sizeof(errors->text[0]), "%.639s", err->text);
+        errors->count++;
+    }
+    if (errors->status == 0) {
+        errors->status = err->status;
+    }
+    return -1;
+}
+
+static int load_tickets(struct sc_tickets *tickets, const struct sc_config *config, struct sc_err *err)
+{
+    const char *path = text_or_null(config->ticket_keys);
+    return path ? sc_tickets_use_file(tickets, path, NULL, err) : sc_tickets_use_memory(tickets, err);
+}
+
+static struct sc_tls_context *load_tls(const struct sc_config *config, struct sc_passphrase *passphrase, struct sc_tickets *tickets,
+                                       struct sc_err *err)
+{
+    const struct sc_tls_server_settings settings = {
+        .certificate_path   = config->certificate,
+        .private_key_path   = config->private_key,
+        .passphrase         = sc_passphrase_callback,
+        .passphrase_arg     = passphrase,
+        .commands           = config->tls_commands,
+        .command_count      = config->tls_command_count,
+        .session_timeout_s  = (uint32_t)(config->session_timeout_ms / 1000),
+        .session_cache_size = config->session_cache_size,
+        .tickets            = tickets,
+        .ocsp_response_path = text_or_null(config->ocsp_response),
+        .client_auth        = config->client_auth,
+        .client_pins        = (const char *const *)config->client_pin.items,
+        .client_pin_count   = config->client_pin.count,
+    };
+    passphrase->file = config->passphrase_file;
+    return sc_tls_context_new_server(&settings, err);
+}
+
+int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase, struct sc_tickets *tickets,
+                     struct sc_material *out, struct sc_config_errors *errors)
+{
+    struct sc_err          err    = {0};
+    struct sc_config      *config = sc_config_load(cmdline, errors);
+    struct sc_tls_context *tls    = NULL;
+    if (!config) {
+        return -1;
+    }
+    tls = load_tls(config, passphrase, tickets, &err);
+    /* The keys of tickets last: they are in force at once, and must not change if anything else is wrong. */
+    if (!tls || load_tickets(tickets, config, &err) != 0) {
+        sc_tls_context_unref(tls);
+        sc_config_unref(config);
+        return add_error(errors, &err);
+    }
+    out->config = config;
+    out->tls    = tls;
+    return 0;
+}
+
+void sc_material_unref(struct sc_material *material)
+{
+    sc_config_unref(material->config);
+    sc_tls_context_unref(material->tls);
+    material->config = NULL;
+    material->tls    = NULL;
+}
+
+static void count_change(void *arg, const char *key, bool needs_restart, const char *before, const char *after)
+{
+    (void)key;
+    (void)needs_restart;
+    (void)before;
+    (void)after;
+    ++*(size_t *)arg;
+}
+
+bool sc_material_equal(const struct sc_material *one, const struct sc_material *other)
+{
+    size_t changes = 0;
+    (void)sc_config_diff(one->config, other->config, count_change, &changes);
+    return changes == 0 && memcmp(sc_tls_context_digest(one->tls), sc_tls_context_digest(other->tls), SC_TLS_CONTEXT_DIGEST_BYTES) == 0;
+}
+
+void sc_material_log_warnings(const struct sc_material *material)
+{
+    const char *text;
+    for (unsigned i = 0; (text = sc_tls_context_warning(material->tls, i)) != NULL; i++) {
+        sc_log_message(SC_LOG_WARNING, "certificate", "%s", text);
+    }
+}

@@ -1,0 +1,315 @@
+#include "config.h"
+
+#include "server/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/listen.h"
+#include "net/loop.h"
+#include "net/mailbox.h"
+#include "net/tlsbev.h"
+#include "server/acceptor.h"
+#include "server/limits.h"
+#include "server/port_file.h"
+#include "server/worker.h"
+
+#define RECONNECTS_A_SECOND 1000U /* what a drain spreads the clients' return to */
+#define RETRY_AFTER_MIN_MS 250U
+
+struct sc_server {
+    const struct sc_cmdline   *cmdline;
+    struct sc_passphrase      *passphrase;
+    struct sc_tickets         *tickets;
+    struct sc_material         material; /* in force */
+    struct event_base         *base;
+    struct sc_mailbox         *mailbox; /* from the workers: "I am empty" */
+    struct sc_listen          *listen;
+    struct sc_worker         **workers;
+    size_t                     worker_count;
+    struct sc_worker_callbacks worker_callbacks;
+    struct sc_acceptor        *acceptor;
+    struct event              *stop_signals[2], *reload_signal, *drain_timer;
+    size_t                     busy_workers; /* while draining */
+    bool                       draining;
+};
+
+/* --- Drain -------------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void on_worker_gone(const struct sc_conn_origin *origin, void *arg)
+{
+    const struct sc_server *server = arg;
+    sc_acceptor_on_gone(server->acceptor, origin);
+}
+
+/* In the worker's thread. */
+static void on_worker_empty(void *arg)
+{
+    struct sc_server *server = arg;
+    struct sc_mail   *mail   = malloc(sizeof(*mail));
+    if (mail) {
+        sc_mailbox_post(server->mailbox, mail); /* else the drain timer ends it */
+    }
+}
+
+static void on_mail(struct sc_mail *mail, void *arg)
+{
+    struct sc_server *server = arg;
+    free(mail);
+    if (--server->busy_workers == 0) {
+        event_base_loopbreak(server->base);
+    }
+}
+
+static void discard_mail(struct sc_mail *mail, void *arg)
+{
+    (void)arg;
+    free(mail);
+}
+
+static void on_drain_timeout(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_server *server = arg;
+    (void)fd;
+    (void)what;
+    sc_log_message(SC_LOG_WARNING, "drain_timeout", "%u connections did not end in time and are cut", sc_acceptor_open(server->acceptor));
+    event_base_loopbreak(server->base);
+}
+
+/* Clients come back one after another, not all at once: each gets its own time to wait. */
+static void drain(struct sc_server *server)
+{
+    const uint32_t       open      = sc_acceptor_open(server->acceptor);
+    const uint64_t       window_ms = open < RECONNECTS_A_SECOND ? 1000U : open * 1000U / RECONNECTS_A_SECOND;
+    const double         step_ms   = open > 0 ? (double)window_ms / open : 0;
+    const uint64_t       limit_ms  = server->material.config->drain_timeout_ms;
+    const struct timeval limit     = {.tv_sec = (time_t)(limit_ms / 1000), .tv_usec = (suseconds_t)(limit_ms % 1000 * 1000)};
+    server->draining               = true;
+    sc_acceptor_stop(server->acceptor);
+    sc_listen_close(server->listen);
+    server->listen       = NULL;
+    server->busy_workers = server->worker_count;
+    for (size_t i = 0; i < server->worker_count; i++) {
+        const uint32_t first_ms = RETRY_AFTER_MIN_MS + (uint32_t)(step_ms * (double)i);
+        sc_worker_drain(server->workers[i], first_ms, step_ms * (double)server->worker_count);
+    }
+    event_add(server->drain_timer, &limit);
+}
+
+static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
+{
+    struct sc_server *server = arg;
+    const char       *name   = signal_number == SIGTERM ? "SIGTERM" : "SIGINT";
+    (void)what;
+    if (server->draining) {
+        sc_log_message(SC_LOG_WARNING, "stopping_now", "second signal (%s): %u connections are cut", name,
+                       sc_acceptor_open(server->acceptor));
+        event_base_loopbreak(server->base);
+        return;
+    }
+    sc_log_message(SC_LOG_INFO, "stopping", "%s: draining %u connections", name, sc_acceptor_open(server->acceptor));
+    drain(server);
+}
+
+/* --- Start
+ * --------------------------------------------------------------------------------------------------------------------------------- */
+
+static struct sc_worker_settings worker_settings(const struct sc_material *material)
+{
+    const struct sc_config *config = material->config;
+    return (struct sc_worker_settings){
+        .tls    = material->tls,
+        .limits = {.max_body_bytes       = config->max_body_bytes,
+                   .output_limit_bytes   = config->output_limit_bytes,
+                   .handshake_timeout_ms = config->handshake_timeout_ms,
+                   .frame_timeout_ms     = config->frame_timeout_ms,
+                   .idle_timeout_ms      = config->idle_timeout_ms,
+                   .write_timeout_ms     = config->write_timeout_ms},
+    };
+}
+
+static struct sc_acceptor_limits acceptor_limits(const struct sc_material *material)
+{
+    const struct sc_config *config = material->config;
+    return (struct sc_acceptor_limits){
+        .max_connections             = sc_limits_raise_files(config->max_connections, config->workers),
+        .max_connections_per_address = config->max_connections_per_address,
+    };
+}
+
+static int start_workers(struct sc_server *server, struct sc_err *err)
+{
+    const struct sc_worker_settings settings = worker_settings(&server->material);
+    const size_t                    count    = server->material.config->workers;
+    server->worker_callbacks                 = (struct sc_worker_callbacks){on_worker_gone, on_worker_empty, server};
+    server->workers                          = calloc(count, sizeof(struct sc_worker *));
+    if (!server->workers) {
+        return sc_err_set(err, EX_OSERR, "cannot start the workers: out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        server->workers[i] = sc_worker_new((unsigned)i, &settings, &server->worker_callbacks, err);
+        if (!server->workers[i]) {
+            return -1;
+        }
+        server->worker_count++;
+    }
+    return 0;
+}
+
+static struct event *watch_signal(struct sc_server *server, int number, event_callback_fn callback)
+{
+    struct event *event = evsignal_new(server->base, number, callback, server);
+    if (event && event_add(event, NULL) != 0) {
+        event_free(event);
+        event = NULL;
+    }
+    return event;
+}
+
+static int watch_signals(struct sc_server *server, struct sc_err *err)
+{
+    server->stop_signals[0] = watch_signal(server, SIGTERM, on_stop_signal);
+    server->stop_signals[1] = watch_signal(server, SIGINT, on_stop_signal);
+    server->drain_timer     = evtimer_new(server->base, on_drain_timeout, server);
+    if (!server->stop_signals[0] || !server->stop_signals[1] || !server->drain_timer) {
+        return sc_err_set(err, EX_OSERR, "cannot watch for signals: out of memory");
+    }
+    return 0;
+}
+
+struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_material *material, struct sc_tickets *tickets,
+                                struct sc_passphrase *passphrase, struct sc_err *err)
+{
+    struct sc_server *server = calloc(1, sizeof(*server));
+    if (!server) {
+        (void)sc_err_set(err, EX_OSERR, "cannot start: out of memory");
+        return NULL;
+    }
+    server->cmdline                             = cmdline;
+    server->passphrase                          = passphrase;
+    server->tickets                             = sc_tickets_ref(tickets);
+    server->material.config                     = sc_config_ref(material->config);
+    server->material.tls                        = sc_tls_context_ref(material->tls);
+    const struct sc_config_addresses *addresses = &material->config->listen;
+    server->base                                = sc_loop_new_base(err);
+    if (!server->base || !(server->mailbox = sc_mailbox_new(server->base, on_mail, server, err)) || watch_signals(server, err) != 0 ||
+        !(server->listen = sc_listen_open(addresses->items, addresses->count, err)) ||
+        sc_tlsbev_library_init(sc_tls_context_ssl_ctx(material->tls), err) != 0 || start_workers(server, err) != 0) {
+        sc_server_free(server);
+        return NULL;
+    }
+    return server;
+}
+
+static int start_accepting(struct sc_server *server, struct sc_err *err)
+{
+    const struct sc_acceptor_limits limits = acceptor_limits(&server->material);
+    const size_t                    count  = sc_listen_count(server->listen);
+    evutil_socket_t                *fds    = calloc(count, sizeof(*fds));
+    if (!fds) {
+        return sc_err_set(err, EX_OSERR, "cannot start to accept connections: out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = sc_listen_descriptor(server->listen, i);
+    }
+    server->acceptor = sc_acceptor_new(server->base, fds, count, server->workers, server->worker_count, &limits, err);
+    free(fds);
+    return server->acceptor ? 0 : -1;
+}
+
+static void log_ready(const struct sc_server *server)
+{
+    struct sc_log_line line;
+    if (!sc_log_begin(&line, SC_LOG_INFO, "ready")) {
+        return;
+    }
+    for (size_t i = 0; i < sc_listen_count(server->listen); i++) {
+        sc_log_str(&line, "listen", sc_listen_address(server->listen, i));
+    }
+    sc_log_u64(&line, "workers", server->worker_count);
+    sc_log_str(&line, "backend", event_base_get_method(server->base));
+    sc_log_str(&line, "version", PACKAGE_VERSION);
+    sc_log_str(&line, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
+    sc_log_str(&line, "libevent", event_get_version());
+    sc_log_end(&line);
+}
+
+/* --- The end
+ * ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void add_counter(const char *name, uint64_t value, void *line)
+{
+    if (value > 0) {
+        sc_log_u64(line, name, value);
+    }
+}
+
+static void log_stopped(const struct sc_server *server)
+{
+    struct sc_stats    sum = {0};
+    struct sc_log_line line;
+    for (size_t i = 0; i < server->worker_count; i++) {
+        sc_stats_sum(&sum, sc_worker_stats(server->workers[i]));
+    }
+    sc_stats_sum(&sum, sc_acceptor_stats(server->acceptor));
+    if (sc_log_begin(&line, SC_LOG_INFO, "stopped")) {
+        sc_stats_each(&sum, add_counter, &line);
+        sc_log_end(&line);
+    }
+}
+
+int sc_server_run(struct sc_server *server, struct sc_err *err)
+{
+    const char *port_file = sc_cmdline_port_file(server->cmdline);
+    if (start_accepting(server, err) != 0 || (port_file && sc_port_file_write(port_file, server->listen, err) != 0)) {
+        return -1;
+    }
+    sc_material_log_warnings(&server->material);
+    log_ready(server);
+    event_base_dispatch(server->base);
+    for (size_t i = 0; i < server->worker_count; i++) {
+        sc_worker_join(server->workers[i]);
+    }
+    log_stopped(server);
+    return 0;
+}
+
+static void free_event(struct event *event)
+{
+    if (event) {
+        event_free(event);
+    }
+}
+
+void sc_server_free(struct sc_server *server)
+{
+    if (!server) {
+        return;
+    }
+    for (size_t i = 0; i < server->worker_count; i++) {
+        sc_worker_free(server->workers[i]);
+    }
+    free(server->workers);
+    sc_acceptor_free(server->acceptor);
+    sc_listen_close(server->listen);
+    sc_mailbox_free(server->mailbox, discard_mail, NULL);
+    free_event(server->stop_signals[0]);
+    free_event(server->stop_signals[1]);
+    free_event(server->reload_signal);
+    free_event(server->drain_timer);
+    if (server->base) {
+        event_base_free(server->base);
+    }
+    sc_material_unref(&server->material);
+    sc_tickets_unref(server->tickets);
+    free(server);
+}
