@@ -9,7 +9,8 @@ src_libscbase_a_SOURCES = \
 	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
 	src/base/parse.c src/base/parse.h \
-	src/base/pool.c src/base/pool.h
+	src/base/pool.c src/base/pool.h \
+	src/base/sysd.c src/base/sysd.h
 
 src_libscproto_a_SOURCES = \
 	src/proto/frame.c src/proto/frame.h \

@@ -62,6 +62,11 @@ tests_check_keygen_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
 SHELL_TESTS += tests/test-keygen.sh
 
+UNIT_TESTS += tests/check_sysd
+tests_check_sysd_SOURCES = tests/check_sysd.c tests/suite.h
+tests_check_sysd_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_sysd_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
+
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS) $(TEST_TOOLS)
 TESTS          += $(UNIT_TESTS) $(SHELL_TESTS)

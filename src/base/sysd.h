@@ -1,0 +1,55 @@
+/*
+ * What a service and systemd say to each other, without its library: notifications (sd_notify(3)), inherited sockets
+ * (sd_listen_fds(3)), the watchdog (sd_watchdog_enabled(3)), and credentials (systemd.exec(5)). Everything comes from the environment,
+ * which is read once; without systemd there is nothing in it, and every function does nothing.
+ *
+ * Thread: sc_sysd_init() before there are others; the rest any.
+ */
+#ifndef SC_BASE_SYSD_H
+#define SC_BASE_SYSD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/compiler.h"
+#include "base/err.h"
+
+#define SC_SYSD_MAX_SOCKETS 64U
+
+struct sc_sysd {
+    struct sockaddr_un notify;
+    socklen_t          notify_length; /* 0: nobody wants to be notified */
+    uint64_t           watchdog_ms;   /* the service is killed when it is silent for that long; 0: no watchdog */
+
+    /* Inherited sockets, close-on-exec, not checked further. */
+    size_t socket_count;
+    int    sockets[SC_SYSD_MAX_SOCKETS];
+    char   names[SC_SYSD_MAX_SOCKETS][64]; /* FileDescriptorName= of each; "unknown" when none was passed on */
+
+    char credentials[1024]; /* directory; empty: none */
+};
+
+/* -1: the environment is not as systemd makes it. */
+int sc_sysd_init(struct sc_sysd *sysd, struct sc_err *err) SC_NODISCARD;
+
+/* The start is done, or a reload. `status` is what systemctl status shows. A failure is no concern of the service: there is no result. */
+void sc_sysd_ready(const struct sc_sysd *sysd, const char *status);
+
+/* A reload begins: with the time, as Type=notify-reload wants it. sc_sysd_ready() must follow, also when the reload fails. */
+void sc_sysd_reloading(const struct sc_sysd *sysd);
+
+void sc_sysd_stopping(const struct sc_sysd *sysd, const char *status);
+void sc_sysd_status(const struct sc_sysd *sysd, const char *status);
+
+/* Still alive; call it every watchdog_ms / 2 or sooner. Never blocks. */
+void sc_sysd_watchdog(const struct sc_sysd *sysd);
+
+/* Asks for more time than TimeoutStartSec= or TimeoutStopSec= give, from now on. */
+void sc_sysd_extend(const struct sc_sysd *sysd, uint64_t ms);
+
+/* The path of a credential (LoadCredential=). -1: there is none of this name. */
+int sc_sysd_credential(const struct sc_sysd *sysd, const char *name, char *path, size_t path_size) SC_NODISCARD;
+
+#endif

@@ -1,0 +1,218 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/sysd.h"
+#include "suite.h"
+
+static struct sc_sysd sysd;
+static struct sc_err  err;
+
+static void set_env(const char *name, const char *value)
+{
+    if (value) {
+        ck_assert_int_eq(setenv(name, value, 1), 0);
+    } else {
+        unsetenv(name);
+    }
+}
+
+static void clear_env(void)
+{
+    static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC",  "WATCHDOG_PID",         "LISTEN_PID",
+                                        "LISTEN_FDS",    "LISTEN_FDNAMES", "CREDENTIALS_DIRECTORY"};
+    for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
+        set_env(names[i], NULL);
+    }
+}
+
+static const char *own_pid(void)
+{
+    static char text[16];
+    (void)snprintf(text, sizeof(text), "%ld", (long)getpid());
+    return text;
+}
+
+/* A socket to be notified on. `name` as in NOTIFY_SOCKET. */
+static int listen_on(const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const size_t       length  = strlen(name);
+    memcpy(address.sun_path, name, length);
+    if (name[0] == '@') {
+        address.sun_path[0] = '\0';
+    }
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)), 0);
+    return fd;
+}
+
+static char        message[2048];
+static const char *receive(int fd)
+{
+    const ssize_t got          = recv(fd, message, sizeof(message) - 1, 0);
+    message[got > 0 ? got : 0] = '\0';
+    return message;
+}
+
+static void check_messages(int fd)
+{
+    sc_sysd_ready(&sysd, "Serving\nREADY=0");
+    ck_assert_str_eq(receive(fd), "READY=1\nSTATUS=Serving READY=0");
+    struct timespec before, after;
+    uint64_t        usec = 0;
+    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    sc_sysd_reloading(&sysd);
+    (void)clock_gettime(CLOCK_MONOTONIC, &after);
+    ck_assert_int_eq(sscanf(receive(fd), "RELOADING=1\nMONOTONIC_USEC=%" SCNu64 "\nSTATUS=Reloading", &usec), 1);
+    ck_assert_uint_ge(usec, (uint64_t)before.tv_sec * 1000000U + (uint64_t)before.tv_nsec / 1000U);
+    ck_assert_uint_le(usec, (uint64_t)after.tv_sec * 1000000U + (uint64_t)after.tv_nsec / 1000U);
+    sc_sysd_stopping(&sysd, "Draining");
+    ck_assert_str_eq(receive(fd), "STOPPING=1\nSTATUS=Draining");
+    sc_sysd_status(&sysd, "12 connections");
+    ck_assert_str_eq(receive(fd), "STATUS=12 connections");
+    sc_sysd_extend(&sysd, 1500);
+    ck_assert_str_eq(receive(fd), "EXTEND_TIMEOUT_USEC=1500000");
+    sc_sysd_watchdog(&sysd);
+    ck_assert_str_eq(receive(fd), "WATCHDOG=1");
+    ck_assert_str_eq(receive(fd), "");
+}
+
+START_TEST(messages_arrive_at_a_path_and_at_an_abstract_name)
+{
+    char path[64], name[64];
+    (void)snprintf(path, sizeof(path), "/tmp/check_sysd.%ld", (long)getpid());
+    (void)snprintf(name, sizeof(name), "@check_sysd.%ld", (long)getpid());
+    clear_env();
+    set_env("WATCHDOG_USEC", "2000000");
+    set_env("WATCHDOG_PID", own_pid());
+
+    int fd = listen_on(path);
+    set_env("NOTIFY_SOCKET", path);
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    ck_assert_uint_eq(sysd.watchdog_ms, 2000);
+    check_messages(fd);
+    close(fd);
+    unlink(path);
+    sc_sysd_ready(&sysd, "nobody listens any more");
+
+    fd = listen_on(name);
+    set_env("NOTIFY_SOCKET", name);
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    check_messages(fd);
+    close(fd);
+}
+END_TEST
+
+START_TEST(without_systemd_nothing_happens)
+{
+    char path[64];
+    clear_env();
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    ck_assert_uint_eq(sysd.notify_length, 0);
+    ck_assert_uint_eq(sysd.watchdog_ms, 0);
+    ck_assert_uint_eq(sysd.socket_count, 0);
+    sc_sysd_ready(&sysd, "");
+    sc_sysd_reloading(&sysd);
+    sc_sysd_watchdog(&sysd);
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "passphrase", path, sizeof(path)), -1);
+}
+END_TEST
+
+START_TEST(another_process_is_meant)
+{
+    clear_env();
+    set_env("WATCHDOG_USEC", "1000000");
+    set_env("WATCHDOG_PID", "1");
+    set_env("LISTEN_PID", "1");
+    set_env("LISTEN_FDS", "1");
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    ck_assert_uint_eq(sysd.watchdog_ms, 0);
+    ck_assert_uint_eq(sysd.socket_count, 0);
+}
+END_TEST
+
+START_TEST(sockets_and_their_names)
+{
+    /* Two descriptors at 3 and 4, wherever the test framework has its own. */
+    const int spare = open("/dev/null", O_RDONLY);
+    dup2(spare, 3);
+    dup2(spare, 4);
+    clear_env();
+    set_env("LISTEN_PID", own_pid());
+    set_env("LISTEN_FDS", "2");
+    set_env("LISTEN_FDNAMES", "main:");
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    ck_assert_uint_eq(sysd.socket_count, 2);
+    ck_assert_int_eq(sysd.sockets[1], 4);
+    ck_assert_str_eq(sysd.names[0], "main");
+    ck_assert_str_eq(sysd.names[1], "");
+    ck_assert(fcntl(3, F_GETFD) & FD_CLOEXEC);
+    set_env("LISTEN_FDNAMES", "main");
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    ck_assert_str_eq(sysd.names[1], "unknown");
+    set_env("LISTEN_FDNAMES", NULL);
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    ck_assert_str_eq(sysd.names[0], "unknown");
+}
+END_TEST
+
+static void is_refused(const char *name, const char *value)
+{
+    set_env(name, value);
+    err.text[0] = '\0';
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), -1);
+    ck_assert_int_ne(err.status, 0);
+    ck_assert_msg(strstr(err.text, name) != NULL, "%s", err.text);
+    set_env(name, NULL);
+}
+
+START_TEST(an_environment_that_systemd_does_not_make)
+{
+    char long_path[200];
+    memset(long_path, '/', sizeof(long_path) - 1);
+    long_path[sizeof(long_path) - 1] = '\0';
+    clear_env();
+    is_refused("NOTIFY_SOCKET", "relative");
+    is_refused("NOTIFY_SOCKET", "@");
+    is_refused("NOTIFY_SOCKET", long_path);
+    is_refused("WATCHDOG_USEC", "soon");
+    set_env("LISTEN_PID", own_pid());
+    is_refused("LISTEN_FDS", "-1");
+    is_refused("LISTEN_FDS", "1000000");
+    close(10);
+    is_refused("LISTEN_FDS", "60"); /* they are not open */
+}
+END_TEST
+
+START_TEST(credentials)
+{
+    char directory[] = "/tmp/check_sysd.XXXXXX";
+    char path[256];
+    clear_env();
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    set_env("CREDENTIALS_DIRECTORY", directory);
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "passphrase", path, sizeof(path)), -1);
+    (void)snprintf(path, sizeof(path), "%s/passphrase", directory);
+    close(open(path, O_CREAT | O_WRONLY, 0600));
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "passphrase", path, sizeof(path)), 0);
+    ck_assert_ptr_nonnull(strstr(path, "/passphrase"));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "../passphrase", path, sizeof(path)), -1);
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "..", path, sizeof(path)), -1);
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "passphrase", path, 10), -1);
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
+
+SUITE_MAIN("sysd", messages_arrive_at_a_path_and_at_an_abstract_name, without_systemd_nothing_happens, another_process_is_meant,
+           sockets_and_their_names, an_environment_that_systemd_does_not_make, credentials)
