@@ -49,6 +49,7 @@ struct sc_session {
     struct request              requests[SC_SESSION_MAX_REQUESTS]; /* a ring: unanswered, oldest first */
     size_t                      first, count;
     uint64_t                    unanswered_bytes; /* of their bodies */
+    uint32_t                    last_error;       /* code of an ERROR reply after which the server closes, 0: none */
     bool                        failed;
     struct sc_err               err;
 };
@@ -231,6 +232,9 @@ static int take_frame(struct sc_session *session, uint32_t type, const uint8_t *
     if ((type == SC_FRAME_ECHO || type == SC_FRAME_REVERSE) && length != request.length) {
         return broken(session, "the reply has another length than the request");
     }
+    if (type == SC_FRAME_ERROR && (reply.error.code == SC_ERROR_BODY_TOO_LARGE || reply.error.code == SC_ERROR_OVER_LIMIT)) {
+        session->last_error = reply.error.code;
+    }
     session->first = (session->first + 1) % SC_SESSION_MAX_REQUESTS;
     session->count--;
     session->unanswered_bytes -= request.length;
@@ -346,7 +350,10 @@ static void explain_loss(const struct sc_session *session, const struct sc_tlsbe
     if (session->count > 0) {
         (void)snprintf(unanswered, sizeof(unanswered), " with %zu request%s unanswered", session->count, session->count > 1 ? "s" : "");
     }
-    sc_err_set(err, EX_UNAVAILABLE, "%s went away%s: %s", session->target, unanswered, how);
+    if (session->last_error != 0) {
+        how = sc_error_code_name(session->last_error);
+    }
+    sc_err_set(err, session->last_error != 0 ? SC_SESSION_REFUSED : EX_UNAVAILABLE, "%s went away%s: %s", session->target, unanswered, how);
 }
 
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)

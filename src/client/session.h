@@ -84,7 +84,7 @@ struct sc_session_callbacks {
     void (*on_end)(void *arg, const struct sc_err *err);
 };
 
-/* err->status when the server sent an ERROR that answers no request and closed. */
+/* err->status when the server closed because of an ERROR that it sent before: a limit, or a body that is too large. */
 #define SC_SESSION_REFUSED 1
 
 /* Starts to connect. NULL on failure (EX_OSERR; EX_SOFTWARE without pins). */

@@ -1,5 +1,5 @@
 # What the shell tests need beside the programs under test.
-TEST_TOOLS = tests/tools/wait-for tests/tools/hostile
+TEST_TOOLS = tests/tools/wait-for tests/tools/hostile tests/tools/odd-server
 
 tests_tools_wait_for_SOURCES = tests/tools/wait-for.c
 tests_tools_wait_for_LDADD   = $(LIBS_BASE)
@@ -14,3 +14,6 @@ tests_tools_hostile_SOURCES = \
 	tests/tools/peer.c tests/tools/peer.h \
 	tests/tools/script.c tests/tools/script.h
 tests_tools_hostile_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
+
+tests_tools_odd_server_SOURCES = tests/tools/odd-server.c
+tests_tools_odd_server_LDADD   = $(OPENSSL_LIBS) $(LIBS_PROTO)

@@ -1,0 +1,286 @@
+/*
+ * A server that does one thing wrong, for the tests of the client programs: odd-server MODE CERTIFICATE KEY PORT-FILE [TEXT]
+ *
+ * It listens on a free port of 127.0.0.1, writes the port to PORT-FILE, serves one connection after the other, and prints for each how
+ * many bytes of application data it got. Nothing waits for ever: alarm(2) ends the process.
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/compiler.h"
+#include "proto/frame.h"
+#include "proto/handler.h"
+
+#define LIFE_SECONDS 120
+
+struct connection {
+    int    fd;
+    SSL   *ssl;
+    size_t got; /* bytes of application data */
+};
+
+static const char *mode_text = "";
+
+static void send_frame(struct connection *connection, uint32_t type, uint32_t length, const void *body, size_t sent)
+{
+    uint8_t header[SC_FRAME_HEADER_BYTES];
+    sc_frame_put_header(header, type, length);
+    (void)SSL_write(connection->ssl, header, sizeof(header));
+    if (sent > 0) {
+        (void)SSL_write(connection->ssl, body, (int)sent);
+    }
+}
+
+static void send_error(struct connection *connection, enum sc_error_code code, uint32_t retry_after_ms, const char *text)
+{
+    uint8_t frame[SC_FRAME_ERROR_MAX_BYTES];
+    (void)SSL_write(connection->ssl, frame, (int)sc_frame_put_error(frame, code, retry_after_ms, text));
+}
+
+static bool read_exactly(struct connection *connection, uint8_t *out, size_t length)
+{
+    while (length > 0) {
+        const int got = SSL_read(connection->ssl, out, length > 16384 ? 16384 : (int)length);
+        if (got <= 0) {
+            return false;
+        }
+        connection->got += (size_t)got;
+        out += got;
+        length -= (size_t)got;
+    }
+    return true;
+}
+
+/* The next request; its body is in *body until the next call. */
+static bool read_request(struct connection *connection, struct sc_frame_header *header, uint8_t **body)
+{
+    static uint8_t storage[1U << 20];
+    uint8_t        bytes[SC_FRAME_HEADER_BYTES];
+    if (!read_exactly(connection, bytes, sizeof(bytes))) {
+        return false;
+    }
+    *header = sc_frame_get_header(bytes);
+    *body   = storage;
+    return header->length <= sizeof(storage) && read_exactly(connection, storage, header->length);
+}
+
+/* Until the peer leaves. */
+static void read_all(struct connection *connection)
+{
+    uint8_t byte;
+    while (read_exactly(connection, &byte, 1)) {
+    }
+}
+
+static void mode_serve(struct connection *connection)
+{
+    static uint8_t         reply[(1U << 20) + 64];
+    struct sc_frame_header header;
+    uint8_t               *body;
+    while (read_request(connection, &header, &body)) {
+        const struct sc_handler *handler = sc_handler_find(header.type);
+        if (handler) {
+            const size_t length = handler->run(body, header.length, reply);
+            send_frame(connection, header.type, (uint32_t)length, reply, length);
+        } else {
+            send_error(connection, SC_ERROR_UNKNOWN_TYPE, 0, "no such type");
+        }
+    }
+}
+
+static void mode_mute(struct connection *connection)
+{
+    read_all(connection);
+}
+
+static void answer_one(struct connection *connection, uint32_t type_change, int length_change, size_t cut)
+{
+    struct sc_frame_header header;
+    uint8_t               *body;
+    if (read_request(connection, &header, &body)) {
+        const uint32_t length = (uint32_t)((int)header.length + length_change);
+        send_frame(connection, header.type + type_change, length, body, length - cut);
+    }
+}
+
+static void mode_wrong_type(struct connection *connection)
+{
+    answer_one(connection, 1, 0, 0);
+    read_all(connection);
+}
+
+static void mode_wrong_length(struct connection *connection)
+{
+    answer_one(connection, 0, 1, 0);
+    read_all(connection);
+}
+
+static void mode_half_reply(struct connection *connection)
+{
+    answer_one(connection, 0, 0, 2);
+    (void)SSL_shutdown(connection->ssl);
+}
+
+static void mode_cut(struct connection *connection)
+{
+    answer_one(connection, 0, 0, 2);
+}
+
+static void mode_long_reply(struct connection *connection)
+{
+    struct sc_frame_header header;
+    uint8_t               *body;
+    if (read_request(connection, &header, &body)) {
+        send_frame(connection, header.type, SC_FRAME_MAX_BODY_BYTES + 1, NULL, 0);
+    }
+    read_all(connection);
+}
+
+static void mode_stray(struct connection *connection)
+{
+    send_frame(connection, SC_FRAME_ECHO, 2, "hi", 2);
+    read_all(connection);
+}
+
+static void mode_short_error(struct connection *connection)
+{
+    struct sc_frame_header header;
+    uint8_t               *body;
+    if (read_request(connection, &header, &body)) {
+        send_frame(connection, SC_FRAME_ERROR, 3, "abc", 3);
+    }
+    read_all(connection);
+}
+
+/* Every second request. */
+static void mode_error(struct connection *connection)
+{
+    struct sc_frame_header header;
+    uint8_t               *body;
+    for (unsigned i = 0; read_request(connection, &header, &body); i++) {
+        if (i % 2 == 0) {
+            send_error(connection, SC_ERROR_INTERNAL, 1500, mode_text);
+        } else {
+            send_frame(connection, header.type, header.length, body, header.length);
+        }
+    }
+}
+
+static void mode_going_away(struct connection *connection)
+{
+    answer_one(connection, 0, 0, 0);
+    send_error(connection, SC_ERROR_GOING_AWAY, 2500, "restart");
+    (void)SSL_shutdown(connection->ssl);
+    read_all(connection);
+}
+
+static void mode_over_limit(struct connection *connection)
+{
+    send_error(connection, SC_ERROR_OVER_LIMIT, 0, "too many");
+    (void)SSL_shutdown(connection->ssl);
+    read_all(connection);
+}
+
+/* Without TLS: says TEXT at once, or nothing, until the peer leaves. */
+static void mode_plain(struct connection *connection)
+{
+    char bytes[4096];
+    (void)send(connection->fd, mode_text, strlen(mode_text), MSG_NOSIGNAL);
+    while (recv(connection->fd, bytes, sizeof(bytes), 0) > 0) {
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct connection *connection);
+} modes[] = {
+    {"serve", mode_serve},
+    {"mute", mode_mute},
+    {"wrong-type", mode_wrong_type},
+    {"wrong-length", mode_wrong_length},
+    {"half-reply", mode_half_reply},
+    {"cut", mode_cut},
+    {"long-reply", mode_long_reply},
+    {"stray", mode_stray},
+    {"short-error", mode_short_error},
+    {"error", mode_error},
+    {"going-away", mode_going_away},
+    {"over-limit", mode_over_limit},
+    {"plain", mode_plain},
+};
+
+_Noreturn static void die(const char *what)
+{
+    perror(what);
+    exit(EX_OSERR);
+}
+
+static int listen_anywhere(const char *port_file)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t          length  = sizeof(address);
+    const int          fd      = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 16) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+        die("listen");
+    }
+    char  path[512];
+    FILE *file;
+    (void)snprintf(path, sizeof(path), "%s.new", port_file);
+    if (!(file = fopen(path, "w")) || fprintf(file, "%u\n", (unsigned)ntohs(address.sin_port)) < 0 || fclose(file) != 0 ||
+        rename(path, port_file) != 0) {
+        die(port_file);
+    }
+    return fd;
+}
+
+int main(int argc, char *argv[])
+{
+    size_t mode = 0;
+    if (argc < 5) {
+        fputs("usage: odd-server MODE CERTIFICATE KEY PORT-FILE [TEXT]\n", stderr);
+        return EX_USAGE;
+    }
+    while (mode < SC_COUNT_OF(modes) && strcmp(modes[mode].name, argv[1]) != 0) {
+        mode++;
+    }
+    if (mode == SC_COUNT_OF(modes)) {
+        fprintf(stderr, "odd-server: %s: no such mode\n", argv[1]);
+        return EX_USAGE;
+    }
+    mode_text    = argc > 5 ? argv[5] : "";
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    if (SSL_CTX_use_certificate_chain_file(ctx, argv[2]) != 1 || SSL_CTX_use_PrivateKey_file(ctx, argv[3], SSL_FILETYPE_PEM) != 1) {
+        ERR_print_errors_fp(stderr);
+        return EX_NOINPUT;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)alarm(LIFE_SECONDS);
+    const int listener = listen_anywhere(argv[4]);
+    for (unsigned number = 1;; number++) {
+        struct connection connection = {.fd = accept(listener, NULL, NULL), .ssl = SSL_new(ctx)};
+        if (connection.fd < 0 || SSL_set_fd(connection.ssl, connection.fd) != 1) {
+            die("accept");
+        }
+        if (modes[mode].run == mode_plain || SSL_accept(connection.ssl) == 1) {
+            modes[mode].run(&connection);
+        }
+        SSL_free(connection.ssl);
+        (void)close(connection.fd);
+        printf("connection %u: %zu bytes of application data\n", number, connection.got);
+        (void)fflush(stdout);
+    }
+}
