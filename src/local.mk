@@ -32,6 +32,7 @@ src_libsctls_a_SOURCES = \
 	src/tls/pin_set.h \
 	src/tls/pin_spell.c \
 	src/tls/probe.c src/tls/probe.h \
+	src/tls/selftest.c src/tls/selftest.h \
 	src/tls/tickets.c src/tls/tickets.h \
 	src/tls/watch.c src/tls/watch.h
 

@@ -36,6 +36,11 @@ tests_check_tickets_SOURCES = tests/check_tickets.c tests/suite.h $(TLS_FIXTURE)
 tests_check_tickets_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_tickets_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_watch
+tests_check_watch_SOURCES = tests/check_watch.c tests/suite.h $(TLS_FIXTURE)
+tests_check_watch_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_watch_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_context
 tests_check_context_SOURCES = tests/check_context.c tests/suite.h $(TLS_FIXTURE)
 tests_check_context_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -18,6 +18,7 @@
 #include "tls/material.h"
 #include "tls/ocsp.h"
 #include "tls/probe.h"
+#include "tls/selftest.h"
 #include "tls/tickets.h"
 #include "tls/watch.h"
 
@@ -214,7 +215,7 @@ static int make_server(struct sc_tls_context *context, const struct sc_tls_serve
         sc_client_policy_install(&context->policy, ssl_ctx, err) != 0 ||
         sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count, err) != 0 ||
         use_material(context, settings, err) != 0 || use_ocsp(context, settings->ocsp_response_path, err) != 0 ||
-        make_digest(context, settings, err) != 0) {
+        make_digest(context, settings, err) != 0 || sc_tls_selftest(ssl_ctx, err) != 0) {
         return -1;
     }
     context->probe = sc_tls_probe_new(ssl_ctx, settings->tickets, context->policy.id, sizeof(context->policy.id), err);

@@ -63,8 +63,7 @@ static const struct row library_rows[] = {
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SC_TLS_REASON_NO_CLIENT_CERTIFICATE,
      "client-auth requires a client certificate, and the client has none", NULL},
     {SSL_R_CERTIFICATE_VERIFY_FAILED, SC_TLS_REASON_CLIENT_CERTIFICATE,
-     "the client's certificate matches no client-pin, or its CA is not the one in VerifyCAFile",
-     "the server's certificate is not accepted"},
+     "the client's certificate matches no client-pin, or its CA is not the one in VerifyCAFile", NULL},
     {SSL_R_UNEXPECTED_EOF_WHILE_READING, SC_TLS_REASON_EOF, NULL, NULL},
 };
 
@@ -222,7 +221,7 @@ struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_t
         if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
             end = SC_TLS_END_EOF;
         } else if (end != SC_TLS_END_TIMEOUT) {
-            return failure(row ? row->reason : SC_TLS_REASON_OTHER, "the TLS handshake failed; the error's text says why");
+            return failure(SC_TLS_REASON_OTHER, "the TLS handshake failed; the error's text says why");
         }
     }
     return explain_end(watch, end, server);
