@@ -41,6 +41,16 @@ tests_check_watch_SOURCES = tests/check_watch.c tests/suite.h $(TLS_FIXTURE)
 tests_check_watch_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_watch_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_ocsp
+tests_check_ocsp_SOURCES = tests/check_ocsp.c tests/suite.h $(TLS_FIXTURE)
+tests_check_ocsp_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_ocsp_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_client_policy
+tests_check_client_policy_SOURCES = tests/check_client_policy.c tests/suite.h $(TLS_FIXTURE)
+tests_check_client_policy_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_client_policy_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_context
 tests_check_context_SOURCES = tests/check_context.c tests/suite.h $(TLS_FIXTURE)
 tests_check_context_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
