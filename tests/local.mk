@@ -71,9 +71,14 @@ tests_check_listen_SOURCES = tests/check_listen.c tests/suite.h
 tests_check_listen_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_listen_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
 UNIT_TESTS += tests/check_keygen
-tests_check_keygen_SOURCES = tests/check_keygen.c tests/suite.h
+tests_check_keygen_SOURCES = tests/check_keygen.c tests/keygen_fixture.h tests/suite.h
 tests_check_keygen_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_keygen_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_keygen_file
+tests_check_keygen_file_SOURCES = tests/check_keygen_file.c tests/keygen_fixture.h tests/suite.h
+tests_check_keygen_file_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_keygen_file_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
 SHELL_TESTS += tests/test-keygen.sh
 

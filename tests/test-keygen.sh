@@ -66,20 +66,23 @@ run 0 sc-keygen --check server
 chmod 600 server.key
 chmod 666 server.crt
 run 78 sc-keygen --check server
-one_line '.*certificate can be changed'
+one_line 'server.crt: the certificate can be changed'
 chmod 644 server.crt
 cp n.crt server.crt
 run 78 sc-keygen --check server
-one_line 'server.key: the certificate is not of this key'
+one_line 'server.key: the certificate server.crt is not of this key'
 echo nonsense >server.crt
 run 78 sc-keygen --check server
-one_line 'server.key: server.crt: holds no PEM certificate'
+one_line 'server.crt: holds no PEM certificate'
 openssl req -x509 -newkey rsa:1024 -nodes -keyout weak.key -out weak.crt -days 3 -subj /CN=weak >/dev/null 2>&1
 run 78 sc-keygen --check weak
 one_line 'weak.key: RSA 1024 is too weak'
 openssl req -x509 -key k.key -out k.crt -days -1 -subj /CN=late >/dev/null 2>&1 && {
     run 78 sc-keygen --check k
-    one_line 'k.key: the certificate has been out of date since '
+    one_line 'k.crt: the certificate has been out of date since '
+    chmod 604 k.key
+    run 78 sc-keygen --check k
+    one_line 'k.crt: .*; there are 2 problems'
 }
 
 pass "--show of what is no certificate"

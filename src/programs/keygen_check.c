@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
@@ -19,8 +20,10 @@
 #define WARN_DAYS 30
 
 struct check {
-    unsigned problems;
-    char     first[256];
+    const char *path; /* of the file that is being looked at */
+    unsigned    problems;
+    const char *first_path;
+    char        first[256];
 };
 
 static void problem(struct check *check, const char *fmt, ...) SC_PRINTF(2, 3);
@@ -35,14 +38,15 @@ static void problem(struct check *check, const char *fmt, ...)
     va_end(args);
     printf("  problem: %s\n", text);
     if (check->problems++ == 0) {
+        check->first_path = check->path;
         (void)snprintf(check->first, sizeof(check->first), "%s", text);
     }
 }
 
-static void check_mode(struct check *check, const char *path, bool secret)
+static void check_mode(struct check *check, bool secret)
 {
     struct stat there;
-    if (stat(path, &there) != 0) {
+    if (stat(check->path, &there) != 0) {
         return;
     }
     const unsigned mode = (unsigned)there.st_mode & 0777U;
@@ -100,13 +104,15 @@ static void check_names(const X509 *certificate)
 }
 
 /* What can be read but not used is a problem of the pair; what can't be read at all ends the check. */
-static int take_problem(struct check *check, const char *path, const struct sc_err *why, struct sc_err *err)
+static int take_problem(struct check *check, const struct sc_err *why, struct sc_err *err)
 {
     if (why->status == EX_NOINPUT) {
         return sc_err_set(err, why->status, "%s", why->text);
     }
-    printf("%s:\n", path);
-    problem(check, "%s", why->text);
+    const size_t length = strlen(check->path);
+    const bool   again  = strncmp(why->text, check->path, length) == 0 && strncmp(why->text + length, ": ", 2) == 0;
+    printf("%s:\n", check->path);
+    problem(check, "%s", again ? why->text + length + 2 : why->text);
     return 0;
 }
 
@@ -114,30 +120,32 @@ static int take_problem(struct check *check, const char *path, const struct sc_e
 static int check_certificate(struct check *check, const char *path, X509 **out, struct sc_err *err)
 {
     struct sc_err why;
-    *out = sc_keygen_read_certificate(path, &why);
+    check->path = path;
+    *out        = sc_keygen_read_certificate(path, &why);
     if (!*out) {
-        return take_problem(check, path, &why, err);
+        return take_problem(check, &why, err);
     }
     printf("%s:\n", path);
     check_dates(check, *out);
     check_names(*out);
-    check_mode(check, path, false);
+    check_mode(check, false);
     return sc_show_pins(*out, NULL, err);
 }
 
 static int check_key(struct check *check, const char *path, EVP_PKEY **out, struct sc_err *err)
 {
     struct sc_err why;
-    *out = sc_show_read_key(path, &why);
+    check->path = path;
+    *out        = sc_show_read_key(path, &why);
     if (!*out) {
-        if (take_problem(check, path, &why, err) != 0) {
+        if (take_problem(check, &why, err) != 0) {
             return -1;
         }
     } else {
         printf("%s:\n", path);
         check_strength(check, *out);
     }
-    check_mode(check, path, true);
+    check_mode(check, true);
     return 0;
 }
 
@@ -150,14 +158,14 @@ int sc_check_pair(const char *key_path, const char *certificate_path, struct sc_
 
     if (check_certificate(&check, certificate_path, &certificate, err) == 0 && check_key(&check, key_path, &key, err) == 0) {
         if (key && certificate && X509_check_private_key(certificate, key) != 1) {
-            problem(&check, "the certificate is not of this key");
+            problem(&check, "the certificate %s is not of this key", certificate_path);
         }
         ERR_clear_error();
         status = 0;
         if (check.problems == 1) {
-            status = sc_err_set(err, EX_CONFIG, "%s: %s", key_path, check.first);
+            status = sc_err_set(err, EX_CONFIG, "%s: %s", check.first_path, check.first);
         } else if (check.problems > 1) {
-            status = sc_err_set(err, EX_CONFIG, "%s: %u problems, the first: %s", key_path, check.problems, check.first);
+            status = sc_err_set(err, EX_CONFIG, "%s: %s; there are %u problems", check.first_path, check.first, check.problems);
         }
     }
     X509_free(certificate);

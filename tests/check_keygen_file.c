@@ -1,0 +1,370 @@
+#include "config.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <openssl/pem.h>
+
+#include "keygen_fixture.h"
+#include "suite.h"
+#include "tls/keygen.h"
+
+/* A directory that is the working directory until leave(). */
+static char directory[64];
+
+static void enter(void)
+{
+    (void)snprintf(directory, sizeof(directory), "/tmp/check_keygen.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    ck_assert_int_eq(chdir(directory), 0);
+}
+
+static unsigned count_files(void)
+{
+    unsigned       count = 0;
+    struct dirent *entry;
+    DIR           *here = opendir(".");
+    ck_assert_ptr_nonnull(here);
+    while ((entry = readdir(here))) {
+        count += entry->d_name[0] != '.';
+    }
+    closedir(here);
+    return count;
+}
+
+static void leave(void)
+{
+    struct dirent *entry;
+    DIR           *here = opendir(".");
+    ck_assert_ptr_nonnull(here);
+    while ((entry = readdir(here))) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            ck_assert_int_eq(remove(entry->d_name), 0);
+        }
+    }
+    closedir(here);
+    ck_assert_int_eq(chdir("/"), 0);
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+
+static unsigned mode_of(const char *path)
+{
+    struct stat there;
+    ck_assert_int_eq(stat(path, &there), 0);
+    return (unsigned)there.st_mode & 07777U;
+}
+
+static void put_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* --- Writing ------------------------------------------------------------------------------------------------------------------------ */
+
+START_TEST(modes_do_not_depend_on_the_umask)
+{
+    static const mode_t masks[]     = {0000, 0022, 0077, 0777};
+    EVP_PKEY           *key         = make_key();
+    X509               *certificate = make_certificate(key);
+    for (size_t i = 0; i < SC_COUNT_OF(masks); i++) {
+        struct sc_err err;
+        enter();
+        const mode_t before = umask(masks[i]);
+        const int    status = sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err);
+        umask(before);
+        ck_assert_int_eq(status, 0);
+        ck_assert_uint_eq(mode_of("a.key"), 0600);
+        ck_assert_uint_eq(mode_of("a.crt"), 0644);
+        ck_assert_uint_eq(count_files(), 2);
+        leave();
+    }
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(what_was_written_is_read_again)
+{
+    struct sc_err err;
+    EVP_PKEY     *key         = make_key();
+    X509         *certificate = make_certificate(key);
+    X509         *read_certificate, *other;
+    EVP_PKEY     *read_key, *none;
+    enter();
+    ck_assert_int_eq(sc_keygen_write_key("a.key", key, false, &err), 0);
+    ck_assert_int_eq(sc_keygen_write_certificate("a.crt", certificate, false, &err), 0);
+    ck_assert_ptr_nonnull(read_key = sc_keygen_read_key("a.key", NULL, NULL, &err));
+    ck_assert_ptr_nonnull(read_certificate = sc_keygen_read_certificate("a.crt", &err));
+    ck_assert_int_eq(EVP_PKEY_eq(key, read_key), 1);
+    ck_assert_int_eq(X509_cmp(certificate, read_certificate), 0);
+    EVP_PKEY_free(read_key);
+    X509_free(read_certificate);
+
+    ck_assert_int_eq(sc_keygen_read_either("a.key", NULL, NULL, &other, &read_key, &err), 0);
+    ck_assert_ptr_null(other);
+    ck_assert_int_eq(EVP_PKEY_eq(key, read_key), 1);
+    EVP_PKEY_free(read_key);
+    ck_assert_int_eq(sc_keygen_read_either("a.crt", NULL, NULL, &read_certificate, &none, &err), 0);
+    ck_assert_ptr_null(none);
+    ck_assert_int_eq(X509_cmp(certificate, read_certificate), 0);
+    X509_free(read_certificate);
+    leave();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(nothing_is_replaced_unless_told)
+{
+    struct sc_err err;
+    EVP_PKEY     *key         = make_key();
+    EVP_PKEY     *other       = make_key();
+    X509         *certificate = make_certificate(key);
+    EVP_PKEY     *now;
+    enter();
+    ck_assert_int_eq(sc_keygen_write_key("a.key", key, false, &err), 0);
+    ck_assert_int_eq(sc_keygen_write_key("a.key", other, false, &err), -1);
+    assert_failed(&err, EX_CANTCREAT, "--force");
+    ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
+    ck_assert_int_eq(EVP_PKEY_eq(now, key), 1);
+    EVP_PKEY_free(now);
+
+    /* A pair stops at either of its files, and leaves nothing of the other. */
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", other, "a.crt", certificate, false, &err), -1);
+    ck_assert_uint_eq(count_files(), 1);
+    ck_assert_int_eq(sc_keygen_write_pair("b.key", other, "a.key", certificate, false, &err), -1);
+    ck_assert_uint_eq(count_files(), 1);
+
+    /* The same name for both is seen only when the second is put in place. */
+    ck_assert_int_eq(sc_keygen_write_pair("c", other, "c", certificate, false, &err), -1);
+    ck_assert_uint_eq(count_files(), 1);
+
+    /* Neither is a link, also one that leads nowhere, and told to replace it is the link that goes. */
+    ck_assert_int_eq(symlink("a.key", "link.key"), 0);
+    ck_assert_int_eq(symlink("nowhere", "dangling.key"), 0);
+    ck_assert_int_eq(sc_keygen_write_key("link.key", other, false, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_key("dangling.key", other, false, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_key("link.key", other, true, &err), 0);
+    ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
+    ck_assert_int_eq(EVP_PKEY_eq(now, key), 1);
+    EVP_PKEY_free(now);
+
+    ck_assert_int_eq(chmod("a.key", 0644), 0);
+    ck_assert_int_eq(sc_keygen_write_key("a.key", other, true, &err), 0);
+    ck_assert_uint_eq(mode_of("a.key"), 0600);
+    ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
+    ck_assert_int_eq(EVP_PKEY_eq(now, other), 1);
+    EVP_PKEY_free(now);
+    leave();
+    X509_free(certificate);
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(of_many_at_once_one_wins)
+{
+    enum { CHILDREN = 8, ROUNDS = 5 };
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct sc_err err;
+        int           start[2], winners = 0;
+        pid_t         child[CHILDREN];
+        EVP_PKEY     *keys[CHILDREN], *there;
+        enter();
+        ck_assert_int_eq(pipe(start), 0);
+        for (int i = 0; i < CHILDREN; i++) {
+            keys[i]  = make_key();
+            child[i] = fork();
+            ck_assert_int_ge(child[i], 0);
+            if (child[i] == 0) {
+                char byte;
+                (void)close(start[1]);
+                /* The end of the pipe starts all of them. */
+                (void)!read(start[0], &byte, 1);
+                _exit(sc_keygen_write_key("a.key", keys[i], false, &err) == 0 ? 0 : err.status);
+            }
+        }
+        (void)close(start[0]);
+        (void)close(start[1]);
+        int winner = -1;
+        for (int i = 0; i < CHILDREN; i++) {
+            int status;
+            ck_assert_int_eq(waitpid(child[i], &status, 0), child[i]);
+            ck_assert(WIFEXITED(status));
+            ck_assert(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == EX_CANTCREAT);
+            if (WEXITSTATUS(status) == 0) {
+                winners++;
+                winner = i;
+            }
+        }
+        ck_assert_int_eq(winners, 1);
+        ck_assert_uint_eq(count_files(), 1);
+        ck_assert_ptr_nonnull(there = sc_keygen_read_key("a.key", NULL, NULL, &err));
+        ck_assert_int_eq(EVP_PKEY_eq(there, keys[winner]), 1);
+        EVP_PKEY_free(there);
+        for (int i = 0; i < CHILDREN; i++) {
+            EVP_PKEY_free(keys[i]);
+        }
+        leave();
+    }
+}
+END_TEST
+
+START_TEST(a_full_disk_leaves_what_was_there)
+{
+    struct sc_err       err;
+    struct rlimit       before, small;
+    const struct rlimit none        = {.rlim_cur = 100, .rlim_max = RLIM_INFINITY};
+    EVP_PKEY           *key         = make_key();
+    X509               *certificate = make_certificate(key);
+    enter();
+    put_text("a.key", "old");
+    (void)signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small          = none;
+    small.rlim_max = before.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const int one  = sc_keygen_write_key("b.key", key, false, &err);
+    const int pair = sc_keygen_write_pair("a.key", key, "a.crt", certificate, true, &err);
+    /* Room for the key and not for the certificate. */
+    small.rlim_cur = 300;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const int half = sc_keygen_write_pair("a.key", key, "a.crt", certificate, true, &err);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_int_eq(one, -1);
+    ck_assert_int_eq(pair, -1);
+    ck_assert_int_eq(half, -1);
+    assert_failed(&err, EX_IOERR, "can't write a.crt: File too large");
+    ck_assert_uint_eq(count_files(), 1);
+    ck_assert_ptr_null(sc_keygen_read_key("a.key", NULL, NULL, &err));
+    leave();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(places_where_nothing_can_be_made)
+{
+    struct sc_err err;
+    char          path[5000];
+    EVP_PKEY     *key         = make_key();
+    X509         *certificate = make_certificate(key);
+    enter();
+    ck_assert_int_eq(sc_keygen_write_key("no/a.key", key, false, &err), -1);
+    assert_failed(&err, EX_CANTCREAT, "no/a.key: No such file or directory");
+    put_text("file", "");
+    ck_assert_int_eq(sc_keygen_write_key("file/a.key", key, true, &err), -1);
+    assert_failed(&err, EX_CANTCREAT, "file/a.key: Not a directory");
+    ck_assert_int_eq(mkdir("a.crt", 0700), 0);
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, true, &err), -1);
+    assert_failed(&err, EX_CANTCREAT, "a.crt: a directory has this name");
+    ck_assert_uint_eq(count_files(), 2);
+    memset(path, 'x', sizeof(path));
+    path[sizeof(path) - 1] = '\0';
+    ck_assert_int_eq(sc_keygen_write_key(path, key, false, &err), -1);
+    assert_failed(&err, EX_CANTCREAT, "name too long");
+    path[300] = '\0';
+    ck_assert_int_eq(sc_keygen_write_key(path, key, false, &err), -1);
+    assert_failed(&err, EX_CANTCREAT, "name too long");
+    if (geteuid() != 0) {
+        ck_assert_int_eq(chmod(".", 0500), 0);
+        ck_assert_int_eq(sc_keygen_write_key("b.key", key, false, &err), -1);
+        ck_assert_int_eq(chmod(".", 0700), 0);
+        assert_failed(&err, EX_CANTCREAT, "b.key: Permission denied");
+    }
+    leave();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+/* --- Reading ------------------------------------------------------------------------------------------------------------------------ */
+
+START_TEST(files_that_hold_nothing_of_use)
+{
+    static const char *const texts[] = {
+        "",
+        "hello\n",
+        "-----BEGIN CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: NONE,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+    };
+    X509     *certificate;
+    EVP_PKEY *key;
+    enter();
+    for (size_t i = 0; i < SC_COUNT_OF(texts); i++) {
+        struct sc_err err = {0};
+        put_text("a", texts[i]);
+        ck_assert_ptr_null(sc_keygen_read_certificate("a", &err));
+        assert_failed(&err, EX_DATAERR, "a: ");
+        ck_assert_ptr_null(sc_keygen_read_key("a", NULL, NULL, &err));
+        assert_failed(&err, EX_DATAERR, "a: ");
+        ck_assert_int_eq(sc_keygen_read_either("a", NULL, NULL, &certificate, &key, &err), -1);
+        assert_failed(&err, EX_DATAERR, "a: ");
+    }
+    struct sc_err err;
+    ck_assert_ptr_null(sc_keygen_read_certificate("none", &err));
+    assert_failed(&err, EX_NOINPUT, "none");
+    ck_assert_ptr_null(sc_keygen_read_key(".", NULL, NULL, &err));
+    assert_failed(&err, EX_NOINPUT, ".");
+    leave();
+}
+END_TEST
+
+static int answer(char *out, int size, int writing, void *arg)
+{
+    const char **text = arg;
+    (void)writing;
+    (void)snprintf(out, (size_t)size, "%s", text[0]);
+    text[1] = text[1] ? "asked again" : "asked";
+    return (int)strlen(out);
+}
+
+START_TEST(an_encrypted_key_asks_once)
+{
+    EVP_PKEY *key = make_key();
+    enter();
+    for (int traditional = 0; traditional < 2; traditional++) {
+        struct sc_err err;
+        EVP_PKEY     *read_key;
+        const char   *right[] = {"secret", NULL}, *wrong[] = {"guess", NULL}, *empty[] = {"", NULL};
+        BIO          *file = BIO_new_file("a.key", "w");
+        ck_assert_int_eq(
+            traditional ? PEM_write_bio_PrivateKey_traditional(file, key, EVP_aes_128_cbc(), NULL, 0, NULL, (void *)(uintptr_t) "secret")
+                        : PEM_write_bio_PKCS8PrivateKey(file, key, EVP_aes_128_cbc(), NULL, 0, NULL, (void *)(uintptr_t) "secret"),
+            1);
+        BIO_free(file);
+        ck_assert_ptr_null(sc_keygen_read_key("a.key", NULL, NULL, &err));
+        assert_failed(&err, EX_DATAERR, "encrypted");
+        ck_assert_ptr_null(sc_keygen_read_key("a.key", answer, wrong, &err));
+        assert_failed(&err, EX_DATAERR, "passphrase");
+        ck_assert_str_eq(wrong[1], "asked");
+        ck_assert_ptr_null(sc_keygen_read_key("a.key", answer, empty, &err));
+        assert_failed(&err, EX_DATAERR, "passphrase");
+        ck_assert_ptr_nonnull(read_key = sc_keygen_read_key("a.key", answer, right, &err));
+        ck_assert_str_eq(right[1], "asked");
+        ck_assert_int_eq(EVP_PKEY_eq(key, read_key), 1);
+        EVP_PKEY_free(read_key);
+    }
+    leave();
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+SUITE_MAIN("keygen_file", modes_do_not_depend_on_the_umask, what_was_written_is_read_again, nothing_is_replaced_unless_told,
+           of_many_at_once_one_wins, a_full_disk_leaves_what_was_there, places_where_nothing_can_be_made, files_that_hold_nothing_of_use,
+           an_encrypted_key_asks_once)
