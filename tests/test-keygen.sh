@@ -132,29 +132,45 @@ if [ -w /dev/full ]; then
     done
 fi
 
-# The commands that sc-keygen prints, run against a server that has the key: they must succeed. Those of another key must not.
-pass "the commands for other programs tell the right key from a wrong one"
+# The commands that sc-keygen prints must succeed on a server that has the key, and those for another key must not.
+# check_commands PORT PROGRAM...
+check_commands() {
+    port=$1
+    shift
+    for program in "$@"; do
+        command -v "$program" >/dev/null || {
+            skip_part "there is no $program here"
+            continue
+        }
+        for which in right wrong; do
+            sed -n "s/^  \($program .*\)/\1/p" "$which.txt" | sed "s/4242/$port/g" >command
+            [ "$(wc -l <command)" -eq 1 ] || fail "not one command for $program"
+            status=0
+            HOME=$tmp timeout --foreground 20 sh ./command >command.log 2>&1 </dev/null || status=$?
+            case $which:$program:$status in
+            right:*:0 | wrong:sc-client:90 | wrong:curl:90 | wrong:openssl:1 | wrong:gnutls-cli:1) ;;
+            *)
+                cat command
+                fail "$program ends with $status for the $which key"
+                ;;
+            esac
+        done
+    done
+}
 run 0 sc-keygen --out "$tmp/it's right"
 cp out right.txt
 run 0 sc-keygen --out wrong
 cp out wrong.txt
+
+pass "other programs tell the right key from a wrong one, with openssl s_server"
 background openssl s_server -accept 127.0.0.1:0 -cert "it's right.crt" -key "it's right.key" -www
 log=$tmp/background-$background_count.log
 wait-for 20 "$background_pid" contains "$log" ACCEPT || fail "openssl s_server does not start"
-port=$(sed -n 's/^ACCEPT .*:\([0-9][0-9]*\)$/\1/p' "$log")
-for program in curl openssl gnutls-cli; do
-    command -v "$program" >/dev/null || {
-        skip_part "there is no $program here"
-        continue
-    }
-    for which in right wrong; do
-        sed -n "s/^  \($program .*\)/\1/p" "$which.txt" | sed "s/4242/$port/g" >command
-        [ "$(wc -l <command)" -eq 1 ] || fail "not one command for $program"
-        status=0
-        HOME=$tmp timeout 20 sh ./command >command.log 2>&1 || status=$?
-        case $which:$program:$status in
-        right:*:0 | wrong:curl:90 | wrong:openssl:1 | wrong:gnutls-cli:1) ;;
-        *) cat command command.log; fail "$program ends with $status for the $which key" ;;
-        esac
-    done
-done
+check_commands "$(sed -n 's/^ACCEPT .*:\([0-9][0-9]*\)$/\1/p' "$log")" curl openssl gnutls-cli
+
+pass "and with sc-server"
+cp "it's right.key" server.key
+cp "it's right.crt" server.crt
+start_server
+check_commands "$port" sc-client curl openssl gnutls-cli
+stop_server

@@ -177,7 +177,7 @@ static bool add_key_identifier(X509 *certificate)
 }
 
 /* Not a CA, although it stands at the top of its own chain: OpenSSL, curl and GnuTLS take such a certificate as its own trust anchor (all
- * were tried), and nobody who puts it in a trust store gives its key the power to vouch for other names. */
+ * were tried; GnuTLS remarks on it), and nobody who puts it in a trust store gives its key the power to vouch for other names. */
 static bool add_extensions(X509 *certificate, const char *const *names, size_t name_count)
 {
     return add_constant_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
