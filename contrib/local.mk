@@ -1,0 +1,62 @@
+# The sample configuration, from the table of options. A cross build cannot run the program that knows it, and installs none.
+CLEANFILES += contrib/sc-server.conf contrib/sc-server.conf.tmp
+confdir     = $(sysconfdir)/space-captain
+exampledir  = $(docdir)/examples
+if CROSS_COMPILING
+else
+contrib/sc-server.conf: src/sc-server$(EXEEXT)
+	@$(MKDIR_P) contrib
+	$(AM_V_GEN)src/sc-server$(EXEEXT) --sample-config >$@.tmp && mv -f $@.tmp $@
+
+nodist_example_DATA = contrib/sc-server.conf
+
+# A configuration that is there is an operator's, and stays; only the untouched sample is taken away again.
+install-data-local: contrib/sc-server.conf
+	$(MKDIR_P) '$(DESTDIR)$(confdir)'
+	test -e '$(DESTDIR)$(confdir)/sc-server.conf' || $(INSTALL_DATA) contrib/sc-server.conf '$(DESTDIR)$(confdir)/sc-server.conf'
+
+uninstall-local: contrib/sc-server.conf
+	if cmp -s contrib/sc-server.conf '$(DESTDIR)$(confdir)/sc-server.conf'; then rm -f '$(DESTDIR)$(confdir)/sc-server.conf'; fi
+	rmdir '$(DESTDIR)$(confdir)' 2>/dev/null || :
+endif
+
+# Units name the directories of the installation, which only make knows.
+UNIT_TEMPLATES = \
+	contrib/systemd/sc-server.service.in \
+	contrib/systemd/sc-server-keygen.service.in \
+	contrib/systemd/space-captain.sysusers.in \
+	contrib/systemd/space-captain.tmpfiles.in
+UNIT_FILES = $(UNIT_TEMPLATES:.in=)
+EXTRA_DIST += $(UNIT_TEMPLATES) contrib/systemd/sc-server.socket
+CLEANFILES += $(UNIT_FILES)
+
+$(UNIT_FILES): Makefile
+	@$(MKDIR_P) contrib/systemd
+	$(AM_V_GEN)$(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@bindir[@]|$(bindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+		'$(srcdir)/$@.in' >$@.tmp && mv -f $@.tmp $@
+contrib/systemd/sc-server.service:        contrib/systemd/sc-server.service.in
+contrib/systemd/sc-server-keygen.service: contrib/systemd/sc-server-keygen.service.in
+contrib/systemd/space-captain.sysusers:   contrib/systemd/space-captain.sysusers.in
+contrib/systemd/space-captain.tmpfiles:   contrib/systemd/space-captain.tmpfiles.in
+
+if WITH_SYSTEMD
+noinst_DATA += contrib/systemd/space-captain.sysusers contrib/systemd/space-captain.tmpfiles
+
+nodist_systemdsystemunit_DATA = contrib/systemd/sc-server.service contrib/systemd/sc-server-keygen.service
+dist_systemdsystemunit_DATA   = contrib/systemd/sc-server.socket
+
+# Two directories, one name in each.
+install-data-hook:
+	$(MKDIR_P) '$(DESTDIR)$(sysusersdir)' '$(DESTDIR)$(tmpfilesdir)'
+	$(INSTALL_DATA) contrib/systemd/space-captain.sysusers '$(DESTDIR)$(sysusersdir)/space-captain.conf'
+	$(INSTALL_DATA) contrib/systemd/space-captain.tmpfiles '$(DESTDIR)$(tmpfilesdir)/space-captain.conf'
+
+uninstall-hook:
+	rm -f '$(DESTDIR)$(sysusersdir)/space-captain.conf' '$(DESTDIR)$(tmpfilesdir)/space-captain.conf'
+endif
+
+# Where distcheck, as an ordinary user, can install the units.
+AM_DISTCHECK_CONFIGURE_FLAGS = \
+	--with-systemdsystemunitdir='$$$${prefix}/lib/systemd/system' \
+	--with-sysusersdir='$$$${prefix}/lib/sysusers.d' \
+	--with-tmpfilesdir='$$$${prefix}/lib/tmpfiles.d'
