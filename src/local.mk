@@ -96,6 +96,7 @@ src_sc_keygen_LDADD = $(LIBS_TLS) $(PROGRAM_LIBS)
 dist_man_MANS += man/sc-keygen.1
 
 bin_PROGRAMS += src/sc-client
+dist_man_MANS += man/sc-client.1
 src_sc_client_CPPFLAGS = $(AM_CPPFLAGS) $(EDIT_CFLAGS)
 src_sc_client_SOURCES = \
 	src/programs/sc-client.c src/programs/client.h \

@@ -14,6 +14,11 @@ tests_check_frame_SOURCES = tests/check_frame.c tests/suite.h
 tests_check_frame_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_frame_LDADD   = $(LIBS_PROTO) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_connect
+tests_check_connect_SOURCES = tests/check_connect.c tests/suite.h
+tests_check_connect_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_connect_LDADD   = $(LIBS_CLIENT) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_pin
 tests_check_pin_SOURCES = tests/check_pin.c tests/suite.h
 tests_check_pin_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
