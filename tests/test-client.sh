@@ -229,3 +229,26 @@ done
 run 0 env SSLKEYLOGFILE="$tmp/keys" sc-client --connect "$odd" --pin server.crt echo hello
 expect_err 'warning: SSLKEYLOGFILE'
 grep -q '^CLIENT_TRAFFIC_SECRET_0 ' keys || fail "no keys in SSLKEYLOGFILE"
+
+# --- On a terminal: a prompt, and nothing that steers the terminal ---
+export TERM=dumb
+# on_terminal STATUS [EXPECT SEND]...: converses with sc-client; what it printed is in $tmp/out.
+on_terminal() {
+    expected=$1
+    shift
+    status=0
+    terminal 20 "$@" -- sc-client --connect "$odd" --pin server.crt >out 2>err || status=$?
+    [ "$status" = "$expected" ] || fail "exit status $status, not $expected, on a terminal: $*"
+}
+on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' 'reverse TEXT' '' '> ' 'time\n' 'Z' '' '> ' 'quit\n'
+grep -q "^connected to $odd" out || fail "the prompt does not say where it is connected to"
+on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
+# Commands from a file, replies on a terminal: control characters, C1 ones and broken UTF-8.
+printf 'echo a\033[31mb\302\233c\377\n' >commands
+status=0
+terminal 20 -- sh -c 'exec sc-client --connect "$1" --pin server.crt <commands' sh "$odd" >out 2>err || status=$?
+[ "$status" = 0 ] || fail "exit status $status with output on a terminal"
+grep -Fq 'a\x1b[31mb\xc2\x9bc\xff' out || fail "control characters reach the terminal"
+# A server that leaves is told at the prompt, without a key pressed.
+odd going-away
+on_terminal 69 '> ' 'reverse a\n' 'going away' ''

@@ -1,5 +1,5 @@
 # What the shell tests need beside the programs under test.
-TEST_TOOLS = tests/tools/wait-for tests/tools/hostile tests/tools/odd-server
+TEST_TOOLS = tests/tools/wait-for tests/tools/hostile tests/tools/odd-server tests/tools/terminal
 
 tests_tools_wait_for_SOURCES = tests/tools/wait-for.c
 tests_tools_wait_for_LDADD   = $(LIBS_BASE)
@@ -17,3 +17,6 @@ tests_tools_hostile_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
 tests_tools_odd_server_SOURCES = tests/tools/odd-server.c
 tests_tools_odd_server_LDADD   = $(OPENSSL_LIBS) $(LIBS_PROTO)
+
+tests_tools_terminal_SOURCES = tests/tools/terminal.c
+tests_tools_terminal_LDADD   = $(LIBS_BASE)
