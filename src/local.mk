@@ -54,6 +54,9 @@ src_libscclient_a_SOURCES = \
 src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'
 src_libscserver_a_SOURCES = \
 	src/server/acceptor.c src/server/acceptor.h \
+	src/server/admission.c src/server/admission.h \
+	src/server/heartbeat.c src/server/heartbeat.h \
+	src/server/refresh.c src/server/refresh.h \
 	src/server/accounts.c src/server/accounts.h \
 	src/server/config_cmdline.c \
 	src/server/config_file.c \

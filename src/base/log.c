@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static const int priorities[] = {3, 4, 6, 7};
 #define VALUE_MAX_BYTES 512U /* of one value, before escaping */
 #define TAIL_BYTES 8U        /* always free: closing quote, brace, newline */
 
-static enum sc_log_level  sink_level  = SC_LOG_INFO;
+static _Atomic int        sink_level  = SC_LOG_INFO;
 static enum sc_log_format sink_format = SC_LOG_TEXT;
 static void (*sink_redirect)(const char *line, size_t length);
 
@@ -38,7 +39,7 @@ static bool stderr_is_journal(void)
 
 void sc_log_init(enum sc_log_level level, enum sc_log_format format)
 {
-    sink_level  = level;
+    sc_log_set_level(level);
     sink_format = format == SC_LOG_AUTO ? (stderr_is_journal() ? SC_LOG_JOURNAL : SC_LOG_TEXT) : format;
 }
 
@@ -47,9 +48,14 @@ void sc_log_redirect(void (*sink)(const char *line, size_t length))
     sink_redirect = sink;
 }
 
+void sc_log_set_level(enum sc_log_level level)
+{
+    atomic_store_explicit(&sink_level, (int)level, memory_order_relaxed);
+}
+
 bool sc_log_enabled(enum sc_log_level level)
 {
-    return level <= sink_level;
+    return (int)level <= atomic_load_explicit(&sink_level, memory_order_relaxed);
 }
 
 static void put(struct sc_log_line *line, const char *bytes, size_t length)

@@ -35,6 +35,9 @@ extern const char *const sc_log_format_names[];
 
 void sc_log_init(enum sc_log_level level, enum sc_log_format format);
 
+/* Changes the level alone. Thread: any. */
+void sc_log_set_level(enum sc_log_level level);
+
 /* Sends finished lines (with their newline) here instead of to stderr; NULL: to stderr again. For tests. */
 void sc_log_redirect(void (*sink)(const char *line, size_t length));
 

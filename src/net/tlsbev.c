@@ -50,7 +50,8 @@ struct sc_tlsbev {
     bool                              may_hold_chain; /* the filter tried to read: an empty chain may be left in its input */
     bool                              in_turn, freed;
     bool                              paused;
-    bool                              broken; /* nothing can be written */
+    bool                              admitted; /* on_hello has let the handshake begin, or there is none */
+    bool                              broken;   /* nothing can be written */
     bool                              shutdown_asked, write_side_shut;
 };
 
@@ -73,7 +74,7 @@ void sc_tlsbev_scratch_free(struct sc_tlsbev_scratch *scratch)
     free(scratch);
 }
 
-/* --- How it ends ----------------------------------------------------------------------------------------------------------------- */
+/* --- How it ends --- */
 
 static void end(struct sc_tlsbev *pair, enum sc_tlsbev_end how, int error_number, unsigned long error_code)
 {
@@ -112,7 +113,7 @@ static void lose_output(struct sc_tlsbev *pair, int error_number)
     event_active(pair->turn_event, EV_WRITE, 1);
 }
 
-/* --- The filter's callbacks only take notes; a turn acts on them ------------------------------------------------------------------- */
+/* --- The filter's callbacks only take notes; a turn acts on them --- */
 
 static void want_turn(struct sc_tlsbev *pair)
 {
@@ -167,7 +168,7 @@ static void on_transport_output(struct evbuffer *output, const struct evbuffer_c
     }
 }
 
-/* --- Moving ciphertext --------------------------------------------------------------------------------------------------------------- */
+/* --- Moving ciphertext --- */
 
 /* Bytes that the filter did not take while they were lent would be overwritten by the next read: make them the buffer's own. */
 static void keep_lent_bytes(struct evbuffer *input)
@@ -181,6 +182,29 @@ static void keep_lent_bytes(struct evbuffer *input)
     } else {
         evbuffer_drain(input, left); /* the record layer notices */
     }
+}
+
+/* What the scratch memory holds beyond what on_hello has kept before. */
+static bool ask_admission(struct sc_tlsbev *pair, size_t length)
+{
+    struct evbuffer *input = bufferevent_get_input(pair->transport);
+    const size_t     kept  = evbuffer_get_length(input);
+    if (kept == 0) {
+        pair->admitted = pair->callbacks->on_hello(pair->arg, pair->scratch->bytes, length);
+        if (pair->admitted) {
+            return true;
+        }
+    }
+    evbuffer_unfreeze(input, 0);
+    const int failed = evbuffer_add(input, pair->scratch->bytes, length);
+    evbuffer_freeze(input, 0);
+    if (failed) {
+        end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
+    } else if (kept > 0 && pair->callbacks->on_hello(pair->arg, evbuffer_pullup(input, -1), kept + length)) {
+        pair->admitted = true;
+        bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+    }
+    return false;
 }
 
 static void decrypt(struct sc_tlsbev *pair, size_t length)
@@ -220,7 +244,7 @@ static void read_socket(struct sc_tlsbev *pair)
             }
         }
         /* Behind the end of the TLS stream there is nothing to decrypt; it is read so that closing does not send a RST. */
-        if (!pair->ended) {
+        if (!pair->ended && (pair->admitted || ask_admission(pair, (size_t)got))) {
             decrypt(pair, (size_t)got);
             check_key_updates(pair);
         }
@@ -283,14 +307,14 @@ static void flush(struct sc_tlsbev *pair)
 
 static void unblock(struct sc_tlsbev *pair)
 {
-    if (pair->drained && pair->fd >= 0) {
+    if (pair->blocked && pair->drained) {
         pair->blocked = false;
         evbuffer_cb_clear_flags(bufferevent_get_output(pair->transport), pair->output_cb, EVBUFFER_CB_ENABLED);
         bufferevent_disable(pair->transport, EV_WRITE); /* else every append would cost two epoll_ctl(2) */
     }
 }
 
-/* --- Turns --------------------------------------------------------------------------------------------------------------------------- */
+/* --- Turns --- */
 
 static void destroy(struct sc_tlsbev *pair)
 {
@@ -458,8 +482,9 @@ struct sc_tlsbev *sc_tlsbev_new(struct event_base *base, struct sc_tlsbev_scratc
     bufferevent_disable(transport, EV_READ | EV_WRITE);
     bufferevent_set_max_single_write(transport, 256 << 10);
     evbuffer_cb_clear_flags(bufferevent_get_output(transport), pair->output_cb, EVBUFFER_CB_ENABLED);
-    pair->fd      = fd;
-    pair->in_turn = true;
+    pair->fd       = fd;
+    pair->admitted = callbacks->on_hello == NULL;
+    pair->in_turn  = true;
     bufferevent_setfd(pair->filter, fd); /* starts the handshake */
     flush(pair);
     pair->in_turn = false;
@@ -497,7 +522,7 @@ void sc_tlsbev_free(struct sc_tlsbev *pair)
     }
 }
 
-/* --- The owner's side ---------------------------------------------------------------------------------------------------------------- */
+/* --- The owner's side --- */
 
 static bool can_write(const struct sc_tlsbev *pair)
 {
@@ -578,6 +603,14 @@ void sc_tlsbev_resume(struct sc_tlsbev *pair)
     } else if (!pair->ended || pair->close.end == SC_TLSBEV_CLOSE_NOTIFY) {
         event_add(pair->read_event, NULL);
     }
+}
+
+void sc_tlsbev_admit(struct sc_tlsbev *pair)
+{
+    pair->admitted = true;
+    pair->in_turn  = true;
+    bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+    turn(pair, false, false);
 }
 
 bool sc_tlsbev_has_unread(const struct sc_tlsbev *pair)

@@ -45,6 +45,12 @@ struct sc_tlsbev_close {
 };
 
 struct sc_tlsbev_callbacks {
+    /*
+     * Optional. Decides, before anything is spent on the handshake, from all the bytes that have come so far. True: go on. False: they are
+     * kept; it is asked again when more come, or sc_tlsbev_admit() lets it go on. Only for sockets.
+     */
+    bool (*on_hello)(void *arg, const void *bytes, size_t length);
+
     /* The handshake is done. */
     void (*on_connected)(void *arg);
 
@@ -109,6 +115,9 @@ uint64_t sc_tlsbev_received(const struct sc_tlsbev *pair);
 /* Stops and starts reading the socket. What is in the input stays. */
 void sc_tlsbev_pause(struct sc_tlsbev *pair);
 void sc_tlsbev_resume(struct sc_tlsbev *pair);
+
+/* What on_hello held back goes on, in a turn of its own. Not inside a callback; the pair may be gone afterwards if a callback freed it. */
+void sc_tlsbev_admit(struct sc_tlsbev *pair);
 
 /* Bytes that have arrived wait in the socket. A system call: for the end of a connection, not for every request. */
 bool sc_tlsbev_has_unread(const struct sc_tlsbev *pair);

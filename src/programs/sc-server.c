@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/sysd.h"
 #include "net/loop.h"
 #include "programs/program.h"
 #include "server/configuration.h"
@@ -50,10 +51,14 @@ static int fail(const struct sc_config_errors *errors)
 static int serve(const struct sc_cmdline *cmdline, const struct sc_material *material, struct sc_tickets *tickets,
                  struct sc_passphrase *passphrase)
 {
-    struct sc_err err = {0};
-    int           status;
+    struct sc_err  err = {0};
+    struct sc_sysd sysd;
+    int            status;
     sc_log_init(material->config->log_level, material->config->log_format);
-    struct sc_server *server = sc_server_new(cmdline, material, tickets, passphrase, &err);
+    if (sc_sysd_init(&sysd, &err) != 0) {
+        return sc_program_fail(PROGRAM, &err);
+    }
+    struct sc_server *server = sc_server_new(cmdline, &sysd, material, tickets, passphrase, &err);
     status                   = server && sc_server_run(server, &err) == 0 ? 0 : sc_program_fail(PROGRAM, &err);
     sc_server_free(server);
     return status;

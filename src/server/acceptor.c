@@ -167,8 +167,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     }
 }
 
-/* --- Life
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- Life --- */
 
 struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket_t *fds, size_t fd_count, struct sc_worker *const *workers,
                                     size_t worker_count, const struct sc_acceptor_limits *limits, struct sc_err *err)

@@ -3,6 +3,7 @@
 #include "server/conn.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -16,6 +17,7 @@
 #include "server/conn_log.h"
 #include "tls/context.h"
 #include "tls/info.h"
+#include "tls/probe.h"
 #include "tls/watch.h"
 
 #define READ_BYTES (64U << 10)    /* ciphertext read at once */
@@ -29,26 +31,30 @@ enum state { STATE_HANDSHAKE, STATE_OPEN, STATE_CLOSING };
 
 struct sc_conn {
     LIST_ENTRY(sc_conn) link;
-    struct sc_conn_env    *env;
-    struct sc_tlsbev      *tls;
-    struct sc_tls_context *context; /* a reference */
-    struct event          *timer;
-    uint64_t               state_since_ms;
-    uint64_t               frame_since_ms; /* the first byte of an unfinished frame; 0: there is none */
-    uint64_t               request_ms;     /* the last complete request */
-    uint64_t               progress_ms;    /* the socket last took something; counts while output is pending */
-    uint64_t               progress_sent;  /* sc_tlsbev_sent() then */
-    uint64_t               armed_ms;       /* when the timer fires; NEVER: it is not armed */
-    uint64_t               skip_bytes;     /* of the body of a request that we do not know */
-    uint32_t               retry_after_ms; /* for the goodbye of a drain */
-    uint32_t               drain_reads;
-    enum state             state;
-    bool                   skipping, paused, draining, input_ended;
-    struct sc_tls_watch    watch;
-    struct sc_conn_origin  origin;
+    struct sc_conn_env        *env;
+    struct sc_tlsbev          *tls;
+    struct sc_tls_context     *context; /* a reference */
+    struct event              *timer;
+    uint64_t                   state_since_ms;
+    uint64_t                   frame_since_ms; /* the first byte of an unfinished frame; 0: there is none */
+    uint64_t                   request_ms;     /* the last complete request */
+    uint64_t                   progress_ms;    /* the socket last took something; counts while output is pending */
+    uint64_t                   progress_sent;  /* sc_tlsbev_sent() then */
+    uint64_t                   armed_ms;       /* when the timer fires; NEVER: it is not armed */
+    uint64_t                   skip_bytes;     /* of the body of a request that we do not know */
+    uint32_t                   retry_after_ms; /* for the goodbye of a drain */
+    uint32_t                   drain_reads;
+    enum state                 state;
+    struct sc_admission_waiter waiting;
+    bool                       took_token; /* for a full handshake */
+    bool                       skipping, paused, draining, input_ended;
+    struct sc_tls_watch        watch;
+    struct sc_conn_origin      origin;
 };
 
-/* --- Environment ----------------------------------------------------------------------------------------------------------------- */
+static void on_admitted(struct sc_admission_waiter *waiter);
+
+/* --- Environment --- */
 
 int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err)
 {
@@ -60,12 +66,13 @@ int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err)
         sc_conn_env_fini(env);
         return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
     }
-    return 0;
+    return sc_admission_queue_init(&env->queue, env->base, env->admission, on_admitted, err);
 }
 
 void sc_conn_env_fini(struct sc_conn_env *env)
 {
     sc_tlsbev_scratch_free(env->scratch);
+    sc_admission_queue_fini(&env->queue);
     free(env->replies.bytes);
     env->scratch       = NULL;
     env->replies.bytes = NULL;
@@ -383,10 +390,20 @@ static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
     enter(conn, STATE_OPEN);
+    struct sc_err err;
+    if (sc_tls_context_check_peer(conn->context, sc_tlsbev_ssl(conn->tls), &err) != 0) {
+        sc_stats_add(&conn->env->stats->handshakes_failed, 1);
+        sc_conn_log_event(SC_LOG_WARNING, &conn->origin, "client_refused", err.text);
+        sc_conn_free(conn);
+        return;
+    }
     sc_stats_add(&conn->env->stats->handshakes_completed, 1);
     struct sc_tls_info info;
     sc_tls_info_get(sc_tlsbev_ssl(conn->tls), &info);
     sc_stats_add(&conn->env->stats->handshakes_resumed, info.resumed);
+    if (info.resumed && conn->took_token) {
+        sc_admission_give_back(conn->env->admission);
+    }
     sc_conn_log_connected(&conn->origin, &info);
     if (conn->draining) {
         sc_tlsbev_again(conn->tls);
@@ -443,7 +460,40 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     }
 }
 
-static const struct sc_tlsbev_callbacks tls_callbacks = {on_connected, on_data, on_drained, on_closed};
+/*
+ * Full handshakes are rationed (handshake-rate), and clients that hold a ticket of ours go first: they cost a twentieth. A token is taken
+ * before it is known which it is, and given back if it was not needed; only when there is none, the ClientHello is looked at.
+ */
+static bool on_hello(void *arg, const void *bytes, size_t length)
+{
+    struct sc_conn *conn = arg;
+    if (sc_admission_nobody_waits(&conn->env->queue) && sc_admission_try(conn->env->admission)) {
+        conn->took_token = true;
+        return true;
+    }
+    switch (sc_tls_probe_hello(conn->context, bytes, length)) {
+    case SC_TLS_HELLO_RESUMES: return true;
+    case SC_TLS_HELLO_INCOMPLETE: return false;
+    case SC_TLS_HELLO_FULL: break;
+    }
+    sc_stats_add(&conn->env->stats->handshakes_delayed, 1);
+    sc_tlsbev_pause(conn->tls); /* a client that gives up is noticed when its turn comes, or by the handshake's deadline */
+    sc_admission_wait(&conn->env->queue, &conn->waiting);
+    return false;
+}
+
+static void on_admitted(struct sc_admission_waiter *waiter)
+{
+    struct sc_conn *conn = (struct sc_conn *)(void *)((char *)waiter - offsetof(struct sc_conn, waiting));
+    conn->took_token     = true;
+    sc_tlsbev_resume(conn->tls);
+    sc_tlsbev_admit(conn->tls);
+}
+
+static const struct sc_tlsbev_callbacks tls_callbacks = {
+    .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
+static const struct sc_tlsbev_callbacks rationed_tls_callbacks = {
+    .on_hello = on_hello, .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
 
 static void on_deadline(struct sc_conn *conn, enum wait wait)
 {
@@ -516,7 +566,8 @@ struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls,
     sc_tls_watch_init(&conn->watch);
     SSL_set_app_data(ssl, &conn->watch);
     enter(conn, STATE_HANDSHAKE);
-    conn->tls = sc_tlsbev_new(env->base, env->scratch, fd, ssl, true, &tls_callbacks, conn, err);
+    const struct sc_tlsbev_callbacks *callbacks = sc_admission_is_limited(env->admission) ? &rationed_tls_callbacks : &tls_callbacks;
+    conn->tls                                   = sc_tlsbev_new(env->base, env->scratch, fd, ssl, true, callbacks, conn, err);
     if (!conn->tls) {
         event_free(conn->timer);
         free(conn);
@@ -534,6 +585,7 @@ void sc_conn_free(struct sc_conn *conn)
     sc_stats_add(&stats->bytes_received, sc_tlsbev_received(conn->tls));
     sc_stats_add(&stats->bytes_sent, sc_tlsbev_sent(conn->tls));
     sc_stats_add(&stats->connections_closed, 1);
+    sc_admission_leave(&conn->env->queue, &conn->waiting);
     conn->env->on_gone(conn, conn->env->arg);
     event_free(conn->timer);
     sc_tlsbev_free(conn->tls);

@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "server/admission.h"
 #include "server/stats.h"
 
 struct sc_conn;
@@ -47,6 +48,7 @@ struct sc_conn_env {
     struct event_base           *base;
     const struct sc_conn_limits *limits;
     struct sc_stats             *stats;
+    struct sc_admission         *admission;           /* shared by all workers */
     void (*on_gone)(struct sc_conn *conn, void *arg); /* just before the connection is freed */
     void *arg;
 
@@ -54,6 +56,7 @@ struct sc_conn_env {
     struct sc_tlsbev_scratch *scratch;
     struct sc_replies         replies;
     struct sc_log_rate        failure_log_rate;
+    struct sc_admission_queue queue;
 };
 
 int  sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err) SC_NODISCARD;

@@ -18,28 +18,35 @@
 #include "net/mailbox.h"
 #include "net/tlsbev.h"
 #include "server/acceptor.h"
+#include "server/admission.h"
+#include "server/heartbeat.h"
 #include "server/limits.h"
 #include "server/port_file.h"
+#include "server/refresh.h"
 #include "server/worker.h"
 
 #define RECONNECTS_A_SECOND 1000U /* what a drain spreads the clients' return to */
 #define RETRY_AFTER_MIN_MS 250U
 
 struct sc_server {
-    const struct sc_cmdline   *cmdline;
-    struct sc_passphrase      *passphrase;
-    struct sc_tickets         *tickets;
-    struct sc_material         material; /* in force */
-    struct event_base         *base;
-    struct sc_mailbox         *mailbox; /* from the workers: "I am empty" */
-    struct sc_listen          *listen;
-    struct sc_worker         **workers;
-    size_t                     worker_count;
-    struct sc_worker_callbacks worker_callbacks;
-    struct sc_acceptor        *acceptor;
-    struct event              *stop_signals[2], *reload_signal, *drain_timer;
-    size_t                     busy_workers; /* while draining */
-    bool                       draining;
+    const struct sc_cmdline *cmdline;
+    const struct sc_sysd    *sysd;
+    struct sc_passphrase    *passphrase;
+    struct sc_tickets       *tickets;
+    struct sc_material       material; /* in force */
+    struct event_base       *base;
+    struct sc_mailbox       *mailbox; /* from the workers: "I am empty" */
+    struct sc_listen        *listen;
+    struct sc_worker       **workers;
+    size_t                   worker_count;
+    struct sc_worker_owner   worker_owner;
+    struct sc_admission      admission;
+    struct sc_acceptor      *acceptor;
+    struct sc_refresh       *refresh;
+    struct sc_heartbeat     *heartbeat;
+    struct event            *stop_signals[2], *drain_timer;
+    size_t                   busy_workers; /* while draining */
+    bool                     draining;
 };
 
 /* --- Drain -------------------------------------------------------------------------------------------------------------------------------
@@ -116,12 +123,12 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
         event_base_loopbreak(server->base);
         return;
     }
+    sc_sysd_stopping(server->sysd, "draining");
     sc_log_message(SC_LOG_INFO, "stopping", "%s: draining %u connections", name, sc_acceptor_open(server->acceptor));
     drain(server);
 }
 
-/* --- Start
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- What is in force --- */
 
 static struct sc_worker_settings worker_settings(const struct sc_material *material)
 {
@@ -137,26 +144,52 @@ static struct sc_worker_settings worker_settings(const struct sc_material *mater
     };
 }
 
-static struct sc_acceptor_limits acceptor_limits(const struct sc_material *material)
+/* `workers` is what runs, whatever a fresh configuration says. */
+static struct sc_acceptor_limits acceptor_limits(const struct sc_server *server, const struct sc_config *config)
 {
-    const struct sc_config *config = material->config;
     return (struct sc_acceptor_limits){
-        .max_connections             = sc_limits_raise_files(config->max_connections, config->workers),
+        .max_connections             = sc_limits_raise_files(config->max_connections, (uint32_t)server->worker_count),
         .max_connections_per_address = config->max_connections_per_address,
     };
 }
+
+static void publish(struct sc_material *fresh, void *arg)
+{
+    struct sc_server               *server   = arg;
+    const struct sc_worker_settings settings = worker_settings(fresh);
+    const struct sc_acceptor_limits limits   = acceptor_limits(server, fresh->config);
+    for (size_t i = 0; i < server->worker_count; i++) {
+        sc_worker_publish(server->workers[i], &settings);
+    }
+    sc_acceptor_set_limits(server->acceptor, &limits);
+    sc_admission_set_rate(&server->admission, fresh->config->handshake_rate);
+    sc_log_set_level(fresh->config->log_level);
+    sc_material_unref(&server->material);
+    server->material = *fresh;
+}
+
+static void write_status(char *out, size_t out_size, void *arg)
+{
+    const struct sc_server *server    = arg;
+    const time_t            left      = sc_tls_context_not_after(server->material.tls) - sc_clock_wall().tv_sec;
+    const char             *condition = server->draining ? "draining" : "serving";
+    (void)snprintf(out, out_size, "%s, %u connections, certificate ends in %ld days", condition, sc_acceptor_open(server->acceptor),
+                   (long)(left / 86400));
+}
+
+/* --- Start --- */
 
 static int start_workers(struct sc_server *server, struct sc_err *err)
 {
     const struct sc_worker_settings settings = worker_settings(&server->material);
     const size_t                    count    = server->material.config->workers;
-    server->worker_callbacks                 = (struct sc_worker_callbacks){on_worker_gone, on_worker_empty, server};
+    server->worker_owner                     = (struct sc_worker_owner){&server->admission, on_worker_gone, on_worker_empty, server};
     server->workers                          = calloc(count, sizeof(struct sc_worker *));
     if (!server->workers) {
         return sc_err_set(err, EX_OSERR, "cannot start the workers: out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        server->workers[i] = sc_worker_new((unsigned)i, &settings, &server->worker_callbacks, err);
+        server->workers[i] = sc_worker_new((unsigned)i, &settings, &server->worker_owner, err);
         if (!server->workers[i]) {
             return -1;
         }
@@ -186,23 +219,34 @@ static int watch_signals(struct sc_server *server, struct sc_err *err)
     return 0;
 }
 
-struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_material *material, struct sc_tickets *tickets,
-                                struct sc_passphrase *passphrase, struct sc_err *err)
+/* What systemd has opened for us comes first: then nothing else is opened. */
+static struct sc_listen *open_listen(const struct sc_sysd *sysd, const struct sc_config *config, struct sc_err *err)
+{
+    if (sysd->socket_count == 0) {
+        return sc_listen_open(config->listen.items, config->listen.count, err);
+    }
+    sc_log_message(SC_LOG_INFO, "inherited_sockets", "listening on %zu sockets that were passed on; `listen` is not used",
+                   sysd->socket_count);
+    return sc_listen_adopt(sysd->sockets, sysd->socket_count, err);
+}
+
+struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd, const struct sc_material *material,
+                                struct sc_tickets *tickets, struct sc_passphrase *passphrase, struct sc_err *err)
 {
     struct sc_server *server = calloc(1, sizeof(*server));
     if (!server) {
         (void)sc_err_set(err, EX_OSERR, "cannot start: out of memory");
         return NULL;
     }
-    server->cmdline                             = cmdline;
-    server->passphrase                          = passphrase;
-    server->tickets                             = sc_tickets_ref(tickets);
-    server->material.config                     = sc_config_ref(material->config);
-    server->material.tls                        = sc_tls_context_ref(material->tls);
-    const struct sc_config_addresses *addresses = &material->config->listen;
-    server->base                                = sc_loop_new_base(err);
+    server->cmdline         = cmdline;
+    server->sysd            = sysd;
+    server->passphrase      = passphrase;
+    server->tickets         = sc_tickets_ref(tickets);
+    server->material.config = sc_config_ref(material->config);
+    server->material.tls    = sc_tls_context_ref(material->tls);
+    server->base            = sc_loop_new_base(err);
     if (!server->base || !(server->mailbox = sc_mailbox_new(server->base, on_mail, server, err)) || watch_signals(server, err) != 0 ||
-        !(server->listen = sc_listen_open(addresses->items, addresses->count, err)) ||
+        !(server->listen = open_listen(server->sysd, material->config, err)) ||
         sc_tlsbev_library_init(sc_tls_context_ssl_ctx(material->tls), err) != 0 || start_workers(server, err) != 0) {
         sc_server_free(server);
         return NULL;
@@ -212,7 +256,7 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
 
 static int start_accepting(struct sc_server *server, struct sc_err *err)
 {
-    const struct sc_acceptor_limits limits = acceptor_limits(&server->material);
+    const struct sc_acceptor_limits limits = acceptor_limits(server, server->material.config);
     const size_t                    count  = sc_listen_count(server->listen);
     evutil_socket_t                *fds    = calloc(count, sizeof(*fds));
     if (!fds) {
@@ -224,6 +268,32 @@ static int start_accepting(struct sc_server *server, struct sc_err *err)
     server->acceptor = sc_acceptor_new(server->base, fds, count, server->workers, server->worker_count, &limits, err);
     free(fds);
     return server->acceptor ? 0 : -1;
+}
+
+static int start_upkeep(struct sc_server *server, struct sc_err *err)
+{
+    const struct sc_refresh_parts parts = {
+        .cmdline    = server->cmdline,
+        .passphrase = server->passphrase,
+        .tickets    = server->tickets,
+        .sysd       = server->sysd,
+        .material   = &server->material,
+        .publish    = publish,
+        .status     = write_status,
+        .arg        = server,
+    };
+    server->refresh   = sc_refresh_new(server->base, &parts, err);
+    server->heartbeat = server->refresh
+                            ? sc_heartbeat_new(server->base, server->sysd, server->workers, server->worker_count, write_status, server, err)
+                            : NULL;
+    return server->heartbeat ? 0 : -1;
+}
+
+static void tell_ready(const struct sc_server *server)
+{
+    char status[160];
+    write_status(status, sizeof(status), (void *)(uintptr_t)server);
+    sc_sysd_ready(server->sysd, status);
 }
 
 static void log_ready(const struct sc_server *server)
@@ -243,8 +313,7 @@ static void log_ready(const struct sc_server *server)
     sc_log_end(&line);
 }
 
-/* --- The end
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- The end --- */
 
 static void add_counter(const char *name, uint64_t value, void *line)
 {
@@ -270,11 +339,14 @@ static void log_stopped(const struct sc_server *server)
 int sc_server_run(struct sc_server *server, struct sc_err *err)
 {
     const char *port_file = sc_cmdline_port_file(server->cmdline);
-    if (start_accepting(server, err) != 0 || (port_file && sc_port_file_write(port_file, server->listen, err) != 0)) {
+    sc_admission_set_rate(&server->admission, server->material.config->handshake_rate);
+    if (start_accepting(server, err) != 0 || start_upkeep(server, err) != 0 ||
+        (port_file && sc_port_file_write(port_file, server->listen, err) != 0)) {
         return -1;
     }
     sc_material_log_warnings(&server->material);
     log_ready(server);
+    tell_ready(server);
     event_base_dispatch(server->base);
     for (size_t i = 0; i < server->worker_count; i++) {
         sc_worker_join(server->workers[i]);
@@ -304,7 +376,8 @@ void sc_server_free(struct sc_server *server)
     sc_mailbox_free(server->mailbox, discard_mail, NULL);
     free_event(server->stop_signals[0]);
     free_event(server->stop_signals[1]);
-    free_event(server->reload_signal);
+    sc_refresh_free(server->refresh);
+    sc_heartbeat_free(server->heartbeat);
     free_event(server->drain_timer);
     if (server->base) {
         event_base_free(server->base);

@@ -5,16 +5,17 @@
 #define SC_SERVER_SERVER_H
 
 #include "base/err.h"
+#include "base/sysd.h"
 #include "server/material.h"
 
 struct sc_server;
 
 /*
  * Opens the sockets and starts the workers; nothing is accepted yet. Takes its own references of `material` and `tickets`; borrows
- * `cmdline` and `passphrase` for its life (a reload reads again). NULL on failure (EX_UNAVAILABLE cannot bind, EX_OSERR).
+ * `cmdline`, `sysd` and `passphrase` for its life (a reload reads again). NULL on failure (EX_UNAVAILABLE cannot bind, EX_OSERR).
  */
-struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_material *material, struct sc_tickets *tickets,
-                                struct sc_passphrase *passphrase, struct sc_err *err) SC_NODISCARD;
+struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd, const struct sc_material *material,
+                                struct sc_tickets *tickets, struct sc_passphrase *passphrase, struct sc_err *err) SC_NODISCARD;
 
 /*
  * Accepts and serves until SIGTERM or SIGINT and the drain that follows; a second signal ends it at once. Writes the port file and tells

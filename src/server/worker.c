@@ -16,7 +16,7 @@
 #include "net/loop.h"
 #include "tls/context.h"
 
-enum letter_kind { LETTER_CONNECTION, LETTER_SETTINGS, LETTER_DRAIN, LETTER_STOP };
+enum letter_kind { LETTER_CONNECTION, LETTER_SETTINGS, LETTER_DRAIN, LETTER_PING, LETTER_STOP };
 
 struct letter {
     struct sc_mail   mail; /* first: a letter is its mail */
@@ -38,28 +38,28 @@ struct letter {
 #define CROWD 1000U
 
 struct sc_worker {
-    pthread_t                         thread;
-    unsigned                          index;
-    struct event_base                *base;
-    struct sc_mailbox                *mailbox;
-    struct sc_conn_env                env;
-    struct sc_stats                   stats;
-    struct sc_worker_settings         settings; /* this thread's */
-    struct sc_conn_list               conns;
-    const struct sc_worker_callbacks *callbacks;
-    _Atomic uint32_t                  load;
-    uint32_t                          crowd; /* the largest load since the last trim */
-    bool                              draining, empty_told;
-    bool                              running; /* the owner's: the thread is to be joined */
+    pthread_t                     thread;
+    unsigned                      index;
+    struct event_base            *base;
+    struct sc_mailbox            *mailbox;
+    struct sc_conn_env            env;
+    struct sc_stats               stats;
+    struct sc_worker_settings     settings; /* this thread's */
+    struct sc_conn_list           conns;
+    const struct sc_worker_owner *owner;
+    _Atomic uint32_t              load, beats;
+    uint32_t                      crowd; /* the largest load since the last trim */
+    bool                          draining, empty_told;
+    bool                          running; /* the owner's: the thread is to be joined */
 };
 
-/* --- In the worker's thread ---------------------------------------------------------------------------------------------------------- */
+/* --- In the worker's thread --- */
 
 static void tell_if_empty(struct sc_worker *worker)
 {
     if (worker->draining && !worker->empty_told && LIST_EMPTY(&worker->conns)) {
         worker->empty_told = true;
-        worker->callbacks->on_empty(worker->callbacks->arg);
+        worker->owner->on_empty(worker->owner->arg);
     }
 }
 
@@ -67,7 +67,7 @@ static void on_gone(struct sc_conn *conn, void *arg)
 {
     struct sc_worker *worker = arg;
     sc_conn_list_remove(conn);
-    worker->callbacks->on_gone(sc_conn_origin(conn), worker->callbacks->arg);
+    worker->owner->on_gone(sc_conn_origin(conn), worker->owner->arg);
     const uint32_t load = atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
     if (load == 1 && worker->crowd >= CROWD) {
         worker->crowd = 0;
@@ -90,7 +90,7 @@ static void begin_connection(struct sc_worker *worker, struct letter *letter)
         return;
     }
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
-    worker->callbacks->on_gone(&letter->u.connection.origin, worker->callbacks->arg);
+    worker->owner->on_gone(&letter->u.connection.origin, worker->owner->arg);
     sc_stats_add(&worker->stats.refused_memory, 1);
     sc_log_message(SC_LOG_ERROR, "connection_refused", "%s", err.text);
 }
@@ -122,6 +122,7 @@ static void on_mail(struct sc_mail *mail, void *arg)
     case LETTER_CONNECTION: begin_connection(worker, letter); break;
     case LETTER_SETTINGS: take_settings(worker, &letter->u.settings); break;
     case LETTER_DRAIN: begin_drain(worker, letter->u.drain.first_ms, letter->u.drain.step_ms); break;
+    case LETTER_PING: atomic_fetch_add_explicit(&worker->beats, 1, memory_order_relaxed); break;
     case LETTER_STOP: event_base_loopbreak(worker->base); break;
     }
     free(letter);
@@ -180,7 +181,7 @@ static int start_thread(struct sc_worker *worker)
     return failed;
 }
 
-struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings *settings, const struct sc_worker_callbacks *callbacks,
+struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings *settings, const struct sc_worker_owner *owner,
                                 struct sc_err *err)
 {
     struct sc_worker *worker = calloc(1, sizeof(*worker));
@@ -189,7 +190,7 @@ struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings 
         return NULL;
     }
     worker->index        = index;
-    worker->callbacks    = callbacks;
+    worker->owner        = owner;
     worker->settings     = *settings;
     worker->settings.tls = sc_tls_context_ref(settings->tls);
     LIST_INIT(&worker->conns);
@@ -197,11 +198,12 @@ struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings 
     if (!worker->base || !(worker->mailbox = sc_mailbox_new(worker->base, on_mail, worker, err))) {
         goto failed;
     }
-    worker->env.base    = worker->base;
-    worker->env.limits  = &worker->settings.limits;
-    worker->env.stats   = &worker->stats;
-    worker->env.on_gone = on_gone;
-    worker->env.arg     = worker;
+    worker->env.base      = worker->base;
+    worker->env.limits    = &worker->settings.limits;
+    worker->env.stats     = &worker->stats;
+    worker->env.admission = owner->admission;
+    worker->env.on_gone   = on_gone;
+    worker->env.arg       = worker;
     if (sc_conn_env_init(&worker->env, err) != 0) {
         goto failed;
     }
@@ -275,6 +277,19 @@ void sc_worker_join(struct sc_worker *worker)
         sc_mailbox_post(worker->mailbox, &must_letter(LETTER_STOP)->mail);
         (void)pthread_join(worker->thread, NULL);
     }
+}
+
+void sc_worker_ping(struct sc_worker *worker)
+{
+    struct letter *letter = new_letter(LETTER_PING);
+    if (letter) {
+        sc_mailbox_post(worker->mailbox, &letter->mail);
+    }
+}
+
+uint32_t sc_worker_beats(const struct sc_worker *worker)
+{
+    return atomic_load_explicit(&worker->beats, memory_order_relaxed);
 }
 
 uint32_t sc_worker_load(const struct sc_worker *worker)

@@ -22,15 +22,18 @@ struct sc_worker_settings {
     struct sc_conn_limits  limits;
 };
 
-struct sc_worker_callbacks {
+/* What the workers of a server share. */
+struct sc_worker_owner {
+    struct sc_admission *admission;
+
     /* In the worker's thread. */
     void (*on_gone)(const struct sc_conn_origin *origin, void *arg); /* a connection has ended, or could not be begun */
     void (*on_empty)(void *arg);                                     /* draining, and the last connection is gone; called once */
     void *arg;
 };
 
-/* Starts the thread; signals are blocked in it. `callbacks` is borrowed for the life of the worker. NULL on failure. */
-struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings *settings, const struct sc_worker_callbacks *callbacks,
+/* Starts the thread; signals are blocked in it. `owner` is borrowed for the life of the worker. NULL on failure. */
+struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings *settings, const struct sc_worker_owner *owner,
                                 struct sc_err *err) SC_NODISCARD;
 
 /* Takes over an accepted socket. -1: out of memory, the socket is closed, and on_gone is not called. */
@@ -49,6 +52,10 @@ void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double r
 void sc_worker_join(struct sc_worker *worker);
 
 void sc_worker_free(struct sc_worker *worker); /* joins first; NULL is fine */
+
+/* Asks for a sign of life; sc_worker_beats() then grows. One that does not is stuck. */
+void     sc_worker_ping(struct sc_worker *worker);
+uint32_t sc_worker_beats(const struct sc_worker *worker);
 
 /* Connections given to it that have not ended. */
 uint32_t sc_worker_load(const struct sc_worker *worker);

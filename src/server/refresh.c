@@ -1,0 +1,228 @@
+#include "config.h"
+
+#include "server/refresh.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define RETRY_MS 1000U /* files that are being replaced are whole again by then */
+#define MAX_RETRIES 5U
+#define ROTATE_MIN_MS (12U * 3600U * 1000U)
+#define EXPIRY_CHECK_MS (3600U * 1000U)
+#define DAY_S 86400
+
+struct sc_refresh {
+    struct sc_refresh_parts parts;
+    struct event           *hangup, *interval, *retry, *rotation, *expiry;
+    unsigned                retries;
+    char                    last_failure[1024]; /* said already */
+    long                    warned_on_day;      /* since the epoch; of the end of the certificate */
+};
+
+static void set_timer(struct event *timer, uint64_t ms)
+{
+    const struct timeval delay = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    event_add(timer, &delay);
+}
+
+/* --- Reload --- */
+
+enum cause { CAUSE_SIGNAL, CAUSE_INTERVAL, CAUSE_RETRY };
+
+static void arm_interval(struct sc_refresh *refresh)
+{
+    const uint64_t ms = refresh->parts.material->config->reload_interval_ms;
+    if (ms > 0) {
+        set_timer(refresh->interval, ms);
+    } else {
+        event_del(refresh->interval);
+    }
+}
+
+/* A failure that lasts is said once, and again whenever somebody asks with a signal. */
+static void report_failure(struct sc_refresh *refresh, const struct sc_config_errors *errors, enum cause cause)
+{
+    char text[sizeof(refresh->last_failure)] = "";
+    for (size_t i = 0; i < errors->count; i++) {
+        (void)strncat(text, errors->text[i], sizeof(text) - strlen(text) - 1);
+        (void)strncat(text, i + 1 < errors->count ? "; " : "", sizeof(text) - strlen(text) - 1);
+    }
+    if (cause == CAUSE_SIGNAL || strcmp(text, refresh->last_failure) != 0) {
+        sc_log_message(SC_LOG_ERROR, "reload_failed", "everything stays as it was: %s", text);
+        memcpy(refresh->last_failure, text, sizeof(text));
+    }
+    if (cause == CAUSE_SIGNAL) {
+        refresh->retries = 0;
+    }
+    if (refresh->retries++ < MAX_RETRIES) {
+        set_timer(refresh->retry, RETRY_MS);
+    }
+}
+
+static void log_change(void *arg, const char *key, bool needs_restart, const char *before, const char *after)
+{
+    struct sc_log_line line;
+    (void)arg;
+    if (sc_log_begin(&line, needs_restart ? SC_LOG_WARNING : SC_LOG_INFO, "reload_changed")) {
+        sc_log_str(&line, "key", key);
+        sc_log_str(&line, "before", before);
+        sc_log_str(&line, "after", after);
+        if (needs_restart) {
+            sc_log_str(&line, "hint", "this takes a restart to change: the old value stays in force");
+        }
+        sc_log_end(&line);
+    }
+}
+
+static void log_reloaded(const struct sc_material *material)
+{
+    struct sc_log_line line;
+    const time_t       end = sc_tls_context_not_after(material->tls);
+    struct timespec    at  = {.tv_sec = end, .tv_nsec = 0};
+    char               text[SC_CLOCK_RFC3339_BYTES + 1];
+    if (sc_log_begin(&line, SC_LOG_INFO, "reloaded")) {
+        sc_clock_rfc3339(at, text);
+        sc_log_str(&line, "certificate", material->config->certificate);
+        sc_log_str(&line, "not_after", text);
+        sc_log_end(&line);
+    }
+}
+
+static void reload(struct sc_refresh *refresh, enum cause cause)
+{
+    const struct sc_refresh_parts *parts  = &refresh->parts;
+    struct sc_config_errors        errors = {0};
+    struct sc_material             fresh  = {0};
+    event_del(refresh->retry);
+    if (sc_material_load(parts->cmdline, parts->passphrase, parts->tickets, &fresh, &errors) != 0) {
+        report_failure(refresh, &errors, cause);
+        return;
+    }
+    const bool failed_before = refresh->last_failure[0] != '\0';
+    refresh->last_failure[0] = '\0';
+    refresh->retries         = 0;
+    if (sc_material_equal(&fresh, parts->material)) {
+        sc_material_unref(&fresh);
+        if (cause == CAUSE_SIGNAL || failed_before) {
+            sc_log_message(SC_LOG_INFO, "reloaded", "nothing has changed");
+        }
+        return;
+    }
+    (void)sc_config_diff(parts->material->config, fresh.config, log_change, NULL);
+    parts->publish(&fresh, parts->arg);
+    sc_material_log_warnings(parts->material);
+    log_reloaded(parts->material);
+    refresh->warned_on_day = 0;
+}
+
+static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
+{
+    struct sc_refresh *refresh = arg;
+    char               status[160];
+    (void)signal_number;
+    (void)what;
+    sc_sysd_reloading(refresh->parts.sysd);
+    reload(refresh, CAUSE_SIGNAL);
+    arm_interval(refresh);
+    refresh->parts.status(status, sizeof(status), refresh->parts.arg);
+    sc_sysd_ready(refresh->parts.sysd, status);
+}
+
+static void on_interval(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_refresh *refresh = arg;
+    (void)fd;
+    (void)what;
+    reload(refresh, CAUSE_INTERVAL);
+    arm_interval(refresh);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    reload(arg, CAUSE_RETRY);
+}
+
+/* --- Tickets and the end of the certificate --- */
+
+static void on_rotation(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_refresh *refresh = arg;
+    struct sc_err      err;
+    uint64_t           next_ms = 0;
+    (void)fd;
+    (void)what;
+    const uint64_t session_ms = refresh->parts.material->config->session_timeout_ms;
+    const uint64_t period_ms  = session_ms > ROTATE_MIN_MS ? session_ms : ROTATE_MIN_MS;
+    const uint64_t now_ms     = sc_clock_ms();
+    if (sc_tickets_rotate(refresh->parts.tickets, period_ms, &next_ms, &err) != 0) {
+        sc_log_message(SC_LOG_ERROR, "ticket_rotation_failed", "%s", err.text);
+        next_ms = now_ms + 60000U;
+    }
+    set_timer(refresh->rotation, next_ms > now_ms ? next_ms - now_ms : 1000U);
+}
+
+/* At 30 days, at 7, and on each of the last: once a day. */
+static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_refresh *refresh = arg;
+    const time_t       now     = sc_clock_wall().tv_sec;
+    const long         left    = (long)((sc_tls_context_not_after(refresh->parts.material->tls) - now) / DAY_S);
+    const long         today   = (long)(now / DAY_S);
+    (void)fd;
+    (void)what;
+    if (left <= 30 && today != refresh->warned_on_day) {
+        refresh->warned_on_day = today;
+        sc_log_message(SC_LOG_WARNING, "certificate_expiry",
+                       "the certificate %s ends in %ld days: renew it (sc-keygen --force), then reload",
+                       refresh->parts.material->config->certificate, left);
+    }
+    set_timer(refresh->expiry, EXPIRY_CHECK_MS);
+}
+
+/* --- Life --- */
+
+struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refresh_parts *parts, struct sc_err *err)
+{
+    struct sc_refresh *refresh = calloc(1, sizeof(*refresh));
+    if (refresh) {
+        refresh->parts    = *parts;
+        refresh->hangup   = evsignal_new(base, SIGHUP, on_hangup, refresh);
+        refresh->interval = evtimer_new(base, on_interval, refresh);
+        refresh->retry    = evtimer_new(base, on_retry, refresh);
+        refresh->rotation = evtimer_new(base, on_rotation, refresh);
+        refresh->expiry   = evtimer_new(base, on_expiry_check, refresh);
+    }
+    if (!refresh || !refresh->hangup || !refresh->interval || !refresh->retry || !refresh->rotation || !refresh->expiry ||
+        event_add(refresh->hangup, NULL) != 0) {
+        (void)sc_err_set(err, EX_OSERR, "cannot watch for reloads: out of memory");
+        sc_refresh_free(refresh);
+        return NULL;
+    }
+    arm_interval(refresh);
+    on_rotation(-1, 0, refresh);
+    on_expiry_check(-1, 0, refresh);
+    return refresh;
+}
+
+void sc_refresh_free(struct sc_refresh *refresh)
+{
+    if (!refresh) {
+        return;
+    }
+    struct event *const events[] = {refresh->hangup, refresh->interval, refresh->retry, refresh->rotation, refresh->expiry};
+    for (size_t i = 0; i < SC_COUNT_OF(events); i++) {
+        if (events[i]) {
+            event_free(events[i]);
+        }
+    }
+    free(refresh);
+}
