@@ -54,9 +54,3 @@ install-data-hook:
 uninstall-hook:
 	rm -f '$(DESTDIR)$(sysusersdir)/space-captain.conf' '$(DESTDIR)$(tmpfilesdir)/space-captain.conf'
 endif
-
-# Where distcheck, as an ordinary user, can install the units.
-AM_DISTCHECK_CONFIGURE_FLAGS = \
-	--with-systemdsystemunitdir='$$$${prefix}/lib/systemd/system' \
-	--with-sysusersdir='$$$${prefix}/lib/sysusers.d' \
-	--with-tmpfilesdir='$$$${prefix}/lib/tmpfiles.d'
