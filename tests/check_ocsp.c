@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
@@ -128,6 +129,7 @@ START_TEST(names_what_is_wrong_with_the_file)
     setup();
     X509          *other = fixture_certificate(key, "other", -3600, 86400, ca, ca_key);
     unsigned char *der   = NULL;
+    (void)unlink(fixture_path("ocsp.der"));
     refuse(EX_NOINPUT, "No such file");
     fixture_write("ocsp.der", "", 0);
     refuse(EX_CONFIG, "not one in DER");

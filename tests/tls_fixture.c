@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,9 @@ static void remove_directory(void)
     if (!dir) {
         return;
     }
+    /* No assertions here: the test is over. */
     for (struct dirent *entry; (entry = readdir(dir));) {
-        if (entry->d_name[0] != '.' && unlink(fixture_path(entry->d_name)) != 0) {
-            (void)rmdir(fixture_path(entry->d_name));
-        }
+        (void)unlinkat(dirfd(dir), entry->d_name, 0);
     }
     (void)closedir(dir);
     (void)rmdir(directory);
