@@ -183,6 +183,12 @@ START_TEST(a_new_policy_ends_old_sessions)
         ck_assert_int_eq(visit(other, &alice, version, &session), REFUSED_IN_HANDSHAKE);
         SSL_SESSION_free(session);
     }
+    SSL_SESSION           *nameless = NULL;
+    struct sc_tls_context *optional = server_with(SC_CLIENT_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
+    ck_assert_int_eq(visit(optional, NULL, TLS1_3_VERSION, &nameless), SERVED);
+    ck_assert_msg(visit(pinned, NULL, TLS1_3_VERSION, &nameless) == REFUSED_IN_HANDSHAKE, "optional is another policy than require");
+    SSL_SESSION_free(nameless);
+    sc_tls_context_unref(optional);
     sc_tls_context_unref(open);
     sc_tls_context_unref(pinned);
     sc_tls_context_unref(again);
