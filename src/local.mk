@@ -96,7 +96,7 @@ src_sc_keygen_SOURCES = \
 	src/programs/keygen_show.c src/programs/keygen_show.h \
 	$(PROGRAM_FILES)
 src_sc_keygen_LDADD = $(LIBS_TLS) $(PROGRAM_LIBS)
-dist_man_MANS += man/sc-keygen.1
+dist_man_MANS += man/sc-keygen.1 man/sc-server.8 man/sc-server.conf.5
 
 bin_PROGRAMS += src/sc-client
 dist_man_MANS += man/sc-client.1

@@ -122,7 +122,8 @@ static bool read_options(struct sc_cmdline *cmdline, int argc, char **argv, stru
         *errors = before;
         return true;
     }
-    for (; optind < argc; optind++) {
+    /* Behind an unknown option it may have been that option's value. */
+    for (; optind < argc && errors->count == before.count; optind++) {
         sc_config_error(errors, EX_USAGE, "unexpected argument \"%.64s\": only options are taken; see --help", argv[optind]);
     }
     return errors->count == before.count;
