@@ -7,7 +7,7 @@ AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_bui
 TLS_FIXTURE = tests/tls_fixture.c tests/tls_fixture.h
 
 UNIT_TESTS  =
-SHELL_TESTS = tests/test-layers.sh tests/test-client.sh tests/test-client-openssl.sh
+SHELL_TESTS = tests/test-layers.sh tests/test-client.sh tests/test-client-openssl.sh tests/test-client-server.sh
 
 UNIT_TESTS += tests/check_frame
 tests_check_frame_SOURCES = tests/check_frame.c tests/suite.h

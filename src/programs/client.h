@@ -52,6 +52,12 @@ void sc_client_flush(struct sc_client *client);
 /* A reply to a command of a person or a script: printed; an ERROR makes the program end with status 1. */
 void sc_client_take_reply(struct sc_client *client, const struct sc_session_reply *reply);
 
+/* What a person sees before the first prompt. */
+void sc_client_greet(const struct sc_client *client);
+
+/* A person has typed what is no command: true for "quit" and "exit", else the commands are listed. */
+bool sc_client_wants_to_quit(const char *line, size_t length);
+
 /* "COMMAND TEXT" in a line without its newline; *text points into it. NULL: no such command, or TEXT where none is taken. */
 const struct sc_handler *sc_client_parse_line(const char *line, size_t length, const char **text, size_t *text_length);
 

@@ -109,14 +109,11 @@ static bool take_line(struct sc_client *client, const char *line, size_t length)
     const char              *text;
     size_t                   text_length;
     const struct sc_handler *command = sc_client_parse_line(line, length, &text, &text_length);
-    if (command) {
-        sc_session_send(client->session, command->type, text, text_length);
-        while (sc_session_unanswered(client->session) > 0 && sc_client_turn(client)) {
-        }
-    } else if ((length == 4 && memcmp(line, "quit", 4) == 0) || (length == 4 && memcmp(line, "exit", 4) == 0)) {
-        return false;
-    } else {
-        (void)puts("commands: echo TEXT, reverse TEXT, time, quit");
+    if (!command) {
+        return !sc_client_wants_to_quit(line, length);
+    }
+    sc_session_send(client->session, command->type, text, text_length);
+    while (sc_session_unanswered(client->session) > 0 && sc_client_turn(client)) {
     }
     return true;
 }
@@ -125,8 +122,7 @@ static void converse(struct sc_client *client)
 {
     struct interactive *interactive = client->state;
     HistEvent           event;
-    printf("connected to %s (%s), %s; help lists the commands, quit ends\n", client->options->target, client->info->peer,
-           client->info->tls.version);
+    sc_client_greet(client);
     while (!client->ended) {
         int         count = 0;
         const char *line  = el_gets(interactive->editor, &count);

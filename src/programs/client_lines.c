@@ -47,7 +47,7 @@ static void want_input(struct sc_client *client)
     }
 }
 
-/* Returns -1 when the line is no command and that ends the program. */
+/* Returns -1 when no more lines are to be taken. */
 static int take_line(struct sc_client *client, const char *line, size_t length)
 {
     struct lines *lines = client->state;
@@ -64,13 +64,16 @@ static int take_line(struct sc_client *client, const char *line, size_t length)
         sc_session_send(client->session, command->type, text, text_length);
         return 0;
     }
-    (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: \"%.*s\" is no command; echo TEXT, reverse TEXT and time are",
-                     (unsigned long long)lines->number, (int)(length < 40 ? length : 40), line);
-    (void)sc_program_fail(SC_CLIENT_PROGRAM, &err);
-    if (lines->prompt) {
-        return 0;
+    if (lines->prompt && !command) {
+        return sc_client_wants_to_quit(line, length) ? -1 : 0;
     }
-    client->status = EX_DATAERR;
+    if (command) {
+        (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: TEXT is longer than 16M", (unsigned long long)lines->number);
+    } else {
+        (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: \"%.*s\" is no command; echo TEXT, reverse TEXT and time are",
+                         (unsigned long long)lines->number, (int)(length < 40 ? length : 40), line);
+    }
+    client->status = sc_program_fail(SC_CLIENT_PROGRAM, &err);
     return -1;
 }
 
@@ -99,6 +102,14 @@ static void take_lines(struct sc_client *client)
         want_input(client);
     } else if (sc_session_unanswered(client->session) == 0) {
         sc_session_close(client->session);
+    }
+}
+
+static void on_ready(struct sc_client *client)
+{
+    const struct lines *lines = client->state;
+    if (lines->prompt) {
+        sc_client_greet(client);
     }
 }
 
@@ -175,4 +186,5 @@ static void stop(struct sc_client *client)
     }
 }
 
-const struct sc_client_mode sc_client_lines = {.start = start, .on_reply = sc_client_take_reply, .on_progress = take_lines, .stop = stop};
+const struct sc_client_mode sc_client_lines = {
+    .start = start, .on_ready = on_ready, .on_reply = sc_client_take_reply, .on_progress = take_lines, .stop = stop};

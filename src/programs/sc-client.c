@@ -101,6 +101,21 @@ const struct sc_handler *sc_client_parse_line(const char *line, size_t length, c
     return command && command->type == SC_FRAME_TIME && *text_length > 0 ? NULL : command;
 }
 
+void sc_client_greet(const struct sc_client *client)
+{
+    printf("connected to %s (%s), %s; help lists the commands, quit ends\n", client->options->target, client->info->peer,
+           client->info->tls.version);
+}
+
+bool sc_client_wants_to_quit(const char *line, size_t length)
+{
+    if (length == 4 && (memcmp(line, "quit", 4) == 0 || memcmp(line, "exit", 4) == 0)) {
+        return true;
+    }
+    (void)puts("commands: echo TEXT, reverse TEXT, time, quit");
+    return false;
+}
+
 static void show_pin_ready(struct sc_client *client)
 {
     sc_client_print_pins(client->options, client->info);
