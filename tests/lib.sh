@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034  # what a test uses
 # For the end-to-end tests: . "${SC_SRCDIR:?run this by make check}/tests/lib.sh"
 #
 # Each test gets a directory of its own ($tmp, also the working directory) and a deadline for all of it. At its end, however it comes, the
@@ -10,14 +10,16 @@
 #   expect_out TEXT            the stdout of the last run is TEXT and a newline
 #   expect_err PATTERN         the stderr of the last run is one line that matches
 #   make_certs [OPTION]...     makes $tmp/server.key and $tmp/server.crt, once
-#   start_server [OPTION]...   starts sc-server on a free port of 127.0.0.1 and returns when it is ready: $server_pid $port $address $server_log
+#   start_server [OPTION]...   starts sc-server on a free port of 127.0.0.1 and returns when it is ready: $server_pid $server_log, $port_file with
+#                              all addresses, $address the first of them, $port its port; a --listen among the options replaces 127.0.0.1:0
 #   stop_server                SIGTERM; it must end in time, with status 0
 #   end_server STATUS          waits for a server that was told to end; its status must be STATUS
 #   wait_log TEXT [SECONDS]    until the server's log contains TEXT
 #   background COMMAND...      starts it, its output in $tmp/background-N.log: $background_pid
 #   finish PID STATUS          waits for it; its exit status must be STATUS
 #
-# Set before sourcing: test_seconds, the deadline of the whole test (60). SC_TEST_FACTOR in the environment multiplies it, for slow builds.
+# Set before sourcing: test_seconds, the deadline of the whole test (60). SC_TEST_FACTOR in the environment multiplies it, for
+# slow builds ($slow; also to be used for upper bounds of times).
 
 : "${SC_SRCDIR:?is set by make check}" "${SC_BUILDDIR:?is set by make check}"
 set -eu
@@ -33,13 +35,14 @@ unset SC_TEST_GUARDED
 
 test_name=$(basename "$0" .sh)
 # The programs of the build, never installed ones: their directories come first, and they are asked for by name.
-PATH=$SC_BUILDDIR:$SC_BUILDDIR/src:$SC_BUILDDIR/src/programs:$SC_BUILDDIR/tests/tools:$PATH
+PATH=$SC_BUILDDIR/src:$SC_BUILDDIR/tests/tools:$PATH
 export PATH
 own_pids=
 server_pid=
 server_count=0
 background_count=0
-run_seconds=${run_seconds:-20}
+slow=${SC_TEST_FACTOR:-1}
+run_seconds=$((${run_seconds:-20} * slow))
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/sc-$test_name.XXXXXX")
 cd "$tmp"
@@ -136,15 +139,17 @@ start_server() {
     server_log=$tmp/server-$server_count.log
     port_file=$tmp/port-$server_count
     rm -f "$port_file"
-    sc-server --listen 127.0.0.1:0 --port-file "$port_file" --certificate "$tmp/server.crt" --private-key "$tmp/server.key" "$@" \
+    case " $* " in
+    *" --listen "*) ;;
+    *) set -- --listen 127.0.0.1:0 "$@" ;;
+    esac
+    sc-server --port-file "$port_file" --certificate "$tmp/server.crt" --private-key "$tmp/server.key" "$@" \
         >"$server_log" 2>&1 </dev/null &
     server_pid=$!
     own_pids="$own_pids $server_pid"
     wait-for 20 "$server_pid" exists "$port_file" || fail "the server did not become ready: $*"
-    port=$(sed -n '1s/.*://p' "$port_file")
-    [ -n "$port" ] || port=$(sed -n 1p "$port_file")
-    # shellcheck disable=SC2034
-    address=127.0.0.1:$port
+    address=$(sed -n 1p "$port_file")
+    port=${address##*:}
 }
 
 end_server() {

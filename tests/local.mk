@@ -24,6 +24,12 @@ tests_check_pin_SOURCES = tests/check_pin.c tests/suite.h
 tests_check_pin_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_pin_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
+SHELL_TESTS += tests/test-hostile.sh
+SHELL_TESTS += tests/test-interop.sh
+SHELL_TESTS += tests/test-lifecycle.sh
+SHELL_TESTS += tests/test-many.sh
+SHELL_TESTS += tests/test-protocol.sh
+
 include tests/tools/local.mk
 
 UNIT_TESTS += tests/check_hist

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -36,7 +37,7 @@ static const struct {
     {"drip-frame", mode_drip_frame, "one byte of a frame every --interval-ms"},
     {"idle", mode_idle, "is served, then says nothing"},
     {"never-read", mode_never_read, "sends requests and reads nothing; fails if --bytes of them are taken"},
-    {"many", mode_many, "--count right clients at once, --piece rounds of requests"},
+    {"many", mode_many, "--count right clients at once, --piece rounds of requests; none waits longer than --at-most-ms for a reply"},
     {"drain", mode_drain, "--count clients with --piece requests of up to --bytes each, which the server then leaves"},
 };
 
@@ -135,6 +136,7 @@ static int run_peers(size_t mode, const struct arguments *arguments)
             peer_fail("can't fork");
         }
         if (child == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGTERM);
             if (!freopen("/dev/null", "w", stdout)) {
                 exit(EX_OSERR);
             }

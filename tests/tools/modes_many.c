@@ -87,10 +87,14 @@ void mode_many(const struct mode_options *options)
     for (uint64_t round = 0; round < options->piece; round++) {
         play_round(&crowd, &script);
     }
+    const uint64_t replies = crowd.count * options->piece * script.count;
     const uint64_t longest = crowd.count ? longest_wait_us(&crowd, 500) : 0;
     printf("%zu clients at once: connected in %llu ms, %llu right replies in %llu ms, one alone waited %llu us at most\n", crowd.count,
-           (unsigned long long)(opened - start) / 1000000U, (unsigned long long)(crowd.count * options->piece * script.count),
-           (unsigned long long)(sc_clock_ns() - opened) / 1000000U, (unsigned long long)longest);
+           (unsigned long long)((opened - start) / 1000000U), (unsigned long long)replies,
+           (unsigned long long)((sc_clock_ns() - opened) / 1000000U), (unsigned long long)longest);
+    if (options->at_most_ms && longest > options->at_most_ms * 1000) {
+        peer_fail("a client waited %llu us for its reply", (unsigned long long)longest);
+    }
     script_free(&script);
     close_crowd(&crowd);
 }

@@ -108,10 +108,10 @@ void script_request(const struct script_item *item, uint8_t *bytes)
 
 static void check_time(const uint8_t *body, uint32_t length, size_t which)
 {
-    const char pattern[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
-    bool       right     = length == SC_CLOCK_RFC3339_BYTES;
+    const char *const pattern = "dddd-dd-ddTdd:dd:dd.ddddddZ";
+    bool              right   = length == SC_CLOCK_RFC3339_BYTES;
     for (uint32_t i = 0; right && i < length; i++) {
-        right = pattern[i] == 'd' ? body[i] >= '0' && body[i] <= '9' : body[i] == pattern[i];
+        right = pattern[i] == 'd' ? body[i] >= '0' && body[i] <= '9' : body[i] == (uint8_t)pattern[i];
     }
     if (!right) {
         peer_fail("reply %zu is no time: %.*s", which, (int)length, (const char *)body);
