@@ -54,3 +54,21 @@ install-data-hook:
 uninstall-hook:
 	rm -f '$(DESTDIR)$(sysusersdir)/space-captain.conf' '$(DESTDIR)$(tmpfilesdir)/space-captain.conf'
 endif
+
+# Where distcheck, as an ordinary user, can install the units.
+AM_DISTCHECK_CONFIGURE_FLAGS = \
+	--with-systemdsystemunitdir='$$$${prefix}/lib/systemd/system' \
+	--with-sysusersdir='$$$${prefix}/lib/sysusers.d' \
+	--with-tmpfilesdir='$$$${prefix}/lib/tmpfiles.d'
+
+EXTRA_DIST += contrib/demo.sh
+
+# The server and the client at work, with a throw-away key; nothing is left behind.
+demo: all tests/tools/wait-for$(EXEEXT)
+	@SC_BUILDDIR='$(abs_top_builddir)' timeout 120 $(SHELL) $(srcdir)/contrib/demo.sh
+
+# The server on port 4242, with the key that make made once.
+run: all
+	exec src/sc-server$(EXEEXT) --certificate certs/server.crt --private-key certs/server.key
+
+.PHONY: demo run
