@@ -44,7 +44,7 @@ hold() {
     rm -f ready
 }
 start_server --drain-timeout 1s --write-timeout 60s
-hold never-read --bytes 50000000
+hold never-read --bytes 4000000000
 start=$(milliseconds)
 kill -TERM "$server_pid"
 end_server 0
@@ -63,7 +63,7 @@ finish "$holder" 0
 
 # A second signal leaves at once.
 start_server --drain-timeout 60s --write-timeout 60s
-hold never-read --bytes 50000000
+hold never-read --bytes 4000000000
 kill -TERM "$server_pid"
 wait_log drain
 start=$(milliseconds)

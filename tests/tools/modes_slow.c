@@ -85,18 +85,23 @@ static bool is_gone(const struct peer *peer)
     return poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-/* Waits until the socket takes more. False: it did not before that age, or the connection is gone. */
-static bool takes_more(const struct peer *peer, uint64_t until_ms)
+/* Waits until the socket takes more. False: it did not before that age, or the connection is gone. Once blocked for long, we are ready. */
+static bool takes_more(const struct peer *peer, uint64_t until_ms, const struct mode_options *options, bool *ready)
 {
+    const uint64_t blocked_ms = peer_age_ms(peer) + 300;
     for (;;) {
         if (is_gone(peer)) {
             return false;
         }
-        const uint64_t next = peer_age_ms(peer) + 20;
-        if (peer_wait(peer, POLLOUT, next < until_ms ? next : until_ms)) {
+        const uint64_t now = peer_age_ms(peer);
+        if (!*ready && now >= blocked_ms) {
+            mode_announce_ready(options);
+            *ready = true;
+        }
+        if (peer_wait(peer, POLLOUT, now + 20 < until_ms ? now + 20 : until_ms)) {
             return !is_gone(peer);
         }
-        if (next >= until_ms) {
+        if (now + 20 >= until_ms) {
             return false;
         }
     }
@@ -113,9 +118,9 @@ void mode_never_read(const struct mode_options *options)
     const int small = 16384;
     setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     sc_frame_put_header(bytes, SC_FRAME_ECHO, sizeof(bytes) - SC_FRAME_HEADER_BYTES);
-    mode_announce_ready(options);
-    int some = 1;
-    while (some >= 0 && sent < options->bytes && takes_more(&peer, until)) {
+    int  some  = 1;
+    bool ready = false;
+    while (some >= 0 && sent < options->bytes && takes_more(&peer, until, options, &ready)) {
         some = peer_send_some(&peer, bytes, sizeof(bytes));
         sent += some > 0 ? (uint64_t)some : 0;
     }
