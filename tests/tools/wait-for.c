@@ -2,7 +2,7 @@
  * Waits for something that another process does, for the shell tests: no sleep, and never past a deadline.
  *
  *   wait-for SECONDS PID exists FILE           until FILE is there
- *   wait-for SECONDS PID contains FILE TEXT    until FILE contains TEXT
+ *   wait-for SECONDS PID contains FILE TEXT    until FILE contains a whole line with TEXT
  *   wait-for SECONDS PID ends                  until the process has ended (a zombie has)
  *
  * Exit status: 0 it happened, 69 the process ended first (PID 0: no process is watched), 75 the time was up, 64 wrong usage.
@@ -36,7 +36,7 @@ static bool file_contains(const char *path, const char *text)
         return false;
     }
     while (!found && getline(&line, &size, file) > 0) {
-        found = strstr(line, text) != NULL;
+        found = strstr(line, text) && strchr(line, '\n');
     }
     free(line);
     fclose(file);
