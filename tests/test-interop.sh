@@ -73,6 +73,7 @@ done
 mkfifo endless
 exec 3<>endless
 openssl_server() {
+    rm -f s_server.log
     openssl s_server -accept 127.0.0.1:0 -cert server.crt -key server.key "$@" >s_server.log 2>&1 <&3 &
     other_pid=$!
     own_pids="$own_pids $other_pid"
