@@ -57,9 +57,9 @@ static char *put_digits(char *out, unsigned value, int digits)
 void sc_clock_rfc3339(struct timespec wall, char out[SC_CLOCK_RFC3339_BYTES + 1])
 {
     /* gmtime_r() and strftime() cost more than the rest of a TIME request; the text of the second is kept per thread. */
-    static _Thread_local time_t cached_second = -1;
+    static _Thread_local time_t cached_second;
     static _Thread_local char   cached_text[SC_CLOCK_RFC3339_BYTES + 1];
-    if (wall.tv_sec != cached_second) {
+    if (wall.tv_sec != cached_second || cached_text[0] == '\0') {
         struct tm tm;
         memset(&tm, 0, sizeof(tm));
         (void)gmtime_r(&wall.tv_sec, &tm);
