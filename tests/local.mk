@@ -9,6 +9,36 @@ TLS_FIXTURE = tests/tls_fixture.c tests/tls_fixture.h
 UNIT_TESTS  =
 SHELL_TESTS = tests/test-layers.sh tests/test-client.sh tests/test-client-openssl.sh tests/test-client-server.sh
 
+UNIT_TESTS += tests/check_clock
+tests_check_clock_SOURCES = tests/check_clock.c tests/suite.h
+tests_check_clock_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_clock_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_err
+tests_check_err_SOURCES = tests/check_err.c tests/suite.h
+tests_check_err_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_err_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_log
+tests_check_log_SOURCES = tests/check_log.c tests/suite.h
+tests_check_log_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_log_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_parse
+tests_check_parse_SOURCES = tests/check_parse.c tests/suite.h
+tests_check_parse_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_parse_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_handler
+tests_check_handler_SOURCES = tests/check_handler.c tests/suite.h
+tests_check_handler_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_handler_LDADD   = $(LIBS_PROTO) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_framebuf
+tests_check_framebuf_SOURCES = tests/check_framebuf.c tests/suite.h
+tests_check_framebuf_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_framebuf_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_frame
 tests_check_frame_SOURCES = tests/check_frame.c tests/suite.h
 tests_check_frame_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
