@@ -461,7 +461,7 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 }
 
 /*
- * Full handshakes are rationed (handshake-rate), and clients that hold a ticket of ours go first: they cost a twentieth. A token is taken
+ * Full handshakes are rationed (handshake-rate), and clients that hold a ticket of ours go first: they cost no signature. A token is taken
  * before it is known which it is, and given back if it was not needed; only when there is none, the ClientHello is looked at.
  */
 static bool on_hello(void *arg, const void *bytes, size_t length)

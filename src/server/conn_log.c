@@ -2,8 +2,6 @@
 
 #include "server/conn_log.h"
 
-#include <string.h>
-
 #include <openssl/err.h>
 
 #define FAILURES_A_SECOND 20U
@@ -71,7 +69,7 @@ void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn
 {
     const struct sc_tls_failure failure = sc_tls_explain(watch, explain_end(close), close ? close->error_code : 0, true);
     /* Health checks of load balancers connect and close: no reason to warn. */
-    const enum sc_log_level level = strcmp(failure.reason, "probe") == 0 ? SC_LOG_DEBUG : SC_LOG_WARNING;
+    const enum sc_log_level level = failure.kind == SC_TLS_REASON_PROBE ? SC_LOG_DEBUG : SC_LOG_WARNING;
     uint64_t                suppressed;
     struct sc_log_line      line;
     if (!sc_log_enabled(level) || !sc_log_rate_allow(rate, FAILURES_A_SECOND, &suppressed) ||
@@ -80,11 +78,14 @@ void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn
     }
     sc_log_str(&line, "reason", failure.reason);
     sc_log_str(&line, "hint", failure.hint);
-    if (watch->alert_received != 255) {
-        sc_log_str(&line, "alert_received", SSL_alert_desc_string_long(watch->alert_received));
+    if (watch->refused_pin[0] != '\0') {
+        sc_log_str(&line, "client_pin", watch->refused_pin);
     }
-    if (watch->alert_sent != 255) {
-        sc_log_str(&line, "alert_sent", SSL_alert_desc_string_long(watch->alert_sent));
+    if (watch->alert_received != SC_TLS_NO_ALERT) {
+        sc_log_str(&line, "alert_received", sc_tls_alert_name(watch->alert_received));
+    }
+    if (watch->alert_sent != SC_TLS_NO_ALERT) {
+        sc_log_str(&line, "alert_sent", sc_tls_alert_name(watch->alert_sent));
     }
     add_details(&line, close);
     if (suppressed > 0) {

@@ -162,12 +162,11 @@ static void on_rotation(evutil_socket_t fd, short what, void *arg)
     (void)what;
     const uint64_t session_ms = refresh->parts.material->config->session_timeout_ms;
     const uint64_t period_ms  = session_ms > ROTATE_MIN_MS ? session_ms : ROTATE_MIN_MS;
-    const uint64_t now_ms     = sc_clock_ms();
     if (sc_tickets_rotate(refresh->parts.tickets, period_ms, &next_ms, &err) != 0) {
         sc_log_message(SC_LOG_ERROR, "ticket_rotation_failed", "%s", err.text);
-        next_ms = now_ms + 60000U;
+        next_ms = 60000U;
     }
-    set_timer(refresh->rotation, next_ms > now_ms ? next_ms - now_ms : 1000U);
+    set_timer(refresh->rotation, next_ms);
 }
 
 /* At 30 days, at 7, and on each of the last: once a day. */

@@ -4,7 +4,12 @@
  * handshakes is used up, clients that really hold one of our tickets still get in.
  *
  * "Really": the ticket is decrypted and its date, its verify policy and its TLS version are checked, so that attaching junk helps nobody.
- * It costs about 8 microseconds; a full handshake costs about 180 (docs/performance.md).
+ * It costs 4 to 9 microseconds. The server's part of a handshake, in microseconds on the same machine, full and resumed:
+ *
+ *               TLS 1.2      TLS 1.3
+ *   P-256       163   29     192  150    a resumed one in TLS 1.3 saves the signature, not the key exchange
+ *   RSA 2048    360   24     401  133
+ *   RSA 4096   3423   31    3545  142
  *
  * Thread: any, also several at once.
  */

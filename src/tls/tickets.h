@@ -44,7 +44,7 @@ int sc_tickets_use_memory(struct sc_tickets *tickets, struct sc_err *err) SC_NOD
 
 /*
  * Rotates keys in memory when `period_ms` has passed since the last time (twice when two have); keys of a file stay. Sets `*next_ms` to
- * when to ask again. On failure (no randomness) the keys stay, and it is due again at once.
+ * how long to wait before asking again. On failure (no randomness) the keys stay, and it is due again at once.
  */
 int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *next_ms, struct sc_err *err) SC_NODISCARD;
 
