@@ -76,6 +76,20 @@ src_libscserver_a_SOURCES = \
 	src/server/stats.c src/server/stats.def src/server/stats.h \
 	src/server/worker.c src/server/worker.h
 
+# The load generator: of the client layer, in an archive of its own.
+noinst_LIBRARIES += src/libscbench.a
+src_libscbench_a_SOURCES = \
+	src/client/bench.c src/client/bench.h \
+	src/client/bench_conn.c src/client/bench_conn.h \
+	src/client/bench_expect.c src/client/bench_expect.h \
+	src/client/bench_schedule.c \
+	src/client/bench_stats.c \
+	src/client/bench_stream.c src/client/bench_stream.h \
+	src/client/bench_target.c src/client/bench_target.h \
+	src/client/bench_thread.c src/client/bench_thread.h \
+	src/client/bench_usage.c src/client/bench_usage.h \
+	src/client/bench_worker.h
+
 # What to link with a layer and all below it.
 LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)
 LIBS_PROTO = src/libscproto.a $(LIBS_BASE)
@@ -83,6 +97,7 @@ LIBS_TLS   = src/libsctls.a $(OPENSSL_LIBS) $(LIBS_BASE)
 LIBS_NET   = src/libscnet.a src/libscproto.a $(EVENT_LIBS) $(LIBS_TLS)
 LIBS_SERVER = src/libscserver.a $(LIBS_NET)
 LIBS_CLIENT = src/libscclient.a $(LIBS_NET)
+LIBS_BENCH  = src/libscbench.a $(EVENT_LIBS) src/libscproto.a $(LIBS_TLS)
 
 # Compiled once for all programs.
 PROGRAM_FILES = src/programs/program.c src/programs/program.h
@@ -115,3 +130,13 @@ src_sc_client_LDADD = $(LIBS_CLIENT) $(PROGRAM_LIBS) $(EDIT_LIBS)
 sbin_PROGRAMS += src/sc-server
 src_sc_server_SOURCES = src/programs/sc-server.c $(PROGRAM_FILES)
 src_sc_server_LDADD   = $(LIBS_SERVER) $(PROGRAM_LIBS)
+
+bin_PROGRAMS += src/sc-bench
+src_sc_bench_SOURCES = \
+	src/programs/sc-bench.c \
+	src/programs/bench_json.c \
+	src/programs/bench_options.c src/programs/bench_options.h \
+	src/programs/bench_report.c src/programs/bench_report.h \
+	src/programs/bench_svg.c \
+	$(PROGRAM_FILES)
+src_sc_bench_LDADD = $(LIBS_BENCH) $(PROGRAM_LIBS) -lm

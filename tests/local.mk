@@ -129,6 +129,12 @@ tests_check_sysd_SOURCES = tests/check_sysd.c tests/suite.h
 tests_check_sysd_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_sysd_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_bench
+tests_check_bench_SOURCES = tests/check_bench.c tests/suite.h
+tests_check_bench_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_bench_LDADD   = $(LIBS_BENCH) $(CHECK_LIBS)
+SHELL_TESTS += tests/test-bench.sh
+
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS) $(TEST_TOOLS)
 TESTS          += $(UNIT_TESTS) $(SHELL_TESTS)

@@ -1,0 +1,103 @@
+/* Puts a load on a server and says how it did. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "programs/bench_options.h"
+#include "programs/bench_report.h"
+#include "programs/program.h"
+#include "tls/context.h"
+
+#define EXIT_INTERRUPTED 130
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* the second one ends it at once */
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    (void)sigaction(SIGPIPE, &action, NULL);
+}
+
+/* An expectation that was missed outranks the errors; expectations about errors replace the rule that none may happen. */
+static int judge(const struct sc_bench_options *options, const struct sc_bench_result *result)
+{
+    for (size_t i = 0; i < options->expectations.count; i++) {
+        if (!sc_bench_expect_is_met(&options->expectations.list[i], result)) {
+            return SC_EXIT_THRESHOLD;
+        }
+    }
+    for (int kind = SC_BENCH_ERROR_COUNT - 1; kind >= 0 && !sc_bench_expect_errors(&options->expectations); kind--) {
+        if (result->stats.errors[kind] > 0) {
+            return sc_bench_error_status((enum sc_bench_error)kind);
+        }
+    }
+    return result->interrupted ? EXIT_INTERRUPTED : EX_OK;
+}
+
+static int run(struct sc_bench_options *options, struct sc_bench_result *result)
+{
+    struct sc_err         err;
+    uint64_t              seen   = 0;
+    const char           *keylog = getenv("SSLKEYLOGFILE");
+    struct sc_bench_plan *plan   = &options->plan;
+    plan->context                = sc_tls_context_new_client(keylog && *keylog ? keylog : NULL, &err);
+    if (!plan->context) {
+        return sc_program_fail(SC_BENCH_NAME, &err);
+    }
+    if (keylog && *keylog) {
+        sc_program_warn(SC_BENCH_NAME, "SSLKEYLOGFILE: the secrets of every connection are written to %s", keylog);
+    }
+    const bool on_terminal = isatty(STDERR_FILENO) != 0;
+    plan->interrupted      = &interrupted;
+    plan->progress_arg     = &seen;
+    plan->on_progress      = on_terminal ? sc_bench_report_progress : NULL;
+    int status             = sc_bench_run(plan, result, &err);
+    if (on_terminal) {
+        (void)fputs("\r\033[K", stderr);
+    }
+    sc_tls_context_unref(plan->context);
+    if (status != 0) {
+        return sc_program_fail(SC_BENCH_NAME, &err);
+    }
+    if (options->json) {
+        sc_bench_report_json(stdout, options, result);
+    } else {
+        sc_bench_report_text(stdout, options, result);
+    }
+    if (options->svg_path && sc_bench_report_svg(options->svg_path, options, result, &err) != 0) {
+        return sc_program_fail(SC_BENCH_NAME, &err);
+    }
+    return judge(options, result);
+}
+
+int main(int argc, char *argv[])
+{
+    static struct sc_bench_options options;
+    static struct sc_bench_result  result;
+    int                            status = sc_bench_options_read(&options, argc, argv);
+    if (status == 0) {
+        switch (options.action) {
+        case SC_BENCH_HELP: sc_bench_options_help(); break;
+        case SC_BENCH_VERSION: sc_program_version(SC_BENCH_NAME); break;
+        case SC_BENCH_RUN:
+            catch_signals();
+            status = run(&options, &result);
+            break;
+        }
+    }
+    sc_bench_options_fini(&options);
+    return sc_program_end(SC_BENCH_NAME, status);
+}

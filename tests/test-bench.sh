@@ -1,0 +1,146 @@
+#!/bin/sh
+# sc-bench in every mode against sc-server, for some hundred operations; what it counts, what it prints, and how it ends.
+# shellcheck disable=SC2086
+test_seconds=120
+. "${SC_SRCDIR:?run this by make check}/tests/lib.sh"
+
+start_server --workers 1
+bench="sc-bench --connect $address --pin server.crt"
+
+# json PATH: of the last run.
+json() {
+    json-get "$1" <out || fail "not JSON, or without $1"
+}
+
+# expect_json PATH VALUE...
+expect_json() {
+    while [ $# -gt 0 ]; do
+        value=$(json "$1")
+        [ "$value" = "$2" ] || fail "$1 is $value, not $2"
+        shift 2
+    done
+}
+
+pass "requests of every type, with and without depth"
+for type in echo reverse time mix; do
+    run 0 $bench -t $type -c 3 -d 5 -s 100 -n 400 --threads 2 --json
+    expect_json schema space-captain-bench/1 operations 400 latency_ns.count 400 errors.total 0 plan.type $type plan.depth 5 \
+        open_connections 3 tls.version TLSv1.3 server null latency_raw_ns null interrupted false
+done
+for size in 0 1 16384 65536; do
+    run 0 $bench -t mix -c 2 -d 3 -s $size -n 60 --json
+    expect_json operations 60 errors.total 0
+done
+
+pass "handshakes, full and resumed"
+run 0 $bench --handshakes -c 4 -n 100 --json
+expect_json operations 100 handshakes 100 resumed 0 errors.total 0 handshake_ns.count 100
+run 0 $bench --resume -c 1 -n 50 --json
+expect_json handshakes 50 resumed 49 errors.total 0
+run 0 $bench --resume=40 -c 1 -n 50 --json
+expect_json handshakes 50 resumed 20 errors.total 0
+
+pass "an open loop has both figures"
+run 0 $bench -c 4 --rate 1K -n 300 --json
+expect_json operations 300 latency_ns.count 300 latency_raw_ns.count 300 plan.rate 1000
+run 0 $bench -c 4 --rate 500 --handshakes -n 50 --json
+expect_json latency_raw_ns.count 50 errors.total 0
+
+pass "idle connections, and what they cost the server"
+run 0 $bench --hold -c 200 --duration 200ms --server-pid $server_pid --json
+expect_json open_connections 200 handshakes 200 errors.total 0 plan.mode hold
+[ "$(json server.rss_per_connection_bytes)" -gt 0 ] || fail "no memory for each connection"
+
+pass "text, a drawing, a warm-up, a duration"
+run 0 $bench -c 2 --duration 300ms --warm-up 100ms --svg plot.svg --server-pid $server_pid
+for text in "$address, TLSv1.3" "errors: none" "p99.99" "for each second of it" "generator:"; do
+    grep -q -e "$text" out || fail "the report lacks \"$text\""
+done
+head -n 1 plot.svg | grep -q '^<svg xmlns=' || fail "no drawing"
+tail -n 1 plot.svg | grep -q '^</svg>$' || fail "the drawing is cut"
+[ ! -s err ] || fail "something on stderr without a terminal"
+run 73 $bench -n 1 --svg /nonexistent/plot.svg
+expect_err "^sc-bench: --svg /nonexistent/plot.svg: "
+
+pass "expectations"
+run 0 $bench -n 10 --expect 'p99<60s,errors=0' --expect 'requests>=10'
+run 99 $bench -n 10 --expect 'p99<60s,p50<1ns'
+grep -q '^MISSED p50<1ns' out || fail "the report does not say what was missed"
+run 99 $bench -n 10 --expect 'rate>100M' --json
+expect_json expectations.0.met false expectations.0.text 'rate>100M'
+
+pass "pins"
+zero=sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+run 90 sc-bench --connect "$address" --pin $zero -n 10
+expect_err "^sc-bench: .*no pin; nothing was sent$"
+run 90 sc-bench --connect "$address" --pin $zero --resume -n 10
+run 0 sc-bench --connect "$address" --pin $zero --pin server.crt -n 10
+run 64 sc-bench --connect "$address" -n 10
+expect_err "--pin"
+
+pass "wrong usage and nothing there"
+run 0 sc-bench --help
+run 0 sc-bench --version
+grep -q OpenSSL out || fail "--version names no OpenSSL"
+for wrong in "-c 0" "-d 0" "-s 17M" "-t frog" "-n 0" "--rate 0" "--rate 5x" "--duration 5" "--threads 2" "--expect frog=1" \
+    "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog"; do
+    run 64 $bench $wrong
+    expect_err "^sc-bench: "
+done
+run 66 $bench --pin nowhere.crt -n 1
+expect_err "nowhere.crt"
+run 66 $bench -n 1 --server-pid 2147483647
+expect_err "server-pid"
+run 69 sc-bench --connect 127.0.0.1:1 --pin server.crt -n 1
+expect_err "is the server running"
+run 69 sc-bench --connect unix:"$tmp/nothing" --pin server.crt -n 1
+expect_err "unix:"
+
+# odd MODE [TEXT]: a server that does one thing wrong: $odd is its address.
+odd() {
+    rm -f odd-port
+    background odd-server "$1" server.crt server.key odd-port "${2-}"
+    wait-for 20 "$background_pid" exists odd-port || fail "odd-server $1 did not start"
+    odd=127.0.0.1:$(cat odd-port)
+}
+
+# counts MODE STATUS KIND: the errors of that run are all of that kind.
+counts() {
+    odd "$1"
+    run "$2" sc-bench --connect "$odd" --pin server.crt -n 1 --timeout 500ms --json
+    kind=$3
+    [ "$(json "errors.$kind")" -ge 1 ] || fail "$1: no error of kind $kind"
+    [ "$(json "errors.$kind")" = "$(json errors.total)" ] || fail "$1: errors of other kinds than $kind"
+}
+
+pass "every wrong reply is found, and named by its kind"
+counts wrong-type 76 wrong_reply
+counts wrong-length 76 wrong_reply
+counts error 1 server
+counts cut 69 closed
+counts mute 75 timeout
+odd plain 'HTTP/1.1 400 Bad Request'
+run 35 sc-bench --connect "$odd" --pin server.crt -n 1
+expect_err "TLS handshake failed"
+
+pass "errors that are expected are not a failure"
+odd error
+run 0 sc-bench --connect "$odd" --pin server.crt -n 1 --expect 'errors.server>=1'
+
+pass "a server that goes away in the middle, and an interruption"
+start_server --workers 1 --log-level debug
+background sc-bench --connect "$address" --pin server.crt -c 2 --duration 60s --json
+wait_log " connected "
+kill -INT "$background_pid"
+finish "$background_pid" 130
+json-get interrupted <"background-$background_count.log" | grep -qx true || fail "it does not say that it was interrupted"
+
+start_server --workers 1 --log-level debug
+background sc-bench --connect "$address" --pin server.crt -c 2 --rate 50 --duration 2s --json
+bench_pid=$background_pid
+wait_log " connected conn=3 " # both; the first of all only looked whether the port is open
+stop_server
+wait-for 20 "$bench_pid" ends || fail "it does not end"
+wait "$bench_pid" && fail "a server that went away is a success"
+forget_pid "$bench_pid"
+json-get errors.total <"background-$background_count.log" | grep -qx '[1-9][0-9]*' || fail "a server that went away is no error"
