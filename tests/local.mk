@@ -49,6 +49,11 @@ tests_check_connect_SOURCES = tests/check_connect.c tests/suite.h
 tests_check_connect_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_connect_LDADD   = $(LIBS_CLIENT) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_escape
+tests_check_escape_SOURCES = tests/check_escape.c tests/suite.h src/programs/client_escape.c src/programs/client_escape.h
+tests_check_escape_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_escape_LDADD   = $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_pin
 tests_check_pin_SOURCES = tests/check_pin.c tests/suite.h
 tests_check_pin_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)

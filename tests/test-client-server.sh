@@ -31,6 +31,19 @@ timeout 50 sc-client --connect "$address" --pin server.crt <commands | cmp - out
 awk '{ print "reverse " $0 }' out >again
 timeout 50 sc-client --connect "$address" --pin server.crt <again >out || fail "9 MB of commands again"
 sed 's/^reverse //' commands | cmp - out || fail "9 MB of commands were answered wrongly"
+# A reader that takes its time is not the server's fault: a second passes before the first line is read.
+mkfifo slow
+awk 'BEGIN { for (i = 0; i < 300000; i++) print "echo line", i }' >commands
+timeout 50 sc-client --connect "$address" --pin server.crt --timeout 0.3 <commands >slow 2>slow.log &
+slow_pid=$!
+own_pids="$own_pids $slow_pid"
+{
+    wait-for 1 "$slow_pid" exists never 2>/dev/null || :
+    sed 's/^/echo /' >slow.out
+} <slow
+finish "$slow_pid" 0
+cmp commands slow.out || fail "output into a slow pipe is not whole"
+
 run 0 sc-client --connect "$address" --pin server.crt --count 200 --interval 0 reverse abc
 [ "$(tail -n 1 out | cut -d , -f 1,2)" = "$address: 200 sent, 200 answered" ] || fail "a summary that is wrong"
 stop_server

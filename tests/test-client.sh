@@ -230,6 +230,16 @@ run 0 env SSLKEYLOGFILE="$tmp/keys" sc-client --connect "$odd" --pin server.crt 
 expect_err 'warning: SSLKEYLOGFILE'
 grep -q '^CLIENT_TRAFFIC_SECRET_0 ' keys || fail "no keys in SSLKEYLOGFILE"
 
+run 0 env SSLKEYLOGFILE="$tmp/nonexistent/keys" sc-client --connect "$odd" --pin server.crt echo hello
+expect_err 'warning: .*nonexistent/keys'
+
+# Until interrupted, and then a summary.
+background sc-client --connect "$odd" --pin server.crt --interval 0.05 time
+wait-for 10 "$background_pid" contains "$tmp/background-$background_count.log" 'time 3, 27 bytes' || fail "--interval without --count"
+kill -INT "$background_pid"
+finish "$background_pid" 0
+grep -Eq 'sent, [0-9]+ answered, min/avg' "background-$background_count.log" || fail "no summary after an interrupt"
+
 # --- On a terminal: a prompt, and nothing that steers the terminal ---
 export TERM=dumb
 # on_terminal STATUS [EXPECT SEND]...: converses with sc-client; what it printed is in $tmp/out.

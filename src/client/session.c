@@ -59,6 +59,8 @@ struct sc_session {
 static void arm(struct sc_session *session, uint64_t ms)
 {
     const struct timeval wait = {.tv_sec = (time_t)(ms / 1000U), .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
+    /* The owner may have been long in a callback, as when it prints to a pipe that nobody reads: that is not the server's time. */
+    (void)event_base_update_cache_time(session->base);
     (void)evtimer_add(session->timer, &wait);
 }
 
@@ -382,10 +384,14 @@ static int start_tls(struct sc_session *session, int fd, struct sc_err *err)
         .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
     SSL *ssl         = SSL_new(sc_tls_context_ssl_ctx(session->settings.context));
     session->scratch = sc_tlsbev_scratch_new(SCRATCH_BYTES);
-    if (!ssl || !session->scratch || sc_peer_set_name(ssl, &session->settings.address, err) != 0) {
+    int rc           = ssl && session->scratch ? 0 : sc_err_set(err, EX_OSERR, "out of memory");
+    if (rc == 0) {
+        rc = sc_peer_set_name(ssl, &session->settings.address, err);
+    }
+    if (rc != 0) {
         SSL_free(ssl);
         (void)close(fd);
-        return sc_err_set(err, EX_OSERR, "can't start TLS: out of memory");
+        return -1;
     }
     sc_tls_watch_init(&session->watch);
     SSL_set_app_data(ssl, &session->watch);

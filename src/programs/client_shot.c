@@ -89,7 +89,9 @@ static void on_interrupt(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    struct sc_client *client = arg;
+    struct sc_client  *client = arg;
+    const struct shot *shot   = client->state;
+    (void)evtimer_del(shot->tick);
     sc_session_close(client->session);
 }
 
@@ -109,7 +111,7 @@ static int start(struct sc_client *client, struct sc_err *err)
     if (client->options->repeat) {
         shot->tick      = evtimer_new(client->base, on_tick, client);
         shot->interrupt = evsignal_new(client->base, SIGINT, on_interrupt, client);
-        if (!shot->tick || !shot->interrupt || evsignal_add(shot->interrupt, NULL) != 0) {
+        if (!shot->tick || !shot->interrupt) {
             return sc_err_set(err, EX_OSERR, "out of memory");
         }
     }
@@ -118,6 +120,10 @@ static int start(struct sc_client *client, struct sc_err *err)
 
 static void on_ready(struct sc_client *client)
 {
+    const struct shot *shot = client->state;
+    if (shot->interrupt) {
+        (void)evsignal_add(shot->interrupt, NULL); /* not before: an interrupt while it connects ends the program */
+    }
     send_one(client);
     set_tick(client);
 }
@@ -155,6 +161,9 @@ static void on_progress(struct sc_client *client)
 static void on_end(struct sc_client *client)
 {
     const struct shot *shot = client->state;
+    if (shot->tick) {
+        (void)evtimer_del(shot->tick);
+    }
     if (client->options->repeat && client->info) {
         sc_client_print_summary(client->options, shot->sent, shot->answered, &shot->times);
     }

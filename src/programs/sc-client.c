@@ -150,9 +150,11 @@ static struct sc_tls_context *make_context(struct sc_err *err)
         return sc_tls_context_new_client(NULL, err);
     }
     struct sc_tls_context *context = sc_tls_context_new_client(keylog_path, err);
-    if (context) {
-        sc_program_warn(PROGRAM, "SSLKEYLOGFILE is set: who reads %s can read this connection", keylog_path);
+    if (!context) {
+        sc_program_warn(PROGRAM, "%s", err->text);
+        return sc_tls_context_new_client(NULL, err);
     }
+    sc_program_warn(PROGRAM, "SSLKEYLOGFILE is set: who reads %s can read this connection", keylog_path);
     return context;
 }
 
