@@ -65,7 +65,7 @@ struct sc_session_reply {
     struct sc_frame_error error;
 };
 
-/* No callback runs inside a call of the owner. sc_session_free() is allowed in on_end only. */
+/* No callback runs inside a call of the owner. sc_session_free() is allowed in on_end and after it. */
 struct sc_session_callbacks {
     /* A pin has matched (not for a probe): requests may be sent. */
     void (*on_ready)(void *arg, const struct sc_session_info *info);
