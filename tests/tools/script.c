@@ -248,19 +248,50 @@ void script_send(struct peer *peer, const struct script *script)
     free(sender.bytes);
 }
 
+/* One whole frame. `*body` grows to hold it. */
+static struct sc_frame_header receive_frame(struct peer *peer, uint8_t **body, size_t which)
+{
+    uint8_t bytes[SC_FRAME_HEADER_BYTES];
+    peer_receive(peer, bytes, sizeof(bytes));
+    const struct sc_frame_header header = sc_frame_get_header(bytes);
+    if (header.length > SC_FRAME_MAX_BODY_BYTES) {
+        peer_fail("reply %zu announces %u bytes", which, header.length);
+    }
+    *body = grow(*body, header.length + 1U);
+    peer_receive(peer, *body, header.length);
+    return header;
+}
+
 void script_check(struct peer *peer, const struct script *script)
 {
     uint8_t *body = NULL;
     for (size_t i = 0; i < script->count; i++) {
-        uint8_t bytes[SC_FRAME_HEADER_BYTES];
-        peer_receive(peer, bytes, sizeof(bytes));
-        const struct sc_frame_header header = sc_frame_get_header(bytes);
-        if (header.length > SC_FRAME_MAX_BODY_BYTES) {
-            peer_fail("reply %zu announces %u bytes", i, header.length);
-        }
-        body = grow(body, header.length + 1U);
-        peer_receive(peer, body, header.length);
+        const struct sc_frame_header header = receive_frame(peer, &body, i);
         check_reply(&script->items[i], &header, body, i);
     }
     free(body);
+}
+
+size_t script_check_to_end(struct peer *peer, const struct script *script, struct peer_ending *ending)
+{
+    uint8_t              *body     = NULL;
+    size_t                answered = 0;
+    struct sc_frame_error going    = {0};
+    while (answered < script->count && going.code == 0) {
+        const struct sc_frame_header header = receive_frame(peer, &body, answered);
+        if (header.type == SC_FRAME_ERROR && sc_frame_get_error(body, header.length, &going) == 0 && going.code == SC_ERROR_GOING_AWAY) {
+            break;
+        }
+        going.code = 0;
+        check_reply(&script->items[answered], &header, body, answered);
+        answered++;
+    }
+    free(body);
+    *ending = peer_read_end(peer);
+    if (going.code != 0) {
+        ending->errors++;
+        ending->code           = going.code;
+        ending->retry_after_ms = going.retry_after_ms;
+    }
+    return answered;
 }

@@ -45,6 +45,9 @@ void script_play(struct peer *peer, const struct script *script, size_t piece, e
 void script_send(struct peer *peer, const struct script *script);
 void script_check(struct peer *peer, const struct script *script);
 
+/* Checks replies until the server goes away (ERROR 3) and ends the connection. Returns how many requests were answered. */
+size_t script_check_to_end(struct peer *peer, const struct script *script, struct peer_ending *ending);
+
 /* One request, header and body; `bytes` takes 8 + length. */
 void script_request(const struct script_item *item, uint8_t *bytes);
 
