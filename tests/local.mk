@@ -127,7 +127,7 @@ tests_check_keygen_file_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_keygen_file_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
 SHELL_TESTS += tests/test-keygen.sh
-SHELL_TESTS += tests/test-units.sh tests/test-options.sh
+SHELL_TESTS += tests/test-units.sh tests/test-options.sh tests/test-systemd.sh
 
 UNIT_TESTS += tests/check_sysd
 tests_check_sysd_SOURCES = tests/check_sysd.c tests/suite.h

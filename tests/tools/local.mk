@@ -1,5 +1,5 @@
 # What the shell tests need beside the programs under test.
-TEST_TOOLS = tests/tools/wait-for tests/tools/json-get tests/tools/hostile tests/tools/odd-server tests/tools/terminal
+TEST_TOOLS = tests/tools/wait-for tests/tools/json-get tests/tools/hostile tests/tools/odd-server tests/tools/terminal tests/tools/as-systemd
 
 tests_tools_wait_for_SOURCES = tests/tools/wait-for.c
 tests_tools_wait_for_LDADD   = $(LIBS_BASE)
@@ -22,3 +22,6 @@ tests_tools_terminal_SOURCES = tests/tools/terminal.c
 tests_tools_terminal_LDADD   = $(LIBS_BASE)
 
 tests_tools_json_get_SOURCES = tests/tools/json-get.c
+
+tests_tools_as_systemd_SOURCES = tests/tools/as-systemd.c
+tests_tools_as_systemd_LDADD   = $(LIBS_BASE)

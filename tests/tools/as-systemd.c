@@ -1,0 +1,191 @@
+/*
+ * Starts a service as systemd would, for the shell tests:
+ *
+ *   as-systemd [--sockets N] [--watchdog MS] MESSAGES ADDRESSES COMMAND ARGUMENT...
+ *
+ * opens N listening sockets on 127.0.0.1, writes their addresses to ADDRESSES, one a line, and hands them over as LISTEN_FDS; writes every
+ * message to MESSAGES, one a line, as "NUMBER: TEXT" with spaces for its newlines; passes SIGHUP, SIGTERM and SIGINT on. Only messages of
+ * the service's own process count (NotifyAccess=main); others become the line "not the main process". Ends with the status of the service.
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "base/parse.h"
+
+enum { FIRST_SOCKET = 3, MAX_SOCKETS = 8 };
+
+static pid_t    service;
+static unsigned message_count;
+
+_Noreturn static void die(const char *what)
+{
+    fprintf(stderr, "as-systemd: %s: %s\n", what, strerror(errno));
+    exit(EX_OSERR);
+}
+
+static void pass_on(int number)
+{
+    (void)kill(service, number);
+}
+
+/* An abstract socket that only this process knows. */
+static int open_notify(char *name, size_t name_size)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int          on      = 1;
+    const int          fd      = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(name, name_size, "@as-systemd.%ld", (long)getpid());
+    memcpy(address.sun_path + 1, name + 1, strlen(name) - 1);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0 ||
+        bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))) != 0) {
+        die("notify socket");
+    }
+    return fd;
+}
+
+static int open_listener(FILE *addresses)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t          length  = sizeof(address);
+    const int          fd      = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, 16) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+        die("listening socket");
+    }
+    fprintf(addresses, "127.0.0.1:%u\n", ntohs(address.sin_port));
+    return fd;
+}
+
+/* In the child: the sockets at 3 and up, the environment, and the command. */
+_Noreturn static void run_service(const int *sockets, unsigned count, const char *notify, const char *watchdog_ms, char **command)
+{
+    char text[64];
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (unsigned i = 0; i < count; i++) {
+        const int high = fcntl(sockets[i], F_DUPFD, 100); /* out of the way first */
+        (void)dup2(high, FIRST_SOCKET + (int)i);
+        (void)close(high);
+    }
+    (void)setenv("NOTIFY_SOCKET", notify, 1);
+    (void)snprintf(text, sizeof(text), "%ld", (long)getpid());
+    (void)setenv("LISTEN_PID", text, 1);
+    (void)setenv("WATCHDOG_PID", text, 1);
+    (void)snprintf(text, sizeof(text), "%u", count);
+    if (count > 0) {
+        (void)setenv("LISTEN_FDS", text, 1);
+    }
+    (void)snprintf(text, sizeof(text), "%s000", watchdog_ms);
+    if (watchdog_ms[0] != '\0') {
+        (void)setenv("WATCHDOG_USEC", text, 1);
+    }
+    (void)execvp(command[0], command);
+    die(command[0]);
+}
+
+static void take_message(int fd, FILE *messages)
+{
+    char text[2048];
+    union {
+        char           room[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr align;
+    } control;
+    struct iovec  part    = {text, sizeof(text) - 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    const ssize_t got     = recvmsg(fd, &message, MSG_DONTWAIT);
+    if (got < 0) {
+        return;
+    }
+    text[got]                    = '\0';
+    const struct cmsghdr *extra  = CMSG_FIRSTHDR(&message);
+    struct ucred          sender = {0};
+    if (extra && extra->cmsg_type == SCM_CREDENTIALS) {
+        memcpy(&sender, CMSG_DATA(extra), sizeof(sender));
+    }
+    for (char *p = text; *p; p++) {
+        *p = *p == '\n' ? ' ' : *p;
+    }
+    fprintf(messages, "%u: %s\n", ++message_count, sender.pid == service ? text : "not the main process");
+    (void)fflush(messages);
+}
+
+/* Until the service has ended and its messages are read. */
+static int attend(int fd, FILE *messages)
+{
+    struct pollfd poller = {.fd = fd, .events = POLLIN};
+    int           status;
+    for (;;) {
+        const pid_t ended = waitpid(service, &status, WNOHANG);
+        while (poll(&poller, 1, ended == service ? 0 : 20) > 0) {
+            take_message(fd, messages);
+        }
+        if (ended == service) {
+            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        }
+    }
+}
+
+static FILE *open_file(const char *path)
+{
+    FILE *file = fopen(path, "we");
+    if (!file) {
+        die(path);
+    }
+    return file;
+}
+
+int main(int argc, char **argv)
+{
+    const char *watchdog_ms = "";
+    uint64_t    count       = 0;
+    int         sockets[MAX_SOCKETS];
+    char        notify[64];
+    int         next = 1;
+    for (; next + 1 < argc && argv[next][0] == '-'; next += 2) {
+        if (strcmp(argv[next], "--watchdog") == 0) {
+            watchdog_ms = argv[next + 1];
+        } else if (strcmp(argv[next], "--sockets") != 0 || sc_parse_u64(argv[next + 1], 0, MAX_SOCKETS, &count, NULL) != 0) {
+            return EX_USAGE;
+        }
+    }
+    if (argc - next < 3) {
+        return EX_USAGE;
+    }
+    FILE     *messages  = open_file(argv[next]);
+    FILE     *addresses = open_file(argv[next + 1]);
+    const int fd        = open_notify(notify, sizeof(notify));
+    for (unsigned i = 0; i < count; i++) {
+        sockets[i] = open_listener(addresses);
+    }
+    (void)fclose(addresses);
+    service = fork();
+    if (service == 0) {
+        run_service(sockets, (unsigned)count, notify, watchdog_ms, argv + next + 2);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        (void)close(sockets[i]);
+    }
+    const struct sigaction action = {.sa_handler = pass_on};
+    if (service < 0 || sigaction(SIGHUP, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
+        sigaction(SIGINT, &action, NULL) != 0) {
+        die("start");
+    }
+    const int status = attend(fd, messages);
+    (void)fclose(messages);
+    return status;
+}
