@@ -48,6 +48,16 @@ run 0 sc-client --connect "$address" --pin server.crt --count 200 --interval 0 r
 [ "$(tail -n 1 out | cut -d , -f 1,2)" = "$address: 200 sent, 200 answered" ] || fail "a summary that is wrong"
 stop_server
 
+if grep -qs 00000000000000000000000000000001 /proc/net/if_inet6; then
+    start_server --listen '[::1]:0'
+    address=$(grep -F '[::1]' "$port_file")
+    run 0 sc-client --connect "$address" --pin server.crt --pin ca:server.crt --verbose echo hello
+    grep -Fq "connected to $address ($address)" err || fail "not connected over IPv6"
+    stop_server
+else
+    skip_part "this host has no IPv6"
+fi
+
 # A limit of the server's is an ERROR, and then the end of the connection.
 start_server --max-body 100
 head -c 101 /dev/zero | run 1 sc-client --connect "$address" --pin server.crt echo
@@ -58,6 +68,7 @@ stop_server
 for signal in TERM KILL; do
     start_server
     mkfifo "commands-$signal"
+    # shellcheck disable=SC2016
     background sh -c 'exec sc-client --connect "$1" --pin server.crt <"$2"' sh "$address" "commands-$signal"
     exec 9>"commands-$signal"
     echo 'reverse ereht si eh' >&9

@@ -109,6 +109,10 @@ run 0 sc-client --connect "localhost:${odd##*:}" --pin ca:server.crt echo pinned
 odd mute
 client 75 --timeout 0.3 echo hello
 expect_err 'no reply .* within 300ms, 1 unanswered'
+# Bytes that trickle in do not put off the end.
+odd drip
+client 75 --timeout 0.3 echo 'a text that takes more than two seconds at this speed'
+expect_err 'no reply .* within 300ms'
 odd wrong-type
 client 76 echo hello
 expect_err 'broke the protocol: the reply has another type'
@@ -217,6 +221,7 @@ client 0 --count 5 --interval 0 echo hello
 grep -Eq "^$odd: 5 sent, 5 answered, min/avg/max/p50/p99 ([0-9.]+/){4}[0-9.]+ ms$" out || fail "no summary"
 client 0 --count 3 --interval 0.01 --json time
 [ "$(grep -c '^{.*}$' out)" -eq 4 ] || fail "not every line is a JSON object"
+# shellcheck disable=SC1003
 client 0 --json echo 'say "hi"\'
 grep -Eq '^\{"request":"echo","reply":"echo","bytes":9,"seconds":0\.[0-9]{9},"body":"say \\"hi\\"\\\\"\}$' out || fail "JSON of a reply"
 printf '\377\000' | timeout 20 sc-client --connect "$odd" --pin server.crt --json echo >out || fail "JSON of bytes"
@@ -256,6 +261,7 @@ on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
 # Commands from a file, replies on a terminal: control characters, C1 ones and broken UTF-8.
 printf 'echo a\033[31mb\302\233c\377\n' >commands
 status=0
+# shellcheck disable=SC2016
 terminal 20 -- sh -c 'exec sc-client --connect "$1" --pin server.crt <commands' sh "$odd" >out 2>err || status=$?
 [ "$status" = 0 ] || fail "exit status $status with output on a terminal"
 grep -Fq 'a\x1b[31mb\xc2\x9bc\xff' out || fail "control characters reach the terminal"

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -139,6 +140,20 @@ static void mode_cut(struct connection *connection)
     answer_one(connection, 0, 0, 2);
 }
 
+/* One byte of a reply after the other, so that something arrives all the time. */
+static void mode_drip(struct connection *connection)
+{
+    struct sc_frame_header header;
+    uint8_t               *body;
+    if (!read_request(connection, &header, &body)) {
+        return;
+    }
+    send_frame(connection, header.type, header.length, NULL, 0);
+    for (uint32_t i = 0; i < header.length && SSL_write(connection->ssl, body + i, 1) == 1; i++) {
+        (void)poll(NULL, 0, 50);
+    }
+}
+
 static void mode_long_reply(struct connection *connection)
 {
     struct sc_frame_header header;
@@ -213,6 +228,7 @@ static const struct {
     {"wrong-length", mode_wrong_length},
     {"half-reply", mode_half_reply},
     {"cut", mode_cut},
+    {"drip", mode_drip},
     {"long-reply", mode_long_reply},
     {"stray", mode_stray},
     {"short-error", mode_short_error},
