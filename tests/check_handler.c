@@ -78,9 +78,11 @@ static void check_echo_and_reverse(size_t length, size_t offset)
     ck_assert_int_eq(memcmp(reply, body, length), 0);
     free(reply);
     ck_assert_uint_eq(run("reverse", body, length, &reply), length);
+    size_t wrong = 0; /* an assertion for each byte would take most of a minute */
     for (size_t i = 0; i < length; i++) {
-        ck_assert_uint_eq(reply[i], body[length - 1 - i]);
+        wrong += reply[i] != body[length - 1 - i];
     }
+    ck_assert_uint_eq(wrong, 0);
     free(reply);
     free(memory);
 }
