@@ -48,6 +48,7 @@ struct sc_tlsbev {
     bool                              drained;        /* it has finished, the owner does not know yet */
     bool                              has_data;       /* decrypted bytes arrived in this turn */
     bool                              may_hold_chain; /* the filter tried to read: an empty chain may be left in its input */
+    bool                              asked;          /* sc_tlsbev_again() */
     bool                              in_turn, freed;
     bool                              paused;
     bool                              admitted; /* on_hello has let the handshake begin, or there is none */
@@ -325,14 +326,14 @@ static void destroy(struct sc_tlsbev *pair)
     free(pair);
 }
 
-static void deliver(struct sc_tlsbev *pair, bool asked)
+static void deliver(struct sc_tlsbev *pair)
 {
     if (pair->connected && !pair->connected_told && !pair->freed) {
         pair->connected_told = true;
         pair->callbacks->on_connected(pair->arg);
     }
-    if ((pair->has_data || asked) && pair->connected_told && !pair->freed) {
-        pair->has_data = false;
+    if ((pair->has_data || pair->asked) && pair->connected_told && !pair->freed) {
+        pair->has_data = pair->asked = false;
         pair->callbacks->on_data(pair->arg, bufferevent_get_input(pair->filter));
     }
     if (pair->drained && !pair->freed) {
@@ -343,14 +344,14 @@ static void deliver(struct sc_tlsbev *pair, bool asked)
     }
 }
 
-static void turn(struct sc_tlsbev *pair, bool readable, bool asked)
+static void turn(struct sc_tlsbev *pair, bool readable)
 {
     pair->in_turn = true;
     if (readable) {
         read_socket(pair);
     }
     unblock(pair);
-    deliver(pair, asked);
+    deliver(pair);
     if (!pair->freed) {
         flush(pair); /* before on_closed: an alert of ours must leave even if the owner frees the pair there */
         if (pair->ended && !pair->ended_told) {
@@ -374,13 +375,14 @@ static void on_socket_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    turn(arg, true, false);
+    turn(arg, true);
 }
 
 static void on_turn_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
-    turn(arg, false, (what & EV_TIMEOUT) != 0);
+    (void)what;
+    turn(arg, false);
 }
 
 /* --- Life ------------------------------------------------------------------------------------------------------------------------------
@@ -610,7 +612,7 @@ void sc_tlsbev_admit(struct sc_tlsbev *pair)
     pair->admitted = true;
     pair->in_turn  = true;
     bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
-    turn(pair, false, false);
+    turn(pair, false);
 }
 
 bool sc_tlsbev_has_unread(const struct sc_tlsbev *pair)
@@ -621,7 +623,9 @@ bool sc_tlsbev_has_unread(const struct sc_tlsbev *pair)
 
 void sc_tlsbev_again(struct sc_tlsbev *pair)
 {
+    /* The flag, because a turn for another reason takes the timeout away. */
     const struct timeval now = {0, 0};
+    pair->asked              = true;
     event_add(pair->turn_event, &now);
 }
 
