@@ -6,6 +6,9 @@ AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_bui
 # Handshakes in memory, for tests of whatever uses TLS.
 TLS_FIXTURE = tests/tls_fixture.c tests/tls_fixture.h
 
+# A TLS client on a socket of an event base.
+TLS_PEER = tests/tls_peer.c tests/tls_peer.h
+
 UNIT_TESTS  =
 SHELL_TESTS = tests/test-layers.sh tests/test-client.sh tests/test-client-openssl.sh tests/test-client-server.sh
 
@@ -38,6 +41,11 @@ UNIT_TESTS += tests/check_framebuf
 tests_check_framebuf_SOURCES = tests/check_framebuf.c tests/suite.h
 tests_check_framebuf_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_framebuf_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_tlsbev
+tests_check_tlsbev_SOURCES = tests/check_tlsbev.c tests/suite.h $(TLS_FIXTURE) $(TLS_PEER)
+tests_check_tlsbev_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_tlsbev_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
 
 UNIT_TESTS += tests/check_frame
 tests_check_frame_SOURCES = tests/check_frame.c tests/suite.h
