@@ -212,6 +212,7 @@ START_TEST(syntax_errors_and_traps_of_the_parser)
 {
     REFUSED("[server]\nworkers 3\n", EX_CONFIG, ":2", "equal sign", "KEY = VALUE");
     REFUSED("[server\nworkers = 3\n", EX_CONFIG, "", "bracket", "");
+    REFUSED("[server] workers = 3\n", EX_CONFIG, ":1:", "workers = 3", "line of its own");
     REFUSED("[server]\n.include = /etc/passwd\n", EX_CONFIG, ":2:", ".include", "");
     REFUSED("[server]\n.inc\\\nlude /etc/passwd\n", EX_CONFIG, ":2:", ".include", "");
     REFUSED("[server]\nx::.include /etc/passwd\n", EX_CONFIG, ":2:", ".include", "");

@@ -71,6 +71,12 @@ static void take_section(struct scan *scan, const char *name, unsigned line)
         used--;
     }
     (void)snprintf(scan->section, sizeof(scan->section), "%.*s", (int)(used < 63 ? used : 63), name);
+    const char *behind = name + length + (name[length] == ']');
+    behind += strspn(behind, blanks);
+    if (*behind != '\0' && *behind != '#') {
+        sc_config_error(scan->errors, EX_CONFIG, "%s:%u: \"%.64s\" behind a section: a key needs a line of its own", scan->path, line,
+                        behind);
+    }
     unsigned *first = strcmp(scan->section, "server") == 0 ? &scan->server_line
                       : strcmp(scan->section, "tls") == 0  ? &scan->tls_line
                                                            : NULL;
