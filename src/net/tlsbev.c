@@ -56,6 +56,8 @@ struct sc_tlsbev {
     bool                              shutdown_asked, write_side_shut;
 };
 
+#define READ_AHEAD_BYTES 4096U
+
 struct sc_tlsbev_scratch {
     size_t  size;
     uint8_t bytes[];
@@ -138,8 +140,10 @@ static void on_filter_event(struct bufferevent *filter, short what, void *arg)
     const bool        is_error = (what & BEV_EVENT_ERROR) != 0;
     if (what & BEV_EVENT_CONNECTED) {
         pair->connected = true;
-        /* Not earlier: reading before the handshake is done would let SSL_read() finish it behind the filter's back. */
-        bufferevent_enable(filter, EV_READ);
+        if (pair->fd < 0) {
+            /* Not earlier: reading before the handshake is done would let SSL_read() finish it behind the filter's back. */
+            bufferevent_enable(filter, EV_READ);
+        }
     }
     if (is_error && (what & BEV_EVENT_WRITING) != 0 && errnum != 0 && pair->blocked) {
         lose_output(pair, errnum);
@@ -185,6 +189,38 @@ static void keep_lent_bytes(struct evbuffer *input)
     }
 }
 
+/*
+ * libevent reads records until SSL_read() finds nothing, and finding nothing costs as much as a small record: a record buffer, an error to
+ * fetch, an error queue to clear. So reading is switched off by the first bytes that a record yields, and on again while ciphertext is
+ * left.
+ */
+static void on_plaintext(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct sc_tlsbev *pair = arg;
+    (void)input;
+    if (info->n_added > 0) {
+        bufferevent_disable(pair->filter, EV_READ);
+    }
+}
+
+static void run_filter(struct sc_tlsbev *pair)
+{
+    struct evbuffer *input = bufferevent_get_input(pair->transport);
+    struct evbuffer *plain = bufferevent_get_input(pair->filter);
+    if (!pair->connected) {
+        bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS); /* goes on with the handshake */
+    }
+    while (pair->connected && !pair->ended && (evbuffer_get_length(input) > 0 || SSL_has_pending(pair->ssl))) {
+        const size_t left = evbuffer_get_length(input);
+        const size_t had  = evbuffer_get_length(plain);
+        bufferevent_enable(pair->filter, EV_READ);
+        if (evbuffer_get_length(input) == left && evbuffer_get_length(plain) == had) {
+            break; /* the rest is a part of a record */
+        }
+    }
+    pair->may_hold_chain = !pair->has_data;
+}
+
 /* What the scratch memory holds beyond what on_hello has kept before. */
 static bool ask_admission(struct sc_tlsbev *pair, size_t length)
 {
@@ -203,7 +239,7 @@ static bool ask_admission(struct sc_tlsbev *pair, size_t length)
         end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
     } else if (kept > 0 && pair->callbacks->on_hello(pair->arg, evbuffer_pullup(input, -1), kept + length)) {
         pair->admitted = true;
-        bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+        run_filter(pair);
     }
     return false;
 }
@@ -215,8 +251,9 @@ static void decrypt(struct sc_tlsbev *pair, size_t length)
     if (evbuffer_add_reference(input, pair->scratch->bytes, length, NULL, NULL) != 0) {
         end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
     } else {
-        bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
-        pair->may_hold_chain = true;
+        /* Small records in one BIO_read() each; with large ones OpenSSL would move what it has read ahead. */
+        SSL_set_read_ahead(pair->ssl, length < READ_AHEAD_BYTES);
+        run_filter(pair);
     }
     if (evbuffer_get_length(input) > 0) {
         keep_lent_bytes(input);
@@ -276,12 +313,29 @@ static void shut_write_side(struct sc_tlsbev *pair)
 {
     if (pair->shutdown_asked && !pair->write_side_shut && sc_tlsbev_pending(pair) == 0) {
         pair->write_side_shut = true;
-        if (pair->fd >= 0) {
+        if (pair->fd >= 0 && !pair->ended) {
             (void)shutdown(pair->fd, SHUT_WR);
         }
         pair->drained = true;
-        event_active(pair->turn_event, EV_WRITE, 1);
     }
+}
+
+/* Mostly there is one piece, and send(2) costs less than writev(2). */
+static ssize_t write_output(struct sc_tlsbev *pair, struct evbuffer *output)
+{
+    struct evbuffer_iovec pieces[2];
+    ssize_t               written;
+    evbuffer_unfreeze(output, 1);
+    if (evbuffer_peek(output, -1, NULL, pieces, 2) == 1) {
+        written = send(pair->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+        if (written > 0) {
+            evbuffer_drain(output, (size_t)written);
+        }
+    } else {
+        written = evbuffer_write(output, pair->fd);
+    }
+    evbuffer_freeze(output, 1);
+    return written;
 }
 
 static void flush(struct sc_tlsbev *pair)
@@ -290,9 +344,7 @@ static void flush(struct sc_tlsbev *pair)
     if (pair->fd < 0 || pair->blocked || evbuffer_get_length(output) == 0) {
         return;
     }
-    evbuffer_unfreeze(output, 1);
-    const int written = evbuffer_write(output, pair->fd);
-    evbuffer_freeze(output, 1);
+    const ssize_t written = write_output(pair, output);
     if (written > 0) {
         pair->sent += (uint64_t)written;
     } else if (written < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ENOTCONN) {
@@ -326,6 +378,16 @@ static void destroy(struct sc_tlsbev *pair)
     free(pair);
 }
 
+static void deliver_drained(struct sc_tlsbev *pair)
+{
+    if (pair->drained && !pair->freed) {
+        pair->drained = false;
+        if (pair->connected_told) {
+            pair->callbacks->on_drained(pair->arg);
+        }
+    }
+}
+
 static void deliver(struct sc_tlsbev *pair)
 {
     if (pair->connected && !pair->connected_told && !pair->freed) {
@@ -336,11 +398,14 @@ static void deliver(struct sc_tlsbev *pair)
         pair->has_data = pair->asked = false;
         pair->callbacks->on_data(pair->arg, bufferevent_get_input(pair->filter));
     }
-    if (pair->drained && !pair->freed) {
-        pair->drained = false;
-        if (pair->connected_told) {
-            pair->callbacks->on_drained(pair->arg);
-        }
+    deliver_drained(pair);
+}
+
+static void deliver_end(struct sc_tlsbev *pair)
+{
+    if (pair->ended && !pair->ended_told) {
+        pair->ended_told = true;
+        pair->callbacks->on_closed(pair->arg, &pair->close);
     }
 }
 
@@ -354,19 +419,17 @@ static void turn(struct sc_tlsbev *pair, bool readable)
     deliver(pair);
     if (!pair->freed) {
         flush(pair); /* before on_closed: an alert of ours must leave even if the owner frees the pair there */
-        if (pair->ended && !pair->ended_told) {
-            pair->ended_told = true;
-            pair->callbacks->on_closed(pair->arg, &pair->close);
-            if (!pair->freed) {
-                flush(pair);
-            }
-        }
+        deliver_end(pair);
+    }
+    if (!pair->freed) {
+        flush(pair);
+        shut_write_side(pair);
+        deliver_drained(pair); /* when the last has left */
     }
     if (pair->freed) {
         destroy(pair);
         return;
     }
-    shut_write_side(pair);
     give_back_empty_chain(pair);
     pair->in_turn = false;
 }
@@ -484,6 +547,12 @@ struct sc_tlsbev *sc_tlsbev_new(struct event_base *base, struct sc_tlsbev_scratc
     bufferevent_disable(transport, EV_READ | EV_WRITE);
     bufferevent_set_max_single_write(transport, 256 << 10);
     evbuffer_cb_clear_flags(bufferevent_get_output(transport), pair->output_cb, EVBUFFER_CB_ENABLED);
+    if (!evbuffer_add_cb(bufferevent_get_input(pair->filter), on_plaintext, pair)) {
+        sc_tlsbev_free(pair);
+        (void)evutil_closesocket(fd);
+        (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
+        return NULL;
+    }
     pair->fd       = fd;
     pair->admitted = callbacks->on_hello == NULL;
     pair->in_turn  = true;
@@ -611,7 +680,7 @@ void sc_tlsbev_admit(struct sc_tlsbev *pair)
 {
     pair->admitted = true;
     pair->in_turn  = true;
-    bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+    run_filter(pair);
     turn(pair, false);
 }
 

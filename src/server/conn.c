@@ -47,6 +47,7 @@ struct sc_conn {
     enum state                 state;
     struct sc_admission_waiter waiting;
     bool                       took_token; /* for a full handshake */
+    bool                       all_answered; /* no complete frame is left in the input */
     bool                       skipping, paused, draining, input_ended;
     struct sc_tls_watch        watch;
     struct sc_conn_origin      origin;
@@ -360,6 +361,7 @@ static void serve(struct sc_conn *conn, struct evbuffer *input)
         return;
     }
     if (SC_UNLIKELY(over_output_limit(conn))) {
+        conn->all_answered = false;
         stop_reading(conn); /* on_drained() goes on */
         arm(conn, now_ms);
         return;
@@ -373,7 +375,8 @@ static void serve(struct sc_conn *conn, struct evbuffer *input)
             send_replies(conn);
         }
         watch_partial_frame(conn, input, answered > 0, now_ms);
-        if (served == SERVED_ALL) {
+        conn->all_answered = served == SERVED_ALL;
+        if (conn->all_answered) {
             on_all_answered(conn);
         } else {
             sc_tlsbev_again(conn->tls);
@@ -390,6 +393,7 @@ static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
     enter(conn, STATE_OPEN);
+    conn->all_answered = true;
     struct sc_err err;
     if (sc_tls_context_check_peer(conn->context, sc_tlsbev_ssl(conn->tls), &err) != 0) {
         sc_stats_add(&conn->env->stats->handshakes_failed, 1);
@@ -455,8 +459,10 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
         if (sc_tlsbev_pending(conn->tls) == 0) {
             sc_conn_free(conn);
         }
+    } else if (conn->all_answered) {
+        on_all_answered(conn);
     } else {
-        sc_tlsbev_again(conn->tls); /* complete frames may be left; then on_all_answered() */
+        sc_tlsbev_again(conn->tls); /* complete frames are left */
     }
 }
 
