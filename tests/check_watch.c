@@ -89,6 +89,8 @@ START_TEST(every_alert_has_a_hint)
     }
     ck_assert_str_eq(sc_tls_alert_name(SC_TLS_NO_ALERT), "none");
     ck_assert_str_eq(sc_tls_alert_name(SSL_AD_UNKNOWN_CA), "unknown CA");
+    ck_assert_str_eq(sc_tls_alert_name(SSL_AD_CERTIFICATE_UNKNOWN), "certificate unknown");
+    ck_assert_str_eq(sc_tls_alert_name(TLS13_AD_CERTIFICATE_REQUIRED), "certificate required");
 }
 END_TEST
 

@@ -20,7 +20,16 @@ const char *sc_tls_reason_name(enum sc_tls_reason reason)
 
 const char *sc_tls_alert_name(uint8_t alert)
 {
-    return alert == SC_TLS_NO_ALERT ? "none" : SSL_alert_desc_string_long(alert);
+    switch (alert) {
+    case SC_TLS_NO_ALERT: return "none";
+    /* OpenSSL 3.0 does not name these, or not like the others. */
+    case SSL_AD_UNEXPECTED_MESSAGE: return "unexpected message";
+    case SSL_AD_CERTIFICATE_UNKNOWN: return "certificate unknown";
+    case SSL_AD_INAPPROPRIATE_FALLBACK: return "inappropriate fallback";
+    case TLS13_AD_MISSING_EXTENSION: return "missing extension";
+    case TLS13_AD_CERTIFICATE_REQUIRED: return "certificate required";
+    default: return SSL_alert_desc_string_long(alert);
+    }
 }
 
 static struct sc_tls_failure failure(enum sc_tls_reason reason, const char *hint)
