@@ -163,5 +163,13 @@ EXTRA_DIST += $(SHELL_TESTS)
 EXTRA_PROGRAMS += tests/bench/sc-bare
 tests_bench_sc_bare_SOURCES = tests/bench/bare.c
 tests_bench_sc_bare_LDADD   = $(LIBS_PROTO) $(OPENSSL_LIBS)
-CLEANFILES += $(EXTRA_PROGRAMS)
+CLEANFILES += tests/bench/sc-bare$(EXEEXT)
+EXTRA_DIST += tests/bench/lib.sh tests/bench/run.sh tests/bench/growth.sh
+
+BENCH_NEEDS = $(bin_PROGRAMS) $(sbin_PROGRAMS) tests/bench/sc-bare$(EXEEXT) tests/tools/wait-for$(EXEEXT) tests/tools/json-get$(EXEEXT)
+bench: $(BENCH_NEEDS)
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/run.sh
+bench-growth: $(BENCH_NEEDS)
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/growth.sh
+.PHONY: bench bench-growth
 EXTRA_DIST += $(SHELL_TESTS) tests/lib.sh

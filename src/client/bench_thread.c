@@ -116,7 +116,7 @@ static void count_answer(struct sc_bench_worker *worker, const struct sc_bench_s
 {
     const struct sc_bench_thread *thread = worker->thread;
     if (worker->phase >= SC_BENCH_MEASURE && start->intended_ns >= thread->measure_ns && worker->plan->mode != SC_BENCH_HOLD) {
-        worker->stats->in_time += worker->phase == SC_BENCH_MEASURE ? 1U : 0U;
+        worker->stats->in_time += worker->phase == SC_BENCH_MEASURE && worker->plan->requests > 0 ? 1U : 0U;
         sc_hist_record(&worker->stats->latency, now - start->intended_ns);
         if (worker->due_every_ns > 0.0) {
             sc_hist_record(&worker->stats->raw, now - start->real_ns);
@@ -131,6 +131,8 @@ static void on_replies(struct sc_bench_conn *conn, size_t count, uint64_t now_ns
         count_answer(worker, &conn->starts[conn->oldest], now_ns);
         conn->oldest = conn->oldest + 1U == worker->plan->depth ? 0 : conn->oldest + 1U;
     }
+    /* The rate of a duration is of what is answered in it: as many of those were sent before it as are still out at its end. */
+    worker->stats->in_time += worker->phase == SC_BENCH_MEASURE && worker->plan->requests == 0 ? count : 0U;
     conn->in_flight -= (unsigned)count;
     worker->under_way -= count;
     worker->operations += count;

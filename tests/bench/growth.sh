@@ -1,0 +1,93 @@
+#!/bin/sh
+# make bench-growth: how the cost of a request grows with connections, with bodies and with depth; what a second worker brings; and what a
+# quiet client sees beside a greedy one. sc-server beside the bare server, operations for each second of the server's processor time.
+#
+#   BENCH_SECONDS  of each measurement (1)
+. "${SC_SRCDIR:?run this by make bench-growth}/tests/bench/lib.sh"
+
+seconds=${BENCH_SECONDS:-1}
+servers="ours bare"
+
+# row LABEL OPTION...: measures both servers, after start; $tmp/row.SERVER keeps the figure.
+row() {
+    label=$1
+    shift
+    printf '| %-14s |' "$label"
+    for server in $servers; do
+        # shellcheck disable=SC2086
+        start $server $([ "$server" = ours ] && echo "$our_options")
+        bench "$@" --duration "${seconds}s" --warm-up 100ms
+        value server.operations_per_cpu_second >"$tmp/row.$server"
+        printf ' %12.0f | %12.0f | %9.3f |' "$(value server.operations_per_cpu_second)" "$(value rate)" \
+            "$(awk -v p="$(value latency_ns.p99)" 'BEGIN { print p / 1e6 }')"
+    done
+    awk -v a="$(cat "$tmp/row.ours")" -v b="$(cat "$tmp/row.bare")" 'BEGIN { printf(" %.2f |\n", (b > 0 ? a / b : 0)) }'
+}
+
+table() {
+    printf '\n%s\n\n' "$1"
+    printf '| %-14s |' "$2"
+    for server in $servers; do
+        printf ' %12s | %12s | %9s |' "$server, op/CPU s" "op/s" "p99 ms"
+    done
+    printf ' ratio |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n'
+}
+
+our_options=
+
+table "Connections (1 request of 64 bytes in flight on each)" connections
+for count in 1 10 100 1000 5000 15000; do
+    row $count -c $count
+done
+
+our_options="--max-body 1M --output-limit 4M"
+table "Bodies (8 connections, 4 in flight on each)" bytes
+for size in 0 64 1K 4K 16K 64K 256K 1M; do
+    row $size -c 8 -d 4 -s $size
+done
+
+our_options=
+table "Depth (16 connections, 64 bytes)" depth
+for depth in 1 4 16 64 256; do
+    row $depth -c 16 -d $depth
+done
+
+# Both processors serve both: nothing is bound to one.
+printf '\nWorkers (64 connections, 64 bytes; server and generator share all processors)\n\n'
+printf '| %-8s | %-6s | %12s | %12s | %14s | %14s |\n| --- | --- | ---: | ---: | ---: | ---: |\n' workers depth "op/s" "op/CPU s" "server, CPUs" "generator, CPUs"
+on_server=
+on_client=
+for depth in 1 16; do
+    for count in 1 2; do
+        workers="--workers $count"
+        start ours
+        bench -c 64 -d $depth --duration "${seconds}s" --warm-up 100ms
+        printf '| %-8s | %-6s | %12.0f | %12.0f | %14.2f | %14.2f |\n' $count $depth "$(value rate)" "$(value server.operations_per_cpu_second)" \
+            "$(awk -v c="$(value server.cpu_s)" -v e="$(value elapsed_s)" 'BEGIN { print c / e }')" "$(value generator.cpu)"
+    done
+done
+workers="--workers 1"
+
+# quiet LABEL: the latencies of a client with 200 requests a second. One that waits for seconds is given up and counted.
+quiet() {
+    bench -c 1 --rate 200 --duration 3s --timeout 3s --expect 'errors>=0'
+    printf '| %-28s | %-6s |' "$1" "$server"
+    for figure in p50 p99 max; do
+        printf ' %8.3f |' "$(value latency_ns.$figure | awk '{ print $1 / 1e6 }')"
+    done
+    printf ' %8s |\n' "$(value errors.timeout)"
+}
+
+printf '\nA quiet client (200 requests of 64 bytes a second) beside a greedy one, one worker; milliseconds\n\n'
+printf '| %-28s | %-6s | %8s | %8s | %8s | %8s |\n| --- | --- | ---: | ---: | ---: | ---: |\n' beside server p50 p99 max 'gave up'
+for server in $servers; do
+    start $server
+    quiet "nobody"
+    for greedy in "-c 1 -d 256 -s 64" "-c 1 -d 256 -s 16K" "-c 8 -d 256 -s 1K"; do
+        # shellcheck disable=SC2086
+        timeout 60 $on_client sc-bench --connect "$address" --pin "$tmp/server.crt" $greedy --duration 30s >"$tmp/greedy.log" 2>&1 &
+        greedy_pid=$!
+        quiet "$greedy"
+        end "$greedy_pid"
+    done
+done
