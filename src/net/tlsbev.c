@@ -109,6 +109,7 @@ static void lose_output(struct sc_tlsbev *pair, int error_number)
     struct evbuffer *output = bufferevent_get_output(pair->transport);
     end(pair, SC_TLSBEV_RESET, error_number, 0);
     pair->broken = true;
+    evbuffer_cb_clear_flags(output, pair->output_cb, EVBUFFER_CB_ENABLED); /* what is thrown away was not sent */
     evbuffer_unfreeze(output, 1);
     evbuffer_drain(output, evbuffer_get_length(output));
     evbuffer_freeze(output, 1);
