@@ -47,6 +47,11 @@ tests_check_tlsbev_SOURCES = tests/check_tlsbev.c tests/suite.h $(TLS_FIXTURE) $
 tests_check_tlsbev_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_tlsbev_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_tlsbev_peer
+tests_check_tlsbev_peer_SOURCES = tests/check_tlsbev_peer.c tests/suite.h $(TLS_FIXTURE) $(TLS_PEER)
+tests_check_tlsbev_peer_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_tlsbev_peer_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_frame
 tests_check_frame_SOURCES = tests/check_frame.c tests/suite.h
 tests_check_frame_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)

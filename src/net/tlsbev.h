@@ -125,8 +125,8 @@ bool sc_tlsbev_has_unread(const struct sc_tlsbev *pair);
 /* Asks for a turn after every other event that is ready now has had its own: on_data is called even if no byte arrived. */
 void sc_tlsbev_again(struct sc_tlsbev *pair);
 
-/* Queues close_notify behind all output, and shuts down our side of the TCP connection when it has left. Nothing can be written
- * afterwards. Input is still read. Safe to call twice. */
+/* Queues close_notify behind all output, and shuts down our side of the TCP connection when it has left, unless the peer's has ended: then
+ * that is left to sc_tlsbev_free(). Nothing can be written afterwards. Input is still read. Safe to call twice. */
 void sc_tlsbev_shutdown(struct sc_tlsbev *pair);
 
 SSL            *sc_tlsbev_ssl(const struct sc_tlsbev *pair);

@@ -1,0 +1,428 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef HAVE_MALLOC_H
+#include <malloc.h>
+#endif
+
+#include <event2/buffer.h>
+#include <openssl/err.h>
+
+#include "net/tlsbev.h"
+#include "suite.h"
+#include "tls_fixture.h"
+#include "tls_peer.h"
+
+/* One TLS pair on a socket, the server, and a peer at the other end that does what no pair does. */
+struct side {
+    struct sc_tlsbev      *tls;
+    struct evbuffer       *got;
+    struct sc_tlsbev_close close;
+    struct sc_tls_watch    watch;
+    unsigned               connected, drained, closed;
+    size_t                 got_when_closed;
+    bool                   echoes;
+};
+
+static struct event_base        *base;
+static struct sc_tlsbev_scratch *scratch;
+static struct sc_tls_context    *client_context, *server_context;
+
+static void on_connected(void *arg)
+{
+    ((struct side *)arg)->connected++;
+}
+
+static void on_data(void *arg, struct evbuffer *input)
+{
+    struct side *side = arg;
+    ck_assert_uint_eq(side->connected, 1);
+    if (side->echoes && evbuffer_get_length(input) > 0) {
+        sc_tlsbev_write(side->tls, evbuffer_pullup(input, -1), evbuffer_get_length(input));
+    }
+    ck_assert_int_eq(evbuffer_add_buffer(side->got, input), 0);
+}
+
+static void on_drained(void *arg)
+{
+    ((struct side *)arg)->drained++;
+}
+
+static void on_closed(void *arg, const struct sc_tlsbev_close *close)
+{
+    struct side *side     = arg;
+    side->close           = *close;
+    side->got_when_closed = evbuffer_get_length(side->got);
+    side->closed++;
+}
+
+static const struct sc_tlsbev_callbacks callbacks = {
+    .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
+
+static void side_init(struct side *side, int fd)
+{
+    struct sc_err err = {0};
+    memset(side, 0, sizeof(*side));
+    side->got = evbuffer_new();
+    SSL *ssl  = SSL_new(sc_tls_context_ssl_ctx(server_context));
+    sc_tls_watch_init(&side->watch);
+    ck_assert_int_eq(SSL_set_app_data(ssl, &side->watch), 1);
+    side->tls = sc_tlsbev_new(base, scratch, fd, ssl, true, &callbacks, side, &err);
+    ck_assert_msg(side->tls != NULL, "%s", err.text);
+}
+
+static void side_fini(struct side *side)
+{
+    sc_tlsbev_free(side->tls);
+    evbuffer_free(side->got);
+    run_ready(base);
+}
+
+static void world_init(void)
+{
+    fixture_write_pair("server", "P-256");
+    const struct sc_tls_server_settings settings = fixture_settings("server");
+    server_context                               = fixture_server(&settings);
+    client_context                               = fixture_client();
+    base                                         = run_base_new();
+    scratch                                      = sc_tlsbev_scratch_new(64U << 10);
+}
+
+static void world_fini(void)
+{
+    run_base_free(base);
+    sc_tlsbev_scratch_free(scratch);
+    sc_tls_context_unref(server_context);
+    sc_tls_context_unref(client_context);
+}
+
+static void begin(struct side *side, struct tls_peer *peer)
+{
+    int fds[2];
+    socket_pair(true, fds);
+    side_init(side, fds[0]);
+    tls_peer_init(peer, base, client_context, fds[1]);
+}
+
+static void begin_connected(struct side *side, struct tls_peer *peer)
+{
+    begin(side, peer);
+    RUN_UNTIL(base, side->connected && peer->connected && tls_peer_all_sent(peer));
+    run_ready(base);
+}
+
+static void finish(struct side *side, struct tls_peer *peer)
+{
+    ck_assert_uint_le(side->closed, 1);
+    side_fini(side);
+    tls_peer_fini(peer);
+}
+
+#define TEST(name)                                                                                                                         \
+    static void run_##name(struct side *side, struct tls_peer *peer);                                                                      \
+    START_TEST(name)                                                                                                                       \
+    {                                                                                                                                      \
+        struct side     side;                                                                                                              \
+        struct tls_peer peer;                                                                                                              \
+        world_init();                                                                                                                      \
+        run_##name(&side, &peer);                                                                                                          \
+        finish(&side, &peer);                                                                                                              \
+        world_fini();                                                                                                                      \
+    }                                                                                                                                      \
+    END_TEST                                                                                                                               \
+    static void run_##name(struct side *side, struct tls_peer *peer)
+
+/* --- How it ends --- */
+
+TEST(data_and_close_notify_in_one_segment)
+{
+    begin_connected(side, peer);
+    side->echoes = true;
+    tls_peer_hold(peer);
+    tls_peer_write(peer, "data", 4);
+    tls_peer_close_notify(peer);
+    tls_peer_write_raw(peer, "behind the end", 14);
+    tls_peer_release(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_uint_eq(side->got_when_closed, 4);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_CLOSE_NOTIFY);
+    tls_peer_write_raw(peer, "and still more", 14);
+    tls_peer_shut_write(peer);
+    RUN_UNTIL(base, evbuffer_get_length(peer->got) == 4);
+    sc_tlsbev_shutdown(side->tls);
+    RUN_UNTIL(base, peer->closed && side->drained);
+    ck_assert_uint_eq(side->drained, 1);
+    ck_assert(!peer->failed);
+}
+
+TEST(end_without_close_notify)
+{
+    begin_connected(side, peer);
+    tls_peer_write(peer, "data", 4);
+    tls_peer_shut_write(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_uint_eq(side->got_when_closed, 4);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_EOF);
+    ck_assert_int_eq(side->close.error_number, 0);
+    sc_tlsbev_write(side->tls, "reply", 5);
+    sc_tlsbev_shutdown(side->tls);
+    RUN_UNTIL(base, peer->closed);
+    ck_assert_uint_eq(evbuffer_get_length(peer->got), 5);
+}
+
+TEST(end_in_the_middle_of_a_record)
+{
+    static const uint8_t half_a_record[] = {0x17, 3, 3, 1, 0, 'x', 'y'};
+    begin_connected(side, peer);
+    tls_peer_write_raw(peer, half_a_record, sizeof(half_a_record));
+    tls_peer_shut_write(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_EOF);
+    ck_assert_uint_eq(side->got_when_closed, 0);
+}
+
+TEST(reset)
+{
+    begin_connected(side, peer);
+    tls_peer_reset(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_RESET);
+    ck_assert_int_eq(side->close.error_number, ECONNRESET);
+    sc_tlsbev_write(side->tls, "nobody hears this", 17);
+    ck_assert_uint_eq(sc_tlsbev_pending(side->tls), 0);
+}
+
+TEST(reset_while_output_waits)
+{
+    static uint8_t data[1U << 20];
+    begin_connected(side, peer);
+    tls_peer_stop_reading(peer);
+    sc_tlsbev_write(side->tls, data, sizeof(data));
+    run_ready(base);
+    ck_assert_uint_gt(sc_tlsbev_pending(side->tls), 0);
+    const uint64_t sent = sc_tlsbev_sent(side->tls);
+    sc_tlsbev_pause(side->tls); /* only the writing side can notice */
+    tls_peer_reset(peer);
+    RUN_UNTIL(base, side->closed);
+    run_ready(base);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_RESET);
+    ck_assert_uint_eq(sc_tlsbev_pending(side->tls), 0);
+    ck_assert_uint_eq(side->drained, 1); /* whoever waits for the output learns that it is gone */
+    ck_assert_uint_eq(sc_tlsbev_sent(side->tls), sent);
+}
+
+/* The alert must leave before the owner closes the socket. */
+TEST(garbage_after_the_handshake)
+{
+    static const uint8_t bad_record[] = {0x17, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+    begin_connected(side, peer);
+    for (int i = 0; i < 6; i++) {
+        tls_peer_write_raw(peer, bad_record, sizeof(bad_record));
+    }
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_TLS);
+    ck_assert_int_eq(ERR_GET_LIB(side->close.error_code), ERR_LIB_SSL);
+    RUN_UNTIL(base, peer->failed);
+    ck_assert_uint_eq(peer->watch.alert_received, SSL_AD_BAD_RECORD_MAC);
+    ck_assert_uint_eq(side->watch.alert_sent, SSL_AD_BAD_RECORD_MAC);
+    sc_tlsbev_write(side->tls, "x", 1);
+    run_ready(base);
+    ck_assert_uint_eq(side->closed, 1);
+}
+
+TEST(no_tls_at_all)
+{
+    begin(side, peer);
+    evbuffer_drain(peer->unsent, evbuffer_get_length(peer->unsent));
+    tls_peer_write_raw(peer, "GET / HTTP/1.1\r\n\r\n", 18);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_TLS);
+    ck_assert_uint_ne(side->close.error_code, 0);
+    ck_assert_uint_eq(side->watch.first_count, 5);
+    ck_assert_mem_eq(side->watch.first_bytes, "GET /", 5);
+    ck_assert_uint_eq(side->connected, 0);
+}
+
+TEST(gone_before_the_handshake)
+{
+    begin(side, peer);
+    evbuffer_drain(peer->unsent, evbuffer_get_length(peer->unsent));
+    tls_peer_shut_write(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_EOF);
+    ck_assert_uint_eq(side->connected, 0);
+}
+
+/* --- KeyUpdates --- */
+
+TEST(some_key_updates_are_fine)
+{
+    begin_connected(side, peer);
+    side->echoes = true;
+    for (unsigned i = 0; i < SC_TLS_MAX_KEY_UPDATES; i++) {
+        tls_peer_key_update(peer, i % 2 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
+        if (i % 8 == 0) {
+            run_ready(base);
+        }
+    }
+    tls_peer_write(peer, "still here", 10);
+    RUN_UNTIL(base, evbuffer_get_length(peer->got) == 10);
+    ck_assert_uint_eq(side->watch.key_updates, SC_TLS_MAX_KEY_UPDATES);
+    ck_assert_uint_eq(side->closed, 0);
+}
+
+TEST(a_flood_of_key_updates_is_not)
+{
+    begin_connected(side, peer);
+    for (unsigned i = 0; i < SC_TLS_MAX_KEY_UPDATES + 1; i++) {
+        tls_peer_key_update(peer, SSL_KEY_UPDATE_NOT_REQUESTED);
+    }
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_KEY_UPDATES);
+    sc_tlsbev_write(side->tls, "x", 1);
+    ck_assert_uint_eq(sc_tlsbev_pending(side->tls), 0);
+}
+
+/* --- Scratch memory is shared --- */
+
+/* Two connections in turn, a byte at a time: what the one left in the scratch memory must not reach the other. */
+TEST(bytes_of_two_connections_in_turn)
+{
+    struct side     other_side;
+    struct tls_peer other;
+    begin(side, peer);
+    begin(&other_side, &other);
+    peer->at_once = other.at_once = 1;
+    RUN_UNTIL(base, side->connected && other_side.connected && peer->connected && other.connected);
+    for (int i = 0; i < 5; i++) {
+        tls_peer_write(peer, "this one", 8);
+        tls_peer_write(&other, "the other", 9);
+    }
+    RUN_UNTIL(base, evbuffer_get_length(side->got) == 40 && evbuffer_get_length(other_side.got) == 45);
+    ck_assert_mem_eq(evbuffer_pullup(side->got, -1), "this onethis onethis onethis onethis one", 40);
+    ck_assert_mem_eq(evbuffer_pullup(other_side.got, -1), "the otherthe otherthe otherthe otherthe other", 45);
+    finish(&other_side, &other);
+}
+
+/* --- The first bytes, looked at before the handshake --- */
+
+static bool        admit;
+static unsigned    hellos;
+static size_t      hello_bytes;
+static const void *hello_arg;
+
+static bool on_hello(void *arg, const void *bytes, size_t length)
+{
+    ck_assert_uint_gt(length, hello_bytes);
+    ck_assert_uint_eq(*(const uint8_t *)bytes, 0x16);
+    hello_bytes = length;
+    hello_arg   = arg;
+    hellos++;
+    return admit && length > 100;
+}
+
+static const struct sc_tlsbev_callbacks asking_callbacks = {
+    .on_hello = on_hello, .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
+
+static void begin_asking(struct side *side, struct tls_peer *peer)
+{
+    struct sc_err err = {0};
+    int           fds[2];
+    socket_pair(true, fds);
+    memset(side, 0, sizeof(*side));
+    side->got = evbuffer_new();
+    SSL *ssl  = SSL_new(sc_tls_context_ssl_ctx(server_context));
+    sc_tls_watch_init(&side->watch);
+    ck_assert_int_eq(SSL_set_app_data(ssl, &side->watch), 1);
+    side->tls = sc_tlsbev_new(base, scratch, fds[0], ssl, true, &asking_callbacks, side, &err);
+    ck_assert_msg(side->tls != NULL, "%s", err.text);
+    tls_peer_init(peer, base, client_context, fds[1]);
+    hellos      = 0;
+    hello_bytes = 0;
+}
+
+TEST(a_hello_is_shown_until_it_is_admitted)
+{
+    admit = true;
+    begin_asking(side, peer);
+    peer->at_once = 7;
+    RUN_UNTIL(base, side->connected && peer->connected);
+    ck_assert_ptr_eq(hello_arg, side);
+    ck_assert_uint_gt(hellos, 1);
+    ck_assert_uint_gt(hello_bytes, 100);
+    ck_assert_uint_lt(hello_bytes, 120); /* never asked again */
+    tls_peer_write(peer, "data", 4);
+    RUN_UNTIL(base, evbuffer_get_length(side->got) == 4);
+}
+
+TEST(a_hello_is_held_back)
+{
+    admit = false;
+    begin_asking(side, peer);
+    RUN_UNTIL(base, hellos > 0 && tls_peer_all_sent(peer));
+    run_ready(base);
+    ck_assert_uint_eq(sc_tlsbev_sent(side->tls), 0);
+    sc_tlsbev_admit(side->tls);
+    RUN_UNTIL(base, side->connected && peer->connected);
+    ck_assert_uint_eq(hellos, 1);
+}
+
+/* --- Memory --- */
+
+#if defined(HAVE_MALLOC_USABLE_SIZE) && !defined(SC_SANITIZED)
+static long held_bytes;
+
+static long size_of(void *block)
+{
+    return block ? (long)malloc_usable_size(block) : 0;
+}
+
+static void *count_malloc(size_t size)
+{
+    void *block = malloc(size);
+    held_bytes += size_of(block);
+    return block;
+}
+
+static void *count_realloc(void *block, size_t size)
+{
+    held_bytes -= size_of(block);
+    block = realloc(block, size);
+    held_bytes += size_of(block);
+    return block;
+}
+
+static void count_free(void *block)
+{
+    held_bytes -= size_of(block);
+    free(block);
+}
+
+/* SSL_read() is offered memory before it says that there is nothing: libevent would keep a chain of 8 KiB for it. */
+TEST(an_idle_connection_holds_no_chain)
+{
+    event_set_mem_functions(count_malloc, count_realloc, count_free);
+    begin_connected(side, peer);
+    side->echoes = true;
+    ck_assert_int_lt(held_bytes, 6000); /* all of libevent's, and the peer's */
+    for (size_t i = 1; i <= 20; i++) {
+        tls_peer_write(peer, "request", 7);
+        RUN_UNTIL(base, evbuffer_get_length(peer->got) == 7);
+        evbuffer_drain(side->got, 7);
+        evbuffer_drain(peer->got, 7);
+        run_ready(base);
+        ck_assert_int_lt(held_bytes, 6000);
+    }
+}
+#define AN_IDLE_CONNECTION_HOLDS_NO_CHAIN , an_idle_connection_holds_no_chain
+#else
+#define AN_IDLE_CONNECTION_HOLDS_NO_CHAIN
+#endif
+
+SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment, end_without_close_notify, end_in_the_middle_of_a_record, reset,
+           reset_while_output_waits, garbage_after_the_handshake, no_tls_at_all, gone_before_the_handshake, some_key_updates_are_fine,
+           a_flood_of_key_updates_is_not, bytes_of_two_connections_in_turn, a_hello_is_shown_until_it_is_admitted,
+           a_hello_is_held_back AN_IDLE_CONNECTION_HOLDS_NO_CHAIN)
