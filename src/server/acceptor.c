@@ -18,7 +18,7 @@
 #include "net/addr.h"
 #include "server/accounts.h"
 
-#define MAX_ACCEPTS_A_PASS 256U /* then timers and signals have their turn */
+#define MAX_ACCEPTS_A_PASS 64U /* then others have their turn */
 
 struct sc_acceptor {
     struct event_base        *base;

@@ -189,7 +189,7 @@ static int start_workers(struct sc_server *server, struct sc_err *err)
         return sc_err_set(err, EX_OSERR, "cannot start the workers: out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        server->workers[i] = sc_worker_new((unsigned)i, &settings, &server->worker_owner, err);
+        server->workers[i] = sc_worker_new((unsigned)i, count == 1 ? server->base : NULL, &settings, &server->worker_owner, err);
         if (!server->workers[i]) {
             return -1;
         }

@@ -50,7 +50,8 @@ struct sc_worker {
     _Atomic uint32_t              load, beats;
     uint32_t                      crowd; /* the largest load since the last trim */
     bool                          draining, empty_told;
-    bool                          running; /* the owner's: the thread is to be joined */
+    bool                          owns_base; /* and with it a thread and a mailbox */
+    bool                          running;   /* the owner's: the thread is to be joined */
 };
 
 /* --- In the worker's thread --- */
@@ -181,8 +182,8 @@ static int start_thread(struct sc_worker *worker)
     return failed;
 }
 
-struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings *settings, const struct sc_worker_owner *owner,
-                                struct sc_err *err)
+struct sc_worker *sc_worker_new(unsigned index, struct event_base *base, const struct sc_worker_settings *settings,
+                                const struct sc_worker_owner *owner, struct sc_err *err)
 {
     struct sc_worker *worker = calloc(1, sizeof(*worker));
     if (!worker) {
@@ -194,8 +195,9 @@ struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings 
     worker->settings     = *settings;
     worker->settings.tls = sc_tls_context_ref(settings->tls);
     LIST_INIT(&worker->conns);
-    worker->base = sc_loop_new_base(err);
-    if (!worker->base || !(worker->mailbox = sc_mailbox_new(worker->base, on_mail, worker, err))) {
+    worker->base      = base ? base : sc_loop_new_base(err);
+    worker->owns_base = base == NULL;
+    if (!worker->base || (!base && !(worker->mailbox = sc_mailbox_new(worker->base, on_mail, worker, err)))) {
         goto failed;
     }
     worker->env.base      = worker->base;
@@ -207,7 +209,7 @@ struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings 
     if (sc_conn_env_init(&worker->env, err) != 0) {
         goto failed;
     }
-    const int failed_errno = start_thread(worker);
+    const int failed_errno = base ? 0 : start_thread(worker);
     if (failed_errno != 0) {
         (void)sc_err_set_errno(err, EX_OSERR, failed_errno, "cannot start the thread of worker %u", index);
         goto failed;
@@ -218,6 +220,15 @@ struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings 
 failed:
     sc_worker_free(worker);
     return NULL;
+}
+
+static void post(struct sc_worker *worker, struct letter *letter)
+{
+    if (worker->owns_base) {
+        sc_mailbox_post(worker->mailbox, &letter->mail);
+    } else {
+        on_mail(&letter->mail, worker);
+    }
 }
 
 static struct letter *new_letter(enum letter_kind kind)
@@ -250,7 +261,7 @@ int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd, const struct sc
     letter->u.connection.fd     = fd;
     letter->u.connection.origin = *origin;
     atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
-    sc_mailbox_post(worker->mailbox, &letter->mail);
+    post(worker, letter);
     return 0;
 }
 
@@ -259,7 +270,7 @@ void sc_worker_publish(struct sc_worker *worker, const struct sc_worker_settings
     struct letter *letter  = must_letter(LETTER_SETTINGS);
     letter->u.settings     = *settings;
     letter->u.settings.tls = sc_tls_context_ref(settings->tls);
-    sc_mailbox_post(worker->mailbox, &letter->mail);
+    post(worker, letter);
 }
 
 void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double retry_step_ms)
@@ -267,23 +278,25 @@ void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double r
     struct letter *letter    = must_letter(LETTER_DRAIN);
     letter->u.drain.first_ms = retry_first_ms;
     letter->u.drain.step_ms  = retry_step_ms;
-    sc_mailbox_post(worker->mailbox, &letter->mail);
+    post(worker, letter);
 }
 
 void sc_worker_join(struct sc_worker *worker)
 {
-    if (worker->running) {
-        worker->running = false;
-        sc_mailbox_post(worker->mailbox, &must_letter(LETTER_STOP)->mail);
+    if (worker->running && worker->owns_base) {
+        post(worker, must_letter(LETTER_STOP));
         (void)pthread_join(worker->thread, NULL);
+    } else if (worker->running) {
+        close_all(worker);
     }
+    worker->running = false;
 }
 
 void sc_worker_ping(struct sc_worker *worker)
 {
     struct letter *letter = new_letter(LETTER_PING);
     if (letter) {
-        sc_mailbox_post(worker->mailbox, &letter->mail);
+        post(worker, letter);
     }
 }
 
@@ -309,7 +322,7 @@ void sc_worker_free(struct sc_worker *worker)
     }
     sc_worker_join(worker);
     sc_mailbox_free(worker->mailbox, discard, NULL);
-    if (worker->base) {
+    if (worker->base && worker->owns_base) {
         event_base_free(worker->base);
     }
     sc_conn_env_fini(&worker->env);

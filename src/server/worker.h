@@ -1,6 +1,7 @@
 /*
- * A worker: a thread, its event base, and its connections from birth to death. Other threads only post to it; nothing on the path of a
- * request is shared. Thread: the functions may be called from any, sc_worker_new/join/free from the one that owns it.
+ * A worker: a thread (or, if it is the only one, the server's own), its event base, and its connections from birth to death. Other threads
+ * only post to it; nothing on the path of a request is shared. Thread: the functions may be called from any, sc_worker_new/join/free from
+ * the one that owns it.
  */
 #ifndef SC_SERVER_WORKER_H
 #define SC_SERVER_WORKER_H
@@ -32,9 +33,14 @@ struct sc_worker_owner {
     void *arg;
 };
 
-/* Starts the thread; signals are blocked in it. `owner` is borrowed for the life of the worker. NULL on failure. */
-struct sc_worker *sc_worker_new(unsigned index, const struct sc_worker_settings *settings, const struct sc_worker_owner *owner,
-                                struct sc_err *err) SC_NODISCARD;
+/*
+ * Starts the thread; signals are blocked in it. `owner` is borrowed for the life of the worker. NULL on failure.
+ *
+ * With `base`, there is no thread and no mailbox: the worker lives in that loop, and everything below is called in its thread. For a server
+ * with one worker: handing a connection to another thread costs two wake-ups, a tenth of a resumed handshake.
+ */
+struct sc_worker *sc_worker_new(unsigned index, struct event_base *base, const struct sc_worker_settings *settings,
+                                const struct sc_worker_owner *owner, struct sc_err *err) SC_NODISCARD;
 
 /* Takes over an accepted socket. -1: out of memory, the socket is closed, and on_gone is not called. */
 int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd, const struct sc_conn_origin *origin) SC_NODISCARD;
