@@ -14,7 +14,7 @@
 #                              all addresses, $address the first of them, $port its port; a --listen among the options replaces 127.0.0.1:0
 #   stop_server                SIGTERM; it must end in time, with status 0
 #   end_server STATUS          waits for a server that was told to end; its status must be STATUS
-#   wait_log TEXT [SECONDS]    until the server's log contains TEXT
+#   wait_log TEXT [SECONDS [N]]  until the server's log contains TEXT, in N lines
 #   background COMMAND...      starts it, its output in $tmp/background-N.log: $background_pid
 #   finish PID STATUS          waits for it; its exit status must be STATUS
 #
@@ -163,7 +163,7 @@ stop_server() {
 }
 
 wait_log() {
-    wait-for "${2:-10}" "$server_pid" contains "$server_log" "$1" || fail "the server's log never said: $1"
+    wait-for "${2:-10}" "$server_pid" contains "$server_log" "$1" "${3:-1}" || fail "the server's log never said: $1"
 }
 
 background() {

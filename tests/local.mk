@@ -81,6 +81,9 @@ SHELL_TESTS += tests/test-tls.sh
 
 include tests/tools/local.mk
 
+# A server that is changed while it runs.
+SHELL_TESTS += tests/test-reload.sh
+
 UNIT_TESTS += tests/check_hist
 tests_check_hist_SOURCES = tests/check_hist.c tests/suite.h
 tests_check_hist_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -134,6 +134,9 @@ bool peer_handshake(struct peer *peer)
     if (!peer->ssl || !SSL_set_fd(peer->ssl, peer->fd)) {
         peer_fail("no TLS connection");
     }
+    if (peer_settings.session) {
+        SSL_set_session(peer->ssl, peer_settings.session);
+    }
     for (;;) {
         ERR_clear_error();
         const int result = SSL_connect(peer->ssl);

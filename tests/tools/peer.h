@@ -19,6 +19,7 @@ struct peer_settings {
     struct sc_address address;
     const char       *mode; /* goes in front of every line that is printed */
     SSL_CTX          *context;
+    SSL_SESSION      *session;     /* to resume; NULL: none */
     uint64_t          deadline_ms; /* for each connection, from its start */
 };
 extern struct peer_settings peer_settings;

@@ -1,9 +1,9 @@
 /*
  * Waits for something that another process does, for the shell tests: no sleep, and never past a deadline.
  *
- *   wait-for SECONDS PID exists FILE           until FILE is there
- *   wait-for SECONDS PID contains FILE TEXT    until FILE contains a whole line with TEXT
- *   wait-for SECONDS PID ends                  until the process has ended (a zombie has)
+ *   wait-for SECONDS PID exists FILE              until FILE is there
+ *   wait-for SECONDS PID contains FILE TEXT [N]   until FILE contains N (1) whole lines with TEXT
+ *   wait-for SECONDS PID ends                     until the process has ended (a zombie has)
  *
  * Exit status: 0 it happened, 69 the process ended first (PID 0: no process is watched), 75 the time was up, 64 wrong usage.
  */
@@ -26,21 +26,22 @@
 /* How often a file is looked at; the end of the process is seen at once. */
 #define LOOK_EVERY_MS 10
 
-static bool file_contains(const char *path, const char *text)
+static bool file_contains(const char *path, const char *text, const char *times)
 {
-    char  *line  = NULL;
-    size_t size  = 0;
-    bool   found = false;
-    FILE  *file  = fopen(path, "r");
+    const unsigned long wanted = times ? strtoul(times, NULL, 10) : 1;
+    unsigned long       found  = 0;
+    char               *line   = NULL;
+    size_t              size   = 0;
+    FILE               *file   = fopen(path, "r");
     if (!file) {
         return false;
     }
-    while (!found && getline(&line, &size, file) > 0) {
-        found = strstr(line, text) && strchr(line, '\n');
+    while (found < wanted && getline(&line, &size, file) > 0) {
+        found += strstr(line, text) && strchr(line, '\n');
     }
     free(line);
     fclose(file);
-    return found;
+    return found >= wanted;
 }
 
 static bool file_exists(const char *path)
@@ -54,12 +55,12 @@ static bool happened(char *const *what)
     if (strcmp(what[0], "exists") == 0) {
         return file_exists(what[1]);
     }
-    return strcmp(what[0], "contains") == 0 && file_contains(what[1], what[2]);
+    return strcmp(what[0], "contains") == 0 && file_contains(what[1], what[2], what[3]); /* what[argc] is NULL */
 }
 
 static bool is_condition(int argc, char *const *what)
 {
-    return (argc == 2 && strcmp(what[0], "exists") == 0) || (argc == 3 && strcmp(what[0], "contains") == 0) ||
+    return (argc == 2 && strcmp(what[0], "exists") == 0) || ((argc == 3 || argc == 4) && strcmp(what[0], "contains") == 0) ||
            (argc == 1 && strcmp(what[0], "ends") == 0);
 }
 
@@ -70,7 +71,7 @@ int main(int argc, char **argv)
     uint64_t      pid     = 0;
     if (argc < 4 || !is_condition(argc - 3, argv + 3) || sc_parse_u64(argv[1], 1, 3600, &seconds, &err) != 0 ||
         sc_parse_u64(argv[2], 0, INT32_MAX, &pid, &err) != 0) {
-        fputs("wait-for: wrong usage; it is: SECONDS PID exists FILE | contains FILE TEXT | ends\n", stderr);
+        fputs("wait-for: wrong usage; it is: SECONDS PID exists FILE | contains FILE TEXT [N] | ends\n", stderr);
         return EX_USAGE;
     }
     const bool     wants_end = strcmp(argv[3], "ends") == 0;
