@@ -55,12 +55,6 @@ uninstall-hook:
 	rm -f '$(DESTDIR)$(sysusersdir)/space-captain.conf' '$(DESTDIR)$(tmpfilesdir)/space-captain.conf'
 endif
 
-# Where distcheck, as an ordinary user, can install the units.
-AM_DISTCHECK_CONFIGURE_FLAGS = \
-	--with-systemdsystemunitdir='$$$${prefix}/lib/systemd/system' \
-	--with-sysusersdir='$$$${prefix}/lib/sysusers.d' \
-	--with-tmpfilesdir='$$$${prefix}/lib/tmpfiles.d'
-
 EXTRA_DIST += contrib/demo.sh
 
 # The server and the client at work, with a throw-away key; nothing is left behind.
