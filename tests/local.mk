@@ -52,6 +52,11 @@ tests_check_tlsbev_peer_SOURCES = tests/check_tlsbev_peer.c tests/suite.h $(TLS_
 tests_check_tlsbev_peer_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_tlsbev_peer_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_conn
+tests_check_conn_SOURCES = tests/check_conn.c tests/suite.h $(TLS_FIXTURE) $(TLS_PEER)
+tests_check_conn_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_conn_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_frame
 tests_check_frame_SOURCES = tests/check_frame.c tests/suite.h
 tests_check_frame_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)

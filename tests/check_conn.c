@@ -1,0 +1,419 @@
+#include "config.h"
+
+#include "server/conn.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+
+#include "base/pool.h"
+#include "proto/frame.h"
+#include "suite.h"
+#include "tls_fixture.h"
+#include "tls_peer.h"
+
+/* One connection of a server, and a real TLS client at the other end of its socket, in one loop. */
+static struct event_base     *base;
+static struct sc_tls_context *client_context, *server_context;
+static struct sc_conn_env     env;
+static struct sc_conn_limits  limits;
+static struct sc_stats        stats;
+static struct sc_admission    admission;
+static struct sc_conn        *conn; /* NULL: gone */
+static struct tls_peer        peer;
+static struct evbuffer       *expected;
+
+static void on_gone(struct sc_conn *gone, void *arg)
+{
+    ck_assert_ptr_eq(gone, conn);
+    ck_assert_ptr_eq(arg, &env);
+    ck_assert_uint_eq(sc_conn_origin(gone)->id, 17);
+    conn = NULL;
+}
+
+static void drop_line(const char *line, size_t length)
+{
+    (void)line;
+    (void)length;
+}
+
+static void world_init(void)
+{
+    struct sc_err err = {0};
+    sc_log_init(SC_LOG_DEBUG, SC_LOG_TEXT);
+    sc_log_redirect(drop_line);
+    fixture_write_pair("server", "P-256");
+    const struct sc_tls_server_settings settings = fixture_settings("server");
+    server_context                               = fixture_server(&settings);
+    client_context                               = fixture_client();
+    base                                         = run_base_new();
+    memset(&stats, 0, sizeof(stats));
+    limits = (struct sc_conn_limits){.max_body_bytes       = 65536,
+                                     .output_limit_bytes   = 256U << 10,
+                                     .handshake_timeout_ms = 30000,
+                                     .frame_timeout_ms     = 30000,
+                                     .idle_timeout_ms      = 30000,
+                                     .write_timeout_ms     = 30000};
+    env = (struct sc_conn_env){.base = base, .limits = &limits, .stats = &stats, .admission = &admission, .on_gone = on_gone, .arg = &env};
+    expected = evbuffer_new();
+    ck_assert_int_eq(sc_conn_env_init(&env, &err), 0);
+}
+
+static void begin(void)
+{
+    const struct sc_conn_origin origin = {.id = 17, .peer = "192.0.2.1:5"};
+    struct sc_err               err    = {0};
+    int                         fds[2];
+    socket_pair(true, fds);
+    conn = sc_conn_new(&env, server_context, fds[0], &origin, &err);
+    ck_assert_msg(conn != NULL, "%s", err.text);
+    tls_peer_init(&peer, base, client_context, fds[1]);
+}
+
+static void begin_connected(void)
+{
+    begin();
+    RUN_UNTIL(base, peer.connected && sc_stats_get(&stats.handshakes_completed) == sc_stats_get(&stats.handshakes_started));
+}
+
+static void world_fini(void)
+{
+    if (conn) {
+        sc_conn_free(conn);
+    }
+    ck_assert_uint_eq(sc_stats_get(&stats.connections_closed), sc_stats_get(&stats.handshakes_started));
+    tls_peer_fini(&peer);
+    run_ready(base);
+    sc_conn_env_fini(&env);
+    run_base_free(base);
+    evbuffer_free(expected);
+    sc_tls_context_unref(server_context);
+    sc_tls_context_unref(client_context);
+}
+
+#define TEST(name)                                                                                                                         \
+    static void run_##name(void);                                                                                                          \
+    START_TEST(name)                                                                                                                       \
+    {                                                                                                                                      \
+        world_init();                                                                                                                      \
+        run_##name();                                                                                                                      \
+        world_fini();                                                                                                                      \
+    }                                                                                                                                      \
+    END_TEST                                                                                                                               \
+    static void run_##name(void)
+
+/* --- Requests and the replies to them --- */
+
+static void put_frame(struct evbuffer *to, uint32_t type, const void *body, size_t length)
+{
+    uint8_t header[SC_FRAME_HEADER_BYTES];
+    sc_frame_put_header(header, type, (uint32_t)length);
+    evbuffer_add(to, header, sizeof(header));
+    evbuffer_add(to, body, length);
+}
+
+static void expect_error(enum sc_error_code code, uint32_t retry_after_ms, const char *text)
+{
+    uint8_t frame[SC_FRAME_ERROR_MAX_BYTES];
+    evbuffer_add(expected, frame, sc_frame_put_error(frame, code, retry_after_ms, text));
+}
+
+/* The next request of a mix, and what it must be answered with. */
+static void put_request(struct evbuffer *to, unsigned i, size_t length)
+{
+    static uint8_t body[70000], reply[70000];
+    for (size_t k = 0; k < length; k++) {
+        body[k]               = (uint8_t)(i * 3U + k * 5U);
+        reply[length - 1 - k] = body[k];
+    }
+    switch (i % 3) {
+    case 0:
+        put_frame(to, SC_FRAME_ECHO, body, length);
+        put_frame(expected, SC_FRAME_ECHO, body, length);
+        break;
+    case 1:
+        put_frame(to, SC_FRAME_REVERSE, body, length);
+        put_frame(expected, SC_FRAME_REVERSE, reply, length);
+        break;
+    default:
+        put_frame(to, 4711 + i, body, length);
+        expect_error(SC_ERROR_UNKNOWN_TYPE, 0, "unknown message type");
+        break;
+    }
+}
+
+static void send_all(struct evbuffer *requests, size_t at_once)
+{
+    while (evbuffer_get_length(requests) > 0) {
+        const size_t left  = evbuffer_get_length(requests);
+        const size_t count = at_once && at_once < left ? at_once : left;
+        tls_peer_write(&peer, evbuffer_pullup(requests, (ev_ssize_t)count), count);
+        evbuffer_drain(requests, count);
+    }
+}
+
+static void await_replies(void)
+{
+    const size_t length = evbuffer_get_length(expected);
+    RUN_UNTIL(base, evbuffer_get_length(peer.got) >= length);
+    ck_assert_uint_eq(evbuffer_get_length(peer.got), length);
+    ck_assert_int_eq(memcmp(evbuffer_pullup(peer.got, -1), evbuffer_pullup(expected, -1), length), 0);
+}
+
+/* Every size of TLS record and of segment gives the same replies. */
+TEST(any_split)
+{
+    static const size_t records[] = {1, 3, 8, 9, 100, 0};
+    static const size_t writes[]  = {1, 0};
+    struct evbuffer    *requests  = evbuffer_new();
+    begin_connected();
+    for (size_t r = 0; r < 6; r++) {
+        for (size_t w = 0; w < 2; w++) {
+            peer.at_once = writes[w];
+            for (unsigned i = 0; i < 9; i++) {
+                put_request(requests, i, (size_t)i * 2);
+            }
+            send_all(requests, records[r]);
+            await_replies();
+        }
+    }
+    evbuffer_free(requests);
+    ck_assert_uint_eq(sc_stats_get(&stats.requests[0]), 36);
+    ck_assert_uint_eq(sc_stats_get(&stats.errors[SC_ERROR_UNKNOWN_TYPE]), 36);
+}
+
+TEST(a_long_pipeline)
+{
+    struct evbuffer *requests = evbuffer_new();
+    begin_connected();
+    for (unsigned i = 0; i < 10000; i++) {
+        put_request(requests, i, i % 50);
+    }
+    send_all(requests, 0);
+    tls_peer_close_notify(&peer);
+    RUN_UNTIL(base, peer.closed && !conn);
+    await_replies();
+    evbuffer_free(requests);
+}
+
+TEST(large_bodies)
+{
+    struct evbuffer *requests = evbuffer_new();
+    begin_connected();
+    for (unsigned i = 0; i < 12; i++) {
+        put_request(requests, i, 65536);
+    }
+    send_all(requests, 0);
+    await_replies();
+    evbuffer_free(requests);
+}
+
+TEST(too_large)
+{
+    struct evbuffer *requests = evbuffer_new();
+    uint8_t          header[SC_FRAME_HEADER_BYTES];
+    begin_connected();
+    put_request(requests, 0, 10);
+    sc_frame_put_header(header, SC_FRAME_ECHO, 65537);
+    evbuffer_add(requests, header, sizeof(header));
+    expect_error(SC_ERROR_BODY_TOO_LARGE, 0, "the body is larger than max-body");
+    send_all(requests, 0);
+    RUN_UNTIL(base, peer.closed);
+    await_replies();
+    tls_peer_shut_write(&peer);
+    RUN_UNTIL(base, !conn);
+    evbuffer_free(requests);
+}
+
+/* --- How clients end --- */
+
+TEST(half_closed_tcp)
+{
+    struct evbuffer *requests = evbuffer_new();
+    begin_connected();
+    for (unsigned i = 0; i < 1000; i++) {
+        put_request(requests, i, 20);
+    }
+    send_all(requests, 0);
+    RUN_UNTIL(base, tls_peer_all_sent(&peer));
+    tls_peer_shut_write(&peer);
+    RUN_UNTIL(base, peer.closed && !conn);
+    await_replies();
+    evbuffer_free(requests);
+}
+
+TEST(ended_in_a_frame)
+{
+    struct evbuffer *requests = evbuffer_new();
+    begin_connected();
+    put_request(requests, 0, 20);
+    send_all(requests, 0);
+    put_frame(requests, SC_FRAME_ECHO, "never whole", 11);
+    tls_peer_write(&peer, evbuffer_pullup(requests, 18), 18);
+    tls_peer_close_notify(&peer);
+    RUN_UNTIL(base, peer.closed && !conn);
+    await_replies();
+    ck_assert_uint_eq(sc_stats_get(&stats.truncated), 1);
+    evbuffer_free(requests);
+}
+
+/* --- Clients that make us wait --- */
+
+TEST(handshake_timeout)
+{
+    limits.handshake_timeout_ms = 50;
+    begin();
+    tls_peer_hold(&peer);
+    RUN_UNTIL(base, !conn);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_handshake), 1);
+    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_failed), 1);
+}
+
+static void on_drip(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+    if (!peer.closed) {
+        tls_peer_write(&peer, "x", 1);
+    }
+}
+
+/* Bytes that keep coming do not move the deadline of a frame. */
+TEST(frame_timeout)
+{
+    uint8_t              header[SC_FRAME_HEADER_BYTES];
+    const struct timeval often = {.tv_sec = 0, .tv_usec = 5000};
+    limits.frame_timeout_ms    = 60;
+    begin_connected();
+    sc_frame_put_header(header, SC_FRAME_ECHO, 60000);
+    tls_peer_write(&peer, header, sizeof(header));
+    struct event *drip = event_new(base, -1, EV_PERSIST, on_drip, NULL);
+    event_add(drip, &often);
+    expect_error(SC_ERROR_OVER_LIMIT, 0, "the frame did not arrive in time (frame-timeout)");
+    RUN_UNTIL(base, peer.closed);
+    event_free(drip);
+    await_replies();
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_frame), 1);
+}
+
+TEST(idle_timeout)
+{
+    limits.idle_timeout_ms = 50;
+    begin_connected();
+    expect_error(SC_ERROR_OVER_LIMIT, 0, "no request for too long (idle-timeout)");
+    RUN_UNTIL(base, peer.closed);
+    await_replies();
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_idle), 1);
+}
+
+/* Many more replies than the client reads: what waits is bounded, and nothing is lost when it reads again. */
+static struct evbuffer *flood(void)
+{
+    struct evbuffer *requests = evbuffer_new();
+    begin_connected();
+    tls_peer_stop_reading(&peer);
+    for (unsigned i = 0; i < 300; i += 3) {
+        put_request(requests, i, 65000);
+    }
+    send_all(requests, 0);
+    RUN_UNTIL(base, sc_stats_get(&stats.paused) > 0);
+    run_ready(base);
+    return requests;
+}
+
+TEST(output_limit)
+{
+    struct evbuffer *requests = flood();
+    /* Far from all of it has been read: 256 KiB of replies, and what the kernel holds. */
+    ck_assert_uint_lt(sc_stats_get(&stats.requests[0]), 30);
+    const uint64_t answered = sc_stats_get(&stats.requests[0]);
+    run_ready(base);
+    ck_assert_uint_eq(sc_stats_get(&stats.requests[0]), answered);
+    tls_peer_start_reading(&peer);
+    await_replies();
+    ck_assert_uint_eq(sc_stats_get(&stats.requests[0]), 100);
+    evbuffer_free(requests);
+}
+
+TEST(write_timeout)
+{
+    limits.write_timeout_ms   = 80;
+    struct evbuffer *requests = flood();
+    RUN_UNTIL(base, !conn);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_write), 1);
+    evbuffer_free(requests);
+}
+
+/* --- The end of the server --- */
+
+TEST(drained)
+{
+    struct evbuffer *requests = evbuffer_new();
+    begin_connected();
+    for (unsigned i = 0; i < 900; i++) {
+        put_request(requests, i, 30);
+    }
+    send_all(requests, 0);
+    RUN_UNTIL(base, tls_peer_all_sent(&peer) && sc_stats_get(&stats.requests[0]) > 0);
+    sc_conn_drain(conn, 1234);
+    expect_error(SC_ERROR_GOING_AWAY, 1234, "the server is stopping; come back later");
+    RUN_UNTIL(base, peer.closed);
+    await_replies();
+    tls_peer_close_notify(&peer);
+    tls_peer_shut_write(&peer);
+    RUN_UNTIL(base, !conn);
+    evbuffer_free(requests);
+}
+
+TEST(drained_in_the_handshake)
+{
+    begin();
+    sc_conn_drain(conn, 99);
+    expect_error(SC_ERROR_GOING_AWAY, 99, "the server is stopping; come back later");
+    RUN_UNTIL(base, peer.closed);
+    await_replies();
+}
+
+TEST(freed_at_any_time)
+{
+    for (int turns = 0; turns < 10; turns++) {
+        begin();
+        for (int i = 0; i < turns && conn; i++) {
+            (void)event_base_loop(base, EVLOOP_NONBLOCK);
+        }
+        sc_conn_free(conn);
+        ck_assert_ptr_null(conn);
+        run_ready(base);
+        if (turns < 9) {
+            tls_peer_fini(&peer);
+        }
+    }
+}
+
+/* --- Memory --- */
+
+/* In the steady state no request reaches malloc(). A build with sanitizers keeps nothing, and misses nothing. */
+TEST(steady_state_asks_for_no_memory)
+{
+    struct evbuffer *requests = evbuffer_new();
+    uint64_t         misses   = 0;
+    begin_connected();
+    for (unsigned i = 0; i < 1100; i++) {
+        if (i == 100) {
+            misses = sc_pool_misses();
+        }
+        put_request(requests, i - i % 3, 64);
+        send_all(requests, 0);
+        await_replies();
+        evbuffer_drain(peer.got, evbuffer_get_length(peer.got));
+        evbuffer_drain(expected, evbuffer_get_length(expected));
+    }
+    ck_assert_uint_eq(sc_pool_misses(), misses);
+    evbuffer_free(requests);
+}
+
+SUITE_MAIN("conn", any_split, a_long_pipeline, large_bodies, too_large, half_closed_tcp, ended_in_a_frame, handshake_timeout, frame_timeout,
+           idle_timeout, output_limit, write_timeout, drained, drained_in_the_handshake, freed_at_any_time, steady_state_asks_for_no_memory)
