@@ -42,7 +42,9 @@ src_libscnet_a_SOURCES = \
 	src/net/listen.c src/net/listen.h \
 	src/net/loop.c src/net/loop.h \
 	src/net/mailbox.c src/net/mailbox.h \
-	src/net/tlsbev.c src/net/tlsbev.h
+	src/net/tlsbev.c src/net/tlsbev.h \
+	src/net/tlsbev_pair.h \
+	src/net/tlsbev_turn.c
 
 src_libscclient_a_SOURCES = \
 	src/client/connect.c src/client/connect.h \
@@ -67,6 +69,8 @@ src_libscserver_a_SOURCES = \
 	src/server/configuration.c src/server/configuration.h \
 	src/server/conn.c src/server/conn.h \
 	src/server/conn_log.c src/server/conn_log.h \
+	src/server/conn_serve.c \
+	src/server/conn_state.h \
 	src/server/limits.c src/server/limits.h \
 	src/server/material.c src/server/material.h \
 	src/server/options.def \

@@ -2,56 +2,23 @@
 
 #include "server/conn.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include <event2/buffer.h>
 
 #include "base/clock.h"
-#include "net/framebuf.h"
-#include "net/tlsbev.h"
-#include "proto/handler.h"
 #include "server/conn_log.h"
+#include "server/conn_state.h"
 #include "tls/context.h"
 #include "tls/info.h"
 #include "tls/probe.h"
-#include "tls/watch.h"
 
 #define READ_BYTES (64U << 10)    /* ciphertext read at once */
 #define REPLIES_BYTES (96U << 10) /* room for the replies to one read; a larger reply gets its own memory */
-#define MAX_FRAMES_A_TURN 256U    /* then other connections have their turn */
 #define LINGER_MS 2000U           /* after our close_notify: a peer's bytes are read and dropped, so that no RST eats our last reply */
-#define MAX_DRAIN_READS 16U       /* of one client; one that never stops sending does not hold up a drain */
 #define NEVER UINT64_MAX
-
-enum state { STATE_HANDSHAKE, STATE_OPEN, STATE_CLOSING };
-
-struct sc_conn {
-    LIST_ENTRY(sc_conn) link;
-    struct sc_conn_env        *env;
-    struct sc_tlsbev          *tls;
-    struct sc_tls_context     *context; /* a reference */
-    struct event              *timer;
-    uint64_t                   state_since_ms;
-    uint64_t                   frame_since_ms; /* the first byte of an unfinished frame; 0: there is none */
-    uint64_t                   request_ms;     /* the last complete request */
-    uint64_t                   progress_ms;    /* the socket last took something; counts while output is pending */
-    uint64_t                   progress_sent;  /* sc_tlsbev_sent() then */
-    uint64_t                   armed_ms;       /* when the timer fires; NEVER: it is not armed */
-    uint64_t                   skip_bytes;     /* of the body of a request that we do not know */
-    uint32_t                   retry_after_ms; /* for the goodbye of a drain */
-    uint32_t                   drain_reads;
-    enum state                 state;
-    struct sc_admission_waiter waiting;
-    bool                       took_token; /* for a full handshake */
-    bool                       all_answered; /* no complete frame is left in the input */
-    bool                       skipping, paused, draining, input_ended;
-    struct sc_tls_watch        watch;
-    struct sc_conn_origin      origin;
-};
 
 static void on_admitted(struct sc_admission_waiter *waiter);
 
@@ -79,10 +46,9 @@ void sc_conn_env_fini(struct sc_conn_env *env)
     env->replies.bytes = NULL;
 }
 
-/* --- State and deadlines ---------------------------------------------------------------------------------------------------------------
- */
+/* --- State and deadlines --- */
 
-static void enter(struct sc_conn *conn, enum state state)
+void sc_conn_enter(struct sc_conn *conn, enum sc_conn_state state)
 {
     conn->state          = state;
     conn->state_since_ms = sc_clock_ms();
@@ -95,7 +61,7 @@ enum wait { WAIT_HANDSHAKE, WAIT_WRITE, WAIT_FRAME, WAIT_IDLE, WAIT_LINGER };
 static enum wait waits_for(const struct sc_conn *conn, uint64_t *deadline_ms)
 {
     const struct sc_conn_limits *limits = conn->env->limits;
-    if (conn->state == STATE_HANDSHAKE) {
+    if (conn->state == SC_CONN_HANDSHAKE) {
         *deadline_ms = conn->state_since_ms + limits->handshake_timeout_ms;
         return WAIT_HANDSHAKE;
     }
@@ -103,7 +69,7 @@ static enum wait waits_for(const struct sc_conn *conn, uint64_t *deadline_ms)
         *deadline_ms = conn->progress_ms + limits->write_timeout_ms;
         return WAIT_WRITE;
     }
-    if (conn->state == STATE_CLOSING) {
+    if (conn->state == SC_CONN_CLOSING) {
         *deadline_ms = conn->state_since_ms + LINGER_MS;
         return WAIT_LINGER;
     }
@@ -116,7 +82,7 @@ static enum wait waits_for(const struct sc_conn *conn, uint64_t *deadline_ms)
 }
 
 /* The timer is moved only when it would fire too late: on the path of a request it is not touched. */
-static void arm(struct sc_conn *conn, uint64_t now_ms)
+void sc_conn_arm(struct sc_conn *conn, uint64_t now_ms)
 {
     uint64_t deadline_ms;
     if (waits_for(conn, &deadline_ms) == WAIT_WRITE) {
@@ -132,7 +98,7 @@ static void arm(struct sc_conn *conn, uint64_t now_ms)
     }
 }
 
-static void note_progress(struct sc_conn *conn, uint64_t now_ms)
+void sc_conn_note_progress(struct sc_conn *conn, uint64_t now_ms)
 {
     const uint64_t sent = sc_tlsbev_sent(conn->tls);
     if (sent != conn->progress_sent || sc_tlsbev_pending(conn->tls) == 0) {
@@ -141,258 +107,12 @@ static void note_progress(struct sc_conn *conn, uint64_t now_ms)
     }
 }
 
-/* --- Replies ---------------------------------------------------------------------------------------------------------------------------
- */
-
-static void send_replies(struct sc_conn *conn)
-{
-    struct sc_replies *replies = &conn->env->replies;
-    sc_tlsbev_write(conn->tls, replies->bytes, replies->used);
-    replies->used = 0;
-}
-
-/* Room for `size` bytes behind the replies so far; those leave first when there is none. NULL: larger than the whole. */
-static uint8_t *reply_room(struct sc_conn *conn, size_t size)
-{
-    struct sc_replies *replies = &conn->env->replies;
-    if (SC_UNLIKELY(size > replies->size - replies->used)) {
-        send_replies(conn);
-        if (size > replies->size) {
-            return NULL;
-        }
-    }
-    return replies->bytes + replies->used;
-}
-
-static void reply_error(struct sc_conn *conn, enum sc_error_code code, uint32_t retry_after_ms, const char *text)
-{
-    uint8_t *room = reply_room(conn, SC_FRAME_ERROR_MAX_BYTES);
-    conn->env->replies.used += sc_frame_put_error(room, code, retry_after_ms, text);
-    sc_stats_add(&conn->env->stats->errors[code], 1);
-}
-
-/* A reply that does not fit beside others: in memory of its own, encrypted from there. */
-static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body, size_t body_length, size_t max)
-{
-    uint8_t *reply = malloc(SC_FRAME_HEADER_BYTES + max);
-    if (!reply) {
-        reply_error(conn, SC_ERROR_INTERNAL, 0, "out of memory");
-        return;
-    }
-    const size_t length = handler->run(body, body_length, reply + SC_FRAME_HEADER_BYTES);
-    sc_frame_put_header(reply, handler->type, (uint32_t)length);
-    sc_tlsbev_write(conn->tls, reply, SC_FRAME_HEADER_BYTES + length);
-    free(reply);
-}
-
-static void answer(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body, size_t body_length)
-{
-    const size_t max  = handler->reply_max(body_length);
-    uint8_t     *room = reply_room(conn, SC_FRAME_HEADER_BYTES + max);
-    if (SC_LIKELY(room != NULL)) {
-        const size_t length = handler->run(body, body_length, room + SC_FRAME_HEADER_BYTES);
-        sc_frame_put_header(room, handler->type, (uint32_t)length);
-        conn->env->replies.used += SC_FRAME_HEADER_BYTES + length;
-    } else {
-        reply_large(conn, handler, body, body_length, max);
-    }
-    sc_stats_add(&conn->env->stats->requests[sc_handler_index(handler)], 1);
-}
-
-static void stop_reading(struct sc_conn *conn)
-{
-    if (!conn->paused) {
-        conn->paused         = true;
-        conn->frame_since_ms = 0; /* it is us who do not read */
-        sc_stats_add(&conn->env->stats->paused, 1);
-        sc_tlsbev_pause(conn->tls);
-    }
-}
-
-static void start_reading(struct sc_conn *conn)
-{
-    if (conn->paused) {
-        conn->paused = false;
-        sc_tlsbev_resume(conn->tls);
-    }
-}
-
-/* --- The end ----------------------------------------------------------------------------------------------------------------------------
- */
-
-/* Everything is answered: close_notify behind the last reply, then wait until it has left. Frees the connection if nothing is left to do.
- */
-static void close_after_replies(struct sc_conn *conn)
-{
-    send_replies(conn);
-    if (conn->state != STATE_CLOSING) {
-        enter(conn, STATE_CLOSING);
-        conn->frame_since_ms = 0;
-        sc_tlsbev_shutdown(conn->tls);
-        start_reading(conn);
-    }
-}
-
-static void refuse_and_close(struct sc_conn *conn, enum sc_error_code code, const char *text)
-{
-    reply_error(conn, code, 0, text);
-    close_after_replies(conn);
-}
-
-static void say_goodbye(struct sc_conn *conn)
-{
-    reply_error(conn, SC_ERROR_GOING_AWAY, conn->retry_after_ms, "the server is stopping; come back later");
-    close_after_replies(conn);
-}
-
-/* Every complete request that we have read has been answered. What is left of the input is nothing or a part of a frame. */
-static void on_all_answered(struct sc_conn *conn)
-{
-    if (SC_UNLIKELY(conn->input_ended)) {
-        if (conn->frame_since_ms != 0) {
-            sc_stats_add(&conn->env->stats->truncated, 1);
-            sc_conn_log_event(SC_LOG_DEBUG, &conn->origin, "truncated", "the peer ended in the middle of a frame");
-        }
-        close_after_replies(conn);
-    } else if (SC_UNLIKELY(conn->draining)) {
-        if (conn->drain_reads++ < MAX_DRAIN_READS && sc_tlsbev_has_unread(conn->tls)) {
-            sc_tlsbev_again(conn->tls);
-        } else {
-            say_goodbye(conn);
-        }
-    }
-}
-
-/* --- Requests ---------------------------------------------------------------------------------------------------------------------------
- */
-
-/* A request of a type that we do not know is answered when all of it has arrived, and its body is never kept. True: it has. */
-static bool skip(struct sc_conn *conn, struct evbuffer *input)
-{
-    const size_t there = evbuffer_get_length(input);
-    const size_t count = there < conn->skip_bytes ? there : (size_t)conn->skip_bytes;
-    evbuffer_drain(input, count);
-    conn->skip_bytes -= count;
-    return conn->skip_bytes == 0;
-}
-
-static bool over_output_limit(const struct sc_conn *conn)
-{
-    return sc_tlsbev_pending(conn->tls) + conn->env->replies.used >= conn->env->limits->output_limit_bytes;
-}
-
-enum served {
-    SERVED_ALL,  /* no complete frame is left */
-    SERVED_SOME, /* there may be; others have their turn first */
-    SERVED_LAST, /* the connection is being closed */
-};
-
-/* One frame, the complete one at the front. */
-static void answer_frame(struct sc_conn *conn, const struct sc_frame_header *header, const uint8_t *body)
-{
-    const struct sc_handler *handler = sc_handler_find(header->type);
-    if (SC_LIKELY(handler != NULL)) {
-        answer(conn, handler, body, header->length);
-    } else {
-        reply_error(conn, SC_ERROR_UNKNOWN_TYPE, 0, "unknown message type");
-    }
-}
-
-/* Complete frames, in order, until there are no more, or it is the turn of others, or enough replies wait. */
-static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, unsigned *answered)
-{
-    const size_t           max_body = conn->env->limits->max_body_bytes;
-    enum sc_frame_status   status   = SC_FRAME_COMPLETE;
-    struct sc_frame_header header   = {0, 0};
-    struct sc_framebuf     frames;
-    const uint8_t         *body;
-    sc_framebuf_begin(&frames, input);
-    while (*answered < MAX_FRAMES_A_TURN && !over_output_limit(conn)) {
-        status = sc_framebuf_next(&frames, max_body, &header, &body);
-        if (status != SC_FRAME_COMPLETE) {
-            break;
-        }
-        answer_frame(conn, &header, body);
-        (*answered)++;
-    }
-    const bool header_is_there = sc_framebuf_left(&frames) >= SC_FRAME_HEADER_BYTES;
-    sc_framebuf_end(&frames);
-    if (status == SC_FRAME_TOO_LARGE) {
-        refuse_and_close(conn, SC_ERROR_BODY_TOO_LARGE, "the body is larger than max-body");
-        return SERVED_LAST;
-    }
-    if (status == SC_FRAME_NEED_MORE && header_is_there && !sc_handler_find(header.type)) {
-        conn->skipping   = true;
-        conn->skip_bytes = SC_FRAME_HEADER_BYTES + (uint64_t)header.length;
-        (void)skip(conn, input);
-    }
-    return status == SC_FRAME_NEED_MORE ? SERVED_ALL : SERVED_SOME;
-}
-
-static enum served answer_input(struct sc_conn *conn, struct evbuffer *input, unsigned *answered)
-{
-    if (SC_UNLIKELY(conn->skipping)) {
-        if (!skip(conn, input)) {
-            return SERVED_ALL;
-        }
-        conn->skipping = false;
-        reply_error(conn, SC_ERROR_UNKNOWN_TYPE, 0, "unknown message type");
-        (*answered)++;
-    }
-    return answer_frames(conn, input, answered);
-}
-
-/* The frame's clock starts with its first byte and is not moved by the bytes that follow. */
-static void watch_partial_frame(struct sc_conn *conn, struct evbuffer *input, bool a_frame_ended, uint64_t now_ms)
-{
-    if (!conn->skipping && evbuffer_get_length(input) == 0) {
-        conn->frame_since_ms = 0;
-    } else if (a_frame_ended || conn->frame_since_ms == 0) {
-        conn->frame_since_ms = now_ms;
-    }
-}
-
-static void serve(struct sc_conn *conn, struct evbuffer *input)
-{
-    const uint64_t now_ms   = sc_clock_ms();
-    unsigned       answered = 0;
-    if (SC_UNLIKELY(conn->state != STATE_OPEN)) {
-        evbuffer_drain(input, evbuffer_get_length(input)); /* lingering */
-        return;
-    }
-    if (SC_UNLIKELY(over_output_limit(conn))) {
-        conn->all_answered = false;
-        stop_reading(conn); /* on_drained() goes on */
-        arm(conn, now_ms);
-        return;
-    }
-    const enum served served = answer_input(conn, input, &answered);
-    if (served == SERVED_LAST) {
-        evbuffer_drain(input, evbuffer_get_length(input));
-    } else {
-        if (answered > 0) {
-            conn->request_ms = now_ms;
-            send_replies(conn);
-        }
-        watch_partial_frame(conn, input, answered > 0, now_ms);
-        conn->all_answered = served == SERVED_ALL;
-        if (conn->all_answered) {
-            on_all_answered(conn);
-        } else {
-            sc_tlsbev_again(conn->tls);
-        }
-    }
-    note_progress(conn, now_ms);
-    arm(conn, now_ms);
-}
-
-/* --- What the TLS pair tells ------------------------------------------------------------------------------------------------------------
- */
+/* --- What the TLS pair tells --- */
 
 static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
-    enter(conn, STATE_OPEN);
+    sc_conn_enter(conn, SC_CONN_OPEN);
     conn->all_answered = true;
     struct sc_err err;
     if (sc_tls_context_check_peer(conn->context, sc_tlsbev_ssl(conn->tls), &err) != 0) {
@@ -412,38 +132,38 @@ static void on_connected(void *arg)
     if (conn->draining) {
         sc_tlsbev_again(conn->tls);
     }
-    arm(conn, conn->state_since_ms);
+    sc_conn_arm(conn, conn->state_since_ms);
 }
 
 static void on_data(void *arg, struct evbuffer *input)
 {
-    serve(arg, input);
+    sc_conn_serve(arg, input);
 }
 
 static void on_drained(void *arg)
 {
     struct sc_conn *conn = arg;
     const uint64_t  now  = sc_clock_ms();
-    note_progress(conn, now);
-    if (conn->state == STATE_CLOSING && conn->input_ended) {
+    sc_conn_note_progress(conn, now);
+    if (conn->state == SC_CONN_CLOSING && conn->input_ended) {
         sc_conn_free(conn);
         return;
     }
-    if (conn->state == STATE_CLOSING) {
+    if (conn->state == SC_CONN_CLOSING) {
         conn->state_since_ms = now; /* the linger starts when the last byte has left */
     }
     if (conn->paused) {
-        start_reading(conn);
+        sc_conn_start_reading(conn);
         sc_tlsbev_again(conn->tls);
     }
-    arm(conn, now);
+    sc_conn_arm(conn, now);
 }
 
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 {
     struct sc_conn *conn = arg;
     conn->input_ended    = true;
-    if (conn->state == STATE_HANDSHAKE) {
+    if (conn->state == SC_CONN_HANDSHAKE) {
         sc_stats_add(&conn->env->stats->handshakes_failed, 1);
         sc_conn_log_handshake_failed(&conn->env->failure_log_rate, &conn->origin, &conn->watch, close);
         sc_conn_free(conn);
@@ -455,12 +175,12 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     sc_conn_log_closed(&conn->origin, close);
     if (close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_RESET || close->end == SC_TLSBEV_KEY_UPDATES) {
         sc_conn_free(conn);
-    } else if (conn->state == STATE_CLOSING) {
+    } else if (conn->state == SC_CONN_CLOSING) {
         if (sc_tlsbev_pending(conn->tls) == 0) {
             sc_conn_free(conn);
         }
     } else if (conn->all_answered) {
-        on_all_answered(conn);
+        sc_conn_on_all_answered(conn);
     } else {
         sc_tlsbev_again(conn->tls); /* complete frames are left */
     }
@@ -519,16 +239,16 @@ static void on_deadline(struct sc_conn *conn, enum wait wait)
     case WAIT_FRAME:
         sc_stats_add(&stats->timeouts_frame, 1);
         sc_conn_log_event(SC_LOG_INFO, &conn->origin, "frame_timeout", "a started frame did not arrive in time");
-        refuse_and_close(conn, SC_ERROR_OVER_LIMIT, "the frame did not arrive in time (frame-timeout)");
+        sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT, "the frame did not arrive in time (frame-timeout)");
         break;
     case WAIT_IDLE:
         sc_stats_add(&stats->timeouts_idle, 1);
         sc_conn_log_event(SC_LOG_DEBUG, &conn->origin, "idle_timeout", "no request for a long time");
-        refuse_and_close(conn, SC_ERROR_OVER_LIMIT, "no request for too long (idle-timeout)");
+        sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT, "no request for too long (idle-timeout)");
         break;
     case WAIT_LINGER: sc_conn_free(conn); return;
     }
-    arm(conn, sc_clock_ms());
+    sc_conn_arm(conn, sc_clock_ms());
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -539,17 +259,16 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     const uint64_t now_ms = sc_clock_ms();
     conn->armed_ms        = NEVER;
-    note_progress(conn, now_ms);
+    sc_conn_note_progress(conn, now_ms);
     const enum wait wait = waits_for(conn, &deadline_ms);
     if (deadline_ms <= now_ms) {
         on_deadline(conn, wait);
     } else {
-        arm(conn, now_ms);
+        sc_conn_arm(conn, now_ms);
     }
 }
 
-/* --- Life --------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- Life --- */
 
 struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls, evutil_socket_t fd, const struct sc_conn_origin *origin,
                             struct sc_err *err)
@@ -571,7 +290,7 @@ struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls,
     conn->armed_ms = NEVER;
     sc_tls_watch_init(&conn->watch);
     SSL_set_app_data(ssl, &conn->watch);
-    enter(conn, STATE_HANDSHAKE);
+    sc_conn_enter(conn, SC_CONN_HANDSHAKE);
     const struct sc_tlsbev_callbacks *callbacks = sc_admission_is_limited(env->admission) ? &rationed_tls_callbacks : &tls_callbacks;
     conn->tls                                   = sc_tlsbev_new(env->base, env->scratch, fd, ssl, true, callbacks, conn, err);
     if (!conn->tls) {
@@ -581,7 +300,7 @@ struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls,
     }
     conn->context = sc_tls_context_ref(tls);
     sc_stats_add(&env->stats->handshakes_started, 1);
-    arm(conn, conn->state_since_ms);
+    sc_conn_arm(conn, conn->state_since_ms);
     return conn;
 }
 
@@ -603,7 +322,7 @@ void sc_conn_drain(struct sc_conn *conn, uint32_t retry_after_ms)
 {
     conn->draining       = true;
     conn->retry_after_ms = retry_after_ms;
-    if (conn->state == STATE_OPEN) {
+    if (conn->state == SC_CONN_OPEN) {
         sc_tlsbev_again(conn->tls);
     }
 }

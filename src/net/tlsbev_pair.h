@@ -1,0 +1,81 @@
+/*
+ * The inside of net/tlsbev, for its own files only: tlsbev.c makes the pair and is the owner's side, tlsbev_turn.c moves ciphertext and
+ * runs the turns.
+ */
+#ifndef SC_NET_TLSBEV_PAIR_H
+#define SC_NET_TLSBEV_PAIR_H
+
+#include <event2/buffer.h>
+
+#include "net/tlsbev.h"
+
+/*
+ * Two ways to move ciphertext:
+ *
+ * over a socket (`fd` is not -1): our own read event does one recv(2) into the scratch memory of the thread, lends it to the socket
+ *   bufferevent's input, and runs the filter, which decrypts all of it before the call returns. Output is flushed with one send(2) at
+ *   the end of the turn. Only when the socket is full does the socket bufferevent get EV_WRITE, until it has drained.
+ * over anything else: libevent's own callbacks move the bytes; only the turns are ours.
+ *
+ * No write high-water mark is ever set on the transport: SSL_write then never blocks, so the filter's own output is always empty, data can
+ * be encrypted straight from the caller's memory, and what is pending is in one place. The owner bounds it: it sees sc_tlsbev_pending()
+ * and stops reading.
+ */
+struct sc_tlsbev {
+    struct bufferevent               *filter, *transport;
+    SSL                              *ssl;
+    struct event                     *read_event; /* NULL when the transport is no socket */
+    struct event                     *turn_event; /* no descriptor: activated, or a timeout of 0 */
+    struct evbuffer_cb_entry         *output_cb;
+    struct sc_tlsbev_scratch         *scratch;
+    const struct sc_tlsbev_callbacks *callbacks;
+    void                             *arg;
+    uint64_t                          sent, received;
+    struct sc_tlsbev_close            close;
+    evutil_socket_t                   fd;
+    bool                              connected;      /* the handshake is done */
+    bool                              connected_told; /* ... and the owner knows */
+    bool                              ended;          /* `close` is valid */
+    bool                              ended_told;
+    bool                              blocked;        /* the transport's EV_WRITE is at work */
+    bool                              drained;        /* it has finished, the owner does not know yet */
+    bool                              has_data;       /* decrypted bytes arrived in this turn */
+    bool                              may_hold_chain; /* the filter tried to read: an empty chain may be left in its input */
+    bool                              asked;          /* sc_tlsbev_again() */
+    bool                              in_turn, freed;
+    bool                              paused;
+    bool                              admitted; /* on_hello has let the handshake begin, or there is none */
+    bool                              broken;   /* nothing can be written */
+    bool                              shutdown_asked, write_side_shut;
+};
+
+struct sc_tlsbev_scratch {
+    size_t  size;
+    uint8_t bytes[];
+};
+
+/* Notes how the input ended; the first time counts. */
+void sc_tlsbev_pair_end(struct sc_tlsbev *pair, enum sc_tlsbev_end how, int error_number, unsigned long error_code);
+
+/* The socket takes nothing any more. Whoever waits for the output to leave is told that there is none. */
+void sc_tlsbev_pair_lose_output(struct sc_tlsbev *pair, int error_number);
+
+/* Asks for a turn unless there is one. */
+void sc_tlsbev_pair_want_turn(struct sc_tlsbev *pair);
+
+/* One turn; `readable`: reads the socket first. The pair may be gone afterwards. */
+void sc_tlsbev_pair_turn(struct sc_tlsbev *pair, bool readable);
+
+/* Lets the filter decrypt what is in the transport's input. */
+void sc_tlsbev_pair_run_filter(struct sc_tlsbev *pair);
+
+/* Writes what the socket takes now; the rest is left to the transport's EV_WRITE. */
+void sc_tlsbev_pair_flush(struct sc_tlsbev *pair);
+
+/* Callback of the filter's input: see there. */
+void sc_tlsbev_pair_on_plaintext(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg);
+
+/* Frees what sc_tlsbev_free() leaves to the end of the turn. */
+void sc_tlsbev_pair_destroy(struct sc_tlsbev *pair);
+
+#endif

@@ -1,0 +1,275 @@
+#include "config.h"
+
+#include "net/tlsbev_pair.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+#include "tls/watch.h"
+
+#define READ_AHEAD_BYTES 4096U
+
+/* --- Moving ciphertext --- */
+
+/* Bytes that the filter did not take while they were lent would be overwritten by the next read: make them the buffer's own. */
+static void keep_lent_bytes(struct evbuffer *input)
+{
+    const size_t left = evbuffer_get_length(input);
+    uint8_t     *copy = malloc(left);
+    if (copy) {
+        evbuffer_remove(input, copy, left);
+        evbuffer_add(input, copy, left);
+        free(copy);
+    } else {
+        evbuffer_drain(input, left); /* the record layer notices */
+    }
+}
+
+/*
+ * libevent reads records until SSL_read() finds nothing, and finding nothing costs as much as a small record: a record buffer, an error to
+ * fetch, an error queue to clear. So reading is switched off by the first bytes that a record yields, and on again while ciphertext is
+ * left.
+ */
+void sc_tlsbev_pair_on_plaintext(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct sc_tlsbev *pair = arg;
+    (void)input;
+    if (info->n_added > 0) {
+        bufferevent_disable(pair->filter, EV_READ);
+    }
+}
+
+void sc_tlsbev_pair_run_filter(struct sc_tlsbev *pair)
+{
+    struct evbuffer *input = bufferevent_get_input(pair->transport);
+    struct evbuffer *plain = bufferevent_get_input(pair->filter);
+    if (!pair->connected) {
+        bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS); /* goes on with the handshake */
+    }
+    while (pair->connected && !pair->ended && (evbuffer_get_length(input) > 0 || SSL_has_pending(pair->ssl))) {
+        const size_t left = evbuffer_get_length(input);
+        const size_t had  = evbuffer_get_length(plain);
+        bufferevent_enable(pair->filter, EV_READ);
+        if (evbuffer_get_length(input) == left && evbuffer_get_length(plain) == had) {
+            break; /* the rest is a part of a record */
+        }
+    }
+    pair->may_hold_chain = !pair->has_data;
+}
+
+/* What the scratch memory holds beyond what on_hello has kept before. */
+static bool ask_admission(struct sc_tlsbev *pair, size_t length)
+{
+    struct evbuffer *input = bufferevent_get_input(pair->transport);
+    const size_t     kept  = evbuffer_get_length(input);
+    if (kept == 0) {
+        pair->admitted = pair->callbacks->on_hello(pair->arg, pair->scratch->bytes, length);
+        if (pair->admitted) {
+            return true;
+        }
+    }
+    evbuffer_unfreeze(input, 0);
+    const int failed = evbuffer_add(input, pair->scratch->bytes, length);
+    evbuffer_freeze(input, 0);
+    if (failed) {
+        sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
+    } else if (kept > 0 && pair->callbacks->on_hello(pair->arg, evbuffer_pullup(input, -1), kept + length)) {
+        pair->admitted = true;
+        sc_tlsbev_pair_run_filter(pair);
+    }
+    return false;
+}
+
+static void decrypt(struct sc_tlsbev *pair, size_t length)
+{
+    struct evbuffer *input = bufferevent_get_input(pair->transport);
+    evbuffer_unfreeze(input, 0);
+    if (evbuffer_add_reference(input, pair->scratch->bytes, length, NULL, NULL) != 0) {
+        sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
+    } else {
+        /* Small records in one BIO_read() each; with large ones OpenSSL would move what it has read ahead. */
+        SSL_set_read_ahead(pair->ssl, length < READ_AHEAD_BYTES);
+        sc_tlsbev_pair_run_filter(pair);
+    }
+    if (evbuffer_get_length(input) > 0) {
+        keep_lent_bytes(input);
+    }
+    evbuffer_freeze(input, 0);
+}
+
+/* OpenSSL 3.0 takes any number of KeyUpdates, and each costs a derivation and, if the peer asks, a reply. */
+static void check_key_updates(struct sc_tlsbev *pair)
+{
+    const struct sc_tls_watch *watch = SSL_get_app_data(pair->ssl);
+    if (watch && watch->key_updates > SC_TLS_MAX_KEY_UPDATES + (pair->received >> 20)) {
+        sc_tlsbev_pair_end(pair, SC_TLSBEV_KEY_UPDATES, 0, 0);
+    }
+}
+
+static void read_socket(struct sc_tlsbev *pair)
+{
+    const ssize_t got = recv(pair->fd, pair->scratch->bytes, pair->scratch->size, 0);
+    if (got > 0) {
+        pair->received += (uint64_t)got;
+        if (!pair->connected) {
+            struct sc_tls_watch *watch = SSL_get_app_data(pair->ssl);
+            if (watch) {
+                sc_tls_watch_first_bytes(watch, pair->scratch->bytes, (size_t)got);
+            }
+        }
+        /* Behind the end of the TLS stream there is nothing to decrypt; it is read so that closing does not send a RST. */
+        if (!pair->ended && (pair->admitted || ask_admission(pair, (size_t)got))) {
+            decrypt(pair, (size_t)got);
+            check_key_updates(pair);
+        }
+    } else if (got == 0) {
+        event_del(pair->read_event);
+        sc_tlsbev_pair_end(pair, SC_TLSBEV_EOF, 0, 0);
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        event_del(pair->read_event);
+        sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, errno, 0);
+    }
+}
+
+/*
+ * SSL_read() is offered memory before it says that there is nothing to read, and libevent leaves that 8 KiB chain in the input: for an idle
+ * connection half of what it costs. Draining a buffer to empty frees every chain, but a buffer that is empty already drains nothing.
+ */
+static void give_back_empty_chain(struct sc_tlsbev *pair)
+{
+    struct evbuffer *input = bufferevent_get_input(pair->filter);
+    if (pair->may_hold_chain && evbuffer_get_length(input) == 0) {
+        evbuffer_add(input, "", 1);
+        evbuffer_drain(input, 1);
+    }
+    pair->may_hold_chain = false;
+}
+
+static void shut_write_side(struct sc_tlsbev *pair)
+{
+    if (pair->shutdown_asked && !pair->write_side_shut && sc_tlsbev_pending(pair) == 0) {
+        pair->write_side_shut = true;
+        if (pair->fd >= 0 && !pair->ended) {
+            (void)shutdown(pair->fd, SHUT_WR);
+        }
+        pair->drained = true;
+    }
+}
+
+/* Mostly there is one piece, and send(2) costs less than writev(2). */
+static ssize_t write_output(struct sc_tlsbev *pair, struct evbuffer *output)
+{
+    struct evbuffer_iovec pieces[2];
+    ssize_t               written;
+    evbuffer_unfreeze(output, 1);
+    if (evbuffer_peek(output, -1, NULL, pieces, 2) == 1) {
+        written = send(pair->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+        if (written > 0) {
+            evbuffer_drain(output, (size_t)written);
+        }
+    } else {
+        written = evbuffer_write(output, pair->fd);
+    }
+    evbuffer_freeze(output, 1);
+    return written;
+}
+
+void sc_tlsbev_pair_flush(struct sc_tlsbev *pair)
+{
+    struct evbuffer *output = bufferevent_get_output(pair->transport);
+    if (pair->fd < 0 || pair->blocked || evbuffer_get_length(output) == 0) {
+        return;
+    }
+    const ssize_t written = write_output(pair, output);
+    if (written > 0) {
+        pair->sent += (uint64_t)written;
+    } else if (written < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ENOTCONN) {
+        sc_tlsbev_pair_lose_output(pair, errno);
+        return;
+    }
+    if (evbuffer_get_length(output) > 0) {
+        pair->blocked = true;
+        evbuffer_cb_set_flags(output, pair->output_cb, EVBUFFER_CB_ENABLED);
+        bufferevent_enable(pair->transport, EV_WRITE);
+    }
+}
+
+static void unblock(struct sc_tlsbev *pair)
+{
+    if (pair->blocked && pair->drained) {
+        pair->blocked = false;
+        evbuffer_cb_clear_flags(bufferevent_get_output(pair->transport), pair->output_cb, EVBUFFER_CB_ENABLED);
+        bufferevent_disable(pair->transport, EV_WRITE); /* else every append would cost two epoll_ctl(2) */
+    }
+}
+
+/* --- Turns --- */
+
+void sc_tlsbev_pair_destroy(struct sc_tlsbev *pair)
+{
+    bufferevent_setcb(pair->filter, NULL, NULL, NULL, NULL);
+    evbuffer_remove_cb_entry(bufferevent_get_output(pair->transport), pair->output_cb);
+    SSL_set_app_data(pair->ssl, NULL); /* libevent frees the SSL later, when the owner's memory may be gone */
+    bufferevent_free(pair->filter);    /* frees the transport and the SSL, closes the socket, in the next pass of the loop */
+    free(pair);
+}
+
+static void deliver_drained(struct sc_tlsbev *pair)
+{
+    if (pair->drained && !pair->freed) {
+        pair->drained = false;
+        if (pair->connected_told) {
+            pair->callbacks->on_drained(pair->arg);
+        }
+    }
+}
+
+static void deliver(struct sc_tlsbev *pair)
+{
+    if (pair->connected && !pair->connected_told && !pair->freed) {
+        pair->connected_told = true;
+        pair->callbacks->on_connected(pair->arg);
+    }
+    if ((pair->has_data || pair->asked) && pair->connected_told && !pair->freed) {
+        pair->has_data = pair->asked = false;
+        pair->callbacks->on_data(pair->arg, bufferevent_get_input(pair->filter));
+    }
+    deliver_drained(pair);
+}
+
+static void deliver_end(struct sc_tlsbev *pair)
+{
+    if (pair->ended && !pair->ended_told) {
+        pair->ended_told = true;
+        pair->callbacks->on_closed(pair->arg, &pair->close);
+    }
+}
+
+void sc_tlsbev_pair_turn(struct sc_tlsbev *pair, bool readable)
+{
+    pair->in_turn = true;
+    if (readable) {
+        read_socket(pair);
+    }
+    unblock(pair);
+    deliver(pair);
+    if (!pair->freed) {
+        sc_tlsbev_pair_flush(pair); /* before on_closed: an alert of ours must leave even if the owner frees the pair there */
+        deliver_end(pair);
+    }
+    if (!pair->freed) {
+        sc_tlsbev_pair_flush(pair);
+        shut_write_side(pair);
+        deliver_drained(pair); /* when the last has left */
+    }
+    if (pair->freed) {
+        sc_tlsbev_pair_destroy(pair);
+        return;
+    }
+    give_back_empty_chain(pair);
+    pair->in_turn = false;
+}

@@ -1,0 +1,257 @@
+#include "config.h"
+
+#include "server/conn_state.h"
+
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+
+#include "base/clock.h"
+#include "net/framebuf.h"
+#include "proto/handler.h"
+#include "server/conn_log.h"
+
+#define MAX_FRAMES_A_TURN 256U /* then other connections have their turn */
+#define MAX_DRAIN_READS 16U    /* of one client; one that never stops sending does not hold up a drain */
+
+/* --- Replies --- */
+
+static void send_replies(struct sc_conn *conn)
+{
+    struct sc_replies *replies = &conn->env->replies;
+    sc_tlsbev_write(conn->tls, replies->bytes, replies->used);
+    replies->used = 0;
+}
+
+/* Room for `size` bytes behind the replies so far; those leave first when there is none. NULL: larger than the whole. */
+static uint8_t *reply_room(struct sc_conn *conn, size_t size)
+{
+    struct sc_replies *replies = &conn->env->replies;
+    if (SC_UNLIKELY(size > replies->size - replies->used)) {
+        send_replies(conn);
+        if (size > replies->size) {
+            return NULL;
+        }
+    }
+    return replies->bytes + replies->used;
+}
+
+static void reply_error(struct sc_conn *conn, enum sc_error_code code, uint32_t retry_after_ms, const char *text)
+{
+    uint8_t *room = reply_room(conn, SC_FRAME_ERROR_MAX_BYTES);
+    conn->env->replies.used += sc_frame_put_error(room, code, retry_after_ms, text);
+    sc_stats_add(&conn->env->stats->errors[code], 1);
+}
+
+/* A reply that does not fit beside others: in memory of its own, encrypted from there. */
+static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body, size_t body_length, size_t max)
+{
+    uint8_t *reply = malloc(SC_FRAME_HEADER_BYTES + max);
+    if (!reply) {
+        reply_error(conn, SC_ERROR_INTERNAL, 0, "out of memory");
+        return;
+    }
+    const size_t length = handler->run(body, body_length, reply + SC_FRAME_HEADER_BYTES);
+    sc_frame_put_header(reply, handler->type, (uint32_t)length);
+    sc_tlsbev_write(conn->tls, reply, SC_FRAME_HEADER_BYTES + length);
+    free(reply);
+}
+
+static void answer(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body, size_t body_length)
+{
+    const size_t max  = handler->reply_max(body_length);
+    uint8_t     *room = reply_room(conn, SC_FRAME_HEADER_BYTES + max);
+    if (SC_LIKELY(room != NULL)) {
+        const size_t length = handler->run(body, body_length, room + SC_FRAME_HEADER_BYTES);
+        sc_frame_put_header(room, handler->type, (uint32_t)length);
+        conn->env->replies.used += SC_FRAME_HEADER_BYTES + length;
+    } else {
+        reply_large(conn, handler, body, body_length, max);
+    }
+    sc_stats_add(&conn->env->stats->requests[sc_handler_index(handler)], 1);
+}
+
+static void stop_reading(struct sc_conn *conn)
+{
+    if (!conn->paused) {
+        conn->paused         = true;
+        conn->frame_since_ms = 0; /* it is us who do not read */
+        sc_stats_add(&conn->env->stats->paused, 1);
+        sc_tlsbev_pause(conn->tls);
+    }
+}
+
+void sc_conn_start_reading(struct sc_conn *conn)
+{
+    if (conn->paused) {
+        conn->paused = false;
+        sc_tlsbev_resume(conn->tls);
+    }
+}
+
+/* --- The end --- */
+
+/* Everything is answered: close_notify behind the last reply, then wait until it has left. Frees the connection if nothing is left to do.
+ */
+static void close_after_replies(struct sc_conn *conn)
+{
+    send_replies(conn);
+    if (conn->state != SC_CONN_CLOSING) {
+        sc_conn_enter(conn, SC_CONN_CLOSING);
+        conn->frame_since_ms = 0;
+        sc_tlsbev_shutdown(conn->tls);
+        sc_conn_start_reading(conn);
+    }
+}
+
+void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_error_code code, const char *text)
+{
+    reply_error(conn, code, 0, text);
+    close_after_replies(conn);
+}
+
+static void say_goodbye(struct sc_conn *conn)
+{
+    reply_error(conn, SC_ERROR_GOING_AWAY, conn->retry_after_ms, "the server is stopping; come back later");
+    close_after_replies(conn);
+}
+
+/* Every complete request that we have read has been answered. What is left of the input is nothing or a part of a frame. */
+void sc_conn_on_all_answered(struct sc_conn *conn)
+{
+    if (SC_UNLIKELY(conn->input_ended)) {
+        if (conn->frame_since_ms != 0) {
+            sc_stats_add(&conn->env->stats->truncated, 1);
+            sc_conn_log_event(SC_LOG_DEBUG, &conn->origin, "truncated", "the peer ended in the middle of a frame");
+        }
+        close_after_replies(conn);
+    } else if (SC_UNLIKELY(conn->draining)) {
+        if (conn->drain_reads++ < MAX_DRAIN_READS && sc_tlsbev_has_unread(conn->tls)) {
+            sc_tlsbev_again(conn->tls);
+        } else {
+            say_goodbye(conn);
+        }
+    }
+}
+
+/* --- Requests --- */
+
+/* A request of a type that we do not know is answered when all of it has arrived, and its body is never kept. True: it has. */
+static bool skip(struct sc_conn *conn, struct evbuffer *input)
+{
+    const size_t there = evbuffer_get_length(input);
+    const size_t count = there < conn->skip_bytes ? there : (size_t)conn->skip_bytes;
+    evbuffer_drain(input, count);
+    conn->skip_bytes -= count;
+    return conn->skip_bytes == 0;
+}
+
+static bool over_output_limit(const struct sc_conn *conn)
+{
+    return sc_tlsbev_pending(conn->tls) + conn->env->replies.used >= conn->env->limits->output_limit_bytes;
+}
+
+enum served {
+    SERVED_ALL,  /* no complete frame is left */
+    SERVED_SOME, /* there may be; others have their turn first */
+    SERVED_LAST, /* the connection is being closed */
+};
+
+/* One frame, the complete one at the front. */
+static void answer_frame(struct sc_conn *conn, const struct sc_frame_header *header, const uint8_t *body)
+{
+    const struct sc_handler *handler = sc_handler_find(header->type);
+    if (SC_LIKELY(handler != NULL)) {
+        answer(conn, handler, body, header->length);
+    } else {
+        reply_error(conn, SC_ERROR_UNKNOWN_TYPE, 0, "unknown message type");
+    }
+}
+
+/* Complete frames, in order, until there are no more, or it is the turn of others, or enough replies wait. */
+static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, unsigned *answered)
+{
+    const size_t           max_body = conn->env->limits->max_body_bytes;
+    enum sc_frame_status   status   = SC_FRAME_COMPLETE;
+    struct sc_frame_header header   = {0, 0};
+    struct sc_framebuf     frames;
+    const uint8_t         *body;
+    sc_framebuf_begin(&frames, input);
+    while (*answered < MAX_FRAMES_A_TURN && !over_output_limit(conn)) {
+        status = sc_framebuf_next(&frames, max_body, &header, &body);
+        if (status != SC_FRAME_COMPLETE) {
+            break;
+        }
+        answer_frame(conn, &header, body);
+        (*answered)++;
+    }
+    const bool header_is_there = sc_framebuf_left(&frames) >= SC_FRAME_HEADER_BYTES;
+    sc_framebuf_end(&frames);
+    if (status == SC_FRAME_TOO_LARGE) {
+        sc_conn_refuse_and_close(conn, SC_ERROR_BODY_TOO_LARGE, "the body is larger than max-body");
+        return SERVED_LAST;
+    }
+    if (status == SC_FRAME_NEED_MORE && header_is_there && !sc_handler_find(header.type)) {
+        conn->skipping   = true;
+        conn->skip_bytes = SC_FRAME_HEADER_BYTES + (uint64_t)header.length;
+        (void)skip(conn, input);
+    }
+    return status == SC_FRAME_NEED_MORE ? SERVED_ALL : SERVED_SOME;
+}
+
+static enum served answer_input(struct sc_conn *conn, struct evbuffer *input, unsigned *answered)
+{
+    if (SC_UNLIKELY(conn->skipping)) {
+        if (!skip(conn, input)) {
+            return SERVED_ALL;
+        }
+        conn->skipping = false;
+        reply_error(conn, SC_ERROR_UNKNOWN_TYPE, 0, "unknown message type");
+        (*answered)++;
+    }
+    return answer_frames(conn, input, answered);
+}
+
+/* The frame's clock starts with its first byte and is not moved by the bytes that follow. */
+static void watch_partial_frame(struct sc_conn *conn, struct evbuffer *input, bool a_frame_ended, uint64_t now_ms)
+{
+    if (!conn->skipping && evbuffer_get_length(input) == 0) {
+        conn->frame_since_ms = 0;
+    } else if (a_frame_ended || conn->frame_since_ms == 0) {
+        conn->frame_since_ms = now_ms;
+    }
+}
+
+void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
+{
+    const uint64_t now_ms   = sc_clock_ms();
+    unsigned       answered = 0;
+    if (SC_UNLIKELY(conn->state != SC_CONN_OPEN)) {
+        evbuffer_drain(input, evbuffer_get_length(input)); /* lingering */
+        return;
+    }
+    if (SC_UNLIKELY(over_output_limit(conn))) {
+        conn->all_answered = false;
+        stop_reading(conn); /* on_drained() goes on */
+        sc_conn_arm(conn, now_ms);
+        return;
+    }
+    const enum served served = answer_input(conn, input, &answered);
+    if (served == SERVED_LAST) {
+        evbuffer_drain(input, evbuffer_get_length(input));
+    } else {
+        if (answered > 0) {
+            conn->request_ms = now_ms;
+            send_replies(conn);
+        }
+        watch_partial_frame(conn, input, answered > 0, now_ms);
+        conn->all_answered = served == SERVED_ALL;
+        if (conn->all_answered) {
+            sc_conn_on_all_answered(conn);
+        } else {
+            sc_tlsbev_again(conn->tls);
+        }
+    }
+    sc_conn_note_progress(conn, now_ms);
+    sc_conn_arm(conn, now_ms);
+}
