@@ -57,6 +57,16 @@ tests_check_conn_SOURCES = tests/check_conn.c tests/suite.h $(TLS_FIXTURE) $(TLS
 tests_check_conn_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_conn_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_mailbox
+tests_check_mailbox_SOURCES = tests/check_mailbox.c tests/suite.h
+tests_check_mailbox_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_mailbox_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_accounts
+tests_check_accounts_SOURCES = tests/check_accounts.c tests/suite.h
+tests_check_accounts_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_accounts_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_frame
 tests_check_frame_SOURCES = tests/check_frame.c tests/suite.h
 tests_check_frame_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)

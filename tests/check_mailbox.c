@@ -1,0 +1,127 @@
+#include "config.h"
+
+#include "net/mailbox.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "net/loop.h"
+#include "suite.h"
+
+#define THREADS 4U
+#define LETTERS 5000U
+
+struct letter {
+    struct sc_mail mail;
+    unsigned       sender, number;
+};
+
+struct inbox {
+    struct event_base *base;
+    unsigned           next[THREADS]; /* the number that each sender must come with */
+    unsigned           count, enough;
+};
+
+static void on_mail(struct sc_mail *mail, void *arg)
+{
+    struct letter *letter = (struct letter *)mail;
+    struct inbox  *inbox  = arg;
+    ck_assert_uint_eq(letter->number, inbox->next[letter->sender]);
+    inbox->next[letter->sender]++;
+    free(letter);
+    if (++inbox->count == inbox->enough) {
+        event_base_loopbreak(inbox->base);
+    }
+}
+
+static void post(struct sc_mailbox *mailbox, unsigned sender, unsigned number)
+{
+    struct letter *letter = calloc(1, sizeof(*letter));
+    ck_assert_ptr_nonnull(letter);
+    letter->sender = sender;
+    letter->number = number;
+    sc_mailbox_post(mailbox, &letter->mail);
+}
+
+static struct sc_mailbox *open_mailbox(struct inbox *inbox)
+{
+    struct sc_err err = {0};
+    sc_loop_init();
+    inbox->base = sc_loop_new_base(&err);
+    ck_assert_ptr_nonnull(inbox->base);
+    struct sc_mailbox *mailbox = sc_mailbox_new(inbox->base, on_mail, inbox, &err);
+    ck_assert_msg(mailbox != NULL, "%s", err.text);
+    return mailbox;
+}
+
+static void count_discarded(struct sc_mail *mail, void *arg)
+{
+    ++*(unsigned *)arg;
+    free(mail);
+}
+
+START_TEST(letters_come_in_order)
+{
+    struct inbox       inbox   = {.enough = LETTERS};
+    struct sc_mailbox *mailbox = open_mailbox(&inbox);
+    for (unsigned i = 0; i < LETTERS; i++) {
+        post(mailbox, 0, i);
+    }
+    ck_assert_uint_eq(inbox.count, 0); /* only in the owner's loop */
+    event_base_loop(inbox.base, 0);
+    ck_assert_uint_eq(inbox.count, LETTERS);
+    sc_mailbox_free(mailbox, count_discarded, NULL);
+    event_base_free(inbox.base);
+}
+END_TEST
+
+struct sender {
+    struct sc_mailbox *mailbox;
+    unsigned           index;
+};
+
+static void *send_letters(void *arg)
+{
+    const struct sender *sender = arg;
+    for (unsigned i = 0; i < LETTERS; i++) {
+        post(sender->mailbox, sender->index, i);
+    }
+    return NULL;
+}
+
+START_TEST(many_threads_post)
+{
+    struct inbox       inbox   = {.enough = THREADS * LETTERS};
+    struct sc_mailbox *mailbox = open_mailbox(&inbox);
+    pthread_t          threads[THREADS];
+    struct sender      senders[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        senders[i] = (struct sender){mailbox, i};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, send_letters, &senders[i]), 0);
+    }
+    event_base_loop(inbox.base, 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        ck_assert_uint_eq(inbox.next[i], LETTERS);
+    }
+    sc_mailbox_free(mailbox, count_discarded, NULL);
+    event_base_free(inbox.base);
+}
+END_TEST
+
+START_TEST(what_is_left_is_handed_back)
+{
+    struct inbox       inbox     = {.enough = 100};
+    struct sc_mailbox *mailbox   = open_mailbox(&inbox);
+    unsigned           discarded = 0;
+    post(mailbox, 0, 0);
+    post(mailbox, 0, 1);
+    sc_mailbox_free(mailbox, count_discarded, &discarded);
+    ck_assert_uint_eq(discarded, 2);
+    ck_assert_uint_eq(inbox.count, 0);
+    sc_mailbox_free(NULL, count_discarded, &discarded);
+    event_base_free(inbox.base);
+}
+END_TEST
+
+SUITE_MAIN("mailbox", letters_come_in_order, many_threads_post, what_is_left_is_handed_back)
