@@ -136,6 +136,7 @@ src_sc_server_SOURCES = src/programs/sc-server.c $(PROGRAM_FILES)
 src_sc_server_LDADD   = $(LIBS_SERVER) $(PROGRAM_LIBS)
 
 bin_PROGRAMS += src/sc-bench
+dist_man_MANS += man/sc-bench.1
 src_sc_bench_SOURCES = \
 	src/programs/sc-bench.c \
 	src/programs/bench_json.c \

@@ -6,9 +6,11 @@
  *
  * It listens on a free port of 127.0.0.1 and writes the number to the port file. --clear leaves TLS out: the backend of a TLS proxy.
  *
- * How it is tuned. OpenSSL reads and writes the socket itself (SSL_set_fd). Read-ahead is on: without it each record costs two reads, and
- * a third that finds nothing. All replies of a wake-up leave in one SSL_write. A wake-up ends without the read that finds nothing when
- * OpenSSL holds no more bytes (level-triggered epoll reports what comes later). Buffers are given back when a connection is idle.
+ * How it is tuned. OpenSSL reads and writes the socket itself (SSL_set_fd). Read-ahead is on: without it each record costs two reads.
+ * Measured on 64x1x64, 64x16x64 and 8x4x16K (connections x depth x bytes), best of six, operations a CPU second: off 148,000, 2,070,000
+ * and 43,000; 17 KiB 153,000, 2,230,000 and 59,000; 64 KiB 151,000, 2,150,000 and 62,000, and in the median 64 KiB is ahead by 40 % on the
+ * last. All replies of a wake-up leave in one SSL_write. A wake-up ends without the read that finds nothing when OpenSSL holds no more
+ * bytes (level-triggered epoll reports what comes later). Buffers are given back when a connection is idle.
  */
 #include "config.h"
 
@@ -369,7 +371,7 @@ int main(int argc, char **argv)
                                               {"read-ahead", required_argument, NULL, 'r'},  {NULL, 0, NULL, 0}};
     const char                *certificate = NULL, *key = NULL, *port_file = NULL;
     bool                       clear      = false;
-    size_t                     read_ahead = 32 << 10;
+    size_t                     read_ahead = 64 << 10;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'c': certificate = optarg; break;
