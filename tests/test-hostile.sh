@@ -59,7 +59,7 @@ stop_server
 # Limits: what is above them is closed before any TLS, and served again when there is room.
 limited() {
     start_server "$@"
-    background hostile --peers 3 --give-up-ms $((4000 * slow)) idle --ready-file ready "$address"
+    background hostile --peers 3 --give-up-ms $((4000 * slow)) --deadline-ms $((20000 * slow)) idle --ready-file ready "$address"
     wait-for 10 "$background_pid" exists ready || fail "no client was served"
     tries=200
     until timeout --foreground 10 hostile refused --at-most-ms 300 "$address" >/dev/null 2>&1; do
