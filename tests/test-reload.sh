@@ -2,7 +2,8 @@
 # 200 clients ask without end, while certificates change under them: ten reloads, good and bad in turn, and then the server is stopped. No
 # reply is lost, doubled or wrong; whoever comes back resumes; what is wrong with new files is one line and changes nothing.
 test_seconds=180
-. "${SC_SRCDIR:?run this by make check}/tests/lib.sh"
+# shellcheck source=tests/lib.sh
+. "${SC_SRCDIR:?is set by make check}/tests/lib.sh"
 
 # One file with certificate and key, so that each replacement is whole. Each pair has its own last day, which the log names.
 pair() {

@@ -1,0 +1,101 @@
+#!/bin/sh
+# Files and configurations that are wrong: one clear line and the right exit status at the start; at a reload the old state stays.
+test_seconds=90
+# shellcheck source=tests/lib.sh
+. "${SC_SRCDIR:?is set by make check}/tests/lib.sh"
+command -v openssl >/dev/null || skip "no openssl(1) on this machine"
+make_certs
+cp server.crt good.crt
+cp server.key good.key
+run 0 sc-keygen --out other --name localhost
+mkdir directory
+: >empty
+head -c 200 good.crt >half
+openssl req -x509 -newkey rsa:1024 -nodes -keyout weak.key -out weak.crt -days 9 -subj /CN=localhost 2>>openssl.log || fail "openssl req"
+
+# Certificate and key: STATUS CERTIFICATE KEY PATTERN.
+cat >pairs <<'END'
+66 missing good.key certificate: can't read missing: No such file
+66 good.crt missing private key: can't read missing: No such file
+66 directory good.key can't read directory: it is a directory
+66 good.crt directory can't read directory: it is a directory
+78 empty good.key certificate empty is empty
+78 good.crt empty private key empty is empty
+78 half good.key certificate half is damaged
+78 good.key good.crt swapped
+78 good.crt other.key do not belong together
+78 weak.crt weak.key weak.key is too weak: RSA of 1024 bits
+END
+while read -r status certificate key pattern; do
+    run "$status" sc-server -c /dev/null --listen 127.0.0.1:0 --certificate "$certificate" --private-key "$key"
+    expect_err "^sc-server: .*$pattern"
+    run 78 sc-server --check-config -c /dev/null --certificate "$certificate" --private-key "$key"
+    expect_err "^sc-server: .*$pattern"
+done <pairs
+
+if [ "$(id -u)" -ne 0 ]; then
+    cp good.key closed.key
+    chmod 000 closed.key
+    run 66 sc-server -c /dev/null --listen 127.0.0.1:0 --certificate good.crt --private-key closed.key
+    expect_err '^sc-server: .*closed\.key: Permission denied'
+else
+    skip_part "root can read every file"
+fi
+
+# Configurations: the file, the line and what is wrong with it.
+printf '[server]\nmax-\0body = 1\n' >nul.conf
+{ printf '[server]\ncertificate = ' && head -c 1048576 /dev/zero | tr '\0' x && echo; } >long.conf
+printf '[server]\nmax-boddy = 1\n' >unknown.conf
+printf '[server]\nmax-body = 1\nmax-body = 2\n' >twice.conf
+printf '[server]\nmax-body = 1\n[tls]\n[server]\nidle-timeout = 2s\n' >section.conf
+cat >configurations <<'END'
+78 nul.conf nul.conf:2: a NUL byte
+78 long.conf long.conf: .*1 MiB
+78 unknown.conf unknown.conf:2: .*max-boddy: unknown key: max-body is the nearest
+78 twice.conf twice.conf:3: .*max-body: given again: .*line 2
+78 section.conf section.conf:4: section .server. again
+66 directory can't read .*directory: .*directory
+66 missing.conf can't read .*missing.conf: No such file
+END
+while read -r status file pattern; do
+    run "$status" sc-server -c "$file" --listen 127.0.0.1:0 --certificate good.crt --private-key good.key
+    expect_err "^sc-server: .*$pattern"
+done <configurations
+
+# Addresses.
+run 69 sc-server -c /dev/null --listen 192.0.2.1:0 --certificate good.crt --private-key good.key
+expect_err "^sc-server: can't listen on 192\.0\.2\.1:0: this machine does not have the address"
+
+# The same at a reload: one line that says it, and the server is as it was.
+: >sc.conf
+start_server -c sc.conf
+sc_conf=$tmp/sc.conf
+failures=0
+refused_reload() {
+    failures=$((failures + 1))
+    kill -HUP "$server_pid"
+    wait_log ' reload_failed ' 10 "$failures"
+    grep reload_failed "$server_log" | tail -n 1 | grep -Eq "$1" || fail "the log does not say: $1"
+    run 0 sc-client --connect "$address" --pin good.crt echo still
+    expect_out still
+}
+while read -r status certificate key pattern; do
+    rm -rf server.crt server.key
+    [ "$certificate" = missing ] || cp -r "$certificate" server.crt
+    [ "$key" = missing ] || cp -r "$key" server.key
+    # The names are those in force.
+    pattern=$(echo "$pattern" | sed -e 's/weak\.key//' -e 's/read [a-z]*:/read .*:/' -e 's/certificate [a-z]* is/certificate .* is/' -e 's/key empty/key .*/')
+    refused_reload "$pattern"
+done <pairs
+rm -rf server.crt server.key
+cp good.crt server.crt
+cp good.key server.key
+for file in nul long unknown twice section; do
+    cp "$file.conf" "$sc_conf"
+    refused_reload 'sc\.conf'
+done
+: >"$sc_conf"
+kill -HUP "$server_pid"
+wait_log ' reloaded '
+stop_server
+pass "all refused: $failures reloads, too"
