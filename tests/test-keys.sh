@@ -31,7 +31,9 @@ printf '[server]\nmax-body = 100\nlog-level = debug\nworkers = 1\n' >sc.conf
 start_server -c sc.conf
 head -c 100 /dev/zero | tr '\0' x >body-100
 head -c 101 /dev/zero | tr '\0' x >body-101
+# shellcheck disable=SC2016
 takes() { run 0 sh -c 'sc-client --connect "$0" --pin server.crt echo - <"$1"' "$address" "body-$1"; }
+# shellcheck disable=SC2016
 refuses() { run 1 sh -c 'sc-client --connect "$0" --pin server.crt echo - <"$1"' "$address" "body-$1"; }
 takes 100
 refuses 101
