@@ -74,7 +74,10 @@ END_TEST
 START_TEST(durations)
 {
     takes(sc_parse_duration_ms, "0", 0);
-    takes(sc_parse_duration_ms, "0.0", 0);
+    takes(sc_parse_duration_ms, "0.0s", 0);
+    refuses(sc_parse_duration_ms, "0.0");
+    refuses(sc_parse_duration_ms, "0.0001");
+    refuses(sc_parse_duration_ms, "0.0004s");
     takes(sc_parse_duration_ms, "0ms", 0);
     takes(sc_parse_duration_ms, "0s", 0);
     takes(sc_parse_duration_ms, "300ms", 300);

@@ -426,6 +426,23 @@ START_TEST(a_digest_names_the_set_and_not_its_order)
 }
 END_TEST
 
-SUITE_MAIN("pin", every_spelling_pins_and_a_changed_digit_does_not, what_is_no_pin_is_refused_and_the_set_stays,
-           a_file_pins_each_of_its_certificates, a_pinned_authority_means_chain_name_and_dates,
+START_TEST(a_digest_may_begin_with_a_slash)
+{
+    static const char *const specs[] = {
+        "sha256////////////////////////////////////////////8=",
+        "sha256///////////////////////////////////////////8=",
+        "SHA256://////////////////////////////////////////8",
+    };
+    struct sc_pin_set *set = sc_pin_set_new();
+    struct sc_err      err = {0};
+    for (size_t i = 0; i < SC_COUNT_OF(specs); i++) {
+        ck_assert_msg(sc_pin_set_add(set, specs[i], &err) == 0, "%s: %s", specs[i], err.text);
+        ck_assert_uint_eq(sc_pin_set_count(set), 1);
+    }
+    sc_pin_set_free(set);
+}
+END_TEST
+
+SUITE_MAIN("pin", a_digest_may_begin_with_a_slash, every_spelling_pins_and_a_changed_digit_does_not,
+           what_is_no_pin_is_refused_and_the_set_stays, a_file_pins_each_of_its_certificates, a_pinned_authority_means_chain_name_and_dates,
            resumed_handshakes_are_checked_like_full_ones, a_digest_names_the_set_and_not_its_order)

@@ -141,9 +141,17 @@ bool sc_log_begin(struct sc_log_line *line, enum sc_log_level level, const char 
     return true;
 }
 
+/* A key goes in with its whole value or not at all; what comes behind it may fit. */
+static void drop_if_cut(struct sc_log_line *line, size_t before)
+{
+    if (line->full) {
+        line->used = before;
+        line->full = false;
+    }
+}
+
 void sc_log_bytes(struct sc_log_line *line, const char *key, const void *value, size_t length)
 {
-    /* A key goes in with its whole value or not at all. */
     const size_t before = line->used;
     put_key(line, key);
     if (!line->json && is_plain(value, length)) {
@@ -153,9 +161,7 @@ void sc_log_bytes(struct sc_log_line *line, const char *key, const void *value, 
         put_escaped(line, value, length);
         put(line, "\"", 1);
     }
-    if (line->full) {
-        line->used = before;
-    }
+    drop_if_cut(line, before);
 }
 
 void sc_log_str(struct sc_log_line *line, const char *key, const char *value)
@@ -169,9 +175,7 @@ void sc_log_u64(struct sc_log_line *line, const char *key, uint64_t value)
     const size_t before = line->used;
     put_key(line, key);
     put(line, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, value));
-    if (line->full) {
-        line->used = before;
-    }
+    drop_if_cut(line, before);
 }
 
 void sc_log_fmt(struct sc_log_line *line, const char *key, const char *fmt, ...)

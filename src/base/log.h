@@ -45,9 +45,9 @@ bool sc_log_enabled(enum sc_log_level level);
 
 struct sc_log_line {
     bool   json;
-    bool   full; /* cut: nothing more is added */
+    bool   full; /* the key at hand does not fit */
     size_t used;
-    char   text[2048];
+    char   text[4096]; /* the largest value, each byte escaped, and others; what a pipe takes in one piece */
 };
 
 /* False: this level is not logged, do not build the line. Starts with time, level and event. */

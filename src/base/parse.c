@@ -78,7 +78,7 @@ int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out, s
     return 0;
 }
 
-/* The digits behind a decimal point as thousandths; further digits are read and dropped. */
+/* One to three digits behind a decimal point, as thousandths. */
 static int take_thousandths(const char **text, uint64_t *out)
 {
     static const uint64_t scale[] = {1000, 100, 10, 1};
@@ -90,10 +90,10 @@ static int take_thousandths(const char **text, uint64_t *out)
             value = value * 10 + (uint64_t)(*p - '0');
         }
     }
-    if (p == start) {
+    if (p == start || p - start > 3) {
         return -1;
     }
-    *out  = value * scale[p - start < 3 ? p - start : 3];
+    *out  = value * scale[p - start];
     *text = p;
     return 0;
 }
@@ -109,7 +109,7 @@ int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t 
         good = take_thousandths(&p, &thousandths) == 0;
     }
     if (good) {
-        unit = *p == '\0' && value == 0 && thousandths == 0 ? &duration_units[0] : find_unit(duration_units, p);
+        unit = strcmp(text, "0") == 0 ? &duration_units[0] : find_unit(duration_units, p);
     }
     if (!unit || !multiply(value, unit->factor, &value) || __builtin_add_overflow(value, thousandths * unit->factor / 1000, &value) ||
         value < min || value > max) {

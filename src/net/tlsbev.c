@@ -332,6 +332,11 @@ size_t sc_tlsbev_pending(const struct sc_tlsbev *pair)
     return evbuffer_get_length(bufferevent_get_output(pair->transport));
 }
 
+bool sc_tlsbev_is_blocked(const struct sc_tlsbev *pair)
+{
+    return pair->blocked;
+}
+
 uint64_t sc_tlsbev_sent(const struct sc_tlsbev *pair)
 {
     return pair->sent;

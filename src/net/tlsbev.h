@@ -4,8 +4,8 @@
  *
  * The pair is driven in turns. A turn starts when the socket is readable, when a blocked socket has taken all output, or when the owner
  * asks for one; in it the ciphertext is read and decrypted, the owner's callbacks run in a fixed order (connected, data, drained, closed),
- * and at its end everything they wrote leaves in one write(2). Callbacks are never nested and never run inside a call of the owner. Closed
- * comes last and once; nothing follows it.
+ * and at its end everything they wrote leaves in one send(2). Callbacks are never nested and never run inside a call of the owner. Closed
+ * comes once, behind all the data; only what the owner itself still does (again, write, shutdown) has callbacks after it.
  *
  * Why turns, and not libevent's own callbacks: in 2.1 an end of stream is reported before the data that preceded it, one failure is
  * reported several times, an append can report a failure from inside itself, and every request costs two epoll_ctl(2), one ioctl(2) and
@@ -58,6 +58,9 @@ struct sc_tlsbev_callbacks {
      */
     void (*on_data)(void *arg, struct evbuffer *input);
 
+    /* Optional. The socket does not take everything: what waits is sc_tlsbev_pending(). */
+    void (*on_blocked)(void *arg);
+
     /* The socket was blocked, and now everything has been handed to it, or it failed and nothing is left; and once when the
      * close_notify of sc_tlsbev_shutdown() has left. */
     void (*on_drained)(void *arg);
@@ -106,6 +109,9 @@ void sc_tlsbev_write_buffer(struct sc_tlsbev *pair, struct evbuffer *data);
 
 /* Ciphertext that the socket has not taken yet, bytes, in both layers. */
 size_t sc_tlsbev_pending(const struct sc_tlsbev *pair);
+
+/* The socket does not take everything now. */
+bool sc_tlsbev_is_blocked(const struct sc_tlsbev *pair);
 
 /* Total that the socket took; grows while the peer reads. For write deadlines. */
 uint64_t sc_tlsbev_sent(const struct sc_tlsbev *pair);

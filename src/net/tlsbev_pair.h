@@ -37,7 +37,8 @@ struct sc_tlsbev {
     bool                              connected_told; /* ... and the owner knows */
     bool                              ended;          /* `close` is valid */
     bool                              ended_told;
-    bool                              blocked;        /* the transport's EV_WRITE is at work */
+    bool                              blocked; /* the transport's EV_WRITE is at work */
+    bool                              blocked_told;
     bool                              drained;        /* it has finished, the owner does not know yet */
     bool                              has_data;       /* decrypted bytes arrived in this turn */
     bool                              may_hold_chain; /* the filter tried to read: an empty chain may be left in its input */

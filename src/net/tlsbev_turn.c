@@ -201,7 +201,7 @@ void sc_tlsbev_pair_flush(struct sc_tlsbev *pair)
 static void unblock(struct sc_tlsbev *pair)
 {
     if (pair->blocked && pair->drained) {
-        pair->blocked = false;
+        pair->blocked = pair->blocked_told = false;
         evbuffer_cb_clear_flags(bufferevent_get_output(pair->transport), pair->output_cb, EVBUFFER_CB_ENABLED);
         bufferevent_disable(pair->transport, EV_WRITE); /* else every append would cost two epoll_ctl(2) */
     }
@@ -241,6 +241,16 @@ static void deliver(struct sc_tlsbev *pair)
     deliver_drained(pair);
 }
 
+static void deliver_blocked(struct sc_tlsbev *pair)
+{
+    if (pair->blocked && !pair->blocked_told && pair->connected_told && !pair->freed) {
+        pair->blocked_told = true;
+        if (pair->callbacks->on_blocked) {
+            pair->callbacks->on_blocked(pair->arg);
+        }
+    }
+}
+
 static void deliver_end(struct sc_tlsbev *pair)
 {
     if (pair->ended && !pair->ended_told) {
@@ -264,6 +274,7 @@ void sc_tlsbev_pair_turn(struct sc_tlsbev *pair, bool readable)
     if (!pair->freed) {
         sc_tlsbev_pair_flush(pair);
         shut_write_side(pair);
+        deliver_blocked(pair);
         deliver_drained(pair); /* when the last has left */
     }
     if (pair->freed) {

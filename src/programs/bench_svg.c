@@ -55,8 +55,10 @@ static struct scale make_scale(const struct sc_hist *hist, const struct sc_hist 
 
 static void draw_grid(FILE *out, const struct scale *scale)
 {
-    for (double ns = scale->low_ns; ns <= scale->high_ns * 1.01; ns *= 10.0) {
-        char text[32];
+    const int decades = (int)(log10(scale->high_ns / scale->low_ns) + 0.5);
+    for (int i = 0; i <= decades; i++) {
+        const double ns = scale->low_ns * pow(10.0, i);
+        char         text[32];
         sc_bench_format_ns(ns * 1.0000001, text);
         (void)fprintf(out, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT,
                       y_of(scale, ns), WIDTH - RIGHT, LEFT - 8.0, y_of(scale, ns) + 4.0, text);

@@ -65,7 +65,7 @@ static enum wait waits_for(const struct sc_conn *conn, uint64_t *deadline_ms)
         *deadline_ms = conn->state_since_ms + limits->handshake_timeout_ms;
         return WAIT_HANDSHAKE;
     }
-    if (sc_tlsbev_pending(conn->tls) > 0) {
+    if (sc_tlsbev_is_blocked(conn->tls)) {
         *deadline_ms = conn->progress_ms + limits->write_timeout_ms;
         return WAIT_WRITE;
     }
@@ -101,7 +101,7 @@ void sc_conn_arm(struct sc_conn *conn, uint64_t now_ms)
 void sc_conn_note_progress(struct sc_conn *conn, uint64_t now_ms)
 {
     const uint64_t sent = sc_tlsbev_sent(conn->tls);
-    if (sent != conn->progress_sent || sc_tlsbev_pending(conn->tls) == 0) {
+    if (sent != conn->progress_sent || !sc_tlsbev_is_blocked(conn->tls)) {
         conn->progress_sent = sent;
         conn->progress_ms   = now_ms;
     }
@@ -138,6 +138,16 @@ static void on_connected(void *arg)
 static void on_data(void *arg, struct evbuffer *input)
 {
     sc_conn_serve(arg, input);
+}
+
+/* The write deadline starts here. */
+static void on_blocked(void *arg)
+{
+    struct sc_conn *conn = arg;
+    const uint64_t  now  = sc_clock_ms();
+    conn->progress_sent  = sc_tlsbev_sent(conn->tls);
+    conn->progress_ms    = now;
+    sc_conn_arm(conn, now);
 }
 
 static void on_drained(void *arg)
@@ -217,9 +227,13 @@ static void on_admitted(struct sc_admission_waiter *waiter)
 }
 
 static const struct sc_tlsbev_callbacks tls_callbacks = {
-    .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
-static const struct sc_tlsbev_callbacks rationed_tls_callbacks = {
-    .on_hello = on_hello, .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
+    .on_connected = on_connected, .on_data = on_data, .on_blocked = on_blocked, .on_drained = on_drained, .on_closed = on_closed};
+static const struct sc_tlsbev_callbacks rationed_tls_callbacks = {.on_hello     = on_hello,
+                                                                  .on_connected = on_connected,
+                                                                  .on_data      = on_data,
+                                                                  .on_blocked   = on_blocked,
+                                                                  .on_drained   = on_drained,
+                                                                  .on_closed    = on_closed};
 
 static void on_deadline(struct sc_conn *conn, enum wait wait)
 {

@@ -252,6 +252,5 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
             sc_tlsbev_again(conn->tls);
         }
     }
-    sc_conn_note_progress(conn, now_ms);
     sc_conn_arm(conn, now_ms);
 }

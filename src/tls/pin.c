@@ -177,7 +177,12 @@ static int add_text(struct sc_pin_set *set, const char *text, size_t length, str
         value_length -= 2;
     }
     const bool key = spelling->kind == SC_PIN_KEY;
-    if ((key ? take_base64 : take_hex)(value, value_length, pin.digest) != 0) {
+    int        rc  = (key ? take_base64 : take_hex)(value, value_length, pin.digest);
+    if (rc != 0 && spelling == &spellings[0]) {
+        /* "sha256/" and a digest whose base64 begins with a slash: a character is missing behind "sha256//". */
+        rc = take_base64(value - 1, value_length + 1, pin.digest);
+    }
+    if (rc != 0) {
         return sc_err_set(
             err, EX_USAGE, "\"%.*s\" is not a pin: %s", (int)(length < 160 ? length : 160), text,
             key ? "32 bytes of base64, 44 characters, must follow (the hexadecimal fingerprint of a certificate is cert-sha256:HEX)"

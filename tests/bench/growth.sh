@@ -14,7 +14,7 @@ row() {
     shift
     printf '| %-14s |' "$label"
     for server in $servers; do
-        # shellcheck disable=SC2086
+        # shellcheck disable=SC2086,SC2046
         start $server $([ "$server" = ours ] && echo "$our_options")
         bench "$@" --duration "${seconds}s" --warm-up 100ms
         value server.operations_per_cpu_second >"$tmp/row.$server"
@@ -84,7 +84,7 @@ for server in $servers; do
     start $server
     quiet "nobody"
     for greedy in "-c 1 -d 256 -s 64" "-c 1 -d 256 -s 16K" "-c 8 -d 256 -s 1K"; do
-        # shellcheck disable=SC2086
+        # shellcheck disable=SC2086,SC2046
         timeout 60 $on_client sc-bench --connect "$address" --pin "$tmp/server.crt" $greedy --duration 30s >"$tmp/greedy.log" 2>&1 &
         greedy_pid=$!
         quiet "$greedy"

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC3045  # every sh that we know has ulimit -H
 # For the scripts of make bench: . "$SC_SRCDIR/tests/bench/lib.sh"
 #
 #   start SERVER [OPTION]...   starts ours, bare, nginx, hitch, stunnel or haproxy on a free port of 127.0.0.1, and waits until it answers:

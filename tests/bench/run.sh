@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC3045  # every sh that we know has ulimit -H
 # make bench: sc-server beside a bare epoll and OpenSSL server and, where installed, TLS proxies; in turns, on this machine.
 #
 # What is compared is operations for each second of processor time of the server (all its processes; of a proxy without its backend), so
