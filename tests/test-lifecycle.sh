@@ -67,6 +67,9 @@ start_server --drain-timeout 60s --write-timeout 60s
 hold never-read --bytes 4000000000
 kill -TERM "$server_pid"
 wait_log drain
+# Meanwhile there is nothing to reload for.
+kill -HUP "$server_pid"
+wait_log reload_ignored
 start=$(milliseconds)
 kill -TERM "$server_pid"
 wait-for 10 "$server_pid" ends || fail "a second SIGTERM did not end it"

@@ -132,6 +132,9 @@ resumes
 cp old keys
 kill -HUP "$server_pid"
 wait_log reloaded
+if grep -q 'nothing has changed' "$server_log"; then
+    fail "new ticket keys are said to be no change"
+fi
 resumes
 stop_server
 printf 'short' >keys

@@ -25,10 +25,10 @@ static int add_error(struct sc_config_errors *errors, const struct sc_err *err)
     return -1;
 }
 
-static int load_tickets(struct sc_tickets *tickets, const struct sc_config *config, struct sc_err *err)
+static int load_tickets(struct sc_tickets *tickets, const struct sc_config *config, bool *changed, struct sc_err *err)
 {
     const char *path = text_or_null(config->ticket_keys);
-    return path ? sc_tickets_use_file(tickets, path, NULL, err) : sc_tickets_use_memory(tickets, err);
+    return path ? sc_tickets_use_file(tickets, path, changed, err) : sc_tickets_use_memory(tickets, err);
 }
 
 static struct sc_tls_context *load_tls(const struct sc_config *config, struct sc_passphrase *passphrase, struct sc_tickets *tickets,
@@ -56,21 +56,23 @@ static struct sc_tls_context *load_tls(const struct sc_config *config, struct sc
 int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase, struct sc_tickets *tickets,
                      struct sc_material *out, struct sc_config_errors *errors)
 {
-    struct sc_err          err    = {0};
-    struct sc_config      *config = sc_config_load(cmdline, errors);
-    struct sc_tls_context *tls    = NULL;
+    struct sc_err          err     = {0};
+    struct sc_config      *config  = sc_config_load(cmdline, errors);
+    struct sc_tls_context *tls     = NULL;
+    bool                   changed = false;
     if (!config) {
         return -1;
     }
     tls = load_tls(config, passphrase, tickets, &err);
     /* The keys of tickets last: they are in force at once, and must not change if anything else is wrong. */
-    if (!tls || load_tickets(tickets, config, &err) != 0) {
+    if (!tls || load_tickets(tickets, config, &changed, &err) != 0) {
         sc_tls_context_unref(tls);
         sc_config_unref(config);
         return add_error(errors, &err);
     }
-    out->config = config;
-    out->tls    = tls;
+    out->config          = config;
+    out->tls             = tls;
+    out->new_ticket_keys = changed;
     return 0;
 }
 
@@ -91,11 +93,12 @@ static void count_change(void *arg, const char *key, bool needs_restart, const c
     ++*(size_t *)arg;
 }
 
-bool sc_material_equal(const struct sc_material *one, const struct sc_material *other)
+bool sc_material_equal(const struct sc_material *fresh, const struct sc_material *in_force)
 {
     size_t changes = 0;
-    (void)sc_config_diff(one->config, other->config, count_change, &changes);
-    return changes == 0 && memcmp(sc_tls_context_digest(one->tls), sc_tls_context_digest(other->tls), SC_TLS_CONTEXT_DIGEST_BYTES) == 0;
+    (void)sc_config_diff(in_force->config, fresh->config, count_change, &changes);
+    return changes == 0 && !fresh->new_ticket_keys &&
+           memcmp(sc_tls_context_digest(fresh->tls), sc_tls_context_digest(in_force->tls), SC_TLS_CONTEXT_DIGEST_BYTES) == 0;
 }
 
 void sc_material_log_warnings(const struct sc_material *material)

@@ -14,6 +14,7 @@
 struct sc_material {
     struct sc_config      *config;
     struct sc_tls_context *tls;
+    bool                   new_ticket_keys; /* loading it brought other keys from `ticket-keys` */
 };
 
 /*
@@ -25,8 +26,8 @@ int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *pas
 
 void sc_material_unref(struct sc_material *material);
 
-/* Serves the same: nothing in the files has changed. */
-bool sc_material_equal(const struct sc_material *one, const struct sc_material *other);
+/* `fresh` serves the same as the one in force: nothing in the files has changed. */
+bool sc_material_equal(const struct sc_material *fresh, const struct sc_material *in_force);
 
 /* Logs what the operator should know of it: warnings of the context, the end of the certificate. */
 void sc_material_log_warnings(const struct sc_material *material);

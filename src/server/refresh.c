@@ -21,6 +21,7 @@
 struct sc_refresh {
     struct sc_refresh_parts parts;
     struct event           *hangup, *interval, *retry, *rotation, *expiry;
+    bool                    stopped;
     unsigned                retries;
     char                    last_failure[1024]; /* said already */
     long                    warned_on_day;      /* since the epoch; of the end of the certificate */
@@ -128,6 +129,10 @@ static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
     char               status[160];
     (void)signal_number;
     (void)what;
+    if (refresh->stopped) {
+        sc_log_message(SC_LOG_INFO, "reload_ignored", "the server is stopping");
+        return;
+    }
     sc_sysd_reloading(refresh->parts.sysd);
     reload(refresh, CAUSE_SIGNAL);
     arm_interval(refresh);
@@ -169,7 +174,7 @@ static void on_rotation(evutil_socket_t fd, short what, void *arg)
     set_timer(refresh->rotation, next_ms);
 }
 
-/* At 30 days, at 7, and on each of the last: once a day. */
+/* Once a day in the last 30 days, and for as long as it is past. */
 static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_refresh *refresh = arg;
@@ -210,6 +215,15 @@ struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refre
     on_rotation(-1, 0, refresh);
     on_expiry_check(-1, 0, refresh);
     return refresh;
+}
+
+void sc_refresh_stop(struct sc_refresh *refresh)
+{
+    refresh->stopped = true;
+    event_del(refresh->interval);
+    event_del(refresh->retry);
+    event_del(refresh->rotation);
+    event_del(refresh->expiry);
 }
 
 void sc_refresh_free(struct sc_refresh *refresh)

@@ -32,6 +32,10 @@ struct sc_refresh_parts {
 
 /* Starts watching. NULL on failure. */
 struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refresh_parts *parts, struct sc_err *err) SC_NODISCARD;
-void               sc_refresh_free(struct sc_refresh *refresh); /* NULL is fine */
+
+/* Reads nothing again: the server is stopping. SIGHUP is then only logged. */
+void sc_refresh_stop(struct sc_refresh *refresh);
+
+void sc_refresh_free(struct sc_refresh *refresh); /* NULL is fine */
 
 #endif

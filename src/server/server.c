@@ -101,6 +101,7 @@ static void drain(struct sc_server *server)
     const uint64_t       limit_ms  = server->material.config->drain_timeout_ms;
     const struct timeval limit     = {.tv_sec = (time_t)(limit_ms / 1000), .tv_usec = (suseconds_t)(limit_ms % 1000 * 1000)};
     server->draining               = true;
+    sc_refresh_stop(server->refresh);
     sc_acceptor_stop(server->acceptor);
     sc_listen_close(server->listen);
     server->listen       = NULL;
