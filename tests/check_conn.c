@@ -10,6 +10,7 @@
 
 #include "base/pool.h"
 #include "proto/frame.h"
+#include "server/conn_state.h"
 #include "suite.h"
 #include "tls_fixture.h"
 #include "tls_peer.h"
@@ -347,6 +348,28 @@ TEST(write_timeout)
     evbuffer_free(requests);
 }
 
+/* A client that sends small requests faster than they are answered fills its socket, not our memory. */
+TEST(small_requests_are_not_hoarded)
+{
+    const unsigned   count    = 400000;
+    uint64_t         most     = 0;
+    struct evbuffer *requests = evbuffer_new();
+    begin_connected();
+    for (unsigned i = 0; i < count; i++) {
+        put_frame(requests, SC_FRAME_ECHO, "", 0);
+    }
+    evbuffer_add_buffer_reference(expected, requests);
+    send_all(requests, 0);
+    while (sc_stats_get(&stats.requests[0]) < count) {
+        run_once(base);
+        const uint64_t waits = sc_tlsbev_received(conn->tls) - sc_stats_get(&stats.requests[0]) * SC_FRAME_HEADER_BYTES;
+        most                 = waits > most ? waits : most;
+    }
+    ck_assert_uint_lt(most, 256U << 10);
+    await_replies();
+    evbuffer_free(requests);
+}
+
 /* --- The end of the server --- */
 
 TEST(drained)
@@ -416,4 +439,5 @@ TEST(steady_state_asks_for_no_memory)
 }
 
 SUITE_MAIN("conn", any_split, a_long_pipeline, large_bodies, too_large, half_closed_tcp, ended_in_a_frame, handshake_timeout, frame_timeout,
-           idle_timeout, output_limit, write_timeout, drained, drained_in_the_handshake, freed_at_any_time, steady_state_asks_for_no_memory)
+           idle_timeout, output_limit, write_timeout, small_requests_are_not_hoarded, drained, drained_in_the_handshake, freed_at_any_time,
+           steady_state_asks_for_no_memory)

@@ -11,8 +11,9 @@
 #include "proto/handler.h"
 #include "server/conn_log.h"
 
-#define MAX_FRAMES_A_TURN 256U /* then other connections have their turn */
-#define MAX_DRAIN_READS 16U    /* of one client; one that never stops sending does not hold up a drain */
+#define MAX_FRAMES_A_TURN 256U    /* then other connections have their turn */
+#define BACKLOG_BYTES (64U << 10) /* complete frames that wait for their turn; above it the client is not read */
+#define MAX_DRAIN_READS 16U       /* of one client; one that never stops sending does not hold up a drain */
 
 /* --- Replies --- */
 
@@ -83,16 +84,26 @@ static void stop_reading(struct sc_conn *conn)
 
 void sc_conn_start_reading(struct sc_conn *conn)
 {
-    if (conn->paused) {
-        conn->paused = false;
+    conn->paused = false;
+    sc_tlsbev_resume(conn->tls);
+}
+
+/* A read brings more small frames than a turn answers: without this, a client that sends fast enough fills our memory. */
+static void bound_backlog(struct sc_conn *conn, const struct evbuffer *input, bool frames_are_left)
+{
+    if (SC_UNLIKELY(conn->paused)) {
+        return; /* on_drained() goes on */
+    }
+    if (SC_UNLIKELY(frames_are_left && evbuffer_get_length(input) >= BACKLOG_BYTES)) {
+        sc_tlsbev_pause(conn->tls);
+    } else {
         sc_tlsbev_resume(conn->tls);
     }
 }
 
 /* --- The end --- */
 
-/* Everything is answered: close_notify behind the last reply, then wait until it has left. Frees the connection if nothing is left to do.
- */
+/* Everything is answered: close_notify behind the last reply; on_drained() goes on when it has left. */
 static void close_after_replies(struct sc_conn *conn)
 {
     send_replies(conn);
@@ -246,6 +257,7 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
         }
         watch_partial_frame(conn, input, answered > 0, now_ms);
         conn->all_answered = served == SERVED_ALL;
+        bound_backlog(conn, input, !conn->all_answered);
         if (conn->all_answered) {
             sc_conn_on_all_answered(conn);
         } else {
