@@ -322,10 +322,10 @@ void sc_worker_free(struct sc_worker *worker)
     }
     sc_worker_join(worker);
     sc_mailbox_free(worker->mailbox, discard, NULL);
+    sc_conn_env_fini(&worker->env); /* its timer is of the base */
     if (worker->base && worker->owns_base) {
         event_base_free(worker->base);
     }
-    sc_conn_env_fini(&worker->env);
     sc_tls_context_unref(worker->settings.tls);
     free(worker);
 }
