@@ -174,7 +174,6 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     struct sc_conn *conn = arg;
     conn->input_ended    = true;
     if (conn->state == SC_CONN_HANDSHAKE) {
-        sc_stats_add(&conn->env->stats->handshakes_failed, 1);
         sc_conn_log_handshake_failed(&conn->env->failure_log_rate, &conn->origin, &conn->watch, close);
         sc_conn_free(conn);
         return;
@@ -241,7 +240,6 @@ static void on_deadline(struct sc_conn *conn, enum wait wait)
     switch (wait) {
     case WAIT_HANDSHAKE:
         sc_stats_add(&stats->timeouts_handshake, 1);
-        sc_stats_add(&stats->handshakes_failed, 1);
         sc_conn_log_handshake_failed(&conn->env->failure_log_rate, &conn->origin, &conn->watch, NULL);
         sc_conn_free(conn);
         return;
@@ -321,6 +319,9 @@ struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls,
 void sc_conn_free(struct sc_conn *conn)
 {
     struct sc_stats *stats = conn->env->stats;
+    if (conn->state == SC_CONN_HANDSHAKE) {
+        sc_stats_add(&stats->handshakes_failed, 1); /* for whatever reason, also when the server cuts it */
+    }
     sc_stats_add(&stats->bytes_received, sc_tlsbev_received(conn->tls));
     sc_stats_add(&stats->bytes_sent, sc_tlsbev_sent(conn->tls));
     sc_stats_add(&stats->connections_closed, 1);
