@@ -312,6 +312,19 @@ TEST(idle_timeout)
     ck_assert_uint_eq(sc_stats_get(&stats.timeouts_idle), 1);
 }
 
+/* A reload may bring a limit where there was none. */
+TEST(idle_timeout_of_a_reload)
+{
+    limits.idle_timeout_ms      = 0;
+    limits.handshake_timeout_ms = 500;
+    begin_connected();
+    RUN_UNTIL(base, !event_pending(conn->timer, EV_TIMEOUT, NULL));
+    limits.idle_timeout_ms = 50;
+    sc_conn_limits_changed(conn);
+    RUN_UNTIL(base, peer.closed);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_idle), 1);
+}
+
 /* Many more replies than the client reads: what waits is bounded, and nothing is lost when it reads again. */
 static struct evbuffer *flood(void)
 {
@@ -441,5 +454,5 @@ TEST(steady_state_asks_for_no_memory)
 }
 
 SUITE_MAIN("conn", any_split, a_long_pipeline, large_bodies, too_large, half_closed_tcp, ended_in_a_frame, handshake_timeout, frame_timeout,
-           idle_timeout, output_limit, write_timeout, small_requests_are_not_hoarded, drained, drained_in_the_handshake, freed_at_any_time,
-           steady_state_asks_for_no_memory)
+           idle_timeout, idle_timeout_of_a_reload, output_limit, write_timeout, small_requests_are_not_hoarded, drained,
+           drained_in_the_handshake, freed_at_any_time, steady_state_asks_for_no_memory)

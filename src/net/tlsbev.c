@@ -205,6 +205,9 @@ int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err)
         sc_tlsbev_free(pair);
     } else {
         SSL_free(ssl);
+        if (transport) {
+            bufferevent_free(transport);
+        }
     }
     if (base) {
         event_base_loop(base, EVLOOP_NONBLOCK);

@@ -342,6 +342,11 @@ void sc_conn_drain(struct sc_conn *conn, uint32_t retry_after_ms)
     }
 }
 
+void sc_conn_limits_changed(struct sc_conn *conn)
+{
+    sc_conn_arm(conn, sc_clock_ms());
+}
+
 const struct sc_conn_origin *sc_conn_origin(const struct sc_conn *conn)
 {
     return &conn->origin;

@@ -79,9 +79,11 @@ struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls,
 /* At once, without close_notify. */
 void sc_conn_free(struct sc_conn *conn);
 
-/* Answers what has arrived, says that the server goes away and when to come back, and closes. The connection may be gone when this
- * returns. */
+/* Answers what has arrived, says that the server goes away and when to come back, and closes; all of it in later turns. */
 void sc_conn_drain(struct sc_conn *conn, uint32_t retry_after_ms);
+
+/* The environment's limits have other values: a deadline may be nearer than before. */
+void sc_conn_limits_changed(struct sc_conn *conn);
 
 const struct sc_conn_origin *sc_conn_origin(const struct sc_conn *conn);
 

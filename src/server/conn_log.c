@@ -45,7 +45,8 @@ static void add_details(struct sc_log_line *line, const struct sc_tlsbev_close *
         sc_log_str(line, "detail", reason);
     }
     if (close && close->error_number != 0) {
-        sc_log_str(line, "error", strerror(close->error_number));
+        char text[128];
+        sc_log_str(line, "error", sc_err_errno_text(close->error_number, text, sizeof(text)));
     }
 }
 

@@ -100,6 +100,9 @@ static void take_settings(struct sc_worker *worker, struct sc_worker_settings *s
 {
     sc_tls_context_unref(worker->settings.tls);
     worker->settings = *settings; /* with the letter's reference */
+    for (struct sc_conn *conn = LIST_FIRST(&worker->conns); conn; conn = sc_conn_list_next(conn)) {
+        sc_conn_limits_changed(conn);
+    }
 }
 
 static void begin_drain(struct sc_worker *worker, uint32_t first_ms, double step_ms)
