@@ -29,24 +29,25 @@
 #define RETRY_AFTER_MIN_MS 250U
 
 struct sc_server {
-    const struct sc_cmdline *cmdline;
-    const struct sc_sysd    *sysd;
-    struct sc_passphrase    *passphrase;
-    struct sc_tickets       *tickets;
-    struct sc_material       material; /* in force */
-    struct event_base       *base;
-    struct sc_mailbox       *mailbox; /* from the workers: "I am empty" */
-    struct sc_listen        *listen;
-    struct sc_worker       **workers;
-    size_t                   worker_count;
-    struct sc_worker_owner   worker_owner;
-    struct sc_admission      admission;
-    struct sc_acceptor      *acceptor;
-    struct sc_refresh       *refresh;
-    struct sc_heartbeat     *heartbeat;
-    struct event            *stop_signals[2], *drain_timer;
-    size_t                   busy_workers; /* while draining */
-    bool                     draining;
+    const struct sc_cmdline  *cmdline;
+    const struct sc_sysd     *sysd;
+    struct sc_passphrase     *passphrase;
+    struct sc_tickets        *tickets;
+    struct sc_material        material; /* in force */
+    struct event_base        *base;
+    struct sc_mailbox        *mailbox; /* from the workers: "I am empty" */
+    struct sc_listen         *listen;
+    struct sc_worker        **workers;
+    size_t                    worker_count;
+    struct sc_worker_owner    worker_owner;
+    struct sc_admission       admission;
+    struct sc_acceptor_limits acceptor_limits; /* at the start */
+    struct sc_acceptor       *acceptor;
+    struct sc_refresh        *refresh;
+    struct sc_heartbeat      *heartbeat;
+    struct event             *stop_signals[2], *drain_timer;
+    size_t                    busy_workers; /* while draining */
+    bool                      draining;
 };
 
 /* --- Drain -------------------------------------------------------------------------------------------------------------------------------
@@ -145,11 +146,10 @@ static struct sc_worker_settings worker_settings(const struct sc_material *mater
     };
 }
 
-/* `workers` is what runs, whatever a fresh configuration says. */
-static struct sc_acceptor_limits acceptor_limits(const struct sc_server *server, const struct sc_config *config)
+static struct sc_acceptor_limits acceptor_limits(const struct sc_config *config, size_t worker_count)
 {
     return (struct sc_acceptor_limits){
-        .max_connections             = sc_limits_raise_files(config->max_connections, (uint32_t)server->worker_count),
+        .max_connections             = sc_limits_raise_files(config->max_connections, (uint32_t)worker_count),
         .max_connections_per_address = config->max_connections_per_address,
     };
 }
@@ -158,7 +158,7 @@ static void publish(struct sc_material *fresh, void *arg)
 {
     struct sc_server               *server   = arg;
     const struct sc_worker_settings settings = worker_settings(fresh);
-    const struct sc_acceptor_limits limits   = acceptor_limits(server, fresh->config);
+    const struct sc_acceptor_limits limits   = acceptor_limits(fresh->config, server->worker_count); /* those that run */
     for (size_t i = 0; i < server->worker_count; i++) {
         sc_worker_publish(server->workers[i], &settings);
     }
@@ -245,6 +245,7 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
     server->tickets         = sc_tickets_ref(tickets);
     server->material.config = sc_config_ref(material->config);
     server->material.tls    = sc_tls_context_ref(material->tls);
+    server->acceptor_limits = acceptor_limits(material->config, material->config->workers); /* first: each worker opens files */
     server->base            = sc_loop_new_base(err);
     if (!server->base || !(server->mailbox = sc_mailbox_new(server->base, on_mail, server, err)) || watch_signals(server, err) != 0 ||
         !(server->listen = open_listen(server->sysd, material->config, err)) ||
@@ -257,16 +258,15 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
 
 static int start_accepting(struct sc_server *server, struct sc_err *err)
 {
-    const struct sc_acceptor_limits limits = acceptor_limits(server, server->material.config);
-    const size_t                    count  = sc_listen_count(server->listen);
-    evutil_socket_t                *fds    = calloc(count, sizeof(*fds));
+    const size_t     count = sc_listen_count(server->listen);
+    evutil_socket_t *fds   = calloc(count, sizeof(*fds));
     if (!fds) {
         return sc_err_set(err, EX_OSERR, "cannot start to accept connections: out of memory");
     }
     for (size_t i = 0; i < count; i++) {
         fds[i] = sc_listen_descriptor(server->listen, i);
     }
-    server->acceptor = sc_acceptor_new(server->base, fds, count, server->workers, server->worker_count, &limits, err);
+    server->acceptor = sc_acceptor_new(server->base, fds, count, server->workers, server->worker_count, &server->acceptor_limits, err);
     free(fds);
     return server->acceptor ? 0 : -1;
 }
@@ -367,6 +367,9 @@ void sc_server_free(struct sc_server *server)
 {
     if (!server) {
         return;
+    }
+    if (server->acceptor) {
+        sc_acceptor_stop(server->acceptor); /* a worker in the main loop turns it once more */
     }
     for (size_t i = 0; i < server->worker_count; i++) {
         sc_worker_free(server->workers[i]);
