@@ -359,7 +359,7 @@ static char *text_of(const struct sc_config *config)
 START_TEST(dump_loads_again)
 {
     put_file("[server]\ncertificate = \"/a \\\"b\\\" \\\\ #c $d 'e'\"\nidle-timeout = 1500ms\nmax-body = 1000\n"
-             "[tls]\nOptions = \"x#y\"\nMinProtocol = TLSv1.3\nclient-auth = require\nclient-pin = a, b\n");
+             "[tls]\nocsp-response = \"x#y\"\nMinProtocol = TLSv1.3\nclient-auth = require\nclient-pin = a, b\n");
     struct sc_config *config = LOAD("-c", path, "--listen", "unix:/a b", "--listen", "[::1]:0", "--ticket-keys", " lead and trail ");
     unlink(path);
     ck_assert_msg(config != NULL, "%s", errors.text[0]);

@@ -261,7 +261,7 @@ static void random_frames(unsigned seed)
         const long kind = random() % 10;
         stream_add((uint32_t)random(), (uint32_t)(kind < 3 ? 0 : kind < 9 ? random() % 64 : random() % 9000));
     }
-    for (unsigned round = 0; round < 20; round++) {
+    for (unsigned round = 0; round < 8; round++) {
         struct evbuffer *buffer = evbuffer_new();
         const long       most   = round % 4 == 0 ? 3 : round % 4 == 1 ? 20 : round % 4 == 2 ? 4096 : 100000;
         size_t           next   = 0;

@@ -42,6 +42,30 @@ else
     skip_part "root can read every file"
 fi
 
+# Every wrong line of a file at once, those for OpenSSL too.
+printf '[server]\nbogus-key = 1\n[tls]\nMinProtocol = TLSv9\nColour = blue\n' >tls.conf
+run 78 sc-server --check-config -c tls.conf --certificate good.crt --private-key good.key
+for line in 2 4 5; do grep "^sc-server: tls.conf:$line: " err >/dev/null || fail "nothing about line $line of tls.conf"; done
+
+# What is no file stays what it is.
+run 73 sc-server -c /dev/null --listen 127.0.0.1:0 --certificate good.crt --private-key good.key --port-file directory
+expect_err 'directory: what is there is not a regular file'
+
+# A closed standard descriptor is no room for a socket: what is logged would go into it.
+sc-server -c /dev/null --listen 127.0.0.1:0 --certificate good.crt --private-key good.key --port-file closed.port <&- >&- 2>&- &
+closed_pid=$!
+own_pids="$own_pids $closed_pid"
+wait-for 10 "$closed_pid" exists closed.port
+for fd in 0 1 2; do
+    link=$(readlink "/proc/$closed_pid/fd/$fd") || fail "descriptor $fd stays closed"
+    [ "$link" = /dev/null ] || fail "descriptor $fd became $link"
+done
+run 0 sc-client --connect "$(cat closed.port)" --pin good.crt echo hello
+end_closed=0
+kill -TERM "$closed_pid"
+wait "$closed_pid" || end_closed=$?
+[ "$end_closed" -eq 0 ] || fail "a server without standard descriptors ended with $end_closed"
+
 # Configurations: the file, the line and what is wrong with it.
 printf '[server]\nmax-\0body = 1\n' >nul.conf
 { printf '[server]\ncertificate = ' && head -c 1048576 /dev/zero | tr '\0' x && echo; } >long.conf

@@ -1,7 +1,7 @@
 /*
  * The log sink: one line an event, on stderr, written with one write(2). A line is time, level, event, and key=value pairs:
  *
- *   2026-11-21T01:22:03.123456Z warning tls_handshake_failed conn=17 peer=192.0.2.1:53122 reason=plaintext hint="..."
+ *   2026-11-21T01:22:03.123456Z warning tls_handshake_failed conn=17 peer=192.0.2.1:53122 stage=hello reason=plaintext hint="..."
  *
  * Formats: text as above; json, the same keys, one object a line; journal, "<4>" in front and no time, as the journal wants it; auto,
  * journal when stderr is the journal (JOURNAL_STREAM, systemd.exec(5)), else text. Values are escaped and cut here, so a caller may

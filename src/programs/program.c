@@ -3,6 +3,7 @@
 #include "programs/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -36,6 +37,16 @@ static void print_line(const char *program, const char *before, const char *text
     /* What was printed so far comes first, also when both go to one file. */
     (void)fflush(stdout);
     (void)fprintf(stderr, "%s: %s%s%s\n", program, before, escaped, after);
+}
+
+void sc_program_start(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
+            (void)open("/dev/null", modes[fd]);
+        }
+    }
 }
 
 int sc_program_fail(const char *program, const struct sc_err *err)

@@ -9,6 +9,12 @@
 
 #include "base/err.h"
 
+/*
+ * First in main: a standard descriptor that is closed would be taken by a file or a socket, which would then get what is meant for stderr.
+ * The stand-in is /dev/null opened the wrong way round, so that using it is an error.
+ */
+void sc_program_start(void);
+
 /* Prints "PROGRAM: TEXT" on stderr, one line whatever the text holds. Returns err->status. */
 int sc_program_fail(const char *program, const struct sc_err *err);
 

@@ -87,7 +87,9 @@ int main(int argc, char *argv[])
 {
     static struct sc_bench_options options;
     static struct sc_bench_result  result;
-    int                            status = sc_bench_options_read(&options, argc, argv);
+    int                            status;
+    sc_program_start();
+    status = sc_bench_options_read(&options, argc, argv);
     if (status == 0) {
         switch (options.action) {
         case SC_BENCH_HELP: sc_bench_options_help(); break;

@@ -215,22 +215,11 @@ static int run(const struct sc_client_options *options)
     return client.status;
 }
 
-/* A standard descriptor that is closed would be taken by a socket. The stand-in cannot be used, so that using it is an error. */
-static void fill_standard_descriptors(void)
-{
-    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
-    for (int fd = 0; fd < 3; fd++) {
-        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
-            (void)open("/dev/null", modes[fd]);
-        }
-    }
-}
-
 int main(int argc, char *argv[])
 {
     struct sc_client_options options;
     int                      status;
-    fill_standard_descriptors();
+    sc_program_start();
     (void)signal(SIGPIPE, SIG_IGN);
     if (sc_client_options_parse(&options, argc, argv, &status) != 0) {
         return status;

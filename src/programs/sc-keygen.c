@@ -230,7 +230,10 @@ int main(int argc, char *argv[])
     struct options options = {.kind = SC_KEY_EC_P256, .days = DEFAULT_DAYS, .base = "server"};
     struct sc_err  err;
     int            result = 0;
-    const int      wrong  = read_options(argc, argv, &options);
+    int            wrong;
+
+    sc_program_start();
+    wrong = read_options(argc, argv, &options);
 
     if (wrong != 0) {
         return wrong;

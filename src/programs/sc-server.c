@@ -124,6 +124,7 @@ int main(int argc, char **argv)
 {
     struct sc_config_errors errors = {0};
     int                     status;
+    sc_program_start();
     if (CRYPTO_set_mem_functions(pool_malloc, pool_realloc, pool_free) != 1) {
         (void)fputs(PROGRAM ": OpenSSL was used before its memory could be set up\n", stderr);
         return EX_SOFTWARE;

@@ -32,9 +32,13 @@ bool sc_admission_try(struct sc_admission *admission)
 
 void sc_admission_give_back(struct sc_admission *admission)
 {
-    /* Below "now" means full: going too far back gives nothing extra. */
-    atomic_fetch_sub_explicit(&admission->full_at_ns, atomic_load_explicit(&admission->interval_ns, memory_order_relaxed),
-                              memory_order_relaxed);
+    /* Below "now" means full: going too far back gives nothing extra. Never below 0: a reload may have made the interval longer. */
+    const uint64_t interval = atomic_load_explicit(&admission->interval_ns, memory_order_relaxed);
+    uint64_t       full_at  = atomic_load_explicit(&admission->full_at_ns, memory_order_relaxed);
+    uint64_t       earlier;
+    do {
+        earlier = full_at > interval ? full_at - interval : 0;
+    } while (!atomic_compare_exchange_weak_explicit(&admission->full_at_ns, &full_at, earlier, memory_order_relaxed, memory_order_relaxed));
 }
 
 /* Until the next one is there, about; a millisecond at least, since waiting costs a wake-up. */

@@ -61,8 +61,10 @@ static bool is_tls_command(const struct sc_config_entry *entry)
     return strcmp(entry->section, "tls") == 0 && !strchr(entry->key, '-') && !sc_option_find(entry->key);
 }
 
-static void add_tls_command(struct sc_config *config, const struct sc_config_entry *entry, struct sc_config_errors *errors)
+static void add_tls_command(struct sc_config *config, const char *path, const struct sc_config_entry *entry,
+                            struct sc_config_errors *errors)
 {
+    struct sc_err          err;
     const size_t           size     = (config->tls_command_count + 1) * sizeof(*config->tls_commands);
     struct sc_tls_command *commands = realloc(config->tls_commands, size);
     struct sc_tls_command  command  = {strdup(entry->key), strdup(entry->value)};
@@ -76,6 +78,9 @@ static void add_tls_command(struct sc_config *config, const struct sc_config_ent
         return;
     }
     commands[config->tls_command_count++] = command;
+    if (sc_tls_command_check(&command, &err) != 0) {
+        sc_config_error(errors, err.status, "%s:%u: %s", path, entry->line, err.text);
+    }
 }
 
 static void take_entry(struct sc_config *config, const char *path, const struct sc_config_entry *entry, struct sc_config_errors *errors)
@@ -86,7 +91,7 @@ static void take_entry(struct sc_config *config, const char *path, const struct 
         return; /* reported when it was read */
     }
     if (is_tls_command(entry)) {
-        add_tls_command(config, entry, errors);
+        add_tls_command(config, path, entry, errors);
     } else if (!option || strcmp(option->section, entry->section) != 0) {
         report_unknown(path, entry, errors);
     } else if (sc_option_set(config, option, entry->value, false, &err) != 0) {

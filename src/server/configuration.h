@@ -56,7 +56,7 @@ struct sc_config {
 #define SC_PROGRAM_OPTION(key, argument, help)
 #include "server/options.def"
 
-    /* Every key of [tls] that is none of ours, in the order of the file: commands of SSL_CONF_cmd(3), not checked here. */
+    /* Every key of [tls] that is none of ours, in the order of the file: commands of SSL_CONF_cmd(3), each checked by itself. */
     struct sc_tls_command *tls_commands;
     size_t                 tls_command_count;
 

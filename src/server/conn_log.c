@@ -77,6 +77,7 @@ void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn
         !begin(&line, level, "tls_handshake_failed", origin)) {
         return;
     }
+    sc_log_str(&line, "stage", sc_tls_stage(watch));
     sc_log_str(&line, "reason", failure.reason);
     sc_log_str(&line, "hint", failure.hint);
     if (watch->refused_pin[0] != '\0') {

@@ -243,7 +243,11 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
     }
     if (SC_UNLIKELY(over_output_limit(conn))) {
         conn->all_answered = false;
-        stop_reading(conn); /* on_drained() goes on */
+        if (sc_tlsbev_is_blocked(conn->tls)) {
+            stop_reading(conn); /* on_drained() goes on */
+        } else {
+            sc_tlsbev_again(conn->tls); /* the socket has not been asked yet: at the end of this turn it is */
+        }
         sc_conn_arm(conn, now_ms);
         return;
     }

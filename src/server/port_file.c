@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -24,6 +25,11 @@ int sc_port_file_write(const char *path, const struct sc_listen *listen, struct 
     char temporary[4096];
     if (snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid()) >= (int)sizeof(temporary)) {
         return sc_err_set(err, EX_CANTCREAT, "cannot write the port file: the path is too long: %.200s...", path);
+    }
+    /* A rename would put a file in the place of a device such as /dev/stdout. */
+    struct stat there;
+    if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        return sc_err_set(err, EX_CANTCREAT, "cannot write the port file %s: what is there is not a regular file; name another", path);
     }
     FILE *file = fopen(temporary, "wxe");
     if (!file) {

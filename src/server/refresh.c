@@ -186,7 +186,7 @@ static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
     if (left <= 30 && today != refresh->warned_on_day) {
         refresh->warned_on_day = today;
         sc_log_message(SC_LOG_WARNING, "certificate_expiry",
-                       "the certificate %s ends in %ld days: renew it (sc-keygen --force), then reload",
+                       "the certificate %s ends in %ld days: put a new one for the same key in its place, then reload",
                        refresh->parts.material->config->certificate, left);
     }
     set_timer(refresh->expiry, EXPIRY_CHECK_MS);

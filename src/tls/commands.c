@@ -70,6 +70,14 @@ int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *command
     return rc;
 }
 
+int sc_tls_command_check(const struct sc_tls_command *command, struct sc_err *err)
+{
+    SSL_CTX  *context = SSL_CTX_new(TLS_server_method());
+    const int rc      = context ? sc_tls_commands_apply(context, command, 1, err) : sc_tls_err(err, EX_OSERR, "can't set up TLS");
+    SSL_CTX_free(context);
+    return rc;
+}
+
 bool sc_tls_command_is_client_ca(const struct sc_tls_command *command)
 {
     return strncasecmp(command->name, "VerifyCA", strlen("VerifyCA")) == 0;

@@ -17,6 +17,9 @@ struct sc_tls_command {
 /* In order. EX_CONFIG names the command and what is wrong; commands that would bypass our own checks are refused with the key to use. */
 int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *commands, size_t count, struct sc_err *err) SC_NODISCARD;
 
+/* Whether a server's context takes this one command, by itself. The same errors; nothing is kept. */
+int sc_tls_command_check(const struct sc_tls_command *command, struct sc_err *err) SC_NODISCARD;
+
 /* Does it name CA certificates that client certificates are checked against (VerifyCAFile and its like)? */
 bool sc_tls_command_is_client_ca(const struct sc_tls_command *command);
 

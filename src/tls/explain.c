@@ -86,7 +86,7 @@ static const struct row alert_rows[] = {
     {SSL_AD_UNSUPPORTED_CERTIFICATE, SC_TLS_REASON_CERTIFICATE_REFUSED,
      "the client can't use a certificate of our kind; an EC P-256 or RSA key suits most clients", "the server refused our certificate"},
     {SSL_AD_CERTIFICATE_EXPIRED, SC_TLS_REASON_CERTIFICATE_REFUSED,
-     "the client says that our certificate is past its date, or not valid yet; compare the clocks, renew with sc-keygen --renew",
+     "the client says that our certificate is past its date, or not valid yet; compare the clocks, renew the certificate",
      "the server says that our certificate has expired"},
     {SSL_AD_CERTIFICATE_REVOKED, SC_TLS_REASON_CERTIFICATE_REFUSED, "the client says that our certificate was revoked",
      "the server says that our certificate was revoked"},
@@ -164,6 +164,14 @@ static struct sc_tls_failure explain_alert(uint8_t alert, bool server)
     }
     return failure(row ? row->reason : SC_TLS_REASON_ALERT_RECEIVED,
                    server ? "the client gave up; the alert's name says why" : "the server gave up; the alert's name says why");
+}
+
+const char *sc_tls_stage(const struct sc_tls_watch *watch)
+{
+    if (watch->first_count == 0) {
+        return "connected";
+    }
+    return watch->hello_answered ? "answered" : "hello";
 }
 
 /* No error of the library, and no alert: the connection ended, or never got going. */

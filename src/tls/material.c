@@ -227,9 +227,8 @@ static void check_dates(const char *path, struct sc_tls_material *material)
         sc_tls_material_warn(material, "certificate %s is not valid before %s; is the clock right?", path, date);
     } else if (X509_cmp_time(X509_get0_notAfter(material->leaf), &now) < 0) {
         print_time(X509_get0_notAfter(material->leaf), date, sizeof(date));
-        sc_tls_material_warn(material,
-                             "certificate %s expired at %s; clients that pin it still connect, others do not; renew it: sc-keygen --renew",
-                             path, date);
+        sc_tls_material_warn(material, "certificate %s expired at %s; clients that pin it still connect, others do not; renew it", path,
+                             date);
     }
 }
 

@@ -30,6 +30,8 @@ static void on_info(const SSL *ssl, int where, int value)
         note_alert(where & SSL_CB_READ ? &watch->alert_received : &watch->alert_sent, value);
     } else if (where == SSL_CB_HANDSHAKE_DONE) {
         watch->handshake_done = true;
+    } else if (where == SSL_CB_ACCEPT_LOOP && SSL_get_state(ssl) == TLS_ST_SW_SRVR_HELLO) {
+        watch->hello_answered = true;
     }
 }
 

@@ -24,6 +24,7 @@ struct sc_tls_watch {
     uint8_t  alert_received; /* SSL_AD_*, SC_TLS_NO_ALERT: none; close_notify is not one */
     uint8_t  alert_sent;     /* likewise */
     bool     handshake_done;
+    bool     hello_answered; /* a server: it took the ClientHello and sent its own */
     bool     alpn_refused;   /* the client offered ALPN without space-captain/1 */
     uint8_t  first_bytes[5]; /* what the peer sent first: tells plain text from TLS */
     uint8_t  first_count;
@@ -76,6 +77,9 @@ enum sc_tls_end { SC_TLS_END_EOF, SC_TLS_END_RESET, SC_TLS_END_TIMEOUT, SC_TLS_E
 /* `code` is the first entry of OpenSSL's error queue, 0 when there was none. `server`: seen from our server's side, else from our client's.
  */
 struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_tls_end end, unsigned long code, bool server);
+
+/* How far a server's handshake came: "connected" (no byte came), "hello" (the ClientHello was not accepted), "answered". Static. */
+const char *sc_tls_stage(const struct sc_tls_watch *watch);
 
 /* "unknown CA", "handshake failure", ...: the alert's name, "none" for SC_TLS_NO_ALERT. */
 const char *sc_tls_alert_name(uint8_t alert);
