@@ -97,7 +97,7 @@ SHELL_TESTS += tests/test-tls.sh
 include tests/tools/local.mk
 
 # A server that is changed while it runs.
-SHELL_TESTS += tests/test-reload.sh tests/test-keys.sh tests/test-bad-input.sh
+SHELL_TESTS += tests/test-reload.sh tests/test-keys.sh tests/test-keys-more.sh tests/test-bad-input.sh
 
 UNIT_TESTS += tests/check_hist
 tests_check_hist_SOURCES = tests/check_hist.c tests/suite.h

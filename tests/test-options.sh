@@ -19,6 +19,21 @@ diff documented keys >&2 || fail "sc-server.conf(5) (<) and the table (>) have o
 sed -n 's/^  --\([a-z-]*\).*/\1/p' help | sort >options
 for key in $(comm -23 keys options); do fail "$key is not in --help"; done
 
+# Whoever adds a key adds an end-to-end test that sees what it does; this file and the one of bad input only look at its spelling.
+for key in $(cat keys); do
+    used=
+    for script in "$SC_SRCDIR"/tests/test-*.sh; do
+        case ${script##*/} in
+        test-options.sh | test-bad-input.sh) continue ;;
+        esac
+        if grep -Eq -e "--$key( |\$)|(^|[^a-z-])$key = " "$script"; then
+            used=$script
+            break
+        fi
+    done
+    [ -n "$used" ] || fail "no tests/test-*.sh uses the key $key"
+done
+
 # What is no key is an option of the program, and in sc-server(8).
 for option in $(comm -13 keys options); do
     grep -q -e "Fl Fl $option\$" -e "Fl Fl $option " -e "Fl Fl [a-z -]*| $option" "$page" || fail "--$option is not in sc-server(8)"
