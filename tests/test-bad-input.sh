@@ -86,6 +86,15 @@ while read -r status file pattern; do
     expect_err "^sc-server: .*$pattern"
 done <configurations
 
+# A key that everybody can read works, and one line says so; for a group of its own it is as the manual advises.
+cp good.key open.key
+chmod 0644 open.key
+run 0 sc-server --check-config -c /dev/null --certificate good.crt --private-key open.key
+[ "$(grep -c 'open\.key' err)" -eq 1 ] || fail "not one warning about a key with mode 0644"
+chmod 0640 open.key
+run 0 sc-server --check-config -c /dev/null --certificate good.crt --private-key open.key
+[ ! -s err ] || fail "a warning about a key with mode 0640"
+
 # Addresses.
 run 69 sc-server -c /dev/null --listen 192.0.2.1:0 --certificate good.crt --private-key good.key
 expect_err "^sc-server: can't listen on 192\.0\.2\.1:0: this machine does not have the address"
