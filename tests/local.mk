@@ -12,6 +12,41 @@ TLS_PEER = tests/tls_peer.c tests/tls_peer.h
 UNIT_TESTS  =
 SHELL_TESTS = tests/test-layers.sh tests/test-client.sh tests/test-client-openssl.sh tests/test-client-server.sh
 
+# Fuzz targets: see tests/fuzz.h. `make fuzz` gives each FUZZ_SECONDS.
+FUZZERS      = tests/fuzz_frame tests/fuzz_text
+FUZZ_SECONDS = 60
+if ENABLE_FUZZING
+FUZZ_MAIN     =
+FUZZ_LINK  = -fsanitize=fuzzer
+FUZZ_TESTS    =
+else
+FUZZ_MAIN     = tests/fuzz_replay.c
+FUZZ_LINK  =
+FUZZ_TESTS    = $(FUZZERS)
+endif
+tests_fuzz_frame_SOURCES = tests/fuzz_frame.c tests/fuzz.h
+nodist_tests_fuzz_frame_SOURCES = $(FUZZ_MAIN)
+tests_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_frame_LDADD   = $(LIBS_NET)
+tests_fuzz_text_SOURCES  = tests/fuzz_text.c tests/fuzz.h
+nodist_tests_fuzz_text_SOURCES = $(FUZZ_MAIN)
+tests_fuzz_text_LDFLAGS  = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_text_LDADD    = $(LIBS_TLS)
+EXTRA_DIST += tests/fuzz_replay.c
+
+fuzz: $(FUZZERS)
+	@if test -n '$(FUZZ_TESTS)'; then echo "make fuzz needs ./configure CC=clang --enable-fuzzing" >&2; exit 1; fi
+	for fuzzer in $(FUZZERS); do $$fuzzer -max_len=512 -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+.PHONY: fuzz coverage
+
+# After make check in a build with --enable-coverage.
+coverage:
+if ENABLE_COVERAGE
+	gcovr --root '$(abs_top_srcdir)' --filter '$(abs_top_srcdir)/src/' --object-directory .
+else
+	@echo "make coverage needs ./configure --enable-coverage, and make check before it" >&2; exit 1
+endif
+
 UNIT_TESTS += tests/check_clock
 tests_check_clock_SOURCES = tests/check_clock.c tests/suite.h
 tests_check_clock_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -173,8 +208,8 @@ tests_check_bench_LDADD   = $(LIBS_BENCH) $(CHECK_LIBS)
 SHELL_TESTS += tests/test-bench.sh
 
 if ENABLE_TESTS
-check_PROGRAMS += $(UNIT_TESTS) $(TEST_TOOLS)
-TESTS          += $(UNIT_TESTS) $(SHELL_TESTS)
+check_PROGRAMS += $(UNIT_TESTS) $(FUZZERS) $(TEST_TOOLS)
+TESTS          += $(UNIT_TESTS) $(FUZZ_TESTS) $(SHELL_TESTS)
 else
 check-local:
 	@echo "make check: configured with --disable-tests" >&2; exit 1

@@ -186,6 +186,11 @@ int sc_parse_address(const char *text, const char *default_port, struct sc_addre
     if (count == 0 || count >= sizeof(out->host)) {
         return bad_address(err, text, "the host is missing or too long");
     }
+    for (size_t i = 0; i < count; i++) {
+        if ((unsigned char)host[i] <= ' ' || host[i] == 0x7f || strchr("[]/", host[i])) {
+            return bad_address(err, text, "the host has a character that no host has");
+        }
+    }
     uint64_t port;
     if (*rest == '\0' && default_port) {
         rest = default_port;

@@ -207,13 +207,17 @@ static bool send_more(struct peer *peer, struct sender *sender)
     return sent > 0;
 }
 
-static void end_own_side(const struct peer *peer, enum script_close how)
+/* False: the socket is full, close_notify has not left. */
+static bool end_own_side(const struct peer *peer, enum script_close how)
 {
     if (how == SCRIPT_CLOSE_NOTIFY) {
-        SSL_shutdown(peer->ssl);
-    } else if (how == SCRIPT_HALF_CLOSE) {
+        const int result = SSL_shutdown(peer->ssl);
+        return result >= 0 || SSL_get_error(peer->ssl, result) != SSL_ERROR_WANT_WRITE;
+    }
+    if (how == SCRIPT_HALF_CLOSE) {
         shutdown(peer->fd, SHUT_WR);
     }
+    return true;
 }
 
 void script_play(struct peer *peer, const struct script *script, size_t piece, enum script_close close)
@@ -224,11 +228,10 @@ void script_play(struct peer *peer, const struct script *script, size_t piece, e
     while (checker.item < script->count || !ended) {
         const bool sent = sender.sent < sender.length && send_more(peer, &sender);
         if (sender.sent == sender.length && !ended) {
-            end_own_side(peer, close);
-            ended = true;
+            ended = end_own_side(peer, close);
         }
         const bool received = receive_more(peer, &checker);
-        if (!sent && !received && checker.item < script->count) {
+        if (!sent && !received && (checker.item < script->count || !ended)) {
             peer_wait(peer, ended ? POLLIN : POLLIN | POLLOUT, PEER_FOR_EVER);
         }
     }
