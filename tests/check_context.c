@@ -319,12 +319,12 @@ START_TEST(reads_chains_and_combined_files)
     struct sc_tls_server_settings settings = {.certificate_path = fixture_path("server.key"),
                                               .private_key_path = fixture_path("server.key")};
     struct sc_tls_context        *server = fixture_server(&settings), *client = fixture_client();
-    ck_assert_int_eq(X509_cmp(sc_tls_context_certificate(server), leaf), 0);
     ck_assert_ptr_null(sc_tls_context_warning(server, 0));
     struct tls_pair pair;
     tls_pair_init(&pair, client, server);
     ck_assert(tls_pair_handshake(&pair));
     ck_assert_int_eq(sk_X509_num(SSL_get_peer_cert_chain(pair.client)), 2);
+    ck_assert_int_eq(X509_cmp(SSL_get0_peer_certificate(pair.client), leaf), 0);
     tls_pair_fini(&pair);
     sc_tls_context_unref(server);
     /* The CA first. */
@@ -379,7 +379,6 @@ START_TEST(warns_about_dates_and_modes)
         ck_assert(!warning || strstr(warning, cases[i].words));
         ck_assert_ptr_null(sc_tls_context_warning(server, 1));
         ck_assert_int_eq(sc_tls_context_not_after(server) > time(NULL), cases[i].to_s > 0);
-        ck_assert_int_eq(sc_tls_context_not_before(server) > time(NULL), cases[i].from_s > 0);
         ck_assert(connects(server, TLS1_3_VERSION, NULL, NULL));
         sc_tls_context_unref(server);
         X509_free(certificate);
@@ -424,7 +423,7 @@ START_TEST(connections_keep_their_context)
     sc_tls_context_unref(server);
     sc_tls_context_unref(client);
     ck_assert(tls_pair_handshake(&pair));
-    ck_assert_ptr_nonnull(sc_tls_context_certificate(server));
+    ck_assert_int_gt(sc_tls_context_not_after(server), 0);
     tls_pair_fini(&pair);
     sc_tls_context_unref(NULL);
 }

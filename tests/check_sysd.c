@@ -79,8 +79,6 @@ static void check_messages(int fd)
     ck_assert_str_eq(receive(fd), "STOPPING=1\nSTATUS=Draining");
     sc_sysd_status(&sysd, "12 connections");
     ck_assert_str_eq(receive(fd), "STATUS=12 connections");
-    sc_sysd_extend(&sysd, 1500);
-    ck_assert_str_eq(receive(fd), "EXTEND_TIMEOUT_USEC=1500000");
     sc_sysd_watchdog(&sysd);
     ck_assert_str_eq(receive(fd), "WATCHDOG=1");
     ck_assert_str_eq(receive(fd), "");

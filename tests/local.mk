@@ -122,6 +122,26 @@ tests_check_pin_SOURCES = tests/check_pin.c tests/suite.h
 tests_check_pin_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_pin_LDADD   = $(LIBS_TLS) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_passphrase
+tests_check_passphrase_SOURCES = tests/check_passphrase.c tests/suite.h tests/scratch.h
+tests_check_passphrase_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_passphrase_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_stats
+tests_check_stats_SOURCES = tests/check_stats.c tests/suite.h
+tests_check_stats_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_stats_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_limits
+tests_check_limits_SOURCES = tests/check_limits.c tests/suite.h
+tests_check_limits_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_limits_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_port_file
+tests_check_port_file_SOURCES = tests/check_port_file.c tests/suite.h tests/scratch.h
+tests_check_port_file_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_port_file_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
 SHELL_TESTS += tests/test-hostile.sh
 SHELL_TESTS += tests/test-interop.sh
 SHELL_TESTS += tests/test-lifecycle.sh

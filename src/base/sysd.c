@@ -163,13 +163,6 @@ void sc_sysd_watchdog(const struct sc_sysd *sysd)
     }
 }
 
-void sc_sysd_extend(const struct sc_sysd *sysd, uint64_t ms)
-{
-    char message[64];
-    (void)snprintf(message, sizeof(message), "EXTEND_TIMEOUT_USEC=%" PRIu64, ms * 1000U);
-    send_message(sysd, message, 0);
-}
-
 int sc_sysd_credential(const struct sc_sysd *sysd, const char *name, char *path, size_t path_size)
 {
     if (sysd->credentials[0] == '\0' || strchr(name, '/') || name[0] == '.') {

@@ -46,9 +46,6 @@ void sc_sysd_status(const struct sc_sysd *sysd, const char *status);
 /* Still alive; call it every watchdog_ms / 2 or sooner. Never blocks. */
 void sc_sysd_watchdog(const struct sc_sysd *sysd);
 
-/* Asks for more time than TimeoutStartSec= or TimeoutStopSec= give, from now on. */
-void sc_sysd_extend(const struct sc_sysd *sysd, uint64_t ms);
-
 /* The path of a credential (LoadCredential=). -1: there is none of this name. */
 int sc_sysd_credential(const struct sc_sysd *sysd, const char *name, char *path, size_t path_size) SC_NODISCARD;
 

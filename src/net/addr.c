@@ -68,24 +68,14 @@ void sc_addr_format(const struct sockaddr *address, socklen_t length, char out[S
     }
 }
 
-static void format_end(int fd, int (*get)(int fd, struct sockaddr *address, socklen_t *length), char out[SC_ADDR_TEXT_BYTES])
+void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES])
 {
     struct sockaddr_storage address;
     socklen_t               length = sizeof(address);
-    if (get(fd, (struct sockaddr *)&address, &length) != 0) {
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         length = 0;
     }
     sc_addr_format((const struct sockaddr *)&address, length, out);
-}
-
-void sc_addr_format_peer(int fd, char out[SC_ADDR_TEXT_BYTES])
-{
-    format_end(fd, getpeername, out);
-}
-
-void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES])
-{
-    format_end(fd, getsockname, out);
 }
 
 uint64_t sc_addr_key(const struct sockaddr *address)

@@ -15,8 +15,7 @@
  */
 void sc_addr_format(const struct sockaddr *address, socklen_t length, char out[SC_ADDR_TEXT_BYTES]);
 
-/* The two ends of a connected or listening socket; "unknown" when the kernel does not say. */
-void sc_addr_format_peer(int fd, char out[SC_ADDR_TEXT_BYTES]);
+/* Our end of a connected or listening socket; "unknown" when the kernel does not say. */
 void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES]);
 
 /*

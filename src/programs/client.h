@@ -38,16 +38,12 @@ struct sc_client {
     void                           *state;  /* the mode's */
 };
 
-extern const struct sc_client_mode sc_client_show_pin;    /* --show-pin */
 extern const struct sc_client_mode sc_client_shot;        /* a COMMAND, once or repeated */
 extern const struct sc_client_mode sc_client_lines;       /* commands from standard input */
 extern const struct sc_client_mode sc_client_interactive; /* commands from a person; without libedit, sc_client_lines does that */
 
 /* One turn of the event loop. Returns false once the session is over. */
 bool sc_client_turn(struct sc_client *client);
-
-/* Writes out what was printed. When it can't be written the session ends with EX_IOERR. */
-void sc_client_flush(struct sc_client *client);
 
 /* A reply to a command of a person or a script: printed; an ERROR makes the program end with status 1. */
 void sc_client_take_reply(struct sc_client *client, const struct sc_session_reply *reply);

@@ -35,13 +35,25 @@ static void on_reply(void *arg, const struct sc_session_reply *reply)
     client->mode->on_reply(client, reply);
 }
 
+/* Writes out what was printed. When it can't be written the session ends with EX_IOERR. */
+static void flush_output(struct sc_client *client)
+{
+    errno = 0;
+    if (!ferror(stdout) && fflush(stdout) == 0) {
+        return;
+    }
+    struct sc_err err;
+    (void)sc_err_set_errno(&err, EX_IOERR, errno != 0 ? errno : EIO, "standard output");
+    sc_session_abort(client->session, &err);
+}
+
 static void on_progress(void *arg)
 {
     struct sc_client *client = arg;
     if (client->mode->on_progress) {
         client->mode->on_progress(client);
     }
-    sc_client_flush(client);
+    flush_output(client);
 }
 
 static void on_end(void *arg, const struct sc_err *err)
@@ -64,17 +76,6 @@ bool sc_client_turn(struct sc_client *client)
         (void)event_base_loop(client->base, EVLOOP_ONCE);
     }
     return !client->ended;
-}
-
-void sc_client_flush(struct sc_client *client)
-{
-    errno = 0;
-    if (!ferror(stdout) && fflush(stdout) == 0) {
-        return;
-    }
-    struct sc_err err;
-    (void)sc_err_set_errno(&err, EX_IOERR, errno != 0 ? errno : EIO, "standard output");
-    sc_session_abort(client->session, &err);
 }
 
 void sc_client_take_reply(struct sc_client *client, const struct sc_session_reply *reply)
@@ -122,14 +123,14 @@ static void show_pin_ready(struct sc_client *client)
     sc_session_close(client->session);
 }
 
-const struct sc_client_mode sc_client_show_pin = {.on_ready = show_pin_ready};
+static const struct sc_client_mode show_pin = {.on_ready = show_pin_ready};
 
 /* --- The program -------------------------------------------------------------------------------------------------------------------- */
 
 static const struct sc_client_mode *choose_mode(const struct sc_client_options *options)
 {
     if (options->show_pin) {
-        return &sc_client_show_pin;
+        return &show_pin;
     }
     if (options->command) {
         return &sc_client_shot;

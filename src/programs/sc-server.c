@@ -48,18 +48,13 @@ static int fail(const struct sc_config_errors *errors)
     return errors->status;
 }
 
-static int serve(const struct sc_cmdline *cmdline, const struct sc_material *material, struct sc_tickets *tickets,
-                 struct sc_passphrase *passphrase)
+static int serve(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd, const struct sc_material *material,
+                 struct sc_tickets *tickets, struct sc_passphrase *passphrase)
 {
-    struct sc_err  err = {0};
-    struct sc_sysd sysd;
-    int            status;
+    struct sc_err err = {0};
     sc_log_init(material->config->log_level, material->config->log_format);
-    if (sc_sysd_init(&sysd, &err) != 0) {
-        return sc_program_fail(PROGRAM, &err);
-    }
-    struct sc_server *server = sc_server_new(cmdline, &sysd, material, tickets, passphrase, &err);
-    status                   = server && sc_server_run(server, &err) == 0 ? 0 : sc_program_fail(PROGRAM, &err);
+    struct sc_server *server = sc_server_new(cmdline, sysd, material, tickets, passphrase, &err);
+    const int         status = server && sc_server_run(server, &err) == 0 ? 0 : sc_program_fail(PROGRAM, &err);
     sc_server_free(server);
     return status;
 }
@@ -67,12 +62,13 @@ static int serve(const struct sc_cmdline *cmdline, const struct sc_material *mat
 /* RUN and CHECK: both read everything. */
 static int load_and_serve(const struct sc_cmdline *cmdline)
 {
+    struct sc_sysd          sysd;
     struct sc_config_errors errors     = {0};
     struct sc_material      material   = {0};
-    struct sc_passphrase    passphrase = {.may_ask = true};
+    struct sc_passphrase    passphrase = {.sysd = &sysd, .may_ask = true};
     struct sc_err           err        = {0};
     int                     status;
-    struct sc_tickets      *tickets = sc_tickets_new(&err);
+    struct sc_tickets      *tickets = sc_sysd_init(&sysd, &err) == 0 ? sc_tickets_new(&err) : NULL;
     if (!tickets) {
         return sc_program_fail(PROGRAM, &err);
     }
@@ -87,7 +83,7 @@ static int load_and_serve(const struct sc_cmdline *cmdline)
         (void)puts("configuration ok");
         status = 0;
     } else {
-        status = serve(cmdline, &material, tickets, &passphrase);
+        status = serve(cmdline, &sysd, &material, tickets, &passphrase);
     }
     sc_material_unref(&material);
     sc_tickets_unref(tickets);

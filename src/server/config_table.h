@@ -43,9 +43,6 @@ const struct sc_option *sc_option_find(const char *key); /* NULL: no such key */
 /* The key of the table (of `section`; NULL: of any, and the program options too) nearest to a mistyped one, or NULL. */
 const char *sc_option_nearest(const char *section, const char *key);
 
-/* A list: does another value add to it, or replace it? */
-bool sc_option_is_list(const struct sc_option *option);
-
 /* Reads the text into the option's field. `append`: a list keeps what it has. On failure the field is as before or a shorter list. */
 int sc_option_set(struct sc_config *config, const struct sc_option *option, const char *text, bool append, struct sc_err *err) SC_NODISCARD;
 

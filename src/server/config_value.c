@@ -20,7 +20,7 @@ static const void *const_field_of(const struct sc_config *config, const struct s
     return (const char *)config + option->offset;
 }
 
-bool sc_option_is_list(const struct sc_option *option)
+static bool is_list(const struct sc_option *option)
 {
     return option->kind == SC_OPTION_STRINGS || option->kind == SC_OPTION_ADDRESSES;
 }
@@ -166,7 +166,7 @@ int sc_option_set(struct sc_config *config, const struct sc_option *option, cons
 {
     void *field = field_of(config, option);
     int   word;
-    if (sc_option_is_list(option) && !append) {
+    if (is_list(option) && !append) {
         sc_option_clear(config, option);
     }
     switch (option->kind) {

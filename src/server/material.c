@@ -49,8 +49,13 @@ static struct sc_tls_context *load_tls(const struct sc_config *config, struct sc
         .client_pins        = (const char *const *)config->client_pin.items,
         .client_pin_count   = config->client_pin.count,
     };
-    passphrase->file = config->passphrase_file;
-    return sc_tls_context_new_server(&settings, err);
+    passphrase->file             = config->passphrase_file;
+    passphrase->failure.status   = 0;
+    struct sc_tls_context *fresh = sc_tls_context_new_server(&settings, err);
+    if (!fresh && passphrase->failure.status != 0) {
+        *err = passphrase->failure; /* the cause of what failed */
+    }
+    return fresh;
 }
 
 int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase, struct sc_tickets *tickets,

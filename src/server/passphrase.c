@@ -2,38 +2,37 @@
 
 #include "server/passphrase.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/ui.h>
 
-/* The first line of a file, without its end. -1: not readable, or it does not fit. */
-static int read_first_line(const char *path, char *out, int out_size)
-{
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        return -1;
-    }
-    char *line = fgets(out, out_size, file);
-    (void)fclose(file);
-    if (!line) {
-        return -1;
-    }
-    out[strcspn(out, "\r\n")] = '\0';
-    return (int)strlen(out);
-}
+#include "base/file.h"
 
-static int read_credential(char *out, int out_size)
+#define MAX_FILE_BYTES 65536U
+
+/* The first line of a file, without its end. */
+static int read_first_line(struct sc_passphrase *passphrase, const char *path, char *out, int out_size)
 {
-    const char *directory = getenv("CREDENTIALS_DIRECTORY");
-    char        path[4096];
-    if (!directory || snprintf(path, sizeof(path), "%s/passphrase", directory) >= (int)sizeof(path)) {
-        return -1;
+    struct sc_file file;
+    if (sc_file_read(path, MAX_FILE_BYTES, &file, &passphrase->failure) != 0) {
+        return sc_err_prefix(&passphrase->failure, "passphrase");
     }
-    return read_first_line(path, out, out_size);
+    const size_t length = strcspn(file.bytes, "\r\n");
+    int          result = -1;
+    if (length == 0) {
+        (void)sc_err_set(&passphrase->failure, EX_CONFIG, "passphrase: the first line of %s is empty", path);
+    } else if (length >= (size_t)out_size) {
+        (void)sc_err_set(&passphrase->failure, EX_CONFIG, "passphrase: the first line of %s is longer than %d bytes", path, out_size - 1);
+    } else {
+        memcpy(out, file.bytes, length);
+        out[length] = '\0';
+        result      = (int)length;
+    }
+    sc_file_fini(&file);
+    return result;
 }
 
 static int ask_terminal(struct sc_passphrase *passphrase)
@@ -49,21 +48,19 @@ static int ask_terminal(struct sc_passphrase *passphrase)
 int sc_passphrase_callback(char *out, int out_size, int for_writing, void *arg)
 {
     struct sc_passphrase *passphrase = arg;
-    int                   length     = -1;
+    char                  path[4096];
     (void)for_writing;
     if (passphrase->file && passphrase->file[0] != '\0') {
-        return read_first_line(passphrase->file, out, out_size);
+        return read_first_line(passphrase, passphrase->file, out, out_size);
     }
-    length = read_credential(out, out_size);
-    if (length < 0) {
-        length = ask_terminal(passphrase);
-        if (length >= out_size) {
-            return -1;
-        }
-        if (length >= 0) {
-            memcpy(out, passphrase->asked, (size_t)length + 1);
-        }
+    if (passphrase->sysd && sc_sysd_credential(passphrase->sysd, "passphrase", path, sizeof(path)) == 0) {
+        return read_first_line(passphrase, path, out, out_size);
     }
+    const int length = ask_terminal(passphrase);
+    if (length < 0 || length >= out_size) {
+        return -1;
+    }
+    memcpy(out, passphrase->asked, (size_t)length + 1);
     return length;
 }
 

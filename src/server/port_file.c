@@ -31,6 +31,7 @@ int sc_port_file_write(const char *path, const struct sc_listen *listen, struct 
     if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
         return sc_err_set(err, EX_CANTCREAT, "cannot write the port file %s: what is there is not a regular file; name another", path);
     }
+    (void)unlink(temporary); /* of a process that had our number and was killed */
     FILE *file = fopen(temporary, "wxe");
     if (!file) {
         return sc_err_set_errno(err, EX_CANTCREAT, errno, "cannot create the port file %s", temporary);

@@ -49,7 +49,7 @@ struct sc_tls_context {
     struct sc_client_policy policy;
     struct sc_ocsp          ocsp;
     struct sc_tls_probe    *probe;
-    time_t                  not_before, not_after;
+    time_t                  not_after;
     uint8_t                 digest[SC_TLS_CONTEXT_DIGEST_BYTES];
 };
 
@@ -164,8 +164,7 @@ static int use_material(struct sc_tls_context *context, const struct sc_tls_serv
         return sc_tls_err(err, EX_CONFIG, "certificate %s with private key %s can't be used for TLS", settings->certificate_path,
                           settings->private_key_path);
     }
-    context->not_before = to_time(X509_get0_notBefore(material->leaf));
-    context->not_after  = to_time(X509_get0_notAfter(material->leaf));
+    context->not_after = to_time(X509_get0_notAfter(material->leaf));
     return 0;
 }
 
@@ -288,16 +287,6 @@ void sc_tls_context_unref(struct sc_tls_context *context)
 SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context)
 {
     return context->ssl_ctx;
-}
-
-const X509 *sc_tls_context_certificate(const struct sc_tls_context *context)
-{
-    return context->material.leaf;
-}
-
-time_t sc_tls_context_not_before(const struct sc_tls_context *context)
-{
-    return context->not_before;
 }
 
 time_t sc_tls_context_not_after(const struct sc_tls_context *context)

@@ -65,10 +65,8 @@ void                   sc_tls_context_unref(struct sc_tls_context *context); /* 
 
 SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context);
 
-/* Of a server context's leaf; a client's: NULL, 0, 0. Seconds since the epoch. */
-const X509 *sc_tls_context_certificate(const struct sc_tls_context *context);
-time_t      sc_tls_context_not_before(const struct sc_tls_context *context);
-time_t      sc_tls_context_not_after(const struct sc_tls_context *context);
+/* When a server context's leaf ends, in seconds since the epoch; a client's: 0. */
+time_t sc_tls_context_not_after(const struct sc_tls_context *context);
 
 /*
  * Is the client of this finished handshake one that client-auth takes? Call it after every handshake and before anything is answered:
