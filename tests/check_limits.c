@@ -2,35 +2,20 @@
 
 #include "server/limits.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 
-#include "base/log.h"
+#include "kept_log.h"
 #include "suite.h"
 
-/* 64 for the server itself and 8 for each worker: docs/operations.md tells people to count with these. */
+/* 64 for the server itself and 8 for each worker. */
 #define OWN_WITH_TWO_WORKERS 80U
-
-static char     line[2048];
-static unsigned lines;
-
-static void keep(const char *text, size_t length)
-{
-    ck_assert_uint_lt(length, sizeof(line));
-    memcpy(line, text, length);
-    line[length] = '\0';
-    lines++;
-}
 
 /* Each test has a process of its own, or a hard limit would stay. */
 static void set_limit(rlim_t soft, rlim_t hard)
 {
     const struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    sc_log_init(SC_LOG_INFO, SC_LOG_TEXT);
-    sc_log_redirect(keep);
-    lines = 0;
+    kept_start(SC_LOG_INFO);
 }
 
 static rlim_t soft_limit(void)
@@ -45,7 +30,7 @@ START_TEST(it_is_raised_to_what_is_needed)
     set_limit(50, 500);
     ck_assert_uint_eq(sc_limits_raise_files(100, 2), 100);
     ck_assert_uint_eq(soft_limit(), 100 + OWN_WITH_TWO_WORKERS);
-    ck_assert_uint_eq(lines, 0);
+    ck_assert_uint_eq(kept_count, 0);
 }
 END_TEST
 
@@ -56,7 +41,7 @@ START_TEST(a_limit_that_is_high_enough_stays)
     ck_assert_uint_eq(soft_limit(), 300);
     ck_assert_uint_eq(sc_limits_raise_files(300 - OWN_WITH_TWO_WORKERS, 2), 300 - OWN_WITH_TWO_WORKERS);
     ck_assert_uint_eq(soft_limit(), 300);
-    ck_assert_uint_eq(lines, 0);
+    ck_assert_uint_eq(kept_count, 0);
 }
 END_TEST
 
@@ -65,11 +50,11 @@ START_TEST(what_does_not_fit_is_said_with_its_numbers)
     set_limit(50, 150);
     ck_assert_uint_eq(sc_limits_raise_files(100, 2), 150 - OWN_WITH_TWO_WORKERS);
     ck_assert_uint_eq(soft_limit(), 150);
-    ck_assert_uint_eq(lines, 1);
-    ck_assert_ptr_nonnull(strstr(line, "warning file_limit"));
-    ck_assert_ptr_nonnull(strstr(line, "max-connections 100 needs 180 files (80 of them for the server itself), and only 150 are allowed"));
-    ck_assert_ptr_nonnull(strstr(line, "at most 70 connections"));
-    ck_assert_ptr_nonnull(strstr(line, "LimitNOFILE"));
+    ck_assert_uint_eq(kept_count, 1);
+    ASSERT_HAS(kept_last(), "warning file_limit");
+    ASSERT_HAS(kept_last(), "max-connections 100 needs 180 files (80 of them for the server itself), and only 150 are allowed");
+    ASSERT_HAS(kept_last(), "at most 70 connections");
+    ASSERT_HAS(kept_last(), "LimitNOFILE");
 }
 END_TEST
 
@@ -78,7 +63,7 @@ START_TEST(one_connection_is_the_least)
 {
     set_limit(40, 40);
     ck_assert_uint_eq(sc_limits_raise_files(10000, 2), 1);
-    ck_assert_uint_eq(lines, 1);
+    ck_assert_uint_eq(kept_count, 1);
     ck_assert_uint_eq(sc_limits_raise_files(UINT32_MAX, 1024), 1); /* nothing overflows */
 }
 END_TEST

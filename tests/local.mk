@@ -133,7 +133,7 @@ tests_check_stats_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_stats_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
 
 UNIT_TESTS += tests/check_limits
-tests_check_limits_SOURCES = tests/check_limits.c tests/suite.h
+tests_check_limits_SOURCES = tests/check_limits.c tests/kept_log.h tests/suite.h
 tests_check_limits_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_limits_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
 
@@ -141,6 +141,21 @@ UNIT_TESTS += tests/check_port_file
 tests_check_port_file_SOURCES = tests/check_port_file.c tests/suite.h tests/scratch.h
 tests_check_port_file_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_port_file_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_loop
+tests_check_loop_SOURCES = tests/check_loop.c tests/suite.h tests/kept_log.h
+tests_check_loop_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_loop_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_conn_log
+tests_check_conn_log_SOURCES = tests/check_conn_log.c tests/suite.h tests/kept_log.h
+tests_check_conn_log_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_conn_log_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_material
+tests_check_material_SOURCES = tests/check_material.c tests/suite.h tests/kept_log.h $(TLS_FIXTURE)
+tests_check_material_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_material_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
 
 SHELL_TESTS += tests/test-hostile.sh
 SHELL_TESTS += tests/test-interop.sh

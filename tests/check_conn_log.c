@@ -1,0 +1,151 @@
+#include "config.h"
+
+#include "server/conn_log.h"
+
+#include <errno.h>
+
+#include <openssl/err.h>
+
+#include "base/clock.h"
+#include "kept_log.h"
+#include "suite.h"
+
+static const struct sc_conn_origin origin = {.id = 17, .peer = "192.0.2.1:53122"};
+static struct sc_log_rate          rate;
+
+static struct sc_tls_watch start(enum sc_log_level level)
+{
+    struct sc_tls_watch watch;
+    kept_start(level);
+    memset(&rate, 0, sizeof(rate));
+    sc_tls_watch_init(&watch);
+    return watch;
+}
+
+static void at_second(uint64_t second)
+{
+    const uint64_t ns = second * 1000000000U;
+    sc_clock_fake(&ns, NULL);
+}
+
+START_TEST(every_line_has_the_connection_and_its_peer)
+{
+    struct sc_tls_watch          watch = start(SC_LOG_DEBUG);
+    const struct sc_tlsbev_close close = {.end = SC_TLSBEV_RESET, .error_number = ECONNRESET};
+    const struct sc_tls_info     info  = {.version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .group = "X25519", .resumed = true};
+    sc_tls_watch_first_bytes(&watch, "\x16\x03\x01", 3);
+    sc_conn_log_event(SC_LOG_INFO, &origin, "timeout", "it was idle");
+    sc_conn_log_connected(&origin, &info);
+    sc_conn_log_handshake_failed(&rate, &origin, &watch, &close);
+    sc_conn_log_closed(&origin, &close);
+    ck_assert_uint_eq(kept_count, 4);
+    for (unsigned i = 0; i < kept_count; i++) {
+        ASSERT_HAS(kept_lines[i], " conn=17 peer=192.0.2.1:53122 ");
+    }
+    ASSERT_HAS(kept_lines[0], " info timeout conn=17 peer=192.0.2.1:53122 message=\"it was idle\"");
+    ASSERT_HAS(kept_lines[1], " debug connected ");
+    ASSERT_HAS(kept_lines[1], " tls=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 group=X25519 resumed=yes");
+    ASSERT_HAS(kept_lines[2], " warning tls_handshake_failed ");
+    ASSERT_HAS(kept_lines[2], " stage=hello reason=reset hint=");
+    ASSERT_HAS(kept_lines[2], " error=\"Connection reset by peer\"");
+    ASSERT_HAS(kept_lines[3], " debug peer_closed ");
+    ASSERT_HAS(kept_lines[3], " how=reset ");
+}
+END_TEST
+
+/* A client on a unix socket chooses the name of its own end, and so what stands in our log as the peer. */
+START_TEST(nobody_can_forge_a_line)
+{
+    const struct sc_conn_origin evil  = {.id = 18, .peer = "unix:/x\n2026 info reloaded a=\"b\x1b[2J"};
+    const struct sc_tls_watch   watch = start(SC_LOG_DEBUG);
+    sc_conn_log_event(SC_LOG_INFO, &evil, "timeout", "x");
+    sc_conn_log_handshake_failed(&rate, &evil, &watch, NULL);
+    ck_assert_uint_eq(kept_count, 2);
+    for (unsigned i = 0; i < kept_count; i++) {
+        ASSERT_HAS(kept_lines[i], " conn=18 peer=\"unix:/x\\x0a2026 info reloaded a=\\\"b\\x1b[2J\" ");
+    }
+}
+END_TEST
+
+START_TEST(failures_say_what_is_known)
+{
+    struct sc_tls_watch          watch = start(SC_LOG_WARNING);
+    const struct sc_tlsbev_close close = {.end = SC_TLSBEV_TLS, .error_code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_SHARED_CIPHER)};
+    ck_assert_int_eq(OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL), 1);
+    sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
+    ASSERT_HAS(kept_last(), " stage=connected reason=timeout hint=");
+    ck_assert_ptr_null(strstr(kept_last(), "alert_"));
+    ck_assert_ptr_null(strstr(kept_last(), "client_pin"));
+    ck_assert_ptr_null(strstr(kept_last(), "detail"));
+
+    sc_tls_watch_first_bytes(&watch, "\x16\x03\x01\x02\x03", 5);
+    watch.alert_sent     = SSL_AD_HANDSHAKE_FAILURE;
+    watch.alert_received = SSL_AD_UNKNOWN_CA;
+    (void)strcpy(watch.refused_pin, "sha256//AAAA");
+    sc_conn_log_handshake_failed(&rate, &origin, &watch, &close);
+    ASSERT_HAS(kept_last(), " client_pin=sha256//AAAA ");
+    ASSERT_HAS(kept_last(), " alert_received=\"unknown CA\" alert_sent=\"handshake failure\"");
+    ASSERT_HAS(kept_last(), " detail=\"no shared cipher\"");
+}
+END_TEST
+
+/* Load balancers connect and close, every second, for ever: that is no warning, and takes nothing from the bound on warnings. */
+START_TEST(probes_are_no_warnings)
+{
+    const struct sc_tlsbev_close close = {.end = SC_TLSBEV_EOF};
+    const struct sc_tls_watch    watch = start(SC_LOG_INFO);
+    at_second(5);
+    for (int i = 0; i < 100; i++) {
+        sc_conn_log_handshake_failed(&rate, &origin, &watch, &close);
+    }
+    ck_assert_uint_eq(kept_count, 0);
+    sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
+    ck_assert_uint_eq(kept_count, 1);
+    ck_assert_ptr_null(strstr(kept_last(), "suppressed"));
+}
+END_TEST
+
+START_TEST(a_flood_of_failures_is_counted_instead)
+{
+    const struct sc_tls_watch watch = start(SC_LOG_WARNING);
+    at_second(5);
+    for (int i = 0; i < 50; i++) {
+        sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
+    }
+    ck_assert_uint_eq(kept_count, 20);
+    ck_assert_ptr_null(strstr(kept_last(), "suppressed"));
+    at_second(6);
+    sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
+    ASSERT_HAS(kept_last(), " suppressed=30");
+    sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
+    ck_assert_ptr_null(strstr(kept_last(), "suppressed"));
+    ck_assert_uint_eq(kept_count, 22);
+}
+END_TEST
+
+/* How a connection ended matters to nobody, unless the peer broke the rules. */
+START_TEST(only_hostile_ends_are_worth_a_line)
+{
+    static const struct {
+        enum sc_tlsbev_end end;
+        const char        *words;
+    } cases[] = {{SC_TLSBEV_CLOSE_NOTIFY, NULL},
+                 {SC_TLSBEV_EOF, NULL},
+                 {SC_TLSBEV_RESET, NULL},
+                 {SC_TLSBEV_TLS, " how=tls_error"},
+                 {SC_TLSBEV_KEY_UPDATES, " how=key_update_flood"}};
+    (void)start(SC_LOG_INFO);
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        const struct sc_tlsbev_close close  = {.end = cases[i].end};
+        const unsigned               before = kept_count;
+        sc_conn_log_closed(&origin, &close);
+        ck_assert_uint_eq(kept_count - before, cases[i].words != NULL);
+        if (cases[i].words) {
+            ASSERT_HAS(kept_last(), cases[i].words);
+        }
+    }
+}
+END_TEST
+
+SUITE_MAIN("conn_log", every_line_has_the_connection_and_its_peer, nobody_can_forge_a_line, failures_say_what_is_known,
+           probes_are_no_warnings, a_flood_of_failures_is_counted_instead, only_hostile_ends_are_worth_a_line)

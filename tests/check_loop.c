@@ -1,0 +1,111 @@
+#include "config.h"
+
+#include "net/loop.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "kept_log.h"
+#include "suite.h"
+
+static struct sc_err err;
+
+/* How many descriptors are open, and the first that is free. */
+static unsigned open_descriptors(int *next)
+{
+    unsigned count     = 0;
+    DIR     *directory = opendir("/proc/self/fd");
+    ck_assert_ptr_nonnull(directory);
+    while (readdir(directory)) {
+        count++;
+    }
+    (void)closedir(directory);
+    *next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(*next, 0);
+    (void)close(*next);
+    return count;
+}
+
+/* Descriptors up to this one, and no more. */
+static void allow(rlim_t count)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = count;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+START_TEST(a_base_turns)
+{
+    struct event_base *base;
+    kept_start(SC_LOG_DEBUG);
+    sc_loop_init();
+    ck_assert_ptr_nonnull(base = sc_loop_new_base(&err));
+    ck_assert_str_eq(event_base_get_method(base), "epoll");
+    ck_assert_int_eq(event_base_loop(base, EVLOOP_NONBLOCK), 1); /* nothing to do */
+    event_base_free(base);
+    sc_loop_fini();
+}
+END_TEST
+
+/* Left alone, libevent ends the process without a word when it gets no descriptors. */
+START_TEST(without_descriptors_there_is_a_line_and_no_abort)
+{
+    struct event_base *base   = NULL;
+    unsigned           before = 0, refused = 0;
+    int                next = 0;
+    kept_start(SC_LOG_DEBUG);
+    sc_loop_init();
+    before = open_descriptors(&next);
+    for (rlim_t left = 0; !base; left++) {
+        int unchanged;
+        ck_assert_uint_lt(left, 10);
+        allow((rlim_t)next + left);
+        memset(&err, 0, sizeof(err));
+        base = sc_loop_new_base(&err);
+        allow(1024);
+        if (!base) {
+            refused++;
+            ck_assert_int_eq(err.status, EX_OSERR);
+            ASSERT_HAS(err.text, "cannot create an event loop: out of file descriptors; raise the limit");
+            ck_assert_uint_eq(open_descriptors(&unchanged), before);
+        }
+    }
+    ck_assert_uint_ge(refused, 2); /* a pipe alone takes two */
+    ck_assert_uint_eq(kept_count, 0);
+    event_base_free(base);
+    ck_assert_uint_eq(open_descriptors(&next), before);
+    sc_loop_fini();
+}
+END_TEST
+
+START_TEST(what_libevent_says_goes_into_the_log)
+{
+    kept_start(SC_LOG_WARNING);
+    sc_loop_init();
+    event_base_free(NULL); /* it warns about that */
+    ck_assert_uint_eq(kept_count, 1);
+    ASSERT_HAS(kept_last(), " warning libevent message=\"event_base_free");
+    sc_loop_fini();
+}
+END_TEST
+
+START_TEST(a_peer_that_is_gone_does_not_end_the_process)
+{
+    int ends[2];
+    (void)signal(SIGPIPE, SIG_DFL);
+    sc_loop_init();
+    ck_assert_int_eq(pipe(ends), 0);
+    (void)close(ends[0]);
+    ck_assert_int_eq((int)write(ends[1], "x", 1), -1);
+    (void)close(ends[1]);
+    sc_loop_fini();
+}
+END_TEST
+
+SUITE_MAIN("loop", a_base_turns, without_descriptors_there_is_a_line_and_no_abort, what_libevent_says_goes_into_the_log,
+           a_peer_that_is_gone_does_not_end_the_process)
