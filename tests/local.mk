@@ -157,6 +157,11 @@ tests_check_material_SOURCES = tests/check_material.c tests/suite.h tests/kept_l
 tests_check_material_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_material_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_acceptor
+tests_check_acceptor_SOURCES = tests/check_acceptor.c tests/suite.h tests/kept_log.h $(TLS_FIXTURE) $(TLS_PEER)
+tests_check_acceptor_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_acceptor_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
 SHELL_TESTS += tests/test-hostile.sh
 SHELL_TESTS += tests/test-interop.sh
 SHELL_TESTS += tests/test-lifecycle.sh
