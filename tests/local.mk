@@ -245,7 +245,7 @@ UNIT_TESTS += tests/check_bench
 tests_check_bench_SOURCES = tests/check_bench.c tests/suite.h
 tests_check_bench_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_bench_LDADD   = $(LIBS_BENCH) $(CHECK_LIBS)
-SHELL_TESTS += tests/test-bench.sh
+SHELL_TESTS += tests/test-bench.sh tests/test-plots.sh
 
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS) $(FUZZERS) $(TEST_TOOLS)
@@ -262,12 +262,21 @@ EXTRA_PROGRAMS += tests/bench/sc-bare
 tests_bench_sc_bare_SOURCES = tests/bench/bare.c
 tests_bench_sc_bare_LDADD   = $(LIBS_PROTO) $(OPENSSL_LIBS)
 CLEANFILES += tests/bench/sc-bare$(EXEEXT)
-EXTRA_DIST += tests/bench/lib.sh tests/bench/run.sh tests/bench/growth.sh
+EXTRA_DIST += tests/bench/lib.sh tests/bench/run.sh tests/bench/growth.sh tests/bench/svg.awk tests/bench/plot.awk docs/plots
 
 BENCH_NEEDS = $(bin_PROGRAMS) $(sbin_PROGRAMS) tests/bench/sc-bare$(EXEEXT) tests/tools/wait-for$(EXEEXT) tests/tools/json-get$(EXEEXT)
 bench: $(BENCH_NEEDS)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/run.sh
 bench-growth: $(BENCH_NEEDS)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/growth.sh
-.PHONY: bench bench-growth
+
+# Drawings of what both have printed: BENCH_RESULTS is a directory with that in bench.md and growth.md; the drawings come beside them.
+BENCH_RESULTS = $(srcdir)/docs/plots
+bench-plots:
+	@for file in bench.md growth.md; do \
+	    test -r '$(BENCH_RESULTS)'/$$file || { echo "bench-plots: no $$file in $(BENCH_RESULTS); see docs/plots/README.md" >&2; exit 1; }; \
+	done
+	@$(AWK) -v out='$(BENCH_RESULTS)' -f $(srcdir)/tests/bench/svg.awk -f $(srcdir)/tests/bench/plot.awk \
+	    '$(BENCH_RESULTS)/bench.md' '$(BENCH_RESULTS)/growth.md'
+.PHONY: bench bench-growth bench-plots
 EXTRA_DIST += $(SHELL_TESTS) tests/lib.sh

@@ -33,6 +33,8 @@ table() {
     printf ' ratio |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n'
 }
 
+describe
+
 our_options=
 
 table "Connections (1 request of 64 bytes in flight on each)" connections
@@ -81,7 +83,7 @@ quiet() {
 printf '\nA quiet client (200 requests of 64 bytes a second) beside a greedy one, one worker; milliseconds\n\n'
 printf '| %-28s | %-6s | %8s | %8s | %8s | %8s |\n| --- | --- | ---: | ---: | ---: | ---: |\n' beside server p50 p99 max 'gave up'
 for server in $servers; do
-    start $server
+    start "$server"
     quiet "nobody"
     for greedy in "-c 1 -d 256 -s 64" "-c 1 -d 256 -s 16K" "-c 8 -d 256 -s 1K"; do
         # shellcheck disable=SC2086,SC2046

@@ -9,6 +9,7 @@
 #   bench OPTION...            sc-bench with --json against $address; the result is in $tmp/json; its failure ends everything
 #   value PATH                 of that result
 #   median                     of the numbers on standard input, one a line
+#   describe                   the day, the machine and the versions, in two lines
 #
 # With two processors or more, servers run on the first and the generator (and a proxy's backend) on the second, unless BENCH_PIN=no.
 
@@ -255,4 +256,10 @@ value() {
 
 median() {
     sort -g | awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+}
+
+describe() {
+    echo "$(date -u +%Y-%m-%d), $(nproc) processors, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r)"
+    sc-server --version | tr '\n' ' '
+    echo
 }

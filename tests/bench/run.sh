@@ -106,9 +106,7 @@ done
 stop
 say ""
 
-echo "$(date -u +%Y-%m-%d), $(nproc) processors, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r)"
-sc-server --version | tr '\n' ' '
-echo
+describe
 echo
 if [ -n "$loads" ]; then
     echo "Operations for each second of the server's processor time (median of $turns turns of $seconds s; ratio to bare)"
