@@ -1,5 +1,6 @@
 #!/bin/sh
 # The drawings of make bench-plots, from small tables: each has what the table has, and a table that cannot be read is one line of error.
+# And a flame graph, from a few stacks.
 . "${SC_SRCDIR:?run this by make check}/tests/lib.sh"
 
 scripts=$SC_SRCDIR/tests/bench
@@ -100,3 +101,16 @@ wrong 'changed.md:5: no operations at all$' growth.md '5s/574100/0/'
 wrong 'changed.md: no table of ' bench.md '/^|/d'
 draw 65 bench.md bench.md
 expect_err "^plot.awk: bench.md:[0-9]*: a second table of "
+
+pass "a flame graph"
+{
+    printf '   6000 program:main\tlibevent:[libevent]\n'
+    printf '   3995 program:main\tlibevent:[libevent]\tlibssl:SSL<read>\n'
+    printf '      5 program:main\tprogram:seldom\n'
+} >stacks
+run 0 awk -v svg=plots/flame.svg -v title='A & B' -v program=sc-server -v seconds=2 -v note=today -f "$scripts/svg.awk" \
+    -f "$scripts/flame.awk" stacks
+has flame '<g class="f">' 3 # what is seldom is left out
+has flame '<title>main (sc-server): 100.0 %, 10,000 samples</title>' 1
+has flame '<title>SSL&lt;read&gt; (libssl): 40.0 %, 3,995 samples</title>.* d="M718.0 84h471.4v16' 1
+has flame '>libevent 60.0 %</text>' 1

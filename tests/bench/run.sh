@@ -48,7 +48,7 @@ measure() {
     bench $options --duration "${seconds}s" --warm-up 200ms
     instructions=-
     if [ -n "$counter" ]; then
-        kill -INT "$counter" && wait "$counter" || :
+        { kill -INT "$counter" && wait "$counter"; } || :
         instructions=$(awk -F, -v n="$(value operations)" '/instructions/ { printf "%.0f", $1 / n }' "$tmp/perf")
     fi
     echo "$1 $2 $(value server.operations_per_cpu_second) $(value rate) $(value latency_ns.p99) $instructions" >>"$tmp/results"
