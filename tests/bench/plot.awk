@@ -317,7 +317,7 @@ function stem(r, x, server, c, i, v, y, before, s, last) {
     }
     c = column("fairness", "gave up")
     if (number("fairness", r, c) > 0) {
-        write(x, TOP + 4, "middle", "bad", cell["fairness", r, c] " gave up")
+        write(x, TOP - 6, "middle", "bad", cell["fairness", r, c] " gave up")
     }
 }
 
@@ -338,7 +338,7 @@ function draw_fairness(r, c, i, n, low, high, group, known, order, p50, of) {
             known[order[n]] = n
         }
     }
-    open_svg("fairness", "A quiet client beside a greedy one", "latency of its 200 requests of 64 bytes a second; one worker",
+    open_svg("fairness", "A quiet client beside a greedy one", "latency of its 200 requests of 64 bytes a second, in ms; one worker",
         "latency (log)", "the greedy client", machine[home["fairness"]])
     log_scale(low, high, "ms")
     group = (RIGHT - LEFT) / n
