@@ -40,6 +40,19 @@ end_server 0
 pass "with much under way: $(cat "$tmp/background-$background_count.log")"
 rm -f ready
 
+# Requests that wait in the server's socket, because it does not read a client that does not take its replies: they have arrived, and are
+# answered. On a unix socket what was sent has arrived.
+start_server --listen "unix:$tmp/socket" --workers 1 --output-limit 64K
+background hostile --deadline-ms $((20000 * slow)) drain --count 3 --piece 100 --bytes 14500 --ready-file ready --go-file go "unix:$tmp/socket"
+wait-for $((20 * slow)) "$background_pid" exists ready || fail "the server did not take the requests"
+kill -TERM "$server_pid"
+wait_log " stopping "
+: >go
+finish "$background_pid" 0
+end_server 0
+pass "with requests that were not read yet: $(cat "$tmp/background-$background_count.log")"
+rm -f ready go
+
 # A client that does not read is waited for until drain-timeout and no longer; one that is silent, until its handshake-timeout.
 hold() {
     background hostile --give-up-ms 30000 --deadline-ms 40000 "$@" --ready-file ready "$address"

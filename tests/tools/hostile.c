@@ -49,7 +49,7 @@ static void usage(FILE *to)
     }
 }
 
-enum { OPTION_NUMBER = 256, OPTION_HOW, OPTION_READY, OPTION_TLS12, OPTION_EXPECT_END };
+enum { OPTION_NUMBER = 256, OPTION_HOW, OPTION_READY, OPTION_GO, OPTION_TLS12, OPTION_EXPECT_END };
 
 struct arguments {
     struct mode_options options;
@@ -97,6 +97,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
         {"max-body", required_argument, NULL, OPTION_NUMBER},
         {"how", required_argument, NULL, OPTION_HOW},
         {"ready-file", required_argument, NULL, OPTION_READY},
+        {"go-file", required_argument, NULL, OPTION_GO},
         {"tls12", no_argument, NULL, OPTION_TLS12},
         {"expect-end", no_argument, NULL, OPTION_EXPECT_END},
         {NULL, 0, NULL, 0},
@@ -113,6 +114,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
             break;
         case OPTION_HOW: arguments->options.how = optarg; break;
         case OPTION_READY: arguments->options.ready_file = optarg; break;
+        case OPTION_GO: arguments->options.go_file = optarg; break;
         case OPTION_TLS12: arguments->tls12 = true; break;
         case OPTION_EXPECT_END: arguments->options.expect_end = true; break;
         default: return false;

@@ -17,6 +17,7 @@ struct mode_options {
     bool        expect_end; /* key-update: the server must end it */
     const char *how;
     const char *ready_file; /* made when the peer has reached its state */
+    const char *go_file;    /* drain: nothing is read before it is there */
 };
 
 /* Below TLS (modes_tcp.c). */
@@ -47,5 +48,7 @@ struct peer;
 /* Waits for the end that the server makes and checks its time; prints what was seen. */
 void mode_expect_end(struct peer *peer, const struct mode_options *options, const char *after);
 void mode_announce_ready(const struct mode_options *options);
+/* Returns when the go file is there; at once when there is to be none. */
+void mode_wait_for_go(const struct mode_options *options);
 
 #endif

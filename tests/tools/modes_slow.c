@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "peer.h"
@@ -20,6 +21,13 @@ void mode_announce_ready(const struct mode_options *options)
         if (!file || fclose(file) != 0) {
             peer_fail("can't make %s", options->ready_file);
         }
+    }
+}
+
+void mode_wait_for_go(const struct mode_options *options)
+{
+    while (options->go_file && access(options->go_file, F_OK) != 0) {
+        (void)poll(NULL, 0, 10); /* alarm(2) bounds it */
     }
 }
 
