@@ -162,6 +162,7 @@ tests_check_acceptor_SOURCES = tests/check_acceptor.c tests/suite.h tests/kept_l
 tests_check_acceptor_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_acceptor_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
 
+SHELL_TESTS += tests/test-expiry.sh
 SHELL_TESTS += tests/test-hostile.sh
 SHELL_TESTS += tests/test-interop.sh
 SHELL_TESTS += tests/test-lifecycle.sh

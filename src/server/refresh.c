@@ -179,15 +179,17 @@ static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_refresh *refresh = arg;
     const time_t       now     = sc_clock_wall().tv_sec;
-    const long         left    = (long)((sc_tls_context_not_after(refresh->parts.material->tls) - now) / DAY_S);
+    const time_t       left    = sc_tls_context_not_after(refresh->parts.material->tls) - now;
     const long         today   = (long)(now / DAY_S);
     (void)fd;
     (void)what;
-    if (left <= 30 && today != refresh->warned_on_day) {
+    if (left <= (time_t)30 * DAY_S && today != refresh->warned_on_day) {
+        const char *path       = refresh->parts.material->config->certificate;
         refresh->warned_on_day = today;
         sc_log_message(SC_LOG_WARNING, "certificate_expiry",
-                       "the certificate %s ends in %ld days: put a new one for the same key in its place, then reload",
-                       refresh->parts.material->config->certificate, left);
+                       left > 0 ? "the certificate %s ends in %ld days: put a new one for the same key in its place, then reload"
+                                : "the certificate %s ended %ld days ago: put a new one for the same key in its place, then reload",
+                       path, labs((long)left / DAY_S));
     }
     set_timer(refresh->expiry, EXPIRY_CHECK_MS);
 }

@@ -174,8 +174,9 @@ static void write_status(char *out, size_t out_size, void *arg)
     const struct sc_server *server    = arg;
     const time_t            left      = sc_tls_context_not_after(server->material.tls) - sc_clock_wall().tv_sec;
     const char             *condition = server->draining ? "draining" : "serving";
-    (void)snprintf(out, out_size, "%s, %u connections, certificate ends in %ld days", condition, sc_acceptor_open(server->acceptor),
-                   (long)(left / 86400));
+    (void)snprintf(out, out_size,
+                   left > 0 ? "%s, %u connections, certificate ends in %ld days" : "%s, %u connections, certificate ended %ld days ago",
+                   condition, sc_acceptor_open(server->acceptor), labs((long)left / 86400));
 }
 
 /* --- Start --- */
