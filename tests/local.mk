@@ -168,6 +168,7 @@ SHELL_TESTS += tests/test-interop.sh
 SHELL_TESTS += tests/test-lifecycle.sh
 SHELL_TESTS += tests/test-many.sh
 SHELL_TESTS += tests/test-protocol.sh
+SHELL_TESTS += tests/test-stuck-log.sh
 SHELL_TESTS += tests/test-tls.sh
 
 include tests/tools/local.mk

@@ -3,12 +3,16 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +30,9 @@ static const int priorities[] = {3, 4, 6, 7};
 static _Atomic int        sink_level  = SC_LOG_INFO;
 static enum sc_log_format sink_format = SC_LOG_TEXT;
 static void (*sink_redirect)(const char *line, size_t length);
+static _Atomic uint64_t sink_lost;   /* lines that stderr did not take since it last took one */
+static atomic_bool      sink_is_cut; /* the last line that it took is not whole */
+static pthread_mutex_t  sink_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* JOURNAL_STREAM is "DEVICE:INODE" of the stream that leads to the journal (systemd.exec(5)). */
 static bool stderr_is_journal(void)
@@ -114,11 +121,8 @@ static bool is_plain(const unsigned char *value, size_t length)
     return length > 0 && length <= VALUE_MAX_BYTES;
 }
 
-bool sc_log_begin(struct sc_log_line *line, enum sc_log_level level, const char *event)
+static void begin_line(struct sc_log_line *line, enum sc_log_level level, const char *event)
 {
-    if (!sc_log_enabled(level)) {
-        return false;
-    }
     line->json = sink_format == SC_LOG_JSON;
     line->full = false;
     line->used = 0;
@@ -126,7 +130,7 @@ bool sc_log_begin(struct sc_log_line *line, enum sc_log_level level, const char 
     if (sink_format == SC_LOG_JOURNAL) {
         put(line, head, (size_t)snprintf(head, sizeof(head), "<%d>", priorities[level]));
         put(line, event, strlen(event));
-        return true;
+        return;
     }
     char now[SC_CLOCK_RFC3339_BYTES + 1];
     sc_clock_rfc3339(sc_clock_wall(), now);
@@ -138,6 +142,14 @@ bool sc_log_begin(struct sc_log_line *line, enum sc_log_level level, const char 
     if (line->json) {
         put(line, "\"", 1);
     }
+}
+
+bool sc_log_begin(struct sc_log_line *line, enum sc_log_level level, const char *event)
+{
+    if (!sc_log_enabled(level)) {
+        return false;
+    }
+    begin_line(line, level, event);
     return true;
 }
 
@@ -188,21 +200,89 @@ void sc_log_fmt(struct sc_log_line *line, const char *key, const char *fmt, ...)
     sc_log_str(line, key, text);
 }
 
-void sc_log_end(struct sc_log_line *line)
+static void end_line(struct sc_log_line *line)
 {
     if (line->json) {
         line->text[line->used++] = '}';
     }
     line->text[line->used++] = '\n';
+}
+
+/*
+ * Where stderr cannot be opened once more (no right to, no descriptor left): poll(2) finds a pipe writable when a whole page is free, and
+ * no line is longer. The lock, because two threads could find the same page.
+ */
+static ssize_t write_if_room(const char *bytes, size_t length)
+{
+    struct pollfd poller  = {.fd = STDERR_FILENO, .events = POLLOUT};
+    ssize_t       written = -1;
+    (void)pthread_mutex_lock(&sink_lock);
+    if (poll(&poller, 1, 0) == 1 && (poller.revents & POLLOUT) != 0) {
+        written = write(STDERR_FILENO, bytes, length);
+    }
+    (void)pthread_mutex_unlock(&sink_lock);
+    return written;
+}
+
+/*
+ * One write, so that lines of several threads never mix, and one that never waits: a reader that has stopped must not stop the service.
+ * O_NONBLOCK belongs to the open file, which we share with whoever started us, so a pipe or a terminal is opened once more for it. (Not a
+ * regular file: that would be written from its beginning.)
+ */
+static bool write_line(const char *bytes, size_t length)
+{
+    struct stat info;
+    ssize_t     written = -1;
+    if (fstat(STDERR_FILENO, &info) != 0) {
+        return false;
+    }
+    if (S_ISSOCK(info.st_mode)) {
+        written = send(STDERR_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } else if (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode)) {
+        const int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        written       = own >= 0 ? write(own, bytes, length) : write_if_room(bytes, length);
+        if (own >= 0) {
+            (void)close(own);
+        }
+    } else {
+        written = write(STDERR_FILENO, bytes, length);
+    }
+    if (written > 0 && (size_t)written < length) {
+        atomic_store_explicit(&sink_is_cut, true, memory_order_relaxed); /* a terminal */
+    }
+    return written == (ssize_t)length;
+}
+
+/* What was lost is said before the first line that is not. */
+static bool write_loss(uint64_t lost)
+{
+    struct sc_log_line line;
+    if (atomic_load_explicit(&sink_is_cut, memory_order_relaxed)) {
+        if (!write_line("\n", 1)) {
+            return false;
+        }
+        atomic_store_explicit(&sink_is_cut, false, memory_order_relaxed);
+    }
+    begin_line(&line, SC_LOG_WARNING, "log_lost");
+    sc_log_u64(&line, "lines", lost);
+    sc_log_str(&line, "hint", "whoever reads this log did not keep up");
+    end_line(&line);
+    return write_line(line.text, line.used);
+}
+
+void sc_log_end(struct sc_log_line *line)
+{
+    end_line(line);
     if (sink_redirect) {
         sink_redirect(line->text, line->used);
         return;
     }
-    /* One write, so that lines of several threads never mix. A sink that is full or gone must not stop the service. */
-    ssize_t written;
-    do {
-        written = write(STDERR_FILENO, line->text, line->used);
-    } while (written < 0 && errno == EINTR);
+    const uint64_t lost = atomic_exchange_explicit(&sink_lost, 0, memory_order_relaxed);
+    if (lost > 0 && !write_loss(lost)) {
+        atomic_fetch_add_explicit(&sink_lost, lost + 1, memory_order_relaxed);
+    } else if (!write_line(line->text, line->used)) {
+        atomic_fetch_add_explicit(&sink_lost, 1, memory_order_relaxed);
+    }
 }
 
 void sc_log_message(enum sc_log_level level, const char *event, const char *fmt, ...)

@@ -1,5 +1,6 @@
 /*
- * The log sink: one line an event, on stderr, written with one write(2). A line is time, level, event, and key=value pairs:
+ * The log sink: one line an event, on stderr, written with one write(2) that never waits: lines that stderr does not take are lost, and
+ * counted in a line "log_lost" before the next that it takes. A line is time, level, event, and key=value pairs:
  *
  *   2026-11-21T01:22:03.123456Z warning tls_handshake_failed conn=17 peer=192.0.2.1:53122 stage=hello reason=plaintext hint="..."
  *
