@@ -70,11 +70,31 @@ start_service -- --listen 127.0.0.1:0
 stop_service
 grep -q WATCHDOG messages && fail "WATCHDOG without a watchdog"
 
+# It is about every loop: when one worker stands still it is fed no more, although the main thread could, and systemd ends the service.
+ulimit -c 0
+start_service --watchdog $((600 * slow)) -- --listen 127.0.0.1:0 --workers 2
+wait_message WATCHDOG=1
+kill -USR1 $service
+wait-for 10 $service contains messages ' stopped' || fail "no thread was stopped"
+if grep -q 'a thread is stopped' messages; then
+    finish $service 134
+    grep -q 'watchdog timeout' messages || fail "it ended, and not because of the watchdog: $(cat messages)"
+    grep -q ' worker_stuck ' service.log || fail "the log does not say that a worker is stuck"
+else
+    skip_part "ptrace(2) is not allowed here"
+    stop_service
+fi
+
 # Sockets that are handed over take the place of listen, which is not even opened: this address is not of this machine.
-start_service --sockets 2 -- --listen 192.0.2.1:1 --port-file port
+start_service --sockets 2 --names main:spare -- --listen 192.0.2.1:1 --port-file port
 cmp -s addresses port || fail "it does not listen on the sockets that were handed over"
+grep -q " inherited_socket name=main listen=$(sed -n 1p addresses)\$" service.log || fail "the first socket has lost its name"
+grep -q " inherited_socket name=spare listen=$(sed -n 2p addresses)\$" service.log || fail "the second socket has lost its name"
 echo_over "$(sed -n 1p addresses)" first
 echo_over "$(sed -n 2p addresses)" second
+stop_service
+start_service --sockets 2 -- --listen 192.0.2.1:1
+[ "$(grep -c ' inherited_socket name=unknown ' service.log)" -eq 2 ] || fail "sockets without names have some"
 stop_service
 
 # A passphrase that comes as a credential, at the start and at a reload.

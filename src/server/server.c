@@ -221,15 +221,32 @@ static int watch_signals(struct sc_server *server, struct sc_err *err)
     return 0;
 }
 
+/* Which is which: the names are those of FileDescriptorName= in the socket units. */
+static void log_inherited(const struct sc_sysd *sysd, const struct sc_listen *listen)
+{
+    struct sc_log_line line;
+    sc_log_message(SC_LOG_INFO, "inherited_sockets", "listening on %zu sockets that were passed on; `listen` is not used",
+                   sysd->socket_count);
+    for (size_t i = 0; i < sysd->socket_count; i++) {
+        if (sc_log_begin(&line, SC_LOG_INFO, "inherited_socket")) {
+            sc_log_str(&line, "name", sysd->names[i]);
+            sc_log_str(&line, "listen", sc_listen_address(listen, i));
+            sc_log_end(&line);
+        }
+    }
+}
+
 /* What systemd has opened for us comes first: then nothing else is opened. */
 static struct sc_listen *open_listen(const struct sc_sysd *sysd, const struct sc_config *config, struct sc_err *err)
 {
     if (sysd->socket_count == 0) {
         return sc_listen_open(config->listen.items, config->listen.count, err);
     }
-    sc_log_message(SC_LOG_INFO, "inherited_sockets", "listening on %zu sockets that were passed on; `listen` is not used",
-                   sysd->socket_count);
-    return sc_listen_adopt(sysd->sockets, sysd->socket_count, err);
+    struct sc_listen *listen = sc_listen_adopt(sysd->sockets, sysd->socket_count, err);
+    if (listen) {
+        log_inherited(sysd, listen);
+    }
+    return listen;
 }
 
 struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd, const struct sc_material *material,

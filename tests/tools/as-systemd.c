@@ -1,15 +1,20 @@
 /*
  * Starts a service as systemd would, for the shell tests:
  *
- *   as-systemd [--sockets N] [--watchdog MS] MESSAGES ADDRESSES COMMAND ARGUMENT...
+ *   as-systemd [--sockets N] [--names NAME:...] [--watchdog MS] MESSAGES ADDRESSES COMMAND ARGUMENT...
  *
- * opens N listening sockets on 127.0.0.1, writes their addresses to ADDRESSES, one a line, and hands them over as LISTEN_FDS; writes every
- * message to MESSAGES, one a line, as "NUMBER: TEXT" with spaces for its newlines; passes SIGHUP, SIGTERM and SIGINT on. Only messages of
- * the service's own process count (NotifyAccess=main); others become the line "not the main process". Ends with the status of the service.
+ * opens N listening sockets on 127.0.0.1, writes their addresses to ADDRESSES, one a line, and hands them over as LISTEN_FDS, with these
+ * LISTEN_FDNAMES; writes every message to MESSAGES, one a line, as "NUMBER: TEXT" with spaces for its newlines; passes SIGHUP, SIGTERM and
+ * SIGINT on. Only messages of the service's own process count (NotifyAccess=main); others become the line "not the main process". Ends with
+ * the status of the service, 128 and more for a signal.
+ *
+ *   SIGUSR1   one thread of the service, not the main one, stands still from now on, and the watchdog is in earnest: a service that is
+ * silent for its time is ended with SIGABRT. MESSAGES says "no thread can be stopped" where ptrace(2) is not allowed.
  */
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -19,19 +24,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "base/parse.h"
 
 enum { FIRST_SOCKET = 3, MAX_SOCKETS = 8 };
 
-static pid_t    service;
-static unsigned message_count;
+struct plan {
+    const char *names;
+    const char *watchdog_ms;
+    char      **command;
+};
+
+static pid_t                 service;
+static pid_t                 stopped_thread; /* 0: none */
+static volatile sig_atomic_t stop_a_thread;
+static unsigned              message_count;
+static uint64_t              last_sign_ms; /* of life */
 
 _Noreturn static void die(const char *what)
 {
@@ -42,6 +58,33 @@ _Noreturn static void die(const char *what)
 static void pass_on(int number)
 {
     (void)kill(service, number);
+}
+
+static void on_stop_a_thread(int number)
+{
+    (void)number;
+    stop_a_thread = 1;
+}
+
+/* A stopped thread is what no other way of the outside can make: the process lives, and one of its loops does not turn. */
+static void stop_thread(FILE *messages)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%ld/task", (long)service);
+    DIR *threads = opendir(path);
+    for (const struct dirent *entry; threads && stopped_thread == 0 && (entry = readdir(threads)) != NULL;) {
+        const pid_t thread = (pid_t)atoi(entry->d_name);
+        if (thread > 0 && thread != service && ptrace(PTRACE_SEIZE, thread, NULL, NULL) == 0 &&
+            ptrace(PTRACE_INTERRUPT, thread, NULL, NULL) == 0 && waitpid(thread, NULL, __WALL) == thread) {
+            stopped_thread = thread;
+        }
+    }
+    if (threads) {
+        (void)closedir(threads);
+    }
+    fputs(stopped_thread != 0 ? "a thread is stopped\n" : "no thread can be stopped\n", messages);
+    (void)fflush(messages);
+    last_sign_ms = sc_clock_ms();
 }
 
 /* An abstract socket that only this process knows. */
@@ -73,7 +116,7 @@ static int open_listener(FILE *addresses)
 }
 
 /* In the child: the sockets at 3 and up, the environment, and the command. */
-_Noreturn static void run_service(const int *sockets, unsigned count, const char *notify, const char *watchdog_ms, char **command)
+_Noreturn static void run_service(const int *sockets, unsigned count, const char *notify, const struct plan *plan)
 {
     char text[64];
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -90,12 +133,15 @@ _Noreturn static void run_service(const int *sockets, unsigned count, const char
     if (count > 0) {
         (void)setenv("LISTEN_FDS", text, 1);
     }
-    (void)snprintf(text, sizeof(text), "%s000", watchdog_ms);
-    if (watchdog_ms[0] != '\0') {
+    if (plan->names) {
+        (void)setenv("LISTEN_FDNAMES", plan->names, 1);
+    }
+    (void)snprintf(text, sizeof(text), "%s000", plan->watchdog_ms);
+    if (plan->watchdog_ms[0] != '\0') {
         (void)setenv("WATCHDOG_USEC", text, 1);
     }
-    (void)execvp(command[0], command);
-    die(command[0]);
+    (void)execvp(plan->command[0], plan->command);
+    die(plan->command[0]);
 }
 
 static void take_message(int fd, FILE *messages)
@@ -120,16 +166,35 @@ static void take_message(int fd, FILE *messages)
     for (char *p = text; *p; p++) {
         *p = *p == '\n' ? ' ' : *p;
     }
+    if (strcmp(text, "WATCHDOG=1") == 0) {
+        last_sign_ms = sc_clock_ms();
+    }
     fprintf(messages, "%u: %s\n", ++message_count, sender.pid == service ? text : "not the main process");
     (void)fflush(messages);
 }
 
+static void watch(FILE *messages, const char *watchdog_ms)
+{
+    if (stop_a_thread) {
+        stop_a_thread = 0;
+        stop_thread(messages);
+    }
+    if (stopped_thread != 0 && sc_clock_ms() > last_sign_ms + strtoul(watchdog_ms, NULL, 10)) {
+        fputs("watchdog timeout\n", messages);
+        (void)fflush(messages);
+        (void)kill(service, SIGABRT);
+        (void)waitpid(stopped_thread, NULL, __WALL); /* the process ends when its tracer has seen all of its threads end */
+        stopped_thread = 0;
+    }
+}
+
 /* Until the service has ended and its messages are read. */
-static int attend(int fd, FILE *messages)
+static int attend(int fd, FILE *messages, const char *watchdog_ms)
 {
     struct pollfd poller = {.fd = fd, .events = POLLIN};
     int           status;
     for (;;) {
+        watch(messages, watchdog_ms);
         const pid_t ended = waitpid(service, &status, WNOHANG);
         while (poll(&poller, 1, ended == service ? 0 : 20) > 0) {
             take_message(fd, messages);
@@ -151,14 +216,16 @@ static FILE *open_file(const char *path)
 
 int main(int argc, char **argv)
 {
-    const char *watchdog_ms = "";
-    uint64_t    count       = 0;
+    struct plan plan  = {.watchdog_ms = ""};
+    uint64_t    count = 0;
     int         sockets[MAX_SOCKETS];
     char        notify[64];
     int         next = 1;
     for (; next + 1 < argc && argv[next][0] == '-'; next += 2) {
         if (strcmp(argv[next], "--watchdog") == 0) {
-            watchdog_ms = argv[next + 1];
+            plan.watchdog_ms = argv[next + 1];
+        } else if (strcmp(argv[next], "--names") == 0) {
+            plan.names = argv[next + 1];
         } else if (strcmp(argv[next], "--sockets") != 0 || sc_parse_u64(argv[next + 1], 0, MAX_SOCKETS, &count, NULL) != 0) {
             return EX_USAGE;
         }
@@ -166,6 +233,7 @@ int main(int argc, char **argv)
     if (argc - next < 3) {
         return EX_USAGE;
     }
+    plan.command        = argv + next + 2;
     FILE     *messages  = open_file(argv[next]);
     FILE     *addresses = open_file(argv[next + 1]);
     const int fd        = open_notify(notify, sizeof(notify));
@@ -175,17 +243,17 @@ int main(int argc, char **argv)
     (void)fclose(addresses);
     service = fork();
     if (service == 0) {
-        run_service(sockets, (unsigned)count, notify, watchdog_ms, argv + next + 2);
+        run_service(sockets, (unsigned)count, notify, &plan);
     }
     for (unsigned i = 0; i < count; i++) {
         (void)close(sockets[i]);
     }
-    const struct sigaction action = {.sa_handler = pass_on};
-    if (service < 0 || sigaction(SIGHUP, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
-        sigaction(SIGINT, &action, NULL) != 0) {
+    const struct sigaction action = {.sa_handler = pass_on}, stop_action = {.sa_handler = on_stop_a_thread};
+    if (service < 0 || sigaction(SIGUSR1, &stop_action, NULL) != 0 || sigaction(SIGHUP, &action, NULL) != 0 ||
+        sigaction(SIGTERM, &action, NULL) != 0 || sigaction(SIGINT, &action, NULL) != 0) {
         die("start");
     }
-    const int status = attend(fd, messages);
+    const int status = attend(fd, messages, plan.watchdog_ms);
     (void)fclose(messages);
     return status;
 }
