@@ -10,6 +10,7 @@ src_libscbase_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/parse.c src/base/parse.h \
 	src/base/pool.c src/base/pool.h \
+	src/base/slab.c src/base/slab.h \
 	src/base/sysd.c src/base/sysd.h
 
 src_libscproto_a_SOURCES = \
@@ -44,7 +45,9 @@ src_libscnet_a_SOURCES = \
 	src/net/mailbox.c src/net/mailbox.h \
 	src/net/tlsbev.c src/net/tlsbev.h \
 	src/net/tlsbev_pair.h \
-	src/net/tlsbev_turn.c
+	src/net/tlsbev_shared.c \
+	src/net/tlsbev_turn.c \
+	src/net/wheel.c src/net/wheel.h
 
 src_libscclient_a_SOURCES = \
 	src/client/connect.c src/client/connect.h \

@@ -40,6 +40,9 @@ static void is_written(socklen_t length, const char *expected)
     char text[SC_ADDR_TEXT_BYTES];
     sc_addr_format((const struct sockaddr *)&storage, length, text);
     ck_assert_str_eq(text, expected);
+    const struct sc_addr packed = sc_addr_pack((const struct sockaddr *)&storage, length);
+    sc_addr_format_packed(&packed, text);
+    ck_assert_str_eq(text, strncmp(expected, "unix", 4) == 0 ? "unix" : expected);
 }
 
 START_TEST(text_of_every_family)

@@ -64,7 +64,7 @@ static void world_init(void)
 
 static void begin(void)
 {
-    const struct sc_conn_origin origin = {.id = 17, .peer = "192.0.2.1:5"};
+    const struct sc_conn_origin origin = {.id = 17};
     struct sc_err               err    = {0};
     int                         fds[2];
     socket_pair(true, fds);
@@ -318,7 +318,7 @@ TEST(idle_timeout_of_a_reload)
     limits.idle_timeout_ms      = 0;
     limits.handshake_timeout_ms = 500;
     begin_connected();
-    RUN_UNTIL(base, !event_pending(conn->timer, EV_TIMEOUT, NULL));
+    RUN_UNTIL(base, conn->timer.due_ms == SC_WHEEL_NEVER);
     limits.idle_timeout_ms = 50;
     sc_conn_limits_changed(conn);
     RUN_UNTIL(base, peer.closed);

@@ -32,10 +32,10 @@ struct end {
     void (*on_closed)(struct end *end);
 };
 
-static struct event_base        *base;
-static struct sc_tlsbev_scratch *scratch;
-static struct sc_tls_context    *client_context, *server_context;
-static struct end                client, server;
+static struct event_base       *base;
+static struct sc_tlsbev_shared *shared;
+static struct sc_tls_context   *client_context, *server_context;
+static struct end               client, server;
 
 /* In the trace, runs of the same letter are one. */
 static void told(struct end *end, char what)
@@ -121,15 +121,15 @@ static void world_init(void)
     server_context                               = fixture_server(&settings);
     client_context                               = fixture_client();
     ck_assert_int_eq(sc_tlsbev_library_init(sc_tls_context_ssl_ctx(server_context), &err), 0);
-    base    = run_base_new();
-    scratch = sc_tlsbev_scratch_new(64U << 10);
-    ck_assert_ptr_nonnull(scratch);
+    base   = run_base_new();
+    shared = sc_tlsbev_shared_new(base, 64U << 10);
+    ck_assert_ptr_nonnull(shared);
 }
 
 static void world_fini(void)
 {
     run_base_free(base);
-    sc_tlsbev_scratch_free(scratch);
+    sc_tlsbev_shared_free(shared);
     sc_tls_context_unref(server_context);
     sc_tls_context_unref(client_context);
 }
@@ -148,16 +148,16 @@ static void begin(enum over over)
         struct bufferevent *ends[2];
         ck_assert_int_eq(bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, ends), 0);
         SSL *ssl   = new_ssl(&server, server_context);
-        server.tls = sc_tlsbev_new_over(base, scratch, ends[0], ssl, true, &callbacks, &server, &err);
+        server.tls = sc_tlsbev_new_over(shared, ends[0], ssl, true, &callbacks, &server, &err);
         ssl        = new_ssl(&client, client_context);
-        client.tls = sc_tlsbev_new_over(base, scratch, ends[1], ssl, false, &callbacks, &client, &err);
+        client.tls = sc_tlsbev_new_over(shared, ends[1], ssl, false, &callbacks, &client, &err);
     } else {
         int  fds[2];
         SSL *ssl = new_ssl(&server, server_context);
         socket_pair(over == OVER_TCP, fds);
-        server.tls = sc_tlsbev_new(base, scratch, fds[0], ssl, true, &callbacks, &server, &err);
+        server.tls = sc_tlsbev_new(shared, fds[0], ssl, true, &callbacks, &server, &err);
         ssl        = new_ssl(&client, client_context);
-        client.tls = sc_tlsbev_new(base, scratch, fds[1], ssl, false, &callbacks, &client, &err);
+        client.tls = sc_tlsbev_new(shared, fds[1], ssl, false, &callbacks, &client, &err);
     }
     ck_assert_ptr_nonnull(server.tls);
     ck_assert_ptr_nonnull(client.tls);
@@ -534,7 +534,7 @@ START_TEST(end_of_a_bufferevent)
     server.got = evbuffer_new();
     ck_assert_int_eq(bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, ends), 0);
     SSL *ssl   = new_ssl(&server, server_context);
-    server.tls = sc_tlsbev_new_over(base, scratch, ends[0], ssl, true, &callbacks, &server, &err);
+    server.tls = sc_tlsbev_new_over(shared, ends[0], ssl, true, &callbacks, &server, &err);
     ck_assert_ptr_nonnull(server.tls);
     ck_assert_int_eq(sc_tlsbev_fd(server.tls), -1);
     bufferevent_enable(ends[1], EV_READ | EV_WRITE);

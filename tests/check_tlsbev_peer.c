@@ -11,6 +11,8 @@
 #include <event2/buffer.h>
 #include <openssl/err.h>
 
+#include "base/pool.h"
+#include "base/slab.h"
 #include "net/tlsbev.h"
 #include "suite.h"
 #include "tls_fixture.h"
@@ -27,9 +29,9 @@ struct side {
     bool                   echoes;
 };
 
-static struct event_base        *base;
-static struct sc_tlsbev_scratch *scratch;
-static struct sc_tls_context    *client_context, *server_context;
+static struct event_base       *base;
+static struct sc_tlsbev_shared *shared;
+static struct sc_tls_context   *client_context, *server_context;
 
 static void on_connected(void *arg)
 {
@@ -70,7 +72,7 @@ static void side_init(struct side *side, int fd)
     SSL *ssl  = SSL_new(sc_tls_context_ssl_ctx(server_context));
     sc_tls_watch_init(&side->watch);
     ck_assert_int_eq(SSL_set_app_data(ssl, &side->watch), 1);
-    side->tls = sc_tlsbev_new(base, scratch, fd, ssl, true, &callbacks, side, &err);
+    side->tls = sc_tlsbev_new(shared, fd, ssl, true, &callbacks, side, &err);
     ck_assert_msg(side->tls != NULL, "%s", err.text);
 }
 
@@ -88,13 +90,13 @@ static void world_init(void)
     server_context                               = fixture_server(&settings);
     client_context                               = fixture_client();
     base                                         = run_base_new();
-    scratch                                      = sc_tlsbev_scratch_new(64U << 10);
+    shared                                       = sc_tlsbev_shared_new(base, 64U << 10);
 }
 
 static void world_fini(void)
 {
     run_base_free(base);
-    sc_tlsbev_scratch_free(scratch);
+    sc_tlsbev_shared_free(shared);
     sc_tls_context_unref(server_context);
     sc_tls_context_unref(client_context);
 }
@@ -337,7 +339,7 @@ static void begin_asking(struct side *side, struct tls_peer *peer)
     SSL *ssl  = SSL_new(sc_tls_context_ssl_ctx(server_context));
     sc_tls_watch_init(&side->watch);
     ck_assert_int_eq(SSL_set_app_data(ssl, &side->watch), 1);
-    side->tls = sc_tlsbev_new(base, scratch, fds[0], ssl, true, &asking_callbacks, side, &err);
+    side->tls = sc_tlsbev_new(shared, fds[0], ssl, true, &asking_callbacks, side, &err);
     ck_assert_msg(side->tls != NULL, "%s", err.text);
     tls_peer_init(peer, base, client_context, fds[1]);
     hellos      = 0;
@@ -377,12 +379,12 @@ static long held_bytes;
 
 static long size_of(void *block)
 {
-    return block ? (long)malloc_usable_size(block) : 0;
+    return sc_slab_owns(block) ? (long)sc_slab_class_bytes(sc_slab_class_of(block)) : block ? (long)malloc_usable_size(block) : 0;
 }
 
 static void *count_malloc(size_t size)
 {
-    void *block = malloc(size);
+    void *block = sc_pool_malloc(size);
     held_bytes += size_of(block);
     return block;
 }
@@ -390,7 +392,7 @@ static void *count_malloc(size_t size)
 static void *count_realloc(void *block, size_t size)
 {
     held_bytes -= size_of(block);
-    block = realloc(block, size);
+    block = sc_pool_realloc(block, size);
     held_bytes += size_of(block);
     return block;
 }
@@ -398,7 +400,7 @@ static void *count_realloc(void *block, size_t size)
 static void count_free(void *block)
 {
     held_bytes -= size_of(block);
-    free(block);
+    sc_pool_free(block);
 }
 
 /* SSL_read() is offered memory before it says that there is nothing: libevent would keep a chain of 8 KiB for it. */

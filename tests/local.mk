@@ -72,6 +72,16 @@ tests_check_handler_SOURCES = tests/check_handler.c tests/suite.h
 tests_check_handler_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_handler_LDADD   = $(LIBS_PROTO) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_pool
+tests_check_pool_SOURCES = tests/check_pool.c tests/suite.h
+tests_check_pool_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_pool_LDADD   = $(LIBS_BASE) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/check_wheel
+tests_check_wheel_SOURCES = tests/check_wheel.c tests/suite.h
+tests_check_wheel_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_wheel_LDADD   = $(LIBS_NET) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_framebuf
 tests_check_framebuf_SOURCES = tests/check_framebuf.c tests/suite.h
 tests_check_framebuf_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)

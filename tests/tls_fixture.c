@@ -260,5 +260,6 @@ void tls_pair_fini(struct tls_pair *pair)
     }
     SSL_free(pair->client);
     SSL_free(pair->server);
+    sc_tls_watch_fini(&pair->server_watch);
     ERR_clear_error();
 }

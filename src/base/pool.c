@@ -3,98 +3,218 @@
 #include "base/pool.h"
 
 #include <stdlib.h>
+#include <string.h>
 #ifdef HAVE_MALLOC_H
 #include <malloc.h>
 #endif
 
+#include "base/compiler.h"
+#include "base/slab.h"
+
 #if defined(HAVE_MALLOC_USABLE_SIZE) && !defined(SC_SANITIZED)
 
-/*
- * Classes: 1024, 1536, 2048, 3072, ... 131072: powers of two and what is half way. libevent's chains are powers of two; OpenSSL's record
- * buffers are 16 KiB and a bit.
- */
-#define SMALLEST_BYTES 1024U
-#define CLASSES 15U
-#define KEEP_SMALL 16U /* blocks of a class below ROUND_UP_BYTES */
-#define KEEP_LARGE 3U
-#define ROUND_UP_BYTES 8192U /* from here a block gets the whole of its class, so that it fits the next request of its kind */
+/* --- Small blocks: a stack for each class, filled from the slab and emptied into it by the batch ----------------------------------- */
 
-struct block {
-    struct block *next;
+struct stack {
+    struct sc_slab_block *first;
+    uint32_t              count, limit; /* 0: not set yet; a division for each block would cost more than the rest */
 };
 
-struct shelf {
-    struct block *first;
-    unsigned      count;
-};
+#define BATCH_BYTES (8U << 10)
+#define BATCH_MOST 32U
 
-static _Thread_local struct shelf shelves[CLASSES];
+static _Thread_local struct stack stacks[SC_SLAB_CLASSES];
 static _Thread_local uint64_t     misses;
 
-static size_t class_bytes(unsigned class)
+static unsigned batch_of(unsigned class)
 {
-    const size_t power = (size_t)SMALLEST_BYTES << (class / 2);
+    const unsigned fit = (unsigned)(BATCH_BYTES / sc_slab_class_bytes(class));
+    return fit > BATCH_MOST ? BATCH_MOST : fit;
+}
+
+static SC_COLD void *take_from_slab(unsigned class, size_t size)
+{
+    struct stack *stack = &stacks[class];
+    misses++;
+    stack->first = sc_slab_take(class, batch_of(class), &stack->count);
+    if (!stack->first) {
+        return malloc(size);
+    }
+    struct sc_slab_block *block = stack->first;
+    stack->first                = block->next;
+    stack->count--;
+    return block;
+}
+
+/* The newest stay: they are warm in the cache. */
+static SC_COLD void give_to_slab(unsigned class, unsigned keep)
+{
+    struct stack         *stack = &stacks[class];
+    struct sc_slab_block *last, **from = &stack->first;
+    for (unsigned i = 0; i < keep; i++) {
+        from = &(*from)->next;
+    }
+    if (!*from) {
+        return;
+    }
+    for (last = *from; last->next; last = last->next) {
+    }
+    sc_slab_give(class, *from, last);
+    *from        = NULL;
+    stack->count = keep;
+}
+
+static SC_COLD void overflow(unsigned class)
+{
+    struct stack *stack = &stacks[class];
+    stack->limit        = 2 * batch_of(class);
+    if (stack->count > stack->limit) {
+        give_to_slab(class, batch_of(class));
+    }
+}
+
+static inline void *take_small(size_t size)
+{
+    const unsigned class        = sc_slab_class(size);
+    struct stack         *stack = &stacks[class];
+    struct sc_slab_block *block = stack->first;
+    if (SC_UNLIKELY(!block)) {
+        return take_from_slab(class, size);
+    }
+    stack->first = block->next;
+    stack->count--;
+    return block;
+}
+
+static inline void keep_small(void *memory)
+{
+    const unsigned class        = sc_slab_class_of(memory);
+    struct stack         *stack = &stacks[class];
+    struct sc_slab_block *block = memory;
+    if (SC_UNLIKELY(block == stack->first)) {
+        abort(); /* freed twice */
+    }
+    block->next  = stack->first;
+    stack->first = block;
+    if (SC_UNLIKELY(++stack->count > stack->limit)) {
+        overflow(class);
+    }
+}
+
+/* --- Large blocks: malloc()'s, and a few of each class are kept -------------------------------------------------------------------- */
+
+/* 12 KiB, 16, 24, ... 128: powers of two and what is half way. A block gets the whole of its class, so that it fits the next request. */
+#define SMALLEST_LARGE_BYTES (8U << 10)
+#define LARGE_CLASSES 9U
+#define KEEP_LARGE 3U
+
+static _Thread_local struct stack shelves[LARGE_CLASSES];
+
+static size_t large_class_bytes(unsigned class)
+{
+    const size_t power = (size_t)SMALLEST_LARGE_BYTES << (class / 2);
     return class % 2 == 0 ? power : power + power / 2;
 }
 
-/* The largest class that is not larger; `size` is SMALLEST_BYTES or more. */
-static unsigned class_below(size_t size)
+/* The largest class that is not larger; `size` is SMALLEST_LARGE_BYTES or more. */
+static unsigned large_class_below(size_t size)
 {
     const unsigned bits  = 63U - (unsigned)__builtin_clzll((unsigned long long)size);
-    const unsigned class = (bits - 10U) * 2U;
+    const unsigned class = (bits - 13U) * 2U;
     return size >= ((size_t)3 << (bits - 1U)) ? class + 1U : class;
 }
 
-void *sc_pool_malloc(size_t size)
+static __attribute__((noinline)) void *take_large(size_t size)
 {
-    if (size < SMALLEST_BYTES) {
-        return malloc(size);
-    }
-    unsigned class = class_below(size);
-    if (class_bytes(class) < size) {
+    unsigned class = large_class_below(size);
+    if (large_class_bytes(class) < size) {
         class ++;
     }
-    if (class >= CLASSES) {
+    if (class >= LARGE_CLASSES) {
         misses++;
         return malloc(size);
     }
-    struct shelf *shelf = &shelves[class];
-    if (shelf->first) {
-        struct block *block = shelf->first;
-        shelf->first        = block->next;
-        shelf->count--;
-        return block;
+    struct stack         *shelf = &shelves[class];
+    struct sc_slab_block *block = shelf->first;
+    if (!block) {
+        misses++;
+        return malloc(large_class_bytes(class));
     }
-    misses++;
-    return malloc(size < ROUND_UP_BYTES ? size : class_bytes(class));
+    shelf->first = block->next;
+    shelf->count--;
+    return block;
 }
 
-void sc_pool_free(void *block)
+static __attribute__((noinline)) void keep_large(void *memory)
 {
-    if (!block) {
-        return;
-    }
-    const size_t size = malloc_usable_size(block);
-    if (size >= SMALLEST_BYTES) {
-        const unsigned class = class_below(size);
-        const unsigned keep  = size < ROUND_UP_BYTES ? KEEP_SMALL : KEEP_LARGE;
-        if (class < CLASSES && shelves[class].count < keep) {
-            struct block *kept   = block;
-            kept->next           = shelves[class].first;
-            shelves[class].first = kept;
+    const size_t size = malloc_usable_size(memory);
+    if (size >= SMALLEST_LARGE_BYTES) {
+        const unsigned class = large_class_below(size);
+        if (class < LARGE_CLASSES && shelves[class].count < KEEP_LARGE) {
+            struct sc_slab_block *block = memory;
+            block->next                 = shelves[class].first;
+            shelves[class].first        = block;
             shelves[class].count++;
             return;
         }
     }
-    free(block);
+    free(memory);
+}
+
+/* --- All ------------------------------------------------------------------------------------------------------------------------- */
+
+void sc_pool_start(void)
+{
+    sc_slab_start();
+}
+
+void *sc_pool_malloc(size_t size)
+{
+    return SC_LIKELY(size <= SC_SLAB_MAX_BYTES) ? take_small(size) : take_large(size);
+}
+
+void sc_pool_free(void *block)
+{
+    if (SC_LIKELY(sc_slab_owns(block))) {
+        keep_small(block);
+    } else if (block) {
+        keep_large(block);
+    }
+}
+
+void *sc_pool_realloc(void *block, size_t size)
+{
+    size_t had;
+    if (!block) {
+        return sc_pool_malloc(size);
+    }
+    if (sc_slab_owns(block)) {
+        had = sc_slab_class_bytes(sc_slab_class_of(block));
+        if (size <= had) {
+            return block;
+        }
+    } else if (size > SC_SLAB_MAX_BYTES) {
+        return realloc(block, size);
+    } else {
+        had = malloc_usable_size(block);
+    }
+    void *moved = sc_pool_malloc(size);
+    if (moved) {
+        memcpy(moved, block, had < size ? had : size);
+        sc_pool_free(block);
+    }
+    return moved;
 }
 
 void sc_pool_thread_end(void)
 {
-    for (unsigned class = 0; class < CLASSES; class ++) {
+    for (unsigned class = 0; class < SC_SLAB_CLASSES; class ++) {
+        give_to_slab(class, 0);
+    }
+    for (unsigned class = 0; class < LARGE_CLASSES; class ++) {
         while (shelves[class].first) {
-            struct block *block  = shelves[class].first;
-            shelves[class].first = block->next;
+            struct sc_slab_block *block = shelves[class].first;
+            shelves[class].first        = block->next;
             free(block);
         }
         shelves[class].count = 0;
@@ -108,6 +228,10 @@ uint64_t sc_pool_misses(void)
 
 #else
 
+void sc_pool_start(void)
+{
+}
+
 void *sc_pool_malloc(size_t size)
 {
     return malloc(size);
@@ -116,6 +240,11 @@ void *sc_pool_malloc(size_t size)
 void sc_pool_free(void *block)
 {
     free(block);
+}
+
+void *sc_pool_realloc(void *block, size_t size)
+{
+    return realloc(block, size);
 }
 
 void sc_pool_thread_end(void)
@@ -129,7 +258,22 @@ uint64_t sc_pool_misses(void)
 
 #endif
 
-void *sc_pool_realloc(void *block, size_t size)
+void *sc_pool_calloc(size_t size)
 {
-    return realloc(block, size);
+    void *block = sc_pool_malloc(size);
+    return block ? memset(block, 0, size) : NULL;
+}
+
+void sc_pool_settle(void)
+{
+#ifdef HAVE_MALLOC_TRIM
+    (void)malloc_trim(0);
+#endif
+}
+
+void sc_pool_trim(void)
+{
+    sc_pool_thread_end();
+    (void)sc_slab_trim();
+    sc_pool_settle();
 }

@@ -37,7 +37,7 @@ struct sc_session {
     char                        target[300]; /* the address as it was given */
     enum state                  state;
     struct sc_connect          *connect;
-    struct sc_tlsbev_scratch   *scratch;
+    struct sc_tlsbev_shared    *shared;
     struct sc_tlsbev           *pair;
     struct sc_tls_watch         watch;
     struct sc_session_info      info;
@@ -382,9 +382,9 @@ static int start_tls(struct sc_session *session, int fd, struct sc_err *err)
 {
     static const struct sc_tlsbev_callbacks callbacks = {
         .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
-    SSL *ssl         = SSL_new(sc_tls_context_ssl_ctx(session->settings.context));
-    session->scratch = sc_tlsbev_scratch_new(SCRATCH_BYTES);
-    int rc           = ssl && session->scratch ? 0 : sc_err_set(err, EX_OSERR, "out of memory");
+    SSL *ssl        = SSL_new(sc_tls_context_ssl_ctx(session->settings.context));
+    session->shared = sc_tlsbev_shared_new(session->base, SCRATCH_BYTES);
+    int rc          = ssl && session->shared ? 0 : sc_err_set(err, EX_OSERR, "out of memory");
     if (rc == 0) {
         rc = sc_peer_set_name(ssl, &session->settings.address, err);
     }
@@ -398,7 +398,7 @@ static int start_tls(struct sc_session *session, int fd, struct sc_err *err)
     session->started_ns = sc_clock_ns();
     session->state      = HANDSHAKING;
     arm(session, session->settings.timeout_ms);
-    session->pair = sc_tlsbev_new(session->base, session->scratch, fd, ssl, false, &callbacks, session, err);
+    session->pair = sc_tlsbev_new(session->shared, fd, ssl, false, &callbacks, session, err);
     return session->pair ? 0 : -1;
 }
 
@@ -482,7 +482,7 @@ void sc_session_free(struct sc_session *session)
     }
     sc_connect_free(session->connect);
     sc_tlsbev_free(session->pair);
-    sc_tlsbev_scratch_free(session->scratch);
+    sc_tlsbev_shared_free(session->shared);
     if (session->timer) {
         event_free(session->timer);
     }

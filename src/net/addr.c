@@ -68,6 +68,40 @@ void sc_addr_format(const struct sockaddr *address, socklen_t length, char out[S
     }
 }
 
+struct sc_addr sc_addr_pack(const struct sockaddr *address, socklen_t length)
+{
+    struct sc_addr packed = {.family = 0};
+    if (length >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+        memcpy(packed.host, &v4->sin_addr, sizeof(v4->sin_addr));
+        packed.port   = ntohs(v4->sin_port);
+        packed.family = AF_INET;
+    } else if (length >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+        memcpy(packed.host, &v6->sin6_addr, sizeof(v6->sin6_addr));
+        packed.port   = ntohs(v6->sin6_port);
+        packed.scope  = v6->sin6_scope_id;
+        packed.family = AF_INET6;
+    } else if (length >= sizeof(sa_family_t) && address->sa_family == AF_UNIX) {
+        packed.family = AF_UNIX;
+    }
+    return packed;
+}
+
+void sc_addr_format_packed(const struct sc_addr *packed, char out[SC_ADDR_TEXT_BYTES])
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(packed->port), .sin6_scope_id = packed->scope};
+    switch (packed->family) {
+    case AF_INET: format_v4(packed->host, htons(packed->port), out); break;
+    case AF_INET6:
+        memcpy(&v6.sin6_addr, packed->host, sizeof(v6.sin6_addr));
+        format_v6(&v6, out);
+        break;
+    case AF_UNIX: (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unix"); break;
+    default: (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unknown"); break;
+    }
+}
+
 void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES])
 {
     struct sockaddr_storage address;

@@ -15,6 +15,16 @@
  */
 void sc_addr_format(const struct sockaddr *address, socklen_t length, char out[SC_ADDR_TEXT_BYTES]);
 
+/* The address of a peer in 24 bytes, to be written out when somebody wants to read it. Of a unix socket only that it is one. */
+struct sc_addr {
+    uint8_t  host[16];
+    uint32_t scope;
+    uint16_t port;
+    uint8_t  family; /* AF_*; 0: unknown */
+};
+struct sc_addr sc_addr_pack(const struct sockaddr *address, socklen_t length);
+void           sc_addr_format_packed(const struct sc_addr *packed, char out[SC_ADDR_TEXT_BYTES]); /* like sc_addr_format() */
+
 /* Our end of a connected or listening socket; "unknown" when the kernel does not say. */
 void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES]);
 

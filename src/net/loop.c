@@ -23,6 +23,7 @@ static void on_libevent_log(int severity, const char *message)
 void sc_loop_init(void)
 {
     (void)signal(SIGPIPE, SIG_IGN); /* writev(2) has no MSG_NOSIGNAL */
+    sc_pool_start();
     event_set_mem_functions(sc_pool_malloc, sc_pool_realloc, sc_pool_free);
     event_set_log_callback(on_libevent_log);
 }

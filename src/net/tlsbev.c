@@ -14,21 +14,8 @@
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
 
+#include "base/pool.h"
 #include "net/tlsbev_pair.h"
-
-struct sc_tlsbev_scratch *sc_tlsbev_scratch_new(size_t size)
-{
-    struct sc_tlsbev_scratch *scratch = malloc(sizeof(*scratch) + size);
-    if (scratch) {
-        scratch->size = size;
-    }
-    return scratch;
-}
-
-void sc_tlsbev_scratch_free(struct sc_tlsbev_scratch *scratch)
-{
-    free(scratch);
-}
 
 /* --- How it ends --- */
 
@@ -62,12 +49,12 @@ void sc_tlsbev_pair_lose_output(struct sc_tlsbev *pair, int error_number)
     struct evbuffer *output = bufferevent_get_output(pair->transport);
     sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, error_number, 0);
     pair->broken = true;
-    evbuffer_cb_clear_flags(output, pair->output_cb, EVBUFFER_CB_ENABLED); /* what is thrown away was not sent */
+    sc_tlsbev_pair_ignore_output(pair); /* what is thrown away was not sent */
     evbuffer_unfreeze(output, 1);
     evbuffer_drain(output, evbuffer_get_length(output));
     evbuffer_freeze(output, 1);
     pair->drained = true;
-    event_active(pair->turn_event, EV_WRITE, 1);
+    sc_tlsbev_pair_queue_soon(pair);
 }
 
 /* --- The filter's callbacks only take notes; a turn acts on them --- */
@@ -75,7 +62,7 @@ void sc_tlsbev_pair_lose_output(struct sc_tlsbev *pair, int error_number)
 void sc_tlsbev_pair_want_turn(struct sc_tlsbev *pair)
 {
     if (!pair->in_turn) {
-        event_active(pair->turn_event, EV_WRITE, 1);
+        sc_tlsbev_pair_queue_soon(pair);
     }
 }
 
@@ -116,7 +103,7 @@ static void on_filter_event(struct bufferevent *filter, short what, void *arg)
     sc_tlsbev_pair_want_turn(pair);
 }
 
-/* The transport's output changed while the transport itself writes. Runs inside the evbuffer: only notes. */
+/* The transport's output changed. Runs inside the evbuffer: only notes. */
 static void on_transport_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
     struct sc_tlsbev *pair = arg;
@@ -124,6 +111,22 @@ static void on_transport_output(struct evbuffer *output, const struct evbuffer_c
     if (info->n_deleted > 0 && evbuffer_get_length(output) == 0) {
         pair->drained = true;
         sc_tlsbev_pair_want_turn(pair);
+    }
+}
+
+bool sc_tlsbev_pair_watch_output(struct sc_tlsbev *pair)
+{
+    if (!pair->output_cb) {
+        pair->output_cb = evbuffer_add_cb(bufferevent_get_output(pair->transport), on_transport_output, pair);
+    }
+    return pair->output_cb != NULL;
+}
+
+void sc_tlsbev_pair_ignore_output(struct sc_tlsbev *pair)
+{
+    if (pair->output_cb) {
+        evbuffer_remove_cb_entry(bufferevent_get_output(pair->transport), pair->output_cb);
+        pair->output_cb = NULL;
     }
 }
 
@@ -136,52 +139,31 @@ static void on_socket_readable(evutil_socket_t fd, short what, void *arg)
     sc_tlsbev_pair_turn(arg, true);
 }
 
-static void on_turn_event(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    sc_tlsbev_pair_turn(arg, false);
-}
-
 /* Everything but the descriptor. Takes over `transport` and `ssl` in every case. */
-static struct sc_tlsbev *new_pair(struct event_base *base, struct sc_tlsbev_scratch *scratch, struct bufferevent *transport, SSL *ssl,
-                                  bool server, const struct sc_tlsbev_callbacks *callbacks, void *arg)
+static struct sc_tlsbev *new_pair(struct sc_tlsbev_shared *shared, struct bufferevent *transport, SSL *ssl, bool server,
+                                  const struct sc_tlsbev_callbacks *callbacks, void *arg)
 {
-    struct sc_tlsbev *pair = calloc(1, sizeof(*pair));
+    struct sc_tlsbev *pair = sc_pool_calloc(sizeof(*pair));
     if (!pair) {
         goto no_pair;
     }
-    pair->scratch    = scratch;
-    pair->transport  = transport;
-    pair->ssl        = ssl;
-    pair->callbacks  = callbacks;
-    pair->arg        = arg;
-    pair->fd         = -1;
-    pair->turn_event = event_new(base, -1, 0, on_turn_event, pair);
-    if (!pair->turn_event) {
-        goto no_pair;
-    }
+    pair->shared                           = shared;
+    pair->transport                        = transport;
+    pair->ssl                              = ssl;
+    pair->callbacks                        = callbacks;
+    pair->arg                              = arg;
+    pair->fd                               = -1;
     const enum bufferevent_ssl_state state = server ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING;
-    pair->filter                           = bufferevent_openssl_filter_new(base, transport, ssl, state, BEV_OPT_CLOSE_ON_FREE);
+    pair->filter                           = bufferevent_openssl_filter_new(shared->base, transport, ssl, state, BEV_OPT_CLOSE_ON_FREE);
     if (!pair->filter) {
         ssl = NULL; /* libevent has freed it */
         goto no_pair;
     }
     bufferevent_setcb(pair->filter, on_filter_readable, NULL, on_filter_event, pair);
-    pair->output_cb = evbuffer_add_cb(bufferevent_get_output(transport), on_transport_output, pair);
-    if (!pair->output_cb) {
-        event_free(pair->turn_event);
-        bufferevent_free(pair->filter);
-        free(pair);
-        return NULL;
-    }
     return pair;
 
 no_pair:
-    if (pair && pair->turn_event) {
-        event_free(pair->turn_event);
-    }
-    free(pair);
+    sc_pool_free(pair);
     SSL_free(ssl);
     bufferevent_free(transport);
     return NULL;
@@ -197,10 +179,11 @@ int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err)
     static const struct sc_tlsbev_callbacks none      = {.on_connected = on_nothing};
     int                                     result    = -1;
     struct event_base                      *base      = event_base_new();
-    struct bufferevent                     *transport = base ? bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE) : NULL;
+    struct sc_tlsbev_shared                *shared    = base ? sc_tlsbev_shared_new(base, 0) : NULL;
+    struct bufferevent                     *transport = shared ? bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE) : NULL;
     SSL                                    *ssl       = SSL_new(context);
     if (transport && ssl) {
-        struct sc_tlsbev *pair = new_pair(base, NULL, transport, ssl, true, &none, NULL);
+        struct sc_tlsbev *pair = new_pair(shared, transport, ssl, true, &none, NULL);
         result                 = pair ? 0 : -1;
         sc_tlsbev_free(pair);
     } else {
@@ -211,24 +194,25 @@ int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err)
     }
     if (base) {
         event_base_loop(base, EVLOOP_NONBLOCK);
+        sc_tlsbev_shared_free(shared);
         event_base_free(base);
     }
     return result == 0 ? 0 : sc_err_set(err, EX_OSERR, "cannot set up libevent's TLS filter: out of memory");
 }
 
-struct sc_tlsbev *sc_tlsbev_new(struct event_base *base, struct sc_tlsbev_scratch *scratch, evutil_socket_t fd, SSL *ssl, bool server,
+struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t fd, SSL *ssl, bool server,
                                 const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err)
 {
     /* Without a descriptor at first: making the filter enables the transport's events, which would be three epoll_ctl(2) for nothing. */
-    struct bufferevent *transport = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    struct bufferevent *transport = bufferevent_socket_new(shared->base, -1, BEV_OPT_CLOSE_ON_FREE);
     struct sc_tlsbev   *pair      = NULL;
     if (transport) {
-        pair = new_pair(base, scratch, transport, ssl, server, callbacks, arg);
+        pair = new_pair(shared, transport, ssl, server, callbacks, arg);
     } else {
         SSL_free(ssl);
     }
     if (pair) {
-        pair->read_event = event_new(base, fd, EV_READ | EV_PERSIST, on_socket_readable, pair);
+        pair->read_event = event_new(shared->base, fd, EV_READ | EV_PERSIST, on_socket_readable, pair);
         if (!pair->read_event || event_add(pair->read_event, NULL) != 0) {
             sc_tlsbev_free(pair);
             pair = NULL;
@@ -241,7 +225,6 @@ struct sc_tlsbev *sc_tlsbev_new(struct event_base *base, struct sc_tlsbev_scratc
     }
     bufferevent_disable(transport, EV_READ | EV_WRITE);
     bufferevent_set_max_single_write(transport, 256 << 10);
-    evbuffer_cb_clear_flags(bufferevent_get_output(transport), pair->output_cb, EVBUFFER_CB_ENABLED);
     if (!evbuffer_add_cb(bufferevent_get_input(pair->filter), sc_tlsbev_pair_on_plaintext, pair)) {
         sc_tlsbev_free(pair);
         (void)evutil_closesocket(fd);
@@ -260,15 +243,19 @@ struct sc_tlsbev *sc_tlsbev_new(struct event_base *base, struct sc_tlsbev_scratc
     return pair;
 }
 
-struct sc_tlsbev *sc_tlsbev_new_over(struct event_base *base, struct sc_tlsbev_scratch *scratch, struct bufferevent *transport, SSL *ssl,
-                                     bool server, const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err)
+struct sc_tlsbev *sc_tlsbev_new_over(struct sc_tlsbev_shared *shared, struct bufferevent *transport, SSL *ssl, bool server,
+                                     const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err)
 {
-    struct sc_tlsbev *pair = new_pair(base, scratch, transport, ssl, server, callbacks, arg);
+    struct sc_tlsbev *pair = new_pair(shared, transport, ssl, server, callbacks, arg);
+    if (pair && !sc_tlsbev_pair_watch_output(pair)) {
+        sc_tlsbev_free(pair);
+        pair = NULL;
+    }
     if (!pair) {
         (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
         return NULL;
     }
-    bufferevent_setwatermark(transport, EV_READ, 0, scratch->size);      /* after the filter, which resets it */
+    bufferevent_setwatermark(transport, EV_READ, 0, shared->size);       /* after the filter, which resets it */
     bufferevent_trigger(transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS); /* starts the handshake */
     return pair;
 }
@@ -282,7 +269,7 @@ void sc_tlsbev_free(struct sc_tlsbev *pair)
     if (pair->read_event) {
         event_free(pair->read_event);
     }
-    event_free(pair->turn_event);
+    sc_tlsbev_pair_leave_queue(pair);
     if (!pair->in_turn) {
         sc_tlsbev_pair_destroy(pair);
     }
@@ -392,10 +379,8 @@ bool sc_tlsbev_has_unread(const struct sc_tlsbev *pair)
 
 void sc_tlsbev_again(struct sc_tlsbev *pair)
 {
-    /* The flag, because a turn for another reason takes the timeout away. */
-    const struct timeval now = {0, 0};
-    pair->asked              = true;
-    event_add(pair->turn_event, &now);
+    pair->asked = true; /* a turn for another reason comes up to it too */
+    sc_tlsbev_pair_queue_later(pair);
 }
 
 void sc_tlsbev_shutdown(struct sc_tlsbev *pair)

@@ -71,12 +71,12 @@ struct sc_tlsbev_callbacks {
 };
 
 /*
- * Scratch memory that every pair of one thread shares: one for each event_base. `size` bytes of ciphertext are read at once, 16 KiB or
- * more. NULL: out of memory.
+ * What the pairs of one thread share, one for each event_base: the memory that ciphertext is read into, `read_bytes` at once, 16 KiB or
+ * more, and the queue of those that want a turn. NULL: out of memory.
  */
-struct sc_tlsbev_scratch;
-struct sc_tlsbev_scratch *sc_tlsbev_scratch_new(size_t size);
-void                      sc_tlsbev_scratch_free(struct sc_tlsbev_scratch *scratch); /* after every pair that uses it */
+struct sc_tlsbev_shared;
+struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t read_bytes);
+void                     sc_tlsbev_shared_free(struct sc_tlsbev_shared *shared); /* after every pair that uses it */
 
 /* Once, before the second thread that makes pairs: libevent sets up its OpenSSL BIO at the first use, without a lock. */
 int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err) SC_NODISCARD;
@@ -85,15 +85,15 @@ int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err) SC_NODISCARD;
  * Takes over the socket (non-blocking) and the SSL. `server`: accept, else connect (the ClientHello leaves before this returns, or, when
  * the TCP connection is still under way, as soon as it is there). On failure NULL, and both are freed.
  */
-struct sc_tlsbev *sc_tlsbev_new(struct event_base *base, struct sc_tlsbev_scratch *scratch, evutil_socket_t fd, SSL *ssl, bool server,
+struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t fd, SSL *ssl, bool server,
                                 const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err) SC_NODISCARD;
 
 /*
  * The same over any bufferevent (a bufferevent_pair, for tests and transports that are not sockets): libevent's own callbacks drive the
  * turns. Takes over `transport`.
  */
-struct sc_tlsbev *sc_tlsbev_new_over(struct event_base *base, struct sc_tlsbev_scratch *scratch, struct bufferevent *transport, SSL *ssl,
-                                     bool server, const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err) SC_NODISCARD;
+struct sc_tlsbev *sc_tlsbev_new_over(struct sc_tlsbev_shared *shared, struct bufferevent *transport, SSL *ssl, bool server,
+                                     const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err) SC_NODISCARD;
 
 /* Closes the socket and frees everything; unsent output is lost. No callback follows. Fine inside a callback. NULL is fine. */
 void sc_tlsbev_free(struct sc_tlsbev *pair);

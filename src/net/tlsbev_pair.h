@@ -5,6 +5,8 @@
 #ifndef SC_NET_TLSBEV_PAIR_H
 #define SC_NET_TLSBEV_PAIR_H
 
+#include <sys/queue.h>
+
 #include <event2/buffer.h>
 
 #include "net/tlsbev.h"
@@ -12,7 +14,7 @@
 /*
  * Two ways to move ciphertext:
  *
- * over a socket (`fd` is not -1): our own read event does one recv(2) into the scratch memory of the thread, lends it to the socket
+ * over a socket (`fd` is not -1): our own read event does one recv(2) into memory of the thread, lends it to the socket
  *   bufferevent's input, and runs the filter, which decrypts all of it before the call returns. Output is flushed with one send(2) at
  *   the end of the turn. Only when the socket is full does the socket bufferevent get EV_WRITE, until it has drained.
  * over anything else: libevent's own callbacks move the bytes; only the turns are ours.
@@ -21,18 +23,23 @@
  * be encrypted straight from the caller's memory, and what is pending is in one place. The owner bounds it: it sees sc_tlsbev_pending()
  * and stops reading.
  */
+/* Asked for a turn: in this pass of the loop, or in the next one after everything that is ready then. */
+enum sc_tlsbev_queued { SC_TLSBEV_NOT_QUEUED, SC_TLSBEV_SOON, SC_TLSBEV_LATER };
+
 struct sc_tlsbev {
-    struct bufferevent               *filter, *transport;
-    SSL                              *ssl;
-    struct event                     *read_event; /* NULL when the transport is no socket */
-    struct event                     *turn_event; /* no descriptor: activated, or a timeout of 0 */
-    struct evbuffer_cb_entry         *output_cb;
-    struct sc_tlsbev_scratch         *scratch;
+    struct bufferevent       *filter, *transport;
+    SSL                      *ssl;
+    struct event             *read_event; /* NULL when the transport is no socket */
+    struct evbuffer_cb_entry *output_cb;  /* NULL: the transport is not writing */
+    struct sc_tlsbev_shared  *shared;
+    TAILQ_ENTRY(sc_tlsbev) turn_link; /* while it is queued */
     const struct sc_tlsbev_callbacks *callbacks;
     void                             *arg;
     uint64_t                          sent, received;
     struct sc_tlsbev_close            close;
     evutil_socket_t                   fd;
+    uint32_t                          round;          /* of SC_TLSBEV_LATER */
+    uint8_t                           queued;         /* enum sc_tlsbev_queued */
     bool                              connected;      /* the handshake is done */
     bool                              connected_told; /* ... and the owner knows */
     bool                              ended;          /* `close` is valid */
@@ -50,9 +57,16 @@ struct sc_tlsbev {
     bool                              shutdown_asked, write_side_shut;
 };
 
-struct sc_tlsbev_scratch {
-    size_t  size;
-    uint8_t bytes[];
+TAILQ_HEAD(sc_tlsbev_queue, sc_tlsbev);
+
+/* Two events serve all pairs: one for each would be an eighth of what we add to an idle connection. */
+struct sc_tlsbev_shared {
+    struct event_base     *base;
+    struct event          *soon_event, *later_event;
+    struct sc_tlsbev_queue soon, later;
+    uint32_t               round; /* of `later` */
+    size_t                 size;
+    uint8_t                bytes[]; /* what is read at once */
 };
 
 /* Notes how the input ended; the first time counts. */
@@ -60,6 +74,15 @@ void sc_tlsbev_pair_end(struct sc_tlsbev *pair, enum sc_tlsbev_end how, int erro
 
 /* The socket takes nothing any more. Whoever waits for the output to leave is told that there is none. */
 void sc_tlsbev_pair_lose_output(struct sc_tlsbev *pair, int error_number);
+
+/* Puts the pair into a queue, unless it is in one that is as good; takes it out. */
+void sc_tlsbev_pair_queue_soon(struct sc_tlsbev *pair);
+void sc_tlsbev_pair_queue_later(struct sc_tlsbev *pair);
+void sc_tlsbev_pair_leave_queue(struct sc_tlsbev *pair);
+
+/* While the transport itself writes: counts what leaves, and notes when all has. False: out of memory. */
+bool sc_tlsbev_pair_watch_output(struct sc_tlsbev *pair);
+void sc_tlsbev_pair_ignore_output(struct sc_tlsbev *pair);
 
 /* Asks for a turn unless there is one. */
 void sc_tlsbev_pair_want_turn(struct sc_tlsbev *pair);

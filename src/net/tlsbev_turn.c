@@ -9,6 +9,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "base/pool.h"
 #include "tls/watch.h"
 
 #define READ_AHEAD_BYTES 4096U
@@ -61,19 +62,19 @@ void sc_tlsbev_pair_run_filter(struct sc_tlsbev *pair)
     pair->may_hold_chain = !pair->has_data;
 }
 
-/* What the scratch memory holds beyond what on_hello has kept before. */
+/* What has just been read, beyond what on_hello has kept before. */
 static bool ask_admission(struct sc_tlsbev *pair, size_t length)
 {
     struct evbuffer *input = bufferevent_get_input(pair->transport);
     const size_t     kept  = evbuffer_get_length(input);
     if (kept == 0) {
-        pair->admitted = pair->callbacks->on_hello(pair->arg, pair->scratch->bytes, length);
+        pair->admitted = pair->callbacks->on_hello(pair->arg, pair->shared->bytes, length);
         if (pair->admitted) {
             return true;
         }
     }
     evbuffer_unfreeze(input, 0);
-    const int failed = evbuffer_add(input, pair->scratch->bytes, length);
+    const int failed = evbuffer_add(input, pair->shared->bytes, length);
     evbuffer_freeze(input, 0);
     if (failed) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
@@ -88,7 +89,7 @@ static void decrypt(struct sc_tlsbev *pair, size_t length)
 {
     struct evbuffer *input = bufferevent_get_input(pair->transport);
     evbuffer_unfreeze(input, 0);
-    if (evbuffer_add_reference(input, pair->scratch->bytes, length, NULL, NULL) != 0) {
+    if (evbuffer_add_reference(input, pair->shared->bytes, length, NULL, NULL) != 0) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
     } else {
         /* Small records in one BIO_read() each; with large ones OpenSSL would move what it has read ahead. */
@@ -112,13 +113,13 @@ static void check_key_updates(struct sc_tlsbev *pair)
 
 static void read_socket(struct sc_tlsbev *pair)
 {
-    const ssize_t got = recv(pair->fd, pair->scratch->bytes, pair->scratch->size, 0);
+    const ssize_t got = recv(pair->fd, pair->shared->bytes, pair->shared->size, 0);
     if (got > 0) {
         pair->received += (uint64_t)got;
         if (!pair->connected) {
             struct sc_tls_watch *watch = SSL_get_app_data(pair->ssl);
             if (watch) {
-                sc_tls_watch_first_bytes(watch, pair->scratch->bytes, (size_t)got);
+                sc_tls_watch_first_bytes(watch, pair->shared->bytes, (size_t)got);
             }
         }
         /* Behind the end of the TLS stream there is nothing to decrypt; it is read so that closing does not send a RST. */
@@ -192,8 +193,11 @@ void sc_tlsbev_pair_flush(struct sc_tlsbev *pair)
         return;
     }
     if (evbuffer_get_length(output) > 0) {
+        if (!sc_tlsbev_pair_watch_output(pair)) {
+            sc_tlsbev_pair_lose_output(pair, ENOMEM);
+            return;
+        }
         pair->blocked = true;
-        evbuffer_cb_set_flags(output, pair->output_cb, EVBUFFER_CB_ENABLED);
         bufferevent_enable(pair->transport, EV_WRITE);
     }
 }
@@ -202,7 +206,7 @@ static void unblock(struct sc_tlsbev *pair)
 {
     if (pair->blocked && pair->drained) {
         pair->blocked = pair->blocked_told = false;
-        evbuffer_cb_clear_flags(bufferevent_get_output(pair->transport), pair->output_cb, EVBUFFER_CB_ENABLED);
+        sc_tlsbev_pair_ignore_output(pair);
         bufferevent_disable(pair->transport, EV_WRITE); /* else every append would cost two epoll_ctl(2) */
     }
 }
@@ -212,10 +216,10 @@ static void unblock(struct sc_tlsbev *pair)
 void sc_tlsbev_pair_destroy(struct sc_tlsbev *pair)
 {
     bufferevent_setcb(pair->filter, NULL, NULL, NULL, NULL);
-    evbuffer_remove_cb_entry(bufferevent_get_output(pair->transport), pair->output_cb);
+    sc_tlsbev_pair_ignore_output(pair);
     SSL_set_app_data(pair->ssl, NULL); /* libevent frees the SSL later, when the owner's memory may be gone */
     bufferevent_free(pair->filter);    /* frees the transport and the SSL, closes the socket, in the next pass of the loop */
-    free(pair);
+    sc_pool_free(pair);
 }
 
 static void deliver_drained(struct sc_tlsbev *pair)
@@ -262,6 +266,7 @@ static void deliver_end(struct sc_tlsbev *pair)
 void sc_tlsbev_pair_turn(struct sc_tlsbev *pair, bool readable)
 {
     pair->in_turn = true;
+    sc_tlsbev_pair_leave_queue(pair);
     if (readable) {
         read_socket(pair);
     }

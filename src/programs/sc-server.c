@@ -16,7 +16,7 @@
 
 #define PROGRAM "sc-server"
 
-/* OpenSSL's record buffers come from the pool too. Before its first allocation. */
+/* OpenSSL's memory comes from the pool too. Before its first allocation. */
 static void *pool_malloc(size_t size, const char *file, int line)
 {
     (void)file;
@@ -35,7 +35,9 @@ static void pool_free(void *block, const char *file, int line)
 {
     (void)file;
     (void)line;
-    sc_pool_free(block);
+    if (block) { /* OpenSSL frees 60 NULLs for each small request */
+        sc_pool_free(block);
+    }
 }
 
 static int fail(const struct sc_config_errors *errors)

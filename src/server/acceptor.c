@@ -45,7 +45,7 @@ static int open_reserve(void)
 /* --- Refusing ----------------------------------------------------------------------------------------------------------------------------
  */
 
-static void log_refusal(struct sc_acceptor *acceptor, const char *reason, const char *peer, const char *hint)
+static void log_refusal(struct sc_acceptor *acceptor, const char *reason, const struct sc_addr *peer, const char *hint)
 {
     uint64_t           suppressed;
     struct sc_log_line line;
@@ -53,7 +53,9 @@ static void log_refusal(struct sc_acceptor *acceptor, const char *reason, const 
         return;
     }
     if (peer) {
-        sc_log_str(&line, "peer", peer);
+        char text[SC_ADDR_TEXT_BYTES];
+        sc_addr_format_packed(peer, text);
+        sc_log_str(&line, "peer", text);
     }
     sc_log_str(&line, "reason", reason);
     sc_log_str(&line, "hint", hint);
@@ -134,12 +136,12 @@ static bool may_enter(struct sc_acceptor *acceptor, const struct sockaddr *addre
 {
     if (sc_acceptor_open(acceptor) >= acceptor->limits.max_connections) {
         sc_stats_add(&acceptor->stats.refused_max_connections, 1);
-        log_refusal(acceptor, "max_connections", origin->peer, "max-connections is reached");
+        log_refusal(acceptor, "max_connections", &origin->peer, "max-connections is reached");
         return false;
     }
     if (sc_accounts_enter(acceptor->accounts, address, acceptor->limits.max_connections_per_address, &origin->account) != 0) {
         sc_stats_add(&acceptor->stats.refused_per_address, 1);
-        log_refusal(acceptor, "max_connections_per_address", origin->peer, "max-connections-per-address is reached");
+        log_refusal(acceptor, "max_connections_per_address", &origin->peer, "max-connections-per-address is reached");
         return false;
     }
     return true;
@@ -149,10 +151,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 {
     struct sc_acceptor   *acceptor = arg;
     struct sc_conn_origin origin   = {.id = ++acceptor->next_id};
-    char                  peer[SC_ADDR_TEXT_BYTES];
     (void)listener;
-    sc_addr_format(address, (socklen_t)length, peer);
-    (void)snprintf(origin.peer, sizeof(origin.peer), "%.55s", peer);
+    origin.peer = sc_addr_pack(address, (socklen_t)length);
     if (!may_enter(acceptor, address, &origin)) {
         (void)evutil_closesocket(fd);
     } else {

@@ -9,6 +9,7 @@
 #include <event2/buffer.h>
 
 #include "base/clock.h"
+#include "base/pool.h"
 #include "server/conn_log.h"
 #include "server/conn_state.h"
 #include "tls/context.h"
@@ -17,36 +18,59 @@
 
 #define READ_BYTES (64U << 10)    /* ciphertext read at once */
 #define REPLIES_BYTES (96U << 10) /* room for the replies to one read; a larger reply gets its own memory */
+#define CROWD 1000U               /* of handshakes */
 #define LINGER_MS 2000U           /* after our close_notify: a peer's bytes are read and dropped, so that no RST eats our last reply */
-#define NEVER UINT64_MAX
 
 static void on_admitted(struct sc_admission_waiter *waiter);
+static void on_timer(struct sc_wheel_timer *timer);
 
 /* --- Environment --- */
 
 int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err)
 {
-    env->scratch       = sc_tlsbev_scratch_new(READ_BYTES);
+    env->shared        = sc_tlsbev_shared_new(env->base, READ_BYTES);
     env->replies.bytes = malloc(REPLIES_BYTES);
     env->replies.size  = REPLIES_BYTES;
     env->replies.used  = 0;
-    if (!env->scratch || !env->replies.bytes) {
+    if (!env->shared || !env->replies.bytes) {
         sc_conn_env_fini(env);
         return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
     }
-    return sc_admission_queue_init(&env->queue, env->base, env->admission, on_admitted, err);
+    env->wheel = sc_wheel_new(env->base, on_timer, err);
+    if (!env->wheel || sc_admission_queue_init(&env->queue, env->base, env->admission, on_admitted, err) != 0) {
+        sc_conn_env_fini(env);
+        return -1;
+    }
+    return 0;
 }
 
 void sc_conn_env_fini(struct sc_conn_env *env)
 {
-    sc_tlsbev_scratch_free(env->scratch);
+    sc_tlsbev_shared_free(env->shared);
+    sc_wheel_free(env->wheel);
     sc_admission_queue_fini(&env->queue);
     free(env->replies.bytes);
-    env->scratch       = NULL;
+    env->shared        = NULL;
     env->replies.bytes = NULL;
+    env->wheel         = NULL;
 }
 
 /* --- State and deadlines --- */
+
+/*
+ * A handshake needs 50 KiB for a moment, and after a crowd of them malloc() would keep that for ever. Not after a few, and not while there
+ * are many: it would only be asked for again.
+ */
+static void end_handshake(struct sc_conn_env *env)
+{
+    env->handshakes--;
+    env->ended_handshakes++;
+    if (env->ended_handshakes >= CROWD && env->handshakes <= env->most_handshakes / 8) {
+        sc_pool_settle();
+        env->most_handshakes  = env->handshakes;
+        env->ended_handshakes = 0;
+    }
+}
 
 void sc_conn_enter(struct sc_conn *conn, enum sc_conn_state state)
 {
@@ -77,7 +101,7 @@ static enum wait waits_for(const struct sc_conn *conn, uint64_t *deadline_ms)
         *deadline_ms = conn->frame_since_ms + limits->frame_timeout_ms;
         return WAIT_FRAME;
     }
-    *deadline_ms = limits->idle_timeout_ms == 0 ? NEVER : conn->request_ms + limits->idle_timeout_ms;
+    *deadline_ms = limits->idle_timeout_ms == 0 ? SC_WHEEL_NEVER : conn->request_ms + limits->idle_timeout_ms;
     return WAIT_IDLE;
 }
 
@@ -90,11 +114,8 @@ void sc_conn_arm(struct sc_conn *conn, uint64_t now_ms)
         const uint64_t look_ms = now_ms + conn->env->limits->write_timeout_ms / 4 + 1;
         deadline_ms            = deadline_ms < look_ms ? deadline_ms : look_ms;
     }
-    if (deadline_ms < conn->armed_ms) {
-        const uint64_t       left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
-        const struct timeval left    = {.tv_sec = (time_t)(left_ms / 1000), .tv_usec = (suseconds_t)(left_ms % 1000 * 1000)};
-        conn->armed_ms               = deadline_ms;
-        event_add(conn->timer, &left);
+    if (deadline_ms < conn->timer.due_ms) {
+        sc_wheel_set(conn->env->wheel, &conn->timer, deadline_ms);
     }
 }
 
@@ -112,6 +133,7 @@ void sc_conn_note_progress(struct sc_conn *conn, uint64_t now_ms)
 static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
+    end_handshake(conn->env);
     sc_conn_enter(conn, SC_CONN_OPEN);
     conn->all_answered = true;
     struct sc_err err;
@@ -263,14 +285,11 @@ static void on_deadline(struct sc_conn *conn, enum wait wait)
     sc_conn_arm(conn, sc_clock_ms());
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void on_timer(struct sc_wheel_timer *timer)
 {
-    struct sc_conn *conn = arg;
+    struct sc_conn *conn = (struct sc_conn *)(void *)((char *)timer - offsetof(struct sc_conn, timer));
     uint64_t        deadline_ms;
-    (void)fd;
-    (void)what;
-    const uint64_t now_ms = sc_clock_ms();
-    conn->armed_ms        = NEVER;
+    const uint64_t  now_ms = sc_clock_ms();
     sc_conn_note_progress(conn, now_ms);
     const enum wait wait = waits_for(conn, &deadline_ms);
     if (deadline_ms <= now_ms) {
@@ -285,33 +304,30 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls, evutil_socket_t fd, const struct sc_conn_origin *origin,
                             struct sc_err *err)
 {
-    struct sc_conn *conn = calloc(1, sizeof(*conn));
+    struct sc_conn *conn = sc_pool_calloc(sizeof(*conn));
     SSL            *ssl  = conn ? SSL_new(sc_tls_context_ssl_ctx(tls)) : NULL;
-    if (ssl) {
-        conn->timer = evtimer_new(env->base, on_timer, conn);
-    }
-    if (!ssl || !conn->timer) {
-        SSL_free(ssl);
-        free(conn);
+    if (!ssl) {
+        sc_pool_free(conn);
         (void)evutil_closesocket(fd);
         (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
         return NULL;
     }
-    conn->env      = env;
-    conn->origin   = *origin;
-    conn->armed_ms = NEVER;
+    conn->env    = env;
+    conn->origin = *origin;
+    sc_wheel_timer_init(&conn->timer);
     sc_tls_watch_init(&conn->watch);
     SSL_set_app_data(ssl, &conn->watch);
     sc_conn_enter(conn, SC_CONN_HANDSHAKE);
     const struct sc_tlsbev_callbacks *callbacks = sc_admission_is_limited(env->admission) ? &rationed_tls_callbacks : &tls_callbacks;
-    conn->tls                                   = sc_tlsbev_new(env->base, env->scratch, fd, ssl, true, callbacks, conn, err);
+    conn->tls                                   = sc_tlsbev_new(env->shared, fd, ssl, true, callbacks, conn, err);
     if (!conn->tls) {
-        event_free(conn->timer);
-        free(conn);
+        sc_pool_free(conn);
         return NULL;
     }
     conn->context = sc_tls_context_ref(tls);
     sc_stats_add(&env->stats->handshakes_started, 1);
+    env->handshakes++;
+    env->most_handshakes = env->handshakes > env->most_handshakes ? env->handshakes : env->most_handshakes;
     sc_conn_arm(conn, conn->state_since_ms);
     return conn;
 }
@@ -321,16 +337,18 @@ void sc_conn_free(struct sc_conn *conn)
     struct sc_stats *stats = conn->env->stats;
     if (conn->state == SC_CONN_HANDSHAKE) {
         sc_stats_add(&stats->handshakes_failed, 1); /* for whatever reason, also when the server cuts it */
+        end_handshake(conn->env);
     }
     sc_stats_add(&stats->bytes_received, sc_tlsbev_received(conn->tls));
     sc_stats_add(&stats->bytes_sent, sc_tlsbev_sent(conn->tls));
     sc_stats_add(&stats->connections_closed, 1);
     sc_admission_leave(&conn->env->queue, &conn->waiting);
     conn->env->on_gone(conn, conn->env->arg);
-    event_free(conn->timer);
+    sc_wheel_clear(&conn->timer);
     sc_tlsbev_free(conn->tls);
+    sc_tls_watch_fini(&conn->watch);
     sc_tls_context_unref(conn->context);
-    free(conn);
+    sc_pool_free(conn);
 }
 
 void sc_conn_drain(struct sc_conn *conn, uint32_t retry_after_ms)

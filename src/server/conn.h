@@ -20,12 +20,14 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "net/addr.h"
+#include "net/wheel.h"
 #include "server/admission.h"
 #include "server/stats.h"
 
 struct sc_conn;
 struct sc_tls_context;
-struct sc_tlsbev_scratch;
+struct sc_tlsbev_shared;
 
 /* What guards a connection. Borrowed; may change between turns (a reload), and then holds for connections that are open already. */
 struct sc_conn_limits {
@@ -53,7 +55,11 @@ struct sc_conn_env {
     void *arg;
 
     /* sc_conn_env_init() makes these. */
-    struct sc_tlsbev_scratch *scratch;
+    struct sc_tlsbev_shared  *shared;
+    struct sc_wheel          *wheel;
+    uint32_t                  handshakes;       /* under way */
+    uint32_t                  most_handshakes;  /* at once, and... */
+    uint32_t                  ended_handshakes; /* ... how many have ended, since memory was last given back */
     struct sc_replies         replies;
     struct sc_log_rate        failure_log_rate;
     struct sc_admission_queue queue;
@@ -64,9 +70,9 @@ void sc_conn_env_fini(struct sc_conn_env *env);
 
 /* What the acceptor knows of a connection; copied. */
 struct sc_conn_origin {
-    uint64_t id;       /* names the connection in the log */
-    char     peer[56]; /* "192.0.2.1:53122", "[2001:db8::1]:53122", "unix" */
-    void    *account;  /* the acceptor's per-address account; NULL: none */
+    uint64_t       id; /* names the connection in the log */
+    struct sc_addr peer;
+    void          *account; /* the acceptor's per-address account; NULL: none */
 };
 
 /*

@@ -11,8 +11,10 @@ static bool begin(struct sc_log_line *line, enum sc_log_level level, const char 
     if (!sc_log_begin(line, level, event)) {
         return false;
     }
+    char peer[SC_ADDR_TEXT_BYTES];
+    sc_addr_format_packed(&origin->peer, peer);
     sc_log_u64(line, "conn", origin->id);
-    sc_log_str(line, "peer", origin->peer);
+    sc_log_str(line, "peer", peer);
     return true;
 }
 
@@ -80,7 +82,7 @@ void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn
     sc_log_str(&line, "stage", sc_tls_stage(watch));
     sc_log_str(&line, "reason", failure.reason);
     sc_log_str(&line, "hint", failure.hint);
-    if (watch->refused_pin[0] != '\0') {
+    if (watch->refused_pin) {
         sc_log_str(&line, "client_pin", watch->refused_pin);
     }
     if (watch->alert_received != SC_TLS_NO_ALERT) {

@@ -20,13 +20,12 @@ struct sc_conn {
     struct sc_conn_env        *env;
     struct sc_tlsbev          *tls;
     struct sc_tls_context     *context; /* a reference */
-    struct event              *timer;
+    struct sc_wheel_timer      timer;
     uint64_t                   state_since_ms;
     uint64_t                   frame_since_ms; /* the first byte of an unfinished frame; 0: there is none */
     uint64_t                   request_ms;     /* the last complete request */
     uint64_t                   progress_ms;    /* the socket last took something; counts while output is pending */
     uint64_t                   progress_sent;  /* sc_tlsbev_sent() then */
-    uint64_t                   armed_ms;       /* when the timer fires; NEVER: it is not armed */
     uint64_t                   skip_bytes;     /* of the body of a request that we do not know */
     uint32_t                   retry_after_ms; /* for the goodbye of a drain */
     uint32_t                   drain_reads;

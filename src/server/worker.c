@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
-#ifdef HAVE_MALLOC_H
-#include <malloc.h>
-#endif
 
 #include "base/pool.h"
 #include "net/loop.h"
@@ -72,9 +69,7 @@ static void on_gone(struct sc_conn *conn, void *arg)
     const uint32_t load = atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
     if (load == 1 && worker->crowd >= CROWD) {
         worker->crowd = 0;
-#ifdef HAVE_MALLOC_TRIM
-        (void)malloc_trim(0);
-#endif
+        sc_pool_trim();
     }
     tell_if_empty(worker);
 }

@@ -128,7 +128,10 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
     }
     struct sc_tls_watch *watch = SSL_get_app_data(ssl);
     if (watch) {
-        spell(leaf, watch->refused_pin, sizeof(watch->refused_pin));
+        char pin[64];
+        spell(leaf, pin, sizeof(pin));
+        sc_tls_watch_fini(watch);
+        watch->refused_pin = strdup(pin);
     }
     X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
     return 0;

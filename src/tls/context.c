@@ -160,7 +160,9 @@ static int use_material(struct sc_tls_context *context, const struct sc_tls_serv
                              material, err) != 0) {
         return -1;
     }
-    if (SSL_CTX_use_cert_and_key(context->ssl_ctx, material->leaf, material->key, material->chain, 1) != 1) {
+    /* No chain instead of an empty one: every SSL would have a copy of it. */
+    STACK_OF(X509) *chain = sk_X509_num(material->chain) > 0 ? material->chain : NULL;
+    if (SSL_CTX_use_cert_and_key(context->ssl_ctx, material->leaf, material->key, chain, 1) != 1) {
         return sc_tls_err(err, EX_CONFIG, "certificate %s with private key %s can't be used for TLS", settings->certificate_path,
                           settings->private_key_path);
     }

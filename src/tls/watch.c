@@ -2,6 +2,7 @@
 
 #include "tls/watch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/ssl.h>
@@ -9,6 +10,12 @@
 void sc_tls_watch_init(struct sc_tls_watch *watch)
 {
     *watch = (struct sc_tls_watch){.alert_received = SC_TLS_NO_ALERT, .alert_sent = SC_TLS_NO_ALERT};
+}
+
+void sc_tls_watch_fini(struct sc_tls_watch *watch)
+{
+    free(watch->refused_pin);
+    watch->refused_pin = NULL;
 }
 
 /* The first alert of a direction counts: it names the cause. */

@@ -28,10 +28,11 @@ struct sc_tls_watch {
     bool     alpn_refused;   /* the client offered ALPN without space-captain/1 */
     uint8_t  first_bytes[5]; /* what the peer sent first: tells plain text from TLS */
     uint8_t  first_count;
-    char     refused_pin[56]; /* "sha256//..." of a client certificate that no client-pin matched; else empty */
+    char    *refused_pin; /* "sha256//..." of a client certificate that no client-pin matched; else NULL */
 };
 
 void sc_tls_watch_init(struct sc_tls_watch *watch);
+void sc_tls_watch_fini(struct sc_tls_watch *watch);
 
 /* Makes every SSL of the context look for a watch. Called once, by tls/context. */
 void sc_tls_watch_install(SSL_CTX *context);

@@ -1,0 +1,213 @@
+#include "config.h"
+
+#include "base/slab.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define REGION_BYTES ((size_t)64 << 30) /* addresses, not memory */
+#define REGION_LEAST_BYTES ((size_t)1 << 28)
+#define GROW_SPANS 16U /* made writable at once */
+#define GROW_BYTES ((size_t)GROW_SPANS * SC_SLAB_SPAN_BYTES)
+#define CUT_BYTES 1024U /* of new memory at once, but one block at least */
+#define NO_SPAN UINT32_MAX
+
+struct sc_slab_region sc_slab_region;
+
+/* The free blocks of a class, and the rest of the span that is being cut. */
+struct store {
+    struct sc_slab_block *free;
+    uintptr_t             cut, cut_end; /* of the current span */
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
+static struct store    stores[SC_SLAB_CLASSES];
+static uint32_t        used_spans, writable_spans; /* from the start of the region */
+static uint32_t        empty_spans = NO_SPAN;      /* given back by a trim: a list through next_empty */
+static uint32_t       *next_empty;                 /* for each span */
+static uint8_t        *span_classes;
+
+/* As much as the system grants: a limit of address space may be in force. */
+static void *reserve(size_t *bytes)
+{
+    for (*bytes = REGION_BYTES; *bytes >= REGION_LEAST_BYTES; *bytes /= 4) {
+        void *region = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (region != MAP_FAILED) {
+            return region;
+        }
+    }
+    return NULL;
+}
+
+void sc_slab_start(void)
+{
+    size_t bytes;
+    if (sizeof(void *) < 8 || sc_slab_region.bytes > 0) {
+        return;
+    }
+    void *region = reserve(&bytes);
+    if (!region) {
+        return; /* malloc() serves */
+    }
+    /* Only the pages of these that are written cost memory. */
+    span_classes = calloc(bytes / SC_SLAB_SPAN_BYTES, sizeof(*span_classes));
+    next_empty   = calloc(bytes / SC_SLAB_SPAN_BYTES, sizeof(*next_empty));
+    if (!span_classes || !next_empty) {
+        free(span_classes);
+        free(next_empty);
+        (void)munmap(region, bytes);
+        return;
+    }
+    sc_slab_region.start        = ((uintptr_t)region + SC_SLAB_SPAN_BYTES - 1) & ~(uintptr_t)(SC_SLAB_SPAN_BYTES - 1);
+    sc_slab_region.span_classes = span_classes;
+    sc_slab_region.bytes        = bytes - GROW_BYTES; /* the alignment took a part; growing goes on in whole steps */
+}
+
+static uintptr_t span_start(uint32_t span)
+{
+    return sc_slab_region.start + (uintptr_t)span * SC_SLAB_SPAN_BYTES;
+}
+
+static uint32_t span_of(const void *block)
+{
+    return (uint32_t)(((uintptr_t)block - sc_slab_region.start) / SC_SLAB_SPAN_BYTES);
+}
+
+static uint32_t blocks_of_span(unsigned class)
+{
+    return (uint32_t)(SC_SLAB_SPAN_BYTES / sc_slab_class_bytes(class));
+}
+
+static uint32_t new_span(void)
+{
+    if (empty_spans != NO_SPAN) {
+        const uint32_t span = empty_spans;
+        empty_spans         = next_empty[span];
+        return span;
+    }
+    if (used_spans == writable_spans) {
+        if (used_spans == sc_slab_region.bytes / SC_SLAB_SPAN_BYTES ||
+            mprotect((void *)span_start(used_spans), GROW_BYTES, PROT_READ | PROT_WRITE) != 0) {
+            return NO_SPAN;
+        }
+        writable_spans += GROW_SPANS;
+    }
+    return used_spans++;
+}
+
+/* The next block of the current span, or of a new one. NULL: no memory. */
+static struct sc_slab_block *cut_block(unsigned class)
+{
+    struct store *store = &stores[class];
+    const size_t  bytes = sc_slab_class_bytes(class);
+    if (store->cut == store->cut_end) {
+        const uint32_t span = new_span();
+        if (span == NO_SPAN) {
+            return NULL;
+        }
+        span_classes[span] = (uint8_t) class;
+        store->cut         = span_start(span);
+        store->cut_end     = store->cut + blocks_of_span(class) * bytes;
+    }
+    struct sc_slab_block *block = (struct sc_slab_block *)store->cut;
+    store->cut += bytes;
+    return block;
+}
+
+/* Fewer at once than of used blocks: new memory is touched only when it is needed soon. */
+static unsigned cut_at_once(unsigned class, unsigned wanted)
+{
+    const unsigned most = (unsigned)(CUT_BYTES / sc_slab_class_bytes(class));
+    return most == 0 ? 1 : wanted < most ? wanted : most;
+}
+
+struct sc_slab_block *sc_slab_take(unsigned class, unsigned wanted, unsigned *got)
+{
+    struct sc_slab_block *first = NULL, *block;
+    *got                        = 0;
+    if (sc_slab_region.bytes == 0) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&mutex);
+    struct store *store = &stores[class];
+    if (!store->free) {
+        wanted = cut_at_once(class, wanted);
+    }
+    while (*got < wanted && (block = store->free ? store->free : cut_block(class)) != NULL) {
+        if (block == store->free) {
+            store->free = block->next;
+        }
+        block->next = first;
+        first       = block;
+        (*got)++;
+    }
+    (void)pthread_mutex_unlock(&mutex);
+    return first;
+}
+
+void sc_slab_give(unsigned class, struct sc_slab_block *first, struct sc_slab_block *last)
+{
+    (void)pthread_mutex_lock(&mutex);
+    last->next         = stores[class].free;
+    stores[class].free = first;
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+/* --- Giving back ----------------------------------------------------------------------------------------------------------------- */
+
+static void count_free(uint16_t *free_blocks)
+{
+    for (unsigned class = 0; class < SC_SLAB_CLASSES; class ++) {
+        for (const struct sc_slab_block *block = stores[class].free; block; block = block->next) {
+            free_blocks[span_of(block)]++;
+        }
+    }
+}
+
+/* The span that is being cut stays: not all of its blocks exist. */
+static bool is_being_cut(const struct store *store, uint32_t span)
+{
+    return store->cut < store->cut_end && span_of((const void *)store->cut) == span;
+}
+
+static bool is_empty(unsigned class, uint32_t span, const uint16_t *free_blocks)
+{
+    return free_blocks[span] == blocks_of_span(class) && !is_being_cut(&stores[class], span);
+}
+
+static void forget_blocks_of_empty_spans(unsigned class, const uint16_t *free_blocks)
+{
+    struct sc_slab_block **link = &stores[class].free;
+    while (*link) {
+        if (is_empty(class, span_of(*link), free_blocks)) {
+            *link = (*link)->next;
+        } else {
+            link = &(*link)->next;
+        }
+    }
+}
+
+size_t sc_slab_trim(void)
+{
+    size_t given = 0;
+    (void)pthread_mutex_lock(&mutex);
+    uint16_t *free_blocks = calloc(used_spans + 1U, sizeof(*free_blocks));
+    if (free_blocks) {
+        count_free(free_blocks);
+        for (unsigned class = 0; class < SC_SLAB_CLASSES; class ++) {
+            forget_blocks_of_empty_spans(class, free_blocks);
+        }
+        for (uint32_t span = 0; span < used_spans; span++) {
+            if (is_empty(span_classes[span], span, free_blocks)) {
+                (void)madvise((void *)span_start(span), SC_SLAB_SPAN_BYTES, MADV_DONTNEED);
+                next_empty[span] = empty_spans;
+                empty_spans      = span;
+                given += SC_SLAB_SPAN_BYTES;
+            }
+        }
+        free(free_blocks);
+    }
+    (void)pthread_mutex_unlock(&mutex);
+    return given;
+}

@@ -1,0 +1,177 @@
+#include "config.h"
+
+#include "net/wheel.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "net/loop.h"
+#include "suite.h"
+
+enum { TIMERS = 5000 };
+
+static struct event_base    *base;
+static struct sc_wheel      *wheel;
+static struct sc_wheel_timer timers[TIMERS];
+static uint64_t              fired_at_ms[TIMERS];
+static size_t                fired;
+static uint64_t              now_ns;
+
+/* Every test begins at a time that is no round number of ticks. */
+static void begin(void (*on_due)(struct sc_wheel_timer *timer))
+{
+    struct sc_err err;
+    now_ns = UINT64_C(1000003) * 1000000;
+    sc_clock_fake(&now_ns, NULL);
+    sc_loop_init();
+    base  = sc_loop_new_base(&err);
+    wheel = sc_wheel_new(base, on_due, &err);
+    ck_assert_ptr_nonnull(wheel);
+    fired = 0;
+    for (size_t i = 0; i < TIMERS; i++) {
+        sc_wheel_timer_init(&timers[i]);
+        fired_at_ms[i] = 0;
+    }
+}
+
+static void end(void)
+{
+    sc_wheel_free(wheel);
+    event_base_free(base);
+    sc_loop_fini();
+}
+
+static void go_to(uint64_t ms)
+{
+    now_ns = ms * 1000000;
+    sc_clock_fake(&now_ns, NULL);
+    sc_wheel_run(wheel);
+}
+
+static void note(struct sc_wheel_timer *timer)
+{
+    ck_assert_uint_eq(timer->due_ms, SC_WHEEL_NEVER);
+    fired_at_ms[timer - timers] = sc_clock_ms();
+    fired++;
+}
+
+/* Deadlines from now to four turns of the wheel ahead, and a clock that jumps by anything. */
+START_TEST(fires_late_by_a_tick_at_most_and_never_early)
+{
+    uint64_t due[TIMERS], seed = 1;
+    begin(note);
+    const uint64_t start = sc_clock_ms();
+    for (size_t i = 0; i < TIMERS; i++) {
+        seed   = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        due[i] = start + (seed >> 33) % (UINT64_C(4) * SC_WHEEL_BUCKETS * SC_WHEEL_TICK_MS);
+        sc_wheel_set(wheel, &timers[i], due[i]);
+    }
+    uint64_t before = start;
+    for (uint64_t at = start; fired < TIMERS; at += 1 + at % 97) {
+        go_to(at);
+        for (size_t i = 0; i < TIMERS; i++) {
+            if (fired_at_ms[i] == at) {
+                ck_assert_uint_ge(at, due[i]);
+                ck_assert(before < due[i] + SC_WHEEL_TICK_MS);
+            }
+        }
+        before = at;
+    }
+    end();
+}
+END_TEST
+
+START_TEST(is_moved_and_cleared)
+{
+    begin(note);
+    const uint64_t start = sc_clock_ms();
+    sc_wheel_set(wheel, &timers[0], start + 1000);
+    sc_wheel_set(wheel, &timers[0], start + 5000);
+    sc_wheel_set(wheel, &timers[1], start + 5000);
+    sc_wheel_set(wheel, &timers[1], start + 1000);
+    sc_wheel_set(wheel, &timers[2], start + 1000);
+    sc_wheel_clear(&timers[2]);
+    sc_wheel_clear(&timers[2]);
+    sc_wheel_set(wheel, &timers[3], SC_WHEEL_NEVER);
+    go_to(start + 1100);
+    ck_assert_uint_eq(fired, 1);
+    ck_assert_uint_ne(fired_at_ms[1], 0);
+    go_to(start + 5100);
+    ck_assert_uint_eq(fired, 2);
+    ck_assert_uint_ne(fired_at_ms[0], 0);
+    end();
+}
+END_TEST
+
+/* The machine slept for a day: everything is due at once, and the wheel goes on. */
+START_TEST(a_long_sleep)
+{
+    begin(note);
+    const uint64_t start = sc_clock_ms();
+    for (size_t i = 0; i < 100; i++) {
+        sc_wheel_set(wheel, &timers[i], start + i * 3000);
+    }
+    go_to(start + UINT64_C(86400000));
+    ck_assert_uint_eq(fired, 100);
+    sc_wheel_set(wheel, &timers[0], sc_clock_ms() + 200);
+    go_to(start + UINT64_C(86400000) + 300);
+    ck_assert_uint_eq(fired, 101);
+    end();
+}
+END_TEST
+
+/* Of three that are due together the first clears the second and sets itself again. */
+static void meddle(struct sc_wheel_timer *timer)
+{
+    fired++;
+    for (size_t i = 0; i < 3; i++) {
+        if (&timers[i] != timer) {
+            sc_wheel_clear(&timers[i]);
+        }
+    }
+    if (fired == 1) {
+        sc_wheel_set(wheel, timer, sc_clock_ms()); /* due already: in the next pass, not in this one */
+    }
+}
+
+START_TEST(timers_are_changed_while_they_fire)
+{
+    begin(meddle);
+    const uint64_t start = sc_clock_ms();
+    for (size_t i = 0; i < 3; i++) {
+        sc_wheel_set(wheel, &timers[i], start + 10);
+    }
+    go_to(start + 100);
+    ck_assert_uint_eq(fired, 1);
+    go_to(start + 200);
+    ck_assert_uint_eq(fired, 2);
+    end();
+}
+END_TEST
+
+static void stop(struct sc_wheel_timer *timer)
+{
+    (void)timer;
+    event_base_loopbreak(base);
+}
+
+/* With the system's clock: the loop wakes by itself, also after it had nothing to wait for. */
+START_TEST(the_loop_wakes)
+{
+    begin(stop);
+    sc_clock_fake(NULL, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        const uint64_t start = sc_clock_ms();
+        sc_wheel_set(wheel, &timers[1], start + 3600000);
+        sc_wheel_set(wheel, &timers[0], start + 30);
+        ck_assert_int_eq(event_base_dispatch(base), 0);
+        ck_assert_uint_ge(sc_clock_ms(), start + 30);
+        ck_assert_uint_eq(timers[0].due_ms, SC_WHEEL_NEVER);
+        sc_wheel_clear(&timers[1]);
+    }
+    end();
+}
+END_TEST
+
+SUITE_MAIN("wheel", fires_late_by_a_tick_at_most_and_never_early, is_moved_and_cleared, a_long_sleep, timers_are_changed_while_they_fire,
+           the_loop_wakes)
