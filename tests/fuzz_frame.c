@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct sc_framebuf     frames;
     struct sc_frame_header header, expected;
-    const uint8_t         *body;
+    const uint8_t         *body = NULL;
     enum sc_frame_status   status;
     size_t                 at = 0;
     sc_framebuf_begin(&frames, buffer);

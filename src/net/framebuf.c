@@ -7,12 +7,10 @@
 static void look(struct sc_framebuf *frames)
 {
     struct evbuffer_iovec piece = {NULL, 0};
-    if (evbuffer_peek(frames->buffer, -1, NULL, &piece, 1) < 1) {
-        piece.iov_len = 0;
-    }
-    frames->at   = piece.iov_base;
-    frames->left = piece.iov_len;
-    frames->seen = 0;
+    frames->total               = evbuffer_get_length(frames->buffer);
+    frames->left                = evbuffer_peek(frames->buffer, -1, NULL, &piece, 1) < 1 ? 0 : piece.iov_len;
+    frames->at                  = piece.iov_base;
+    frames->seen                = 0;
 }
 
 void sc_framebuf_begin(struct sc_framebuf *frames, struct evbuffer *buffer)
@@ -21,22 +19,17 @@ void sc_framebuf_begin(struct sc_framebuf *frames, struct evbuffer *buffer)
     look(frames);
 }
 
-size_t sc_framebuf_left(const struct sc_framebuf *frames)
-{
-    return evbuffer_get_length(frames->buffer) - frames->seen;
-}
-
 void sc_framebuf_end(struct sc_framebuf *frames)
 {
     if (frames->seen > 0) {
         evbuffer_drain(frames->buffer, frames->seen);
     }
+    frames->total -= frames->seen;
     frames->left = 0;
     frames->seen = 0;
 }
 
-/* A header or body that does not lie in the first piece alone. */
-static enum sc_frame_status next_across_pieces(struct sc_framebuf *frames, size_t max_body, struct sc_frame_header *header)
+enum sc_frame_status sc_framebuf_join(struct sc_framebuf *frames, size_t max_body, struct sc_frame_header *header)
 {
     uint8_t bytes[SC_FRAME_HEADER_BYTES];
     sc_framebuf_end(frames);
@@ -47,21 +40,5 @@ static enum sc_frame_status next_across_pieces(struct sc_framebuf *frames, size_
         return SC_FRAME_NEED_MORE; /* out of memory: the frame's deadline ends the connection */
     }
     look(frames);
-    return status;
-}
-
-enum sc_frame_status sc_framebuf_next(struct sc_framebuf *frames, size_t max_body, struct sc_frame_header *header, const uint8_t **body)
-{
-    enum sc_frame_status status = sc_frame_peek(frames->at, frames->left, max_body, header);
-    if (status == SC_FRAME_NEED_MORE && sc_framebuf_left(frames) > frames->left) {
-        status = next_across_pieces(frames, max_body, header);
-    }
-    if (status == SC_FRAME_COMPLETE) {
-        const size_t size = SC_FRAME_HEADER_BYTES + (size_t)header->length;
-        *body             = frames->at + SC_FRAME_HEADER_BYTES;
-        frames->at += size;
-        frames->left -= size;
-        frames->seen += size;
-    }
     return status;
 }

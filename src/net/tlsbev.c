@@ -52,7 +52,6 @@ void sc_tlsbev_pair_lose_output(struct sc_tlsbev *pair, int error_number)
     sc_tlsbev_pair_ignore_output(pair); /* what is thrown away was not sent */
     evbuffer_unfreeze(output, 1);
     evbuffer_drain(output, evbuffer_get_length(output));
-    evbuffer_freeze(output, 1);
     pair->drained = true;
     sc_tlsbev_pair_queue_soon(pair);
 }
@@ -225,6 +224,9 @@ struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t
     }
     bufferevent_disable(transport, EV_READ | EV_WRITE);
     bufferevent_set_max_single_write(transport, 256 << 10);
+    bufferevent_setcb(pair->filter, NULL, NULL, on_filter_event, pair); /* on_plaintext sees the data */
+    evbuffer_unfreeze(bufferevent_get_input(transport), 0);             /* it is us who fill and empty them, */
+    evbuffer_unfreeze(bufferevent_get_output(transport), 1);            /* not the transport */
     if (!evbuffer_add_cb(bufferevent_get_input(pair->filter), sc_tlsbev_pair_on_plaintext, pair)) {
         sc_tlsbev_free(pair);
         (void)evutil_closesocket(fd);
@@ -367,7 +369,7 @@ void sc_tlsbev_admit(struct sc_tlsbev *pair)
 {
     pair->admitted = true;
     pair->in_turn  = true;
-    sc_tlsbev_pair_run_filter(pair);
+    (void)sc_tlsbev_pair_run_filter(pair);
     sc_tlsbev_pair_turn(pair, false);
 }
 

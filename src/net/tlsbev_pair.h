@@ -48,6 +48,7 @@ struct sc_tlsbev {
     bool                              blocked_told;
     bool                              drained;        /* it has finished, the owner does not know yet */
     bool                              has_data;       /* decrypted bytes arrived in this turn */
+    bool                              decrypted;      /* the filter has produced bytes just now */
     bool                              may_hold_chain; /* the filter tried to read: an empty chain may be left in its input */
     bool                              asked;          /* sc_tlsbev_again() */
     bool                              in_turn, freed;
@@ -90,8 +91,8 @@ void sc_tlsbev_pair_want_turn(struct sc_tlsbev *pair);
 /* One turn; `readable`: reads the socket first. The pair may be gone afterwards. */
 void sc_tlsbev_pair_turn(struct sc_tlsbev *pair, bool readable);
 
-/* Lets the filter decrypt what is in the transport's input. */
-void sc_tlsbev_pair_run_filter(struct sc_tlsbev *pair);
+/* Lets the filter decrypt what is in the transport's input. Returns how many bytes it has left there. */
+size_t sc_tlsbev_pair_run_filter(struct sc_tlsbev *pair);
 
 /* Writes what the socket takes now; the rest is left to the transport's EV_WRITE. */
 void sc_tlsbev_pair_flush(struct sc_tlsbev *pair);

@@ -40,26 +40,29 @@ void sc_tlsbev_pair_on_plaintext(struct evbuffer *input, const struct evbuffer_c
     struct sc_tlsbev *pair = arg;
     (void)input;
     if (info->n_added > 0) {
+        pair->has_data = pair->decrypted = true;
         bufferevent_disable(pair->filter, EV_READ);
     }
 }
 
-void sc_tlsbev_pair_run_filter(struct sc_tlsbev *pair)
+size_t sc_tlsbev_pair_run_filter(struct sc_tlsbev *pair)
 {
     struct evbuffer *input = bufferevent_get_input(pair->transport);
-    struct evbuffer *plain = bufferevent_get_input(pair->filter);
     if (!pair->connected) {
         bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS); /* goes on with the handshake */
     }
-    while (pair->connected && !pair->ended && (evbuffer_get_length(input) > 0 || SSL_has_pending(pair->ssl))) {
-        const size_t left = evbuffer_get_length(input);
-        const size_t had  = evbuffer_get_length(plain);
+    size_t left = evbuffer_get_length(input);
+    while (pair->connected && !pair->ended && (left > 0 || SSL_has_pending(pair->ssl))) {
+        const size_t had = left;
+        pair->decrypted  = false;
         bufferevent_enable(pair->filter, EV_READ);
-        if (evbuffer_get_length(input) == left && evbuffer_get_length(plain) == had) {
+        left = evbuffer_get_length(input);
+        if (!pair->decrypted && left == had) {
             break; /* the rest is a part of a record */
         }
     }
     pair->may_hold_chain = !pair->has_data;
+    return left;
 }
 
 /* What has just been read, beyond what on_hello has kept before. */
@@ -73,14 +76,12 @@ static bool ask_admission(struct sc_tlsbev *pair, size_t length)
             return true;
         }
     }
-    evbuffer_unfreeze(input, 0);
     const int failed = evbuffer_add(input, pair->shared->bytes, length);
-    evbuffer_freeze(input, 0);
     if (failed) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
     } else if (kept > 0 && pair->callbacks->on_hello(pair->arg, evbuffer_pullup(input, -1), kept + length)) {
         pair->admitted = true;
-        sc_tlsbev_pair_run_filter(pair);
+        (void)sc_tlsbev_pair_run_filter(pair);
     }
     return false;
 }
@@ -88,18 +89,17 @@ static bool ask_admission(struct sc_tlsbev *pair, size_t length)
 static void decrypt(struct sc_tlsbev *pair, size_t length)
 {
     struct evbuffer *input = bufferevent_get_input(pair->transport);
-    evbuffer_unfreeze(input, 0);
+    size_t           left  = 0;
     if (evbuffer_add_reference(input, pair->shared->bytes, length, NULL, NULL) != 0) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
     } else {
         /* Small records in one BIO_read() each; with large ones OpenSSL would move what it has read ahead. */
         SSL_set_read_ahead(pair->ssl, length < READ_AHEAD_BYTES);
-        sc_tlsbev_pair_run_filter(pair);
+        left = sc_tlsbev_pair_run_filter(pair);
     }
-    if (evbuffer_get_length(input) > 0) {
+    if (left > 0) {
         keep_lent_bytes(input);
     }
-    evbuffer_freeze(input, 0);
 }
 
 /* OpenSSL 3.0 takes any number of KeyUpdates, and each costs a derivation and, if the peer asks, a reply. */
@@ -146,6 +146,7 @@ static void give_back_empty_chain(struct sc_tlsbev *pair)
     if (pair->may_hold_chain && evbuffer_get_length(input) == 0) {
         evbuffer_add(input, "", 1);
         evbuffer_drain(input, 1);
+        pair->has_data = false; /* on_plaintext took it for some */
     }
     pair->may_hold_chain = false;
 }
@@ -166,7 +167,6 @@ static ssize_t write_output(struct sc_tlsbev *pair, struct evbuffer *output)
 {
     struct evbuffer_iovec pieces[2];
     ssize_t               written;
-    evbuffer_unfreeze(output, 1);
     if (evbuffer_peek(output, -1, NULL, pieces, 2) == 1) {
         written = send(pair->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
         if (written > 0) {
@@ -175,7 +175,6 @@ static ssize_t write_output(struct sc_tlsbev *pair, struct evbuffer *output)
     } else {
         written = evbuffer_write(output, pair->fd);
     }
-    evbuffer_freeze(output, 1);
     return written;
 }
 
@@ -207,6 +206,7 @@ static void unblock(struct sc_tlsbev *pair)
     if (pair->blocked && pair->drained) {
         pair->blocked = pair->blocked_told = false;
         sc_tlsbev_pair_ignore_output(pair);
+        evbuffer_unfreeze(bufferevent_get_output(pair->transport), 1);
         bufferevent_disable(pair->transport, EV_WRITE); /* else every append would cost two epoll_ctl(2) */
     }
 }
@@ -260,6 +260,9 @@ static void deliver_end(struct sc_tlsbev *pair)
     if (pair->ended && !pair->ended_told) {
         pair->ended_told = true;
         pair->callbacks->on_closed(pair->arg, &pair->close);
+        if (!pair->freed) {
+            sc_tlsbev_pair_flush(pair);
+        }
     }
 }
 
@@ -277,7 +280,6 @@ void sc_tlsbev_pair_turn(struct sc_tlsbev *pair, bool readable)
         deliver_end(pair);
     }
     if (!pair->freed) {
-        sc_tlsbev_pair_flush(pair);
         shut_write_side(pair);
         deliver_blocked(pair);
         deliver_drained(pair); /* when the last has left */

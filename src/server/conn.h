@@ -43,6 +43,7 @@ struct sc_conn_limits {
 struct sc_replies {
     uint8_t *bytes;
     size_t   used, size;
+    size_t   sent; /* in this turn, before those that are collected */
 };
 
 /* What all connections of one thread share. Owned by the worker. */

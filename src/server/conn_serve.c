@@ -21,6 +21,7 @@ static void send_replies(struct sc_conn *conn)
 {
     struct sc_replies *replies = &conn->env->replies;
     sc_tlsbev_write(conn->tls, replies->bytes, replies->used);
+    replies->sent += replies->used;
     replies->used = 0;
 }
 
@@ -55,6 +56,7 @@ static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, 
     const size_t length = handler->run(body, body_length, reply + SC_FRAME_HEADER_BYTES);
     sc_frame_put_header(reply, handler->type, (uint32_t)length);
     sc_tlsbev_write(conn->tls, reply, SC_FRAME_HEADER_BYTES + length);
+    conn->env->replies.sent += SC_FRAME_HEADER_BYTES + length;
     free(reply);
 }
 
@@ -157,11 +159,6 @@ static bool skip(struct sc_conn *conn, struct evbuffer *input)
     return conn->skip_bytes == 0;
 }
 
-static bool over_output_limit(const struct sc_conn *conn)
-{
-    return sc_tlsbev_pending(conn->tls) + conn->env->replies.used >= conn->env->limits->output_limit_bytes;
-}
-
 enum served {
     SERVED_ALL,  /* no complete frame is left */
     SERVED_SOME, /* there may be; others have their turn first */
@@ -179,16 +176,17 @@ static void answer_frame(struct sc_conn *conn, const struct sc_frame_header *hea
     }
 }
 
-/* Complete frames, in order, until there are no more, or it is the turn of others, or enough replies wait. */
-static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, unsigned *answered)
+/* Complete frames, in order, until there are no more, or it is the turn of others, or the replies of this turn are `room` bytes. */
+static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, size_t room, unsigned *answered)
 {
     const size_t           max_body = conn->env->limits->max_body_bytes;
+    struct sc_replies     *replies  = &conn->env->replies;
     enum sc_frame_status   status   = SC_FRAME_COMPLETE;
     struct sc_frame_header header   = {0, 0};
     struct sc_framebuf     frames;
     const uint8_t         *body;
     sc_framebuf_begin(&frames, input);
-    while (*answered < MAX_FRAMES_A_TURN && !over_output_limit(conn)) {
+    while (*answered < MAX_FRAMES_A_TURN && replies->sent + replies->used < room) {
         status = sc_framebuf_next(&frames, max_body, &header, &body);
         if (status != SC_FRAME_COMPLETE) {
             break;
@@ -210,7 +208,7 @@ static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, u
     return status == SC_FRAME_NEED_MORE ? SERVED_ALL : SERVED_SOME;
 }
 
-static enum served answer_input(struct sc_conn *conn, struct evbuffer *input, unsigned *answered)
+static enum served answer_input(struct sc_conn *conn, struct evbuffer *input, size_t room, unsigned *answered)
 {
     if (SC_UNLIKELY(conn->skipping)) {
         if (!skip(conn, input)) {
@@ -220,7 +218,7 @@ static enum served answer_input(struct sc_conn *conn, struct evbuffer *input, un
         reply_error(conn, SC_ERROR_UNKNOWN_TYPE, 0, "unknown message type");
         (*answered)++;
     }
-    return answer_frames(conn, input, answered);
+    return answer_frames(conn, input, room, answered);
 }
 
 /* The frame's clock starts with its first byte and is not moved by the bytes that follow. */
@@ -236,12 +234,14 @@ static void watch_partial_frame(struct sc_conn *conn, struct evbuffer *input, bo
 void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
 {
     const uint64_t now_ms   = sc_clock_ms();
+    const size_t   pending  = sc_tlsbev_pending(conn->tls);
+    const size_t   limit    = conn->env->limits->output_limit_bytes;
     unsigned       answered = 0;
     if (SC_UNLIKELY(conn->state != SC_CONN_OPEN)) {
         evbuffer_drain(input, evbuffer_get_length(input)); /* lingering */
         return;
     }
-    if (SC_UNLIKELY(over_output_limit(conn))) {
+    if (SC_UNLIKELY(pending >= limit)) {
         conn->all_answered = false;
         if (sc_tlsbev_is_blocked(conn->tls)) {
             stop_reading(conn); /* on_drained() goes on */
@@ -251,7 +251,8 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
         sc_conn_arm(conn, now_ms);
         return;
     }
-    const enum served served = answer_input(conn, input, &answered);
+    conn->env->replies.sent  = 0;
+    const enum served served = answer_input(conn, input, limit - pending, &answered);
     if (served == SERVED_LAST) {
         evbuffer_drain(input, evbuffer_get_length(input));
     } else {
