@@ -339,7 +339,7 @@ OVER_ALL(pause_and_resume)
     sc_tlsbev_write(client.tls, "abc", 3);
     run_ready(base);
     ck_assert_uint_eq(got(&server), 0);
-    ck_assert_int_eq(sc_tlsbev_has_unread(server.tls), over != OVER_PAIR);
+    ck_assert_int_eq(sc_tlsbev_unread(server.tls) > 3, over != OVER_PAIR);
     sc_tlsbev_resume(server.tls);
     sc_tlsbev_resume(server.tls);
     if (over == OVER_PAIR) {
@@ -348,7 +348,7 @@ OVER_ALL(pause_and_resume)
     } else {
         RUN_UNTIL(base, got(&server) == 3);
     }
-    ck_assert(!sc_tlsbev_has_unread(server.tls));
+    ck_assert_uint_eq(sc_tlsbev_unread(server.tls), 0);
     finish();
 }
 

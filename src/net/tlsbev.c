@@ -373,10 +373,10 @@ void sc_tlsbev_admit(struct sc_tlsbev *pair)
     sc_tlsbev_pair_turn(pair, false);
 }
 
-bool sc_tlsbev_has_unread(const struct sc_tlsbev *pair)
+size_t sc_tlsbev_unread(const struct sc_tlsbev *pair)
 {
     int unread = 0;
-    return pair->fd >= 0 && !pair->ended && ioctl(pair->fd, FIONREAD, &unread) == 0 && unread > 0;
+    return pair->fd >= 0 && !pair->ended && ioctl(pair->fd, FIONREAD, &unread) == 0 && unread > 0 ? (size_t)unread : 0;
 }
 
 void sc_tlsbev_again(struct sc_tlsbev *pair)

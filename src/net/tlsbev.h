@@ -126,7 +126,7 @@ void sc_tlsbev_resume(struct sc_tlsbev *pair);
 void sc_tlsbev_admit(struct sc_tlsbev *pair);
 
 /* Bytes that have arrived wait in the socket. A system call: for the end of a connection, not for every request. */
-bool sc_tlsbev_has_unread(const struct sc_tlsbev *pair);
+size_t sc_tlsbev_unread(const struct sc_tlsbev *pair);
 
 /* Asks for a turn after every other event that is ready now has had its own: on_data is called even if no byte arrived. */
 void sc_tlsbev_again(struct sc_tlsbev *pair);

@@ -355,6 +355,8 @@ void sc_conn_drain(struct sc_conn *conn, uint32_t retry_after_ms)
 {
     conn->draining       = true;
     conn->retry_after_ms = retry_after_ms;
+    /* What arrives from now on is not waited for: a client that never stops sending does not hold up a drain. */
+    conn->drain_received = sc_tlsbev_received(conn->tls) + sc_tlsbev_unread(conn->tls);
     if (conn->state == SC_CONN_OPEN) {
         sc_tlsbev_again(conn->tls);
     }

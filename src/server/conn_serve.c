@@ -13,7 +13,6 @@
 
 #define MAX_FRAMES_A_TURN 256U    /* then other connections have their turn */
 #define BACKLOG_BYTES (64U << 10) /* complete frames that wait for their turn; above it the client is not read */
-#define MAX_DRAIN_READS 16U       /* of one client; one that never stops sending does not hold up a drain */
 
 /* --- Replies --- */
 
@@ -139,7 +138,7 @@ void sc_conn_on_all_answered(struct sc_conn *conn)
         }
         close_after_replies(conn);
     } else if (SC_UNLIKELY(conn->draining)) {
-        if (conn->drain_reads++ < MAX_DRAIN_READS && sc_tlsbev_has_unread(conn->tls)) {
+        if (sc_tlsbev_received(conn->tls) < conn->drain_received) {
             sc_tlsbev_again(conn->tls);
         } else {
             say_goodbye(conn);

@@ -27,8 +27,8 @@ struct sc_conn {
     uint64_t                   progress_ms;    /* the socket last took something; counts while output is pending */
     uint64_t                   progress_sent;  /* sc_tlsbev_sent() then */
     uint64_t                   skip_bytes;     /* of the body of a request that we do not know */
+    uint64_t                   drain_received; /* sc_tlsbev_received() with all that had arrived when the drain began */
     uint32_t                   retry_after_ms; /* for the goodbye of a drain */
-    uint32_t                   drain_reads;
     enum sc_conn_state         state;
     struct sc_admission_waiter waiting;
     bool                       took_token;   /* for a full handshake */
