@@ -177,6 +177,7 @@ SHELL_TESTS += tests/test-hostile.sh
 SHELL_TESTS += tests/test-interop.sh
 SHELL_TESTS += tests/test-lifecycle.sh
 SHELL_TESTS += tests/test-many.sh
+SHELL_TESTS += tests/test-memory.sh
 SHELL_TESTS += tests/test-protocol.sh
 SHELL_TESTS += tests/test-stuck-log.sh
 SHELL_TESTS += tests/test-tls.sh

@@ -18,7 +18,6 @@
 
 #define READ_BYTES (64U << 10)    /* ciphertext read at once */
 #define REPLIES_BYTES (96U << 10) /* room for the replies to one read; a larger reply gets its own memory */
-#define CROWD 1000U               /* of handshakes */
 #define LINGER_MS 2000U           /* after our close_notify: a peer's bytes are read and dropped, so that no RST eats our last reply */
 
 static void on_admitted(struct sc_admission_waiter *waiter);
@@ -26,13 +25,25 @@ static void on_timer(struct sc_wheel_timer *timer);
 
 /* --- Environment --- */
 
+/* A handshake needs 50 KiB for a moment, and after a crowd of them malloc() would keep that for ever. */
+static void on_settle(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_conn_env *env = arg;
+    (void)fd;
+    (void)what;
+    env->settling = false;
+    sc_pool_settle();
+}
+
 int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err)
 {
     env->shared        = sc_tlsbev_shared_new(env->base, READ_BYTES);
+    env->settle_event  = evtimer_new(env->base, on_settle, env);
+    env->settling      = false;
     env->replies.bytes = malloc(REPLIES_BYTES);
     env->replies.size  = REPLIES_BYTES;
     env->replies.used  = 0;
-    if (!env->shared || !env->replies.bytes) {
+    if (!env->shared || !env->settle_event || !env->replies.bytes) {
         sc_conn_env_fini(env);
         return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
     }
@@ -49,26 +60,25 @@ void sc_conn_env_fini(struct sc_conn_env *env)
     sc_tlsbev_shared_free(env->shared);
     sc_wheel_free(env->wheel);
     sc_admission_queue_fini(&env->queue);
+    if (env->settle_event) {
+        event_free(env->settle_event);
+    }
     free(env->replies.bytes);
     env->shared        = NULL;
+    env->settle_event  = NULL;
     env->replies.bytes = NULL;
     env->wheel         = NULL;
 }
 
 /* --- State and deadlines --- */
 
-/*
- * A handshake needs 50 KiB for a moment, and after a crowd of them malloc() would keep that for ever. Not after a few, and not while there
- * are many: it would only be asked for again.
- */
+/* Its memory is given back a second later, so that it costs nothing under load. */
 static void end_handshake(struct sc_conn_env *env)
 {
-    env->handshakes--;
-    env->ended_handshakes++;
-    if (env->ended_handshakes >= CROWD && env->handshakes <= env->most_handshakes / 8) {
-        sc_pool_settle();
-        env->most_handshakes  = env->handshakes;
-        env->ended_handshakes = 0;
+    static const struct timeval second = {1, 0};
+    if (!env->settling) {
+        env->settling = true;
+        event_add(env->settle_event, &second);
     }
 }
 
@@ -326,8 +336,6 @@ struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls,
     }
     conn->context = sc_tls_context_ref(tls);
     sc_stats_add(&env->stats->handshakes_started, 1);
-    env->handshakes++;
-    env->most_handshakes = env->handshakes > env->most_handshakes ? env->handshakes : env->most_handshakes;
     sc_conn_arm(conn, conn->state_since_ms);
     return conn;
 }

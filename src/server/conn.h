@@ -58,9 +58,8 @@ struct sc_conn_env {
     /* sc_conn_env_init() makes these. */
     struct sc_tlsbev_shared  *shared;
     struct sc_wheel          *wheel;
-    uint32_t                  handshakes;       /* under way */
-    uint32_t                  most_handshakes;  /* at once, and... */
-    uint32_t                  ended_handshakes; /* ... how many have ended, since memory was last given back */
+    struct event             *settle_event;
+    bool                      settling; /* it is set */
     struct sc_replies         replies;
     struct sc_log_rate        failure_log_rate;
     struct sc_admission_queue queue;
