@@ -59,17 +59,23 @@ stop_server
 # Limits: what is above them is closed before any TLS, and served again when there is room.
 limited() {
     start_server "$@"
-    background hostile --peers 3 --give-up-ms $((4000 * slow)) --deadline-ms $((20000 * slow)) idle --ready-file ready "$address"
-    wait-for 10 "$background_pid" exists ready || fail "no client was served"
+    peers=
+    for peer in 1 2 3; do
+        background hostile --give-up-ms $((4000 * slow)) --deadline-ms $((20000 * slow)) idle --ready-file ready-$peer "$address"
+        peers="$peers $background_pid"
+        wait-for 10 "$background_pid" exists ready-$peer || fail "client $peer was not served"
+    done
     tries=200
     until timeout --foreground 10 hostile refused --at-most-ms 300 "$address" >/dev/null 2>&1; do
         tries=$((tries - 1))
         [ $tries -gt 0 ] || fail "not refused: $*"
     done
-    finish "$background_pid" 0
+    for peer in $peers; do
+        finish "$peer" 0
+    done
     run 0 hostile many --count 2 --piece 2 "$address"
     stop_server
-    rm -f ready
+    rm -f ready-*
 }
 limited --max-connections 3
 limited --max-connections-per-address 3

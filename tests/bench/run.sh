@@ -147,7 +147,7 @@ for count in $idle; do
             continue
         fi
         start "$server"
-        bench --hold -c "$count" --duration 1s
+        bench --hold -c "$count" --duration 2s
         printf ' %18s |' "$(awk -v b="$(value server.rss_per_connection_bytes)" 'BEGIN { printf "%.1f", b / 1024 }')"
     done
     printf '\n'
