@@ -120,7 +120,7 @@ START_TEST(calloc_zeroes_what_was_used)
 }
 END_TEST
 
-#if defined(HAVE_MALLOC_USABLE_SIZE) && !defined(SC_SANITIZED)
+#if defined(HAVE_MALLOC_USABLE_SIZE) && !defined(SC_NO_POOL)
 
 /* What is taken and freed again and again comes from the thread. */
 START_TEST(the_steady_state_has_no_misses)

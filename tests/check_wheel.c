@@ -149,6 +149,28 @@ START_TEST(timers_are_changed_while_they_fire)
 }
 END_TEST
 
+/* The first of them sets itself again; what is due in the buckets behind it must not wait for the next turn of the wheel. */
+static void set_again(struct sc_wheel_timer *timer)
+{
+    note(timer);
+    if (timer == &timers[0]) {
+        sc_wheel_set(wheel, timer, sc_clock_ms() + 5000);
+    }
+}
+
+START_TEST(a_late_pass_skips_no_bucket)
+{
+    begin(set_again);
+    const uint64_t start = sc_clock_ms();
+    sc_wheel_set(wheel, &timers[0], start + 100);
+    sc_wheel_set(wheel, &timers[1], start + 164);
+    sc_wheel_set(wheel, &timers[2], start + 230);
+    go_to(start + 400);
+    ck_assert_uint_eq(fired, 3);
+    end();
+}
+END_TEST
+
 static void stop(struct sc_wheel_timer *timer)
 {
     (void)timer;
@@ -173,5 +195,5 @@ START_TEST(the_loop_wakes)
 }
 END_TEST
 
-SUITE_MAIN("wheel", fires_late_by_a_tick_at_most_and_never_early, is_moved_and_cleared, a_long_sleep, timers_are_changed_while_they_fire,
-           the_loop_wakes)
+SUITE_MAIN("wheel", fires_late_by_a_tick_at_most_and_never_early, is_moved_and_cleared, a_long_sleep, a_late_pass_skips_no_bucket,
+           timers_are_changed_while_they_fire, the_loop_wakes)

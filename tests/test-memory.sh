@@ -1,11 +1,12 @@
 #!/bin/sh
 # What an idle connection costs: resident memory for each of 2,000, that never sent a request and that did.
 test_seconds=60
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/lib.sh disable=SC2034  # rest
 . "${SC_SRCDIR:?is set by make check}/tests/lib.sh"
 
 grep -q 'define SC_SANITIZED' "$SC_BUILDDIR/config.h" && skip "a build with sanitizers has memory of its own"
 
+milliseconds() { read -r up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
 connections=2000
 # 16.5 KiB where this was written; 18 with malloc() and a timer for each. With fewer connections the server's own share is larger.
 bound=17400
@@ -18,6 +19,14 @@ measure() {
     each=$(json-get server.rss_per_connection_bytes <out)
     pass "$what: $each bytes"
     [ "$each" -le $bound ] || fail "more than $bound bytes"
+    # The crowd has left: what it held goes back to the system, a second later.
+    deadline=$(($(milliseconds) + 20000))
+    empty=$(json-get server.rss_before_bytes <out)
+    until [ $(($(memory_kib "$server_pid") * 1024)) -le $((empty * 3 / 2)) ]; do
+        [ "$(milliseconds)" -lt $deadline ] || fail "$(memory_kib "$server_pid") KiB after the crowd, $((empty / 1024)) before"
+        sc-bench --connect "$address" --pin server.crt -n 1 >/dev/null || fail "it does not answer"
+    done
+    pass "$(memory_kib "$server_pid") KiB after the crowd, $((empty / 1024)) before"
     stop_server
 }
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -209,16 +208,17 @@ static void end_line(struct sc_log_line *line)
 }
 
 /*
- * Where stderr cannot be opened once more (no right to, no descriptor left): poll(2) finds a pipe writable when a whole page is free, and
- * no line is longer. The lock, because two threads could find the same page.
+ * Where stderr cannot be opened once more (no right to, no descriptor left): it does not wait for the moment of the write. The lock,
+ * because another thread could take the flag away in between.
  */
-static ssize_t write_if_room(const char *bytes, size_t length)
+static ssize_t write_without_waiting(const char *bytes, size_t length)
 {
-    struct pollfd poller  = {.fd = STDERR_FILENO, .events = POLLOUT};
-    ssize_t       written = -1;
+    ssize_t written = -1;
     (void)pthread_mutex_lock(&sink_lock);
-    if (poll(&poller, 1, 0) == 1 && (poller.revents & POLLOUT) != 0) {
+    const int flags = fcntl(STDERR_FILENO, F_GETFL);
+    if (flags >= 0 && fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK) == 0) {
         written = write(STDERR_FILENO, bytes, length);
+        (void)fcntl(STDERR_FILENO, F_SETFL, flags);
     }
     (void)pthread_mutex_unlock(&sink_lock);
     return written;
@@ -240,7 +240,7 @@ static bool write_line(const char *bytes, size_t length)
         written = send(STDERR_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     } else if (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode)) {
         const int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        written       = own >= 0 ? write(own, bytes, length) : write_if_room(bytes, length);
+        written       = own >= 0 ? write(own, bytes, length) : write_without_waiting(bytes, length);
         if (own >= 0) {
             (void)close(own);
         }

@@ -16,7 +16,7 @@
  *       sc_log_end(&line);
  *   }
  *
- * Thread: any, after sc_log_init(). The sink is the only mutable global of the project.
+ * Thread: any, after sc_log_init().
  */
 #ifndef SC_BASE_LOG_H
 #define SC_BASE_LOG_H

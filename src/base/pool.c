@@ -11,7 +11,7 @@
 #include "base/compiler.h"
 #include "base/slab.h"
 
-#if defined(HAVE_MALLOC_USABLE_SIZE) && !defined(SC_SANITIZED)
+#if defined(HAVE_MALLOC_USABLE_SIZE) && !defined(SC_NO_POOL)
 
 /* --- Small blocks: a stack for each class, filled from the slab and emptied into it by the batch ----------------------------------- */
 

@@ -4,8 +4,8 @@
  * SSL_MODE_RELEASE_BUFFERS gives back after each record). In the steady state no request reaches malloc().
  *
  * Blocks of up to SC_SLAB_MAX_BYTES come from base/slab, without headers. Of those a thread keeps two handfuls of each size, the rest goes
- * back to the slab for all threads. Of larger ones, which come from malloc(), it keeps at most SC_POOL_MAX_BYTES. A build with sanitizers
- * leaves everything to malloc(), so that they see every access to freed memory.
+ * back to the slab for all threads. Of larger ones, which come from malloc(), it keeps at most SC_POOL_MAX_BYTES. A build with
+ * sanitizers other than the one for threads leaves everything to malloc(), so that they see every access to freed memory.
  *
  * Thread: any; a block may be freed in another thread than it came from.
  */

@@ -3,8 +3,10 @@
 #include "base/slab.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define REGION_BYTES ((size_t)64 << 30) /* addresses, not memory */
 #define REGION_LEAST_BYTES ((size_t)1 << 28)
@@ -28,10 +30,15 @@ static uint32_t        empty_spans = NO_SPAN;      /* given back by a trim: a li
 static uint32_t       *next_empty;                 /* for each span */
 static uint8_t        *span_classes;
 
-/* As much as the system grants: a limit of address space may be in force. */
+/* As much as the system grants, and no more than a quarter of a limit of address space: threads and libraries need some, too. */
 static void *reserve(size_t *bytes)
 {
+    struct rlimit limit;
+    const bool    is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
     for (*bytes = REGION_BYTES; *bytes >= REGION_LEAST_BYTES; *bytes /= 4) {
+        if (is_limited && *bytes > limit.rlim_cur / 4) {
+            continue;
+        }
         void *region = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (region != MAP_FAILED) {
             return region;
@@ -156,58 +163,85 @@ void sc_slab_give(unsigned class, struct sc_slab_block *first, struct sc_slab_bl
 
 /* --- Giving back ----------------------------------------------------------------------------------------------------------------- */
 
-static void count_free(uint16_t *free_blocks)
+/* What a trim knows of one class while it holds no lock. */
+struct trim {
+    unsigned class;
+    struct sc_slab_block *free;        /* all that were free when it began; nobody else has them */
+    uint16_t             *free_blocks; /* of them, for each span */
+    uint32_t              being_cut;   /* not all blocks of this span exist; NO_SPAN: there is none */
+};
+
+static bool is_empty(const struct trim *trim, uint32_t span)
 {
-    for (unsigned class = 0; class < SC_SLAB_CLASSES; class ++) {
-        for (const struct sc_slab_block *block = stores[class].free; block; block = block->next) {
-            free_blocks[span_of(block)]++;
+    return trim->free_blocks[span] == blocks_of_span(trim->class) && span != trim->being_cut;
+}
+
+/* False: no block is free, or no memory to count them. */
+static bool begin_trim(struct trim *trim)
+{
+    (void)pthread_mutex_lock(&mutex);
+    struct store *store = &stores[trim->class];
+    trim->free_blocks   = store->free ? calloc(used_spans, sizeof(*trim->free_blocks)) : NULL;
+    if (trim->free_blocks) {
+        trim->free      = store->free;
+        trim->being_cut = store->cut < store->cut_end ? span_of((const void *)store->cut) : NO_SPAN;
+        store->free     = NULL;
+    }
+    (void)pthread_mutex_unlock(&mutex);
+    return trim->free_blocks != NULL;
+}
+
+/* Gives the blocks of spans that are still in use back, and lists the first block of the others. */
+static struct sc_slab_block *sort_out(const struct trim *trim)
+{
+    struct sc_slab_block *empty = NULL, *first = NULL, *last = NULL, *next;
+    for (struct sc_slab_block *block = trim->free; block; block = next) {
+        next = block->next;
+        if (!is_empty(trim, span_of(block))) {
+            block->next = first;
+            first       = block;
+            last        = last ? last : block;
+        } else if ((uintptr_t)block == span_start(span_of(block))) {
+            block->next = empty;
+            empty       = block;
         }
     }
-}
-
-/* The span that is being cut stays: not all of its blocks exist. */
-static bool is_being_cut(const struct store *store, uint32_t span)
-{
-    return store->cut < store->cut_end && span_of((const void *)store->cut) == span;
-}
-
-static bool is_empty(unsigned class, uint32_t span, const uint16_t *free_blocks)
-{
-    return free_blocks[span] == blocks_of_span(class) && !is_being_cut(&stores[class], span);
-}
-
-static void forget_blocks_of_empty_spans(unsigned class, const uint16_t *free_blocks)
-{
-    struct sc_slab_block **link = &stores[class].free;
-    while (*link) {
-        if (is_empty(class, span_of(*link), free_blocks)) {
-            *link = (*link)->next;
-        } else {
-            link = &(*link)->next;
-        }
+    if (first) {
+        sc_slab_give(trim->class, first, last);
     }
+    return empty;
 }
 
+static size_t give_back(struct sc_slab_block *empty)
+{
+    size_t                given = 0;
+    struct sc_slab_block *next;
+    for (; empty; empty = next) {
+        const uint32_t span = span_of(empty);
+        next                = empty->next;
+        (void)madvise(empty, SC_SLAB_SPAN_BYTES, MADV_DONTNEED);
+        given += SC_SLAB_SPAN_BYTES;
+        (void)pthread_mutex_lock(&mutex);
+        next_empty[span] = empty_spans;
+        empty_spans      = span;
+        (void)pthread_mutex_unlock(&mutex);
+    }
+    return given;
+}
+
+/* The lists may be a million blocks long: they are walked without the lock. */
 size_t sc_slab_trim(void)
 {
     size_t given = 0;
-    (void)pthread_mutex_lock(&mutex);
-    uint16_t *free_blocks = calloc(used_spans + 1U, sizeof(*free_blocks));
-    if (free_blocks) {
-        count_free(free_blocks);
-        for (unsigned class = 0; class < SC_SLAB_CLASSES; class ++) {
-            forget_blocks_of_empty_spans(class, free_blocks);
-        }
-        for (uint32_t span = 0; span < used_spans; span++) {
-            if (is_empty(span_classes[span], span, free_blocks)) {
-                (void)madvise((void *)span_start(span), SC_SLAB_SPAN_BYTES, MADV_DONTNEED);
-                next_empty[span] = empty_spans;
-                empty_spans      = span;
-                given += SC_SLAB_SPAN_BYTES;
+    for (unsigned class = 0; class < SC_SLAB_CLASSES; class ++) {
+        struct trim trim = {.class = class};
+        if (begin_trim(&trim)) {
+            for (const struct sc_slab_block *block = trim.free; block; block = block->next) {
+                trim.free_blocks[span_of(block)]++;
             }
+            given += give_back(sort_out(&trim));
+            free(trim.free_blocks);
         }
-        free(free_blocks);
     }
-    (void)pthread_mutex_unlock(&mutex);
     return given;
 }

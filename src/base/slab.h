@@ -5,7 +5,7 @@
  *
  * Blocks are aligned to 8 bytes, to 16 when the size is a multiple of 16: an object that needs 16 has such a size.
  *
- * Thread: any. Each call of sc_slab_take(), sc_slab_give() and sc_slab_trim() takes one lock: the pool calls them for many blocks at once.
+ * Thread: any. Each call of sc_slab_take() and sc_slab_give() takes one lock: the pool calls them for many blocks at once.
  */
 #ifndef SC_BASE_SLAB_H
 #define SC_BASE_SLAB_H

@@ -10,7 +10,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "base/clock.h"
+#include "base/pool.h"
 #include "client/bench_worker.h"
 #include "tls/context.h"
 
@@ -420,6 +423,8 @@ static void *run_thread(void *arg)
         fail_run(&worker, EX_OSERR, "cannot start a thread of the generator: out of memory");
     }
     tear_down(&worker);
+    OPENSSL_thread_stop();
+    sc_pool_thread_end();
     return NULL;
 }
 

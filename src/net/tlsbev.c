@@ -236,7 +236,14 @@ struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t
     pair->fd       = fd;
     pair->admitted = callbacks->on_hello == NULL;
     pair->in_turn  = true;
-    bufferevent_setfd(pair->filter, fd); /* starts the handshake */
+    bufferevent_setfd(pair->filter, fd); /* starts the handshake; what that returns is libevent's own business */
+    if (bufferevent_getfd(transport) != fd) {
+        pair->in_turn = false;
+        sc_tlsbev_free(pair);
+        (void)evutil_closesocket(fd);
+        (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
+        return NULL;
+    }
     sc_tlsbev_pair_flush(pair);
     pair->in_turn = false;
     if (pair->ended) {

@@ -36,8 +36,9 @@ static void wake_at(struct sc_wheel *wheel, uint64_t tick)
     const uint64_t       now_ms  = sc_clock_ms();
     const uint64_t       left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
     const struct timeval left    = {.tv_sec = (time_t)(left_ms / 1000), .tv_usec = (suseconds_t)(left_ms % 1000 * 1000)};
-    wheel->wake_ms               = at_ms;
-    event_add(wheel->event, &left);
+    if (event_add(wheel->event, &left) == 0) { /* else the next deadline that is set tries again */
+        wheel->wake_ms = at_ms;
+    }
 }
 
 /* The next used bucket, as a tick from wheel->tick on; false: all are empty. */
@@ -81,7 +82,7 @@ void sc_wheel_run(struct sc_wheel *wheel)
     const uint64_t now_ms   = sc_clock_ms();
     const uint64_t now_tick = now_ms / SC_WHEEL_TICK_MS;
     uint64_t       tick;
-    wheel->wake_ms = SC_WHEEL_NEVER;
+    wheel->wake_ms = 0; /* awake: deadlines that are set meanwhile neither wake it nor move its hand */
     /* After a long sleep of the machine every bucket is looked at once. */
     if (now_tick >= wheel->tick + SC_WHEEL_BUCKETS) {
         wheel->tick = now_tick - SC_WHEEL_BUCKETS + 1;
@@ -93,6 +94,7 @@ void sc_wheel_run(struct sc_wheel *wheel)
     if (wheel->tick <= now_tick) {
         wheel->tick = now_tick + 1;
     }
+    wheel->wake_ms = SC_WHEEL_NEVER;
     if (next_used(wheel, &tick)) {
         wake_at(wheel, tick);
     }

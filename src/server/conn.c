@@ -18,31 +18,68 @@
 
 #define READ_BYTES (64U << 10)    /* ciphertext read at once */
 #define REPLIES_BYTES (96U << 10) /* room for the replies to one read; a larger reply gets its own memory */
+#define CROWD 256U                /* connections; after fewer it is not worth a look */
 #define LINGER_MS 2000U           /* after our close_notify: a peer's bytes are read and dropped, so that no RST eats our last reply */
 
 static void on_admitted(struct sc_admission_waiter *waiter);
 static void on_timer(struct sc_wheel_timer *timer);
 
-/* --- Environment --- */
+/* --- Memory that a crowd leaves behind --- */
 
-/* A handshake needs 50 KiB for a moment, and after a crowd of them malloc() would keep that for ever. */
+/* Once, a second from now: so often it costs nothing under load, and libevent has freed what connections had in the passes until then. */
+static void settle_later(struct sc_conn_env *env)
+{
+    static const struct timeval second = {1, 0};
+    if (!env->settling) {
+        env->settling = event_add(env->settle_event, &second) == 0;
+    }
+}
+
+/*
+ * A handshake needs 50 KiB for a moment, and malloc() would keep that for ever; and so the pool, what a crowd held that has left. That is
+ * looked for when it has been away for a whole second.
+ */
 static void on_settle(evutil_socket_t fd, short what, void *arg)
 {
-    struct sc_conn_env *env = arg;
+    struct sc_conn_env *env    = arg;
+    const bool          is_low = env->crowd >= CROWD && env->open <= env->crowd / 4;
     (void)fd;
     (void)what;
     env->settling = false;
-    sc_pool_settle();
+    if (is_low && env->was_low) {
+        env->crowd = env->open;
+        sc_pool_trim();
+    } else {
+        sc_pool_settle();
+        if (is_low) {
+            settle_later(env);
+        }
+    }
+    env->was_low = is_low;
 }
+
+static void note_opened(struct sc_conn_env *env)
+{
+    env->open++;
+    env->crowd = env->open > env->crowd ? env->open : env->crowd;
+}
+
+static void note_closed(struct sc_conn_env *env)
+{
+    env->open--;
+    settle_later(env);
+}
+
+/* --- Environment --- */
 
 int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err)
 {
-    env->shared        = sc_tlsbev_shared_new(env->base, READ_BYTES);
-    env->settle_event  = evtimer_new(env->base, on_settle, env);
-    env->settling      = false;
-    env->replies.bytes = malloc(REPLIES_BYTES);
-    env->replies.size  = REPLIES_BYTES;
-    env->replies.used  = 0;
+    env->shared       = sc_tlsbev_shared_new(env->base, READ_BYTES);
+    env->settle_event = evtimer_new(env->base, on_settle, env);
+    env->settling = env->was_low = false;
+    env->replies.bytes           = malloc(REPLIES_BYTES);
+    env->replies.size            = REPLIES_BYTES;
+    env->replies.used            = 0;
     if (!env->shared || !env->settle_event || !env->replies.bytes) {
         sc_conn_env_fini(env);
         return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
@@ -71,16 +108,6 @@ void sc_conn_env_fini(struct sc_conn_env *env)
 }
 
 /* --- State and deadlines --- */
-
-/* Its memory is given back a second later, so that it costs nothing under load. */
-static void end_handshake(struct sc_conn_env *env)
-{
-    static const struct timeval second = {1, 0};
-    if (!env->settling) {
-        env->settling = true;
-        event_add(env->settle_event, &second);
-    }
-}
 
 void sc_conn_enter(struct sc_conn *conn, enum sc_conn_state state)
 {
@@ -143,7 +170,7 @@ void sc_conn_note_progress(struct sc_conn *conn, uint64_t now_ms)
 static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
-    end_handshake(conn->env);
+    settle_later(conn->env);
     sc_conn_enter(conn, SC_CONN_OPEN);
     conn->all_answered = true;
     struct sc_err err;
@@ -336,6 +363,7 @@ struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls,
     }
     conn->context = sc_tls_context_ref(tls);
     sc_stats_add(&env->stats->handshakes_started, 1);
+    note_opened(env);
     sc_conn_arm(conn, conn->state_since_ms);
     return conn;
 }
@@ -345,13 +373,13 @@ void sc_conn_free(struct sc_conn *conn)
     struct sc_stats *stats = conn->env->stats;
     if (conn->state == SC_CONN_HANDSHAKE) {
         sc_stats_add(&stats->handshakes_failed, 1); /* for whatever reason, also when the server cuts it */
-        end_handshake(conn->env);
     }
     sc_stats_add(&stats->bytes_received, sc_tlsbev_received(conn->tls));
     sc_stats_add(&stats->bytes_sent, sc_tlsbev_sent(conn->tls));
     sc_stats_add(&stats->connections_closed, 1);
     sc_admission_leave(&conn->env->queue, &conn->waiting);
     conn->env->on_gone(conn, conn->env->arg);
+    note_closed(conn->env);
     sc_wheel_clear(&conn->timer);
     sc_tlsbev_free(conn->tls);
     sc_tls_watch_fini(&conn->watch);

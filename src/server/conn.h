@@ -60,6 +60,9 @@ struct sc_conn_env {
     struct sc_wheel          *wheel;
     struct event             *settle_event;
     bool                      settling; /* it is set */
+    bool                      was_low;  /* most of the crowd had left when it last fired */
+    uint32_t                  open;     /* connections */
+    uint32_t                  crowd;    /* the most of them since memory was last given back */
     struct sc_replies         replies;
     struct sc_log_rate        failure_log_rate;
     struct sc_admission_queue queue;

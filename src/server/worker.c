@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include <openssl/crypto.h>
+
 #include "base/pool.h"
 #include "net/loop.h"
 #include "tls/context.h"
@@ -31,9 +33,6 @@ struct letter {
     } u;
 };
 
-/* After this many connections and then none, memory goes back to the system: malloc() would keep it for ever. */
-#define CROWD 1000U
-
 struct sc_worker {
     pthread_t                     thread;
     unsigned                      index;
@@ -45,7 +44,6 @@ struct sc_worker {
     struct sc_conn_list           conns;
     const struct sc_worker_owner *owner;
     _Atomic uint32_t              load, beats;
-    uint32_t                      crowd; /* the largest load since the last trim */
     bool                          draining, empty_told;
     bool                          owns_base; /* and with it a thread and a mailbox */
     bool                          running;   /* the owner's: the thread is to be joined */
@@ -66,11 +64,7 @@ static void on_gone(struct sc_conn *conn, void *arg)
     struct sc_worker *worker = arg;
     sc_conn_list_remove(conn);
     worker->owner->on_gone(sc_conn_origin(conn), worker->owner->arg);
-    const uint32_t load = atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
-    if (load == 1 && worker->crowd >= CROWD) {
-        worker->crowd = 0;
-        sc_pool_trim();
-    }
+    atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
     tell_if_empty(worker);
 }
 
@@ -79,8 +73,6 @@ static void begin_connection(struct sc_worker *worker, struct letter *letter)
     struct sc_err   err;
     struct sc_conn *conn = sc_conn_new(&worker->env, worker->settings.tls, letter->u.connection.fd, &letter->u.connection.origin, &err);
     if (conn) {
-        const uint32_t load = sc_worker_load(worker);
-        worker->crowd       = worker->crowd < load ? load : worker->crowd;
         sc_conn_list_insert(&worker->conns, conn);
         sc_stats_add(&worker->stats.connections_accepted, 1);
         return;
@@ -150,6 +142,7 @@ static void *run(void *arg)
 #endif
     event_base_loop(worker->base, EVLOOP_NO_EXIT_ON_EMPTY);
     close_all(worker);
+    OPENSSL_thread_stop(); /* else it frees what it has for each thread behind us */
     sc_pool_thread_end();
     return NULL;
 }

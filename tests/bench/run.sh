@@ -3,8 +3,8 @@
 # make bench: sc-server beside a bare epoll and OpenSSL server and, where installed, TLS proxies; in turns, on this machine.
 #
 # What is compared is operations for each second of processor time of the server (all its processes; of a proxy without its backend), so
-# that neither the generator nor the other load of the machine decides. Each figure is the median of the turns, in brackets its ratio to the
-# bare server. Idle connections: resident memory for each, with a server that was just started.
+# that neither the generator nor the other load of the machine decides. Each figure is the median of the turns, in brackets that of the
+# ratios to the bare server in the same turn. Idle connections: resident memory for each, with a server that was just started.
 #
 #   BENCH_TURNS    turns (3)              BENCH_SECONDS  measured in each (1.5)
 #   BENCH_SERVERS  of these: ours bare nginx hitch stunnel haproxy
@@ -59,6 +59,14 @@ column() {
     awk -v l="$1" -v s="$2" -v n="$3" '$1 == l && $2 == s { print $n }' "$tmp/results" | median
 }
 
+# ratio LOAD SERVER NUMBER: to the bare server's in the same turn, the median of the turns; nothing without a bare server.
+ratio() {
+    awk -v l="$1" -v s="$2" -v n="$3" '
+        $1 == l && $2 == s { ours[++i] = $n }
+        $1 == l && $2 == "bare" { bare[++k] = $n }
+        END { for (t = 1; t <= i && t <= k; t++) if (bare[t] > 0) print ours[t] / bare[t] }' "$tmp/results" | median
+}
+
 head_row() {
     printf '| %-28s |' "$1"
     # shellcheck disable=SC2086
@@ -74,9 +82,8 @@ head_row() {
 rows() {
     for one in $loads; do
         printf '| %-28s |' "$one"
-        base=$(column "$one" bare "$1")
         for server in $servers; do
-            column "$one" "$server" "$1" | awk -v base="${base:-0}" '
+            column "$one" "$server" "$1" | awk -v ratio="$(ratio "$one" "$server" "$1")" '
                 function grouped(n, s, out) {
                     s = sprintf("%.0f", n)
                     while (length(s) > 3) {
@@ -85,7 +92,7 @@ rows() {
                     }
                     return s out
                 }
-                { printf(" %18s |", (base > 0 ? sprintf("%s (%.2f)", grouped($1), $1 / base) : grouped($1))) }'
+                { printf(" %18s |", (ratio != "" ? sprintf("%s (%.2f)", grouped($1), ratio) : grouped($1))) }'
         done
         printf '\n'
     done
@@ -95,10 +102,10 @@ rows() {
 turn=0
 while [ "$turn" -lt "$turns" ] && [ -n "$loads" ]; do
     turn=$((turn + 1))
-    for server in $servers; do
-        start "$server"
-        for one in $loads; do
-            say "turn $turn of $turns: $server, $one"
+    for one in $loads; do
+        for server in $servers; do
+            say "turn $turn of $turns: $one, $server"
+            start "$server"
             measure "$one" "$server"
         done
     done
