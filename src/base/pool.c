@@ -107,6 +107,8 @@ static inline void keep_small(void *memory)
 #define SMALLEST_LARGE_BYTES (8U << 10)
 #define LARGE_CLASSES 9U
 #define KEEP_LARGE 3U
+#define KEEP_FREE_BYTES (4 << 20) /* by malloc() at the end of its heap; sc_pool_settle() gives it back too */
+#define MAP_FROM_BYTES (2 << 20)  /* a block of this size gets a mapping of its own */
 
 static _Thread_local struct stack shelves[LARGE_CLASSES];
 
@@ -165,6 +167,11 @@ static __attribute__((noinline)) void keep_large(void *memory)
 
 void sc_pool_start(void)
 {
+#ifdef __GLIBC__
+    /* Large blocks come and go by the thousand a second: as it is set by default they are unmapped and mapped again each time. */
+    (void)mallopt(M_TRIM_THRESHOLD, KEEP_FREE_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, MAP_FROM_BYTES);
+#endif
     sc_slab_start();
 }
 

@@ -126,6 +126,7 @@ static bool flush(struct server *server, struct conn *conn)
     while (sent < server->out_used) {
         const ssize_t n = give(conn, server->out + sent, server->out_used - sent);
         if (n == 0) {
+            server->out_used = 0; /* else the next client gets them */
             return false;
         }
         if (n < 0) {

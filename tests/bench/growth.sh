@@ -16,7 +16,7 @@ row() {
     for server in $servers; do
         # shellcheck disable=SC2086,SC2046
         start $server $([ "$server" = ours ] && echo "$our_options")
-        bench "$@" --duration "${seconds}s" --warm-up 100ms
+        bench "$@" --duration "${seconds}s" --warm-up 300ms
         value server.operations_per_cpu_second >"$tmp/row.$server"
         printf ' %12.0f | %12.0f | %9.3f |' "$(value server.operations_per_cpu_second)" "$(value rate)" \
             "$(awk -v p="$(value latency_ns.p99)" 'BEGIN { print p / 1e6 }')"
@@ -54,18 +54,20 @@ for depth in 1 4 16 64 256; do
     row $depth -c 16 -d $depth
 done
 
-# Both processors serve both: nothing is bound to one.
-printf '\nWorkers (64 connections, 64 bytes; server and generator share all processors)\n\n'
-printf '| %-8s | %-6s | %12s | %12s | %14s | %14s |\n| --- | --- | ---: | ---: | ---: | ---: |\n' workers depth "op/s" "op/CPU s" "server, CPUs" "generator, CPUs"
+# Nothing is bound to a processor, and the generator has as many threads as the server: both need as much of the machine. What a second
+# worker costs is seen in the operations for each second of the server's processor time.
+printf '\nWorkers (64 bytes; server and generator share all processors, with as many threads each)\n\n'
+printf '| %-8s | %-14s | %12s | %12s | %14s |\n| --- | --- | ---: | ---: | ---: |\n' workers load "op/s" "op/CPU s" "server, CPUs"
 on_server=
 on_client=
-for depth in 1 16; do
+for load in "-c 64 -d 1" "-c 256 -d 1" "-c 64 -d 16" "-c 64 -d 64" "-c 32 --handshakes"; do
     for count in 1 2; do
         workers="--workers $count"
         start ours
-        bench -c 64 -d $depth --duration "${seconds}s" --warm-up 100ms
-        printf '| %-8s | %-6s | %12.0f | %12.0f | %14.2f | %14.2f |\n' $count $depth "$(value rate)" "$(value server.operations_per_cpu_second)" \
-            "$(awk -v c="$(value server.cpu_s)" -v e="$(value elapsed_s)" 'BEGIN { print c / e }')" "$(value generator.cpu)"
+        # shellcheck disable=SC2086
+        bench $load --threads $count --duration "${seconds}s" --warm-up 200ms
+        printf '| %-8s | %-14s | %12.0f | %12.0f | %14.2f |\n' $count "${load# }" "$(value rate)" "$(value server.operations_per_cpu_second)" \
+            "$(awk -v c="$(value server.cpu_s)" -v e="$(value elapsed_s)" 'BEGIN { print c / e }')"
     done
 done
 workers="--workers 1"
