@@ -26,8 +26,7 @@ static void on_timer(struct sc_wheel_timer *timer);
 
 /* --- Memory that a crowd leaves behind --- */
 
-/* Once, a second from now: so often it costs nothing under load, and libevent has freed what connections had in the passes until then. */
-static void settle_later(struct sc_conn_env *env)
+void sc_conn_settle_later(struct sc_conn_env *env)
 {
     static const struct timeval second = {1, 0};
     if (!env->settling) {
@@ -52,7 +51,7 @@ static void on_settle(evutil_socket_t fd, short what, void *arg)
     } else {
         sc_pool_settle();
         if (is_low) {
-            settle_later(env);
+            sc_conn_settle_later(env);
         }
     }
     env->was_low = is_low;
@@ -67,7 +66,7 @@ static void note_opened(struct sc_conn_env *env)
 static void note_closed(struct sc_conn_env *env)
 {
     env->open--;
-    settle_later(env);
+    sc_conn_settle_later(env);
 }
 
 /* --- Environment --- */
@@ -170,7 +169,7 @@ void sc_conn_note_progress(struct sc_conn *conn, uint64_t now_ms)
 static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
-    settle_later(conn->env);
+    sc_conn_settle_later(conn->env);
     sc_conn_enter(conn, SC_CONN_OPEN);
     conn->all_answered = true;
     struct sc_err err;

@@ -2,26 +2,44 @@
 # make bench-growth: how the cost of a request grows with connections, with bodies and with depth; what a second worker brings; and what a
 # quiet client sees beside a greedy one. sc-server beside the bare server, operations for each second of the server's processor time.
 #
-#   BENCH_SECONDS  of each measurement (1)
+# Figures are medians of the turns; a ratio is the median of those within each turn.
+#
+#   BENCH_TURNS    turns (3)              BENCH_SECONDS  of each measurement (0.6)
 . "${SC_SRCDIR:?run this by make bench-growth}/tests/bench/lib.sh"
 
-seconds=${BENCH_SECONDS:-1}
+turns=${BENCH_TURNS:-3}
+seconds=${BENCH_SECONDS:-0.6}
 servers="ours bare"
 
-# row LABEL OPTION...: measures both servers, after start; $tmp/row.SERVER keeps the figure.
-row() {
-    label=$1
-    shift
-    printf '| %-14s |' "$label"
+# turn OPTION...: measures both servers, each just started; adds to $tmp/SERVER.cpu, $tmp/SERVER.rate, $tmp/SERVER.p99 and $tmp/ratio.
+turn() {
     for server in $servers; do
         # shellcheck disable=SC2086,SC2046
         start $server $([ "$server" = ours ] && echo "$our_options")
         bench "$@" --duration "${seconds}s" --warm-up 300ms
-        value server.operations_per_cpu_second >"$tmp/row.$server"
-        printf ' %12.0f | %12.0f | %9.3f |' "$(value server.operations_per_cpu_second)" "$(value rate)" \
-            "$(awk -v p="$(value latency_ns.p99)" 'BEGIN { print p / 1e6 }')"
+        value server.operations_per_cpu_second >>"$tmp/$server.cpu"
+        value rate >>"$tmp/$server.rate"
+        value latency_ns.p99 >>"$tmp/$server.p99"
     done
-    awk -v a="$(cat "$tmp/row.ours")" -v b="$(cat "$tmp/row.bare")" 'BEGIN { printf(" %.2f |\n", (b > 0 ? a / b : 0)) }'
+    awk -v a="$(tail -n 1 "$tmp/ours.cpu")" -v b="$(tail -n 1 "$tmp/bare.cpu")" 'BEGIN { print (b > 0 ? a / b : 0) }' >>"$tmp/ratio"
+}
+
+# row LABEL OPTION...: medians of the turns.
+row() {
+    label=$1
+    shift
+    rm -f "$tmp"/*.cpu "$tmp"/*.rate "$tmp"/*.p99 "$tmp/ratio"
+    i=0
+    while [ $i -lt "$turns" ]; do
+        turn "$@"
+        i=$((i + 1))
+    done
+    printf '| %-14s |' "$label"
+    for server in $servers; do
+        printf ' %12.0f | %12.0f | %9.3f |' "$(median <"$tmp/$server.cpu")" "$(median <"$tmp/$server.rate")" \
+            "$(median <"$tmp/$server.p99" | awk '{ print $1 / 1e6 }')"
+    done
+    printf ' %.2f |\n' "$(median <"$tmp/ratio")"
 }
 
 table() {
@@ -57,29 +75,46 @@ done
 # Nothing is bound to a processor, and the generator has as many threads as the server: both need as much of the machine. What a second
 # worker costs is seen in the operations for each second of the server's processor time.
 printf '\nWorkers (64 bytes; server and generator share all processors, with as many threads each)\n\n'
-printf '| %-8s | %-14s | %12s | %12s | %14s |\n| --- | --- | ---: | ---: | ---: |\n' workers load "op/s" "op/CPU s" "server, CPUs"
+printf '| %-8s | %-18s | %12s | %12s | %14s |\n| --- | --- | ---: | ---: | ---: |\n' workers load "op/s" "op/CPU s" "server, CPUs"
 on_server=
 on_client=
 for load in "-c 64 -d 1" "-c 256 -d 1" "-c 64 -d 16" "-c 64 -d 64" "-c 32 --handshakes"; do
     for count in 1 2; do
         workers="--workers $count"
         start ours
-        # shellcheck disable=SC2086
-        bench $load --threads $count --duration "${seconds}s" --warm-up 200ms
-        printf '| %-8s | %-14s | %12.0f | %12.0f | %14.2f |\n' $count "${load# }" "$(value rate)" "$(value server.operations_per_cpu_second)" \
-            "$(awk -v c="$(value server.cpu_s)" -v e="$(value elapsed_s)" 'BEGIN { print c / e }')"
+        rm -f "$tmp"/workers.*
+        i=0
+        while [ $i -lt "$turns" ]; do
+            # shellcheck disable=SC2086
+            bench $load --threads $count --duration "${seconds}s" --warm-up 200ms
+            value rate >>"$tmp/workers.rate"
+            value server.operations_per_cpu_second >>"$tmp/workers.each"
+            echo "$(value server.cpu_s) $(value elapsed_s)" | awk '{ print $1 / $2 }' >>"$tmp/workers.cpu"
+            i=$((i + 1))
+        done
+        printf '| %-8s | %-18s | %12.0f | %12.0f | %14.2f |\n' $count "$load" "$(median <"$tmp/workers.rate")" \
+            "$(median <"$tmp/workers.each")" "$(median <"$tmp/workers.cpu")"
     done
 done
 workers="--workers 1"
 
 # quiet LABEL: the latencies of a client with 200 requests a second. One that waits for seconds is given up and counted.
 quiet() {
-    bench -c 1 --rate 200 --duration 3s --timeout 3s --expect 'errors>=0'
+    rm -f "$tmp"/quiet.*
+    i=0
+    while [ $i -lt "$turns" ]; do
+        bench -c 1 --rate 200 --duration 2s --timeout 3s --expect 'errors>=0'
+        for figure in p50 p99 max; do
+            value latency_ns.$figure >>"$tmp/quiet.$figure"
+        done
+        value errors.timeout >>"$tmp/quiet.late"
+        i=$((i + 1))
+    done
     printf '| %-28s | %-6s |' "$1" "$server"
     for figure in p50 p99 max; do
-        printf ' %8.3f |' "$(value latency_ns.$figure | awk '{ print $1 / 1e6 }')"
+        printf ' %8.3f |' "$(median <"$tmp/quiet.$figure" | awk '{ print $1 / 1e6 }')"
     done
-    printf ' %8s |\n' "$(value errors.timeout)"
+    printf ' %8s |\n' "$(median <"$tmp/quiet.late")"
 }
 
 printf '\nA quiet client (200 requests of 64 bytes a second) beside a greedy one, one worker; milliseconds\n\n'
