@@ -108,7 +108,7 @@ static inline void keep_small(void *memory)
 #define LARGE_CLASSES 9U
 #define KEEP_LARGE 3U
 #define KEEP_FREE_BYTES (64 << 20) /* by malloc() at the end of its heap; sc_pool_settle() gives it back too */
-#define MAP_FROM_BYTES (32 << 20)   /* a block of this size gets a mapping of its own */
+#define MAP_FROM_BYTES (32 << 20)  /* a block of this size gets a mapping of its own */
 
 static _Thread_local struct stack shelves[LARGE_CLASSES];
 
