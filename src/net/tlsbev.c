@@ -199,6 +199,31 @@ int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err)
     return result == 0 ? 0 : sc_err_set(err, EX_OSERR, "cannot set up libevent's TLS filter: out of memory");
 }
 
+/* Watches the socket with an event of ours, takes the buffers of the transport over, and starts the handshake. False: out of memory. */
+static bool take_socket(struct sc_tlsbev *pair, evutil_socket_t fd)
+{
+    struct bufferevent *transport = pair->transport;
+    pair->read_event              = event_new(pair->shared->base, fd, EV_READ | EV_PERSIST, on_socket_readable, pair);
+    if (!pair->read_event || event_add(pair->read_event, NULL) != 0 ||
+        !evbuffer_add_cb(bufferevent_get_input(pair->filter), sc_tlsbev_pair_on_plaintext, pair)) {
+        return false;
+    }
+    bufferevent_disable(transport, EV_READ | EV_WRITE);
+    bufferevent_set_max_single_write(transport, 256 << 10);
+    bufferevent_setcb(pair->filter, NULL, NULL, on_filter_event, pair); /* on_plaintext sees the data */
+    evbuffer_unfreeze(bufferevent_get_input(transport), 0);             /* it is us who fill and empty them, */
+    evbuffer_unfreeze(bufferevent_get_output(transport), 1);            /* not the transport */
+    pair->fd      = fd;
+    pair->in_turn = true;
+    bufferevent_setfd(pair->filter, fd); /* starts the handshake; what that returns is libevent's own business */
+    const bool taken = bufferevent_getfd(transport) == fd;
+    if (taken) {
+        sc_tlsbev_pair_flush(pair);
+    }
+    pair->in_turn = false;
+    return taken;
+}
+
 struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t fd, SSL *ssl, bool server,
                                 const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err)
 {
@@ -210,42 +235,13 @@ struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t
     } else {
         SSL_free(ssl);
     }
-    if (pair) {
-        pair->read_event = event_new(shared->base, fd, EV_READ | EV_PERSIST, on_socket_readable, pair);
-        if (!pair->read_event || event_add(pair->read_event, NULL) != 0) {
-            sc_tlsbev_free(pair);
-            pair = NULL;
-        }
-    }
-    if (!pair) {
-        (void)evutil_closesocket(fd);
-        (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
-        return NULL;
-    }
-    bufferevent_disable(transport, EV_READ | EV_WRITE);
-    bufferevent_set_max_single_write(transport, 256 << 10);
-    bufferevent_setcb(pair->filter, NULL, NULL, on_filter_event, pair); /* on_plaintext sees the data */
-    evbuffer_unfreeze(bufferevent_get_input(transport), 0);             /* it is us who fill and empty them, */
-    evbuffer_unfreeze(bufferevent_get_output(transport), 1);            /* not the transport */
-    if (!evbuffer_add_cb(bufferevent_get_input(pair->filter), sc_tlsbev_pair_on_plaintext, pair)) {
+    if (!pair || !take_socket(pair, fd)) {
         sc_tlsbev_free(pair);
         (void)evutil_closesocket(fd);
         (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
         return NULL;
     }
-    pair->fd       = fd;
     pair->admitted = callbacks->on_hello == NULL;
-    pair->in_turn  = true;
-    bufferevent_setfd(pair->filter, fd); /* starts the handshake; what that returns is libevent's own business */
-    if (bufferevent_getfd(transport) != fd) {
-        pair->in_turn = false;
-        sc_tlsbev_free(pair);
-        (void)evutil_closesocket(fd);
-        (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
-        return NULL;
-    }
-    sc_tlsbev_pair_flush(pair);
-    pair->in_turn = false;
     if (pair->ended) {
         sc_tlsbev_pair_want_turn(pair);
     }
