@@ -258,6 +258,10 @@ on_terminal() {
 on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' 'reverse TEXT' '' '> ' 'time\n' 'Z' '' '> ' 'quit\n'
 grep -q "^connected to $odd" out || fail "the prompt does not say where it is connected to"
 on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
+# What is typed while a reply is on its way is not lost, nor the terminal's to interpret.
+odd drip
+on_terminal 0 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x04' 'slow reply' ''
+odd serve
 # Commands from a file, replies on a terminal: control characters, C1 ones and broken UTF-8.
 printf 'echo a\033[31mb\302\233c\377\n' >commands
 status=0

@@ -103,6 +103,18 @@ static int start(struct sc_client *client, struct sc_err *err)
     return 0;
 }
 
+/*
+ * The next line, NULL at the end. libedit prepares the terminal only after it has printed the prompt, and undoes that when it has the line;
+ * what is typed meanwhile would be the terminal's to interpret: a ^D would be lost. So it stays prepared, also while a reply is waited for.
+ */
+static const char *read_line(EditLine *editor, int *length)
+{
+    (void)el_set(editor, EL_PREP_TERM, 1);
+    const char *line = el_gets(editor, length);
+    (void)el_set(editor, EL_PREP_TERM, 1);
+    return line;
+}
+
 /* Returns false for quit. */
 static bool take_line(struct sc_client *client, const char *line, size_t length)
 {
@@ -125,7 +137,7 @@ static void converse(struct sc_client *client)
     sc_client_greet(client);
     while (!client->ended) {
         int         count = 0;
-        const char *line  = el_gets(interactive->editor, &count);
+        const char *line  = read_line(interactive->editor, &count);
         if (!line || count <= 0) {
             (void)putchar('\n');
             break;

@@ -3,8 +3,8 @@
  *
  *   terminal SECONDS [EXPECT SEND]... -- COMMAND ARGUMENT...
  *
- * waits until the program has printed EXPECT, types SEND (\n, \t, \e and \xNN are understood), and so on; then waits for its end. What
- * the program printed goes to stdout. Exit status: the program's; 75 when the time was up, 76 when it ended before an EXPECT.
+ * waits until the program has printed EXPECT, types SEND (in both, \n, \t, \e and \xNN are understood), and so on; then waits for its end.
+ * What the program printed goes to stdout. Exit status: the program's; 75 when the time was up, 76 when it ended before an EXPECT.
  */
 #include "config.h"
 
@@ -83,6 +83,16 @@ static char unescape(const char **text)
     return p[1] == 'n' ? '\n' : p[1] == 't' ? '\t' : p[1] == 'e' ? '\033' : p[1];
 }
 
+/* In place. */
+static void unescape_all(char *text)
+{
+    const char *from = text;
+    while (*from) {
+        *text++ = unescape(&from);
+    }
+    *text = '\0';
+}
+
 static void type(int fd, const char *text)
 {
     while (*text) {
@@ -129,6 +139,7 @@ int main(int argc, char *argv[])
         run_child(terminal, argv + dashes + 1);
     }
     for (int i = 2; i < dashes; i += 2) {
+        unescape_all(argv[i]);
         wait_for(terminal, argv[i]);
         type(terminal, argv[i + 1]);
     }
