@@ -204,13 +204,12 @@ static bool take_socket(struct sc_tlsbev *pair, evutil_socket_t fd)
 {
     struct bufferevent *transport = pair->transport;
     pair->read_event              = event_new(pair->shared->base, fd, EV_READ | EV_PERSIST, on_socket_readable, pair);
-    if (!pair->read_event || event_add(pair->read_event, NULL) != 0 ||
-        !evbuffer_add_cb(bufferevent_get_input(pair->filter), sc_tlsbev_pair_on_plaintext, pair)) {
+    if (!pair->read_event || event_add(pair->read_event, NULL) != 0) {
         return false;
     }
     bufferevent_disable(transport, EV_READ | EV_WRITE);
     bufferevent_set_max_single_write(transport, 256 << 10);
-    bufferevent_setcb(pair->filter, NULL, NULL, on_filter_event, pair); /* on_plaintext sees the data */
+    bufferevent_setcb(pair->filter, NULL, NULL, on_filter_event, pair); /* we decrypt */
     evbuffer_unfreeze(bufferevent_get_input(transport), 0);             /* it is us who fill and empty them, */
     evbuffer_unfreeze(bufferevent_get_output(transport), 1);            /* not the transport */
     pair->fd      = fd;
@@ -372,7 +371,7 @@ void sc_tlsbev_admit(struct sc_tlsbev *pair)
 {
     pair->admitted = true;
     pair->in_turn  = true;
-    (void)sc_tlsbev_pair_run_filter(pair);
+    (void)sc_tlsbev_pair_decrypt(pair);
     sc_tlsbev_pair_turn(pair, false);
 }
 

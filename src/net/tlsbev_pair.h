@@ -15,8 +15,9 @@
  * Two ways to move ciphertext:
  *
  * over a socket (`fd` is not -1): our own read event does one recv(2) into memory of the thread, lends it to the socket
- *   bufferevent's input, and runs the filter, which decrypts all of it before the call returns. Output is flushed with one send(2) at
- *   the end of the turn. Only when the socket is full does the socket bufferevent get EV_WRITE, until it has drained.
+ *   bufferevent's input, and decrypts from there into the filter's input: the filter does the handshake and encrypts, but its reading
+ *   stays off. Output is flushed with one send(2) at the end of the turn. Only when the socket is full does the socket bufferevent
+ *   get EV_WRITE, until it has drained.
  * over anything else: libevent's own callbacks move the bytes; only the turns are ours.
  *
  * No write high-water mark is ever set on the transport: SSL_write then never blocks, so the filter's own output is always empty, data can
@@ -46,11 +47,10 @@ struct sc_tlsbev {
     bool                              ended_told;
     bool                              blocked; /* the transport's EV_WRITE is at work */
     bool                              blocked_told;
-    bool                              drained;        /* it has finished, the owner does not know yet */
-    bool                              has_data;       /* decrypted bytes arrived in this turn */
-    bool                              decrypted;      /* the filter has produced bytes just now */
-    bool                              may_hold_chain; /* the filter tried to read: an empty chain may be left in its input */
-    bool                              asked;          /* sc_tlsbev_again() */
+    bool                              drained;     /* it has finished, the owner does not know yet */
+    bool                              has_data;    /* decrypted bytes arrived in this turn */
+    bool                              holds_chain; /* an empty chain may be left in the filter's input */
+    bool                              asked;       /* sc_tlsbev_again() */
     bool                              in_turn, freed;
     bool                              paused;
     bool                              admitted; /* on_hello has let the handshake begin, or there is none */
@@ -91,14 +91,12 @@ void sc_tlsbev_pair_want_turn(struct sc_tlsbev *pair);
 /* One turn; `readable`: reads the socket first. The pair may be gone afterwards. */
 void sc_tlsbev_pair_turn(struct sc_tlsbev *pair, bool readable);
 
-/* Lets the filter decrypt what is in the transport's input. Returns how many bytes it has left there. */
-size_t sc_tlsbev_pair_run_filter(struct sc_tlsbev *pair);
+/* Goes on with the handshake, or decrypts into the filter's input, from what is in the transport's. Returns how many bytes are left there.
+ */
+size_t sc_tlsbev_pair_decrypt(struct sc_tlsbev *pair);
 
 /* Writes what the socket takes now; the rest is left to the transport's EV_WRITE. */
 void sc_tlsbev_pair_flush(struct sc_tlsbev *pair);
-
-/* Callback of the filter's input: see there. */
-void sc_tlsbev_pair_on_plaintext(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg);
 
 /* Frees what sc_tlsbev_free() leaves to the end of the turn. */
 void sc_tlsbev_pair_destroy(struct sc_tlsbev *pair);

@@ -8,6 +8,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <openssl/err.h>
 
 #include "base/pool.h"
 #include "tls/watch.h"
@@ -16,7 +17,7 @@
 
 /* --- Moving ciphertext --- */
 
-/* Bytes that the filter did not take while they were lent would be overwritten by the next read: make them the buffer's own. */
+/* Bytes that were not taken while they were lent would be overwritten by the next read: make them the buffer's own. */
 static void keep_lent_bytes(struct evbuffer *input)
 {
     const size_t left = evbuffer_get_length(input);
@@ -31,38 +32,67 @@ static void keep_lent_bytes(struct evbuffer *input)
 }
 
 /*
- * libevent reads records until SSL_read() finds nothing, and finding nothing costs as much as a small record: a record buffer, an error to
- * fetch, an error queue to clear. So reading is switched off by the first bytes that a record yields, and on again while ciphertext is
- * left.
+ * SSL_read() has given nothing: the rest is a part of a record, or the input has ended. SSL_want_read() first: what another call may have
+ * left in the error queue cannot be taken for a failure of this one.
  */
-void sc_tlsbev_pair_on_plaintext(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+static void note_no_plaintext(struct sc_tlsbev *pair, int result)
 {
-    struct sc_tlsbev *pair = arg;
-    (void)input;
-    if (info->n_added > 0) {
-        pair->has_data = pair->decrypted = true;
-        bufferevent_disable(pair->filter, EV_READ);
+    if (SSL_want_read(pair->ssl)) {
+        return;
+    }
+    if (SSL_get_error(pair->ssl, result) == SSL_ERROR_ZERO_RETURN) {
+        sc_tlsbev_pair_end(pair, SC_TLSBEV_CLOSE_NOTIFY, 0, 0);
+    } else {
+        sc_tlsbev_pair_end(pair, SC_TLSBEV_TLS, 0, ERR_peek_error());
+    }
+    ERR_clear_error();
+}
+
+/* One record, as long as `room`, into the filter's input. False: there was none. */
+static bool decrypt_record(struct sc_tlsbev *pair, size_t *room)
+{
+    struct evbuffer      *plain = bufferevent_get_input(pair->filter);
+    struct evbuffer_iovec space;
+    const size_t          size = *room < SSL3_RT_MAX_PLAIN_LENGTH ? *room : SSL3_RT_MAX_PLAIN_LENGTH;
+    if (evbuffer_reserve_space(plain, (ev_ssize_t)size, &space, 1) != 1) {
+        sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
+        return false;
+    }
+    const int got = SSL_read(pair->ssl, space.iov_base, (int)space.iov_len);
+    if (got <= 0) {
+        pair->holds_chain = true;
+        note_no_plaintext(pair, got);
+        return false;
+    }
+    space.iov_len = (size_t)got;
+    evbuffer_commit_space(plain, &space, 1);
+    pair->has_data = true;
+    *room -= (size_t)got;
+    return true;
+}
+
+/*
+ * libevent's own reading goes on until SSL_read() finds nothing, and finding nothing costs as much as a small record: a record buffer, an
+ * error to fetch, an error queue to clear. We know how much ciphertext is left.
+ */
+static void decrypt_records(struct sc_tlsbev *pair, const struct evbuffer *cipher)
+{
+    /* Plaintext is shorter than what it comes from: the ciphertext, and what the record layer has kept of earlier reads. */
+    size_t room = evbuffer_get_length(cipher) + (SSL_has_pending(pair->ssl) ? SSL3_RT_MAX_ENCRYPTED_LENGTH : 0);
+    while (!pair->ended && (evbuffer_get_length(cipher) > 0 || SSL_has_pending(pair->ssl)) && decrypt_record(pair, &room)) {
     }
 }
 
-size_t sc_tlsbev_pair_run_filter(struct sc_tlsbev *pair)
+size_t sc_tlsbev_pair_decrypt(struct sc_tlsbev *pair)
 {
-    struct evbuffer *input = bufferevent_get_input(pair->transport);
+    const struct evbuffer *cipher = bufferevent_get_input(pair->transport);
     if (!pair->connected) {
         bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS); /* goes on with the handshake */
     }
-    size_t left = evbuffer_get_length(input);
-    while (pair->connected && !pair->ended && (left > 0 || SSL_has_pending(pair->ssl))) {
-        const size_t had = left;
-        pair->decrypted  = false;
-        bufferevent_enable(pair->filter, EV_READ);
-        left = evbuffer_get_length(input);
-        if (!pair->decrypted && left == had) {
-            break; /* the rest is a part of a record */
-        }
+    if (pair->connected) {
+        decrypt_records(pair, cipher);
     }
-    pair->may_hold_chain = !pair->has_data;
-    return left;
+    return evbuffer_get_length(cipher);
 }
 
 /* What has just been read, beyond what on_hello has kept before. */
@@ -81,12 +111,12 @@ static bool ask_admission(struct sc_tlsbev *pair, size_t length)
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
     } else if (kept > 0 && pair->callbacks->on_hello(pair->arg, evbuffer_pullup(input, -1), kept + length)) {
         pair->admitted = true;
-        (void)sc_tlsbev_pair_run_filter(pair);
+        (void)sc_tlsbev_pair_decrypt(pair);
     }
     return false;
 }
 
-static void decrypt(struct sc_tlsbev *pair, size_t length)
+static void decrypt_lent(struct sc_tlsbev *pair, size_t length)
 {
     struct evbuffer *input = bufferevent_get_input(pair->transport);
     size_t           left  = 0;
@@ -95,7 +125,7 @@ static void decrypt(struct sc_tlsbev *pair, size_t length)
     } else {
         /* Small records in one BIO_read() each; with large ones OpenSSL would move what it has read ahead. */
         SSL_set_read_ahead(pair->ssl, length < READ_AHEAD_BYTES);
-        left = sc_tlsbev_pair_run_filter(pair);
+        left = sc_tlsbev_pair_decrypt(pair);
     }
     if (left > 0) {
         keep_lent_bytes(input);
@@ -124,7 +154,7 @@ static void read_socket(struct sc_tlsbev *pair)
         }
         /* Behind the end of the TLS stream there is nothing to decrypt; it is read so that closing does not send a RST. */
         if (!pair->ended && (pair->admitted || ask_admission(pair, (size_t)got))) {
-            decrypt(pair, (size_t)got);
+            decrypt_lent(pair, (size_t)got);
             check_key_updates(pair);
         }
     } else if (got == 0) {
@@ -137,18 +167,17 @@ static void read_socket(struct sc_tlsbev *pair)
 }
 
 /*
- * SSL_read() is offered memory before it says that there is nothing to read, and libevent leaves that 8 KiB chain in the input: for an idle
- * connection half of what it costs. Draining a buffer to empty frees every chain, but a buffer that is empty already drains nothing.
+ * SSL_read() is offered memory before it says that there is nothing to read: an empty chain stays in the input. Draining a buffer to empty
+ * frees every chain, but a buffer that is empty already drains nothing.
  */
 static void give_back_empty_chain(struct sc_tlsbev *pair)
 {
     struct evbuffer *input = bufferevent_get_input(pair->filter);
-    if (pair->may_hold_chain && evbuffer_get_length(input) == 0) {
+    if (pair->holds_chain && evbuffer_get_length(input) == 0) {
         evbuffer_add(input, "", 1);
         evbuffer_drain(input, 1);
-        pair->has_data = false; /* on_plaintext took it for some */
     }
-    pair->may_hold_chain = false;
+    pair->holds_chain = false;
 }
 
 static void shut_write_side(struct sc_tlsbev *pair)
