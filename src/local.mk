@@ -80,6 +80,7 @@ src_libscserver_a_SOURCES = \
 	src/server/passphrase.c src/server/passphrase.h \
 	src/server/port_file.c src/server/port_file.h \
 	src/server/server.c src/server/server.h \
+	src/server/settle.c src/server/settle.h \
 	src/server/stats.c src/server/stats.def src/server/stats.h \
 	src/server/worker.c src/server/worker.h
 

@@ -142,6 +142,11 @@ tests_check_stats_SOURCES = tests/check_stats.c tests/suite.h
 tests_check_stats_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_check_stats_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
 
+UNIT_TESTS += tests/check_settle
+tests_check_settle_SOURCES = tests/check_settle.c tests/suite.h
+tests_check_settle_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_check_settle_LDADD   = $(LIBS_SERVER) $(CHECK_LIBS)
+
 UNIT_TESTS += tests/check_limits
 tests_check_limits_SOURCES = tests/check_limits.c tests/kept_log.h tests/suite.h
 tests_check_limits_CFLAGS  = $(AM_CFLAGS) $(CHECK_CFLAGS)

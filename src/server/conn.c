@@ -18,73 +18,26 @@
 
 #define READ_BYTES (64U << 10)    /* ciphertext read at once */
 #define REPLIES_BYTES (96U << 10) /* room for the replies to one read; a larger reply gets its own memory */
-#define CROWD 256U                /* connections; after fewer it is not worth a look */
 #define LINGER_MS 2000U           /* after our close_notify: a peer's bytes are read and dropped, so that no RST eats our last reply */
 
 static void on_admitted(struct sc_admission_waiter *waiter);
 static void on_timer(struct sc_wheel_timer *timer);
 
-/* --- Memory that a crowd leaves behind --- */
-
-void sc_conn_settle_later(struct sc_conn_env *env)
-{
-    static const struct timeval second = {1, 0};
-    if (!env->settling) {
-        env->settling = event_add(env->settle_event, &second) == 0;
-    }
-}
-
-/*
- * A handshake needs 50 KiB for a moment, and malloc() would keep that for ever; and so the pool, what a crowd held that has left. That is
- * looked for when it has been away for a whole second.
- */
-static void on_settle(evutil_socket_t fd, short what, void *arg)
-{
-    struct sc_conn_env *env    = arg;
-    const bool          is_low = env->crowd >= CROWD && env->open <= env->crowd / 4;
-    (void)fd;
-    (void)what;
-    env->settling = false;
-    if (is_low && env->was_low) {
-        env->crowd = env->open;
-        sc_pool_trim();
-    } else {
-        sc_pool_settle();
-        if (is_low) {
-            sc_conn_settle_later(env);
-        }
-    }
-    env->was_low = is_low;
-}
-
-static void note_opened(struct sc_conn_env *env)
-{
-    env->open++;
-    env->crowd = env->open > env->crowd ? env->open : env->crowd;
-}
-
-static void note_closed(struct sc_conn_env *env)
-{
-    env->open--;
-    sc_conn_settle_later(env);
-}
-
 /* --- Environment --- */
 
 int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err)
 {
-    env->shared       = sc_tlsbev_shared_new(env->base, READ_BYTES);
-    env->settle_event = evtimer_new(env->base, on_settle, env);
-    env->settling = env->was_low = false;
-    env->replies.bytes           = malloc(REPLIES_BYTES);
-    env->replies.size            = REPLIES_BYTES;
-    env->replies.used            = 0;
-    if (!env->shared || !env->settle_event || !env->replies.bytes) {
+    env->shared        = sc_tlsbev_shared_new(env->base, READ_BYTES);
+    env->replies.bytes = malloc(REPLIES_BYTES);
+    env->replies.size  = REPLIES_BYTES;
+    env->replies.used  = 0;
+    if (!env->shared || !env->replies.bytes) {
         sc_conn_env_fini(env);
         return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
     }
     env->wheel = sc_wheel_new(env->base, on_timer, err);
-    if (!env->wheel || sc_admission_queue_init(&env->queue, env->base, env->admission, on_admitted, err) != 0) {
+    if (!env->wheel || sc_settle_init(&env->settle, env->base, err) != 0 ||
+        sc_admission_queue_init(&env->queue, env->base, env->admission, on_admitted, err) != 0) {
         sc_conn_env_fini(env);
         return -1;
     }
@@ -96,12 +49,9 @@ void sc_conn_env_fini(struct sc_conn_env *env)
     sc_tlsbev_shared_free(env->shared);
     sc_wheel_free(env->wheel);
     sc_admission_queue_fini(&env->queue);
-    if (env->settle_event) {
-        event_free(env->settle_event);
-    }
+    sc_settle_fini(&env->settle);
     free(env->replies.bytes);
     env->shared        = NULL;
-    env->settle_event  = NULL;
     env->replies.bytes = NULL;
     env->wheel         = NULL;
 }
@@ -169,7 +119,7 @@ void sc_conn_note_progress(struct sc_conn *conn, uint64_t now_ms)
 static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
-    sc_conn_settle_later(conn->env);
+    sc_settle_later(&conn->env->settle);
     sc_conn_enter(conn, SC_CONN_OPEN);
     conn->all_answered = true;
     struct sc_err err;
@@ -362,7 +312,7 @@ struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls,
     }
     conn->context = sc_tls_context_ref(tls);
     sc_stats_add(&env->stats->handshakes_started, 1);
-    note_opened(env);
+    sc_settle_opened(&env->settle);
     sc_conn_arm(conn, conn->state_since_ms);
     return conn;
 }
@@ -378,7 +328,7 @@ void sc_conn_free(struct sc_conn *conn)
     sc_stats_add(&stats->connections_closed, 1);
     sc_admission_leave(&conn->env->queue, &conn->waiting);
     conn->env->on_gone(conn, conn->env->arg);
-    note_closed(conn->env);
+    sc_settle_closed(&conn->env->settle);
     sc_wheel_clear(&conn->timer);
     sc_tlsbev_free(conn->tls);
     sc_tls_watch_fini(&conn->watch);

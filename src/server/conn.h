@@ -6,7 +6,7 @@
  *       |                      |                            |
  *       +------- failure, deadline, reset: freed -----------+
  *
- * Every change of state is made by one function (enter() in conn.c), and a connection is freed in one (sc_conn_free()).
+ * Every change of state is made by one function (sc_conn_enter() in conn.c), and a connection is freed in one (sc_conn_free()).
  */
 #ifndef SC_SERVER_CONN_H
 #define SC_SERVER_CONN_H
@@ -23,6 +23,7 @@
 #include "net/addr.h"
 #include "net/wheel.h"
 #include "server/admission.h"
+#include "server/settle.h"
 #include "server/stats.h"
 
 struct sc_conn;
@@ -58,11 +59,7 @@ struct sc_conn_env {
     /* sc_conn_env_init() makes these. */
     struct sc_tlsbev_shared  *shared;
     struct sc_wheel          *wheel;
-    struct event             *settle_event;
-    bool                      settling; /* it is set */
-    bool                      was_low;  /* most of the crowd had left when it last fired */
-    uint32_t                  open;     /* connections */
-    uint32_t                  crowd;    /* the most of them since memory was last given back */
+    struct sc_settle          settle;
     struct sc_replies         replies;
     struct sc_log_rate        failure_log_rate;
     struct sc_admission_queue queue;

@@ -57,7 +57,7 @@ static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, 
     sc_tlsbev_write(conn->tls, reply, SC_FRAME_HEADER_BYTES + length);
     conn->env->replies.sent += SC_FRAME_HEADER_BYTES + length;
     free(reply);
-    sc_conn_settle_later(conn->env);
+    sc_settle_later(&conn->env->settle);
 }
 
 static void answer(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body, size_t body_length)

@@ -41,12 +41,6 @@ struct sc_conn {
 /* The only function that changes the state. */
 void sc_conn_enter(struct sc_conn *conn, enum sc_conn_state state);
 
-/*
- * Memory that is not used goes back to the system, once, a second from now: so seldom it costs nothing under load, and until then libevent
- * has freed what connections had. After whatever needs much for a moment.
- */
-void sc_conn_settle_later(struct sc_conn_env *env);
-
 /* Moves the timer when it would fire too late. Called at the end of whatever may have moved a deadline. */
 void sc_conn_arm(struct sc_conn *conn, uint64_t now_ms);
 
