@@ -85,7 +85,7 @@ static void print_server(FILE *out, const struct sc_bench_plan *plan, const stru
     if (!result->has_server) {
         return;
     }
-    (void)fprintf(out, "server: %.2f s of processor time", result->server_cpu_s);
+    (void)fprintf(out, "server: %.3f s of processor time", result->server_cpu_s);
     if (plan->mode != SC_BENCH_HOLD && result->server_cpu_s > 0.0) {
         (void)fprintf(out, ", %.0f %s for each second of it", sc_bench_per_cpu_second(result), sc_bench_operations_name(plan));
     }
