@@ -235,6 +235,21 @@ START_TEST(usage_of_this_process_is_read)
 }
 END_TEST
 
+START_TEST(shares_follow_the_connections_and_lose_nothing)
+{
+    static const uint64_t totals[] = {0, 1, 5, 600, 1000003, UINT64_MAX / 2};
+    ck_assert_uint_eq(sc_bench_share(600, 3, 0, 2), 400);
+    ck_assert_uint_eq(sc_bench_share(600, 3, 2, 1), 200);
+    for (size_t i = 0; i < SC_COUNT_OF(totals); i++) {
+        uint64_t sum = 0;
+        for (unsigned first = 0; first < 1000000; first += 250000) {
+            sum += sc_bench_share(totals[i], 1000000, first, 250000);
+        }
+        ck_assert_uint_eq(sum, totals[i]);
+    }
+}
+END_TEST
+
 START_TEST(merged_counts_keep_the_first_text)
 {
     static struct sc_bench_stats one, two;
@@ -253,4 +268,4 @@ END_TEST
 
 SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap, right_replies_pass_however_they_are_cut, every_wrong_byte_is_found,
            what_is_wrong_is_named, a_time_must_look_like_one, expectations_compare_as_they_read, bad_expectations_are_refused,
-           usage_of_this_process_is_read, merged_counts_keep_the_first_text)
+           usage_of_this_process_is_read, shares_follow_the_connections_and_lose_nothing, merged_counts_keep_the_first_text)

@@ -46,6 +46,14 @@ expect_json operations 300 latency_ns.count 300 latency_raw_ns.count 300 plan.ra
 run 0 $bench -c 4 --rate 500 --handshakes -n 50 --json
 expect_json latency_raw_ns.count 50 errors.total 0
 
+pass "what the warm-up leaves undone is not counted, and takes nothing from what is"
+run 0 $bench --rate 1M --warm-up 200ms -n 300 --json
+expect_json operations 300 latency_ns.count 300 errors.total 0
+run 0 $bench --rate 1M --warm-up 200ms --duration 200ms --json
+[ "$(json latency_ns.count)" -gt 0 ] || fail "nothing was measured after a warm-up that owed requests"
+run 0 $bench --handshakes -c 8 --warm-up 200ms -n 40 --json
+expect_json operations 40 handshakes 40 handshake_ns.count 40
+
 pass "idle connections, and what they cost the server"
 run 0 $bench --hold -c 200 --duration 200ms --server-pid $server_pid --json
 expect_json open_connections 200 handshakes 200 errors.total 0 plan.mode hold

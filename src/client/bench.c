@@ -163,7 +163,7 @@ static int start_threads(struct state *state, struct sc_err *err)
         atomic_init(&thread->done_phase, -1);
         thread->first       = first;
         thread->connections = plan->connections / plan->threads + (i < plan->connections % plan->threads ? 1U : 0U);
-        thread->budget      = plan->requests / plan->threads + (i < plan->requests % plan->threads ? 1U : 0U);
+        thread->budget      = sc_bench_share(plan->requests, plan->connections, first, thread->connections);
         thread->rate        = plan->rate * thread->connections / plan->connections;
         first += thread->connections;
         const int error = sc_bench_thread_start(thread);

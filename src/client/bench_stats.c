@@ -43,6 +43,17 @@ int sc_bench_error_status(enum sc_bench_error kind)
     return EX_PROTOCOL;
 }
 
+/* What falls to the first connections. */
+static uint64_t share_of_first(uint64_t total, unsigned all, unsigned count)
+{
+    return total / all * count + total % all * count / all;
+}
+
+uint64_t sc_bench_share(uint64_t total, unsigned all, unsigned first, unsigned count)
+{
+    return share_of_first(total, all, first + count) - share_of_first(total, all, first);
+}
+
 void sc_bench_stats_init(struct sc_bench_stats *stats)
 {
     memset(stats, 0, sizeof(*stats));

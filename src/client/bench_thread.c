@@ -86,6 +86,12 @@ static void describe(struct sc_bench_worker *worker, struct sc_bench_conn *conn)
 
 /* --- What the connections say -------------------------------------------------------------------------------------------------------- */
 
+/* Whether this handshake counts; of a number of operations only theirs. */
+static bool is_measured(const struct sc_bench_worker *worker, const struct sc_bench_conn *conn)
+{
+    return worker->phase == SC_BENCH_MEASURE && (worker->plan->requests == 0 || conn->operation.intended_ns >= worker->thread->measure_ns);
+}
+
 static void on_ready(struct sc_bench_conn *conn)
 {
     struct sc_bench_worker *worker = conn->io->owner;
@@ -95,7 +101,7 @@ static void on_ready(struct sc_bench_conn *conn)
         describe(worker, conn);
     }
     if (worker->plan->mode == SC_BENCH_HANDSHAKES) {
-        if (worker->phase == SC_BENCH_MEASURE) {
+        if (is_measured(worker, conn)) {
             sc_hist_record(&worker->stats->handshake, conn->ready_ns - conn->opened_ns);
             worker->stats->handshakes++;
             worker->stats->resumed += SSL_session_reused(conn->ssl) ? 1U : 0U;
@@ -294,6 +300,9 @@ static void enter(struct sc_bench_worker *worker, enum sc_bench_phase phase)
         worker->thread->measure_ns = sc_clock_ns();
         if (first) {
             sc_bench_worker_kick(worker);
+        } else if (worker->next_due_ns < worker->thread->measure_ns) {
+            /* What the warm-up still owed is not measured, and does not stand in the way of what is. */
+            worker->next_due_ns = worker->thread->measure_ns;
         }
         break;
     case SC_BENCH_DRAIN:

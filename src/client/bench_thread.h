@@ -55,6 +55,10 @@ struct sc_bench_thread {
     atomic_int           done_phase; /* the last phase that it has done its part of; -1: none */
 };
 
+/* What falls to `count` connections, the first of them number `first` of all, of a total that is spread evenly over `all`: shares of
+ * neighbours add up to the total. */
+uint64_t sc_bench_share(uint64_t total, unsigned all, unsigned first, unsigned count);
+
 void sc_bench_stats_init(struct sc_bench_stats *stats);
 /* Adds what `from` has counted. */
 void sc_bench_stats_merge(struct sc_bench_stats *into, const struct sc_bench_stats *from);
