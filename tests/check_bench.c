@@ -196,6 +196,20 @@ START_TEST(expectations_compare_as_they_read)
 }
 END_TEST
 
+START_TEST(what_was_not_measured_meets_no_expectation)
+{
+    static struct sc_bench_result result;
+    static const char *const      nothing[] = {"p99<5ms", "max<1s", "mean>=0ns", "cpu-rate<5", "resumed<1", "resumed=0"};
+    sc_bench_stats_init(&result.stats);
+    for (size_t i = 0; i < SC_COUNT_OF(nothing); i++) {
+        check_expectation(&result, nothing[i], false);
+    }
+    check_expectation(&result, "requests=0", true);
+    check_expectation(&result, "errors=0", true);
+    check_expectation(&result, "rate<1", true);
+}
+END_TEST
+
 START_TEST(bad_expectations_are_refused)
 {
     static const char *const bad[] = {
@@ -267,5 +281,6 @@ START_TEST(merged_counts_keep_the_first_text)
 END_TEST
 
 SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap, right_replies_pass_however_they_are_cut, every_wrong_byte_is_found,
-           what_is_wrong_is_named, a_time_must_look_like_one, expectations_compare_as_they_read, bad_expectations_are_refused,
-           usage_of_this_process_is_read, shares_follow_the_connections_and_lose_nothing, merged_counts_keep_the_first_text)
+           what_is_wrong_is_named, a_time_must_look_like_one, expectations_compare_as_they_read, what_was_not_measured_meets_no_expectation,
+           bad_expectations_are_refused, usage_of_this_process_is_read, shares_follow_the_connections_and_lose_nothing,
+           merged_counts_keep_the_first_text)

@@ -91,7 +91,7 @@ run 0 sc-bench --help
 run 0 sc-bench --version
 grep -q OpenSSL out || fail "--version names no OpenSSL"
 for wrong in "-c 0" "-d 0" "-s 17M" "-t frog" "-n 0" "--rate 0" "--rate 5x" "--duration 5" "--threads 2" "--expect frog=1" \
-    "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog"; do
+    "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "--hold --depth 2" "--hold --expect p99<1s" "--expect cpu-rate>1" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog"; do
     run 64 $bench $wrong
     expect_err "^sc-bench: "
 done
@@ -143,17 +143,45 @@ kill -INT "$background_pid"
 finish "$background_pid" 130
 json-get interrupted <"background-$background_count.log" | grep -qx true || fail "it does not say that it was interrupted"
 
+# away SIGNAL OPTION...: runs sc-bench, of which the output becomes $tmp/out, and ends its server in the middle.
 # When it goes away before the second handshake is done at the client too, that is said in a line and there is no result: once more.
-for attempt in 1 2 3 4 5; do
-    start_server --workers 1 --log-level debug
-    background sc-bench --connect "$address" --pin server.crt -c 2 --rate 50 --duration 2s --json
-    bench_pid=$background_pid
-    wait_log " connected conn=3 " # both; the first of all only looked whether the port is open
-    stop_server
-    wait-for 20 "$bench_pid" ends || fail "it does not end"
-    wait "$bench_pid" && fail "a server that went away is a success"
-    forget_pid "$bench_pid"
-    grep -q '^sc-bench: connection . of 2: ' "background-$background_count.log" || break
-    [ $attempt -lt 5 ] || fail "it was never faster than the server's end"
-done
-json-get errors.total <"background-$background_count.log" | grep -qx '[1-9][0-9]*' || fail "a server that went away is no error"
+away() {
+    signal=$1
+    shift
+    for attempt in 1 2 3 4 5; do
+        start_server --workers 1 --log-level debug
+        background sc-bench --connect "$address" --pin server.crt -c 2 --timeout 500ms --json "$@" ${with_pid:+--server-pid $server_pid}
+        bench_pid=$background_pid
+        wait_log " connected conn=3 " # both; the first of all only looked whether the port is open
+        kill -"$signal" "$server_pid"
+        case $signal in
+        KILL) end_server 137 ;;
+        *) end_server 0 ;;
+        esac
+        wait-for 20 "$bench_pid" ends || fail "it does not end: $*"
+        status=0
+        wait "$bench_pid" || status=$?
+        forget_pid "$bench_pid"
+        mv "background-$background_count.log" out
+        grep -q '^sc-bench: connection . of 2: ' out || return 0
+    done
+    fail "it was never faster than the server's end"
+}
+
+with_pid=
+away TERM --rate 50 --duration 2s
+[ "$status" != 0 ] || fail "a server that went away is a success"
+[ "$(json errors.total)" -gt 0 ] || fail "a server that went away is no error"
+
+pass "a server that is gone for good"
+away KILL -n 1000000000
+[ "$status" = 69 ] || fail "the exit status is $status"
+json generator.limit | grep -q '^the server was gone for longer than 500ms: ' || fail "it does not say why it ended"
+
+pass "the figures stay when the process of the server has ended"
+with_pid=yes
+away KILL --duration 1s --expect 'errors>0'
+expect_json server null
+away KILL --duration 1s --expect 'cpu-rate<1M'
+[ "$status" = 99 ] || fail "what was not measured is good enough"
+expect_json expectations.0.figure null

@@ -137,14 +137,19 @@ static int run_phases(struct state *state, struct sc_err *err)
         return -1;
     }
     begin_phase(state, SC_BENCH_MEASURE);
-    const int failed = wait_phase(state, plan->requests > 0 ? UINT64_MAX : plan->duration_ms);
-    if (failed || look_at_server(plan, &cpu_ns, &rss_bytes, err) != 0) {
+    if (wait_phase(state, plan->requests > 0 ? UINT64_MAX : plan->duration_ms) != 0) {
         return -1;
     }
-    result->has_server       = plan->server_pid_count > 0;
-    result->server_cpu_s     = (double)(cpu_ns - state->cpu_before_ns) / 1e9;
-    result->server_rss_bytes = rss_bytes;
-    result->interrupted      = is_interrupted(state);
+    /* A server that has gone meanwhile takes its own figures along, not the others. */
+    struct sc_err gone;
+    if (look_at_server(plan, &cpu_ns, &rss_bytes, &gone) != 0) {
+        (void)snprintf(result->no_server, sizeof(result->no_server), "%.127s", gone.text);
+    } else {
+        result->has_server       = plan->server_pid_count > 0;
+        result->server_cpu_s     = (double)(cpu_ns - state->cpu_before_ns) / 1e9;
+        result->server_rss_bytes = rss_bytes;
+    }
+    result->interrupted = is_interrupted(state);
     begin_phase(state, SC_BENCH_DRAIN);
     /* Every request has its own deadline; this one is for a thread that could not keep it. */
     return result->interrupted ? 0 : wait_phase(state, plan->timeout_ms + 2000U);
@@ -184,14 +189,19 @@ static void end_threads(struct state *state)
     }
 }
 
-static void name_the_limit(const struct sc_bench_plan *plan, struct sc_bench_result *result, uint64_t never_sent)
+static void name_the_limit(const struct sc_bench_plan *plan, struct sc_bench_result *result, uint64_t never_sent, bool gave_up)
 {
     const double   used   = result->generator_cpu + result->generator_wait;
     const uint64_t lag_ns = sc_hist_percentile(&result->stats.lag, 99.0);
     if (plan->mode == SC_BENCH_HOLD) {
         return;
     }
-    if (used >= BUSY) {
+    if (gave_up) {
+        char limit[32];
+        sc_format_duration_ms(plan->timeout_ms, limit);
+        (void)snprintf(result->limit, sizeof(result->limit),
+                       "the server was gone for longer than %s: the run ended before all operations were done", limit);
+    } else if (used >= BUSY) {
         (void)snprintf(
             result->limit, sizeof(result->limit),
             "the generator was the limit: its busiest thread used %.0f %% of a processor and waited for one %.0f %% of the time%s",
@@ -213,6 +223,7 @@ static void collect(struct state *state)
     struct sc_bench_result *result     = state->result;
     uint64_t                never_sent = 0;
     double                  busiest    = -1.0;
+    bool                    gave_up    = false;
     for (unsigned i = 0; i < state->started; i++) {
         const struct sc_bench_thread *thread  = &state->threads[i];
         const double                  elapsed = (double)(thread->measured_ns - thread->measure_ns) / 1e9;
@@ -220,6 +231,7 @@ static void collect(struct state *state)
         result->elapsed_s = elapsed > result->elapsed_s ? elapsed : result->elapsed_s;
         result->open += thread->open_at_end;
         never_sent += thread->never_sent;
+        gave_up = gave_up || thread->gave_up;
         if (thread->cpu + thread->wait > busiest) {
             busiest                = thread->cpu + thread->wait;
             result->generator_cpu  = thread->cpu;
@@ -230,7 +242,7 @@ static void collect(struct state *state)
     memcpy(result->tls_cipher, state->run.tls_cipher, sizeof(result->tls_cipher));
     memcpy(result->tls_group, state->run.tls_group, sizeof(result->tls_group));
     memcpy(result->pin, state->run.pin, sizeof(result->pin));
-    name_the_limit(state->plan, result, never_sent);
+    name_the_limit(state->plan, result, never_sent, gave_up);
 }
 
 static int prepare(struct state *state, struct sc_err *err)

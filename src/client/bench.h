@@ -121,12 +121,13 @@ struct sc_bench_result {
     char tls_version[16], tls_cipher[64], tls_group[32];
     char pin[128];    /* that matched */
     char target[300]; /* numeric address */
-    char limit[256];  /* what was the limit beside the server; empty: nothing */
+    char limit[256];  /* what was the limit beside the server, or ended the run early; empty: nothing */
 
     double generator_cpu;  /* of the busiest thread: processor time / elapsed time */
     double generator_wait; /* of the same: time that it was ready to run and had no processor / elapsed time */
 
     bool     has_server;
+    char     no_server[128]; /* why not, although it was asked for; empty: it was not */
     double   server_cpu_s;
     uint64_t server_rss_before_bytes, server_rss_bytes; /* before the first connection; at the end of the measured time */
     uint64_t open;                                      /* connections at the end of the measured time */

@@ -184,10 +184,25 @@ double sc_bench_expect_figure(const struct sc_bench_expectation *expectation, co
                      : (double)sc_hist_percentile(&result->stats.latency, percent_of(expectation->figure));
 }
 
+bool sc_bench_expect_has_figure(const struct sc_bench_expectation *expectation, const struct sc_bench_result *result)
+{
+    const struct figure *figure = find_figure(expectation->figure);
+    if (sc_bench_expect_is_time(expectation)) {
+        return result->stats.latency.count > 0;
+    }
+    if (figure && figure->of == sc_bench_per_cpu_second) {
+        return result->has_server && result->server_cpu_s > 0.0;
+    }
+    return !figure || figure->of != figure_resumed || result->stats.handshakes > 0;
+}
+
 bool sc_bench_expect_is_met(const struct sc_bench_expectation *expectation, const struct sc_bench_result *result)
 {
     const double figure = sc_bench_expect_figure(expectation, result), value = expectation->value;
     const bool   is_equal = figure >= value && figure <= value;
+    if (!sc_bench_expect_has_figure(expectation, result)) {
+        return false;
+    }
     switch (expectation->op[0]) {
     case '<': return figure < value || (expectation->op[1] == '=' && is_equal);
     case '>': return figure > value || (expectation->op[1] == '=' && is_equal);

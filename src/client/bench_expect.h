@@ -34,7 +34,10 @@ int sc_bench_expect_add(struct sc_bench_expectations *expectations, const char *
 
 /* The figure of a run that an expectation is about, in its unit. */
 double sc_bench_expect_figure(const struct sc_bench_expectation *expectation, const struct sc_bench_result *result);
-bool   sc_bench_expect_is_met(const struct sc_bench_expectation *expectation, const struct sc_bench_result *result);
+/* Whether the run has measured it: no latency without an answer, no cpu-rate without the server's processor time. */
+bool sc_bench_expect_has_figure(const struct sc_bench_expectation *expectation, const struct sc_bench_result *result);
+/* What was not measured meets nothing. */
+bool sc_bench_expect_is_met(const struct sc_bench_expectation *expectation, const struct sc_bench_result *result);
 /* Whether it is about a time: figure and value are nanoseconds. */
 bool sc_bench_expect_is_time(const struct sc_bench_expectation *expectation);
 /* Whether one of them is about errors: then they decide which errors are too many. */

@@ -96,6 +96,7 @@ static void on_ready(struct sc_bench_conn *conn)
 {
     struct sc_bench_worker *worker = conn->io->owner;
     worker->open++;
+    worker->gone_since_ns = 0;
     if (!worker->has_worked) {
         worker->has_worked = true;
         describe(worker, conn);
@@ -172,6 +173,23 @@ static void note_failure(struct sc_bench_worker *worker, const struct sc_bench_f
     }
 }
 
+/* A number of operations would be waited for as long as the server is gone: not for ever. */
+static void give_up_when_gone(struct sc_bench_worker *worker)
+{
+    const uint64_t now = sc_clock_ns();
+    if (worker->open > 0) {
+        return;
+    }
+    if (worker->gone_since_ns == 0) {
+        worker->gone_since_ns = now;
+    }
+    if (worker->phase == SC_BENCH_MEASURE && worker->plan->requests > 0 && worker->budget > 0 &&
+        now - worker->gone_since_ns > worker->plan->timeout_ms * 1000000U) {
+        worker->budget          = 0;
+        worker->thread->gave_up = true;
+    }
+}
+
 static void on_closed(struct sc_bench_conn *conn, const struct sc_bench_failure *failure)
 {
     struct sc_bench_worker *worker = conn->io->owner;
@@ -183,6 +201,7 @@ static void on_closed(struct sc_bench_conn *conn, const struct sc_bench_failure 
     sc_bench_worker_take_off(worker, conn);
     if (failure) {
         note_failure(worker, failure); /* the next tick tries again */
+        give_up_when_gone(worker);
     } else if (worker->plan->mode == SC_BENCH_HANDSHAKES) {
         sc_bench_worker_offer(worker, conn);
         sc_bench_worker_pump_later(worker);

@@ -56,6 +56,9 @@ int sc_bench_usage_process(pid_t pid, uint64_t *cpu_ns, uint64_t *rss_bytes, str
     if (read_small(path, text, sizeof(text)) != 0 || sscanf(text, "%*u %" SCNu64, &resident) != 1) {
         return sc_err_set(err, EX_NOINPUT, "%s: cannot be read", path);
     }
+    if (resident == 0) {
+        return sc_err_set(err, EX_NOINPUT, "process %ld has ended", (long)pid); /* and its parent has not noticed yet */
+    }
     *cpu_ns    = nanoseconds(&used);
     *rss_bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
     return 0;

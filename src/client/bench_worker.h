@@ -28,7 +28,8 @@ struct sc_bench_worker {
 
     /* All phases. */
     uint64_t open, operations, errors;
-    uint64_t under_way; /* operations that have begun and not ended */
+    uint64_t under_way;     /* operations that have begun and not ended */
+    uint64_t gone_since_ns; /* nothing is open, and every attempt since has failed; 0: not so */
 
     /* What may begin. */
     struct sc_bench_conn_list free_list;                  /* can take an operation now; of a closed loop only HANDSHAKES uses it */

@@ -103,8 +103,12 @@ static void put_expectations(FILE *out, const struct sc_bench_options *options, 
         const struct sc_bench_expectation *one = &options->expectations.list[i];
         (void)fprintf(out, "%s{", i > 0 ? ", " : "");
         put_named(out, "text", one->text, ", ");
-        (void)fprintf(out, "\"figure\": %.10g, \"met\": %s}", sc_bench_expect_figure(one, result),
-                      sc_bench_expect_is_met(one, result) ? "true" : "false");
+        if (sc_bench_expect_has_figure(one, result)) {
+            (void)fprintf(out, "\"figure\": %.10g, ", sc_bench_expect_figure(one, result));
+        } else {
+            (void)fputs("\"figure\": null, ", out);
+        }
+        (void)fprintf(out, "\"met\": %s}", sc_bench_expect_is_met(one, result) ? "true" : "false");
     }
     (void)fputs("]\n", out);
 }

@@ -230,6 +230,22 @@ static int apply(struct sc_bench_options *options, struct given *given, int opti
     }
 }
 
+/* What is expected must be something that this run measures. */
+static int check_expectations(const struct sc_bench_options *options)
+{
+    const struct sc_bench_plan *plan = &options->plan;
+    for (size_t i = 0; i < options->expectations.count; i++) {
+        const struct sc_bench_expectation *one = &options->expectations.list[i];
+        if (plan->server_pid_count == 0 && strcmp(one->figure, "cpu-rate") == 0) {
+            return sc_program_usage(SC_BENCH_NAME, "--expect %s: it needs --server-pid", one->text);
+        }
+        if (plan->mode == SC_BENCH_HOLD && sc_bench_expect_is_time(one)) {
+            return sc_program_usage(SC_BENCH_NAME, "--expect %s: --hold measures no latency", one->text);
+        }
+    }
+    return 0;
+}
+
 /* What does not go together, as a usage error; 0: all does. */
 static int check(const struct sc_bench_options *options, const struct given *given)
 {
@@ -244,13 +260,13 @@ static int check(const struct sc_bench_options *options, const struct given *giv
     if (plan->mode == SC_BENCH_HANDSHAKES && given->depth && plan->depth > 1) {
         return sc_program_usage(SC_BENCH_NAME, "--depth: a connection of --handshakes and --resume makes one request");
     }
-    if (plan->mode == SC_BENCH_HOLD && (given->requests || plan->rate > 0.0 || given->warm_up)) {
+    if (plan->mode == SC_BENCH_HOLD && (given->requests || plan->rate > 0.0 || given->warm_up || plan->depth > 1)) {
         return sc_program_usage(SC_BENCH_NAME, "--hold: there is nothing to count in it; it takes --duration only");
     }
     if (plan->threads > plan->connections) {
         return sc_program_usage(SC_BENCH_NAME, "--threads %u: no more than there are --connections", plan->threads);
     }
-    return 0;
+    return check_expectations(options);
 }
 
 static void set_defaults(struct sc_bench_options *options)

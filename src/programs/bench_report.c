@@ -83,6 +83,7 @@ static void print_server(FILE *out, const struct sc_bench_plan *plan, const stru
 {
     const double rss = (double)result->server_rss_bytes, before = (double)result->server_rss_before_bytes;
     if (!result->has_server) {
+        (void)fprintf(out, "%s%s%s", *result->no_server ? "server: no figures: " : "", result->no_server, *result->no_server ? "\n" : "");
         return;
     }
     (void)fprintf(out, "server: %.3f s of processor time", result->server_cpu_s);
@@ -182,7 +183,9 @@ static void print_expectations(FILE *out, const struct sc_bench_options *options
         const struct sc_bench_expectation *one    = &options->expectations.list[i];
         const double                       figure = sc_bench_expect_figure(one, result);
         char                               text[32];
-        if (sc_bench_expect_is_time(one)) {
+        if (!sc_bench_expect_has_figure(one, result)) {
+            (void)snprintf(text, sizeof(text), "not measured");
+        } else if (sc_bench_expect_is_time(one)) {
             sc_bench_format_ns(figure, text);
         } else {
             (void)snprintf(text, sizeof(text), "%.6g", figure);
