@@ -101,8 +101,7 @@ START_TEST(what_was_written_is_read_again)
     X509         *read_certificate, *other;
     EVP_PKEY     *read_key, *none;
     enter();
-    ck_assert_int_eq(sc_keygen_write_key("a.key", key, false, &err), 0);
-    ck_assert_int_eq(sc_keygen_write_certificate("a.crt", certificate, false, &err), 0);
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
     ck_assert_ptr_nonnull(read_key = sc_keygen_read_key("a.key", NULL, NULL, &err));
     ck_assert_ptr_nonnull(read_certificate = sc_keygen_read_certificate("a.crt", &err));
     ck_assert_int_eq(EVP_PKEY_eq(key, read_key), 1);
@@ -132,35 +131,35 @@ START_TEST(nothing_is_replaced_unless_told)
     X509         *certificate = make_certificate(key);
     EVP_PKEY     *now;
     enter();
-    ck_assert_int_eq(sc_keygen_write_key("a.key", key, false, &err), 0);
-    ck_assert_int_eq(sc_keygen_write_key("a.key", other, false, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", other, "a.crt", certificate, false, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "--force");
     ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
     ck_assert_int_eq(EVP_PKEY_eq(now, key), 1);
     EVP_PKEY_free(now);
 
     /* A pair stops at either of its files, and leaves nothing of the other. */
-    ck_assert_int_eq(sc_keygen_write_pair("a.key", other, "a.crt", certificate, false, &err), -1);
-    ck_assert_uint_eq(count_files(), 1);
-    ck_assert_int_eq(sc_keygen_write_pair("b.key", other, "a.key", certificate, false, &err), -1);
-    ck_assert_uint_eq(count_files(), 1);
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", other, "b.crt", certificate, false, &err), -1);
+    ck_assert_uint_eq(count_files(), 2);
+    ck_assert_int_eq(sc_keygen_write_pair("b.key", other, "a.crt", certificate, false, &err), -1);
+    ck_assert_uint_eq(count_files(), 2);
 
     /* The same name for both is seen only when the second is put in place. */
     ck_assert_int_eq(sc_keygen_write_pair("c", other, "c", certificate, false, &err), -1);
-    ck_assert_uint_eq(count_files(), 1);
+    ck_assert_uint_eq(count_files(), 2);
 
     /* Neither is a link, also one that leads nowhere, and told to replace it is the link that goes. */
     ck_assert_int_eq(symlink("a.key", "link.key"), 0);
     ck_assert_int_eq(symlink("nowhere", "dangling.key"), 0);
-    ck_assert_int_eq(sc_keygen_write_key("link.key", other, false, &err), -1);
-    ck_assert_int_eq(sc_keygen_write_key("dangling.key", other, false, &err), -1);
-    ck_assert_int_eq(sc_keygen_write_key("link.key", other, true, &err), 0);
+    ck_assert_int_eq(sc_keygen_write_pair("link.key", other, "link.crt", certificate, false, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_pair("dangling.key", other, "dangling.crt", certificate, false, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_pair("link.key", other, "link.crt", certificate, true, &err), 0);
     ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
     ck_assert_int_eq(EVP_PKEY_eq(now, key), 1);
     EVP_PKEY_free(now);
 
     ck_assert_int_eq(chmod("a.key", 0644), 0);
-    ck_assert_int_eq(sc_keygen_write_key("a.key", other, true, &err), 0);
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", other, "a.crt", certificate, true, &err), 0);
     ck_assert_uint_eq(mode_of("a.key"), 0600);
     ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
     ck_assert_int_eq(EVP_PKEY_eq(now, other), 1);
@@ -180,18 +179,20 @@ START_TEST(of_many_at_once_one_wins)
         int           start[2], winners = 0;
         pid_t         child[CHILDREN];
         EVP_PKEY     *keys[CHILDREN], *there;
+        X509         *certificates[CHILDREN], *its;
         enter();
         ck_assert_int_eq(pipe(start), 0);
         for (int i = 0; i < CHILDREN; i++) {
-            keys[i]  = make_key();
-            child[i] = fork();
+            keys[i]         = make_key();
+            certificates[i] = make_certificate(keys[i]);
+            child[i]        = fork();
             ck_assert_int_ge(child[i], 0);
             if (child[i] == 0) {
                 char byte;
                 (void)close(start[1]);
                 /* The end of the pipe starts all of them. */
                 (void)!read(start[0], &byte, 1);
-                _exit(sc_keygen_write_key("a.key", keys[i], false, &err) == 0 ? 0 : err.status);
+                _exit(sc_keygen_write_pair("a.key", keys[i], "a.crt", certificates[i], false, &err) == 0 ? 0 : err.status);
             }
         }
         (void)close(start[0]);
@@ -208,11 +209,15 @@ START_TEST(of_many_at_once_one_wins)
             }
         }
         ck_assert_int_eq(winners, 1);
-        ck_assert_uint_eq(count_files(), 1);
+        ck_assert_uint_eq(count_files(), 2);
         ck_assert_ptr_nonnull(there = sc_keygen_read_key("a.key", NULL, NULL, &err));
         ck_assert_int_eq(EVP_PKEY_eq(there, keys[winner]), 1);
         EVP_PKEY_free(there);
+        ck_assert_ptr_nonnull(its = sc_keygen_read_certificate("a.crt", &err));
+        ck_assert_int_eq(X509_cmp(its, certificates[winner]), 0);
+        X509_free(its);
         for (int i = 0; i < CHILDREN; i++) {
+            X509_free(certificates[i]);
             EVP_PKEY_free(keys[i]);
         }
         leave();
@@ -234,7 +239,7 @@ START_TEST(a_full_disk_leaves_what_was_there)
     small          = none;
     small.rlim_max = before.rlim_max;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-    const int one  = sc_keygen_write_key("b.key", key, false, &err);
+    const int one  = sc_keygen_write_pair("b.key", key, "b.crt", certificate, false, &err);
     const int pair = sc_keygen_write_pair("a.key", key, "a.crt", certificate, true, &err);
     /* Room for the key and not for the certificate. */
     small.rlim_cur = 300;
@@ -260,10 +265,13 @@ START_TEST(places_where_nothing_can_be_made)
     EVP_PKEY     *key         = make_key();
     X509         *certificate = make_certificate(key);
     enter();
-    ck_assert_int_eq(sc_keygen_write_key("no/a.key", key, false, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_pair("no/a.key", key, "a.crt", certificate, false, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "no/a.key: No such file or directory");
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "no/a.crt", certificate, false, &err), -1);
+    assert_failed(&err, EX_CANTCREAT, "no/a.crt: No such file or directory");
+    ck_assert_uint_eq(count_files(), 0);
     put_text("file", "");
-    ck_assert_int_eq(sc_keygen_write_key("file/a.key", key, true, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_pair("file/a.key", key, "a.crt", certificate, true, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "file/a.key: Not a directory");
     ck_assert_int_eq(mkdir("a.crt", 0700), 0);
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, true, &err), -1);
@@ -271,14 +279,14 @@ START_TEST(places_where_nothing_can_be_made)
     ck_assert_uint_eq(count_files(), 2);
     memset(path, 'x', sizeof(path));
     path[sizeof(path) - 1] = '\0';
-    ck_assert_int_eq(sc_keygen_write_key(path, key, false, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_pair(path, key, "b.crt", certificate, false, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "name too long");
     path[300] = '\0';
-    ck_assert_int_eq(sc_keygen_write_key(path, key, false, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_pair(path, key, "b.crt", certificate, false, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "name too long");
     if (geteuid() != 0) {
         ck_assert_int_eq(chmod(".", 0500), 0);
-        ck_assert_int_eq(sc_keygen_write_key("b.key", key, false, &err), -1);
+        ck_assert_int_eq(sc_keygen_write_pair("b.key", key, "b.crt", certificate, false, &err), -1);
         ck_assert_int_eq(chmod(".", 0700), 0);
         assert_failed(&err, EX_CANTCREAT, "b.key: Permission denied");
     }

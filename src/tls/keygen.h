@@ -37,12 +37,11 @@ int sc_keygen_check_name(const char *name, struct sc_err *err) SC_NODISCARD;
  */
 X509 *sc_keygen_certificate(EVP_PKEY *key, const char *const *names, size_t name_count, unsigned days, struct sc_err *err) SC_NODISCARD;
 
-/* Writes PEM (PKCS#8 for the key). `replace` false and the file there: EX_CANTCREAT, and it is untouched, also when it came there
- * meanwhile. A symbolic link is replaced, not followed. A disk that is full, or fails: EX_IOERR. */
-int sc_keygen_write_key(const char *path, const EVP_PKEY *key, bool replace, struct sc_err *err) SC_NODISCARD;
-int sc_keygen_write_certificate(const char *path, const X509 *certificate, bool replace, struct sc_err *err) SC_NODISCARD;
-
-/* Both or, on failure, none: nothing is put in place before both are on the disk. */
+/*
+ * Writes both as PEM (PKCS#8 for the key) or, on failure, none: nothing is put in place before both are on the disk. `replace` false and
+ * one of them there: EX_CANTCREAT, and it is untouched, also when it came there meanwhile. A symbolic link is replaced, not followed. A
+ * disk that is full, or fails: EX_IOERR.
+ */
 int sc_keygen_write_pair(const char *key_path, const EVP_PKEY *key, const char *certificate_path, const X509 *certificate, bool replace,
                          struct sc_err *err) SC_NODISCARD;
 

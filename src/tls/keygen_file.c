@@ -191,23 +191,6 @@ static int stage_certificate(struct staged *staged, const char *path, const X509
     return status;
 }
 
-int sc_keygen_write_key(const char *path, const EVP_PKEY *key, bool replace, struct sc_err *err)
-{
-    struct staged staged = {0};
-    const int status = refuse_early(path, replace, err) == 0 && stage_key(&staged, path, key, err) == 0 ? put(&staged, replace, err) : -1;
-    unstage(&staged);
-    return status;
-}
-
-int sc_keygen_write_certificate(const char *path, const X509 *certificate, bool replace, struct sc_err *err)
-{
-    struct staged staged = {0};
-    const int     status =
-        refuse_early(path, replace, err) == 0 && stage_certificate(&staged, path, certificate, err) == 0 ? put(&staged, replace, err) : -1;
-    unstage(&staged);
-    return status;
-}
-
 int sc_keygen_write_pair(const char *key_path, const EVP_PKEY *key, const char *certificate_path, const X509 *certificate, bool replace,
                          struct sc_err *err)
 {
