@@ -4,8 +4,8 @@
  * SSL_MODE_RELEASE_BUFFERS gives back after each record). In the steady state no request reaches malloc().
  *
  * Blocks of up to SC_SLAB_MAX_BYTES come from base/slab, without headers. Of those a thread keeps two handfuls of each size, the rest goes
- * back to the slab for all threads. Of larger ones, which come from malloc(), it keeps at most SC_POOL_MAX_BYTES. A build with
- * sanitizers other than the one for threads leaves everything to malloc(), so that they see every access to freed memory.
+ * back to the slab for all threads. Of larger ones, which come from malloc(), it keeps three of each size up to 128 KiB.
+ * A build with sanitizers other than the one for threads leaves everything to malloc(), so that they see every access to freed memory.
  *
  * Thread: any; a block may be freed in another thread than it came from.
  */
@@ -15,9 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SC_POOL_MAX_BYTES (2U << 20)
-
-/* Once, before the second thread: small blocks come from the slab from now on. Without it all come from malloc(). */
+/*
+ * Once, before the second thread: small blocks come from the slab from now on, which reserves 64 GiB of addresses (not of memory) for them.
+ * Worth it where thousands of connections live in one process: sc-server calls it (sc_loop_init()), and no other program does. Without it
+ * all blocks come from malloc(), and nothing is reserved.
+ */
 void sc_pool_start(void);
 
 void *sc_pool_malloc(size_t size);

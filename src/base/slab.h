@@ -32,7 +32,8 @@ struct sc_slab_region {
 };
 extern struct sc_slab_region sc_slab_region;
 
-/* Once, before the second thread. Without it, or when the system refuses the address space, sc_slab_take() gives nothing. */
+/* Once, before the second thread: reserves 64 GiB of addresses, or less where that is too much (ulimit -v). Without it, or when the system
+ * refuses the address space, sc_slab_take() gives nothing. */
 void sc_slab_start(void);
 
 /* `size` is at most SC_SLAB_MAX_BYTES. */

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 
-/* Before any base and any thread: libevent's log into ours, its memory from base/pool, and SIGPIPE ignored. */
+/* Before any base and any thread: libevent's log into ours, its memory from base/pool, which it starts, and SIGPIPE ignored. */
 void sc_loop_init(void);
 
 /* Frees what libevent holds for the process. After every base. */
