@@ -1,6 +1,6 @@
 #!/bin/sh
 # Nobody reads the log any more, and its pipe is full: the server goes on serving, reloading and stopping, and says how much was lost as soon
-# as somebody reads again.
+# as somebody reads again. A start that fails ends, too.
 . "${SC_SRCDIR:?run this by make check}/tests/lib.sh"
 
 # The log of the first server is a pipe, which this shell keeps open at both ends.
@@ -31,4 +31,10 @@ echo_over again
 # Full again, and the end: it is not waited for a reader.
 dd if=/dev/zero bs=4096 oflag=nonblock 2>/dev/null >server-1.log || :
 stop_server
+
+# Three errors, and nobody to tell.
+status=0
+timeout --foreground -k 5 "$run_seconds" sc-server -c /dev/null --workers none --max-body none --idle-timeout none 2>server-1.log || status=$?
+[ "$status" = 64 ] || fail "exit status $status of a start that fails, not 64"
+
 pass "$(sed -n 's/.*log_lost \(lines=[0-9]*\).*/\1/p' lines) lost, and every request answered"

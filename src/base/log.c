@@ -229,7 +229,7 @@ static ssize_t write_without_waiting(const char *bytes, size_t length)
  * O_NONBLOCK belongs to the open file, which we share with whoever started us, so a pipe or a terminal is opened once more for it. (Not a
  * regular file: that would be written from its beginning.)
  */
-static bool write_line(const char *bytes, size_t length)
+bool sc_log_write(const char *bytes, size_t length)
 {
     struct stat info;
     ssize_t     written = -1;
@@ -258,7 +258,7 @@ static bool write_loss(uint64_t lost)
 {
     struct sc_log_line line;
     if (atomic_load_explicit(&sink_is_cut, memory_order_relaxed)) {
-        if (!write_line("\n", 1)) {
+        if (!sc_log_write("\n", 1)) {
             return false;
         }
         atomic_store_explicit(&sink_is_cut, false, memory_order_relaxed);
@@ -267,7 +267,7 @@ static bool write_loss(uint64_t lost)
     sc_log_u64(&line, "lines", lost);
     sc_log_str(&line, "hint", "whoever reads this log did not keep up");
     end_line(&line);
-    return write_line(line.text, line.used);
+    return sc_log_write(line.text, line.used);
 }
 
 void sc_log_end(struct sc_log_line *line)
@@ -280,7 +280,7 @@ void sc_log_end(struct sc_log_line *line)
     const uint64_t lost = atomic_exchange_explicit(&sink_lost, 0, memory_order_relaxed);
     if (lost > 0 && !write_loss(lost)) {
         atomic_fetch_add_explicit(&sink_lost, lost + 1, memory_order_relaxed);
-    } else if (!write_line(line->text, line->used)) {
+    } else if (!sc_log_write(line->text, line->used)) {
         atomic_fetch_add_explicit(&sink_lost, 1, memory_order_relaxed);
     }
 }

@@ -62,6 +62,9 @@ void sc_log_end(struct sc_log_line *line);
 /* A line with one key, "message". */
 void sc_log_message(enum sc_log_level level, const char *event, const char *fmt, ...) SC_PRINTF(3, 4);
 
+/* A finished line of another kind (with its newline) to stderr, in the same one write that never waits. False: stderr did not take it. */
+bool sc_log_write(const char *line, size_t length);
+
 /*
  * Bounds how often a line that a peer can provoke is written: at most `per_second` in a second; zero-initialised, one for each thread
  * and event. Returns true when the line may be written, and then *suppressed says how many were not since the last one.

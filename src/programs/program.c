@@ -6,14 +6,18 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <openssl/crypto.h>
+
+#include "base/log.h"
 
 /* Control characters, which a file name or a peer may bring, are shown as \xNN: an error stays one line and moves no cursor. */
 static void escape(const char *text, char *out, size_t out_size)
@@ -30,13 +34,25 @@ static void escape(const char *text, char *out, size_t out_size)
     out[used] = '\0';
 }
 
+/* A stderr that nobody reads any more is given this time once, then the program goes on, and mostly ends. */
+static void write_to_stderr(const char *line, size_t length)
+{
+    static int    patience_ms = 2000;
+    struct pollfd ready       = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&ready, 1, patience_ms) == 0 || !sc_log_write(line, length)) {
+        patience_ms = 0;
+    }
+}
+
 static void print_line(const char *program, const char *before, const char *text, const char *after)
 {
     char escaped[1024];
+    char line[sizeof(escaped) + 256];
     escape(text, escaped, sizeof(escaped));
     /* What was printed so far comes first, also when both go to one file. */
     (void)fflush(stdout);
-    (void)fprintf(stderr, "%s: %s%s%s\n", program, before, escaped, after);
+    const int length = snprintf(line, sizeof(line), "%s: %s%s%s\n", program, before, escaped, after);
+    write_to_stderr(line, (size_t)length);
 }
 
 void sc_program_start(void)

@@ -15,7 +15,10 @@
  */
 void sc_program_start(void);
 
-/* Prints "PROGRAM: TEXT" on stderr, one line whatever the text holds. Returns err->status. */
+/*
+ * Prints "PROGRAM: TEXT" on stderr, one line whatever the text holds. Returns err->status. This and the other lines on stderr are lost when
+ * nobody takes them for two seconds: a program ends in time also when it has nobody to tell why.
+ */
 int sc_program_fail(const char *program, const struct sc_err *err);
 
 /* Prints "PROGRAM: WHAT: WHY; try 'PROGRAM --help'", where the format makes "WHAT: WHY". Returns EX_USAGE. */
