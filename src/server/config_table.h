@@ -49,6 +49,10 @@ int sc_option_set(struct sc_config *config, const struct sc_option *option, cons
 /* The value as text that sc_option_set() reads; empty when there is none. free() it; NULL: out of memory. */
 char *sc_option_get(const struct sc_config *config, const struct sc_option *option);
 
+/* Items of a list, ", " between them. free() it; NULL: out of memory. */
+typedef void sc_config_write_item(FILE *out, const void *items, size_t i);
+char        *sc_config_join(const void *items, size_t count, sc_config_write_item *write_item);
+
 /* Gives back what a field holds. */
 void sc_option_clear(struct sc_config *config, const struct sc_option *option);
 

@@ -149,22 +149,15 @@ void sc_config_write_sample(FILE *out)
                 out);
 }
 
+static void write_tls_command(FILE *out, const void *items, size_t i)
+{
+    const struct sc_tls_command *command = (const struct sc_tls_command *)items + i;
+    (void)fprintf(out, "%s = %s", command->name, command->value);
+}
+
 static char *tls_commands_as_text(const struct sc_config *config)
 {
-    char  *text = NULL;
-    size_t size;
-    FILE  *out = open_memstream(&text, &size);
-    if (!out) {
-        return NULL;
-    }
-    for (size_t i = 0; i < config->tls_command_count; i++) {
-        (void)fprintf(out, "%s%s = %s", i > 0 ? ", " : "", config->tls_commands[i].name, config->tls_commands[i].value);
-    }
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return sc_config_join(config->tls_commands, config->tls_command_count, write_tls_command);
 }
 
 /* Takes over both texts. True: they differ. */

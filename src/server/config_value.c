@@ -195,7 +195,7 @@ int sc_option_set(struct sc_config *config, const struct sc_option *option, cons
     return sc_err_set(err, EX_SOFTWARE, "option of unknown kind %d", (int)option->kind);
 }
 
-static char *join_strings(const struct sc_config_strings *strings)
+char *sc_config_join(const void *items, size_t count, sc_config_write_item *write_item)
 {
     char  *text = NULL;
     size_t size;
@@ -203,8 +203,9 @@ static char *join_strings(const struct sc_config_strings *strings)
     if (!out) {
         return NULL;
     }
-    for (size_t i = 0; i < strings->count; i++) {
-        (void)fprintf(out, "%s%s", i > 0 ? ", " : "", strings->items[i]);
+    for (size_t i = 0; i < count; i++) {
+        (void)fputs(i > 0 ? ", " : "", out);
+        write_item(out, items, i);
     }
     if (fclose(out) != 0) {
         free(text);
@@ -213,24 +214,16 @@ static char *join_strings(const struct sc_config_strings *strings)
     return text;
 }
 
-static char *join_addresses(const struct sc_config_addresses *addresses)
+static void write_string(FILE *out, const void *items, size_t i)
 {
-    char  *text = NULL;
-    size_t size;
-    FILE  *out = open_memstream(&text, &size);
-    if (!out) {
-        return NULL;
-    }
-    for (size_t i = 0; i < addresses->count; i++) {
-        char one[300];
-        sc_format_address(&addresses->items[i], one, sizeof(one));
-        (void)fprintf(out, "%s%s", i > 0 ? ", " : "", one);
-    }
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    (void)fputs(((char *const *)items)[i], out);
+}
+
+static void write_address(FILE *out, const void *items, size_t i)
+{
+    char text[300];
+    sc_format_address(&((const struct sc_address *)items)[i], text, sizeof(text));
+    (void)fputs(text, out);
 }
 
 char *sc_option_get(const struct sc_config *config, const struct sc_option *option)
@@ -245,8 +238,14 @@ char *sc_option_get(const struct sc_config *config, const struct sc_option *opti
         const char *string = *(char *const *)field;
         return strdup(string ? string : "");
     }
-    case SC_OPTION_STRINGS: return join_strings(field);
-    case SC_OPTION_ADDRESSES: return join_addresses(field);
+    case SC_OPTION_STRINGS: {
+        const struct sc_config_strings *strings = field;
+        return sc_config_join(strings->items, strings->count, write_string);
+    }
+    case SC_OPTION_ADDRESSES: {
+        const struct sc_config_addresses *addresses = field;
+        return sc_config_join(addresses->items, addresses->count, write_address);
+    }
     case SC_OPTION_LOG_LEVEL: return strdup(sc_log_level_names[*(const enum sc_log_level *)field]);
     case SC_OPTION_LOG_FORMAT: return strdup(sc_log_format_names[*(const enum sc_log_format *)field]);
     case SC_OPTION_CLIENT_AUTH: return strdup(client_auth_names[*(const enum sc_client_auth *)field]);
