@@ -104,11 +104,17 @@ expect_err "^sc-server: can't listen on 192\.0\.2\.1:0: this machine does not ha
 start_server -c sc.conf
 sc_conf=$tmp/sc.conf
 failures=0
+# On a slow machine the server's own retry of the one before may find half of the next files, and says so in a line of its own.
 refused_reload() {
     failures=$((failures + 1))
+    lines=$(grep -c ' reload_failed ' "$server_log" || :)
+    before=$lines
     kill -HUP "$server_pid"
-    wait_log ' reload_failed ' 10 "$failures"
-    grep reload_failed "$server_log" | tail -n 1 | grep -Eq "$1" || fail "the log does not say: $1"
+    until grep ' reload_failed ' "$server_log" | tail -n +$((before + 1)) | grep -Eq "$1"; do
+        lines=$((lines + 1))
+        [ $lines -le $((before + 3)) ] || fail "the log does not say: $1"
+        wait_log ' reload_failed ' 10 $lines
+    done
     run 0 sc-client --connect "$address" --pin good.crt echo still
     expect_out still
 }

@@ -1,27 +1,27 @@
 #!/bin/sh
 # Peers that misbehave are ended in time, leave nothing behind, and are told apart in the log.
-test_seconds=90
+test_seconds=120
 # shellcheck source=tests/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/lib.sh"
 
-start_server --handshake-timeout 1s --frame-timeout 1s --idle-timeout 2s --write-timeout 2s --log-level debug
+start_server --handshake-timeout 3s --frame-timeout 3s --idle-timeout 6s --write-timeout 3s --log-level debug
 descriptors() { find "/proc/$server_pid/fd" -mindepth 1 | wc -l; }
 run 0 hostile many --count 1 "$address"
 before=$(descriptors)
 
 pids=
 peer() {
-    background hostile --at-most-ms $((8000 * slow)) --deadline-ms $((20000 * slow)) "$@" "$address"
+    background hostile --at-most-ms $((20000 * slow)) --deadline-ms $((30000 * slow)) "$@" "$address"
     pids="$pids $background_pid"
 }
-peer --at-least-ms 900 silent
-peer --at-least-ms 900 drip-hello --interval-ms 50
-peer --at-least-ms 900 drip-frame --interval-ms 50
-peer --at-least-ms 1900 idle
-peer --at-least-ms 1900 never-read --bytes 50000000
-peer --at-least-ms 1900 --tls12 never-read --bytes 50000000
-peer --peers 20 --at-least-ms 900 silent
-peer --peers 10 --at-least-ms 1900 never-read --bytes 50000000
+peer --at-least-ms 2900 silent
+peer --at-least-ms 2900 drip-hello --interval-ms 50
+peer --at-least-ms 2900 drip-frame --interval-ms 50
+peer --at-least-ms 5900 idle
+peer --at-least-ms 2900 never-read --bytes 50000000
+peer --at-least-ms 2900 --tls12 never-read --bytes 50000000
+peer --peers 20 --at-least-ms 2900 silent
+peer --peers 10 --at-least-ms 2900 never-read --bytes 50000000
 peer plain
 peer plain --how 'SSH-2.0-OpenSSH_9.2 and some more of it'
 peer key-update --count 2000 --expect-end
