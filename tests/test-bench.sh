@@ -136,12 +136,21 @@ odd error
 run 0 sc-bench --connect "$odd" --pin server.crt -n 1 --expect 'errors.server>=1'
 
 pass "a server that goes away in the middle, and an interruption"
-start_server --workers 1 --log-level debug
-background sc-bench --connect "$address" --pin server.crt -c 2 --duration 60s --json
-wait_log " connected "
-kill -INT "$background_pid"
-finish "$background_pid" 130
-json-get interrupted <"background-$background_count.log" | grep -qx true || fail "it does not say that it was interrupted"
+# As by timeout(1) and by terminals, which signal the process and its group: twice at the same time is one interruption. Only when this
+# script is so late that it looks like a second one, once more.
+for _ in 1 2 3; do
+    start_server --workers 1 --log-level debug
+    sc-bench --connect "$address" --pin server.crt -c 2 --duration 60s --json >out 2>&1 &
+    bench_pid=$!
+    own_pids="$own_pids $bench_pid"
+    wait_log " connected " 10 2 # the first of all only looks whether the port is open
+    kill -INT "$bench_pid"
+    while grep -qs '^ShdPnd:.*[1-9a-f]' "/proc/$bench_pid/status"; do :; done
+    kill -INT "$bench_pid" || :
+    finish "$bench_pid" 130
+    [ ! -s out ] || break
+done
+expect_json interrupted true
 
 # away SIGNAL OPTION...: runs sc-bench, of which the output becomes $tmp/out, and ends its server in the middle.
 # When it goes away before the second handshake is done at the client too, that is said in a line and there is no result: once more.

@@ -34,7 +34,8 @@ static int try_address(const struct sockaddr *address, socklen_t length, int tim
         struct pollfd wait = {.fd = fd, .events = POLLOUT};
         error              = errno;
         if (error == EINPROGRESS) {
-            error = poll(&wait, 1, timeout_ms) != 1 ? ETIMEDOUT : getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 ? errno : error;
+            const int ready = poll(&wait, 1, timeout_ms);
+            error = ready < 0 ? errno : ready == 0 ? ETIMEDOUT : getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 ? errno : error;
         }
     }
     (void)close(fd);

@@ -2,11 +2,13 @@
 #include "config.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "programs/bench_options.h"
 #include "programs/bench_report.h"
 #include "programs/program.h"
@@ -14,17 +16,26 @@
 
 #define EXIT_INTERRUPTED 130
 
-static volatile sig_atomic_t interrupted;
+#define SAME_SIGNAL_MS 1000 /* timeout(1) and a terminal send one to the process and one to its group: that is not asking twice */
 
+static volatile sig_atomic_t interrupted;
+static atomic_uint_fast64_t  interrupted_ms; /* when */
+
+/* The first ends the run, with the figures until then; a second one ends the program at once. */
 static void on_signal(int number)
 {
-    (void)number;
+    const uint_fast64_t now_ms = sc_clock_ms();
+    uint_fast64_t       first  = 0;
+    if (!atomic_compare_exchange_strong(&interrupted_ms, &first, now_ms) && now_ms - first >= SAME_SIGNAL_MS) {
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+    }
     interrupted = 1;
 }
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* the second one ends it at once */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     action.sa_handler = SIG_IGN;
@@ -70,7 +81,8 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
     }
     sc_tls_context_unref(plan->context);
     if (status != 0) {
-        return sc_program_fail(SC_BENCH_NAME, &err);
+        status = sc_program_fail(SC_BENCH_NAME, &err);
+        return interrupted ? EXIT_INTERRUPTED : status;
     }
     if (options->json) {
         sc_bench_report_json(stdout, options, result);
