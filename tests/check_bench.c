@@ -151,13 +151,20 @@ START_TEST(what_is_wrong_is_named)
 }
 END_TEST
 
-START_TEST(a_time_must_look_like_one)
+START_TEST(a_time_must_be_one)
 {
-    uint8_t                 bytes[256];
-    struct sc_bench_stream *stream    = make(SC_BENCH_TIME, 0, 1);
-    const size_t            size      = answer(stream, 0, 1, bytes);
-    bytes[SC_FRAME_HEADER_BYTES + 10] = ' ';
-    expect(stream, bytes, size, 1, SC_BENCH_GOT_WRONG, "wrong content in the reply to time");
+    static const char *const wrong[] = {"2026-11-21 01:22:03.123456Z", "2026-00-21T01:22:03.123456Z", "2026-13-21T01:22:03.123456Z",
+                                        "2026-11-00T01:22:03.123456Z", "2026-11-32T01:22:03.123456Z", "2026-11-21T24:22:03.123456Z",
+                                        "2026-11-21T01:60:03.123456Z", "2026-11-21T01:22:61.123456Z", "2026-11-21T01:22:03.12345xZ"};
+    uint8_t                  bytes[256];
+    struct sc_bench_stream  *stream = make(SC_BENCH_TIME, 0, 1);
+    const size_t             size   = answer(stream, 0, 1, bytes);
+    for (size_t i = 0; i < SC_COUNT_OF(wrong); i++) {
+        memcpy(bytes + SC_FRAME_HEADER_BYTES, wrong[i], strlen(wrong[i]));
+        expect(stream, bytes, size, 1, SC_BENCH_GOT_WRONG, "wrong content in the reply to time");
+    }
+    memcpy(bytes + SC_FRAME_HEADER_BYTES, "2016-12-31T23:59:60.999999Z", 27);
+    expect(stream, bytes, size, 1, SC_BENCH_GOOD, "");
     sc_bench_stream_free(stream);
 }
 END_TEST
@@ -281,6 +288,6 @@ START_TEST(merged_counts_keep_the_first_text)
 END_TEST
 
 SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap, right_replies_pass_however_they_are_cut, every_wrong_byte_is_found,
-           what_is_wrong_is_named, a_time_must_look_like_one, expectations_compare_as_they_read, what_was_not_measured_meets_no_expectation,
+           what_is_wrong_is_named, a_time_must_be_one, expectations_compare_as_they_read, what_was_not_measured_meets_no_expectation,
            bad_expectations_are_refused, usage_of_this_process_is_read, shares_follow_the_connections_and_lose_nothing,
            merged_counts_keep_the_first_text)

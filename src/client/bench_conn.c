@@ -157,8 +157,7 @@ static void reject(struct sc_bench_conn *conn, enum sc_bench_verdict verdict)
 
 static void read_replies(struct sc_bench_conn *conn)
 {
-    struct sc_bench_io *io  = conn->io;
-    uint64_t            now = 0;
+    struct sc_bench_io *io = conn->io;
     do {
         size_t complete;
         ERR_clear_error();
@@ -167,7 +166,6 @@ static void read_replies(struct sc_bench_conn *conn)
         if (!may_go_on(conn, got)) {
             return;
         }
-        now = now ? now : sc_clock_ns();
         const enum sc_bench_verdict verdict =
             sc_bench_stream_check(io->stream, &conn->reader, io->scratch, (size_t)got, conn->in_flight, &complete);
         if (verdict != SC_BENCH_GOOD) {
@@ -175,7 +173,7 @@ static void read_replies(struct sc_bench_conn *conn)
             return;
         }
         if (complete > 0) {
-            io->on_replies(conn, complete, now);
+            io->on_replies(conn, complete, sc_clock_ns());
         }
         /* What is not in OpenSSL's hands yet the loop will report: no read that finds nothing. */
     } while (conn->state >= SC_BENCH_CONN_READY && SSL_has_pending(conn->ssl));
