@@ -16,7 +16,8 @@
 
 #define WAIT_MS 100 /* how often an interruption and the end of the duration are looked for at most */
 #define PROGRESS_MS 250
-#define BUSY 0.95 /* of a processor: the generator had no reserve */
+#define BUSY 0.95   /* of a processor: the generator had no reserve */
+#define SHORT_S 0.1 /* what a thread used of less cannot be told from how it is counted */
 
 struct state {
     const struct sc_bench_plan *plan;
@@ -43,6 +44,16 @@ static int look_at_server(const struct sc_bench_plan *plan, uint64_t *cpu_ns, ui
         *rss_bytes += rss;
     }
     return 0;
+}
+
+/* A server that has gone meanwhile takes its own figures along, not the others. */
+static void look_again(struct state *state, uint64_t *cpu_ns, uint64_t *rss_bytes)
+{
+    struct sc_bench_result *result = state->result;
+    struct sc_err           err;
+    if (look_at_server(state->plan, cpu_ns, rss_bytes, &err) != 0 && !*result->no_server) {
+        (void)snprintf(result->no_server, sizeof(result->no_server), "%.127s", err.text);
+    }
 }
 
 /* --- Phases ------------------------------------------------------------------------------------------------------------------------------
@@ -117,7 +128,7 @@ static int wait_phase(struct state *state, uint64_t limit_ms)
     return result;
 }
 
-static int run_phases(struct state *state, struct sc_err *err)
+static int run_phases(struct state *state)
 {
     const struct sc_bench_plan *plan     = state->plan;
     struct sc_bench_result     *result   = state->result;
@@ -133,23 +144,16 @@ static int run_phases(struct state *state, struct sc_err *err)
             return -1;
         }
     }
-    if (look_at_server(plan, &state->cpu_before_ns, &rss_bytes, err) != 0) {
-        return -1;
-    }
+    look_again(state, &state->cpu_before_ns, &rss_bytes);
     begin_phase(state, SC_BENCH_MEASURE);
     if (wait_phase(state, plan->requests > 0 ? UINT64_MAX : plan->duration_ms) != 0) {
         return -1;
     }
-    /* A server that has gone meanwhile takes its own figures along, not the others. */
-    struct sc_err gone;
-    if (look_at_server(plan, &cpu_ns, &rss_bytes, &gone) != 0) {
-        (void)snprintf(result->no_server, sizeof(result->no_server), "%.127s", gone.text);
-    } else {
-        result->has_server       = plan->server_pid_count > 0;
-        result->server_cpu_s     = (double)(cpu_ns - state->cpu_before_ns) / 1e9;
-        result->server_rss_bytes = rss_bytes;
-    }
-    result->interrupted = is_interrupted(state);
+    look_again(state, &cpu_ns, &rss_bytes);
+    result->has_server       = plan->server_pid_count > 0 && !*result->no_server;
+    result->server_cpu_s     = result->has_server ? (double)(cpu_ns - state->cpu_before_ns) / 1e9 : 0.0;
+    result->server_rss_bytes = rss_bytes;
+    result->interrupted      = is_interrupted(state);
     begin_phase(state, SC_BENCH_DRAIN);
     /* Every request has its own deadline; this one is for a thread that could not keep it. */
     return result->interrupted ? 0 : wait_phase(state, plan->timeout_ms + 2000U);
@@ -201,20 +205,20 @@ static void name_the_limit(const struct sc_bench_plan *plan, struct sc_bench_res
         sc_format_duration_ms(plan->timeout_ms, limit);
         (void)snprintf(result->limit, sizeof(result->limit),
                        "the server was gone for longer than %s: the run ended before all operations were done", limit);
-    } else if (used >= BUSY) {
+    } else if (used >= BUSY && result->elapsed_s >= SHORT_S) {
         (void)snprintf(
             result->limit, sizeof(result->limit),
             "the generator was the limit: its busiest thread used %.0f %% of a processor and waited for one %.0f %% of the time%s",
             100.0 * result->generator_cpu, 100.0 * result->generator_wait,
             plan->threads < 2 ? "; with more processors, give it more --threads" : "");
+    } else if (never_sent > plan->connections) {
+        (void)snprintf(result->limit, sizeof(result->limit),
+                       "the server did not keep up with the rate: %llu operations were due, found no free connection, and are in no figure",
+                       (unsigned long long)never_sent);
     } else if (lag_ns > 1000000U) {
         (void)snprintf(result->limit, sizeof(result->limit),
                        "the generator did not keep its own schedule: 1 %% of the requests began %.1f ms late or more",
                        (double)lag_ns / 1e6);
-    } else if (never_sent > plan->connections) {
-        (void)snprintf(result->limit, sizeof(result->limit),
-                       "the server did not keep up with the rate: %llu operations were due and found no free connection",
-                       (unsigned long long)never_sent);
     }
 }
 
@@ -278,7 +282,7 @@ int sc_bench_run(const struct sc_bench_plan *plan, struct sc_bench_result *resul
     int status                         = stream ? prepare(&state, err) : -1;
     if (status == 0) {
         state.phase_ms = sc_clock_ms();
-        status         = start_threads(&state, err) == 0 ? run_phases(&state, err) : -1;
+        status         = start_threads(&state, err) == 0 ? run_phases(&state) : -1;
         end_threads(&state);
         if (state.run.failed && err) {
             *err = state.run.err;

@@ -49,7 +49,7 @@ struct sc_bench_thread {
     uint64_t              measure_ns, measured_ns; /* when it began and ended here */
     uint64_t              open_at_end;
     bool                  gave_up;    /* the server was gone for good */
-    uint64_t              never_sent; /* open loop: was due before the end and found no free connection */
+    uint64_t              never_sent; /* open loop: was due before the end, and waited for a free connection */
 
     /* Read by the run while the thread writes them. */
     atomic_uint_fast64_t open, operations, error_count;
