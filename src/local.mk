@@ -147,5 +147,6 @@ src_sc_bench_SOURCES = \
 	src/programs/bench_options.c src/programs/bench_options.h \
 	src/programs/bench_report.c src/programs/bench_report.h \
 	src/programs/bench_svg.c \
+	src/programs/client_escape.c src/programs/client_escape.h \
 	$(PROGRAM_FILES)
 src_sc_bench_LDADD = $(LIBS_BENCH) $(PROGRAM_LIBS) -lm

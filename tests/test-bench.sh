@@ -67,8 +67,15 @@ done
 head -n 1 plot.svg | grep -q '^<svg xmlns=' || fail "no drawing"
 tail -n 1 plot.svg | grep -q '^</svg>$' || fail "the drawing is cut"
 [ ! -s err ] || fail "something on stderr without a terminal"
-run 73 $bench -n 1 --svg /nonexistent/plot.svg
+run 73 $bench --svg /nonexistent/plot.svg
 expect_err "^sc-bench: --svg /nonexistent/plot.svg: "
+[ ! -s out ] || fail "it ran before it said so"
+run 73 $bench --svg "$tmp"
+[ "$(sed -n 's/.*<text[^>]*>\(.*\)<.text>.*/\1/p' plot.svg | wc -L)" -lt 120 ] || fail "a line of the drawing is wider than it"
+run 0 $bench --handshakes -n 2 --json --server-pid $server_pid
+expect_json server.rss_per_connection_bytes null
+run 0 $bench -t time -s 1K -n 20
+grep -q " to the server, .* from it$" out || fail "what times need in each direction is not said"
 
 pass "expectations"
 run 0 $bench -n 10 --expect 'p99<60s,errors=0' --expect 'requests>=10'
@@ -130,6 +137,16 @@ counts mute 75 timeout
 odd plain 'HTTP/1.1 400 Bad Request'
 run 35 sc-bench --connect "$odd" --pin server.crt -n 1
 expect_err "TLS handshake failed"
+
+pass "what a server says moves no cursor"
+odd error "$(printf 'first\033[2J\nsecond')"
+run 1 sc-bench --connect "$odd" --pin server.crt -n 1
+grep -q 'first\\x1b\[2J\\x0asecond$' out || fail "the text of the server is not escaped"
+grep -q 'nothing was measured' out || fail "it does not say that nothing was measured"
+green=$(printf 'gr\303\274n')
+odd error "$green"
+run 1 sc-bench --connect "$odd" --pin server.crt -n 1 --json
+json first_errors.server | grep -q ": $green\$" || fail "the text of the server is not what it was"
 
 pass "errors that are expected are not a failure"
 odd error

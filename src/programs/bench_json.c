@@ -2,13 +2,19 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "programs/bench_report.h"
+#include "programs/client_escape.h"
 
-/* Strings here are our own, file names and what a peer sent: everything outside printable ASCII is escaped. */
+/* Strings here are our own, file names and what a peer sent: of what is not UTF-8 every byte outside printable ASCII is escaped. */
 static void put_string(FILE *out, const char *text)
 {
+    if (sc_escape_is_utf8((const uint8_t *)text, strlen(text))) {
+        sc_escape_json(out, (const uint8_t *)text, strlen(text));
+        return;
+    }
     (void)fputc('"', out);
     for (; *text; text++) {
         const unsigned char byte = (unsigned char)*text;
@@ -82,7 +88,7 @@ static void put_errors(FILE *out, const struct sc_bench_result *result)
     (void)fputs("},\n", out);
 }
 
-static void put_server(FILE *out, const struct sc_bench_result *result)
+static void put_server(FILE *out, const struct sc_bench_plan *plan, const struct sc_bench_result *result)
 {
     if (!result->has_server) {
         (void)fputs("  \"server\": null,\n", out);
@@ -90,10 +96,15 @@ static void put_server(FILE *out, const struct sc_bench_result *result)
     }
     const double more = (double)result->server_rss_bytes - (double)result->server_rss_before_bytes;
     (void)fprintf(out,
-                  "  \"server\": {\"cpu_s\": %.3f, \"operations_per_cpu_second\": %.1f, \"rss_before_bytes\": %" PRIu64
-                  ", \"rss_bytes\": %" PRIu64 ", \"rss_per_connection_bytes\": %.0f},\n",
-                  result->server_cpu_s, sc_bench_per_cpu_second(result), result->server_rss_before_bytes, result->server_rss_bytes,
-                  result->open > 0 ? more / (double)result->open : 0.0);
+                  "  \"server\": {\"cpu_s\": %.6f, \"operations_per_cpu_second\": %.1f, \"rss_before_bytes\": %" PRIu64
+                  ", \"rss_bytes\": %" PRIu64 ", \"rss_per_connection_bytes\": ",
+                  result->server_cpu_s, sc_bench_per_cpu_second(result), result->server_rss_before_bytes, result->server_rss_bytes);
+    /* Connections that come and go have no memory of their own. */
+    if (plan->mode != SC_BENCH_HANDSHAKES && result->open > 0) {
+        (void)fprintf(out, "%.0f},\n", more / (double)result->open);
+    } else {
+        (void)fputs("null},\n", out);
+    }
 }
 
 static void put_expectations(FILE *out, const struct sc_bench_options *options, const struct sc_bench_result *result)
@@ -137,7 +148,7 @@ void sc_bench_report_json(FILE *out, const struct sc_bench_options *options, con
     put_errors(out, result);
     (void)fprintf(out, "  \"generator\": {\"cpu\": %.4f, \"wait\": %.4f, ", result->generator_cpu, result->generator_wait);
     put_named(out, "limit", result->limit, "},\n");
-    put_server(out, result);
+    put_server(out, &options->plan, result);
     put_expectations(out, options, result);
     (void)fputs("}\n", out);
 }

@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "programs/client_escape.h"
+
 #define BAR_WIDTH 40U
 
 const struct sc_bench_percentile sc_bench_percentiles[SC_BENCH_PERCENTILES] = {
@@ -44,11 +47,15 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan, const struct
 {
     char size[32];
     sc_format_size(plan->size_bytes, size);
-    (void)fprintf(out, "%s, %s %s%s%s, pin %s\n", result->target, result->tls_version, result->tls_cipher, *result->tls_group ? " " : "",
-                  result->tls_group, result->pin);
+    if (*result->tls_version) {
+        (void)fprintf(out, "%s, %s %s%s%s, pin %s\n", result->target, result->tls_version, result->tls_cipher,
+                      *result->tls_group ? " " : "", result->tls_group, result->pin);
+    } else {
+        (void)fprintf(out, "%s, no connection was made\n", result->target);
+    }
     (void)fprintf(out, "%u connection%s", plan->connections, plan->connections == 1 ? "" : "s");
     if (plan->mode == SC_BENCH_HOLD) {
-        (void)fprintf(out, " that say nothing");
+        (void)fprintf(out, " that say%s nothing", plan->connections == 1 ? "s" : "");
     } else if (plan->mode == SC_BENCH_HANDSHAKES) {
         (void)fprintf(out, " at a time, each for a handshake (%u %% to be resumed) and one request (%s, %s bytes)", plan->resume_percent,
                       sc_bench_type_names[plan->type], size);
@@ -59,6 +66,23 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan, const struct
         (void)fprintf(out, ", %.10g a second", plan->rate);
     }
     (void)fprintf(out, ", %u thread%s\n\n", plan->threads, plan->threads == 1 ? "" : "s");
+}
+
+/* The body of a reply, bytes; of a mix the mean. */
+static double reply_bytes(const struct sc_bench_plan *plan)
+{
+    const double size = (double)plan->size_bytes, time = SC_CLOCK_RFC3339_BYTES;
+    return plan->type == SC_BENCH_TIME ? time : plan->type == SC_BENCH_MIX ? (2.0 * size + time) / 3.0 : size;
+}
+
+static void print_bytes(FILE *out, const struct sc_bench_plan *plan, double rate)
+{
+    const double up = rate * (double)plan->size_bytes / 1048576.0, down = rate * reply_bytes(plan) / 1048576.0;
+    if (plan->type != SC_BENCH_ECHO && plan->type != SC_BENCH_REVERSE) {
+        (void)fprintf(out, ", %.1f MiB a second to the server, %.1f from it", up, down);
+    } else if (plan->size_bytes > 0) {
+        (void)fprintf(out, ", %.1f MiB a second each way", up);
+    }
 }
 
 static void print_rate(FILE *out, const struct sc_bench_plan *plan, const struct sc_bench_result *result)
@@ -73,8 +97,8 @@ static void print_rate(FILE *out, const struct sc_bench_plan *plan, const struct
                   sc_bench_rate(result));
     if (plan->mode == SC_BENCH_HANDSHAKES) {
         (void)fprintf(out, ", %" PRIu64 " resumed", stats->resumed);
-    } else if (plan->size_bytes > 0) {
-        (void)fprintf(out, ", %.1f MiB a second each way", sc_bench_rate(result) * (double)plan->size_bytes / 1048576.0);
+    } else {
+        print_bytes(out, plan, sc_bench_rate(result));
     }
     (void)fprintf(out, "\n");
 }
@@ -97,17 +121,32 @@ static void print_server(FILE *out, const struct sc_bench_plan *plan, const stru
     (void)fprintf(out, "\n");
 }
 
-static void print_errors(FILE *out, const struct sc_bench_result *result)
+/* One line, also of what the server said. */
+static void print_line(FILE *out, const char *text)
+{
+    for (size_t length; *text; text += length) {
+        length = strcspn(text, "\t\n");
+        sc_escape_terminal(out, (const uint8_t *)text, length);
+        if (text[length]) {
+            (void)fprintf(out, "\\x%02x", (unsigned char)text[length++]);
+        }
+    }
+    (void)fputc('\n', out);
+}
+
+static void print_errors(FILE *out, const struct sc_bench_plan *plan, const struct sc_bench_result *result)
 {
     if (sc_bench_errors(result) == 0) {
-        (void)fprintf(out, "errors: none, every reply was right\n");
+        const bool answered = result->stats.latency.count > 0 || (plan->mode == SC_BENCH_HOLD && result->open > 0);
+        (void)fprintf(out, "errors: none%s\n", answered ? ", every reply was right" : "");
         return;
     }
     (void)fprintf(out, "errors: %" PRIu64 "\n", sc_bench_errors(result));
     for (size_t i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
         if (result->stats.errors[i] > 0) {
-            (void)fprintf(out, "  %-12s %8" PRIu64 "  %s; the first: %s\n", sc_bench_error_word((enum sc_bench_error)i),
-                          result->stats.errors[i], sc_bench_error_text((enum sc_bench_error)i), result->stats.first_error[i]);
+            (void)fprintf(out, "  %-12s %8" PRIu64 "  %s; the first: ", sc_bench_error_word((enum sc_bench_error)i),
+                          result->stats.errors[i], sc_bench_error_text((enum sc_bench_error)i));
+            print_line(out, result->stats.first_error[i]);
         }
     }
 }
@@ -118,6 +157,10 @@ static void print_errors(FILE *out, const struct sc_bench_result *result)
 static void print_row(FILE *out, const char *name, const struct sc_hist *hist)
 {
     (void)fprintf(out, "%-10s", name);
+    if (hist->count == 0) {
+        (void)fprintf(out, "  nothing was measured\n");
+        return;
+    }
     print_time(out, (double)sc_hist_min(hist));
     print_time(out, sc_hist_mean(hist));
     for (size_t i = 0; i < SC_BENCH_PERCENTILES; i++) {
@@ -203,7 +246,7 @@ void sc_bench_report_text(FILE *out, const struct sc_bench_options *options, con
     if (plan->mode != SC_BENCH_HOLD) {
         (void)fprintf(out, "generator: %.0f %% of a processor (its busiest thread)\n", 100.0 * result->generator_cpu);
     }
-    print_errors(out, result);
+    print_errors(out, plan, result);
     print_latencies(out, plan, result);
     if (result->stats.latency.count > 0) {
         print_histogram(out, &result->stats.latency);

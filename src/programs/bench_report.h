@@ -28,6 +28,9 @@ void sc_bench_report_text(FILE *out, const struct sc_bench_options *options, con
 /* One object, schema "space-captain-bench/1" (sc-bench(1)). */
 void sc_bench_report_json(FILE *out, const struct sc_bench_options *options, const struct sc_bench_result *result);
 
+/* Whether the drawing can be created, to be known before the run. EX_CANTCREAT. */
+int sc_bench_report_svg_check(const char *path, struct sc_err *err) SC_NODISCARD;
+
 /* A drawing that needs nothing else: latency by percentile; of an open loop both figures. EX_CANTCREAT. */
 int sc_bench_report_svg(const char *path, const struct sc_bench_options *options, const struct sc_bench_result *result,
                         struct sc_err *err) SC_NODISCARD;

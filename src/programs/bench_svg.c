@@ -2,18 +2,20 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "programs/bench_report.h"
 
 #define WIDTH 860.0
 #define HEIGHT 460.0
 #define LEFT 86.0
-#define RIGHT 24.0
-#define TOP 66.0
+#define RIGHT 44.0
+#define TOP 84.0
 #define BOTTOM 58.0
 
 struct scale {
@@ -92,24 +94,44 @@ static void draw_curve(FILE *out, const struct scale *scale, const struct sc_his
     (void)fputs("\"/>\n", out);
 }
 
-static void draw_head(FILE *out, const struct sc_bench_plan *plan, const struct sc_bench_result *result)
+static void draw_plan(FILE *out, const struct sc_bench_plan *plan)
 {
     char size[32];
     sc_format_size(plan->size_bytes, size);
+    (void)fprintf(out, "<text x=\"%.0f\" y=\"44\">%u connection%s", LEFT, plan->connections, plan->connections == 1 ? "" : "s");
+    switch (plan->mode) {
+    case SC_BENCH_HOLD: (void)fprintf(out, " that say%s nothing", plan->connections == 1 ? "s" : ""); break;
+    case SC_BENCH_HANDSHAKES:
+        (void)fprintf(out, " at a time, %u %% to be resumed, each for one request, %s of %s bytes", plan->resume_percent,
+                      sc_bench_type_names[plan->type], size);
+        break;
+    case SC_BENCH_REQUESTS:
+        (void)fprintf(out, ", %u in flight on each, %s of %s bytes", plan->depth, sc_bench_type_names[plan->type], size);
+        break;
+    }
+    if (plan->rate > 0.0) {
+        (void)fprintf(out, ", %.10g a second wanted", plan->rate);
+    }
+    (void)fputs("</text>\n", out);
+}
+
+static void draw_head(FILE *out, const struct sc_bench_plan *plan, const struct sc_bench_result *result)
+{
     (void)fprintf(out,
                   "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" "
                   "font-family=\"sans-serif\" font-size=\"12\">\n"
                   "<style>.grid{stroke:#ccc;fill:none}.main{stroke:#0b5fa5;stroke-width:2;fill:none}.raw{stroke:#c4570c;stroke-width:2;"
                   "stroke-dasharray:6 4;fill:none}text{fill:#222}</style>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
                   WIDTH, HEIGHT, WIDTH, HEIGHT);
-    (void)fprintf(out, "<text x=\"%.0f\" y=\"24\" font-size=\"16\">Latency by percentile</text>\n", LEFT);
-    (void)fprintf(out, "<text x=\"%.0f\" y=\"44\">%u connections, depth %u, %s of %s bytes", LEFT, plan->connections, plan->depth,
-                  sc_bench_type_names[plan->type], size);
-    if (plan->rate > 0.0) {
-        (void)fprintf(out, ", %.10g a second wanted", plan->rate);
+    (void)fprintf(out, "<text x=\"%.0f\" y=\"24\" font-size=\"16\">%s by percentile</text>\n", LEFT,
+                  plan->mode == SC_BENCH_HOLD ? "Time of the handshake" : "Latency");
+    draw_plan(out, plan);
+    (void)fprintf(out, "<text x=\"%.0f\" y=\"62\">", LEFT);
+    if (plan->mode != SC_BENCH_HOLD) {
+        (void)fprintf(out, "%.0f %s a second, ", sc_bench_rate(result), sc_bench_operations_name(plan));
     }
-    (void)fprintf(out, ": %.0f %s a second, %" PRIu64 " errors, %s %s</text>\n", sc_bench_rate(result), sc_bench_operations_name(plan),
-                  sc_bench_errors(result), result->tls_version, result->tls_cipher);
+    (void)fprintf(out, "%" PRIu64 " errors, %s %s %s</text>\n", sc_bench_errors(result), result->tls_version, result->tls_cipher,
+                  result->tls_group);
 }
 
 static void draw(FILE *out, const struct sc_bench_plan *plan, const struct sc_bench_result *result)
@@ -126,12 +148,28 @@ static void draw(FILE *out, const struct sc_bench_plan *plan, const struct sc_be
     if (raw->count > 0) {
         draw_curve(out, &scale, raw, "raw");
         (void)fprintf(out,
-                      "<path class=\"main\" d=\"M%.0f 84h30\"/><text x=\"%.0f\" y=\"88\">from the intended start</text>\n"
-                      "<path class=\"raw\" d=\"M%.0f 104h30\"/><text x=\"%.0f\" y=\"108\">raw, from the real start</text>\n",
-                      LEFT + 14.0, LEFT + 52.0, LEFT + 14.0, LEFT + 52.0);
+                      "<path class=\"main\" d=\"M%.0f %.0fh30\"/><text x=\"%.0f\" y=\"%.0f\">from the intended start</text>\n"
+                      "<path class=\"raw\" d=\"M%.0f %.0fh30\"/><text x=\"%.0f\" y=\"%.0f\">raw, from the real start</text>\n",
+                      LEFT + 14.0, TOP + 18.0, LEFT + 52.0, TOP + 22.0, LEFT + 14.0, TOP + 38.0, LEFT + 52.0, TOP + 42.0);
     }
     (void)fprintf(out, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">percentile of %" PRIu64 " %s</text>\n</svg>\n",
                   (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14.0, hist->count, sc_bench_operations_name(plan));
+}
+
+int sc_bench_report_svg_check(const char *path, struct sc_err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0) {
+        (void)unlink(path);
+    } else if (errno == EEXIST) {
+        fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+        return 0;
+    }
+    /* A FIFO that nobody reads yet is fine. */
+    return errno == ENXIO ? 0 : sc_err_set_errno(err, EX_CANTCREAT, errno, "--svg %s", path);
 }
 
 int sc_bench_report_svg(const char *path, const struct sc_bench_options *options, const struct sc_bench_result *result, struct sc_err *err)

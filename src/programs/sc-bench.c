@@ -64,7 +64,10 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
     uint64_t              seen   = 0;
     const char           *keylog = getenv("SSLKEYLOGFILE");
     struct sc_bench_plan *plan   = &options->plan;
-    plan->context                = sc_tls_context_new_client(keylog && *keylog ? keylog : NULL, &err);
+    if (options->svg_path && sc_bench_report_svg_check(options->svg_path, &err) != 0) {
+        return sc_program_fail(SC_BENCH_NAME, &err);
+    }
+    plan->context = sc_tls_context_new_client(keylog && *keylog ? keylog : NULL, &err);
     if (!plan->context) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
