@@ -149,6 +149,24 @@ START_TEST(the_next_crowd_is_counted_anew)
 }
 END_TEST
 
+/* ... and it has to be away for a whole second like the first. */
+START_TEST(a_crowd_soon_after_another)
+{
+    begin();
+    come(2000);
+    leave(1700);
+    fire();
+    fire();
+    expect(1, 1, false);
+    leave(230);
+    fire();
+    expect(2, 1, true);
+    fire();
+    expect(2, 2, false);
+    end();
+}
+END_TEST
+
 START_TEST(few_are_no_crowd)
 {
     begin();
@@ -166,4 +184,4 @@ START_TEST(few_are_no_crowd)
 END_TEST
 
 SUITE_MAIN("settle", once_a_second_however_often_it_is_asked, a_crowd_that_was_away_for_a_second, a_crowd_that_comes_back,
-           the_next_crowd_is_counted_anew, few_are_no_crowd)
+           the_next_crowd_is_counted_anew, a_crowd_soon_after_another, few_are_no_crowd)

@@ -261,6 +261,9 @@ on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
 # What is typed while a reply is on its way is not lost, nor the terminal's to interpret.
 odd drip
 on_terminal 0 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x04' 'slow reply' ''
+# An interrupt ends it, before and while it waits for a reply, and leaves the terminal as it was.
+on_terminal 130 '> ' '\x03'
+on_terminal 130 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x03'
 odd serve
 # Commands from a file, replies on a terminal: control characters, C1 ones and broken UTF-8.
 printf 'echo a\033[31mb\302\233c\377\n' >commands

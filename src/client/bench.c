@@ -193,14 +193,14 @@ static void end_threads(struct state *state)
     }
 }
 
-static void name_the_limit(const struct sc_bench_plan *plan, struct sc_bench_result *result, uint64_t never_sent, bool gave_up)
+static void name_the_limit(const struct sc_bench_plan *plan, struct sc_bench_result *result, uint64_t never_sent)
 {
     const double   used   = result->generator_cpu + result->generator_wait;
     const uint64_t lag_ns = sc_hist_percentile(&result->stats.lag, 99.0);
     if (plan->mode == SC_BENCH_HOLD) {
         return;
     }
-    if (gave_up) {
+    if (result->gave_up) {
         char limit[32];
         sc_format_duration_ms(plan->timeout_ms, limit);
         (void)snprintf(result->limit, sizeof(result->limit),
@@ -227,7 +227,6 @@ static void collect(struct state *state)
     struct sc_bench_result *result     = state->result;
     uint64_t                never_sent = 0;
     double                  busiest    = -1.0;
-    bool                    gave_up    = false;
     for (unsigned i = 0; i < state->started; i++) {
         const struct sc_bench_thread *thread  = &state->threads[i];
         const double                  elapsed = (double)(thread->measured_ns - thread->measure_ns) / 1e9;
@@ -235,7 +234,7 @@ static void collect(struct state *state)
         result->elapsed_s = elapsed > result->elapsed_s ? elapsed : result->elapsed_s;
         result->open += thread->open_at_end;
         never_sent += thread->never_sent;
-        gave_up = gave_up || thread->gave_up;
+        result->gave_up = result->gave_up || thread->gave_up;
         if (thread->cpu + thread->wait > busiest) {
             busiest                = thread->cpu + thread->wait;
             result->generator_cpu  = thread->cpu;
@@ -246,7 +245,7 @@ static void collect(struct state *state)
     memcpy(result->tls_cipher, state->run.tls_cipher, sizeof(result->tls_cipher));
     memcpy(result->tls_group, state->run.tls_group, sizeof(result->tls_group));
     memcpy(result->pin, state->run.pin, sizeof(result->pin));
-    name_the_limit(state->plan, result, never_sent, gave_up);
+    name_the_limit(state->plan, result, never_sent);
 }
 
 static int prepare(struct state *state, struct sc_err *err)

@@ -117,6 +117,7 @@ struct sc_bench_result {
     double                connect_s; /* until all connections were there */
     double                elapsed_s; /* measured time */
     bool                  interrupted;
+    bool                  gave_up; /* not all that was asked for is done: the server was gone for good */
 
     char tls_version[16], tls_cipher[64], tls_group[32];
     char pin[128];    /* that matched */

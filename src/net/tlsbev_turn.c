@@ -48,27 +48,36 @@ static void note_no_plaintext(struct sc_tlsbev *pair, int result)
     ERR_clear_error();
 }
 
-/* One record, as long as `room`, into the filter's input. False: there was none. */
+/*
+ * One record, as long as `room`, into the filter's input: into what is left of its last chain and into another one, since a chain of
+ * libevent's holds a record and a half or so. False: there was none.
+ */
 static bool decrypt_record(struct sc_tlsbev *pair, size_t *room)
 {
     struct evbuffer      *plain = bufferevent_get_input(pair->filter);
-    struct evbuffer_iovec space;
-    const size_t          size = *room < SSL3_RT_MAX_PLAIN_LENGTH ? *room : SSL3_RT_MAX_PLAIN_LENGTH;
-    if (evbuffer_reserve_space(plain, (ev_ssize_t)size, &space, 1) != 1) {
+    struct evbuffer_iovec space[2];
+    const size_t          size   = *room < SSL3_RT_MAX_PLAIN_LENGTH ? *room : SSL3_RT_MAX_PLAIN_LENGTH;
+    const int             pieces = evbuffer_reserve_space(plain, (ev_ssize_t)size, space, 2);
+    int                   filled = 0, got;
+    if (pieces < 1) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
         return false;
     }
-    const int got = SSL_read(pair->ssl, space.iov_base, (int)space.iov_len);
-    if (got <= 0) {
-        pair->holds_chain = true;
-        note_no_plaintext(pair, got);
-        return false;
+    do {
+        got = SSL_read(pair->ssl, space[filled].iov_base, (int)space[filled].iov_len);
+        if (got <= 0) {
+            pair->holds_chain = true;
+            note_no_plaintext(pair, got);
+            break;
+        }
+        space[filled++].iov_len = (size_t)got;
+        *room -= (size_t)got;
+    } while (filled < pieces && SSL_pending(pair->ssl) > 0);
+    if (filled > 0) {
+        evbuffer_commit_space(plain, space, filled);
+        pair->has_data = true;
     }
-    space.iov_len = (size_t)got;
-    evbuffer_commit_space(plain, &space, 1);
-    pair->has_data = true;
-    *room -= (size_t)got;
-    return true;
+    return got > 0;
 }
 
 /*

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -158,18 +160,20 @@ static void draw(FILE *out, const struct sc_bench_plan *plan, const struct sc_be
 
 int sc_bench_report_svg_check(const char *path, struct sc_err *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0) {
+    struct stat status;
+    const bool  is_there = lstat(path, &status) == 0;
+    if (is_there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        return 0; /* the reader of a FIFO would take the end of this for the end of the drawing */
+    }
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return sc_err_set_errno(err, EX_CANTCREAT, errno, "--svg %s", path);
+    }
+    (void)close(fd);
+    if (!is_there) {
         (void)unlink(path);
-    } else if (errno == EEXIST) {
-        fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     }
-    if (fd >= 0) {
-        (void)close(fd);
-        return 0;
-    }
-    /* A FIFO that nobody reads yet is fine. */
-    return errno == ENXIO ? 0 : sc_err_set_errno(err, EX_CANTCREAT, errno, "--svg %s", path);
+    return 0;
 }
 
 int sc_bench_report_svg(const char *path, const struct sc_bench_options *options, const struct sc_bench_result *result, struct sc_err *err)

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -27,6 +29,31 @@ struct interactive {
     struct event *input;
     bool          typed; /* standard input can be read */
 };
+
+/* As it was before us. */
+static struct termios terminal;
+
+/* libedit does the same, but only while it waits for a line. */
+static void on_fatal_signal(int number)
+{
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+    (void)raise(number); /* SA_RESETHAND: it ends the program this time */
+}
+
+static void watch_fatal_signals(void)
+{
+    static const int       fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    const struct sigaction restore = {.sa_handler = on_fatal_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction       before;
+    if (tcgetattr(STDIN_FILENO, &terminal) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(fatal); i++) {
+        if (sigaction(fatal[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
+            (void)sigaction(fatal[i], &restore, NULL);
+        }
+    }
+}
 
 static char *prompt(EditLine *editor)
 {
@@ -90,6 +117,7 @@ static int start(struct sc_client *client, struct sc_err *err)
     if (!interactive || !interactive->editor || !interactive->history || !interactive->input) {
         return sc_err_set(err, EX_OSERR, "can't make a line editor");
     }
+    watch_fatal_signals();
     HistEvent event;
     (void)history(interactive->history, &event, H_SETSIZE, HISTORY_LINES);
     (void)history(interactive->history, &event, H_SETUNIQUE, 1);

@@ -35,7 +35,7 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = 0}; /* no SA_RESTART: what waits for a file is interrupted too */
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     action.sa_handler = SIG_IGN;
@@ -55,7 +55,10 @@ static int judge(const struct sc_bench_options *options, const struct sc_bench_r
             return sc_bench_error_status((enum sc_bench_error)kind);
         }
     }
-    return result->interrupted ? EXIT_INTERRUPTED : EX_OK;
+    if (result->interrupted) {
+        return EXIT_INTERRUPTED;
+    }
+    return result->gave_up ? EX_UNAVAILABLE : EX_OK;
 }
 
 static int run(struct sc_bench_options *options, struct sc_bench_result *result)

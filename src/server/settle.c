@@ -16,15 +16,16 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     settle->is_set = false;
     if (is_low && settle->was_low) {
-        settle->crowd = settle->open;
+        settle->crowd   = settle->open;
+        settle->was_low = false;
         settle->give_all();
-    } else {
-        settle->give_some();
-        if (is_low) {
-            sc_settle_later(settle);
-        }
+        return;
     }
     settle->was_low = is_low;
+    settle->give_some();
+    if (is_low) {
+        sc_settle_later(settle);
+    }
 }
 
 int sc_settle_init(struct sc_settle *settle, struct event_base *base, struct sc_err *err)

@@ -4,7 +4,8 @@
  *   terminal SECONDS [EXPECT SEND]... -- COMMAND ARGUMENT...
  *
  * waits until the program has printed EXPECT, types SEND (in both, \n, \t, \e and \xNN are understood), and so on; then waits for its end.
- * What the program printed goes to stdout. Exit status: the program's; 75 when the time was up, 76 when it ended before an EXPECT.
+ * What the program printed goes to stdout. Exit status: the program's; 70 when it left the terminal in another mode than it found it in, 75
+ * when the time was up, 76 when it ended before an EXPECT.
  */
 #include "config.h"
 
@@ -19,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -134,6 +136,8 @@ int main(int argc, char *argv[])
         perror("terminal: a pseudo terminal");
         return EX_OSERR;
     }
+    struct termios before, after;
+    (void)tcgetattr(terminal, &before);
     child = fork();
     if (child == 0) {
         run_child(terminal, argv + dashes + 1);
@@ -148,5 +152,10 @@ int main(int argc, char *argv[])
     int status = 0;
     (void)waitpid(child, &status, 0);
     (void)fwrite(output, 1, used, stdout);
+    if (tcgetattr(terminal, &after) != 0 || after.c_lflag != before.c_lflag || after.c_iflag != before.c_iflag ||
+        after.c_oflag != before.c_oflag) {
+        fputs("terminal: it was left in another mode\n", stderr);
+        return EX_SOFTWARE;
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
