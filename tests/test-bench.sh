@@ -174,7 +174,7 @@ expect_json interrupted true
 away() {
     signal=$1
     shift
-    for attempt in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5; do
         start_server --workers 1 --log-level debug
         background sc-bench --connect "$address" --pin server.crt -c 2 --timeout 500ms --json "$@" ${with_pid:+--server-pid $server_pid}
         bench_pid=$background_pid
