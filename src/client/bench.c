@@ -227,6 +227,7 @@ static void collect(struct state *state)
     struct sc_bench_result *result     = state->result;
     uint64_t                never_sent = 0;
     double                  busiest    = -1.0;
+    uint64_t                before_ns = UINT64_MAX, after_ns = 0;
     for (unsigned i = 0; i < state->started; i++) {
         const struct sc_bench_thread *thread  = &state->threads[i];
         const double                  elapsed = (double)(thread->measured_ns - thread->measure_ns) / 1e9;
@@ -234,12 +235,17 @@ static void collect(struct state *state)
         result->elapsed_s = elapsed > result->elapsed_s ? elapsed : result->elapsed_s;
         result->open += thread->open_at_end;
         never_sent += thread->never_sent;
+        before_ns       = thread->server_before_ns < before_ns ? thread->server_before_ns : before_ns;
+        after_ns        = thread->server_after_ns > after_ns ? thread->server_after_ns : after_ns;
         result->gave_up = result->gave_up || thread->gave_up;
         if (thread->cpu + thread->wait > busiest) {
             busiest                = thread->cpu + thread->wait;
             result->generator_cpu  = thread->cpu;
             result->generator_wait = thread->wait;
         }
+    }
+    if (result->has_server && after_ns > before_ns) {
+        result->server_cpu_s = (double)(after_ns - before_ns) / 1e9;
     }
     memcpy(result->tls_version, state->run.tls_version, sizeof(result->tls_version));
     memcpy(result->tls_cipher, state->run.tls_cipher, sizeof(result->tls_cipher));

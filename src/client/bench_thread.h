@@ -43,10 +43,11 @@ struct sc_bench_thread {
     double                rate;        /* its share; 0: closed loop */
     uint64_t              budget;      /* its share of plan->requests */
     pthread_t             id;
-    int                   wake_fd;                 /* an eventfd: the phase has changed */
-    struct sc_bench_stats stats;                   /* to be read when the thread has ended */
-    double                cpu, wait;               /* shares of the measured time */
-    uint64_t              measure_ns, measured_ns; /* when it began and ended here */
+    int                   wake_fd;                           /* an eventfd: the phase has changed */
+    struct sc_bench_stats stats;                             /* to be read when the thread has ended */
+    double                cpu, wait;                         /* shares of the measured time */
+    uint64_t              measure_ns, measured_ns;           /* when it began and ended here */
+    uint64_t              server_before_ns, server_after_ns; /* what the servers had used by then */
     uint64_t              open_at_end;
     bool                  gave_up;    /* the server was gone for good */
     uint64_t              never_sent; /* open loop: was due before the end, and waited for a free connection */

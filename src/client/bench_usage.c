@@ -42,14 +42,23 @@ static int read_small(const char *path, char *out, size_t out_size)
     return got > 0 ? 0 : -1;
 }
 
-int sc_bench_usage_process(pid_t pid, uint64_t *cpu_ns, uint64_t *rss_bytes, struct sc_err *err)
+/* The same time as in /proc/PID/stat, but not in ticks of 10 ms: a short run of a fast server takes only a few of them. */
+int sc_bench_usage_cpu(pid_t pid, uint64_t *cpu_ns)
 {
-    char            path[64], text[256];
-    uint64_t        resident;
     clockid_t       clock;
     struct timespec used;
-    /* The same time as in /proc/PID/stat, but not in ticks of 10 ms: a short run of a fast server takes only a few of them. */
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) {
+        return -1;
+    }
+    *cpu_ns = nanoseconds(&used);
+    return 0;
+}
+
+int sc_bench_usage_process(pid_t pid, uint64_t *cpu_ns, uint64_t *rss_bytes, struct sc_err *err)
+{
+    char     path[64], text[256];
+    uint64_t resident;
+    if (sc_bench_usage_cpu(pid, cpu_ns) != 0) {
         return sc_err_set(err, EX_NOINPUT, "process %ld: there is none, or it cannot be looked at", (long)pid);
     }
     (void)snprintf(path, sizeof(path), "/proc/%ld/statm", (long)pid);
@@ -59,7 +68,6 @@ int sc_bench_usage_process(pid_t pid, uint64_t *cpu_ns, uint64_t *rss_bytes, str
     if (resident == 0) {
         return sc_err_set(err, EX_NOINPUT, "process %ld has ended", (long)pid); /* and its parent has not noticed yet */
     }
-    *cpu_ns    = nanoseconds(&used);
     *rss_bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
     return 0;
 }
