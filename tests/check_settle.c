@@ -129,8 +129,8 @@ START_TEST(a_crowd_that_comes_back)
 }
 END_TEST
 
-/* After a trim the crowd is what was left, and what has come since. */
-START_TEST(the_next_crowd_is_counted_anew)
+/* 300 are left of a crowd, and its memory has been given back. */
+static void begin_after_a_crowd(void)
 {
     begin();
     come(2000);
@@ -138,6 +138,12 @@ START_TEST(the_next_crowd_is_counted_anew)
     fire();
     fire();
     expect(1, 1, false);
+}
+
+/* After a trim the crowd is what was left, and what has come since. */
+START_TEST(the_next_crowd_is_counted_anew)
+{
+    begin_after_a_crowd();
     leave(200);
     fire();
     expect(2, 1, false); /* a third of 300 */
@@ -152,12 +158,7 @@ END_TEST
 /* ... and it has to be away for a whole second like the first. */
 START_TEST(a_crowd_soon_after_another)
 {
-    begin();
-    come(2000);
-    leave(1700);
-    fire();
-    fire();
-    expect(1, 1, false);
+    begin_after_a_crowd();
     leave(230);
     fire();
     expect(2, 1, true);

@@ -138,6 +138,14 @@ odd plain 'HTTP/1.1 400 Bad Request'
 run 35 sc-bench --connect "$odd" --pin server.crt -n 1
 expect_err "TLS handshake failed"
 
+pass "a drawing for whoever reads a FIFO"
+mkfifo fifo
+cat fifo >drawing &
+own_pids="$own_pids $!"
+run 0 $bench -n 5 --svg fifo
+finish "${own_pids##* }" 0
+tail -n 1 drawing | grep -q '^</svg>$' || fail "the reader of a FIFO has no drawing"
+
 pass "what a server says moves no cursor"
 odd error "$(printf 'first\033[2J\nsecond')"
 run 1 sc-bench --connect "$odd" --pin server.crt -n 1
@@ -203,6 +211,10 @@ pass "a server that is gone for good"
 away KILL -n 1000000000
 [ "$status" = 69 ] || fail "the exit status is $status"
 json generator.limit | grep -q '^the server was gone for longer than 500ms: ' || fail "it does not say why it ended"
+
+# That errors are expected does not make it whole.
+away KILL -n 1000000000 --expect 'errors>0'
+[ "$status" = 69 ] || fail "the exit status is $status with errors that are expected"
 
 pass "the figures stay when the process of the server has ended"
 with_pid=yes
