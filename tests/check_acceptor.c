@@ -20,13 +20,13 @@
 enum { WORKERS = 2 };
 
 /* An acceptor and its workers in one loop; the clients are sockets that say nothing. */
-static struct event_base     *base;
+static struct event_base *base;
 static struct sc_tls_context *context;
-static struct sc_listen      *sockets;
-static struct sc_worker      *workers[WORKERS];
-static struct sc_acceptor    *acceptor;
-static struct sc_admission    admission;
-static struct sockaddr_in     server_address;
+static struct sc_listen *sockets;
+static struct sc_worker *workers[WORKERS];
+static struct sc_acceptor *acceptor;
+static struct sc_admission admission;
+static struct sockaddr_in server_address;
 
 static void on_gone(const struct sc_conn_origin *origin, void *arg)
 {
@@ -39,20 +39,24 @@ static void on_empty(void *arg)
     (void)arg;
 }
 
-static const struct sc_worker_owner owner = {.admission = &admission, .on_gone = on_gone, .on_empty = on_empty};
+static const struct sc_worker_owner owner = {
+    .admission = &admission, .on_gone = on_gone, .on_empty = on_empty};
 
 static void start(uint32_t max_connections, uint32_t max_per_address)
 {
-    struct sc_err                   err;
-    struct sc_address               address;
-    socklen_t                       length = sizeof(server_address);
-    const struct sc_acceptor_limits limits = {.max_connections = max_connections, .max_connections_per_address = max_per_address};
+    struct sc_err err;
+    struct sc_address address;
+    socklen_t length = sizeof(server_address);
+    const struct sc_acceptor_limits limits = {.max_connections = max_connections,
+                                              .max_connections_per_address = max_per_address};
     fixture_write_pair("server", "P-256");
-    const struct sc_tls_server_settings tls  = fixture_settings("server");
-    context                                  = fixture_server(&tls);
-    const struct sc_worker_settings settings = {
-        .tls    = context,
-        .limits = {.max_body_bytes = 65536, .output_limit_bytes = 262144, .handshake_timeout_ms = 60000, .frame_timeout_ms = 60000}};
+    const struct sc_tls_server_settings tls = fixture_settings("server");
+    context = fixture_server(&tls);
+    const struct sc_worker_settings settings = {.tls = context,
+                                                .limits = {.max_body_bytes = 65536,
+                                                           .output_limit_bytes = 262144,
+                                                           .handshake_timeout_ms = 60000,
+                                                           .frame_timeout_ms = 60000}};
     kept_start(SC_LOG_INFO);
     base = run_base_new();
     for (unsigned i = 0; i < WORKERS; i++) {
@@ -62,7 +66,8 @@ static void start(uint32_t max_connections, uint32_t max_per_address)
     ck_assert_ptr_nonnull(sockets = sc_listen_open(&address, 1, &err));
     const evutil_socket_t fd = sc_listen_descriptor(sockets, 0);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&server_address, &length), 0);
-    ck_assert_ptr_nonnull(acceptor = sc_acceptor_new(base, &fd, 1, workers, WORKERS, &limits, &err));
+    ck_assert_ptr_nonnull(acceptor =
+                              sc_acceptor_new(base, &fd, 1, workers, WORKERS, &limits, &err));
 }
 
 static void finish(void)
@@ -81,11 +86,13 @@ static void finish(void)
 /* A client from 127.0.0.`host`: its connection waits to be accepted. */
 static int connect_from(uint32_t host)
 {
-    const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = {htonl(0x7f000000U + host)}};
-    const int                fd   = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr_in from = {.sin_family = AF_INET,
+                                     .sin_addr = {htonl(0x7f000000U + host)}};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
-    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&server_address, sizeof(server_address)), 0);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&server_address, sizeof(server_address)),
+                     0);
     return fd;
 }
 
@@ -98,7 +105,7 @@ static bool is_closed(int fd)
 static int enter(uint32_t host)
 {
     const uint32_t before = sc_acceptor_open(acceptor);
-    const int      fd     = connect_from(host);
+    const int fd = connect_from(host);
     RUN_UNTIL(base, sc_acceptor_open(acceptor) == before + 1);
     ck_assert(!is_closed(fd));
     return fd;
@@ -107,7 +114,7 @@ static int enter(uint32_t host)
 static void is_refused(uint32_t host)
 {
     const uint32_t before = sc_acceptor_open(acceptor);
-    const int      fd     = connect_from(host);
+    const int fd = connect_from(host);
     RUN_UNTIL(base, is_closed(fd));
     ck_assert_uint_eq(sc_acceptor_open(acceptor), before);
     (void)close(fd);
@@ -151,7 +158,8 @@ START_TEST(no_more_than_its_share_for_one_address)
     ASSERT_HAS(kept_last(), " reason=max_connections_per_address ");
     leave(one);
     leave(enter(1));
-    sc_acceptor_set_limits(acceptor, &(const struct sc_acceptor_limits){.max_connections = 100, .max_connections_per_address = 2});
+    sc_acceptor_set_limits(acceptor, &(const struct sc_acceptor_limits){
+                                         .max_connections = 100, .max_connections_per_address = 2});
     leave(enter(2));
     leave(other);
     finish();
@@ -215,7 +223,10 @@ static rlim_t first_free_descriptor(void)
     return (rlim_t)fd;
 }
 
-/* The reserve takes in and turns away whoever waits, so that nobody waits for ever and the loop has nothing left to do. */
+/*
+ * The reserve takes in and turns away whoever waits, so that nobody waits for ever and the loop
+ * has nothing left to do.
+ */
 START_TEST(without_descriptors_clients_are_turned_away)
 {
     int clients[3];
@@ -240,7 +251,10 @@ START_TEST(without_descriptors_clients_are_turned_away)
 }
 END_TEST
 
-/* Then nothing can be accepted, not even to be closed; the listening socket stays readable all the time. */
+/*
+ * Then nothing can be accepted, not even to be closed; the listening socket stays readable all the
+ * time.
+ */
 START_TEST(without_a_reserve_it_rests_and_does_not_spin)
 {
     start(100, 0);
@@ -284,6 +298,7 @@ START_TEST(after_the_stop_nobody_enters)
 }
 END_TEST
 
-SUITE_MAIN("acceptor", no_more_than_max_connections, no_more_than_its_share_for_one_address, refusals_are_counted_and_seldom_logged,
-           the_worker_with_the_fewest_gets_it, without_descriptors_clients_are_turned_away, without_a_reserve_it_rests_and_does_not_spin,
-           after_the_stop_nobody_enters)
+SUITE_MAIN("acceptor", no_more_than_max_connections, no_more_than_its_share_for_one_address,
+           refusals_are_counted_and_seldom_logged, the_worker_with_the_fewest_gets_it,
+           without_descriptors_clients_are_turned_away,
+           without_a_reserve_it_rests_and_does_not_spin, after_the_stop_nobody_enters)

@@ -29,9 +29,10 @@ static int enter(struct sc_accounts *accounts, const char *text, uint32_t limit,
 START_TEST(an_address_has_a_limit)
 {
     struct sc_accounts *accounts = sc_accounts_new();
-    void               *a, *b, *c, *other;
+    void *a, *b, *c, *other;
     ck_assert_int_eq(enter(accounts, "192.0.2.1", 2, &a), 0);
-    ck_assert_int_eq(enter(accounts, "::ffff:192.0.2.1", 2, &b), 0); /* the same one on a dual-stack socket */
+    ck_assert_int_eq(enter(accounts, "::ffff:192.0.2.1", 2, &b),
+                     0); /* the same one on a dual-stack socket */
     ck_assert_ptr_eq(a, b);
     ck_assert_int_eq(enter(accounts, "192.0.2.1", 2, &c), -1);
     ck_assert_int_eq(enter(accounts, "192.0.2.2", 2, &other), 0);
@@ -48,7 +49,7 @@ END_TEST
 START_TEST(a_v6_network_is_one_client)
 {
     struct sc_accounts *accounts = sc_accounts_new();
-    void               *a, *b;
+    void *a, *b;
     ck_assert_int_eq(enter(accounts, "2001:db8:0:1::1", 1, &a), 0);
     ck_assert_int_eq(enter(accounts, "2001:db8:0:1:ffff::2", 1, &b), -1);
     ck_assert_int_eq(enter(accounts, "2001:db8:0:2::1", 1, &b), 0);
@@ -60,13 +61,14 @@ END_TEST
 
 START_TEST(some_are_not_counted)
 {
-    const struct sockaddr_un local    = {.sun_family = AF_UNIX};
-    struct sc_accounts      *accounts = sc_accounts_new();
-    void                    *account  = accounts;
+    const struct sockaddr_un local = {.sun_family = AF_UNIX};
+    struct sc_accounts *accounts = sc_accounts_new();
+    void *account = accounts;
     ck_assert_int_eq(enter(accounts, "192.0.2.1", 0, &account), 0);
     ck_assert_ptr_null(account);
     for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(sc_accounts_enter(accounts, (const struct sockaddr *)&local, 1, &account), 0);
+        ck_assert_int_eq(sc_accounts_enter(accounts, (const struct sockaddr *)&local, 1, &account),
+                         0);
         ck_assert_ptr_null(account);
     }
     sc_accounts_leave(accounts, NULL);
@@ -79,7 +81,7 @@ END_TEST
 
 struct leaver {
     struct sc_accounts *accounts;
-    void               *open[COUNT];
+    void *open[COUNT];
 };
 
 static void *leave_all(void *arg)
@@ -94,13 +96,15 @@ static void *leave_all(void *arg)
 START_TEST(other_threads_leave)
 {
     static struct leaver leavers[4];
-    pthread_t            threads[4];
-    struct sc_accounts  *accounts = sc_accounts_new();
-    void                *account;
+    pthread_t threads[4];
+    struct sc_accounts *accounts = sc_accounts_new();
+    void *account;
     for (unsigned t = 0; t < 4; t++) {
         leavers[t].accounts = accounts;
         for (unsigned i = 0; i < COUNT; i++) {
-            ck_assert_int_eq(enter(accounts, i % 2 ? "192.0.2.1" : "192.0.2.2", 4 * COUNT, &leavers[t].open[i]), 0);
+            ck_assert_int_eq(
+                enter(accounts, i % 2 ? "192.0.2.1" : "192.0.2.2", 4 * COUNT, &leavers[t].open[i]),
+                0);
         }
     }
     for (unsigned t = 0; t < 4; t++) {
@@ -115,4 +119,5 @@ START_TEST(other_threads_leave)
 }
 END_TEST
 
-SUITE_MAIN("accounts", an_address_has_a_limit, a_v6_network_is_one_client, some_are_not_counted, other_threads_leave)
+SUITE_MAIN("accounts", an_address_has_a_limit, a_v6_network_is_one_client, some_are_not_counted,
+           other_threads_leave)

@@ -21,7 +21,8 @@ static socklen_t v4(const char *host, in_port_t port)
 
 static socklen_t v6(const char *host, in_port_t port, uint32_t scope)
 {
-    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = scope};
+    struct sockaddr_in6 address = {
+        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = scope};
     ck_assert_int_eq(inet_pton(AF_INET6, host, &address.sin6_addr), 1);
     memcpy(&storage, &address, sizeof(address));
     return sizeof(address);

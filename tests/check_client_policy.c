@@ -10,33 +10,36 @@
 #include "tls/tickets.h"
 #include "tls_fixture.h"
 
-/* Clients with a certificate each: one that is pinned, one that nobody knows, one that a CA issued, directly and by an intermediate. */
+/*
+ * Clients with a certificate each: one that is pinned, one that nobody knows, one that a CA
+ * issued, directly and by an intermediate.
+ */
 struct client {
     EVP_PKEY *key;
-    X509     *certificate, *intermediate;
+    X509 *certificate, *intermediate;
 };
-static struct client      alice, mallory, issued, below;
-static X509              *ca, *intermediate;
-static EVP_PKEY          *ca_key, *intermediate_key;
+static struct client alice, mallory, issued, below;
+static X509 *ca, *intermediate;
+static EVP_PKEY *ca_key, *intermediate_key;
 static struct sc_tickets *tickets;
 
 static struct client client_new(const char *name, X509 *issuer, EVP_PKEY *issuer_key)
 {
     struct client client = {.key = fixture_key("P-256")};
-    client.certificate   = fixture_certificate(client.key, name, -3600, 86400, issuer, issuer_key);
+    client.certificate = fixture_certificate(client.key, name, -3600, 86400, issuer, issuer_key);
     return client;
 }
 
 static void setup(void)
 {
-    ca_key             = fixture_key("P-256");
-    ca                 = fixture_certificate(ca_key, "ca", -3600, 86400, NULL, NULL);
-    intermediate_key   = fixture_key("P-256");
-    intermediate       = fixture_certificate(intermediate_key, "intermediate", -3600, 86400, ca, ca_key);
-    alice              = client_new("alice", NULL, NULL);
-    mallory            = client_new("mallory", NULL, NULL);
-    issued             = client_new("issued", ca, ca_key);
-    below              = client_new("below", intermediate, intermediate_key);
+    ca_key = fixture_key("P-256");
+    ca = fixture_certificate(ca_key, "ca", -3600, 86400, NULL, NULL);
+    intermediate_key = fixture_key("P-256");
+    intermediate = fixture_certificate(intermediate_key, "intermediate", -3600, 86400, ca, ca_key);
+    alice = client_new("alice", NULL, NULL);
+    mallory = client_new("mallory", NULL, NULL);
+    issued = client_new("issued", ca, ca_key);
+    below = client_new("below", intermediate, intermediate_key);
     below.intermediate = intermediate;
     fixture_write_certificate("alice.crt", alice.certificate, false);
     fixture_write_certificate("ca.crt", ca, false);
@@ -59,33 +62,38 @@ static void teardown(void)
     sc_tickets_unref(tickets);
 }
 
-static struct sc_tls_context *server_with(enum sc_client_auth auth, const char *pin, const struct sc_tls_command *ca_command)
+static struct sc_tls_context *server_with(enum sc_client_auth auth, const char *pin,
+                                          const struct sc_tls_command *ca_command)
 {
     struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.client_auth                   = auth;
-    settings.client_pins                   = &pin;
-    settings.client_pin_count              = pin != NULL;
-    settings.commands                      = ca_command;
-    settings.command_count                 = ca_command != NULL;
-    settings.tickets                       = tickets;
+    settings.client_auth = auth;
+    settings.client_pins = &pin;
+    settings.client_pin_count = pin != NULL;
+    settings.commands = ca_command;
+    settings.command_count = ca_command != NULL;
+    settings.tickets = tickets;
     return fixture_server(&settings);
 }
 
 enum outcome { SERVED, RESUMED, REFUSED_IN_HANDSHAKE, REFUSED_AFTER };
 
-/* One connection of this client (NULL: without a certificate). The session goes in and comes out. */
-static enum outcome visit(const struct sc_tls_context *server, const struct client *who, int version, SSL_SESSION **session)
+/*
+ * One connection of this client (NULL: without a certificate). The session goes in and comes out.
+ */
+static enum outcome visit(const struct sc_tls_context *server, const struct client *who,
+                          int version, SSL_SESSION **session)
 {
     struct sc_tls_context *context = fixture_client();
-    struct tls_pair        pair;
-    struct sc_err          err     = {0};
-    enum outcome           outcome = REFUSED_IN_HANDSHAKE;
+    struct tls_pair pair;
+    struct sc_err err = {0};
+    enum outcome outcome = REFUSED_IN_HANDSHAKE;
     tls_pair_init(&pair, context, server);
     ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
     if (who) {
         STACK_OF(X509) *chain = sk_X509_new_null();
         ck_assert(!who->intermediate || sk_X509_push(chain, who->intermediate) > 0);
-        ck_assert_int_eq(SSL_use_cert_and_key(pair.client, who->certificate, who->key, chain, 1), 1);
+        ck_assert_int_eq(SSL_use_cert_and_key(pair.client, who->certificate, who->key, chain, 1),
+                         1);
         sk_X509_free(chain);
     }
     if (session && *session) {
@@ -96,8 +104,10 @@ static enum outcome visit(const struct sc_tls_context *server, const struct clie
                   : SSL_session_reused(pair.server)                         ? RESUMED
                                                                             : SERVED;
     } else {
-        struct sc_tls_failure failure = sc_tls_explain(&pair.server_watch, SC_TLS_END_ERROR, pair.server_error, true);
-        ck_assert_int_eq(failure.kind, who ? SC_TLS_REASON_CLIENT_CERTIFICATE : SC_TLS_REASON_NO_CLIENT_CERTIFICATE);
+        struct sc_tls_failure failure =
+            sc_tls_explain(&pair.server_watch, SC_TLS_END_ERROR, pair.server_error, true);
+        ck_assert_int_eq(failure.kind, who ? SC_TLS_REASON_CLIENT_CERTIFICATE
+                                           : SC_TLS_REASON_NO_CLIENT_CERTIFICATE);
     }
     if (session) {
         SSL_SESSION_free(*session);
@@ -109,7 +119,8 @@ static enum outcome visit(const struct sc_tls_context *server, const struct clie
     return outcome;
 }
 
-static void expect(const struct sc_tls_context *server, const struct client *who, enum outcome outcome)
+static void expect(const struct sc_tls_context *server, const struct client *who,
+                   enum outcome outcome)
 {
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         SSL_SESSION *session = NULL;
@@ -124,7 +135,8 @@ static void expect(const struct sc_tls_context *server, const struct client *who
 START_TEST(pins_decide)
 {
     setup();
-    struct sc_tls_context *server = server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
+    struct sc_tls_context *server =
+        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
     expect(server, &alice, SERVED);
     expect(server, &mallory, REFUSED_IN_HANDSHAKE);
     expect(server, NULL, REFUSED_IN_HANDSHAKE);
@@ -145,9 +157,9 @@ END_TEST
 START_TEST(a_ca_decides)
 {
     setup();
-    char                   pin[600];
-    struct sc_tls_command  command = {"VerifyCAFile", fixture_path("ca.crt")};
-    struct sc_tls_context *server  = server_with(SC_CLIENT_AUTH_REQUIRE, NULL, &command);
+    char pin[600];
+    struct sc_tls_command command = {"VerifyCAFile", fixture_path("ca.crt")};
+    struct sc_tls_context *server = server_with(SC_CLIENT_AUTH_REQUIRE, NULL, &command);
     expect(server, &issued, SERVED);
     expect(server, &below, SERVED);
     expect(server, &alice, REFUSED_IN_HANDSHAKE);
@@ -167,11 +179,14 @@ END_TEST
 START_TEST(a_new_policy_ends_old_sessions)
 {
     setup();
-    struct sc_tls_context *open   = server_with(SC_CLIENT_AUTH_NONE, NULL, NULL);
-    struct sc_tls_context *pinned = server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
-    struct sc_tls_context *again  = server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
+    struct sc_tls_context *open = server_with(SC_CLIENT_AUTH_NONE, NULL, NULL);
+    struct sc_tls_context *pinned =
+        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
+    struct sc_tls_context *again =
+        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
     fixture_write_certificate("other.crt", mallory.certificate, false);
-    struct sc_tls_context *other = server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("other.crt"), NULL);
+    struct sc_tls_context *other =
+        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("other.crt"), NULL);
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         SSL_SESSION *session = NULL;
         ck_assert_int_eq(visit(open, NULL, version, &session), SERVED);
@@ -179,14 +194,17 @@ START_TEST(a_new_policy_ends_old_sessions)
         SSL_SESSION_free(session);
         session = NULL;
         ck_assert_int_eq(visit(pinned, &alice, version, &session), SERVED);
-        ck_assert_msg(visit(again, &alice, version, &session) == RESUMED, "the same policy after a reload");
+        ck_assert_msg(visit(again, &alice, version, &session) == RESUMED,
+                      "the same policy after a reload");
         ck_assert_int_eq(visit(other, &alice, version, &session), REFUSED_IN_HANDSHAKE);
         SSL_SESSION_free(session);
     }
-    SSL_SESSION           *nameless = NULL;
-    struct sc_tls_context *optional = server_with(SC_CLIENT_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
+    SSL_SESSION *nameless = NULL;
+    struct sc_tls_context *optional =
+        server_with(SC_CLIENT_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
     ck_assert_int_eq(visit(optional, NULL, TLS1_3_VERSION, &nameless), SERVED);
-    ck_assert_msg(visit(pinned, NULL, TLS1_3_VERSION, &nameless) == REFUSED_IN_HANDSHAKE, "optional is another policy than require");
+    ck_assert_msg(visit(pinned, NULL, TLS1_3_VERSION, &nameless) == REFUSED_IN_HANDSHAKE,
+                  "optional is another policy than require");
     SSL_SESSION_free(nameless);
     sc_tls_context_unref(optional);
     sc_tls_context_unref(open);
@@ -197,18 +215,24 @@ START_TEST(a_new_policy_ends_old_sessions)
 }
 END_TEST
 
-/* What the check after the handshake is for: OpenSSL asks nobody about the certificate of a resumed session. */
+/*
+ * What the check after the handshake is for: OpenSSL asks nobody about the certificate of a
+ * resumed session.
+ */
 START_TEST(resumed_sessions_are_checked_again)
 {
     setup();
-    struct sc_tls_context  *server = server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL), *client = fixture_client();
-    const char             *pin = fixture_path("other.crt");
+    struct sc_tls_context *server =
+                              server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL),
+                          *client = fixture_client();
+    const char *pin = fixture_path("other.crt");
     struct sc_client_policy stricter;
-    struct sc_err           err     = {0};
-    SSL_SESSION            *session = NULL;
-    struct tls_pair         pair;
+    struct sc_err err = {0};
+    SSL_SESSION *session = NULL;
+    struct tls_pair pair;
     fixture_write_certificate("other.crt", mallory.certificate, false);
-    ck_assert_int_eq(sc_client_policy_init(&stricter, SC_CLIENT_AUTH_REQUIRE, &pin, 1, NULL, 0, &err), 0);
+    ck_assert_int_eq(
+        sc_client_policy_init(&stricter, SC_CLIENT_AUTH_REQUIRE, &pin, 1, NULL, 0, &err), 0);
     ck_assert_int_eq(visit(server, &alice, TLS1_3_VERSION, &session), SERVED);
     tls_pair_init(&pair, client, server);
     ck_assert_int_eq(SSL_set_session(pair.client, session), 1);
@@ -229,12 +253,15 @@ END_TEST
 START_TEST(tells_the_pin_that_was_refused)
 {
     setup();
-    struct sc_tls_context  *server = server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL), *client = fixture_client();
-    struct tls_pair         pair;
-    uint8_t                 pin[SC_PIN_BYTES];
+    struct sc_tls_context *server =
+                              server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL),
+                          *client = fixture_client();
+    struct tls_pair pair;
+    uint8_t pin[SC_PIN_BYTES];
     struct sc_pin_spellings spellings;
     tls_pair_init(&pair, client, server);
-    ck_assert_int_eq(SSL_use_cert_and_key(pair.client, mallory.certificate, mallory.key, NULL, 1), 1);
+    ck_assert_int_eq(SSL_use_cert_and_key(pair.client, mallory.certificate, mallory.key, NULL, 1),
+                     1);
     ck_assert(!tls_pair_handshake(&pair));
     ck_assert_int_eq(sc_pin_of_key(mallory.key, pin, NULL), 0);
     sc_pin_spell(pin, NULL, &spellings);
@@ -251,13 +278,14 @@ START_TEST(names_what_does_not_go_together)
 {
     setup();
     const struct sc_tls_command command = {"VerifyCAFile", fixture_path("ca.crt")};
-    const char *const good = fixture_path("alice.crt"), *const bad = "sha256//short", *const none = fixture_path("none.crt");
+    const char *const good = fixture_path("alice.crt"), *const bad = "sha256//short",
+                      *const none = fixture_path("none.crt");
     const struct {
         enum sc_client_auth auth;
-        const char         *pin;
-        size_t              commands;
-        int                 status;
-        const char         *words;
+        const char *pin;
+        size_t commands;
+        int status;
+        const char *words;
     } cases[] = {
         {SC_CLIENT_AUTH_NONE, good, 0, EX_CONFIG, "client-pin is set and client-auth is none"},
         {SC_CLIENT_AUTH_NONE, NULL, 1, EX_CONFIG, "VerifyCAFile is set and client-auth is none"},
@@ -269,14 +297,18 @@ START_TEST(names_what_does_not_go_together)
     };
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
         struct sc_client_policy policy;
-        struct sc_err           err = {0};
-        ck_assert_int_eq(
-            sc_client_policy_init(&policy, cases[i].auth, &cases[i].pin, cases[i].pin != NULL, &command, cases[i].commands, &err), -1);
-        ck_assert_msg(err.status == cases[i].status && strstr(err.text, cases[i].words), "%d: %s", err.status, err.text);
+        struct sc_err err = {0};
+        ck_assert_int_eq(sc_client_policy_init(&policy, cases[i].auth, &cases[i].pin,
+                                               cases[i].pin != NULL, &command, cases[i].commands,
+                                               &err),
+                         -1);
+        ck_assert_msg(err.status == cases[i].status && strstr(err.text, cases[i].words), "%d: %s",
+                      err.status, err.text);
     }
     teardown();
 }
 END_TEST
 
-SUITE_MAIN("client_policy", pins_decide, a_ca_decides, a_new_policy_ends_old_sessions, resumed_sessions_are_checked_again,
-           tells_the_pin_that_was_refused, names_what_does_not_go_together)
+SUITE_MAIN("client_policy", pins_decide, a_ca_decides, a_new_policy_ends_old_sessions,
+           resumed_sessions_are_checked_again, tells_the_pin_that_was_refused,
+           names_what_does_not_go_together)

@@ -11,7 +11,7 @@
 START_TEST(clocks_run_forward)
 {
     const uint64_t first_ms = sc_clock_ms(), first_ns = sc_clock_ns();
-    uint64_t       last_ms = first_ms, last_ns = first_ns;
+    uint64_t last_ms = first_ms, last_ns = first_ns;
     while (sc_clock_ns() - first_ns < 20000000U || sc_clock_ms() == first_ms) {
         const uint64_t ms = sc_clock_ms(), ns = sc_clock_ns();
         ck_assert_uint_ge(ms, last_ms);
@@ -38,7 +38,7 @@ END_TEST
 
 START_TEST(tests_set_both_clocks)
 {
-    const uint64_t        ns   = UINT64_C(7000999999);
+    const uint64_t ns = UINT64_C(7000999999);
     const struct timespec then = {.tv_sec = 100, .tv_nsec = 5};
     sc_clock_fake(&ns, &then);
     ck_assert_uint_eq(sc_clock_ms(), 7000);
@@ -55,7 +55,7 @@ END_TEST
 
 static void is(time_t second, long nanosecond, const char *expected)
 {
-    char                  text[SC_CLOCK_RFC3339_BYTES + 1];
+    char text[SC_CLOCK_RFC3339_BYTES + 1];
     const struct timespec wall = {.tv_sec = second, .tv_nsec = nanosecond};
     memset(text, '?', sizeof(text));
     sc_clock_rfc3339(wall, text);
@@ -73,7 +73,8 @@ START_TEST(dates)
     is(1795224123, 123456789, "2026-11-21T01:22:03.123456Z");
     is(2147483647, 0, "2038-01-19T03:14:07.000000Z");
     if (sizeof(time_t) > 4) {
-        is((time_t)INT64_C(4107542400), 0, "2100-03-01T00:00:00.000000Z"); /* 2100 is no leap year */
+        is((time_t)INT64_C(4107542400), 0,
+           "2100-03-01T00:00:00.000000Z"); /* 2100 is no leap year */
         is((time_t)INT64_C(253402300799), 0, "9999-12-31T23:59:59.000000Z");
     }
 }
@@ -98,8 +99,8 @@ END_TEST
 static void *in_a_thread(void *arg)
 {
     const time_t second = *(const time_t *)arg;
-    char         text[SC_CLOCK_RFC3339_BYTES + 1], expected[32];
-    struct tm    tm;
+    char text[SC_CLOCK_RFC3339_BYTES + 1], expected[32];
+    struct tm tm;
     ck_assert_ptr_nonnull(gmtime_r(&second, &tm));
     ck_assert_uint_eq(strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S", &tm), 19);
     for (int i = 0; i < 10000; i++) {
@@ -114,7 +115,7 @@ static void *in_a_thread(void *arg)
 START_TEST(each_thread_keeps_its_own_second)
 {
     pthread_t threads[4];
-    time_t    seconds[4] = {0, 1000000000, 1795224123, 2000000000};
+    time_t seconds[4] = {0, 1000000000, 1795224123, 2000000000};
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(pthread_create(&threads[i], NULL, in_a_thread, &seconds[i]), 0);
     }
@@ -126,5 +127,6 @@ START_TEST(each_thread_keeps_its_own_second)
 }
 END_TEST
 
-SUITE_MAIN("clock", clocks_run_forward, the_wall_clock_is_that_of_the_system, tests_set_both_clocks, dates, the_second_before_1970,
-           seconds_change_back_and_forth, each_thread_keeps_its_own_second)
+SUITE_MAIN("clock", clocks_run_forward, the_wall_clock_is_that_of_the_system, tests_set_both_clocks,
+           dates, the_second_before_1970, seconds_change_back_and_forth,
+           each_thread_keeps_its_own_second)

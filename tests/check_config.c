@@ -14,13 +14,13 @@ static struct sc_config_errors errors;
 static struct sc_config *load(const char *const *arguments)
 {
     char *argv[32] = {(char *)"sc-server"};
-    int   argc     = 1;
+    int argc = 1;
     for (; arguments[argc - 1]; argc++) {
         argv[argc] = (char *)arguments[argc - 1];
     }
-    errors                     = (struct sc_config_errors){0};
+    errors = (struct sc_config_errors){0};
     struct sc_cmdline *cmdline = sc_cmdline_parse(argc, argv, &errors);
-    struct sc_config  *config  = cmdline ? sc_config_load(cmdline, &errors) : NULL;
+    struct sc_config *config = cmdline ? sc_config_load(cmdline, &errors) : NULL;
     sc_cmdline_free(cmdline);
     return config;
 }
@@ -69,11 +69,11 @@ static bool complained(const char *a, const char *b, const char *c)
     return false;
 }
 
-#define REFUSED(content, status_, a, b, c)                                                                                                 \
-    do {                                                                                                                                   \
-        ck_assert_ptr_null(load_text(content));                                                                                            \
-        ck_assert_int_eq(errors.status, status_);                                                                                          \
-        ck_assert(complained(a, b, c));                                                                                                    \
+#define REFUSED(content, status_, a, b, c) \
+    do { \
+        ck_assert_ptr_null(load_text(content)); \
+        ck_assert_int_eq(errors.status, status_); \
+        ck_assert(complained(a, b, c)); \
     } while (0)
 
 START_TEST(defaults_are_those_of_the_contract)
@@ -150,7 +150,8 @@ START_TEST(command_line_wins_and_repeats)
 {
     put_file("[server]\nworkers = 3\nmax-body = 1K\nlisten = 127.0.0.1:9\n");
     struct sc_config *config =
-        LOAD("--workers", "5", "-c", path, "--listen=[::1]:1", "--client-auth", "optional", "--listen", "a:2,b:3", "--workers=7");
+        LOAD("--workers", "5", "-c", path, "--listen=[::1]:1", "--client-auth", "optional",
+             "--listen", "a:2,b:3", "--workers=7");
     ck_assert_msg(config != NULL, "%s", errors.text[0]);
     ck_assert_uint_eq(config->workers, 7);
     ck_assert_uint_eq(config->max_body_bytes, 1024);
@@ -165,8 +166,10 @@ END_TEST
 
 START_TEST(every_error_of_a_file_in_one_go)
 {
-    ck_assert_ptr_null(load_text("x = 1\n[server]\nmax-body = 9x\nmax-bdy = 1\nworkers = 2\nworkers = 3\nhandshake-timeout = 0\n"
-                                 "log-level = loud\nlisten = foo\nclient-auth = none\n[tls]\nsession-timout = 1s\n[foo]\ny = 1\n[tls]\n"));
+    ck_assert_ptr_null(load_text("x = 1\n[server]\nmax-body = 9x\nmax-bdy = 1\nworkers = "
+                                 "2\nworkers = 3\nhandshake-timeout = 0\n"
+                                 "log-level = loud\nlisten = foo\nclient-auth = "
+                                 "none\n[tls]\nsession-timout = 1s\n[foo]\ny = 1\n[tls]\n"));
     ck_assert_int_eq(errors.status, EX_CONFIG);
     ck_assert(complained(":1: x", "outside", "[server]"));
     ck_assert(complained(":3: [server] max-body", "\"9x\"", "from 1 to 16M"));
@@ -222,7 +225,8 @@ START_TEST(syntax_errors_and_traps_of_the_parser)
     REFUSED("[server]\ncertificate =\n", EX_CONFIG, ":2", "certificate", "needed");
     REFUSED("[server]\nlisten = a:1,,b:2\n", EX_CONFIG, ":2", "listen", "empty item");
     REFUSED("[server]\ncertificate = a\\tb\n", EX_CONFIG, ":2", "certificate", "control character");
-    REFUSED("[tls]\nclient-pin = sha256//AAAA\n", EX_CONFIG, "client-pin", "client-auth", "require");
+    REFUSED("[tls]\nclient-pin = sha256//AAAA\n", EX_CONFIG, "client-pin", "client-auth",
+            "require");
     REFUSED("[server]\n\033[31mred = 1\n", EX_CONFIG, ":2", "equal sign", "red");
     ck_assert_ptr_null(strchr(errors.text[0], '\033'));
 }
@@ -231,8 +235,10 @@ END_TEST
 START_TEST(values_at_their_borders)
 {
     static const char *const good[] = {
-        "handshake-timeout = 1ms", "handshake-timeout = 1h", "idle-timeout = 0",  "max-body = 16M",      "max-body = 1",
-        "workers = 1024",          "max-connections = 1",    "drain-timeout = 0", "reload-interval = 0", "output-limit = 4K"};
+        "handshake-timeout = 1ms", "handshake-timeout = 1h", "idle-timeout = 0",
+        "max-body = 16M",          "max-body = 1",           "workers = 1024",
+        "max-connections = 1",     "drain-timeout = 0",      "reload-interval = 0",
+        "output-limit = 4K"};
     static const char *const bad[] = {"handshake-timeout = 0",  "handshake-timeout = 3601s",
                                       "frame-timeout = 0",      "write-timeout = 0",
                                       "max-body = 16777217",    "max-body = 0",
@@ -241,7 +247,7 @@ START_TEST(values_at_their_borders)
                                       "output-limit = 4095",    "max-body = 99999999999999999999",
                                       "handshake-timeout = 5S", "workers = 1 2",
                                       "workers = 0x2"};
-    char                     text[128];
+    char text[128];
     for (size_t i = 0; i < SC_COUNT_OF(good); i++) {
         (void)snprintf(text, sizeof(text), "[server]\n%s\n", good[i]);
         struct sc_config *config = load_text(text);
@@ -284,8 +290,8 @@ END_TEST
 
 START_TEST(too_many_errors_are_counted)
 {
-    char   text[4096] = "[server]\n";
-    size_t used       = strlen(text);
+    char text[4096] = "[server]\n";
+    size_t used = strlen(text);
     for (int i = 0; i < 50; i++) {
         used += (size_t)snprintf(text + used, sizeof(text) - used, "unheard-of-%d = 1\n", i);
     }
@@ -298,8 +304,8 @@ END_TEST
 
 static enum sc_cmdline_action action_of(const char *a, const char *b)
 {
-    char *argv[]               = {(char *)"sc-server", (char *)a, (char *)b, NULL};
-    errors                     = (struct sc_config_errors){0};
+    char *argv[] = {(char *)"sc-server", (char *)a, (char *)b, NULL};
+    errors = (struct sc_config_errors){0};
     struct sc_cmdline *cmdline = sc_cmdline_parse(b ? 3 : 2, argv, &errors);
     ck_assert_ptr_nonnull(cmdline);
     const enum sc_cmdline_action action = sc_cmdline_action(cmdline);
@@ -319,7 +325,8 @@ START_TEST(actions)
 }
 END_TEST
 
-static void count_change(void *arg, const char *key, bool needs_restart, const char *before, const char *after)
+static void count_change(void *arg, const char *key, bool needs_restart, const char *before,
+                         const char *after)
 {
     (void)before;
     (void)after;
@@ -331,7 +338,8 @@ START_TEST(diff_names_what_needs_a_restart)
 {
     put_file("[server]\nmax-body = 2K\n[tls]\nMinProtocol = TLSv1.3\n");
     struct sc_config *before = LOAD("-c", "/dev/null", "--workers", "1");
-    struct sc_config *after  = LOAD("-c", path, "--workers", "2", "--listen", "127.0.0.1:0", "--log-level", "debug");
+    struct sc_config *after =
+        LOAD("-c", path, "--workers", "2", "--listen", "127.0.0.1:0", "--log-level", "debug");
     unlink(path);
     ck_assert(before && after);
     char keys[256] = "";
@@ -349,7 +357,7 @@ END_TEST
 static char *text_of(const struct sc_config *config)
 {
     char *text = calloc(1, 16384);
-    FILE *out  = fmemopen(text, 16384, "w");
+    FILE *out = fmemopen(text, 16384, "w");
     ck_assert_ptr_nonnull(out);
     config ? sc_config_write(config, out) : sc_config_write_sample(out);
     fclose(out);
@@ -358,12 +366,15 @@ static char *text_of(const struct sc_config *config)
 
 START_TEST(dump_loads_again)
 {
-    put_file("[server]\ncertificate = \"/a \\\"b\\\" \\\\ #c $d 'e'\"\nidle-timeout = 1500ms\nmax-body = 1000\n"
-             "[tls]\nocsp-response = \"x#y\"\nMinProtocol = TLSv1.3\nclient-auth = require\nclient-pin = a, b\n");
-    struct sc_config *config = LOAD("-c", path, "--listen", "unix:/a b", "--listen", "[::1]:0", "--ticket-keys", " lead and trail ");
+    put_file("[server]\ncertificate = \"/a \\\"b\\\" \\\\ #c $d 'e'\"\nidle-timeout = "
+             "1500ms\nmax-body = 1000\n"
+             "[tls]\nocsp-response = \"x#y\"\nMinProtocol = TLSv1.3\nclient-auth = "
+             "require\nclient-pin = a, b\n");
+    struct sc_config *config = LOAD("-c", path, "--listen", "unix:/a b", "--listen", "[::1]:0",
+                                    "--ticket-keys", " lead and trail ");
     unlink(path);
     ck_assert_msg(config != NULL, "%s", errors.text[0]);
-    char             *text  = text_of(config);
+    char *text = text_of(config);
     struct sc_config *again = load_text(text);
     ck_assert_msg(again != NULL, "%s\n%s", errors.text[0], text);
     char keys[256] = "";
@@ -379,8 +390,8 @@ END_TEST
 /* Takes the '#' from in front of every key that has a default. */
 START_TEST(sample_is_the_defaults)
 {
-    char             *sample = text_of(NULL);
-    struct sc_config *plain  = LOAD("-c", "/dev/null");
+    char *sample = text_of(NULL);
+    struct sc_config *plain = LOAD("-c", "/dev/null");
     struct sc_config *config = load_text(sample);
     ck_assert_msg(config != NULL, "%s", errors.text[0]);
     char keys[256] = "";
@@ -407,9 +418,9 @@ END_TEST
 
 START_TEST(help_fits_eighty_columns_and_names_all)
 {
-    char  *text = NULL;
+    char *text = NULL;
     size_t size;
-    FILE  *out = open_memstream(&text, &size);
+    FILE *out = open_memstream(&text, &size);
     sc_config_write_help(out);
     fclose(out);
     for (size_t i = 0; i < sc_option_count; i++) {
@@ -425,7 +436,9 @@ START_TEST(help_fits_eighty_columns_and_names_all)
 }
 END_TEST
 
-SUITE_MAIN("config", defaults_are_those_of_the_contract, file_sets_every_kind_of_value, command_line_wins_and_repeats,
-           every_error_of_a_file_in_one_go, files_that_are_none, syntax_errors_and_traps_of_the_parser, values_at_their_borders,
-           command_lines_that_are_wrong, too_many_errors_are_counted, actions, diff_names_what_needs_a_restart, dump_loads_again,
-           sample_is_the_defaults, help_fits_eighty_columns_and_names_all)
+SUITE_MAIN("config", defaults_are_those_of_the_contract, file_sets_every_kind_of_value,
+           command_line_wins_and_repeats, every_error_of_a_file_in_one_go, files_that_are_none,
+           syntax_errors_and_traps_of_the_parser, values_at_their_borders,
+           command_lines_that_are_wrong, too_many_errors_are_counted, actions,
+           diff_names_what_needs_a_restart, dump_loads_again, sample_is_the_defaults,
+           help_fits_eighty_columns_and_names_all)

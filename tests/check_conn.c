@@ -16,15 +16,15 @@
 #include "tls_peer.h"
 
 /* One connection of a server, and a real TLS client at the other end of its socket, in one loop. */
-static struct event_base     *base;
+static struct event_base *base;
 static struct sc_tls_context *client_context, *server_context;
-static struct sc_conn_env     env;
-static struct sc_conn_limits  limits;
-static struct sc_stats        stats;
-static struct sc_admission    admission;
-static struct sc_conn        *conn; /* NULL: gone */
-static struct tls_peer        peer;
-static struct evbuffer       *expected;
+static struct sc_conn_env env;
+static struct sc_conn_limits limits;
+static struct sc_stats stats;
+static struct sc_admission admission;
+static struct sc_conn *conn; /* NULL: gone */
+static struct tls_peer peer;
+static struct evbuffer *expected;
 
 static void on_gone(struct sc_conn *gone, void *arg)
 {
@@ -47,17 +47,22 @@ static void world_init(void)
     sc_log_redirect(drop_line);
     fixture_write_pair("server", "P-256");
     const struct sc_tls_server_settings settings = fixture_settings("server");
-    server_context                               = fixture_server(&settings);
-    client_context                               = fixture_client();
-    base                                         = run_base_new();
+    server_context = fixture_server(&settings);
+    client_context = fixture_client();
+    base = run_base_new();
     memset(&stats, 0, sizeof(stats));
-    limits = (struct sc_conn_limits){.max_body_bytes       = 65536,
-                                     .output_limit_bytes   = 256U << 10,
+    limits = (struct sc_conn_limits){.max_body_bytes = 65536,
+                                     .output_limit_bytes = 256U << 10,
                                      .handshake_timeout_ms = 30000,
-                                     .frame_timeout_ms     = 30000,
-                                     .idle_timeout_ms      = 30000,
-                                     .write_timeout_ms     = 30000};
-    env = (struct sc_conn_env){.base = base, .limits = &limits, .stats = &stats, .admission = &admission, .on_gone = on_gone, .arg = &env};
+                                     .frame_timeout_ms = 30000,
+                                     .idle_timeout_ms = 30000,
+                                     .write_timeout_ms = 30000};
+    env = (struct sc_conn_env){.base = base,
+                               .limits = &limits,
+                               .stats = &stats,
+                               .admission = &admission,
+                               .on_gone = on_gone,
+                               .arg = &env};
     expected = evbuffer_new();
     ck_assert_int_eq(sc_conn_env_init(&env, &err), 0);
 }
@@ -65,8 +70,8 @@ static void world_init(void)
 static void begin(void)
 {
     const struct sc_conn_origin origin = {.id = 17};
-    struct sc_err               err    = {0};
-    int                         fds[2];
+    struct sc_err err = {0};
+    int fds[2];
     socket_pair(true, fds);
     conn = sc_conn_new(&env, server_context, fds[0], &origin, &err);
     ck_assert_msg(conn != NULL, "%s", err.text);
@@ -76,7 +81,8 @@ static void begin(void)
 static void begin_connected(void)
 {
     begin();
-    RUN_UNTIL(base, peer.connected && sc_stats_get(&stats.handshakes_completed) == sc_stats_get(&stats.handshakes_started));
+    RUN_UNTIL(base, peer.connected && sc_stats_get(&stats.handshakes_completed) ==
+                                          sc_stats_get(&stats.handshakes_started));
 }
 
 static void world_fini(void)
@@ -84,7 +90,8 @@ static void world_fini(void)
     if (conn) {
         sc_conn_free(conn);
     }
-    const uint64_t ended = sc_stats_get(&stats.handshakes_completed) + sc_stats_get(&stats.handshakes_failed);
+    const uint64_t ended =
+        sc_stats_get(&stats.handshakes_completed) + sc_stats_get(&stats.handshakes_failed);
     ck_assert_uint_eq(sc_stats_get(&stats.handshakes_started), ended);
     ck_assert_uint_eq(sc_stats_get(&stats.connections_closed), ended);
     tls_peer_fini(&peer);
@@ -96,15 +103,15 @@ static void world_fini(void)
     sc_tls_context_unref(client_context);
 }
 
-#define TEST(name)                                                                                                                         \
-    static void run_##name(void);                                                                                                          \
-    START_TEST(name)                                                                                                                       \
-    {                                                                                                                                      \
-        world_init();                                                                                                                      \
-        run_##name();                                                                                                                      \
-        world_fini();                                                                                                                      \
-    }                                                                                                                                      \
-    END_TEST                                                                                                                               \
+#define TEST(name) \
+    static void run_##name(void); \
+    START_TEST(name) \
+    { \
+        world_init(); \
+        run_##name(); \
+        world_fini(); \
+    } \
+    END_TEST \
     static void run_##name(void)
 
 /* --- Requests and the replies to them --- */
@@ -128,7 +135,7 @@ static void put_request(struct evbuffer *to, unsigned i, size_t length)
 {
     static uint8_t body[70000], reply[70000];
     for (size_t k = 0; k < length; k++) {
-        body[k]               = (uint8_t)(i * 3U + k * 5U);
+        body[k] = (uint8_t)(i * 3U + k * 5U);
         reply[length - 1 - k] = body[k];
     }
     switch (i % 3) {
@@ -150,7 +157,7 @@ static void put_request(struct evbuffer *to, unsigned i, size_t length)
 static void send_all(struct evbuffer *requests, size_t at_once)
 {
     while (evbuffer_get_length(requests) > 0) {
-        const size_t left  = evbuffer_get_length(requests);
+        const size_t left = evbuffer_get_length(requests);
         const size_t count = at_once && at_once < left ? at_once : left;
         tls_peer_write(&peer, evbuffer_pullup(requests, (ev_ssize_t)count), count);
         evbuffer_drain(requests, count);
@@ -162,15 +169,16 @@ static void await_replies(void)
     const size_t length = evbuffer_get_length(expected);
     RUN_UNTIL(base, evbuffer_get_length(peer.got) >= length);
     ck_assert_uint_eq(evbuffer_get_length(peer.got), length);
-    ck_assert_int_eq(memcmp(evbuffer_pullup(peer.got, -1), evbuffer_pullup(expected, -1), length), 0);
+    ck_assert_int_eq(memcmp(evbuffer_pullup(peer.got, -1), evbuffer_pullup(expected, -1), length),
+                     0);
 }
 
 /* Every size of TLS record and of segment gives the same replies. */
 TEST(any_split)
 {
     static const size_t records[] = {1, 3, 8, 9, 100, 0};
-    static const size_t writes[]  = {1, 0};
-    struct evbuffer    *requests  = evbuffer_new();
+    static const size_t writes[] = {1, 0};
+    struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (size_t r = 0; r < 6; r++) {
         for (size_t w = 0; w < 2; w++) {
@@ -216,7 +224,7 @@ TEST(large_bodies)
 TEST(too_large)
 {
     struct evbuffer *requests = evbuffer_new();
-    uint8_t          header[SC_FRAME_HEADER_BYTES];
+    uint8_t header[SC_FRAME_HEADER_BYTES];
     begin_connected();
     put_request(requests, 0, 10);
     sc_frame_put_header(header, SC_FRAME_ECHO, 65537);
@@ -287,9 +295,9 @@ static void on_drip(evutil_socket_t fd, short what, void *arg)
 /* Bytes that keep coming do not move the deadline of a frame. */
 TEST(frame_timeout)
 {
-    uint8_t              header[SC_FRAME_HEADER_BYTES];
+    uint8_t header[SC_FRAME_HEADER_BYTES];
     const struct timeval often = {.tv_sec = 0, .tv_usec = 5000};
-    limits.frame_timeout_ms    = 60;
+    limits.frame_timeout_ms = 60;
     begin_connected();
     sc_frame_put_header(header, SC_FRAME_ECHO, 60000);
     tls_peer_write(&peer, header, sizeof(header));
@@ -315,7 +323,7 @@ TEST(idle_timeout)
 /* A reload may bring a limit where there was none. */
 TEST(idle_timeout_of_a_reload)
 {
-    limits.idle_timeout_ms      = 0;
+    limits.idle_timeout_ms = 0;
     limits.handshake_timeout_ms = 500;
     begin_connected();
     RUN_UNTIL(base, conn->timer.due_ms == SC_WHEEL_NEVER);
@@ -325,7 +333,10 @@ TEST(idle_timeout_of_a_reload)
     ck_assert_uint_eq(sc_stats_get(&stats.timeouts_idle), 1);
 }
 
-/* Many more replies than the client reads: what waits is bounded, and nothing is lost when it reads again. */
+/*
+ * Many more replies than the client reads: what waits is bounded, and nothing is lost when it
+ * reads again.
+ */
 static struct evbuffer *flood(void)
 {
     struct evbuffer *requests = evbuffer_new();
@@ -335,7 +346,8 @@ static struct evbuffer *flood(void)
         put_request(requests, i, 65000);
     }
     send_all(requests, 0);
-    RUN_UNTIL(base, !conn || sc_stats_get(&stats.paused) > 0); /* a short write-timeout may be over by then */
+    RUN_UNTIL(base, !conn || sc_stats_get(&stats.paused) >
+                                 0); /* a short write-timeout may be over by then */
     run_ready(base);
     return requests;
 }
@@ -356,18 +368,21 @@ TEST(output_limit)
 
 TEST(write_timeout)
 {
-    limits.write_timeout_ms   = 80;
+    limits.write_timeout_ms = 80;
     struct evbuffer *requests = flood();
     RUN_UNTIL(base, !conn);
     ck_assert_uint_eq(sc_stats_get(&stats.timeouts_write), 1);
     evbuffer_free(requests);
 }
 
-/* A client that sends small requests faster than they are answered fills its socket, not our memory. */
+/*
+ * A client that sends small requests faster than they are answered fills its socket, not our
+ * memory.
+ */
 TEST(small_requests_are_not_hoarded)
 {
-    const unsigned   count    = 400000;
-    uint64_t         most     = 0;
+    const unsigned count = 400000;
+    uint64_t most = 0;
     struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (unsigned i = 0; i < count; i++) {
@@ -377,8 +392,9 @@ TEST(small_requests_are_not_hoarded)
     send_all(requests, 0);
     while (sc_stats_get(&stats.requests[0]) < count) {
         run_once(base);
-        const uint64_t waits = sc_tlsbev_received(conn->tls) - sc_stats_get(&stats.requests[0]) * SC_FRAME_HEADER_BYTES;
-        most                 = waits > most ? waits : most;
+        const uint64_t waits = sc_tlsbev_received(conn->tls) -
+                               sc_stats_get(&stats.requests[0]) * SC_FRAME_HEADER_BYTES;
+        most = waits > most ? waits : most;
     }
     ck_assert_uint_lt(most, 256U << 10);
     await_replies();
@@ -433,11 +449,14 @@ TEST(freed_at_any_time)
 
 /* --- Memory --- */
 
-/* In the steady state no request reaches malloc(). A build with sanitizers keeps nothing, and misses nothing. */
+/*
+ * In the steady state no request reaches malloc(). A build with sanitizers keeps nothing, and
+ * misses nothing.
+ */
 TEST(steady_state_asks_for_no_memory)
 {
     struct evbuffer *requests = evbuffer_new();
-    uint64_t         misses   = 0;
+    uint64_t misses = 0;
     begin_connected();
     for (unsigned i = 0; i < 1100; i++) {
         if (i == 100) {
@@ -453,6 +472,7 @@ TEST(steady_state_asks_for_no_memory)
     evbuffer_free(requests);
 }
 
-SUITE_MAIN("conn", any_split, a_long_pipeline, large_bodies, too_large, half_closed_tcp, ended_in_a_frame, handshake_timeout, frame_timeout,
-           idle_timeout, idle_timeout_of_a_reload, output_limit, write_timeout, small_requests_are_not_hoarded, drained,
-           drained_in_the_handshake, freed_at_any_time, steady_state_asks_for_no_memory)
+SUITE_MAIN("conn", any_split, a_long_pipeline, large_bodies, too_large, half_closed_tcp,
+           ended_in_a_frame, handshake_timeout, frame_timeout, idle_timeout,
+           idle_timeout_of_a_reload, output_limit, write_timeout, small_requests_are_not_hoarded,
+           drained, drained_in_the_handshake, freed_at_any_time, steady_state_asks_for_no_memory)

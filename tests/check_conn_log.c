@@ -11,8 +11,9 @@
 #include "kept_log.h"
 #include "suite.h"
 
-static const struct sc_conn_origin origin = {.id = 17, .peer = {.host = {192, 0, 2, 1}, .port = 53122, .family = AF_INET}};
-static struct sc_log_rate          rate;
+static const struct sc_conn_origin origin = {
+    .id = 17, .peer = {.host = {192, 0, 2, 1}, .port = 53122, .family = AF_INET}};
+static struct sc_log_rate rate;
 
 static struct sc_tls_watch start(enum sc_log_level level)
 {
@@ -31,9 +32,12 @@ static void at_second(uint64_t second)
 
 START_TEST(every_line_has_the_connection_and_its_peer)
 {
-    struct sc_tls_watch          watch = start(SC_LOG_DEBUG);
+    struct sc_tls_watch watch = start(SC_LOG_DEBUG);
     const struct sc_tlsbev_close close = {.end = SC_TLSBEV_RESET, .error_number = ECONNRESET};
-    const struct sc_tls_info     info  = {.version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .group = "X25519", .resumed = true};
+    const struct sc_tls_info info = {.version = "TLSv1.3",
+                                     .cipher = "TLS_AES_256_GCM_SHA384",
+                                     .group = "X25519",
+                                     .resumed = true};
     sc_tls_watch_first_bytes(&watch, "\x16\x03\x01", 3);
     sc_conn_log_event(SC_LOG_INFO, &origin, "timeout", "it was idle");
     sc_conn_log_connected(&origin, &info);
@@ -45,7 +49,8 @@ START_TEST(every_line_has_the_connection_and_its_peer)
     }
     ASSERT_HAS(kept_lines[0], " info timeout conn=17 peer=192.0.2.1:53122 message=\"it was idle\"");
     ASSERT_HAS(kept_lines[1], " debug connected ");
-    ASSERT_HAS(kept_lines[1], " tls=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 group=X25519 resumed=yes");
+    ASSERT_HAS(kept_lines[1],
+               " tls=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 group=X25519 resumed=yes");
     ASSERT_HAS(kept_lines[2], " warning tls_handshake_failed ");
     ASSERT_HAS(kept_lines[2], " stage=hello reason=reset hint=");
     ASSERT_HAS(kept_lines[2], " error=\"Connection reset by peer\"");
@@ -57,8 +62,10 @@ END_TEST
 /* A client on a unix socket chooses the name of its own end: that is not kept. */
 START_TEST(a_peer_on_a_unix_socket_has_no_name)
 {
-    struct sockaddr_un    address = {.sun_family = AF_UNIX, .sun_path = "/x\n2026 info reloaded a=\"b"};
-    struct sc_conn_origin evil    = {.id = 18, .peer = sc_addr_pack((struct sockaddr *)&address, sizeof(address))};
+    struct sockaddr_un address = {.sun_family = AF_UNIX,
+                                  .sun_path = "/x\n2026 info reloaded a=\"b"};
+    struct sc_conn_origin evil = {
+        .id = 18, .peer = sc_addr_pack((struct sockaddr *)&address, sizeof(address))};
     (void)start(SC_LOG_INFO);
     sc_conn_log_event(SC_LOG_INFO, &evil, "timeout", "it was idle");
     ASSERT_HAS(kept_lines[0], " conn=18 peer=unix message=");
@@ -67,8 +74,9 @@ END_TEST
 
 START_TEST(failures_say_what_is_known)
 {
-    struct sc_tls_watch          watch = start(SC_LOG_WARNING);
-    const struct sc_tlsbev_close close = {.end = SC_TLSBEV_TLS, .error_code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_SHARED_CIPHER)};
+    struct sc_tls_watch watch = start(SC_LOG_WARNING);
+    const struct sc_tlsbev_close close = {
+        .end = SC_TLSBEV_TLS, .error_code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_SHARED_CIPHER)};
     ck_assert_int_eq(OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL), 1);
     sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
     ASSERT_HAS(kept_last(), " stage=connected reason=timeout hint=");
@@ -77,10 +85,10 @@ START_TEST(failures_say_what_is_known)
     ck_assert_ptr_null(strstr(kept_last(), "detail"));
 
     sc_tls_watch_first_bytes(&watch, "\x16\x03\x01\x02\x03", 5);
-    watch.alert_sent     = SSL_AD_HANDSHAKE_FAILURE;
+    watch.alert_sent = SSL_AD_HANDSHAKE_FAILURE;
     watch.alert_received = SSL_AD_UNKNOWN_CA;
-    char pin[]           = "sha256//AAAA";
-    watch.refused_pin    = pin;
+    char pin[] = "sha256//AAAA";
+    watch.refused_pin = pin;
     sc_conn_log_handshake_failed(&rate, &origin, &watch, &close);
     ASSERT_HAS(kept_last(), " client_pin=sha256//AAAA ");
     ASSERT_HAS(kept_last(), " alert_received=\"unknown CA\" alert_sent=\"handshake failure\"");
@@ -88,11 +96,14 @@ START_TEST(failures_say_what_is_known)
 }
 END_TEST
 
-/* Load balancers connect and close, every second, for ever: that is no warning, and takes nothing from the bound on warnings. */
+/*
+ * Load balancers connect and close, every second, for ever: that is no warning, and takes nothing
+ * from the bound on warnings.
+ */
 START_TEST(probes_are_no_warnings)
 {
     const struct sc_tlsbev_close close = {.end = SC_TLSBEV_EOF};
-    const struct sc_tls_watch    watch = start(SC_LOG_INFO);
+    const struct sc_tls_watch watch = start(SC_LOG_INFO);
     at_second(5);
     for (int i = 0; i < 100; i++) {
         sc_conn_log_handshake_failed(&rate, &origin, &watch, &close);
@@ -127,7 +138,7 @@ START_TEST(only_hostile_ends_are_worth_a_line)
 {
     static const struct {
         enum sc_tlsbev_end end;
-        const char        *words;
+        const char *words;
     } cases[] = {{SC_TLSBEV_CLOSE_NOTIFY, NULL},
                  {SC_TLSBEV_EOF, NULL},
                  {SC_TLSBEV_RESET, NULL},
@@ -135,8 +146,8 @@ START_TEST(only_hostile_ends_are_worth_a_line)
                  {SC_TLSBEV_KEY_UPDATES, " how=key_update_flood"}};
     (void)start(SC_LOG_INFO);
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        const struct sc_tlsbev_close close  = {.end = cases[i].end};
-        const unsigned               before = kept_count;
+        const struct sc_tlsbev_close close = {.end = cases[i].end};
+        const unsigned before = kept_count;
         sc_conn_log_closed(&origin, &close);
         ck_assert_uint_eq(kept_count - before, cases[i].words != NULL);
         if (cases[i].words) {
@@ -146,5 +157,6 @@ START_TEST(only_hostile_ends_are_worth_a_line)
 }
 END_TEST
 
-SUITE_MAIN("conn_log", every_line_has_the_connection_and_its_peer, a_peer_on_a_unix_socket_has_no_name, failures_say_what_is_known,
-           probes_are_no_warnings, a_flood_of_failures_is_counted_instead, only_hostile_ends_are_worth_a_line)
+SUITE_MAIN("conn_log", every_line_has_the_connection_and_its_peer,
+           a_peer_on_a_unix_socket_has_no_name, failures_say_what_is_known, probes_are_no_warnings,
+           a_flood_of_failures_is_counted_instead, only_hostile_ends_are_worth_a_line)

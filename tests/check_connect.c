@@ -1,4 +1,7 @@
-/* Connecting to a list of addresses. The look-up is this file's: the linker takes it before the archive's. */
+/*
+ * Connecting to a list of addresses. The look-up is this file's: the linker takes it before the
+ * archive's.
+ */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -14,18 +17,18 @@
 #include "client/resolve.h"
 #include "suite.h"
 
-/* --- The look-up -------------------------------------------------------------------------------------------------------------------- */
+/* --- The look-up --- */
 
 static struct sockaddr_in addresses[4];
-static struct addrinfo    list[4];
-static size_t             list_count;
-static bool               look_up_hangs;
-static int                look_up_error;
+static struct addrinfo list[4];
+static size_t list_count;
+static bool look_up_hangs;
+static int look_up_error;
 
 struct sc_resolve {
-    struct event    *event;
+    struct event *event;
     sc_resolve_done *done;
-    void            *arg;
+    void *arg;
 };
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -36,14 +39,15 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     resolve->done(resolve->arg, look_up_error, 0, look_up_error == 0 ? list : NULL);
 }
 
-struct sc_resolve *sc_resolve_start(struct event_base *base, const char *host, const char *port, sc_resolve_done *done, void *arg,
-                                    struct sc_err *err)
+struct sc_resolve *sc_resolve_start(struct event_base *base, const char *host, const char *port,
+                                    sc_resolve_done *done, void *arg, struct sc_err *err)
 {
     (void)host;
     (void)port;
     (void)err;
     struct sc_resolve *resolve = calloc(1, sizeof(*resolve));
-    *resolve                   = (struct sc_resolve){.event = evtimer_new(base, on_event, resolve), .done = done, .arg = arg};
+    *resolve = (struct sc_resolve){
+        .event = evtimer_new(base, on_event, resolve), .done = done, .arg = arg};
     if (!look_up_hangs) {
         event_active(resolve->event, EV_TIMEOUT, 0);
     }
@@ -58,22 +62,25 @@ void sc_resolve_free(struct sc_resolve *resolve)
     }
 }
 
-/* --- Sockets ------------------------------------------------------------------------------------------------------------------------ */
+/* --- Sockets --- */
 
 /* Bound to 127.0.0.1; a backlog of -1: nobody listens. The address goes to the end of the list. */
 static int add_address(int backlog)
 {
     struct sockaddr_in *address = &addresses[list_count];
-    socklen_t           length  = sizeof(*address);
-    const int           fd      = socket(AF_INET, SOCK_STREAM, 0);
-    *address                    = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(*address);
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    *address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     ck_assert_int_eq(bind(fd, (const struct sockaddr *)address, sizeof(*address)), 0);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)address, &length), 0);
     if (backlog >= 0) {
         ck_assert_int_eq(listen(fd, backlog), 0);
     }
-    list[list_count] = (struct addrinfo){
-        .ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_addr = (struct sockaddr *)address, .ai_addrlen = sizeof(*address)};
+    list[list_count] = (struct addrinfo){.ai_family = AF_INET,
+                                         .ai_socktype = SOCK_STREAM,
+                                         .ai_addr = (struct sockaddr *)address,
+                                         .ai_addrlen = sizeof(*address)};
     if (list_count > 0) {
         list[list_count - 1].ai_next = &list[list_count];
     }
@@ -81,7 +88,10 @@ static int add_address(int backlog)
     return fd;
 }
 
-/* Fills the backlog of a listener, so that the kernel drops what else comes: an address that never answers. */
+/*
+ * Fills the backlog of a listener, so that the kernel drops what else comes: an address that never
+ * answers.
+ */
 static void fill(size_t index, int fds[2])
 {
     for (int i = 0; i < 2; i++) {
@@ -91,9 +101,9 @@ static void fill(size_t index, int fds[2])
 }
 
 struct outcome {
-    int           calls;
-    int           fd;
-    char          peer[300];
+    int calls;
+    int fd;
+    char peer[300];
     struct sc_err err;
 };
 
@@ -110,11 +120,12 @@ static void on_done(void *arg, const struct sc_connect_result *result)
 
 static struct outcome run(uint64_t timeout_ms)
 {
-    struct outcome     outcome = {.fd = -1};
-    struct event_base *base    = event_base_new();
-    struct sc_address  address;
+    struct outcome outcome = {.fd = -1};
+    struct event_base *base = event_base_new();
+    struct sc_address address;
     ck_assert_int_eq(sc_parse_address("example.test:4242", NULL, &address, NULL), 0);
-    struct sc_connect *connecting = sc_connect_start(base, &address, timeout_ms, on_done, &outcome, NULL);
+    struct sc_connect *connecting =
+        sc_connect_start(base, &address, timeout_ms, on_done, &outcome, NULL);
     ck_assert_ptr_nonnull(connecting);
     ck_assert_int_eq(outcome.calls, 0);
     while (outcome.calls == 0) {
@@ -136,7 +147,7 @@ static void port_text(size_t index, char out[64])
 
 START_TEST(the_second_address_answers_when_the_first_refuses)
 {
-    char      expected[64];
+    char expected[64];
     const int refuses = add_address(-1), answers = add_address(1);
     port_text(1, expected);
     struct outcome outcome = run(5000);
@@ -150,13 +161,14 @@ END_TEST
 
 START_TEST(every_address_is_named_when_all_refuse)
 {
-    char           first[64], second[64], expected[256];
-    const int      a = add_address(-1), b = add_address(-1);
+    char first[64], second[64], expected[256];
+    const int a = add_address(-1), b = add_address(-1);
     struct outcome outcome = (port_text(0, first), port_text(1, second), run(5000));
     ck_assert_int_eq(outcome.fd, -1);
     ck_assert_int_eq(outcome.err.status, EX_UNAVAILABLE);
     (void)snprintf(expected, sizeof(expected),
-                   "can't connect to example.test:4242: %s: Connection refused; %s: Connection refused; is the server running there?",
+                   "can't connect to example.test:4242: %s: Connection refused; %s: Connection "
+                   "refused; is the server running there?",
                    first, second);
     ck_assert_str_eq(outcome.err.text, expected);
     (void)close(a);
@@ -166,14 +178,14 @@ END_TEST
 
 START_TEST(an_address_that_is_silent_leaves_time_for_the_next)
 {
-    char      expected[64];
-    int       fillers[2];
+    char expected[64];
+    int fillers[2];
     const int silent = add_address(0), answers = add_address(1);
     fill(0, fillers);
     port_text(1, expected);
     const uint64_t started = sc_clock_ns();
     struct outcome outcome = run(1000);
-    const uint64_t ms      = (sc_clock_ns() - started) / 1000000U;
+    const uint64_t ms = (sc_clock_ns() - started) / 1000000U;
     ck_assert_int_ge(outcome.fd, 0);
     ck_assert_str_eq(outcome.peer, expected);
     ck_assert_uint_ge(ms, 400);
@@ -187,8 +199,8 @@ END_TEST
 
 START_TEST(silence_everywhere_is_a_time_out)
 {
-    int            fillers[2];
-    const int      silent  = add_address(0);
+    int fillers[2];
+    const int silent = add_address(0);
     struct outcome outcome = (fill(0, fillers), run(300));
     ck_assert_int_eq(outcome.fd, -1);
     ck_assert_int_eq(outcome.err.status, EX_TEMPFAIL);
@@ -200,9 +212,9 @@ END_TEST
 
 START_TEST(the_look_up_has_a_deadline_too)
 {
-    look_up_hangs          = true;
+    look_up_hangs = true;
     struct outcome outcome = run(200);
-    look_up_hangs          = false;
+    look_up_hangs = false;
     ck_assert_int_eq(outcome.err.status, EX_TEMPFAIL);
     ck_assert_ptr_nonnull(strstr(outcome.err.text, "look-up of the name timed out"));
 }
@@ -210,14 +222,15 @@ END_TEST
 
 START_TEST(a_name_without_address_is_said_to_be_one)
 {
-    look_up_error          = EAI_NONAME;
+    look_up_error = EAI_NONAME;
     struct outcome outcome = run(200);
-    look_up_error          = 0;
+    look_up_error = 0;
     ck_assert_int_eq(outcome.err.status, EX_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(outcome.err.text, "no address is known for this name"));
 }
 END_TEST
 
-SUITE_MAIN("connect", the_second_address_answers_when_the_first_refuses, every_address_is_named_when_all_refuse,
-           an_address_that_is_silent_leaves_time_for_the_next, silence_everywhere_is_a_time_out, the_look_up_has_a_deadline_too,
-           a_name_without_address_is_said_to_be_one)
+SUITE_MAIN("connect", the_second_address_answers_when_the_first_refuses,
+           every_address_is_named_when_all_refuse,
+           an_address_that_is_silent_leaves_time_for_the_next, silence_everywhere_is_a_time_out,
+           the_look_up_has_a_deadline_too, a_name_without_address_is_said_to_be_one)

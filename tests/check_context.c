@@ -13,30 +13,37 @@
 #include "tls_fixture.h"
 
 /* The settings must be refused, with every one of the words in the line. */
-static void refuse(const struct sc_tls_server_settings *settings, int status, const char *first, const char *second)
+static void refuse(const struct sc_tls_server_settings *settings, int status, const char *first,
+                   const char *second)
 {
-    struct sc_err          err     = {0};
+    struct sc_err err = {0};
     struct sc_tls_context *context = sc_tls_context_new_server(settings, &err);
     ck_assert_ptr_null(context);
-    ck_assert_msg(err.status == status && strstr(err.text, first) && strstr(err.text, second) && !strchr(err.text, '\n'), "%d: %s",
-                  err.status, err.text);
+    ck_assert_msg(err.status == status && strstr(err.text, first) && strstr(err.text, second) &&
+                      !strchr(err.text, '\n'),
+                  "%d: %s", err.status, err.text);
     ck_assert_uint_eq(ERR_peek_error(), 0);
 }
 
 /* A server with NAME.crt, NAME.key and some commands. */
-static struct sc_tls_context *server_with(const char *name, const struct sc_tls_command *commands, size_t count)
+static struct sc_tls_context *server_with(const char *name, const struct sc_tls_command *commands,
+                                          size_t count)
 {
     struct sc_tls_server_settings settings = fixture_settings(name);
-    settings.commands                      = commands;
-    settings.command_count                 = count;
+    settings.commands = commands;
+    settings.command_count = count;
     return fixture_server(&settings);
 }
 
-/* Can a client of at most that version, with these ciphers of TLS 1.2 and groups (NULL: its own), connect? */
-static bool connects(const struct sc_tls_context *server, int version, const char *ciphers, const char *groups)
+/*
+ * Can a client of at most that version, with these ciphers of TLS 1.2 and groups (NULL: its own),
+ * connect?
+ */
+static bool connects(const struct sc_tls_context *server, int version, const char *ciphers,
+                     const char *groups)
 {
     struct sc_tls_context *client = fixture_client();
-    struct tls_pair        pair;
+    struct tls_pair pair;
     tls_pair_init(&pair, client, server);
     SSL_set_security_level(pair.client, 0);
     ck_assert_int_eq(SSL_set_min_proto_version(pair.client, TLS1_VERSION), 1);
@@ -54,15 +61,16 @@ START_TEST(serves_tls13_with_defaults)
 {
     fixture_write_pair("server", "P-256");
     struct sc_tls_server_settings settings = fixture_settings("server");
-    struct sc_tls_context        *server = fixture_server(&settings), *client = fixture_client();
-    struct tls_pair               pair;
+    struct sc_tls_context *server = fixture_server(&settings), *client = fixture_client();
+    struct tls_pair pair;
     tls_pair_init(&pair, client, server);
     ck_assert(tls_pair_handshake(&pair));
     ck_assert_int_eq(SSL_version(pair.server), TLS1_3_VERSION);
-    ck_assert_str_eq(SSL_CIPHER_get_name(SSL_get_current_cipher(pair.server)), "TLS_AES_128_GCM_SHA256");
+    ck_assert_str_eq(SSL_CIPHER_get_name(SSL_get_current_cipher(pair.server)),
+                     "TLS_AES_128_GCM_SHA256");
     ck_assert_int_eq((int)SSL_get_negotiated_group(pair.server), NID_X25519);
     const unsigned char *name;
-    unsigned int         length;
+    unsigned int length;
     SSL_get0_alpn_selected(pair.client, &name, &length);
     ck_assert_uint_eq(length, 15);
     ck_assert_mem_eq(name, "space-captain/1", 15);
@@ -84,9 +92,13 @@ START_TEST(takes_only_what_is_safe)
         ck_assert(connects(server, TLS1_2_VERSION, NULL, NULL));
         ck_assert(!connects(server, TLS1_1_VERSION, NULL, NULL));
         ck_assert(!connects(server, TLS1_VERSION, NULL, NULL));
-        ck_assert_msg(!connects(server, TLS1_2_VERSION, "AES128-GCM-SHA256:AES256-SHA", NULL), "no forward secrecy");
-        ck_assert_msg(!connects(server, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256", NULL), "no AEAD");
-        ck_assert_msg(!connects(server, TLS1_2_VERSION, "DHE-RSA-AES128-GCM-SHA256", NULL), "no finite field groups");
+        ck_assert_msg(!connects(server, TLS1_2_VERSION, "AES128-GCM-SHA256:AES256-SHA", NULL),
+                      "no forward secrecy");
+        ck_assert_msg(!connects(server, TLS1_2_VERSION,
+                                "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256", NULL),
+                      "no AEAD");
+        ck_assert_msg(!connects(server, TLS1_2_VERSION, "DHE-RSA-AES128-GCM-SHA256", NULL),
+                      "no finite field groups");
         ck_assert(connects(server, TLS1_2_VERSION, "ECDHE+CHACHA20:@SECLEVEL=0", NULL));
         ck_assert(connects(server, TLS1_3_VERSION, NULL, "P-256"));
         ck_assert(connects(server, TLS1_3_VERSION, NULL, "P-384"));
@@ -100,9 +112,10 @@ END_TEST
 START_TEST(has_the_options_that_the_contract_names)
 {
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server  = server_with("server", NULL, 0);
-    SSL_CTX               *ssl_ctx = sc_tls_context_ssl_ctx(server);
-    const uint64_t wanted = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
+    struct sc_tls_context *server = server_with("server", NULL, 0);
+    SSL_CTX *ssl_ctx = sc_tls_context_ssl_ctx(server);
+    const uint64_t wanted = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                            SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
     ck_assert_uint_eq(SSL_CTX_get_options(ssl_ctx) & wanted, wanted);
     ck_assert_uint_eq(SSL_CTX_get_options(ssl_ctx) & SSL_OP_IGNORE_UNEXPECTED_EOF, 0);
     ck_assert((SSL_CTX_get_mode(ssl_ctx) & SSL_MODE_RELEASE_BUFFERS) != 0);
@@ -121,11 +134,14 @@ START_TEST(gives_chacha_to_who_prefers_it)
 {
     fixture_write_pair("server", "P-256");
     struct sc_tls_context *server = server_with("server", NULL, 0), *client = fixture_client();
-    struct tls_pair        pair;
+    struct tls_pair pair;
     tls_pair_init(&pair, client, server);
-    ck_assert_int_eq(SSL_set_ciphersuites(pair.client, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"), 1);
+    ck_assert_int_eq(
+        SSL_set_ciphersuites(pair.client, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"),
+        1);
     ck_assert(tls_pair_handshake(&pair));
-    ck_assert_str_eq(SSL_CIPHER_get_name(SSL_get_current_cipher(pair.server)), "TLS_CHACHA20_POLY1305_SHA256");
+    ck_assert_str_eq(SSL_CIPHER_get_name(SSL_get_current_cipher(pair.server)),
+                     "TLS_CHACHA20_POLY1305_SHA256");
     tls_pair_fini(&pair);
     sc_tls_context_unref(client);
     sc_tls_context_unref(server);
@@ -136,8 +152,8 @@ START_TEST(serves_who_offers_no_alpn)
 {
     const struct {
         const char *protocols;
-        unsigned    length;
-        bool        served, selected;
+        unsigned length;
+        bool served, selected;
     } cases[] = {{"", 0, true, false},
                  {"\2h2\x0fspace-captain/1", 19, true, true},
                  {"\2h2", 3, false, false},
@@ -146,16 +162,19 @@ START_TEST(serves_who_offers_no_alpn)
     fixture_write_pair("server", "P-256");
     struct sc_tls_context *server = server_with("server", NULL, 0), *client = fixture_client();
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        struct tls_pair      pair;
+        struct tls_pair pair;
         const unsigned char *name;
-        unsigned int         length;
+        unsigned int length;
         tls_pair_init(&pair, client, server);
-        ck_assert_int_eq(SSL_set_alpn_protos(pair.client, (const unsigned char *)cases[i].protocols, cases[i].length), 0);
+        ck_assert_int_eq(SSL_set_alpn_protos(pair.client, (const unsigned char *)cases[i].protocols,
+                                             cases[i].length),
+                         0);
         ck_assert_int_eq(tls_pair_handshake(&pair), cases[i].served);
         SSL_get0_alpn_selected(pair.server, &name, &length);
         ck_assert_int_eq(length > 0, cases[i].selected);
         ck_assert_int_eq(pair.server_watch.alpn_refused, !cases[i].served);
-        ck_assert_uint_eq(pair.client_watch.alert_received, cases[i].served ? SC_TLS_NO_ALERT : SSL_AD_NO_APPLICATION_PROTOCOL);
+        ck_assert_uint_eq(pair.client_watch.alert_received,
+                          cases[i].served ? SC_TLS_NO_ALERT : SSL_AD_NO_APPLICATION_PROTOCOL);
         tls_pair_fini(&pair);
     }
     sc_tls_context_unref(client);
@@ -166,7 +185,8 @@ END_TEST
 START_TEST(commands_override_the_defaults)
 {
     const struct sc_tls_command modern[] = {{"MinProtocol", "TLSv1.3"}, {"Groups", "P-384"}};
-    const struct sc_tls_command narrow[] = {{"CipherString", "ECDHE-ECDSA-AES256-GCM-SHA384"}, {"Ciphersuites", "TLS_AES_256_GCM_SHA384"}};
+    const struct sc_tls_command narrow[] = {{"CipherString", "ECDHE-ECDSA-AES256-GCM-SHA384"},
+                                            {"Ciphersuites", "TLS_AES_256_GCM_SHA384"}};
     fixture_write_pair("server", "P-256");
     struct sc_tls_context *server = server_with("server", modern, 2);
     ck_assert(!connects(server, TLS1_2_VERSION, NULL, NULL));
@@ -184,7 +204,7 @@ START_TEST(names_what_is_wrong_with_commands)
 {
     const struct {
         struct sc_tls_command command;
-        const char           *first, *second;
+        const char *first, *second;
     } cases[] = {
         {{"Colour", "blue"}, "Colour is not a key of ours", "SSL_CONF_cmd"},
         {{"MinProtocol", "TLSv9"}, "MinProtocol = TLSv9", "bad value"},
@@ -200,8 +220,8 @@ START_TEST(names_what_is_wrong_with_commands)
     fixture_write_pair("server", "P-256");
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
         struct sc_tls_server_settings settings = fixture_settings("server");
-        settings.commands                      = &cases[i].command;
-        settings.command_count                 = 1;
+        settings.commands = &cases[i].command;
+        settings.command_count = 1;
         refuse(&settings, EX_CONFIG, cases[i].first, cases[i].second);
     }
 }
@@ -218,7 +238,7 @@ START_TEST(names_what_is_wrong_with_files)
     fixture_write("der", "\x30\x82\x01\x02", 4);
     const struct {
         const char *certificate, *key;
-        int         status;
+        int status;
         const char *first, *second;
     } cases[] = {
         {"none.crt", "server.key", EX_NOINPUT, "certificate: can't read", "No such file"},
@@ -233,12 +253,15 @@ START_TEST(names_what_is_wrong_with_files)
         {"server.crt", "halfkey", EX_CONFIG, "halfkey is damaged", "private key"},
         {"der", "server.key", EX_CONFIG, "DER", "openssl x509"},
         {"server.crt", "der", EX_CONFIG, "DER", "openssl pkey"},
-        {"server.key", "server.crt", EX_CONFIG, "server.key holds a private key and no certificate", "swapped"},
-        {"server.crt", "server.crt", EX_CONFIG, "server.crt holds a certificate and no private key", "swapped"},
+        {"server.key", "server.crt", EX_CONFIG, "server.key holds a private key and no certificate",
+         "swapped"},
+        {"server.crt", "server.crt", EX_CONFIG, "server.crt holds a certificate and no private key",
+         "swapped"},
         {"server.crt", "other.key", EX_CONFIG, "do not belong together", "server.crt"},
     };
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        struct sc_tls_server_settings settings = {.certificate_path = fixture_path(cases[i].certificate),
+        struct sc_tls_server_settings settings = {.certificate_path =
+                                                      fixture_path(cases[i].certificate),
                                                   .private_key_path = fixture_path(cases[i].key)};
         refuse(&settings, cases[i].status, cases[i].first, cases[i].second);
     }
@@ -259,11 +282,12 @@ END_TEST
 /* Keys that are fine and that no client could connect with. */
 START_TEST(refuses_what_nobody_can_connect_to)
 {
-    const struct sc_tls_command   only_rsa[] = {{"MaxProtocol", "TLSv1.2"}, {"CipherString", "ECDHE-RSA-AES128-GCM-SHA256"}};
+    const struct sc_tls_command only_rsa[] = {{"MaxProtocol", "TLSv1.2"},
+                                              {"CipherString", "ECDHE-RSA-AES128-GCM-SHA256"}};
     struct sc_tls_server_settings settings;
     fixture_write_pair("server", "P-256");
-    settings               = fixture_settings("server");
-    settings.commands      = only_rsa;
+    settings = fixture_settings("server");
+    settings.commands = only_rsa;
     settings.command_count = 2;
     refuse(&settings, EX_CONFIG, "no client can connect", "no shared cipher");
     fixture_write_pair("server", "secp256k1");
@@ -286,18 +310,19 @@ static int on_passphrase(char *buffer, int size, int rwflag, void *arg)
 
 START_TEST(opens_encrypted_keys)
 {
-    EVP_PKEY *key         = fixture_key("P-256");
-    X509     *certificate = fixture_certificate(key, "encrypted", -3600, 86400, NULL, NULL);
-    char      right[] = "correct horse", wrong[] = "battery staple";
+    EVP_PKEY *key = fixture_key("P-256");
+    X509 *certificate = fixture_certificate(key, "encrypted", -3600, 86400, NULL, NULL);
+    char right[] = "correct horse", wrong[] = "battery staple";
     fixture_write_key("server.key", key, right);
     fixture_write_certificate("server.crt", certificate, false);
     struct sc_tls_server_settings settings = fixture_settings("server");
-    refuse(&settings, EX_CONFIG, "server.key is encrypted, and there is no passphrase", "openssl pkey");
-    settings.passphrase     = on_passphrase;
+    refuse(&settings, EX_CONFIG, "server.key is encrypted, and there is no passphrase",
+           "openssl pkey");
+    settings.passphrase = on_passphrase;
     settings.passphrase_arg = wrong;
     refuse(&settings, EX_CONFIG, "server.key can't be decrypted", "wrong passphrase");
     ck_assert_int_eq(passphrase_calls, 1);
-    settings.passphrase_arg       = right;
+    settings.passphrase_arg = right;
     struct sc_tls_context *server = fixture_server(&settings);
     ck_assert_int_eq(passphrase_calls, 2);
     ck_assert(connects(server, TLS1_3_VERSION, NULL, NULL));
@@ -310,15 +335,15 @@ END_TEST
 START_TEST(reads_chains_and_combined_files)
 {
     EVP_PKEY *ca_key = fixture_key("P-256"), *key = fixture_key("P-256");
-    X509     *ca   = fixture_certificate(ca_key, "ca", -3600, 86400, NULL, NULL);
-    X509     *leaf = fixture_certificate(key, "leaf", -3600, 86400, ca, ca_key);
+    X509 *ca = fixture_certificate(ca_key, "ca", -3600, 86400, NULL, NULL);
+    X509 *leaf = fixture_certificate(key, "leaf", -3600, 86400, ca, ca_key);
     /* Key, leaf and chain in one file. */
     fixture_write_key("server.key", key, NULL);
     fixture_write_certificate("server.key", leaf, true);
     fixture_write_certificate("server.key", ca, true);
     struct sc_tls_server_settings settings = {.certificate_path = fixture_path("server.key"),
                                               .private_key_path = fixture_path("server.key")};
-    struct sc_tls_context        *server = fixture_server(&settings), *client = fixture_client();
+    struct sc_tls_context *server = fixture_server(&settings), *client = fixture_client();
     ck_assert_ptr_null(sc_tls_context_warning(server, 0));
     struct tls_pair pair;
     tls_pair_init(&pair, client, server);
@@ -338,7 +363,8 @@ START_TEST(reads_chains_and_combined_files)
     fixture_write_certificate("server.crt", leaf, false);
     fixture_write_certificate("server.crt", stranger, true);
     server = fixture_server(&settings);
-    ck_assert_ptr_nonnull(strstr(sc_tls_context_warning(server, 0), "number 2 did not issue number 1"));
+    ck_assert_ptr_nonnull(
+        strstr(sc_tls_context_warning(server, 0), "number 2 did not issue number 1"));
     ck_assert_ptr_null(sc_tls_context_warning(server, 1));
     sc_tls_context_unref(server);
     /* Too many. */
@@ -358,23 +384,24 @@ END_TEST
 START_TEST(warns_about_dates_and_modes)
 {
     const struct {
-        long        from_s, to_s;
-        mode_t      mode;
+        long from_s, to_s;
+        mode_t mode;
         const char *words;
-    } cases[]     = {{-86400, -3600, 0600, "expired at"},
-                     {3600, 86400, 0600, "is not valid before"},
-                     {-3600, 86400, 0604, "can be read by every user"},
-                     {-3600, 86400, 0602, "can be changed by every user"},
-                     {-3600, 86400, 0640, NULL}};
+    } cases[] = {{-86400, -3600, 0600, "expired at"},
+                 {3600, 86400, 0600, "is not valid before"},
+                 {-3600, 86400, 0604, "can be read by every user"},
+                 {-3600, 86400, 0602, "can be changed by every user"},
+                 {-3600, 86400, 0640, NULL}};
     EVP_PKEY *key = fixture_key("P-256");
     fixture_write_key("server.key", key, NULL);
     struct sc_tls_server_settings settings = fixture_settings("server");
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        X509 *certificate = fixture_certificate(key, "server", cases[i].from_s, cases[i].to_s, NULL, NULL);
+        X509 *certificate =
+            fixture_certificate(key, "server", cases[i].from_s, cases[i].to_s, NULL, NULL);
         fixture_write_certificate("server.crt", certificate, false);
         ck_assert_int_eq(chmod(fixture_path("server.key"), cases[i].mode), 0);
-        struct sc_tls_context *server  = fixture_server(&settings);
-        const char            *warning = sc_tls_context_warning(server, 0);
+        struct sc_tls_context *server = fixture_server(&settings);
+        const char *warning = sc_tls_context_warning(server, 0);
         ck_assert_int_eq(warning != NULL, cases[i].words != NULL);
         ck_assert(!warning || strstr(warning, cases[i].words));
         ck_assert_ptr_null(sc_tls_context_warning(server, 1));
@@ -389,23 +416,26 @@ END_TEST
 
 START_TEST(digest_names_the_content)
 {
-    const struct sc_tls_command   command = {"Groups", "P-256"};
+    const struct sc_tls_command command = {"Groups", "P-256"};
     struct sc_tls_server_settings settings;
     fixture_write_pair("server", "P-256");
-    settings                      = fixture_settings("server");
-    struct sc_tls_context *first  = fixture_server(&settings);
+    settings = fixture_settings("server");
+    struct sc_tls_context *first = fixture_server(&settings);
     struct sc_tls_context *second = fixture_server(&settings);
-    ck_assert_mem_eq(sc_tls_context_digest(first), sc_tls_context_digest(second), SC_TLS_CONTEXT_DIGEST_BYTES);
+    ck_assert_mem_eq(sc_tls_context_digest(first), sc_tls_context_digest(second),
+                     SC_TLS_CONTEXT_DIGEST_BYTES);
     sc_tls_context_unref(second);
-    settings.commands      = &command;
+    settings.commands = &command;
     settings.command_count = 1;
-    second                 = fixture_server(&settings);
-    ck_assert_mem_ne(sc_tls_context_digest(first), sc_tls_context_digest(second), SC_TLS_CONTEXT_DIGEST_BYTES);
+    second = fixture_server(&settings);
+    ck_assert_mem_ne(sc_tls_context_digest(first), sc_tls_context_digest(second),
+                     SC_TLS_CONTEXT_DIGEST_BYTES);
     sc_tls_context_unref(second);
     fixture_write_pair("server", "P-256");
     settings = fixture_settings("server");
-    second   = fixture_server(&settings);
-    ck_assert_mem_ne(sc_tls_context_digest(first), sc_tls_context_digest(second), SC_TLS_CONTEXT_DIGEST_BYTES);
+    second = fixture_server(&settings);
+    ck_assert_mem_ne(sc_tls_context_digest(first), sc_tls_context_digest(second),
+                     SC_TLS_CONTEXT_DIGEST_BYTES);
     sc_tls_context_unref(second);
     sc_tls_context_unref(first);
 }
@@ -416,7 +446,7 @@ START_TEST(connections_keep_their_context)
 {
     fixture_write_pair("server", "P-256");
     struct sc_tls_context *server = server_with("server", NULL, 0), *client = fixture_client();
-    struct tls_pair        pair;
+    struct tls_pair pair;
     tls_pair_init(&pair, client, server);
     ck_assert_ptr_eq(sc_tls_context_ref(server), server);
     sc_tls_context_unref(server);
@@ -432,11 +462,11 @@ END_TEST
 START_TEST(writes_a_key_log)
 {
     struct sc_err err = {0};
-    char          line[512];
+    char line[512];
     fixture_write_pair("server", "P-256");
     struct sc_tls_context *server = server_with("server", NULL, 0);
     struct sc_tls_context *client = sc_tls_context_new_client(fixture_path("keylog"), &err);
-    struct tls_pair        pair;
+    struct tls_pair pair;
     ck_assert_msg(client != NULL, "%s", err.text);
     tls_pair_init(&pair, client, server);
     ck_assert(tls_pair_handshake(&pair));
@@ -461,8 +491,10 @@ START_TEST(writes_a_key_log)
 }
 END_TEST
 
-SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe, has_the_options_that_the_contract_names,
-           gives_chacha_to_who_prefers_it, serves_who_offers_no_alpn, commands_override_the_defaults, names_what_is_wrong_with_commands,
-           names_what_is_wrong_with_files, refuses_weak_keys, refuses_what_nobody_can_connect_to, opens_encrypted_keys,
-           reads_chains_and_combined_files, warns_about_dates_and_modes, digest_names_the_content, connections_keep_their_context,
-           writes_a_key_log)
+SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe,
+           has_the_options_that_the_contract_names, gives_chacha_to_who_prefers_it,
+           serves_who_offers_no_alpn, commands_override_the_defaults,
+           names_what_is_wrong_with_commands, names_what_is_wrong_with_files, refuses_weak_keys,
+           refuses_what_nobody_can_connect_to, opens_encrypted_keys,
+           reads_chains_and_combined_files, warns_about_dates_and_modes, digest_names_the_content,
+           connections_keep_their_context, writes_a_key_log)

@@ -24,8 +24,16 @@ static const char *printed(escape_function *escape, const char *bytes, size_t le
 
 START_TEST(utf8_is_what_rfc_3629_says)
 {
-    static const char *const good[] = {
-        "", "a", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+    static const char *const good[] = {"",
+                                       "a",
+                                       "\x7f",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf"};
     static const char *const bad[] = {"\x80",
                                       "\xc0\x80",
                                       "\xc1\xbf",
@@ -52,8 +60,10 @@ END_TEST
 START_TEST(a_terminal_gets_nothing_that_steers_it)
 {
     ck_assert_str_eq(PRINTED(sc_escape_terminal, "a\tb\nc"), "a\tb\nc");
-    ck_assert_str_eq(PRINTED(sc_escape_terminal, "\0\033[2J\r\b\x7f"), "\\x00\\x1b[2J\\x0d\\x08\\x7f");
-    ck_assert_str_eq(PRINTED(sc_escape_terminal, "\xc2\x9b\xc2\xa0\xe2\x82\xac"), "\\xc2\\x9b\xc2\xa0\xe2\x82\xac");
+    ck_assert_str_eq(PRINTED(sc_escape_terminal, "\0\033[2J\r\b\x7f"),
+                     "\\x00\\x1b[2J\\x0d\\x08\\x7f");
+    ck_assert_str_eq(PRINTED(sc_escape_terminal, "\xc2\x9b\xc2\xa0\xe2\x82\xac"),
+                     "\\xc2\\x9b\xc2\xa0\xe2\x82\xac");
     ck_assert_str_eq(PRINTED(sc_escape_terminal, "\x9b\xff\xe2\x82"), "\\x9b\\xff\\xe2\\x82");
 }
 END_TEST
@@ -77,5 +87,5 @@ START_TEST(base64_is_that_of_rfc_4648)
 }
 END_TEST
 
-SUITE_MAIN("escape", utf8_is_what_rfc_3629_says, a_terminal_gets_nothing_that_steers_it, json_strings_are_quoted,
-           base64_is_that_of_rfc_4648)
+SUITE_MAIN("escape", utf8_is_what_rfc_3629_says, a_terminal_gets_nothing_that_steers_it,
+           json_strings_are_quoted, base64_is_that_of_rfc_4648)

@@ -18,7 +18,7 @@ END_TEST
 
 START_TEST(peek_at_every_size_and_limit)
 {
-    uint8_t                bytes[64] = {0};
+    uint8_t bytes[64] = {0};
     struct sc_frame_header header;
     sc_frame_put_header(bytes, SC_FRAME_ECHO, 10);
     for (size_t size = 0; size < 18; size++) {
@@ -39,9 +39,9 @@ END_TEST
 
 START_TEST(error_frame_both_ways)
 {
-    uint8_t               frame[SC_FRAME_ERROR_MAX_BYTES];
+    uint8_t frame[SC_FRAME_ERROR_MAX_BYTES];
     struct sc_frame_error error;
-    size_t                size = sc_frame_put_error(frame, SC_ERROR_GOING_AWAY, 1500, "see you");
+    size_t size = sc_frame_put_error(frame, SC_ERROR_GOING_AWAY, 1500, "see you");
     ck_assert_uint_eq(size, 8 + 8 + 7);
     ck_assert_uint_eq(sc_frame_get_header(frame).type, SC_FRAME_ERROR);
     ck_assert_uint_eq(sc_frame_get_header(frame).length, 15);
@@ -55,8 +55,10 @@ START_TEST(error_frame_both_ways)
     char text[1000];
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
-    ck_assert_uint_eq(sc_frame_put_error(frame, SC_ERROR_INTERNAL, 0, text), SC_FRAME_ERROR_MAX_BYTES);
+    ck_assert_uint_eq(sc_frame_put_error(frame, SC_ERROR_INTERNAL, 0, text),
+                      SC_FRAME_ERROR_MAX_BYTES);
 }
 END_TEST
 
-SUITE_MAIN("frame", header_is_big_endian_both_ways, peek_at_every_size_and_limit, error_frame_both_ways)
+SUITE_MAIN("frame", header_is_big_endian_both_ways, peek_at_every_size_and_limit,
+           error_frame_both_ways)

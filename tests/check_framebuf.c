@@ -9,14 +9,16 @@
 
 #include "suite.h"
 
-/* A stream of frames, and where its frames are: what framebuf must find in it, however it is cut. */
+/*
+ * A stream of frames, and where its frames are: what framebuf must find in it, however it is cut.
+ */
 #define MAX_FRAMES 512U
 struct stream {
     uint8_t bytes[1U << 18];
-    size_t  length;
+    size_t length;
     struct {
         uint32_t type, length;
-        size_t   at; /* of the body */
+        size_t at; /* of the body */
     } frames[MAX_FRAMES];
     size_t count;
 };
@@ -29,9 +31,9 @@ static void stream_add(uint32_t type, uint32_t length)
     ck_assert_uint_le(stream.length + SC_FRAME_HEADER_BYTES + length, sizeof(stream.bytes));
     sc_frame_put_header(stream.bytes + stream.length, type, length);
     stream.length += SC_FRAME_HEADER_BYTES;
-    stream.frames[stream.count].type   = type;
+    stream.frames[stream.count].type = type;
     stream.frames[stream.count].length = length;
-    stream.frames[stream.count].at     = stream.length;
+    stream.frames[stream.count].at = stream.length;
     stream.count++;
     for (uint32_t i = 0; i < length; i++) {
         stream.bytes[stream.length++] = (uint8_t)(stream.count * 31U + i * 7U);
@@ -41,7 +43,7 @@ static void stream_add(uint32_t type, uint32_t length)
 static void stream_reset(void)
 {
     stream.length = 0;
-    stream.count  = 0;
+    stream.count = 0;
 }
 
 /* One piece of memory of its own: libevent makes a chain for each reference. */
@@ -52,14 +54,18 @@ static void add_piece(struct evbuffer *buffer, const uint8_t *bytes, size_t leng
     }
 }
 
-/* Takes all complete frames out, compares each with the stream from frame `next` on, and returns the next one. */
+/*
+ * Takes all complete frames out, compares each with the stream from frame `next` on, and returns
+ * the next one.
+ */
 static size_t take_frames(struct evbuffer *buffer, size_t next)
 {
-    struct sc_framebuf     frames;
+    struct sc_framebuf frames;
     struct sc_frame_header header = {0, 0};
-    const uint8_t         *body;
+    const uint8_t *body;
     sc_framebuf_begin(&frames, buffer);
-    while (sc_framebuf_next(&frames, SC_FRAME_MAX_BODY_BYTES, &header, &body) == SC_FRAME_COMPLETE) {
+    while (sc_framebuf_next(&frames, SC_FRAME_MAX_BODY_BYTES, &header, &body) ==
+           SC_FRAME_COMPLETE) {
         ck_assert_uint_lt(next, stream.count);
         ck_assert_uint_eq(header.type, stream.frames[next].type);
         ck_assert_uint_eq(header.length, stream.frames[next].length);
@@ -78,10 +84,10 @@ static size_t take_frames(struct evbuffer *buffer, size_t next)
 
 START_TEST(an_empty_buffer_needs_more)
 {
-    struct evbuffer       *buffer = evbuffer_new();
-    struct sc_framebuf     frames;
+    struct evbuffer *buffer = evbuffer_new();
+    struct sc_framebuf frames;
     struct sc_frame_header header;
-    const uint8_t         *body;
+    const uint8_t *body;
     sc_framebuf_begin(&frames, buffer);
     ck_assert_uint_eq(sc_framebuf_left(&frames), 0);
     ck_assert_int_eq(sc_framebuf_next(&frames, 100, &header, &body), SC_FRAME_NEED_MORE);
@@ -160,7 +166,8 @@ START_TEST(bodies_of_no_length)
     for (size_t piece = 1; piece <= 24; piece++) {
         struct evbuffer *buffer = evbuffer_new();
         for (size_t at = 0; at < stream.length; at += piece) {
-            add_piece(buffer, stream.bytes + at, piece < stream.length - at ? piece : stream.length - at);
+            add_piece(buffer, stream.bytes + at,
+                      piece < stream.length - at ? piece : stream.length - at);
         }
         ck_assert_uint_eq(take_frames(buffer, 0), stream.count);
         evbuffer_free(buffer);
@@ -177,9 +184,9 @@ START_TEST(a_pipeline_is_not_copied)
     }
     struct evbuffer *buffer = evbuffer_new();
     add_piece(buffer, stream.bytes, stream.length);
-    struct sc_framebuf     frames;
+    struct sc_framebuf frames;
     struct sc_frame_header header;
-    const uint8_t         *body;
+    const uint8_t *body;
     sc_framebuf_begin(&frames, buffer);
     for (size_t i = 0; i < stream.count; i++) {
         ck_assert_int_eq(sc_framebuf_next(&frames, 300, &header, &body), SC_FRAME_COMPLETE);
@@ -200,10 +207,10 @@ START_TEST(what_was_not_asked_for_stays)
     stream_reset();
     stream_add(SC_FRAME_ECHO, 10);
     stream_add(SC_FRAME_ECHO, 11);
-    struct evbuffer       *buffer = evbuffer_new();
-    struct sc_framebuf     frames;
+    struct evbuffer *buffer = evbuffer_new();
+    struct sc_framebuf frames;
     struct sc_frame_header header;
-    const uint8_t         *body;
+    const uint8_t *body;
     add_piece(buffer, stream.bytes, 25);
     add_piece(buffer, stream.bytes + 25, stream.length - 25);
     sc_framebuf_begin(&frames, buffer);
@@ -215,7 +222,10 @@ START_TEST(what_was_not_asked_for_stays)
 }
 END_TEST
 
-/* The header alone decides, wherever it is cut, behind a good frame, and nothing of it is consumed. */
+/*
+ * The header alone decides, wherever it is cut, behind a good frame, and nothing of it is
+ * consumed.
+ */
 START_TEST(too_large_on_the_header_alone)
 {
     stream_reset();
@@ -223,10 +233,10 @@ START_TEST(too_large_on_the_header_alone)
     const size_t good = stream.length;
     sc_frame_put_header(stream.bytes + good, SC_FRAME_ECHO, 1001);
     for (size_t cut = 0; cut <= good + SC_FRAME_HEADER_BYTES; cut++) {
-        struct evbuffer       *buffer = evbuffer_new();
-        struct sc_framebuf     frames;
+        struct evbuffer *buffer = evbuffer_new();
+        struct sc_framebuf frames;
         struct sc_frame_header header;
-        const uint8_t         *body;
+        const uint8_t *body;
         add_piece(buffer, stream.bytes, cut);
         add_piece(buffer, stream.bytes + cut, good + SC_FRAME_HEADER_BYTES - cut);
         sc_framebuf_begin(&frames, buffer);
@@ -240,10 +250,10 @@ START_TEST(too_large_on_the_header_alone)
         evbuffer_free(buffer);
     }
     /* One byte less, and it is only not complete. */
-    struct evbuffer       *buffer = evbuffer_new();
-    struct sc_framebuf     frames;
+    struct evbuffer *buffer = evbuffer_new();
+    struct sc_framebuf frames;
     struct sc_frame_header header;
-    const uint8_t         *body;
+    const uint8_t *body;
     add_piece(buffer, stream.bytes + good, SC_FRAME_HEADER_BYTES - 1);
     sc_framebuf_begin(&frames, buffer);
     ck_assert_int_eq(sc_framebuf_next(&frames, 1000, &header, &body), SC_FRAME_NEED_MORE);
@@ -259,15 +269,17 @@ static void random_frames(unsigned seed)
     stream_reset();
     for (unsigned i = 0; i < 200; i++) {
         const long kind = random() % 10;
-        stream_add((uint32_t)random(), (uint32_t)(kind < 3 ? 0 : kind < 9 ? random() % 64 : random() % 9000));
+        stream_add((uint32_t)random(), (uint32_t)(kind < 3   ? 0
+                                                  : kind < 9 ? random() % 64
+                                                             : random() % 9000));
     }
     for (unsigned round = 0; round < 8; round++) {
         struct evbuffer *buffer = evbuffer_new();
-        const long       most   = round % 4 == 0 ? 3 : round % 4 == 1 ? 20 : round % 4 == 2 ? 4096 : 100000;
-        size_t           next   = 0;
+        const long most = round % 4 == 0 ? 3 : round % 4 == 1 ? 20 : round % 4 == 2 ? 4096 : 100000;
+        size_t next = 0;
         for (size_t at = 0; at < stream.length;) {
             size_t piece = 1 + (size_t)(random() % most);
-            piece        = piece < stream.length - at ? piece : stream.length - at;
+            piece = piece < stream.length - at ? piece : stream.length - at;
             if (random() % 2) {
                 add_piece(buffer, stream.bytes + at, piece);
             } else {
@@ -292,5 +304,7 @@ START_TEST(random_frames_in_random_pieces)
 }
 END_TEST
 
-SUITE_MAIN("framebuf", an_empty_buffer_needs_more, every_single_cut, every_cut_in_time, chains_of_one_byte, bodies_of_no_length,
-           a_pipeline_is_not_copied, what_was_not_asked_for_stays, too_large_on_the_header_alone, random_frames_in_random_pieces)
+SUITE_MAIN("framebuf", an_empty_buffer_needs_more, every_single_cut, every_cut_in_time,
+           chains_of_one_byte, bodies_of_no_length, a_pipeline_is_not_copied,
+           what_was_not_asked_for_stays, too_large_on_the_header_alone,
+           random_frames_in_random_pieces)

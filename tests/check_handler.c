@@ -54,8 +54,8 @@ END_TEST
 static size_t run(const char *name, const uint8_t *body, size_t length, uint8_t **reply)
 {
     const struct sc_handler *handler = sc_handler_find_name(name);
-    const size_t             room    = handler->reply_max(length);
-    *reply                           = malloc(room + 16);
+    const size_t room = handler->reply_max(length);
+    *reply = malloc(room + 16);
     ck_assert_ptr_nonnull(*reply);
     memset(*reply, 0xA5, room + 16);
     const size_t used = handler->run(body, length, *reply);
@@ -69,7 +69,7 @@ static size_t run(const char *name, const uint8_t *body, size_t length, uint8_t 
 static void check_echo_and_reverse(size_t length, size_t offset)
 {
     uint8_t *memory = malloc(length + offset + 1), *reply;
-    uint8_t *body   = memory + offset; /* at any alignment */
+    uint8_t *body = memory + offset; /* at any alignment */
     ck_assert_ptr_nonnull(memory);
     for (size_t i = 0; i < length; i++) {
         body[i] = (uint8_t)(i * 13U + i / 256U + 1U);
@@ -99,7 +99,8 @@ END_TEST
 
 START_TEST(echo_and_reverse_of_large_bodies)
 {
-    static const size_t lengths[] = {4095, 4096, 65535, 65536, 65537, 1000003, SC_FRAME_MAX_BODY_BYTES};
+    static const size_t lengths[] = {
+        4095, 4096, 65535, 65536, 65537, 1000003, SC_FRAME_MAX_BODY_BYTES};
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         check_echo_and_reverse(lengths[i], i % 2);
     }
@@ -117,7 +118,7 @@ END_TEST
 static void check_time(time_t second, long nanosecond, const char *expected)
 {
     const struct timespec wall = {.tv_sec = second, .tv_nsec = nanosecond};
-    uint8_t              *reply;
+    uint8_t *reply;
     sc_clock_fake(NULL, &wall);
     ck_assert_uint_eq(run("time", (const uint8_t *)"ignored", 7, &reply), strlen(expected));
     ck_assert_mem_eq(reply, expected, strlen(expected));
@@ -143,6 +144,7 @@ START_TEST(time_rolls_over)
 }
 END_TEST
 
-SUITE_MAIN("handler", the_table_agrees_with_itself, types_are_those_of_the_protocol, nothing_else_is_found,
-           echo_and_reverse_at_every_length, echo_and_reverse_of_large_bodies, only_echo_echoes, time_is_rfc3339_with_microseconds,
+SUITE_MAIN("handler", the_table_agrees_with_itself, types_are_those_of_the_protocol,
+           nothing_else_is_found, echo_and_reverse_at_every_length,
+           echo_and_reverse_of_large_bodies, only_echo_echoes, time_is_rfc3339_with_microseconds,
            time_rolls_over)

@@ -10,7 +10,7 @@ START_TEST(buckets_are_contiguous_and_narrow)
     /* Each bucket starts right after the one before, and is less than 0.8 % wide. */
     for (size_t i = 1; i < SC_HIST_BUCKETS; i++) {
         const uint64_t first = sc_hist_bucket_max(i - 1) + 1;
-        const uint64_t last  = sc_hist_bucket_max(i);
+        const uint64_t last = sc_hist_bucket_max(i);
         ck_assert_uint_eq(sc_hist_index(first), i);
         ck_assert_uint_eq(sc_hist_index(last), i);
         ck_assert_uint_le((last - first) * 125, first);
@@ -42,10 +42,10 @@ static int compare(const void *a, const void *b)
 START_TEST(percentiles_agree_with_a_sort)
 {
     enum { COUNT = 20000 };
-    static uint64_t     values[COUNT];
+    static uint64_t values[COUNT];
     static const double percents[] = {0.1, 1, 25, 50, 75, 90, 99, 99.9, 99.99};
-    struct sc_hist      hist;
-    uint64_t            state = 88172645463325252U, sum = 0;
+    struct sc_hist hist;
+    uint64_t state = 88172645463325252U, sum = 0;
     sc_hist_init(&hist);
     for (size_t i = 0; i < COUNT; i++) {
         state ^= state << 13;
@@ -57,7 +57,7 @@ START_TEST(percentiles_agree_with_a_sort)
     }
     qsort(values, COUNT, sizeof(values[0]), compare);
     for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
-        const size_t   rank  = (size_t)(percents[i] * COUNT / 100.0 + 0.5);
+        const size_t rank = (size_t)(percents[i] * COUNT / 100.0 + 0.5);
         const uint64_t exact = values[rank - 1], got = sc_hist_percentile(&hist, percents[i]);
         ck_assert_uint_ge(got, exact);
         ck_assert_uint_le((got - exact) * 125, exact);
@@ -119,5 +119,6 @@ START_TEST(hours_and_more_keep_the_exact_maximum)
 }
 END_TEST
 
-SUITE_MAIN("hist", buckets_are_contiguous_and_narrow, an_empty_one_is_all_zero, percentiles_agree_with_a_sort,
-           ranks_are_exact_for_small_counts, merging_is_counting_together, hours_and_more_keep_the_exact_maximum)
+SUITE_MAIN("hist", buckets_are_contiguous_and_narrow, an_empty_one_is_all_zero,
+           percentiles_agree_with_a_sort, ranks_are_exact_for_small_counts,
+           merging_is_counting_together, hours_and_more_keep_the_exact_maximum)

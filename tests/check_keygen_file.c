@@ -28,9 +28,9 @@ static void enter(void)
 
 static unsigned count_files(void)
 {
-    unsigned       count = 0;
+    unsigned count = 0;
     struct dirent *entry;
-    DIR           *here = opendir(".");
+    DIR *here = opendir(".");
     ck_assert_ptr_nonnull(here);
     while ((entry = readdir(here))) {
         count += entry->d_name[0] != '.';
@@ -42,7 +42,7 @@ static unsigned count_files(void)
 static void leave(void)
 {
     struct dirent *entry;
-    DIR           *here = opendir(".");
+    DIR *here = opendir(".");
     ck_assert_ptr_nonnull(here);
     while ((entry = readdir(here))) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
@@ -69,18 +69,18 @@ static void put_text(const char *path, const char *text)
     ck_assert_int_eq(fclose(file), 0);
 }
 
-/* --- Writing ------------------------------------------------------------------------------------------------------------------------ */
+/* --- Writing --- */
 
 START_TEST(modes_do_not_depend_on_the_umask)
 {
-    static const mode_t masks[]     = {0000, 0022, 0077, 0777};
-    EVP_PKEY           *key         = make_key();
-    X509               *certificate = make_certificate(key);
+    static const mode_t masks[] = {0000, 0022, 0077, 0777};
+    EVP_PKEY *key = make_key();
+    X509 *certificate = make_certificate(key);
     for (size_t i = 0; i < SC_COUNT_OF(masks); i++) {
         struct sc_err err;
         enter();
         const mode_t before = umask(masks[i]);
-        const int    status = sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err);
+        const int status = sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err);
         umask(before);
         ck_assert_int_eq(status, 0);
         ck_assert_uint_eq(mode_of("a.key"), 0600);
@@ -96,10 +96,10 @@ END_TEST
 START_TEST(what_was_written_is_read_again)
 {
     struct sc_err err;
-    EVP_PKEY     *key         = make_key();
-    X509         *certificate = make_certificate(key);
-    X509         *read_certificate, *other;
-    EVP_PKEY     *read_key, *none;
+    EVP_PKEY *key = make_key();
+    X509 *certificate = make_certificate(key);
+    X509 *read_certificate, *other;
+    EVP_PKEY *read_key, *none;
     enter();
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
     ck_assert_ptr_nonnull(read_key = sc_keygen_read_key("a.key", NULL, NULL, &err));
@@ -126,10 +126,10 @@ END_TEST
 START_TEST(nothing_is_replaced_unless_told)
 {
     struct sc_err err;
-    EVP_PKEY     *key         = make_key();
-    EVP_PKEY     *other       = make_key();
-    X509         *certificate = make_certificate(key);
-    EVP_PKEY     *now;
+    EVP_PKEY *key = make_key();
+    EVP_PKEY *other = make_key();
+    X509 *certificate = make_certificate(key);
+    EVP_PKEY *now;
     enter();
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
     ck_assert_int_eq(sc_keygen_write_pair("a.key", other, "a.crt", certificate, false, &err), -1);
@@ -148,12 +148,18 @@ START_TEST(nothing_is_replaced_unless_told)
     ck_assert_int_eq(sc_keygen_write_pair("c", other, "c", certificate, false, &err), -1);
     ck_assert_uint_eq(count_files(), 2);
 
-    /* Neither is a link, also one that leads nowhere, and told to replace it is the link that goes. */
+    /*
+     * Neither is a link, also one that leads nowhere, and told to replace it is the link that
+     * goes.
+     */
     ck_assert_int_eq(symlink("a.key", "link.key"), 0);
     ck_assert_int_eq(symlink("nowhere", "dangling.key"), 0);
-    ck_assert_int_eq(sc_keygen_write_pair("link.key", other, "link.crt", certificate, false, &err), -1);
-    ck_assert_int_eq(sc_keygen_write_pair("dangling.key", other, "dangling.crt", certificate, false, &err), -1);
-    ck_assert_int_eq(sc_keygen_write_pair("link.key", other, "link.crt", certificate, true, &err), 0);
+    ck_assert_int_eq(sc_keygen_write_pair("link.key", other, "link.crt", certificate, false, &err),
+                     -1);
+    ck_assert_int_eq(
+        sc_keygen_write_pair("dangling.key", other, "dangling.crt", certificate, false, &err), -1);
+    ck_assert_int_eq(sc_keygen_write_pair("link.key", other, "link.crt", certificate, true, &err),
+                     0);
     ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
     ck_assert_int_eq(EVP_PKEY_eq(now, key), 1);
     EVP_PKEY_free(now);
@@ -176,23 +182,26 @@ START_TEST(of_many_at_once_one_wins)
     enum { CHILDREN = 8, ROUNDS = 5 };
     for (unsigned round = 0; round < ROUNDS; round++) {
         struct sc_err err;
-        int           start[2], winners = 0;
-        pid_t         child[CHILDREN];
-        EVP_PKEY     *keys[CHILDREN], *there;
-        X509         *certificates[CHILDREN], *its;
+        int start[2], winners = 0;
+        pid_t child[CHILDREN];
+        EVP_PKEY *keys[CHILDREN], *there;
+        X509 *certificates[CHILDREN], *its;
         enter();
         ck_assert_int_eq(pipe(start), 0);
         for (int i = 0; i < CHILDREN; i++) {
-            keys[i]         = make_key();
+            keys[i] = make_key();
             certificates[i] = make_certificate(keys[i]);
-            child[i]        = fork();
+            child[i] = fork();
             ck_assert_int_ge(child[i], 0);
             if (child[i] == 0) {
                 char byte;
                 (void)close(start[1]);
                 /* The end of the pipe starts all of them. */
                 (void)!read(start[0], &byte, 1);
-                _exit(sc_keygen_write_pair("a.key", keys[i], "a.crt", certificates[i], false, &err) == 0 ? 0 : err.status);
+                _exit(sc_keygen_write_pair("a.key", keys[i], "a.crt", certificates[i], false,
+                                           &err) == 0
+                          ? 0
+                          : err.status);
             }
         }
         (void)close(start[0]);
@@ -227,19 +236,19 @@ END_TEST
 
 START_TEST(a_full_disk_leaves_what_was_there)
 {
-    struct sc_err       err;
-    struct rlimit       before, small;
-    const struct rlimit none        = {.rlim_cur = 100, .rlim_max = RLIM_INFINITY};
-    EVP_PKEY           *key         = make_key();
-    X509               *certificate = make_certificate(key);
+    struct sc_err err;
+    struct rlimit before, small;
+    const struct rlimit none = {.rlim_cur = 100, .rlim_max = RLIM_INFINITY};
+    EVP_PKEY *key = make_key();
+    X509 *certificate = make_certificate(key);
     enter();
     put_text("a.key", "old");
     (void)signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
-    small          = none;
+    small = none;
     small.rlim_max = before.rlim_max;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-    const int one  = sc_keygen_write_pair("b.key", key, "b.crt", certificate, false, &err);
+    const int one = sc_keygen_write_pair("b.key", key, "b.crt", certificate, false, &err);
     const int pair = sc_keygen_write_pair("a.key", key, "a.crt", certificate, true, &err);
     /* Room for the key and not for the certificate. */
     small.rlim_cur = 300;
@@ -261,9 +270,9 @@ END_TEST
 START_TEST(places_where_nothing_can_be_made)
 {
     struct sc_err err;
-    char          path[5000];
-    EVP_PKEY     *key         = make_key();
-    X509         *certificate = make_certificate(key);
+    char path[5000];
+    EVP_PKEY *key = make_key();
+    X509 *certificate = make_certificate(key);
     enter();
     ck_assert_int_eq(sc_keygen_write_pair("no/a.key", key, "a.crt", certificate, false, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "no/a.key: No such file or directory");
@@ -296,7 +305,7 @@ START_TEST(places_where_nothing_can_be_made)
 }
 END_TEST
 
-/* --- Reading ------------------------------------------------------------------------------------------------------------------------ */
+/* --- Reading --- */
 
 START_TEST(files_that_hold_nothing_of_use)
 {
@@ -308,10 +317,11 @@ START_TEST(files_that_hold_nothing_of_use)
         "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
-        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: NONE,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
+        "NONE,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
     };
-    X509     *certificate;
+    X509 *certificate;
     EVP_PKEY *key;
     enter();
     for (size_t i = 0; i < SC_COUNT_OF(texts); i++) {
@@ -348,13 +358,16 @@ START_TEST(an_encrypted_key_asks_once)
     enter();
     for (int traditional = 0; traditional < 2; traditional++) {
         struct sc_err err;
-        EVP_PKEY     *read_key;
-        const char   *right[] = {"secret", NULL}, *wrong[] = {"guess", NULL}, *empty[] = {"", NULL};
-        BIO          *file = BIO_new_file("a.key", "w");
-        ck_assert_int_eq(
-            traditional ? PEM_write_bio_PrivateKey_traditional(file, key, EVP_aes_128_cbc(), NULL, 0, NULL, (void *)(uintptr_t) "secret")
-                        : PEM_write_bio_PKCS8PrivateKey(file, key, EVP_aes_128_cbc(), NULL, 0, NULL, (void *)(uintptr_t) "secret"),
-            1);
+        EVP_PKEY *read_key;
+        const char *right[] = {"secret", NULL}, *wrong[] = {"guess", NULL}, *empty[] = {"", NULL};
+        BIO *file = BIO_new_file("a.key", "w");
+        ck_assert_int_eq(traditional
+                             ? PEM_write_bio_PrivateKey_traditional(file, key, EVP_aes_128_cbc(),
+                                                                    NULL, 0, NULL,
+                                                                    (void *)(uintptr_t) "secret")
+                             : PEM_write_bio_PKCS8PrivateKey(file, key, EVP_aes_128_cbc(), NULL, 0,
+                                                             NULL, (void *)(uintptr_t) "secret"),
+                         1);
         BIO_free(file);
         ck_assert_ptr_null(sc_keygen_read_key("a.key", NULL, NULL, &err));
         assert_failed(&err, EX_DATAERR, "encrypted");
@@ -373,6 +386,7 @@ START_TEST(an_encrypted_key_asks_once)
 }
 END_TEST
 
-SUITE_MAIN("keygen_file", modes_do_not_depend_on_the_umask, what_was_written_is_read_again, nothing_is_replaced_unless_told,
-           of_many_at_once_one_wins, a_full_disk_leaves_what_was_there, places_where_nothing_can_be_made, files_that_hold_nothing_of_use,
-           an_encrypted_key_asks_once)
+SUITE_MAIN("keygen_file", modes_do_not_depend_on_the_umask, what_was_written_is_read_again,
+           nothing_is_replaced_unless_told, of_many_at_once_one_wins,
+           a_full_disk_leaves_what_was_there, places_where_nothing_can_be_made,
+           files_that_hold_nothing_of_use, an_encrypted_key_asks_once)

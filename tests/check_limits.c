@@ -39,7 +39,8 @@ START_TEST(a_limit_that_is_high_enough_stays)
     set_limit(300, 500);
     ck_assert_uint_eq(sc_limits_raise_files(100, 2), 100);
     ck_assert_uint_eq(soft_limit(), 300);
-    ck_assert_uint_eq(sc_limits_raise_files(300 - OWN_WITH_TWO_WORKERS, 2), 300 - OWN_WITH_TWO_WORKERS);
+    ck_assert_uint_eq(sc_limits_raise_files(300 - OWN_WITH_TWO_WORKERS, 2),
+                      300 - OWN_WITH_TWO_WORKERS);
     ck_assert_uint_eq(soft_limit(), 300);
     ck_assert_uint_eq(kept_count, 0);
 }
@@ -52,7 +53,8 @@ START_TEST(what_does_not_fit_is_said_with_its_numbers)
     ck_assert_uint_eq(soft_limit(), 150);
     ck_assert_uint_eq(kept_count, 1);
     ASSERT_HAS(kept_last(), "warning file_limit");
-    ASSERT_HAS(kept_last(), "max-connections 100 needs 180 files (80 of them for the server itself), and only 150 are allowed");
+    ASSERT_HAS(kept_last(), "max-connections 100 needs 180 files (80 of them for the server "
+                            "itself), and only 150 are allowed");
     ASSERT_HAS(kept_last(), "at most 70 connections");
     ASSERT_HAS(kept_last(), "LimitNOFILE");
 }
@@ -68,5 +70,5 @@ START_TEST(one_connection_is_the_least)
 }
 END_TEST
 
-SUITE_MAIN("limits", it_is_raised_to_what_is_needed, a_limit_that_is_high_enough_stays, what_does_not_fit_is_said_with_its_numbers,
-           one_connection_is_the_least)
+SUITE_MAIN("limits", it_is_raised_to_what_is_needed, a_limit_that_is_high_enough_stays,
+           what_does_not_fit_is_said_with_its_numbers, one_connection_is_the_least)

@@ -22,7 +22,7 @@ static struct sc_err err;
 static struct sc_listen *open_list(const char *const *texts)
 {
     struct sc_address addresses[8];
-    size_t            count = 0;
+    size_t count = 0;
     for (; texts[count]; count++) {
         ck_assert_int_eq(sc_parse_address(texts[count], NULL, &addresses[count], &err), 0);
     }
@@ -40,18 +40,23 @@ static const char *port_of(const struct sc_listen *set, size_t index)
 static int try_connect(int family, const char *port)
 {
     union {
-        struct sockaddr     any;
-        struct sockaddr_in  v4;
+        struct sockaddr any;
+        struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } address         = {0};
+    } address = {0};
     const in_port_t p = htons((in_port_t)strtoul(port, NULL, 10));
     if (family == AF_INET) {
-        address.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = p, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        address.v4 = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = p, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     } else {
-        address.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = p, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+        address.v6 = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_port = p, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     }
-    const int fd     = socket(family, SOCK_STREAM, 0);
-    const int result = connect(fd, &address.any, family == AF_INET ? sizeof(address.v4) : sizeof(address.v6)) == 0 ? 0 : errno;
+    const int fd = socket(family, SOCK_STREAM, 0);
+    const int result =
+        connect(fd, &address.any, family == AF_INET ? sizeof(address.v4) : sizeof(address.v6)) == 0
+            ? 0
+            : errno;
     close(fd);
     return result;
 }
@@ -71,9 +76,9 @@ START_TEST(real_addresses_and_flags)
     ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "127.0.0.1:", 10), 0);
     ck_assert_int_eq(strncmp(sc_listen_address(set, 1), "127.0.0.2:", 10), 0);
     ck_assert_str_ne(port_of(set, 0), "0");
-    const int fd      = sc_listen_descriptor(set, 0);
-    int       nodelay = 0;
-    socklen_t size    = sizeof(nodelay);
+    const int fd = sc_listen_descriptor(set, 0);
+    int nodelay = 0;
+    socklen_t size = sizeof(nodelay);
     ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
     ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &size), 0);
@@ -113,12 +118,14 @@ START_TEST(why_not)
     ck_assert_ptr_nonnull(set);
     ck_assert_ptr_null(OPEN("127.0.0.2:0", sc_listen_address(set, 0)));
     ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, sc_listen_address(set, 0)) && strstr(err.text, "in use"), "%s", err.text);
+    ck_assert_msg(strstr(err.text, sc_listen_address(set, 0)) && strstr(err.text, "in use"), "%s",
+                  err.text);
     sc_listen_close(set);
 
     ck_assert_ptr_null(OPEN("192.0.2.77:0"));
     ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, "192.0.2.77:0") && strstr(err.text, "does not have the address"), "%s", err.text);
+    ck_assert_msg(strstr(err.text, "192.0.2.77:0") && strstr(err.text, "does not have the address"),
+                  "%s", err.text);
 
     ck_assert_ptr_null(OPEN("no.such.host.invalid:0"));
     ck_assert_int_eq(err.status, EX_UNAVAILABLE);
@@ -154,7 +161,8 @@ START_TEST(unix_sockets)
 
     ck_assert_ptr_null(OPEN("unix:s")); /* somebody listens there */
     ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, "unix:s") && strstr(err.text, "somebody listens"), "%s", err.text);
+    ck_assert_msg(strstr(err.text, "unix:s") && strstr(err.text, "somebody listens"), "%s",
+                  err.text);
     ck_assert_int_eq(lstat("s", &status), 0);
 
     close(dup(sc_listen_descriptor(set, 0)));
@@ -166,7 +174,7 @@ END_TEST
 
 START_TEST(unix_socket_left_over)
 {
-    struct stat        before, after;
+    struct stat before, after;
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
     enter_directory();
     const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -202,9 +210,9 @@ END_TEST
 
 static bool refuses(int fd, const char *why)
 {
-    err.text[0]                = '\0';
-    struct sc_listen *set      = sc_listen_adopt(&fd, 1, &err);
-    const bool        as_asked = !set && err.status == EX_UNAVAILABLE && strstr(err.text, why);
+    err.text[0] = '\0';
+    struct sc_listen *set = sc_listen_adopt(&fd, 1, &err);
+    const bool as_asked = !set && err.status == EX_UNAVAILABLE && strstr(err.text, why);
     ck_assert_msg(as_asked, "%s", err.text);
     return true;
 }
@@ -236,4 +244,5 @@ START_TEST(inherited_descriptors)
 }
 END_TEST
 
-SUITE_MAIN("listen", real_addresses_and_flags, wildcards, why_not, unix_sockets, unix_socket_left_over, inherited_descriptors)
+SUITE_MAIN("listen", real_addresses_and_flags, wildcards, why_not, unix_sockets,
+           unix_socket_left_over, inherited_descriptors)

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "suite.h"
 
-static char   last[4096]; /* the last line, without its newline */
+static char last[4096]; /* the last line, without its newline */
 static size_t last_length;
 static size_t lines;
 
@@ -27,7 +27,7 @@ static void keep(const char *line, size_t length)
     ck_assert_ptr_null(memchr(line, '\n', length - 1)); /* a line is a line */
     memcpy(last, line, length - 1);
     last[length - 1] = '\0';
-    last_length      = length - 1;
+    last_length = length - 1;
     lines++;
 }
 
@@ -43,14 +43,15 @@ static void start(enum sc_log_level level, enum sc_log_format format)
 #define TEXT_HEAD "2026-11-21T01:22:03.123456Z "
 #define JSON_HEAD "{\"time\":\"2026-11-21T01:22:03.123456Z\",\"level\":"
 
-/* --- A reader of JSON objects of strings and numbers, as strict as RFC 8259 on both --------------------------------------------------- */
+/* --- A reader of JSON objects of strings and numbers, as strict as RFC 8259 on both --- */
 
 static const char *read_string(const char *p, unsigned char *out, size_t *length)
 {
     ck_assert_int_eq(*p, '"');
     *length = 0;
     for (p++; *p != '"'; p++) {
-        ck_assert_msg((unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f, "byte %02x in %s", (unsigned)(unsigned char)*p, last);
+        ck_assert_msg((unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f, "byte %02x in %s",
+                      (unsigned)(unsigned char)*p, last);
         unsigned value = (unsigned char)*p;
         if (*p == '\\' && p[1] == 'u') {
             ck_assert_int_eq(sscanf(p + 2, "%4x", &value), 1);
@@ -66,13 +67,16 @@ static const char *read_string(const char *p, unsigned char *out, size_t *length
     return p + 1;
 }
 
-/* Reads the last line whole. Returns how many keys it has, and the value of `key`, -1 in *length when it is not there. */
+/*
+ * Reads the last line whole. Returns how many keys it has, and the value of `key`, -1 in *length
+ * when it is not there.
+ */
 static size_t read_object(const char *key, unsigned char *out, long *length)
 {
     unsigned char name[4096], value[4096];
-    size_t        name_length, value_length, count = 0;
-    const char   *p = last;
-    *length         = -1;
+    size_t name_length, value_length, count = 0;
+    const char *p = last;
+    *length = -1;
     ck_assert_int_eq(*p, '{');
     do {
         p = read_string(p + 1, name, &name_length);
@@ -104,7 +108,7 @@ static void log_value(const void *value, size_t length)
     sc_log_end(&line);
 }
 
-/* --- Formats -------------------------------------------------------------------------------------------------------------------------- */
+/* --- Formats --- */
 
 static void log_sample(void)
 {
@@ -121,18 +125,21 @@ START_TEST(text)
 {
     start(SC_LOG_INFO, SC_LOG_TEXT);
     log_sample();
-    ck_assert_str_eq(last, TEXT_HEAD "warning tls_handshake_failed conn=17 peer=192.0.2.1:53122 hint=\"HTTP on port 4242\" empty=\"\"");
+    ck_assert_str_eq(last, TEXT_HEAD "warning tls_handshake_failed conn=17 peer=192.0.2.1:53122 "
+                                     "hint=\"HTTP on port 4242\" empty=\"\"");
 }
 END_TEST
 
 START_TEST(json)
 {
     unsigned char value[4096];
-    long          length;
+    long length;
     start(SC_LOG_INFO, SC_LOG_JSON);
     log_sample();
-    ck_assert_str_eq(last, JSON_HEAD "\"warning\",\"event\":\"tls_handshake_failed\",\"conn\":17,\"peer\":\"192.0.2.1:53122\","
-                                     "\"hint\":\"HTTP on port 4242\",\"empty\":\"\"}");
+    ck_assert_str_eq(
+        last, JSON_HEAD
+        "\"warning\",\"event\":\"tls_handshake_failed\",\"conn\":17,\"peer\":\"192.0.2.1:53122\","
+        "\"hint\":\"HTTP on port 4242\",\"empty\":\"\"}");
     ck_assert_uint_eq(read_object("hint", value, &length), 7);
     ck_assert_int_eq(length, (long)strlen("HTTP on port 4242"));
 }
@@ -140,7 +147,8 @@ END_TEST
 
 START_TEST(journal)
 {
-    static const char *const expected[] = {"<3>event message=x", "<4>event message=x", "<6>event message=x", "<7>event message=x"};
+    static const char *const expected[] = {"<3>event message=x", "<4>event message=x",
+                                           "<6>event message=x", "<7>event message=x"};
     start(SC_LOG_DEBUG, SC_LOG_JOURNAL);
     for (int level = SC_LOG_ERROR; level <= SC_LOG_DEBUG; level++) {
         sc_log_message((enum sc_log_level)level, "event", "x");
@@ -153,19 +161,21 @@ END_TEST
 START_TEST(auto_finds_the_journal)
 {
     struct stat info;
-    char        stream[64];
+    char stream[64];
     start(SC_LOG_INFO, SC_LOG_AUTO);
     ck_assert_int_eq(unsetenv("JOURNAL_STREAM"), 0);
     sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
     sc_log_message(SC_LOG_INFO, "event", "x");
     ck_assert_str_eq(last, TEXT_HEAD "info event message=x");
     ck_assert_int_eq(fstat(STDERR_FILENO, &info), 0);
-    (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
+    (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev,
+                   (unsigned long long)info.st_ino);
     ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
     sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
     sc_log_message(SC_LOG_INFO, "event", "x");
     ck_assert_str_eq(last, "<6>event message=x");
-    (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev, (unsigned long long)info.st_ino + 1);
+    (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev,
+                   (unsigned long long)info.st_ino + 1);
     ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
     sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
     sc_log_message(SC_LOG_INFO, "event", "x");
@@ -197,15 +207,14 @@ START_TEST(levels)
 }
 END_TEST
 
-/* --- What a peer sends ------------------------------------------------------------------------------------------------------------------
- */
+/* --- What a peer sends --- */
 
 START_TEST(every_byte_in_text)
 {
     start(SC_LOG_INFO, SC_LOG_TEXT);
     for (unsigned c = 0; c < 256; c++) {
         const char byte = (char)c;
-        char       expected[128], shown[16];
+        char expected[128], shown[16];
         if (c < 0x20 || c >= 0x7f) {
             (void)snprintf(shown, sizeof(shown), "\"\\x%02x\"", c);
         } else if (c == '"' || c == '\\') {
@@ -226,7 +235,7 @@ END_TEST
 START_TEST(every_byte_in_json)
 {
     unsigned char all[256], value[4096];
-    long          length;
+    long length;
     start(SC_LOG_INFO, SC_LOG_JSON);
     for (unsigned c = 0; c < 256; c++) {
         all[c] = (unsigned char)c;
@@ -253,15 +262,14 @@ START_TEST(nobody_can_forge_a_line)
 }
 END_TEST
 
-/* --- Limits -----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- Limits --- */
 
 START_TEST(long_values_are_cut)
 {
-    char          value[2000];
-    char          expected[600];
+    char value[2000];
+    char expected[600];
     unsigned char read[4096];
-    long          length;
+    long length;
     memset(value, 'v', sizeof(value));
     memset(expected, 'v', 512);
     memcpy(expected + 512, "...", 4);
@@ -282,12 +290,14 @@ START_TEST(long_values_are_cut)
 }
 END_TEST
 
-/* A line that is full stays a line: whole keys or none, and valid JSON, whatever was put into it. */
+/*
+ * A line that is full stays a line: whole keys or none, and valid JSON, whatever was put into it.
+ */
 static void fill(enum sc_log_format format, const char *value, size_t length)
 {
     struct sc_log_line line;
-    unsigned char      read[4096];
-    long               read_length;
+    unsigned char read[4096];
+    long read_length;
     start(SC_LOG_INFO, format);
     ck_assert(sc_log_begin(&line, SC_LOG_INFO, "event"));
     for (int i = 0; i < 200; i++) {
@@ -325,9 +335,9 @@ END_TEST
 
 START_TEST(lines_are_limited_in_a_second)
 {
-    struct sc_log_rate rate       = {0};
-    uint64_t           suppressed = 99;
-    uint64_t           now_ns     = UINT64_C(5000000000);
+    struct sc_log_rate rate = {0};
+    uint64_t suppressed = 99;
+    uint64_t now_ns = UINT64_C(5000000000);
     sc_clock_fake(&now_ns, NULL);
     for (int i = 0; i < 3; i++) {
         ck_assert(sc_log_rate_allow(&rate, 3, &suppressed));
@@ -348,8 +358,7 @@ START_TEST(lines_are_limited_in_a_second)
 }
 END_TEST
 
-/* --- stderr, and readers of it that have stopped ----------------------------------------------------------------------------------------
- */
+/* --- stderr, and readers of it that have stopped --- */
 
 static int own_stderr;
 
@@ -367,11 +376,12 @@ static void give_stderr_back(void)
     (void)close(own_stderr);
 }
 
-#define LOSS(n) TEXT_HEAD "warning log_lost lines=" n " hint=\"whoever reads this log did not keep up\"\n"
+#define LOSS(n) \
+    TEXT_HEAD "warning log_lost lines=" n " hint=\"whoever reads this log did not keep up\"\n"
 
 START_TEST(without_a_redirect_it_is_stderr)
 {
-    int  ends[2];
+    int ends[2];
     char got[512];
     ck_assert_int_eq(pipe(ends), 0);
     take_stderr(ends[1]);
@@ -382,9 +392,10 @@ START_TEST(without_a_redirect_it_is_stderr)
     ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
     sc_log_message(SC_LOG_INFO, "event", "y");
     give_stderr_back();
-    const ssize_t length                 = read(ends[0], got, sizeof(got) - 1);
+    const ssize_t length = read(ends[0], got, sizeof(got) - 1);
     got[length > 0 ? (size_t)length : 0] = '\0';
-    ck_assert_str_eq(got, TEXT_HEAD "info event message=x\n" LOSS("1") TEXT_HEAD "info event message=y\n");
+    ck_assert_str_eq(got, TEXT_HEAD "info event message=x\n" LOSS("1") TEXT_HEAD
+                     "info event message=y\n");
     ck_assert_uint_eq(lines, 0);
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -394,7 +405,7 @@ END_TEST
 /* Nothing more goes in. */
 static void fill_to_the_brim(int fd)
 {
-    char      bytes[4096];
+    char bytes[4096];
     const int flags = fcntl(fd, F_GETFL);
     memset(bytes, '.', sizeof(bytes));
     ck_assert_int_eq(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
@@ -408,9 +419,9 @@ static void fill_to_the_brim(int fd)
 static const char *drain(int fd)
 {
     static char kept[8192];
-    char        bytes[4096];
-    size_t      used  = 0;
-    const int   flags = fcntl(fd, F_GETFL);
+    char bytes[4096];
+    size_t used = 0;
+    const int flags = fcntl(fd, F_GETFL);
     ck_assert_int_eq(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
     for (ssize_t got; (got = read(fd, bytes, sizeof(bytes))) > 0;) {
         for (ssize_t i = 0; i < got; i++) {
@@ -425,7 +436,9 @@ static const char *drain(int fd)
     return kept;
 }
 
-/* Without the care that is taken these calls wait for ever, and the test is ended after a minute. */
+/*
+ * Without the care that is taken these calls wait for ever, and the test is ended after a minute.
+ */
 static void lose_and_say_so(int write_end, int read_end)
 {
     take_stderr(write_end);
@@ -439,7 +452,8 @@ static void lose_and_say_so(int write_end, int read_end)
     sc_log_set_level(SC_LOG_ERROR);
     sc_log_message(SC_LOG_ERROR, "event", "x");
     sc_log_message(SC_LOG_ERROR, "event", "y");
-    ck_assert_str_eq(drain(read_end), LOSS("5") TEXT_HEAD "error event message=x\n" TEXT_HEAD "error event message=y\n");
+    ck_assert_str_eq(drain(read_end), LOSS("5") TEXT_HEAD "error event message=x\n" TEXT_HEAD
+                                                          "error event message=y\n");
     give_stderr_back();
     (void)close(write_end);
     (void)close(read_end);
@@ -464,13 +478,13 @@ END_TEST
 /* Then stderr cannot be opened once more. */
 START_TEST(a_full_pipe_without_a_descriptor_to_spare)
 {
-    int           ends[2];
+    int ends[2];
     struct rlimit before, none;
     ck_assert_int_eq(pipe(ends), 0);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     take_stderr(ends[1]);
     fill_to_the_brim(ends[1]);
-    none          = before;
+    none = before;
     none.rlim_cur = 3;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     sc_log_message(SC_LOG_INFO, "event", "lost");
@@ -499,7 +513,7 @@ START_TEST(a_stopped_terminal_blocks_nobody)
     }
     /* What is written to one end comes out of the other in the kernel's own time. */
     static char shown[1U << 20];
-    size_t      used = 0;
+    size_t used = 0;
     while (!strstr(shown, " warning log_lost lines=") || shown[used - 1] != '\n') {
         const ssize_t got = read(master, shown + used, sizeof(shown) - 1 - used);
         ck_assert_int_gt(got, 0);
@@ -516,8 +530,8 @@ END_TEST
 /* Opening a file once more would write it from its beginning. */
 START_TEST(a_file_is_written_at_its_end)
 {
-    char      path[] = "/tmp/check_log.XXXXXX";
-    char      got[256];
+    char path[] = "/tmp/check_log.XXXXXX";
+    char got[256];
     const int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(unlink(path), 0);
@@ -525,14 +539,16 @@ START_TEST(a_file_is_written_at_its_end)
     take_stderr(fd);
     sc_log_message(SC_LOG_INFO, "event", "x");
     give_stderr_back();
-    const ssize_t length                 = pread(fd, got, sizeof(got) - 1, 0);
+    const ssize_t length = pread(fd, got, sizeof(got) - 1, 0);
     got[length > 0 ? (size_t)length : 0] = '\0';
     ck_assert_str_eq(got, "before\n" TEXT_HEAD "info event message=x\n");
     (void)close(fd);
 }
 END_TEST
 
-SUITE_MAIN("log", text, json, journal, auto_finds_the_journal, levels, every_byte_in_text, every_byte_in_json, nobody_can_forge_a_line,
-           long_values_are_cut, full_lines_are_cut_between_keys, lines_are_limited_in_a_second, without_a_redirect_it_is_stderr,
-           a_full_pipe_loses_lines_and_blocks_nobody, a_full_socket_loses_lines_and_blocks_nobody,
-           a_full_pipe_without_a_descriptor_to_spare, a_stopped_terminal_blocks_nobody, a_file_is_written_at_its_end)
+SUITE_MAIN("log", text, json, journal, auto_finds_the_journal, levels, every_byte_in_text,
+           every_byte_in_json, nobody_can_forge_a_line, long_values_are_cut,
+           full_lines_are_cut_between_keys, lines_are_limited_in_a_second,
+           without_a_redirect_it_is_stderr, a_full_pipe_loses_lines_and_blocks_nobody,
+           a_full_socket_loses_lines_and_blocks_nobody, a_full_pipe_without_a_descriptor_to_spare,
+           a_stopped_terminal_blocks_nobody, a_file_is_written_at_its_end)

@@ -17,8 +17,8 @@ static struct sc_err err;
 /* How many descriptors are open, and the first that is free. */
 static unsigned open_descriptors(int *next)
 {
-    unsigned count     = 0;
-    DIR     *directory = opendir("/proc/self/fd");
+    unsigned count = 0;
+    DIR *directory = opendir("/proc/self/fd");
     ck_assert_ptr_nonnull(directory);
     while (readdir(directory)) {
         count++;
@@ -55,9 +55,9 @@ END_TEST
 /* Left alone, libevent ends the process without a word when it gets no descriptors. */
 START_TEST(without_descriptors_there_is_a_line_and_no_abort)
 {
-    struct event_base *base   = NULL;
-    unsigned           before = 0, refused = 0;
-    int                next = 0;
+    struct event_base *base = NULL;
+    unsigned before = 0, refused = 0;
+    int next = 0;
     kept_start(SC_LOG_DEBUG);
     sc_loop_init();
     before = open_descriptors(&next);
@@ -71,7 +71,8 @@ START_TEST(without_descriptors_there_is_a_line_and_no_abort)
         if (!base) {
             refused++;
             ck_assert_int_eq(err.status, EX_OSERR);
-            ASSERT_HAS(err.text, "cannot create an event loop: out of file descriptors; raise the limit");
+            ASSERT_HAS(err.text,
+                       "cannot create an event loop: out of file descriptors; raise the limit");
             ck_assert_uint_eq(open_descriptors(&unchanged), before);
         }
     }
@@ -107,5 +108,5 @@ START_TEST(a_peer_that_is_gone_does_not_end_the_process)
 }
 END_TEST
 
-SUITE_MAIN("loop", a_base_turns, without_descriptors_there_is_a_line_and_no_abort, what_libevent_says_goes_into_the_log,
-           a_peer_that_is_gone_does_not_end_the_process)
+SUITE_MAIN("loop", a_base_turns, without_descriptors_there_is_a_line_and_no_abort,
+           what_libevent_says_goes_into_the_log, a_peer_that_is_gone_does_not_end_the_process)

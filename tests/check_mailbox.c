@@ -13,19 +13,19 @@
 
 struct letter {
     struct sc_mail mail;
-    unsigned       sender, number;
+    unsigned sender, number;
 };
 
 struct inbox {
     struct event_base *base;
-    unsigned           next[THREADS]; /* the number that each sender must come with */
-    unsigned           count, enough;
+    unsigned next[THREADS]; /* the number that each sender must come with */
+    unsigned count, enough;
 };
 
 static void on_mail(struct sc_mail *mail, void *arg)
 {
     struct letter *letter = (struct letter *)mail;
-    struct inbox  *inbox  = arg;
+    struct inbox *inbox = arg;
     ck_assert_uint_eq(letter->number, inbox->next[letter->sender]);
     inbox->next[letter->sender]++;
     free(letter);
@@ -62,7 +62,7 @@ static void count_discarded(struct sc_mail *mail, void *arg)
 
 START_TEST(letters_come_in_order)
 {
-    struct inbox       inbox   = {.enough = LETTERS};
+    struct inbox inbox = {.enough = LETTERS};
     struct sc_mailbox *mailbox = open_mailbox(&inbox);
     for (unsigned i = 0; i < LETTERS; i++) {
         post(mailbox, 0, i);
@@ -77,7 +77,7 @@ END_TEST
 
 struct sender {
     struct sc_mailbox *mailbox;
-    unsigned           index;
+    unsigned index;
 };
 
 static void *send_letters(void *arg)
@@ -91,10 +91,10 @@ static void *send_letters(void *arg)
 
 START_TEST(many_threads_post)
 {
-    struct inbox       inbox   = {.enough = THREADS * LETTERS};
+    struct inbox inbox = {.enough = THREADS * LETTERS};
     struct sc_mailbox *mailbox = open_mailbox(&inbox);
-    pthread_t          threads[THREADS];
-    struct sender      senders[THREADS];
+    pthread_t threads[THREADS];
+    struct sender senders[THREADS];
     for (unsigned i = 0; i < THREADS; i++) {
         senders[i] = (struct sender){mailbox, i};
         ck_assert_int_eq(pthread_create(&threads[i], NULL, send_letters, &senders[i]), 0);
@@ -111,9 +111,9 @@ END_TEST
 
 START_TEST(what_is_left_is_handed_back)
 {
-    struct inbox       inbox     = {.enough = 100};
-    struct sc_mailbox *mailbox   = open_mailbox(&inbox);
-    unsigned           discarded = 0;
+    struct inbox inbox = {.enough = 100};
+    struct sc_mailbox *mailbox = open_mailbox(&inbox);
+    unsigned discarded = 0;
     post(mailbox, 0, 0);
     post(mailbox, 0, 1);
     sc_mailbox_free(mailbox, count_discarded, &discarded);

@@ -12,11 +12,11 @@
 
 enum { MAX_ARGUMENTS = 16 };
 
-static char                   *arguments[MAX_ARGUMENTS + 1];
-static int                     argument_count;
-static struct sc_cmdline      *cmdline;
-static struct sc_tickets      *tickets;
-static struct sc_passphrase    passphrase;
+static char *arguments[MAX_ARGUMENTS + 1];
+static int argument_count;
+static struct sc_cmdline *cmdline;
+static struct sc_tickets *tickets;
+static struct sc_passphrase passphrase;
 static struct sc_config_errors errors;
 
 static void add_option(const char *name, const char *value)
@@ -54,7 +54,8 @@ static struct sc_material load(void)
 {
     struct sc_material material = {0};
     memset(&errors, 0, sizeof(errors));
-    ck_assert_msg(sc_material_load(cmdline, &passphrase, tickets, &material, &errors) == 0, "%s", errors.text[0]);
+    ck_assert_msg(sc_material_load(cmdline, &passphrase, tickets, &material, &errors) == 0, "%s",
+                  errors.text[0]);
     ck_assert_uint_eq(errors.count, 0);
     return material;
 }
@@ -62,8 +63,8 @@ static struct sc_material load(void)
 /* Nothing changes hands, and one line says why. */
 static void fails(int status, const char *words)
 {
-    struct sc_material       material = {.new_ticket_keys = true};
-    const struct sc_material before   = material;
+    struct sc_material material = {.new_ticket_keys = true};
+    const struct sc_material before = material;
     memset(&errors, 0, sizeof(errors));
     ck_assert_int_eq(sc_material_load(cmdline, &passphrase, tickets, &material, &errors), -1);
     ck_assert_ptr_eq(material.config, before.config);
@@ -137,8 +138,8 @@ END_TEST
 /* "There is no passphrase" would be true, and help nobody. */
 START_TEST(a_passphrase_file_that_fails_is_named)
 {
-    EVP_PKEY *key         = fixture_key("P-256");
-    X509     *certificate = fixture_certificate(key, "server", -3600, 86400, NULL, NULL);
+    EVP_PKEY *key = fixture_key("P-256");
+    X509 *certificate = fixture_certificate(key, "server", -3600, 86400, NULL, NULL);
     fixture_write_key("server.key", key, "secret");
     fixture_write_certificate("server.crt", certificate, false);
     start("--passphrase-file", fixture_path("passphrase"));
@@ -157,8 +158,8 @@ END_TEST
 
 START_TEST(warnings_are_logged_each_in_its_line)
 {
-    EVP_PKEY *key         = fixture_key("P-256");
-    X509     *certificate = fixture_certificate(key, "server", -7200, -3600, NULL, NULL);
+    EVP_PKEY *key = fixture_key("P-256");
+    X509 *certificate = fixture_certificate(key, "server", -7200, -3600, NULL, NULL);
     fixture_write_key("server.key", key, NULL);
     fixture_write_certificate("server.crt", certificate, false);
     start(NULL, NULL);
@@ -175,5 +176,6 @@ START_TEST(warnings_are_logged_each_in_its_line)
 }
 END_TEST
 
-SUITE_MAIN("material", the_same_files_make_the_same, what_is_wrong_changes_nothing, ticket_keys_come_last,
-           a_passphrase_file_that_fails_is_named, warnings_are_logged_each_in_its_line)
+SUITE_MAIN("material", the_same_files_make_the_same, what_is_wrong_changes_nothing,
+           ticket_keys_come_last, a_passphrase_file_that_fails_is_named,
+           warnings_are_logged_each_in_its_line)

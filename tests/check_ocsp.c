@@ -14,14 +14,14 @@
 #include "tls_fixture.h"
 
 static EVP_PKEY *ca_key, *key;
-static X509     *ca, *leaf;
+static X509 *ca, *leaf;
 
 static void setup(void)
 {
     ca_key = fixture_key("P-256");
-    key    = fixture_key("P-256");
-    ca     = fixture_certificate(ca_key, "ca", -3600, 86400, NULL, NULL);
-    leaf   = fixture_certificate(key, "leaf", -3600, 86400, ca, ca_key);
+    key = fixture_key("P-256");
+    ca = fixture_certificate(ca_key, "ca", -3600, 86400, NULL, NULL);
+    leaf = fixture_certificate(key, "leaf", -3600, 86400, ca, ca_key);
     fixture_write_key("server.key", key, NULL);
     fixture_write_certificate("server.crt", leaf, false);
     fixture_write_certificate("server.crt", ca, true);
@@ -35,17 +35,22 @@ static void teardown(void)
     EVP_PKEY_free(ca_key);
 }
 
-/* Writes ocsp.der: what a responder says about the certificate, good from `from_s` to `to_s` seconds from now. */
+/*
+ * Writes ocsp.der: what a responder says about the certificate, good from `from_s` to `to_s`
+ * seconds from now.
+ */
 static void answer(X509 *about, X509 *issuer, int status, long from_s, long to_s)
 {
-    OCSP_BASICRESP *basic       = OCSP_BASICRESP_new();
-    ASN1_TIME      *this_update = X509_gmtime_adj(NULL, from_s), *next_update = X509_gmtime_adj(NULL, to_s);
-    OCSP_CERTID    *id  = OCSP_cert_to_id(EVP_sha1(), about, issuer);
-    unsigned char  *der = NULL;
-    ck_assert_ptr_nonnull(OCSP_basic_add1_status(basic, id, status, 0, this_update, this_update, next_update));
+    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    ASN1_TIME *this_update = X509_gmtime_adj(NULL, from_s),
+              *next_update = X509_gmtime_adj(NULL, to_s);
+    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), about, issuer);
+    unsigned char *der = NULL;
+    ck_assert_ptr_nonnull(
+        OCSP_basic_add1_status(basic, id, status, 0, this_update, this_update, next_update));
     ck_assert_int_eq(OCSP_basic_sign(basic, ca, ca_key, EVP_sha256(), NULL, 0), 1);
     OCSP_RESPONSE *response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
-    int            length   = i2d_OCSP_RESPONSE(response, &der);
+    int length = i2d_OCSP_RESPONSE(response, &der);
     ck_assert_int_gt(length, 0);
     fixture_write("ocsp.der", der, (size_t)length);
     OPENSSL_free(der);
@@ -59,7 +64,7 @@ static void answer(X509 *about, X509 *issuer, int status, long from_s, long to_s
 static struct sc_tls_context *server_new(void)
 {
     struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.ocsp_response_path            = fixture_path("ocsp.der");
+    settings.ocsp_response_path = fixture_path("ocsp.der");
     return fixture_server(&settings);
 }
 
@@ -67,8 +72,8 @@ static struct sc_tls_context *server_new(void)
 static long stapled(const struct sc_tls_context *server, int version)
 {
     struct sc_tls_context *client = fixture_client();
-    struct tls_pair        pair;
-    unsigned char         *bytes;
+    struct tls_pair pair;
+    unsigned char *bytes;
     tls_pair_init(&pair, client, server);
     ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
     ck_assert_int_eq(SSL_set_tlsext_status_type(pair.client, TLSEXT_STATUSTYPE_ocsp), 1);
@@ -116,19 +121,20 @@ END_TEST
 
 static void refuse(int status, const char *words)
 {
-    struct sc_err                 err      = {0};
+    struct sc_err err = {0};
     struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.ocsp_response_path            = fixture_path("ocsp.der");
+    settings.ocsp_response_path = fixture_path("ocsp.der");
     ck_assert_ptr_null(sc_tls_context_new_server(&settings, &err));
-    ck_assert_msg(err.status == status && strstr(err.text, words) && strstr(err.text, "ocsp.der"), "%d: %s", err.status, err.text);
+    ck_assert_msg(err.status == status && strstr(err.text, words) && strstr(err.text, "ocsp.der"),
+                  "%d: %s", err.status, err.text);
     ck_assert_uint_eq(ERR_peek_error(), 0);
 }
 
 START_TEST(names_what_is_wrong_with_the_file)
 {
     setup();
-    X509          *other = fixture_certificate(key, "other", -3600, 86400, ca, ca_key);
-    unsigned char *der   = NULL;
+    X509 *other = fixture_certificate(key, "other", -3600, 86400, ca, ca_key);
+    unsigned char *der = NULL;
     (void)unlink(fixture_path("ocsp.der"));
     refuse(EX_NOINPUT, "No such file");
     fixture_write("ocsp.der", "", 0);
@@ -142,7 +148,7 @@ START_TEST(names_what_is_wrong_with_the_file)
     answer(leaf, ca, V_OCSP_CERTSTATUS_UNKNOWN, -60, 3600);
     refuse(EX_CONFIG, "unknown");
     OCSP_RESPONSE *response = OCSP_response_create(OCSP_RESPONSE_STATUS_TRYLATER, NULL);
-    int            length   = i2d_OCSP_RESPONSE(response, &der);
+    int length = i2d_OCSP_RESPONSE(response, &der);
     fixture_write("ocsp.der", der, (size_t)length);
     refuse(EX_CONFIG, "trylater");
     OPENSSL_free(der);
@@ -152,7 +158,10 @@ START_TEST(names_what_is_wrong_with_the_file)
 }
 END_TEST
 
-/* Without the issuer in the chain its name and the serial number tell; a self-signed leaf is its own issuer. */
+/*
+ * Without the issuer in the chain its name and the serial number tell; a self-signed leaf is its
+ * own issuer.
+ */
 START_TEST(finds_the_certificate_without_a_chain)
 {
     setup();
@@ -172,5 +181,5 @@ START_TEST(finds_the_certificate_without_a_chain)
 }
 END_TEST
 
-SUITE_MAIN("ocsp", staples_while_it_is_current, out_of_date_is_a_warning, names_what_is_wrong_with_the_file,
-           finds_the_certificate_without_a_chain)
+SUITE_MAIN("ocsp", staples_while_it_is_current, out_of_date_is_a_warning,
+           names_what_is_wrong_with_the_file, finds_the_certificate_without_a_chain)

@@ -12,16 +12,17 @@ typedef int parser(const char *text, uint64_t min, uint64_t max, uint64_t *out, 
 
 static void takes(parser *parse, const char *text, uint64_t expected)
 {
-    struct sc_err err   = {0};
-    uint64_t      value = 12345;
-    ck_assert_msg(parse(text, 0, UINT64_MAX, &value, &err) == 0, "\"%s\" is refused: %s", text, err.text);
+    struct sc_err err = {0};
+    uint64_t value = 12345;
+    ck_assert_msg(parse(text, 0, UINT64_MAX, &value, &err) == 0, "\"%s\" is refused: %s", text,
+                  err.text);
     ck_assert_msg(value == expected, "\"%s\" is %llu", text, (unsigned long long)value);
 }
 
 static void refuses(parser *parse, const char *text)
 {
-    struct sc_err err   = {0};
-    uint64_t      value = 12345;
+    struct sc_err err = {0};
+    uint64_t value = 12345;
     ck_assert_msg(parse(text, 0, UINT64_MAX, &value, &err) == -1, "\"%s\" is taken", text);
     ck_assert_int_eq(err.status, EX_USAGE);
     ck_assert_ptr_nonnull(strstr(err.text, "is not allowed"));
@@ -32,8 +33,10 @@ static void refuses(parser *parse, const char *text)
 /* What no number, size or duration is. */
 static void refuses_nonsense(parser *parse)
 {
-    static const char *const texts[] = {"",    " ",    "-1",  "+1", " 1",  "1 ",       "x",   "1x",  "0x10", "1e3",
-                                        "1,5", "1..5", ".5s", "1.", "1.s", "\xd9\xa1", "1\n", "1K1", "1mss", "18446744073709551616"};
+    static const char *const texts[] = {"",         " ",    "-1",  "+1",   " 1",
+                                        "1 ",       "x",    "1x",  "0x10", "1e3",
+                                        "1,5",      "1..5", ".5s", "1.",   "1.s",
+                                        "\xd9\xa1", "1\n",  "1K1", "1mss", "18446744073709551616"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         refuses(parse, texts[i]);
     }
@@ -105,7 +108,7 @@ END_TEST
 START_TEST(limits_are_inclusive_and_named)
 {
     struct sc_err err = {0};
-    uint64_t      value;
+    uint64_t value;
     ck_assert_int_eq(sc_parse_u64("10", 10, 20, &value, &err), 0);
     ck_assert_int_eq(sc_parse_u64("20", 10, 20, &value, &err), 0);
     ck_assert_int_eq(sc_parse_u64("9", 10, 20, &value, &err), -1);
@@ -114,7 +117,8 @@ START_TEST(limits_are_inclusive_and_named)
     ck_assert_int_eq(sc_parse_size("1K", 1024, 2048, &value, &err), 0);
     ck_assert_int_eq(sc_parse_size("1023", 1024, 2048, &value, &err), -1);
     ck_assert_int_eq(sc_parse_size("2049", 1024, 2048, &value, &err), -1);
-    ck_assert_str_eq(err.text, "\"2049\" is not allowed: a size from 1K to 2K is, such as 64K or 1M");
+    ck_assert_str_eq(err.text,
+                     "\"2049\" is not allowed: a size from 1K to 2K is, such as 64K or 1M");
     ck_assert_int_eq(sc_parse_duration_ms("1s", 1000, 3600000, &value, &err), 0);
     ck_assert_int_eq(sc_parse_duration_ms("0", 1000, 3600000, &value, &err), -1);
     ck_assert_int_eq(sc_parse_duration_ms("3600001ms", 1000, 3600000, &value, &err), -1);
@@ -125,8 +129,8 @@ END_TEST
 /* What a person typed is shown, but not all of a very long text. */
 START_TEST(an_error_is_bounded)
 {
-    char          text[5000];
-    uint64_t      value;
+    char text[5000];
+    uint64_t value;
     struct sc_err err = {0};
     memset(text, '9', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
@@ -138,7 +142,7 @@ END_TEST
 
 static void duration_is(uint64_t ms, const char *expected)
 {
-    char     text[32];
+    char text[32];
     uint64_t back;
     sc_format_duration_ms(ms, text);
     ck_assert_str_eq(text, expected);
@@ -148,7 +152,7 @@ static void duration_is(uint64_t ms, const char *expected)
 
 static void size_is(uint64_t bytes, const char *expected)
 {
-    char     text[32];
+    char text[32];
     uint64_t back;
     sc_format_size(bytes, text);
     ck_assert_str_eq(text, expected);
@@ -178,12 +182,14 @@ START_TEST(formats_read_back)
 }
 END_TEST
 
-static void address_is(const char *text, const char *default_port, const char *host, const char *port, const char *formatted)
+static void address_is(const char *text, const char *default_port, const char *host,
+                       const char *port, const char *formatted)
 {
     struct sc_address address;
-    struct sc_err     err = {0};
-    char              out[300];
-    ck_assert_msg(sc_parse_address(text, default_port, &address, &err) == 0, "%s: %s", text, err.text);
+    struct sc_err err = {0};
+    char out[300];
+    ck_assert_msg(sc_parse_address(text, default_port, &address, &err) == 0, "%s: %s", text,
+                  err.text);
     ck_assert_str_eq(address.host, host);
     ck_assert_str_eq(address.port, port);
     ck_assert_int_eq(address.is_unix, strncmp(text, "unix:", 5) == 0);
@@ -194,7 +200,7 @@ static void address_is(const char *text, const char *default_port, const char *h
 static void address_refused(const char *text, const char *default_port, const char *why)
 {
     struct sc_address address;
-    struct sc_err     err = {0};
+    struct sc_err err = {0};
     ck_assert_msg(sc_parse_address(text, default_port, &address, &err) == -1, "%s is taken", text);
     ck_assert_int_eq(err.status, EX_USAGE);
     ck_assert_msg(strstr(err.text, why) != NULL, "%s", err.text);
@@ -238,7 +244,7 @@ END_TEST
 
 START_TEST(addresses_of_the_longest_kind)
 {
-    char              text[400] = "unix:/";
+    char text[400] = "unix:/";
     struct sc_address address;
     memset(text + 6, 'p', 106);
     ck_assert_int_eq(sc_parse_address(text, NULL, &address, NULL), 0);
@@ -255,5 +261,5 @@ START_TEST(addresses_of_the_longest_kind)
 }
 END_TEST
 
-SUITE_MAIN("parse", numbers, sizes, durations, limits_are_inclusive_and_named, an_error_is_bounded, formats_read_back, addresses,
-           no_addresses, addresses_of_the_longest_kind)
+SUITE_MAIN("parse", numbers, sizes, durations, limits_are_inclusive_and_named, an_error_is_bounded,
+           formats_read_back, addresses, no_addresses, addresses_of_the_longest_kind)

@@ -11,8 +11,8 @@
 
 enum { ROOM = 16 }; /* what the key's reader takes, its NUL included */
 
-static char                 got[ROOM];
-static struct sc_sysd       sysd;
+static char got[ROOM];
+static struct sc_sysd sysd;
 static struct sc_passphrase passphrase;
 
 static int ask(void)
@@ -35,7 +35,8 @@ static void fails(const char *path, int status, const char *words)
     passphrase = (struct sc_passphrase){.file = path};
     ck_assert_int_eq(ask(), -1);
     ck_assert_int_eq(passphrase.failure.status, status);
-    ck_assert_msg(strstr(passphrase.failure.text, words) != NULL, "\"%s\" is not in: %s", words, passphrase.failure.text);
+    ck_assert_msg(strstr(passphrase.failure.text, words) != NULL, "\"%s\" is not in: %s", words,
+                  passphrase.failure.text);
 }
 
 START_TEST(it_is_the_first_line)
@@ -139,5 +140,6 @@ START_TEST(an_answer_is_kept_and_erased)
 }
 END_TEST
 
-SUITE_MAIN("passphrase", it_is_the_first_line, a_line_that_does_not_fit_is_refused, files_that_hold_none,
-           a_credential_is_used_without_a_file, there_is_no_passphrase, an_answer_is_kept_and_erased)
+SUITE_MAIN("passphrase", it_is_the_first_line, a_line_that_does_not_fit_is_refused,
+           files_that_hold_none, a_credential_is_used_without_a_file, there_is_no_passphrase,
+           an_answer_is_kept_and_erased)

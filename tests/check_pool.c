@@ -16,11 +16,11 @@
 enum { BLOCKS = 3000 };
 
 static uint8_t *blocks[BLOCKS];
-static size_t   sizes[BLOCKS];
+static size_t sizes[BLOCKS];
 
 static size_t random_size(uint64_t *seed)
 {
-    *seed               = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
     const uint64_t dice = *seed >> 33;
     return dice % 16 == 0 ? dice % 200000 : dice % 3 == 0 ? dice % 9000 : dice % 300;
 }
@@ -45,7 +45,10 @@ static void check(size_t i)
     check_first(i, sizes[i]);
 }
 
-/* Blocks of all sizes, in use together, freed in another order and resized: none is lost or overlaps another. */
+/*
+ * Blocks of all sizes, in use together, freed in another order and resized: none is lost or
+ * overlaps another.
+ */
 static void churn(void)
 {
     uint64_t seed = 7;
@@ -55,7 +58,7 @@ static void churn(void)
                 check(i);
                 sc_pool_free(blocks[i]);
             }
-            sizes[i]  = random_size(&seed);
+            sizes[i] = random_size(&seed);
             blocks[i] = sc_pool_malloc(sizes[i]);
             ck_assert_ptr_nonnull(blocks[i]);
             ck_assert_uint_eq((uintptr_t)blocks[i] % (sizes[i] % 16 == 0 ? 16 : 8), 0);
@@ -63,8 +66,8 @@ static void churn(void)
         }
         for (size_t i = 0; i < BLOCKS; i += 3) {
             const size_t had = sizes[i];
-            sizes[i]         = random_size(&seed) + 1;
-            blocks[i]        = sc_pool_realloc(blocks[i], sizes[i]);
+            sizes[i] = random_size(&seed) + 1;
+            blocks[i] = sc_pool_realloc(blocks[i], sizes[i]);
             ck_assert_ptr_nonnull(blocks[i]);
             check_first(i, had < sizes[i] ? had : sizes[i]);
             fill(i);
@@ -145,7 +148,9 @@ START_TEST(sizes_have_classes_that_fit)
         const unsigned class = sc_slab_class(size);
         ck_assert_uint_lt(class, SC_SLAB_CLASSES);
         ck_assert_uint_ge(sc_slab_class_bytes(class), size);
-        ck_assert_uint_le(sc_slab_class_bytes(class), size <= 8 ? 16 : size <= SC_SLAB_FINE_BYTES ? size + 7 : size + 127);
+        ck_assert_uint_le(sc_slab_class_bytes(class), size <= 8                    ? 16
+                                                      : size <= SC_SLAB_FINE_BYTES ? size + 7
+                                                                                   : size + 127);
     }
 }
 END_TEST
@@ -189,11 +194,12 @@ static void *crowd[CROWD];
 /* How many of them lie in memory. */
 static size_t resident(void)
 {
-    const uintptr_t page  = (uintptr_t)sysconf(_SC_PAGESIZE);
-    size_t          count = 0;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    size_t count = 0;
     for (size_t i = 0; i < CROWD; i++) {
         unsigned char present = 0;
-        count += mincore((void *)((uintptr_t)crowd[i] & ~(page - 1)), 1, &present) == 0 && (present & 1);
+        count +=
+            mincore((void *)((uintptr_t)crowd[i] & ~(page - 1)), 1, &present) == 0 && (present & 1);
     }
     return count;
 }
@@ -265,6 +271,7 @@ int main(void)
 
 #else
 
-SUITE_MAIN("pool", with_malloc_alone, with_the_slab, what_came_before_the_slab_is_freed_after_it, calloc_zeroes_what_was_used)
+SUITE_MAIN("pool", with_malloc_alone, with_the_slab, what_came_before_the_slab_is_freed_after_it,
+           calloc_zeroes_what_was_used)
 
 #endif

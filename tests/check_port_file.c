@@ -12,9 +12,9 @@
 #include "scratch.h"
 #include "suite.h"
 
-static struct sc_err     err;
+static struct sc_err err;
 static struct sc_listen *sockets;
-static char              expected[2 * 320]; /* their addresses, as the file has them */
+static char expected[2 * 320]; /* their addresses, as the file has them */
 
 static void start(void)
 {
@@ -57,7 +57,7 @@ END_TEST
 START_TEST(an_old_one_is_replaced_at_once)
 {
     struct stat before, after;
-    char        old[16] = "";
+    char old[16] = "";
     start();
     scratch_write("port", "old\n");
     const int fd = open("port", O_RDONLY | O_CLOEXEC);
@@ -82,7 +82,8 @@ START_TEST(only_a_regular_file_is_replaced)
     ck_assert_int_eq(mkfifo("fifo", 0600), 0);
     ck_assert_int_eq(symlink("file", "link"), 0);
     ck_assert_int_eq(symlink("nowhere", "dangling"), 0);
-    fails("directory", EX_CANTCREAT, "the port file directory: what is there is not a regular file; name another");
+    fails("directory", EX_CANTCREAT,
+          "the port file directory: what is there is not a regular file; name another");
     fails("fifo", EX_CANTCREAT, "not a regular file");
     fails("link", EX_CANTCREAT, "not a regular file");
     fails("dangling", EX_CANTCREAT, "not a regular file");
@@ -122,7 +123,7 @@ START_TEST(a_full_disk_leaves_what_was_there)
     scratch_write("port", "old\n");
     (void)signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
-    none          = before;
+    none = before;
     none.rlim_cur = 3;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
     const int status = sc_port_file_write("port", sockets, &err);
@@ -136,7 +137,10 @@ START_TEST(a_full_disk_leaves_what_was_there)
 }
 END_TEST
 
-/* In a container every start has the same process id: what one left that was killed must not stop the next. */
+/*
+ * In a container every start has the same process id: what one left that was killed must not stop
+ * the next.
+ */
 START_TEST(what_a_killed_process_left_is_no_obstacle)
 {
     char left[64];
@@ -150,5 +154,6 @@ START_TEST(what_a_killed_process_left_is_no_obstacle)
 }
 END_TEST
 
-SUITE_MAIN("port_file", it_holds_the_real_addresses, an_old_one_is_replaced_at_once, only_a_regular_file_is_replaced,
-           places_where_nothing_can_be_made, a_full_disk_leaves_what_was_there, what_a_killed_process_left_is_no_obstacle)
+SUITE_MAIN("port_file", it_holds_the_real_addresses, an_old_one_is_replaced_at_once,
+           only_a_regular_file_is_replaced, places_where_nothing_can_be_made,
+           a_full_disk_leaves_what_was_there, what_a_killed_process_left_is_no_obstacle)

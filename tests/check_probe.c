@@ -12,16 +12,19 @@
 
 struct hello {
     unsigned char bytes[4096];
-    size_t        length;
+    size_t length;
 };
 
-/* What a client of that version sends first to a server; with `*session` it offers to resume. The handshake goes on, and the session of the
- * connection takes the place of the other. */
-static struct hello say_hello(const struct sc_tls_context *server, int version, SSL_SESSION **session)
+/*
+ * What a client of that version sends first to a server; with `*session` it offers to resume. The
+ * handshake goes on, and the session of the connection takes the place of the other.
+ */
+static struct hello say_hello(const struct sc_tls_context *server, int version,
+                              SSL_SESSION **session)
 {
     struct sc_tls_context *client = fixture_client();
-    struct hello           hello;
-    struct tls_pair        pair;
+    struct hello hello;
+    struct tls_pair pair;
     tls_pair_init(&pair, client, server);
     ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
     if (*session) {
@@ -50,27 +53,29 @@ static enum sc_tls_hello probe(const struct sc_tls_context *server, const struct
 static struct sc_tls_context *server_with(struct sc_tickets *tickets, uint32_t timeout_s)
 {
     struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.tickets                       = tickets;
-    settings.session_timeout_s             = timeout_s;
+    settings.tickets = tickets;
+    settings.session_timeout_s = timeout_s;
     return fixture_server(&settings);
 }
 
 START_TEST(tells_resumption_from_full)
 {
-    const int          versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-    struct sc_tickets *shared     = sc_tickets_new(NULL);
-    struct sc_tickets *rings[]    = {NULL, shared};
+    const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    struct sc_tickets *shared = sc_tickets_new(NULL);
+    struct sc_tickets *rings[] = {NULL, shared};
     fixture_write_pair("server", "P-256");
     for (size_t i = 0; i < SC_COUNT_OF(versions) * SC_COUNT_OF(rings); i++) {
-        struct sc_tls_context *server = server_with(rings[i % 2], 300), *other = server_with(NULL, 300);
-        SSL_SESSION           *session = NULL;
-        struct hello           hello   = say_hello(server, versions[i / 2], &session);
+        struct sc_tls_context *server = server_with(rings[i % 2], 300),
+                              *other = server_with(NULL, 300);
+        SSL_SESSION *session = NULL;
+        struct hello hello = say_hello(server, versions[i / 2], &session);
         ck_assert_int_eq(probe(server, &hello), SC_TLS_HELLO_FULL);
         hello = say_hello(server, versions[i / 2], &session);
         ck_assert_int_eq(probe(server, &hello), SC_TLS_HELLO_RESUMES);
         ck_assert_int_eq(probe(other, &hello), SC_TLS_HELLO_FULL);
         for (size_t length = 0; length < hello.length; length++) {
-            ck_assert_int_eq(sc_tls_probe_hello(server, hello.bytes, length), SC_TLS_HELLO_INCOMPLETE);
+            ck_assert_int_eq(sc_tls_probe_hello(server, hello.bytes, length),
+                             SC_TLS_HELLO_INCOMPLETE);
         }
         SSL_SESSION_free(session);
         sc_tls_context_unref(server);
@@ -83,16 +88,16 @@ END_TEST
 START_TEST(no_bit_flip_passes_for_a_ticket)
 {
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server  = server_with(NULL, 300);
-    SSL_SESSION           *session = NULL, *next;
-    const unsigned char   *ticket;
-    size_t                 length;
+    struct sc_tls_context *server = server_with(NULL, 300);
+    SSL_SESSION *session = NULL, *next;
+    const unsigned char *ticket;
+    size_t length;
     (void)say_hello(server, TLS1_3_VERSION, &session);
     SSL_SESSION_get0_ticket(session, &ticket, &length);
     ck_assert_int_eq(SSL_SESSION_up_ref(session), 1);
-    next                 = session;
-    struct hello   hello = say_hello(server, TLS1_3_VERSION, &next);
-    unsigned char *at    = memmem(hello.bytes, hello.length, ticket, length);
+    next = session;
+    struct hello hello = say_hello(server, TLS1_3_VERSION, &next);
+    unsigned char *at = memmem(hello.bytes, hello.length, ticket, length);
     ck_assert_ptr_nonnull(at);
     for (size_t i = 0; i < length; i++) {
         at[i] ^= 0x10;
@@ -109,8 +114,8 @@ END_TEST
 START_TEST(expired_sessions_are_full)
 {
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server  = server_with(NULL, 300);
-    SSL_SESSION           *session = NULL;
+    struct sc_tls_context *server = server_with(NULL, 300);
+    SSL_SESSION *session = NULL;
     (void)say_hello(server, TLS1_3_VERSION, &session);
     struct hello hello = say_hello(server, TLS1_3_VERSION, &session);
     ck_assert_int_eq(probe(server, &hello), SC_TLS_HELLO_RESUMES);
@@ -132,21 +137,21 @@ START_TEST(other_policy_or_version_is_full)
 {
     struct sc_tickets *tickets = sc_tickets_new(NULL);
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context        *server   = server_with(tickets, 300);
+    struct sc_tls_context *server = server_with(tickets, 300);
     struct sc_tls_server_settings settings = fixture_settings("server");
-    const char                   *pins[]   = {settings.certificate_path};
-    settings.tickets                       = tickets;
-    settings.client_auth                   = SC_CLIENT_AUTH_OPTIONAL;
-    settings.client_pins                   = pins;
-    settings.client_pin_count              = 1;
-    struct sc_tls_context *strict          = fixture_server(&settings);
-    struct sc_tls_command  command         = {"MinProtocol", "TLSv1.3"};
-    settings                               = fixture_settings("server");
-    settings.tickets                       = tickets;
-    settings.commands                      = &command;
-    settings.command_count                 = 1;
-    struct sc_tls_context *modern          = fixture_server(&settings);
-    SSL_SESSION           *session         = NULL;
+    const char *pins[] = {settings.certificate_path};
+    settings.tickets = tickets;
+    settings.client_auth = SC_CLIENT_AUTH_OPTIONAL;
+    settings.client_pins = pins;
+    settings.client_pin_count = 1;
+    struct sc_tls_context *strict = fixture_server(&settings);
+    struct sc_tls_command command = {"MinProtocol", "TLSv1.3"};
+    settings = fixture_settings("server");
+    settings.tickets = tickets;
+    settings.commands = &command;
+    settings.command_count = 1;
+    struct sc_tls_context *modern = fixture_server(&settings);
+    SSL_SESSION *session = NULL;
     (void)say_hello(server, TLS1_2_VERSION, &session);
     struct hello hello = say_hello(server, TLS1_2_VERSION, &session);
     ck_assert_int_eq(probe(server, &hello), SC_TLS_HELLO_RESUMES);
@@ -179,5 +184,5 @@ START_TEST(takes_any_bytes)
 }
 END_TEST
 
-SUITE_MAIN("probe", tells_resumption_from_full, no_bit_flip_passes_for_a_ticket, expired_sessions_are_full, other_policy_or_version_is_full,
-           takes_any_bytes)
+SUITE_MAIN("probe", tells_resumption_from_full, no_bit_flip_passes_for_a_ticket,
+           expired_sessions_are_full, other_policy_or_version_is_full, takes_any_bytes)

@@ -6,8 +6,8 @@
 #include "suite.h"
 
 static struct event_base *base;
-static struct sc_settle   settle;
-static unsigned           some, all;
+static struct sc_settle settle;
+static unsigned some, all;
 
 static void give_some(void)
 {
@@ -26,7 +26,7 @@ static void begin(void)
     base = sc_loop_new_base(&err);
     ck_assert_int_eq(sc_settle_init(&settle, base, &err), 0);
     settle.give_some = give_some;
-    settle.give_all  = give_all;
+    settle.give_all = give_all;
     some = all = 0;
 }
 
@@ -184,5 +184,6 @@ START_TEST(few_are_no_crowd)
 }
 END_TEST
 
-SUITE_MAIN("settle", once_a_second_however_often_it_is_asked, a_crowd_that_was_away_for_a_second, a_crowd_that_comes_back,
-           the_next_crowd_is_counted_anew, a_crowd_soon_after_another, few_are_no_crowd)
+SUITE_MAIN("settle", once_a_second_however_often_it_is_asked, a_crowd_that_was_away_for_a_second,
+           a_crowd_that_comes_back, the_next_crowd_is_counted_anew, a_crowd_soon_after_another,
+           few_are_no_crowd)

@@ -20,8 +20,8 @@ static void fill(struct sc_stats *stats, uint64_t step)
 }
 
 struct seen {
-    size_t   count;
-    char     names[COUNT][64];
+    size_t count;
+    char names[COUNT][64];
     uint64_t values[COUNT];
 };
 
@@ -36,7 +36,7 @@ static void see(const char *name, uint64_t value, void *arg)
 
 START_TEST(a_sum_takes_every_counter_once)
 {
-    struct sc_stats   one = {0}, two = {0}, sum = {0};
+    struct sc_stats one = {0}, two = {0}, sum = {0};
     const sc_counter *counters = (const sc_counter *)(const void *)&sum;
     fill(&one, 1);
     fill(&two, UINT64_C(1) << 33);
@@ -51,13 +51,14 @@ END_TEST
 START_TEST(every_counter_has_a_name_of_its_own)
 {
     struct sc_stats stats = {0};
-    struct seen     seen  = {0};
+    struct seen seen = {0};
     fill(&stats, 1);
     sc_stats_each(&stats, see, &seen);
     ck_assert_uint_eq(seen.count, COUNT - 1); /* there is no ERROR code 0 */
     for (size_t i = 0; i < seen.count; i++) {
         ck_assert_uint_gt(strlen(seen.names[i]), 0);
-        ck_assert_uint_eq(strspn(seen.names[i], "abcdefghijklmnopqrstuvwxyz_"), strlen(seen.names[i])); /* a key of the log */
+        ck_assert_uint_eq(strspn(seen.names[i], "abcdefghijklmnopqrstuvwxyz_"),
+                          strlen(seen.names[i])); /* a key of the log */
         for (size_t j = 0; j < i; j++) {
             ck_assert_str_ne(seen.names[i], seen.names[j]);
             ck_assert_uint_ne(seen.values[i], seen.values[j]);
@@ -91,4 +92,5 @@ START_TEST(names_are_those_of_what_is_counted)
 }
 END_TEST
 
-SUITE_MAIN("stats", a_sum_takes_every_counter_once, every_counter_has_a_name_of_its_own, names_are_those_of_what_is_counted)
+SUITE_MAIN("stats", a_sum_takes_every_counter_once, every_counter_has_a_name_of_its_own,
+           names_are_those_of_what_is_counted)

@@ -14,7 +14,7 @@
 #include "suite.h"
 
 static struct sc_sysd sysd;
-static struct sc_err  err;
+static struct sc_err err;
 
 static void set_env(const char *name, const char *value)
 {
@@ -27,8 +27,9 @@ static void set_env(const char *name, const char *value)
 
 static void clear_env(void)
 {
-    static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC",  "WATCHDOG_PID",         "LISTEN_PID",
-                                        "LISTEN_FDS",    "LISTEN_FDNAMES", "CREDENTIALS_DIRECTORY"};
+    static const char *const names[] = {"NOTIFY_SOCKET",        "WATCHDOG_USEC", "WATCHDOG_PID",
+                                        "LISTEN_PID",           "LISTEN_FDS",    "LISTEN_FDNAMES",
+                                        "CREDENTIALS_DIRECTORY"};
     for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
         set_env(names[i], NULL);
     }
@@ -45,20 +46,22 @@ static const char *own_pid(void)
 static int listen_on(const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const size_t       length  = strlen(name);
+    const size_t length = strlen(name);
     memcpy(address.sun_path, name, length);
     if (name[0] == '@') {
         address.sun_path[0] = '\0';
     }
     const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)), 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)),
+                     0);
     return fd;
 }
 
-static char        message[2048];
+static char message[2048];
 static const char *receive(int fd)
 {
-    const ssize_t got          = recv(fd, message, sizeof(message) - 1, 0);
+    const ssize_t got = recv(fd, message, sizeof(message) - 1, 0);
     message[got > 0 ? got : 0] = '\0';
     return message;
 }
@@ -68,11 +71,12 @@ static void check_messages(int fd)
     sc_sysd_ready(&sysd, "Serving\nREADY=0");
     ck_assert_str_eq(receive(fd), "READY=1\nSTATUS=Serving READY=0");
     struct timespec before, after;
-    uint64_t        usec = 0;
+    uint64_t usec = 0;
     (void)clock_gettime(CLOCK_MONOTONIC, &before);
     sc_sysd_reloading(&sysd);
     (void)clock_gettime(CLOCK_MONOTONIC, &after);
-    ck_assert_int_eq(sscanf(receive(fd), "RELOADING=1\nMONOTONIC_USEC=%" SCNu64 "\nSTATUS=Reloading", &usec), 1);
+    ck_assert_int_eq(
+        sscanf(receive(fd), "RELOADING=1\nMONOTONIC_USEC=%" SCNu64 "\nSTATUS=Reloading", &usec), 1);
     ck_assert_uint_ge(usec, (uint64_t)before.tv_sec * 1000000U + (uint64_t)before.tv_nsec / 1000U);
     ck_assert_uint_le(usec, (uint64_t)after.tv_sec * 1000000U + (uint64_t)after.tv_nsec / 1000U);
     sc_sysd_stopping(&sysd, "Draining");
@@ -212,5 +216,6 @@ START_TEST(credentials)
 }
 END_TEST
 
-SUITE_MAIN("sysd", messages_arrive_at_a_path_and_at_an_abstract_name, without_systemd_nothing_happens, another_process_is_meant,
-           sockets_and_their_names, an_environment_that_systemd_does_not_make, credentials)
+SUITE_MAIN("sysd", messages_arrive_at_a_path_and_at_an_abstract_name,
+           without_systemd_nothing_happens, another_process_is_meant, sockets_and_their_names,
+           an_environment_that_systemd_does_not_make, credentials)

@@ -18,7 +18,7 @@ static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
 static struct sc_tickets *tickets_new(void)
 {
-    struct sc_err      err     = {0};
+    struct sc_err err = {0};
     struct sc_tickets *tickets = sc_tickets_new(&err);
     ck_assert_msg(tickets != NULL, "%s", err.text);
     return tickets;
@@ -28,16 +28,19 @@ static struct sc_tickets *tickets_new(void)
 static struct sc_tls_context *server_with(struct sc_tickets *tickets)
 {
     struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.tickets                       = tickets;
-    settings.session_cache_size            = 0;
+    settings.tickets = tickets;
+    settings.session_cache_size = 0;
     return fixture_server(&settings);
 }
 
-/* One handshake of that version, resuming if `*session` is there; the new session takes its place. Returns whether it was resumed. */
+/*
+ * One handshake of that version, resuming if `*session` is there; the new session takes its place.
+ * Returns whether it was resumed.
+ */
 static bool visit(const struct sc_tls_context *server, int version, SSL_SESSION **session)
 {
     struct sc_tls_context *client = fixture_client();
-    struct tls_pair        pair;
+    struct tls_pair pair;
     tls_pair_init(&pair, client, server);
     ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
     if (*session) {
@@ -143,8 +146,8 @@ START_TEST(a_long_sleep_drops_both_keys)
     sc_clock_fake(&now_ns, NULL);
     struct sc_tickets *tickets = tickets_new();
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server  = server_with(tickets);
-    SSL_SESSION           *session = NULL;
+    struct sc_tls_context *server = server_with(tickets);
+    SSL_SESSION *session = NULL;
     ck_assert(!visit(server, TLS1_3_VERSION, &session));
     now_ns += 2ULL * PERIOD_MS * 1000000ULL;
     sc_clock_fake(&now_ns, NULL);
@@ -166,20 +169,20 @@ START_TEST(damaged_tickets_make_a_full_handshake)
 {
     struct sc_tickets *tickets = tickets_new();
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server  = server_with(tickets);
-    SSL_SESSION           *session = NULL;
+    struct sc_tls_context *server = server_with(tickets);
+    SSL_SESSION *session = NULL;
     ck_assert(!visit(server, TLS1_3_VERSION, &session));
-    unsigned char       *der = NULL, *at;
+    unsigned char *der = NULL, *at;
     const unsigned char *cursor;
     const unsigned char *ticket;
-    size_t               ticket_length;
+    size_t ticket_length;
     SSL_SESSION_get0_ticket(session, &ticket, &ticket_length);
     int length = i2d_SSL_SESSION(session, &der);
     ck_assert_int_gt(length, 0);
     at = memmem(der, (size_t)length, ticket, ticket_length);
     ck_assert_ptr_nonnull(at);
     at[ticket_length / 2] ^= 1;
-    cursor               = der;
+    cursor = der;
     SSL_SESSION *damaged = d2i_SSL_SESSION(NULL, &cursor, length);
     ck_assert_ptr_nonnull(damaged);
     ck_assert(!visit(server, TLS1_3_VERSION, &damaged));
@@ -196,7 +199,7 @@ END_TEST
 START_TEST(hosts_share_a_file)
 {
     unsigned char keys[160];
-    bool          changed;
+    bool changed;
     ck_assert_int_eq(RAND_bytes(keys, sizeof(keys)), 1);
     fixture_write("both", keys, 160);
     fixture_write("second", keys + 80, 80);
@@ -232,8 +235,8 @@ END_TEST
 START_TEST(reads_base64_lines)
 {
     unsigned char keys[160];
-    char          text[256];
-    bool          changed;
+    char text[256];
+    bool changed;
     ck_assert_int_eq(RAND_bytes(keys, sizeof(keys)), 1);
     int length = EVP_EncodeBlock((unsigned char *)text, keys, 80);
     ck_assert_int_eq(length, 108);
@@ -244,8 +247,9 @@ START_TEST(reads_base64_lines)
     fixture_write("text", text, (size_t)length);
     fixture_write("binary", keys, 160);
     struct sc_tickets *tickets = tickets_new();
-    struct sc_err      err     = {0};
-    ck_assert_msg(sc_tickets_use_file(tickets, fixture_path("text"), &changed, &err) == 0, "%s", err.text);
+    struct sc_err err = {0};
+    ck_assert_msg(sc_tickets_use_file(tickets, fixture_path("text"), &changed, &err) == 0, "%s",
+                  err.text);
     ck_assert(changed);
     ck_assert_int_eq(sc_tickets_use_file(tickets, fixture_path("binary"), &changed, NULL), 0);
     ck_assert_msg(!changed, "both spellings are the same keys");
@@ -267,22 +271,24 @@ START_TEST(names_what_is_wrong_with_the_file)
     fixture_write("twins", bytes, 160);
     const struct {
         const char *name;
-        int         status;
+        int status;
         const char *words;
-    } cases[] = {{"none", EX_NOINPUT, "No such file"},       {".", EX_NOINPUT, "directory"},
-                 {"short", EX_CONFIG, "79 bytes"},           {"many", EX_CONFIG, "at most 16"},
-                 {"empty", EX_CONFIG, "no key in it"},       {"blank", EX_CONFIG, "no key in it"},
-                 {"text", EX_CONFIG, "key 1 is not a line"}, {"twins", EX_CONFIG, "1 and 2 begin alike"}};
+    } cases[] = {
+        {"none", EX_NOINPUT, "No such file"},       {".", EX_NOINPUT, "directory"},
+        {"short", EX_CONFIG, "79 bytes"},           {"many", EX_CONFIG, "at most 16"},
+        {"empty", EX_CONFIG, "no key in it"},       {"blank", EX_CONFIG, "no key in it"},
+        {"text", EX_CONFIG, "key 1 is not a line"}, {"twins", EX_CONFIG, "1 and 2 begin alike"}};
     fixture_write_pair("server", "P-256");
-    struct sc_tickets     *tickets = tickets_new();
-    struct sc_tls_context *server  = server_with(tickets);
-    SSL_SESSION           *session = NULL;
+    struct sc_tickets *tickets = tickets_new();
+    struct sc_tls_context *server = server_with(tickets);
+    SSL_SESSION *session = NULL;
     ck_assert(!visit(server, TLS1_3_VERSION, &session));
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
         struct sc_err err = {0};
         ck_assert_int_eq(sc_tickets_use_file(tickets, fixture_path(cases[i].name), NULL, &err), -1);
-        ck_assert_msg(err.status == cases[i].status && strstr(err.text, cases[i].words) && strstr(err.text, "ticket keys"), "%d: %s",
-                      err.status, err.text);
+        ck_assert_msg(err.status == cases[i].status && strstr(err.text, cases[i].words) &&
+                          strstr(err.text, "ticket keys"),
+                      "%d: %s", err.status, err.text);
         ck_assert_uint_eq(ERR_peek_error(), 0);
     }
     ck_assert_msg(visit(server, TLS1_3_VERSION, &session), "the keys in force stay");
@@ -292,5 +298,7 @@ START_TEST(names_what_is_wrong_with_the_file)
 }
 END_TEST
 
-SUITE_MAIN("tickets", resume_across_contexts, other_keys_make_a_full_handshake, previous_key_opens_and_renews, a_long_sleep_drops_both_keys,
-           damaged_tickets_make_a_full_handshake, hosts_share_a_file, reads_base64_lines, names_what_is_wrong_with_the_file)
+SUITE_MAIN("tickets", resume_across_contexts, other_keys_make_a_full_handshake,
+           previous_key_opens_and_renews, a_long_sleep_drops_both_keys,
+           damaged_tickets_make_a_full_handshake, hosts_share_a_file, reads_base64_lines,
+           names_what_is_wrong_with_the_file)

@@ -13,29 +13,29 @@
 #include "tls_peer.h"
 
 /*
- * Two pairs that talk to each other, over memory and over sockets. Each end writes down what it is told: C connected, d data, D drained,
- * X closed.
+ * Two pairs that talk to each other, over memory and over sockets. Each end writes down what it is
+ * told: C connected, d data, D drained, X closed.
  */
 enum over { OVER_PAIR, OVER_UNIX, OVER_TCP, OVER_COUNT };
 
 struct end {
-    struct sc_tlsbev      *tls;
-    struct end            *other;
-    struct evbuffer       *got;
+    struct sc_tlsbev *tls;
+    struct end *other;
+    struct evbuffer *got;
     struct sc_tlsbev_close close;
-    struct sc_tls_watch    watch;
-    char                   trace[512];
-    size_t                 traced;
-    bool                   in_callback, leave_input;
-    char                   free_at; /* in this callback */
+    struct sc_tls_watch watch;
+    char trace[512];
+    size_t traced;
+    bool in_callback, leave_input;
+    char free_at; /* in this callback */
     void (*on_connected)(struct end *end);
     void (*on_closed)(struct end *end);
 };
 
-static struct event_base       *base;
+static struct event_base *base;
 static struct sc_tlsbev_shared *shared;
-static struct sc_tls_context   *client_context, *server_context;
-static struct end               client, server;
+static struct sc_tls_context *client_context, *server_context;
+static struct end client, server;
 
 /* In the trace, runs of the same letter are one. */
 static void told(struct end *end, char what)
@@ -82,7 +82,7 @@ static void on_drained(void *arg)
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 {
     struct end *end = arg;
-    end->close      = *close;
+    end->close = *close;
     told(end, 'X');
     end->in_callback = true;
     if (end->tls && end->on_closed) {
@@ -91,8 +91,10 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     end->in_callback = false;
 }
 
-static const struct sc_tlsbev_callbacks callbacks = {
-    .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
+static const struct sc_tlsbev_callbacks callbacks = {.on_connected = on_connected,
+                                                     .on_data = on_data,
+                                                     .on_drained = on_drained,
+                                                     .on_closed = on_closed};
 
 static bool was_told(const struct end *end, char what)
 {
@@ -118,10 +120,10 @@ static void world_init(void)
     struct sc_err err = {0};
     fixture_write_pair("server", "P-256");
     const struct sc_tls_server_settings settings = fixture_settings("server");
-    server_context                               = fixture_server(&settings);
-    client_context                               = fixture_client();
+    server_context = fixture_server(&settings);
+    client_context = fixture_client();
     ck_assert_int_eq(sc_tlsbev_library_init(sc_tls_context_ssl_ctx(server_context), &err), 0);
-    base   = run_base_new();
+    base = run_base_new();
     shared = sc_tlsbev_shared_new(base, 64U << 10);
     ck_assert_ptr_nonnull(shared);
 }
@@ -140,23 +142,23 @@ static void begin(enum over over)
     struct sc_err err = {0};
     memset(&client, 0, sizeof(client));
     memset(&server, 0, sizeof(server));
-    client.got   = evbuffer_new();
-    server.got   = evbuffer_new();
+    client.got = evbuffer_new();
+    server.got = evbuffer_new();
     client.other = &server;
     server.other = &client;
     if (over == OVER_PAIR) {
         struct bufferevent *ends[2];
         ck_assert_int_eq(bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, ends), 0);
-        SSL *ssl   = new_ssl(&server, server_context);
+        SSL *ssl = new_ssl(&server, server_context);
         server.tls = sc_tlsbev_new_over(shared, ends[0], ssl, true, &callbacks, &server, &err);
-        ssl        = new_ssl(&client, client_context);
+        ssl = new_ssl(&client, client_context);
         client.tls = sc_tlsbev_new_over(shared, ends[1], ssl, false, &callbacks, &client, &err);
     } else {
-        int  fds[2];
+        int fds[2];
         SSL *ssl = new_ssl(&server, server_context);
         socket_pair(over == OVER_TCP, fds);
         server.tls = sc_tlsbev_new(shared, fds[0], ssl, true, &callbacks, &server, &err);
-        ssl        = new_ssl(&client, client_context);
+        ssl = new_ssl(&client, client_context);
         client.tls = sc_tlsbev_new(shared, fds[1], ssl, false, &callbacks, &client, &err);
     }
     ck_assert_ptr_nonnull(server.tls);
@@ -181,21 +183,20 @@ static void finish(void)
 }
 
 /* Every test, over every transport. */
-#define OVER_ALL(name)                                                                                                                     \
-    static void over_##name(enum over over);                                                                                               \
-    START_TEST(name)                                                                                                                       \
-    {                                                                                                                                      \
-        world_init();                                                                                                                      \
-        for (int over = 0; over < OVER_COUNT; over++) {                                                                                    \
-            over_##name((enum over)over);                                                                                                  \
-        }                                                                                                                                  \
-        world_fini();                                                                                                                      \
-    }                                                                                                                                      \
-    END_TEST                                                                                                                               \
+#define OVER_ALL(name) \
+    static void over_##name(enum over over); \
+    START_TEST(name) \
+    { \
+        world_init(); \
+        for (int over = 0; over < OVER_COUNT; over++) { \
+            over_##name((enum over)over); \
+        } \
+        world_fini(); \
+    } \
+    END_TEST \
     static void over_##name(enum over over)
 
-/* --- Data -------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- Data --- */
 
 OVER_ALL(data_goes_both_ways)
 {
@@ -238,7 +239,8 @@ OVER_ALL(a_buffer_is_taken_whole)
 
 static size_t records;
 
-static void count_records(int write_p, int version, int type, const void *bytes, size_t length, SSL *ssl, void *arg)
+static void count_records(int write_p, int version, int type, const void *bytes, size_t length,
+                          SSL *ssl, void *arg)
 {
     (void)version;
     (void)bytes;
@@ -269,8 +271,7 @@ OVER_ALL(one_append_one_run_of_records)
     finish();
 }
 
-/* --- Asking for turns ------------------------------------------------------------------------------------------------------------------
- */
+/* --- Asking for turns --- */
 
 OVER_ALL(again_calls_without_data)
 {
@@ -298,16 +299,20 @@ static void ask_and_write(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* Another reason for a turn in the same pass of the loop must not swallow the one that was asked for. */
+/*
+ * Another reason for a turn in the same pass of the loop must not swallow the one that was asked
+ * for.
+ */
 OVER_ALL(again_survives_a_write)
 {
     begin_connected(over);
     for (int i = 0; i < 2; i++) {
-        const struct timeval now         = {0, 0};
-        bool                 write_first = i == 0;
-        server.traced                    = 0;
+        const struct timeval now = {0, 0};
+        bool write_first = i == 0;
+        server.traced = 0;
         memset(server.trace, 0, sizeof(server.trace));
-        ck_assert_int_eq(event_base_once(base, -1, EV_TIMEOUT, ask_and_write, &write_first, &now), 0);
+        ck_assert_int_eq(event_base_once(base, -1, EV_TIMEOUT, ask_and_write, &write_first, &now),
+                         0);
         RUN_UNTIL(base, got(&client) == (size_t)i + 1);
         run_ready(base);
         ck_assert(was_told(&server, 'd'));
@@ -343,7 +348,8 @@ OVER_ALL(pause_and_resume)
     sc_tlsbev_resume(server.tls);
     sc_tlsbev_resume(server.tls);
     if (over == OVER_PAIR) {
-        sc_tlsbev_write(client.tls, "def", 3); /* a pair looks at its buffers only when something moves */
+        sc_tlsbev_write(client.tls, "def",
+                        3); /* a pair looks at its buffers only when something moves */
         RUN_UNTIL(base, got(&server) == 6);
     } else {
         RUN_UNTIL(base, got(&server) == 3);
@@ -352,8 +358,7 @@ OVER_ALL(pause_and_resume)
     finish();
 }
 
-/* --- The end
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- The end --- */
 
 static void write_and_shut(struct end *end)
 {
@@ -374,7 +379,7 @@ OVER_ALL(data_comes_before_the_end)
 {
     begin(over);
     client.on_connected = write_and_shut;
-    server.on_closed    = answer_and_shut;
+    server.on_closed = answer_and_shut;
     RUN_UNTIL(base, was_told(&server, 'X') && was_told(&client, 'X'));
     run_ready(base);
     ck_assert_uint_eq(got(&server), 10);
@@ -413,10 +418,10 @@ OVER_ALL(freed_inside_each_callback)
     for (const char *letter = letters; *letter; letter++) {
         for (int both = 0; both < 2; both++) {
             begin(over);
-            server.free_at      = *letter;
-            client.free_at      = both ? *letter : '\0';
+            server.free_at = *letter;
+            client.free_at = both ? *letter : '\0';
             client.on_connected = write_and_shut;
-            server.on_closed    = answer_and_shut;
+            server.on_closed = answer_and_shut;
             RUN_UNTIL(base, !server.tls || !client.tls);
             run_ready(base);
             finish();
@@ -440,8 +445,7 @@ OVER_ALL(freed_at_any_time)
     }
 }
 
-/* --- Backpressure
- * --------------------------------------------------------------------------------------------------------------------------- */
+/* --- Backpressure --- */
 
 #define BULK_BYTES ((size_t)4 << 20)
 
@@ -485,8 +489,8 @@ OVER_ALL(all_of_much_arrives)
         ck_assert_uint_gt(sc_tlsbev_pending(server.tls), BULK_BYTES / 4);
         ck_assert_uint_lt(sc_tlsbev_pending(server.tls), BULK_BYTES);
         ck_assert_str_eq(server.trace, "C");
-        const size_t   pending = sc_tlsbev_pending(server.tls);
-        const uint64_t sent    = sc_tlsbev_sent(server.tls);
+        const size_t pending = sc_tlsbev_pending(server.tls);
+        const uint64_t sent = sc_tlsbev_sent(server.tls);
         run_ready(base);
         ck_assert_uint_eq(sc_tlsbev_pending(server.tls), pending);
         ck_assert_uint_eq(sc_tlsbev_sent(server.tls), sent);
@@ -522,18 +526,17 @@ OVER_ALL(freed_with_pending_output)
     finish();
 }
 
-/* --- The end of a transport that is no socket
- * ------------------------------------------------------------------------------------------------ */
+/* --- The end of a transport that is no socket --- */
 
 START_TEST(end_of_a_bufferevent)
 {
     struct bufferevent *ends[2];
-    struct sc_err       err = {0};
+    struct sc_err err = {0};
     world_init();
     memset(&server, 0, sizeof(server));
     server.got = evbuffer_new();
     ck_assert_int_eq(bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, ends), 0);
-    SSL *ssl   = new_ssl(&server, server_context);
+    SSL *ssl = new_ssl(&server, server_context);
     server.tls = sc_tlsbev_new_over(shared, ends[0], ssl, true, &callbacks, &server, &err);
     ck_assert_ptr_nonnull(server.tls);
     ck_assert_int_eq(sc_tlsbev_fd(server.tls), -1);
@@ -549,6 +552,7 @@ START_TEST(end_of_a_bufferevent)
 }
 END_TEST
 
-SUITE_MAIN("tlsbev", data_goes_both_ways, a_buffer_is_taken_whole, one_append_one_run_of_records, again_calls_without_data,
-           again_survives_a_write, what_the_owner_leaves_stays, pause_and_resume, data_comes_before_the_end, half_closed,
-           freed_inside_each_callback, freed_at_any_time, all_of_much_arrives, freed_with_pending_output, end_of_a_bufferevent)
+SUITE_MAIN("tlsbev", data_goes_both_ways, a_buffer_is_taken_whole, one_append_one_run_of_records,
+           again_calls_without_data, again_survives_a_write, what_the_owner_leaves_stays,
+           pause_and_resume, data_comes_before_the_end, half_closed, freed_inside_each_callback,
+           freed_at_any_time, all_of_much_arrives, freed_with_pending_output, end_of_a_bufferevent)

@@ -20,18 +20,18 @@
 
 /* One TLS pair on a socket, the server, and a peer at the other end that does what no pair does. */
 struct side {
-    struct sc_tlsbev      *tls;
-    struct evbuffer       *got;
+    struct sc_tlsbev *tls;
+    struct evbuffer *got;
     struct sc_tlsbev_close close;
-    struct sc_tls_watch    watch;
-    unsigned               connected, drained, closed;
-    size_t                 got_when_closed;
-    bool                   echoes;
+    struct sc_tls_watch watch;
+    unsigned connected, drained, closed;
+    size_t got_when_closed;
+    bool echoes;
 };
 
-static struct event_base       *base;
+static struct event_base *base;
 static struct sc_tlsbev_shared *shared;
-static struct sc_tls_context   *client_context, *server_context;
+static struct sc_tls_context *client_context, *server_context;
 
 static void on_connected(void *arg)
 {
@@ -55,22 +55,24 @@ static void on_drained(void *arg)
 
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 {
-    struct side *side     = arg;
-    side->close           = *close;
+    struct side *side = arg;
+    side->close = *close;
     side->got_when_closed = evbuffer_get_length(side->got);
     side->closed++;
     ck_assert_uint_eq(ERR_peek_error(), 0); /* the next connection of the thread must not find it */
 }
 
-static const struct sc_tlsbev_callbacks callbacks = {
-    .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
+static const struct sc_tlsbev_callbacks callbacks = {.on_connected = on_connected,
+                                                     .on_data = on_data,
+                                                     .on_drained = on_drained,
+                                                     .on_closed = on_closed};
 
 static void side_init(struct side *side, int fd)
 {
     struct sc_err err = {0};
     memset(side, 0, sizeof(*side));
     side->got = evbuffer_new();
-    SSL *ssl  = SSL_new(sc_tls_context_ssl_ctx(server_context));
+    SSL *ssl = SSL_new(sc_tls_context_ssl_ctx(server_context));
     sc_tls_watch_init(&side->watch);
     ck_assert_int_eq(SSL_set_app_data(ssl, &side->watch), 1);
     side->tls = sc_tlsbev_new(shared, fd, ssl, true, &callbacks, side, &err);
@@ -88,10 +90,10 @@ static void world_init(void)
 {
     fixture_write_pair("server", "P-256");
     const struct sc_tls_server_settings settings = fixture_settings("server");
-    server_context                               = fixture_server(&settings);
-    client_context                               = fixture_client();
-    base                                         = run_base_new();
-    shared                                       = sc_tlsbev_shared_new(base, 64U << 10);
+    server_context = fixture_server(&settings);
+    client_context = fixture_client();
+    base = run_base_new();
+    shared = sc_tlsbev_shared_new(base, 64U << 10);
 }
 
 static void world_fini(void)
@@ -124,18 +126,18 @@ static void finish(struct side *side, struct tls_peer *peer)
     tls_peer_fini(peer);
 }
 
-#define TEST(name)                                                                                                                         \
-    static void run_##name(struct side *side, struct tls_peer *peer);                                                                      \
-    START_TEST(name)                                                                                                                       \
-    {                                                                                                                                      \
-        struct side     side;                                                                                                              \
-        struct tls_peer peer;                                                                                                              \
-        world_init();                                                                                                                      \
-        run_##name(&side, &peer);                                                                                                          \
-        finish(&side, &peer);                                                                                                              \
-        world_fini();                                                                                                                      \
-    }                                                                                                                                      \
-    END_TEST                                                                                                                               \
+#define TEST(name) \
+    static void run_##name(struct side *side, struct tls_peer *peer); \
+    START_TEST(name) \
+    { \
+        struct side side; \
+        struct tls_peer peer; \
+        world_init(); \
+        run_##name(&side, &peer); \
+        finish(&side, &peer); \
+        world_fini(); \
+    } \
+    END_TEST \
     static void run_##name(struct side *side, struct tls_peer *peer)
 
 /* --- How it ends --- */
@@ -220,7 +222,8 @@ TEST(reset_while_output_waits)
 /* The alert must leave before the owner closes the socket. */
 TEST(garbage_after_the_handshake)
 {
-    static const uint8_t bad_record[] = {0x17, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+    static const uint8_t bad_record[] = {0x17, 3,  3,  0,  20, 1,  2,  3,  4,  5,  6,  7, 8,
+                                         9,    10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
     begin_connected(side, peer);
     for (int i = 0; i < 6; i++) {
         tls_peer_write_raw(peer, bad_record, sizeof(bad_record));
@@ -291,10 +294,13 @@ TEST(a_flood_of_key_updates_is_not)
 
 /* --- Scratch memory is shared --- */
 
-/* Two connections in turn, a byte at a time: what the one left in the scratch memory must not reach the other. */
+/*
+ * Two connections in turn, a byte at a time: what the one left in the scratch memory must not
+ * reach the other.
+ */
 TEST(bytes_of_two_connections_in_turn)
 {
-    struct side     other_side;
+    struct side other_side;
     struct tls_peer other;
     begin(side, peer);
     begin(&other_side, &other);
@@ -304,17 +310,20 @@ TEST(bytes_of_two_connections_in_turn)
         tls_peer_write(peer, "this one", 8);
         tls_peer_write(&other, "the other", 9);
     }
-    RUN_UNTIL(base, evbuffer_get_length(side->got) == 40 && evbuffer_get_length(other_side.got) == 45);
-    ck_assert_mem_eq(evbuffer_pullup(side->got, -1), "this onethis onethis onethis onethis one", 40);
-    ck_assert_mem_eq(evbuffer_pullup(other_side.got, -1), "the otherthe otherthe otherthe otherthe other", 45);
+    RUN_UNTIL(base,
+              evbuffer_get_length(side->got) == 40 && evbuffer_get_length(other_side.got) == 45);
+    ck_assert_mem_eq(evbuffer_pullup(side->got, -1), "this onethis onethis onethis onethis one",
+                     40);
+    ck_assert_mem_eq(evbuffer_pullup(other_side.got, -1),
+                     "the otherthe otherthe otherthe otherthe other", 45);
     finish(&other_side, &other);
 }
 
 /* --- The first bytes, looked at before the handshake --- */
 
-static bool        admit;
-static unsigned    hellos;
-static size_t      hello_bytes;
+static bool admit;
+static unsigned hellos;
+static size_t hello_bytes;
 static const void *hello_arg;
 
 static bool on_hello(void *arg, const void *bytes, size_t length)
@@ -322,28 +331,31 @@ static bool on_hello(void *arg, const void *bytes, size_t length)
     ck_assert_uint_gt(length, hello_bytes);
     ck_assert_uint_eq(*(const uint8_t *)bytes, 0x16);
     hello_bytes = length;
-    hello_arg   = arg;
+    hello_arg = arg;
     hellos++;
     return admit && length > 100;
 }
 
-static const struct sc_tlsbev_callbacks asking_callbacks = {
-    .on_hello = on_hello, .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
+static const struct sc_tlsbev_callbacks asking_callbacks = {.on_hello = on_hello,
+                                                            .on_connected = on_connected,
+                                                            .on_data = on_data,
+                                                            .on_drained = on_drained,
+                                                            .on_closed = on_closed};
 
 static void begin_asking(struct side *side, struct tls_peer *peer)
 {
     struct sc_err err = {0};
-    int           fds[2];
+    int fds[2];
     socket_pair(true, fds);
     memset(side, 0, sizeof(*side));
     side->got = evbuffer_new();
-    SSL *ssl  = SSL_new(sc_tls_context_ssl_ctx(server_context));
+    SSL *ssl = SSL_new(sc_tls_context_ssl_ctx(server_context));
     sc_tls_watch_init(&side->watch);
     ck_assert_int_eq(SSL_set_app_data(ssl, &side->watch), 1);
     side->tls = sc_tlsbev_new(shared, fds[0], ssl, true, &asking_callbacks, side, &err);
     ck_assert_msg(side->tls != NULL, "%s", err.text);
     tls_peer_init(peer, base, client_context, fds[1]);
-    hellos      = 0;
+    hellos = 0;
     hello_bytes = 0;
 }
 
@@ -380,7 +392,9 @@ static long held_bytes;
 
 static long size_of(void *block)
 {
-    return sc_slab_owns(block) ? (long)sc_slab_class_bytes(sc_slab_class_of(block)) : block ? (long)malloc_usable_size(block) : 0;
+    return sc_slab_owns(block) ? (long)sc_slab_class_bytes(sc_slab_class_of(block))
+           : block             ? (long)malloc_usable_size(block)
+                               : 0;
 }
 
 static void *count_malloc(size_t size)
@@ -407,13 +421,16 @@ static void count_free(void *block)
 static void send_part_of_a_record(struct side *side, struct tls_peer *peer)
 {
     static const uint8_t begin_of_record[8000] = {0x17, 3, 3, 0x40, 0x11};
-    const uint64_t       received              = sc_tlsbev_received(side->tls);
+    const uint64_t received = sc_tlsbev_received(side->tls);
     tls_peer_write_raw(peer, begin_of_record, sizeof(begin_of_record));
     RUN_UNTIL(base, sc_tlsbev_received(side->tls) == received + sizeof(begin_of_record));
     run_ready(base);
 }
 
-/* SSL_read() is offered memory before it says that there is nothing: it must not stay with the connection. */
+/*
+ * SSL_read() is offered memory before it says that there is nothing: it must not stay with the
+ * connection.
+ */
 TEST(an_idle_connection_holds_no_chain)
 {
     event_set_mem_functions(count_malloc, count_realloc, count_free);
@@ -437,7 +454,9 @@ TEST(an_idle_connection_holds_no_chain)
 #define AN_IDLE_CONNECTION_HOLDS_NO_CHAIN
 #endif
 
-SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment, end_without_close_notify, end_in_the_middle_of_a_record, reset,
-           reset_while_output_waits, garbage_after_the_handshake, no_tls_at_all, gone_before_the_handshake, some_key_updates_are_fine,
-           a_flood_of_key_updates_is_not, bytes_of_two_connections_in_turn, a_hello_is_shown_until_it_is_admitted,
+SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment, end_without_close_notify,
+           end_in_the_middle_of_a_record, reset, reset_while_output_waits,
+           garbage_after_the_handshake, no_tls_at_all, gone_before_the_handshake,
+           some_key_updates_are_fine, a_flood_of_key_updates_is_not,
+           bytes_of_two_connections_in_turn, a_hello_is_shown_until_it_is_admitted,
            a_hello_is_held_back AN_IDLE_CONNECTION_HOLDS_NO_CHAIN)

@@ -11,7 +11,8 @@
 
 #define HELLO "\x16\x03\x01"
 
-static struct sc_tls_failure explain_bytes(const char *bytes, size_t length, enum sc_tls_end end, unsigned long code)
+static struct sc_tls_failure explain_bytes(const char *bytes, size_t length, enum sc_tls_end end,
+                                           unsigned long code)
 {
     struct sc_tls_watch watch;
     sc_tls_watch_init(&watch);
@@ -31,7 +32,7 @@ START_TEST(names_plaintext)
     const unsigned long code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_WRONG_VERSION_NUMBER);
     const struct {
         const char *bytes;
-        size_t      length;
+        size_t length;
         const char *word;
     } cases[] = {
         {"GET / HTTP/1.1", 14, "HTTP client"},
@@ -47,9 +48,12 @@ START_TEST(names_plaintext)
         {"\xff", 1, "does not speak TLS"},
     };
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        expect(explain_bytes(cases[i].bytes, cases[i].length, SC_TLS_END_ERROR, code), SC_TLS_REASON_PLAINTEXT, cases[i].word);
-        expect(explain_bytes(cases[i].bytes, cases[i].length, SC_TLS_END_TIMEOUT, 0), SC_TLS_REASON_PLAINTEXT, cases[i].word);
-        expect(explain_bytes(cases[i].bytes, cases[i].length, SC_TLS_END_EOF, 0), SC_TLS_REASON_PLAINTEXT, cases[i].word);
+        expect(explain_bytes(cases[i].bytes, cases[i].length, SC_TLS_END_ERROR, code),
+               SC_TLS_REASON_PLAINTEXT, cases[i].word);
+        expect(explain_bytes(cases[i].bytes, cases[i].length, SC_TLS_END_TIMEOUT, 0),
+               SC_TLS_REASON_PLAINTEXT, cases[i].word);
+        expect(explain_bytes(cases[i].bytes, cases[i].length, SC_TLS_END_EOF, 0),
+               SC_TLS_REASON_PLAINTEXT, cases[i].word);
     }
 }
 END_TEST
@@ -63,10 +67,13 @@ START_TEST(tells_how_it_ended)
     expect(explain_bytes(HELLO, 3, SC_TLS_END_RESET, 0), SC_TLS_REASON_RESET, "cut the connection");
     expect(explain_bytes(HELLO, 3, SC_TLS_END_TIMEOUT, 0), SC_TLS_REASON_TIMEOUT, "did not finish");
     expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR, 0), SC_TLS_REASON_OTHER, "failed");
-    expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING)), SC_TLS_REASON_EOF,
-           "in the middle");
-    expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_PACKET)), SC_TLS_REASON_OTHER, "failed");
-    expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN)),
+    expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR,
+                         ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING)),
+           SC_TLS_REASON_EOF, "in the middle");
+    expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_PACKET)),
+           SC_TLS_REASON_OTHER, "failed");
+    expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR,
+                         ERR_PACK(ERR_LIB_SSL, 0, SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN)),
            SC_TLS_REASON_CERTIFICATE_REFUSED, "its pin is for another key");
 }
 END_TEST
@@ -95,18 +102,21 @@ START_TEST(every_alert_has_a_hint)
 END_TEST
 
 /* A handshake that must fail, and what each side says about it. */
-static void refuse(struct tls_pair *pair, enum sc_tls_reason at_server, const char *server_word, enum sc_tls_reason at_client,
-                   const char *client_word)
+static void refuse(struct tls_pair *pair, enum sc_tls_reason at_server, const char *server_word,
+                   enum sc_tls_reason at_client, const char *client_word)
 {
     ck_assert(!tls_pair_handshake(pair));
     sc_tls_watch_first_bytes(&pair->server_watch, HELLO, 3);
     sc_tls_watch_first_bytes(&pair->client_watch, HELLO, 3);
-    expect(sc_tls_explain(&pair->server_watch, SC_TLS_END_ERROR, pair->server_error, true), at_server, server_word);
-    expect(sc_tls_explain(&pair->client_watch, SC_TLS_END_ERROR, pair->client_error, false), at_client, client_word);
+    expect(sc_tls_explain(&pair->server_watch, SC_TLS_END_ERROR, pair->server_error, true),
+           at_server, server_word);
+    expect(sc_tls_explain(&pair->client_watch, SC_TLS_END_ERROR, pair->client_error, false),
+           at_client, client_word);
     tls_pair_fini(pair);
 }
 
-static void start(struct tls_pair *pair, struct sc_tls_context **client, struct sc_tls_context **server)
+static void start(struct tls_pair *pair, struct sc_tls_context **client,
+                  struct sc_tls_context **server)
 {
     struct sc_tls_server_settings settings = fixture_settings("server");
     if (!*server) {
@@ -120,30 +130,36 @@ static void start(struct tls_pair *pair, struct sc_tls_context **client, struct 
 START_TEST(explains_real_refusals)
 {
     struct sc_tls_context *client = NULL, *server = NULL;
-    struct tls_pair        pair;
+    struct tls_pair pair;
 
     start(&pair, &client, &server);
     SSL_set_security_level(pair.client, 0);
     ck_assert_int_eq(SSL_set_min_proto_version(pair.client, TLS1_VERSION), 1);
     ck_assert_int_eq(SSL_set_max_proto_version(pair.client, TLS1_1_VERSION), 1);
     ck_assert_int_eq(SSL_set_cipher_list(pair.client, "ALL:@SECLEVEL=0"), 1);
-    refuse(&pair, SC_TLS_REASON_VERSION, "TLS 1.2 or newer", SC_TLS_REASON_VERSION, "no TLS version");
+    refuse(&pair, SC_TLS_REASON_VERSION, "TLS 1.2 or newer", SC_TLS_REASON_VERSION,
+           "no TLS version");
 
     start(&pair, &client, &server);
     ck_assert_int_eq(SSL_set_max_proto_version(pair.client, TLS1_2_VERSION), 1);
-    ck_assert_int_eq(SSL_set_cipher_list(pair.client, "AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA"), 1);
-    refuse(&pair, SC_TLS_REASON_NO_SHARED_CIPHER, "no cipher suite", SC_TLS_REASON_ALERT_RECEIVED, "nothing in common");
+    ck_assert_int_eq(SSL_set_cipher_list(pair.client, "AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA"),
+                     1);
+    refuse(&pair, SC_TLS_REASON_NO_SHARED_CIPHER, "no cipher suite", SC_TLS_REASON_ALERT_RECEIVED,
+           "nothing in common");
 
     start(&pair, &client, &server);
     ck_assert_int_eq(SSL_set1_groups_list(pair.client, "P-521"), 1);
-    refuse(&pair, SC_TLS_REASON_NO_SHARED_GROUP, "X25519", SC_TLS_REASON_ALERT_RECEIVED, "nothing in common");
+    refuse(&pair, SC_TLS_REASON_NO_SHARED_GROUP, "X25519", SC_TLS_REASON_ALERT_RECEIVED,
+           "nothing in common");
 
     start(&pair, &client, &server);
     ck_assert_int_eq(SSL_set1_sigalgs_list(pair.client, "RSA-PSS+SHA256"), 1);
-    refuse(&pair, SC_TLS_REASON_NO_SHARED_SIGNATURE, "signature", SC_TLS_REASON_ALERT_RECEIVED, "nothing in common");
+    refuse(&pair, SC_TLS_REASON_NO_SHARED_SIGNATURE, "signature", SC_TLS_REASON_ALERT_RECEIVED,
+           "nothing in common");
 
     start(&pair, &client, &server);
-    ck_assert_int_eq(SSL_set_alpn_protos(pair.client, (const unsigned char *)"\2h2\10http/1.1", 12), 0);
+    ck_assert_int_eq(SSL_set_alpn_protos(pair.client, (const unsigned char *)"\2h2\10http/1.1", 12),
+                     0);
     refuse(&pair, SC_TLS_REASON_ALPN, "another protocol", SC_TLS_REASON_ALPN, "space-captain/1");
 
     /* The client checks the chain: it does not know who signed. */
@@ -151,7 +167,8 @@ START_TEST(explains_real_refusals)
         start(&pair, &client, &server);
         ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
         SSL_set_verify(pair.client, SSL_VERIFY_PEER, NULL);
-        refuse(&pair, SC_TLS_REASON_CERTIFICATE_REFUSED, "refused our certificate", SC_TLS_REASON_OTHER, "text says why");
+        refuse(&pair, SC_TLS_REASON_CERTIFICATE_REFUSED, "refused our certificate",
+               SC_TLS_REASON_OTHER, "text says why");
         ck_assert_uint_eq(pair.server_watch.alert_received, SSL_AD_UNKNOWN_CA);
         ck_assert_uint_eq(pair.client_watch.alert_sent, SSL_AD_UNKNOWN_CA);
     }
@@ -163,13 +180,15 @@ END_TEST
 START_TEST(counts_key_updates)
 {
     struct sc_tls_context *client = NULL, *server = NULL;
-    struct tls_pair        pair;
+    struct tls_pair pair;
     start(&pair, &client, &server);
     ck_assert(tls_pair_handshake(&pair));
     ck_assert(pair.server_watch.handshake_done && pair.client_watch.handshake_done);
     ck_assert_uint_eq(pair.server_watch.alert_sent, SC_TLS_NO_ALERT);
     for (unsigned i = 1; i <= SC_TLS_MAX_KEY_UPDATES + 1; i++) {
-        ck_assert_int_eq(SSL_key_update(pair.client, i % 2 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        ck_assert_int_eq(SSL_key_update(pair.client, i % 2 ? SSL_KEY_UPDATE_REQUESTED
+                                                           : SSL_KEY_UPDATE_NOT_REQUESTED),
+                         1);
         ck_assert(tls_pair_send(pair.client, pair.server, "ping"));
         ck_assert_uint_eq(pair.server_watch.key_updates, i);
         ck_assert(tls_pair_send(pair.server, pair.client, "pong"));
@@ -186,7 +205,7 @@ END_TEST
 START_TEST(counts_renegotiations)
 {
     struct sc_tls_context *client = NULL, *server = NULL;
-    struct tls_pair        pair;
+    struct tls_pair pair;
     start(&pair, &client, &server);
     ck_assert_int_eq(SSL_set_max_proto_version(pair.client, TLS1_2_VERSION), 1);
     SSL_clear_options(pair.client, SSL_OP_NO_RENEGOTIATION);
@@ -219,5 +238,5 @@ START_TEST(keeps_the_first_bytes)
 }
 END_TEST
 
-SUITE_MAIN("watch", names_plaintext, tells_how_it_ended, every_alert_has_a_hint, explains_real_refusals, counts_key_updates,
-           counts_renegotiations, keeps_the_first_bytes)
+SUITE_MAIN("watch", names_plaintext, tells_how_it_ended, every_alert_has_a_hint,
+           explains_real_refusals, counts_key_updates, counts_renegotiations, keeps_the_first_bytes)

@@ -10,12 +10,12 @@
 
 enum { TIMERS = 5000 };
 
-static struct event_base    *base;
-static struct sc_wheel      *wheel;
+static struct event_base *base;
+static struct sc_wheel *wheel;
 static struct sc_wheel_timer timers[TIMERS];
-static uint64_t              fired_at_ms[TIMERS];
-static size_t                fired;
-static uint64_t              now_ns;
+static uint64_t fired_at_ms[TIMERS];
+static size_t fired;
+static uint64_t now_ns;
 
 /* Every test begins at a time that is no round number of ticks. */
 static void begin(void (*on_due)(struct sc_wheel_timer *timer))
@@ -24,7 +24,7 @@ static void begin(void (*on_due)(struct sc_wheel_timer *timer))
     now_ns = UINT64_C(1000003) * 1000000;
     sc_clock_fake(&now_ns, NULL);
     sc_loop_init();
-    base  = sc_loop_new_base(&err);
+    base = sc_loop_new_base(&err);
     wheel = sc_wheel_new(base, on_due, &err);
     ck_assert_ptr_nonnull(wheel);
     fired = 0;
@@ -62,7 +62,7 @@ START_TEST(fires_late_by_a_tick_at_most_and_never_early)
     begin(note);
     const uint64_t start = sc_clock_ms();
     for (size_t i = 0; i < TIMERS; i++) {
-        seed   = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
         due[i] = start + (seed >> 33) % (UINT64_C(4) * SC_WHEEL_BUCKETS * SC_WHEEL_TICK_MS);
         sc_wheel_set(wheel, &timers[i], due[i]);
     }
@@ -130,7 +130,8 @@ static void meddle(struct sc_wheel_timer *timer)
         }
     }
     if (fired == 1) {
-        sc_wheel_set(wheel, timer, sc_clock_ms()); /* due already: in the next pass, not in this one */
+        sc_wheel_set(wheel, timer,
+                     sc_clock_ms()); /* due already: in the next pass, not in this one */
     }
 }
 
@@ -149,7 +150,10 @@ START_TEST(timers_are_changed_while_they_fire)
 }
 END_TEST
 
-/* The first of them sets itself again; what is due in the buckets behind it must not wait for the next turn of the wheel. */
+/*
+ * The first of them sets itself again; what is due in the buckets behind it must not wait for the
+ * next turn of the wheel.
+ */
 static void set_again(struct sc_wheel_timer *timer)
 {
     note(timer);
@@ -195,5 +199,6 @@ START_TEST(the_loop_wakes)
 }
 END_TEST
 
-SUITE_MAIN("wheel", fires_late_by_a_tick_at_most_and_never_early, is_moved_and_cleared, a_long_sleep, a_late_pass_skips_no_bucket,
-           timers_are_changed_while_they_fire, the_loop_wakes)
+SUITE_MAIN("wheel", fires_late_by_a_tick_at_most_and_never_early, is_moved_and_cleared,
+           a_long_sleep, a_late_pass_skips_no_bucket, timers_are_changed_while_they_fire,
+           the_loop_wakes)

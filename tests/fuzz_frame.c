@@ -1,4 +1,7 @@
-/* Frames out of an evbuffer that is cut into pieces: what comes out is what a plain reading of the bytes says. */
+/*
+ * Frames out of an evbuffer that is cut into pieces: what comes out is what a plain reading of the
+ * bytes says.
+ */
 #include "config.h"
 
 #include <string.h>
@@ -10,8 +13,9 @@
 
 #define MAX_BODY 64U
 
-const uint8_t fuzz_seed[] = "\5\0\0\0\1\0\0\0\5hello\0\0\0\2\0\0\0\0\0\0\0\3\0\0\0\1x\0\0\0\11\0\0\0\100................................";
-const size_t  fuzz_seed_bytes = sizeof(fuzz_seed) - 1;
+const uint8_t fuzz_seed[] = "\5\0\0\0\1\0\0\0\5hello\0\0\0\2\0\0\0\0\0\0\0\3\0\0\0\1x\0\0\0\11\0\0"
+                            "\0\100................................";
+const size_t fuzz_seed_bytes = sizeof(fuzz_seed) - 1;
 
 /* The first byte is the size of the pieces, the rest the stream. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -19,19 +23,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1) {
         return 0;
     }
-    const size_t     piece  = 1U + data[0] % 32U;
-    const uint8_t   *stream = data + 1;
-    const size_t     length = size - 1;
+    const size_t piece = 1U + data[0] % 32U;
+    const uint8_t *stream = data + 1;
+    const size_t length = size - 1;
     struct evbuffer *buffer = evbuffer_new();
     FUZZ_CHECK(buffer != NULL);
     for (size_t at = 0; at < length; at += piece) {
-        FUZZ_CHECK(evbuffer_add_reference(buffer, stream + at, length - at < piece ? length - at : piece, NULL, NULL) == 0);
+        FUZZ_CHECK(evbuffer_add_reference(buffer, stream + at,
+                                          length - at < piece ? length - at : piece, NULL,
+                                          NULL) == 0);
     }
-    struct sc_framebuf     frames;
+    struct sc_framebuf frames;
     struct sc_frame_header header, expected;
-    const uint8_t         *body = NULL;
-    enum sc_frame_status   status;
-    size_t                 at = 0;
+    const uint8_t *body = NULL;
+    enum sc_frame_status status;
+    size_t at = 0;
     sc_framebuf_begin(&frames, buffer);
     do {
         status = sc_framebuf_next(&frames, MAX_BODY, &header, &body);

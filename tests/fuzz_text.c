@@ -1,4 +1,7 @@
-/* What people write: addresses, sizes, durations, pins. Nothing overflows, and an address that is taken is written and taken again. */
+/*
+ * What people write: addresses, sizes, durations, pins. Nothing overflows, and an address that is
+ * taken is written and taken again.
+ */
 #include "config.h"
 
 #include <stdlib.h>
@@ -8,27 +11,32 @@
 #include "fuzz.h"
 #include "tls/pin.h"
 
-const uint8_t fuzz_seed[] = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;[2001:db8::1]:4242 unix:/a 64K 1.5s cert-sha256:00:11";
-const size_t  fuzz_seed_bytes = sizeof(fuzz_seed) - 1;
+const uint8_t fuzz_seed[] =
+    "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;[2001:db8::1]:4242 unix:/a 64K 1.5s "
+    "cert-sha256:00:11";
+const size_t fuzz_seed_bytes = sizeof(fuzz_seed) - 1;
 
 static void fuzz_address(const char *text)
 {
     struct sc_address address, again;
-    char              written[300];
-    /* A host named "unix" can be taken with a port that is not written, and then reads as a path. */
+    char written[300];
+    /*
+     * A host named "unix" can be taken with a port that is not written, and then reads as a path.
+     */
     if (sc_parse_address(text, "4242", &address, NULL) == 0 && strcmp(address.host, "unix") != 0) {
         sc_format_address(&address, written, sizeof(written));
         FUZZ_CHECK(sc_parse_address(written, NULL, &again, NULL) == 0);
-        FUZZ_CHECK(address.is_unix == again.is_unix && strcmp(address.host, again.host) == 0 && strcmp(address.port, again.port) == 0);
+        FUZZ_CHECK(address.is_unix == again.is_unix && strcmp(address.host, again.host) == 0 &&
+                   strcmp(address.port, again.port) == 0);
     }
 }
 
 /* Not as a file: what the machine has is no input. */
 static void fuzz_pin(const char *text)
 {
-    static const char  prefix[] = "sha256//";
-    struct sc_pin_set *set      = sc_pin_set_new();
-    struct sc_err      err      = {0};
+    static const char prefix[] = "sha256//";
+    struct sc_pin_set *set = sc_pin_set_new();
+    struct sc_err err = {0};
     if (set && strncmp(text, prefix, sizeof(prefix) - 1) == 0) {
         const int rc = sc_pin_set_add(set, text, &err);
         FUZZ_CHECK((rc == 0) == (sc_pin_set_count(set) > 0));
@@ -39,7 +47,7 @@ static void fuzz_pin(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char    *text = malloc(size + 1);
+    char *text = malloc(size + 1);
     uint64_t value;
     FUZZ_CHECK(text != NULL);
     memcpy(text, data, size);

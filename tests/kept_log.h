@@ -9,7 +9,8 @@
 
 enum { KEPT_MAX = 64 };
 
-static char     kept_lines[KEPT_MAX][4096]; /* without their newlines; those behind the last are only counted */
+static char kept_lines[KEPT_MAX]
+                      [4096]; /* without their newlines; those behind the last are only counted */
 static unsigned kept_count;
 
 static inline void kept_take(const char *line, size_t length)
@@ -38,6 +39,7 @@ static inline const char *kept_last(void)
     return kept_lines[kept_count - 1];
 }
 
-#define ASSERT_HAS(text, words) ck_assert_msg(strstr((text), (words)) != NULL, "\"%s\" is not in: %s", (words), (text))
+#define ASSERT_HAS(text, words) \
+    ck_assert_msg(strstr((text), (words)) != NULL, "\"%s\" is not in: %s", (words), (text))
 
 #endif

@@ -14,7 +14,7 @@ static const char *const two_names[] = {"localhost", "127.0.0.1"};
 static EVP_PKEY *make_key(void)
 {
     struct sc_err err;
-    EVP_PKEY     *key = sc_keygen_key(SC_KEY_EC_P256, 0, &err);
+    EVP_PKEY *key = sc_keygen_key(SC_KEY_EC_P256, 0, &err);
     ck_assert_ptr_nonnull(key);
     return key;
 }
@@ -22,7 +22,7 @@ static EVP_PKEY *make_key(void)
 static X509 *make_certificate(EVP_PKEY *key)
 {
     struct sc_err err;
-    X509         *certificate = sc_keygen_certificate(key, two_names, 2, 30, &err);
+    X509 *certificate = sc_keygen_certificate(key, two_names, 2, 30, &err);
     ck_assert_ptr_nonnull(certificate);
     return certificate;
 }

@@ -22,8 +22,8 @@ static inline void scratch_enter(void)
 /* How many files are in it; with `remove_them`, none afterwards. */
 static inline size_t scratch_files(bool remove_them)
 {
-    DIR   *directory = opendir(".");
-    size_t count     = 0;
+    DIR *directory = opendir(".");
+    size_t count = 0;
     ck_assert_ptr_nonnull(directory);
     for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
@@ -57,7 +57,7 @@ static inline void scratch_write(const char *name, const char *text)
 static inline const char *scratch_read(const char *name)
 {
     static char text[4096];
-    FILE       *file = fopen(name, "re");
+    FILE *file = fopen(name, "re");
     ck_assert_ptr_nonnull(file);
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
     (void)fclose(file);

@@ -17,7 +17,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
-static char  directory[256];
+static char directory[256];
 static pid_t directory_owner;
 
 static void remove_directory(void)
@@ -39,7 +39,9 @@ const char *fixture_directory(void)
     /* Tests run in forked processes (CK_FORK): each has a directory of its own. */
     if (directory_owner != getpid()) {
         const char *tmp = getenv("TMPDIR");
-        ck_assert_int_lt(snprintf(directory, sizeof(directory), "%s/sc-check-XXXXXX", tmp ? tmp : "/tmp"), (int)sizeof(directory));
+        ck_assert_int_lt(
+            snprintf(directory, sizeof(directory), "%s/sc-check-XXXXXX", tmp ? tmp : "/tmp"),
+            (int)sizeof(directory));
         ck_assert_ptr_nonnull(mkdtemp(directory));
         directory_owner = getpid();
         ck_assert_int_eq(atexit(remove_directory), 0);
@@ -49,10 +51,11 @@ const char *fixture_directory(void)
 
 const char *fixture_path(const char *name)
 {
-    static char     paths[16][512];
+    static char paths[16][512];
     static unsigned turn;
-    char           *path = paths[turn++ % 16];
-    ck_assert_int_lt(snprintf(path, sizeof(paths[0]), "%s/%s", fixture_directory(), name), (int)sizeof(paths[0]));
+    char *path = paths[turn++ % 16];
+    ck_assert_int_lt(snprintf(path, sizeof(paths[0]), "%s/%s", fixture_directory(), name),
+                     (int)sizeof(paths[0]));
     return path;
 }
 
@@ -70,24 +73,29 @@ EVP_PKEY *fixture_key(const char *kind)
     return key;
 }
 
-X509 *fixture_certificate(EVP_PKEY *key, const char *name, long from_s, long to_s, X509 *issuer, EVP_PKEY *issuer_key)
+X509 *fixture_certificate(EVP_PKEY *key, const char *name, long from_s, long to_s, X509 *issuer,
+                          EVP_PKEY *issuer_key)
 {
-    static long serial      = 1;
-    X509       *certificate = X509_new();
-    X509_NAME  *subject     = X509_get_subject_name(certificate);
-    const bool  ed25519     = EVP_PKEY_is_a(issuer_key ? issuer_key : key, "ED25519");
+    static long serial = 1;
+    X509 *certificate = X509_new();
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    const bool ed25519 = EVP_PKEY_is_a(issuer_key ? issuer_key : key, "ED25519");
     ck_assert_int_eq(X509_set_version(certificate, X509_VERSION_3), 1);
     ck_assert_int_eq(ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++), 1);
     ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notBefore(certificate), from_s));
     ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notAfter(certificate), to_s));
     ck_assert_int_eq(X509_set_pubkey(certificate, key), 1);
-    ck_assert_int_eq(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0), 1);
-    ck_assert_int_eq(X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : subject), 1);
+    ck_assert_int_eq(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                                                (const unsigned char *)name, -1, -1, 0),
+                     1);
+    ck_assert_int_eq(
+        X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : subject), 1);
     X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
     ck_assert_ptr_nonnull(ca);
     ck_assert_int_eq(X509_add_ext(certificate, ca, -1), 1);
     X509_EXTENSION_free(ca);
-    ck_assert_int_gt(X509_sign(certificate, issuer_key ? issuer_key : key, ed25519 ? NULL : EVP_sha256()), 0);
+    ck_assert_int_gt(
+        X509_sign(certificate, issuer_key ? issuer_key : key, ed25519 ? NULL : EVP_sha256()), 0);
     return certificate;
 }
 
@@ -104,10 +112,11 @@ void fixture_write(const char *name, const void *bytes, size_t length)
 
 void fixture_write_key(const char *name, EVP_PKEY *key, const char *passphrase)
 {
-    BIO  *bio = BIO_new(BIO_s_mem());
+    BIO *bio = BIO_new(BIO_s_mem());
     char *bytes;
-    ck_assert_int_eq(
-        PEM_write_bio_PKCS8PrivateKey(bio, key, passphrase ? EVP_aes_128_cbc() : NULL, NULL, 0, NULL, (void *)(uintptr_t)passphrase), 1);
+    ck_assert_int_eq(PEM_write_bio_PKCS8PrivateKey(bio, key, passphrase ? EVP_aes_128_cbc() : NULL,
+                                                   NULL, 0, NULL, (void *)(uintptr_t)passphrase),
+                     1);
     long length = BIO_get_mem_data(bio, &bytes);
     fixture_write(name, bytes, (size_t)length);
     BIO_free(bio);
@@ -123,9 +132,9 @@ void fixture_write_certificate(const char *name, X509 *certificate, bool append)
 
 void fixture_write_pair(const char *name, const char *kind)
 {
-    char      file[128];
-    EVP_PKEY *key         = fixture_key(kind);
-    X509     *certificate = fixture_certificate(key, name, -3600, 86400, NULL, NULL);
+    char file[128];
+    EVP_PKEY *key = fixture_key(kind);
+    X509 *certificate = fixture_certificate(key, name, -3600, 86400, NULL, NULL);
     ck_assert_int_lt(snprintf(file, sizeof(file), "%s.key", name), (int)sizeof(file));
     fixture_write_key(file, key, NULL);
     ck_assert_int_lt(snprintf(file, sizeof(file), "%s.crt", name), (int)sizeof(file));
@@ -137,15 +146,17 @@ void fixture_write_pair(const char *name, const char *kind)
 struct sc_tls_server_settings fixture_settings(const char *name)
 {
     char certificate[128], key[128];
-    ck_assert_int_lt(snprintf(certificate, sizeof(certificate), "%s.crt", name), (int)sizeof(certificate));
+    ck_assert_int_lt(snprintf(certificate, sizeof(certificate), "%s.crt", name),
+                     (int)sizeof(certificate));
     ck_assert_int_lt(snprintf(key, sizeof(key), "%s.key", name), (int)sizeof(key));
-    return (struct sc_tls_server_settings){
-        .certificate_path = fixture_path(certificate), .private_key_path = fixture_path(key), .session_cache_size = 1024};
+    return (struct sc_tls_server_settings){.certificate_path = fixture_path(certificate),
+                                           .private_key_path = fixture_path(key),
+                                           .session_cache_size = 1024};
 }
 
 struct sc_tls_context *fixture_server(const struct sc_tls_server_settings *settings)
 {
-    struct sc_err          err     = {0};
+    struct sc_err err = {0};
     struct sc_tls_context *context = sc_tls_context_new_server(settings, &err);
     ck_assert_msg(context != NULL, "%s", err.text);
     return context;
@@ -153,13 +164,14 @@ struct sc_tls_context *fixture_server(const struct sc_tls_server_settings *setti
 
 struct sc_tls_context *fixture_client(void)
 {
-    struct sc_err          err     = {0};
+    struct sc_err err = {0};
     struct sc_tls_context *context = sc_tls_context_new_client(NULL, &err);
     ck_assert_msg(context != NULL, "%s", err.text);
     return context;
 }
 
-void tls_pair_init(struct tls_pair *pair, const struct sc_tls_context *client, const struct sc_tls_context *server)
+void tls_pair_init(struct tls_pair *pair, const struct sc_tls_context *client,
+                   const struct sc_tls_context *server)
 {
     BIO *at_client, *at_server;
     pair->client = SSL_new(sc_tls_context_ssl_ctx(client));
@@ -221,7 +233,8 @@ static void see_alert(SSL *ssl, int state, unsigned long *code)
 bool tls_pair_handshake(struct tls_pair *pair)
 {
     int client = 0, server = 0;
-    for (int round = 0; round < 20 && client >= 0 && server >= 0 && !(client == 1 && server == 1); round++) {
+    for (int round = 0; round < 20 && client >= 0 && server >= 0 && !(client == 1 && server == 1);
+         round++) {
         client = client == 1 ? 1 : step(pair->client, &pair->client_error);
         server = server == 1 ? 1 : step(pair->server, &pair->server_error);
     }
@@ -235,11 +248,11 @@ bool tls_pair_handshake(struct tls_pair *pair)
 
 bool tls_pair_send(SSL *from, SSL *to, const char *text)
 {
-    char   got[256];
+    char got[256];
     size_t length = strlen(text);
     ck_assert_uint_le(length, sizeof(got));
-    return SSL_write(from, text, (int)length) == (int)length && SSL_read(to, got, sizeof(got)) == (int)length &&
-           memcmp(got, text, length) == 0;
+    return SSL_write(from, text, (int)length) == (int)length &&
+           SSL_read(to, got, sizeof(got)) == (int)length && memcmp(got, text, length) == 0;
 }
 
 SSL_SESSION *tls_pair_session(const struct tls_pair *pair)

@@ -16,11 +16,10 @@
 
 #include "net/loop.h"
 
-/* --- The loop ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- The loop --- */
 
 static struct event *guard;
-static const char   *guarded;
+static const char *guarded;
 
 static void on_guard(evutil_socket_t fd, short what, void *arg)
 {
@@ -71,9 +70,10 @@ void run_ready(struct event_base *base)
 void socket_pair(bool tcp, int ends[2])
 {
     if (tcp) {
-        struct sockaddr_in address  = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        socklen_t          length   = sizeof(address);
-        const int          listener = socket(AF_INET, SOCK_STREAM, 0);
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t length = sizeof(address);
+        const int listener = socket(AF_INET, SOCK_STREAM, 0);
         ck_assert_int_ge(listener, 0);
         ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
         ck_assert_int_eq(listen(listener, 1), 0);
@@ -87,15 +87,15 @@ void socket_pair(bool tcp, int ends[2])
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     }
     for (int i = 0; i < 2; i++) {
-        const int bytes = 64 << 10; /* else the kernel takes megabytes from a peer that is not read */
+        const int bytes =
+            64 << 10; /* else the kernel takes megabytes from a peer that is not read */
         ck_assert_int_eq(setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
         ck_assert_int_eq(setsockopt(ends[i], SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
         ck_assert_int_eq(evutil_make_socket_nonblocking(ends[i]), 0);
     }
 }
 
-/* --- The peer ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- The peer --- */
 
 static void send_some(struct tls_peer *peer)
 {
@@ -103,7 +103,8 @@ static void send_some(struct tls_peer *peer)
         return;
     }
     while (peer->fd >= 0 && peer->error == 0 && evbuffer_get_length(peer->unsent) > 0) {
-        const int written = evbuffer_write_atmost(peer->unsent, peer->fd, peer->at_once ? (ev_ssize_t)peer->at_once : -1);
+        const int written = evbuffer_write_atmost(peer->unsent, peer->fd,
+                                                  peer->at_once ? (ev_ssize_t)peer->at_once : -1);
         if (written < 0 && errno != EAGAIN) {
             peer->error = errno;
             return;
@@ -120,7 +121,7 @@ static void send_some(struct tls_peer *peer)
 static void take_ciphertext(struct tls_peer *peer)
 {
     char *bytes;
-    long  length = BIO_get_mem_data(peer->out, &bytes);
+    long length = BIO_get_mem_data(peer->out, &bytes);
     ck_assert_int_eq(evbuffer_add(peer->unsent, bytes, (size_t)length), 0);
     (void)BIO_reset(peer->out);
 }
@@ -129,19 +130,20 @@ static void take_ciphertext(struct tls_peer *peer)
 static void drive(struct tls_peer *peer)
 {
     char bytes[16384];
-    int  got = 0;
+    int got = 0;
     ERR_clear_error();
     if (!peer->connected && !peer->failed) {
-        got             = SSL_do_handshake(peer->ssl);
+        got = SSL_do_handshake(peer->ssl);
         peer->connected = got == 1;
     }
-    while (peer->connected && !peer->failed && !peer->closed && (got = SSL_read(peer->ssl, bytes, sizeof(bytes))) > 0) {
+    while (peer->connected && !peer->failed && !peer->closed &&
+           (got = SSL_read(peer->ssl, bytes, sizeof(bytes))) > 0) {
         ck_assert_int_eq(evbuffer_add(peer->got, bytes, (size_t)got), 0);
     }
     if (got <= 0 && !peer->failed && !peer->closed) {
         const int why = SSL_get_error(peer->ssl, got);
-        peer->closed  = why == SSL_ERROR_ZERO_RETURN;
-        peer->failed  = why != SSL_ERROR_ZERO_RETURN && why != SSL_ERROR_WANT_READ;
+        peer->closed = why == SSL_ERROR_ZERO_RETURN;
+        peer->failed = why != SSL_ERROR_ZERO_RETURN && why != SSL_ERROR_WANT_READ;
     }
     ERR_clear_error();
     take_ciphertext(peer);
@@ -150,7 +152,7 @@ static void drive(struct tls_peer *peer)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct tls_peer *peer = arg;
-    char             bytes[65536];
+    char bytes[65536];
     (void)what;
     const ssize_t got = recv(fd, bytes, sizeof(bytes), 0);
     if (got > 0) {
@@ -173,20 +175,21 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     send_some(arg);
 }
 
-void tls_peer_init(struct tls_peer *peer, struct event_base *base, const struct sc_tls_context *client, int fd)
+void tls_peer_init(struct tls_peer *peer, struct event_base *base,
+                   const struct sc_tls_context *client, int fd)
 {
-    *peer     = (struct tls_peer){.fd = fd};
+    *peer = (struct tls_peer){.fd = fd};
     peer->ssl = SSL_new(sc_tls_context_ssl_ctx(client));
     ck_assert_ptr_nonnull(peer->ssl);
-    peer->in  = BIO_new(BIO_s_mem());
+    peer->in = BIO_new(BIO_s_mem());
     peer->out = BIO_new(BIO_s_mem());
     ck_assert_int_eq((int)BIO_set_mem_eof_return(peer->in, -1), 1);
     SSL_set_bio(peer->ssl, peer->in, peer->out);
     SSL_set_connect_state(peer->ssl);
     sc_tls_watch_init(&peer->watch);
     ck_assert_int_eq(SSL_set_app_data(peer->ssl, &peer->watch), 1);
-    peer->unsent   = evbuffer_new();
-    peer->got      = evbuffer_new();
+    peer->unsent = evbuffer_new();
+    peer->got = evbuffer_new();
     peer->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, peer);
     peer->writable = event_new(base, fd, EV_WRITE, on_writable, peer);
     ck_assert_int_eq(event_add(peer->readable, NULL), 0);

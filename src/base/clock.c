@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-static bool            fake_monotonic, fake_wall;
-static uint64_t        fake_ns;
+static bool fake_monotonic, fake_wall;
+static uint64_t fake_ns;
 static struct timespec fake_time;
 
 #ifdef CLOCK_MONOTONIC_COARSE
@@ -56,28 +56,31 @@ static char *put_digits(char *out, unsigned value, int digits)
 
 void sc_clock_rfc3339(struct timespec wall, char out[SC_CLOCK_RFC3339_BYTES + 1])
 {
-    /* gmtime_r() and strftime() cost more than the rest of a TIME request; the text of the second is kept per thread. */
+    /*
+     * gmtime_r() and strftime() cost more than the rest of a TIME request; the text of the second
+     * is kept per thread.
+     */
     static _Thread_local time_t cached_second;
-    static _Thread_local char   cached_text[SC_CLOCK_RFC3339_BYTES + 1];
+    static _Thread_local char cached_text[SC_CLOCK_RFC3339_BYTES + 1];
     if (wall.tv_sec != cached_second || cached_text[0] == '\0') {
         struct tm tm;
         memset(&tm, 0, sizeof(tm));
         (void)gmtime_r(&wall.tv_sec, &tm);
         char *p = put_digits(cached_text, (unsigned)tm.tm_year + 1900U, 4);
-        *p++    = '-';
-        p       = put_digits(p, (unsigned)tm.tm_mon + 1U, 2);
-        *p++    = '-';
-        p       = put_digits(p, (unsigned)tm.tm_mday, 2);
-        *p++    = 'T';
-        p       = put_digits(p, (unsigned)tm.tm_hour, 2);
-        *p++    = ':';
-        p       = put_digits(p, (unsigned)tm.tm_min, 2);
-        *p++    = ':';
-        p       = put_digits(p, (unsigned)tm.tm_sec, 2);
-        *p++    = '.';
+        *p++ = '-';
+        p = put_digits(p, (unsigned)tm.tm_mon + 1U, 2);
+        *p++ = '-';
+        p = put_digits(p, (unsigned)tm.tm_mday, 2);
+        *p++ = 'T';
+        p = put_digits(p, (unsigned)tm.tm_hour, 2);
+        *p++ = ':';
+        p = put_digits(p, (unsigned)tm.tm_min, 2);
+        *p++ = ':';
+        p = put_digits(p, (unsigned)tm.tm_sec, 2);
+        *p++ = '.';
         p += 6;
-        *p++          = 'Z';
-        *p            = '\0';
+        *p++ = 'Z';
+        *p = '\0';
         cached_second = wall.tv_sec;
     }
     memcpy(out, cached_text, sizeof(cached_text));
@@ -87,7 +90,7 @@ void sc_clock_rfc3339(struct timespec wall, char out[SC_CLOCK_RFC3339_BYTES + 1]
 void sc_clock_fake(const uint64_t *monotonic_ns, const struct timespec *wall)
 {
     fake_monotonic = monotonic_ns != NULL;
-    fake_wall      = wall != NULL;
+    fake_wall = wall != NULL;
     if (monotonic_ns) {
         fake_ns = *monotonic_ns;
     }

@@ -1,6 +1,6 @@
 /*
- * Time. Deadlines are taken from a monotonic clock, dates from the realtime clock. Tests can set both.
- * Thread: any; sc_clock_fake() only while no other thread runs.
+ * Time. Deadlines are taken from a monotonic clock, dates from the realtime clock. Tests can set
+ * both. Thread: any; sc_clock_fake() only while no other thread runs.
  */
 #ifndef SC_BASE_CLOCK_H
 #define SC_BASE_CLOCK_H
@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds since an arbitrary point, never going back; resolution a few milliseconds (the kernel's tick). For deadlines. */
+/*
+ * Milliseconds since an arbitrary point, never going back; resolution a few milliseconds (the
+ * kernel's tick). For deadlines.
+ */
 uint64_t sc_clock_ms(void);
 
 /* Nanoseconds since an arbitrary point, never going back; full resolution. For measuring. */

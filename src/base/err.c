@@ -18,7 +18,10 @@ int sc_err_set(struct sc_err *err, int status, const char *fmt, ...)
     return -1;
 }
 
-/* strerror_r() comes in two kinds: POSIX's fills the buffer and returns a number, glibc's returns the text, in the buffer or not. */
+/*
+ * strerror_r() comes in two kinds: POSIX's fills the buffer and returns a number, glibc's returns
+ * the text, in the buffer or not.
+ */
 static const char *errno_text_posix(int result, const char *buffer)
 {
     return result == 0 ? buffer : NULL;
@@ -44,7 +47,7 @@ const char *sc_err_errno_text(int errnum, char *buffer, size_t buffer_size)
 int sc_err_set_errno(struct sc_err *err, int status, int errnum, const char *fmt, ...)
 {
     if (err) {
-        char    what[sizeof(err->text)];
+        char what[sizeof(err->text)];
         va_list args;
         va_start(args, fmt);
         (void)vsnprintf(what, sizeof(what), fmt, args);
@@ -59,15 +62,15 @@ int sc_err_set_errno(struct sc_err *err, int status, int errnum, const char *fmt
 int sc_err_prefix(struct sc_err *err, const char *fmt, ...)
 {
     if (err) {
-        char    prefix[sizeof(err->text)];
-        char    text[sizeof(err->text)];
+        char prefix[sizeof(err->text)];
+        char text[sizeof(err->text)];
         va_list args;
         va_start(args, fmt);
         (void)vsnprintf(prefix, sizeof(prefix), fmt, args);
         va_end(args);
         memcpy(text, err->text, sizeof(text));
-        (void)snprintf(err->text, sizeof(err->text), "%.*s: %.*s", (int)sizeof(err->text) / 2, prefix, (int)sizeof(err->text) / 2 - 4,
-                       text);
+        (void)snprintf(err->text, sizeof(err->text), "%.*s: %.*s", (int)sizeof(err->text) / 2,
+                       prefix, (int)sizeof(err->text) / 2 - 4, text);
     }
     return -1;
 }

@@ -22,21 +22,25 @@ static void erase(char *bytes, size_t length)
 #endif
 }
 
-static int read_all(int fd, const char *path, size_t max_bytes, struct sc_file *out, struct sc_err *err)
+static int read_all(int fd, const char *path, size_t max_bytes, struct sc_file *out,
+                    struct sc_err *err)
 {
     if (fstat(fd, &out->stat) != 0) {
         return sc_err_set_errno(err, EX_NOINPUT, errno, "can't read %s", path);
     }
     if (S_ISDIR(out->stat.st_mode)) {
-        return sc_err_set(err, EX_NOINPUT, "can't read %s: it is a directory; name a file in it", path);
+        return sc_err_set(err, EX_NOINPUT, "can't read %s: it is a directory; name a file in it",
+                          path);
     }
     if (!S_ISREG(out->stat.st_mode)) {
         return sc_err_set(err, EX_NOINPUT, "can't read %s: it is not a regular file", path);
     }
     /* The size from fstat() may be stale: the end is where read() says, within the bound. */
-    size_t room = out->stat.st_size < 0 || (uintmax_t)out->stat.st_size > max_bytes ? max_bytes : (size_t)out->stat.st_size;
+    size_t room = out->stat.st_size < 0 || (uintmax_t)out->stat.st_size > max_bytes
+                      ? max_bytes
+                      : (size_t)out->stat.st_size;
     out->length = 0;
-    out->bytes  = malloc(room + 2);
+    out->bytes = malloc(room + 2);
     if (!out->bytes) {
         return sc_err_set(err, EX_OSERR, "can't read %s: out of memory", path);
     }
@@ -55,9 +59,12 @@ static int read_all(int fd, const char *path, size_t max_bytes, struct sc_file *
         out->length += (size_t)got;
     }
     if (room < max_bytes) {
-        return sc_err_set(err, EX_NOINPUT, "can't read %s: it grew while it was read; try again", path);
+        return sc_err_set(err, EX_NOINPUT, "can't read %s: it grew while it was read; try again",
+                          path);
     }
-    return sc_err_set(err, EX_NOINPUT, "can't read %s: it is larger than %zu bytes; is it the right file?", path, max_bytes);
+    return sc_err_set(err, EX_NOINPUT,
+                      "can't read %s: it is larger than %zu bytes; is it the right file?", path,
+                      max_bytes);
 }
 
 int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out, struct sc_err *err)

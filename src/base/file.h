@@ -1,6 +1,6 @@
 /*
- * Small files, read whole: settings, certificates, keys. One open and one pass, so that what is checked is what is used, and a bound, so
- * that a wrong path costs nothing. Thread: any.
+ * Small files, read whole: settings, certificates, keys. One open and one pass, so that what is
+ * checked is what is used, and a bound, so that a wrong path costs nothing. Thread: any.
  */
 #ifndef SC_BASE_FILE_H
 #define SC_BASE_FILE_H
@@ -12,16 +12,18 @@
 #include "base/err.h"
 
 struct sc_file {
-    char       *bytes; /* a NUL that does not count follows */
-    size_t      length;
+    char *bytes; /* a NUL that does not count follows */
+    size_t length;
     struct stat stat;
 };
 
 /*
- * Reads a regular file of at most `max_bytes`. EX_NOINPUT with the path and the reason: not there, not readable, a directory, a device, too
- * large. An empty file is read as such. On success sc_file_fini() it.
+ * Reads a regular file of at most `max_bytes`. EX_NOINPUT with the path and the reason: not there,
+ * not readable, a directory, a device, too large. An empty file is read as such. On success
+ * sc_file_fini() it.
  */
-int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out, struct sc_err *err) SC_NODISCARD;
+int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out,
+                 struct sc_err *err) SC_NODISCARD;
 
 /* Overwrites the bytes and gives them back: they may have been a key. Fine on zeros. */
 void sc_file_fini(struct sc_file *file);

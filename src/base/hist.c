@@ -16,8 +16,8 @@ uint64_t sc_hist_bucket_max(size_t index)
     if (index < direct) {
         return index;
     }
-    const size_t   shift = (index >> SC_HIST_SUB_BITS) - 1U;
-    const uint64_t top   = index - (shift << SC_HIST_SUB_BITS);
+    const size_t shift = (index >> SC_HIST_SUB_BITS) - 1U;
+    const uint64_t top = index - (shift << SC_HIST_SUB_BITS);
     return ((top + 1U) << shift) - 1U;
 }
 
@@ -35,7 +35,7 @@ void sc_hist_merge(struct sc_hist *into, const struct sc_hist *from)
 /* How many values are at or below the percentile: rounded up, at least one. */
 static uint64_t rank_of(const struct sc_hist *hist, double percent)
 {
-    const double   exact = (double)hist->count * percent / 100.0;
+    const double exact = (double)hist->count * percent / 100.0;
     const uint64_t whole = (uint64_t)exact;
     /* 99.9 has no exact double: what is a whole number but for that error is not rounded up. */
     const uint64_t rank = whole + (exact - (double)whole > 1e-6 ? 1U : 0U);
@@ -48,7 +48,7 @@ uint64_t sc_hist_percentile(const struct sc_hist *hist, double percent)
         return sc_hist_min(hist);
     }
     const uint64_t rank = rank_of(hist, percent);
-    uint64_t       seen = 0;
+    uint64_t seen = 0;
     /* The last bucket has no upper end. */
     for (size_t i = 0; i < SC_HIST_BUCKETS - 1U && rank < hist->count; i++) {
         seen += hist->buckets[i];

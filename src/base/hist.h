@@ -1,8 +1,10 @@
 /*
- * A histogram of times in nanoseconds: log-linear buckets in the manner of HdrHistogram, two significant digits, fixed memory (39 KiB).
+ * A histogram of times in nanoseconds: log-linear buckets in the manner of HdrHistogram, two
+ * significant digits, fixed memory (39 KiB).
  *
- * A value below 256 has a bucket of its own; above, each power of two is cut into 128 equal buckets, so that a bucket is less than 0.8 %
- * of its values wide. Values from SC_HIST_MAX_NS (9.7 hours) up are counted in the last bucket; min, max and mean stay exact.
+ * A value below 256 has a bucket of its own; above, each power of two is cut into 128 equal
+ * buckets, so that a bucket is less than 0.8 % of its values wide. Values from SC_HIST_MAX_NS (9.7
+ * hours) up are counted in the last bucket; min, max and mean stay exact.
  *
  * Thread: none; one writer at a time.
  */
@@ -56,13 +58,14 @@ static inline void sc_hist_record(struct sc_hist *hist, uint64_t ns)
 void sc_hist_merge(struct sc_hist *into, const struct sc_hist *from);
 
 /*
- * The value that `percent` (0 to 100) of all recorded values are not above: the upper end of its bucket, but never more than the maximum.
- * 0 gives the minimum, 100 the maximum. An empty histogram gives 0.
+ * The value that `percent` (0 to 100) of all recorded values are not above: the upper end of its
+ * bucket, but never more than the maximum. 0 gives the minimum, 100 the maximum. An empty
+ * histogram gives 0.
  */
 uint64_t sc_hist_percentile(const struct sc_hist *hist, double percent);
 
 /* Nanoseconds; 0 when empty. */
-double   sc_hist_mean(const struct sc_hist *hist);
+double sc_hist_mean(const struct sc_hist *hist);
 uint64_t sc_hist_min(const struct sc_hist *hist);
 uint64_t sc_hist_max(const struct sc_hist *hist);
 

@@ -17,36 +17,37 @@
 
 #include "base/clock.h"
 
-const char *const sc_log_level_names[]  = {"error", "warning", "info", "debug", NULL};
+const char *const sc_log_level_names[] = {"error", "warning", "info", "debug", NULL};
 const char *const sc_log_format_names[] = {"auto", "text", "json", "journal", NULL};
 
 /* syslog(3) priorities, as the journal wants them. */
 static const int priorities[] = {3, 4, 6, 7};
 
 #define VALUE_MAX_BYTES 512U /* of one value, before escaping */
-#define TAIL_BYTES 8U        /* always free: closing quote, brace, newline */
+#define TAIL_BYTES 8U /* always free: closing quote, brace, newline */
 
-static _Atomic int        sink_level  = SC_LOG_INFO;
+static _Atomic int sink_level = SC_LOG_INFO;
 static enum sc_log_format sink_format = SC_LOG_TEXT;
 static void (*sink_redirect)(const char *line, size_t length);
-static _Atomic uint64_t sink_lost;   /* lines that stderr did not take since it last took one */
-static atomic_bool      sink_is_cut; /* the last line that it took is not whole */
-static pthread_mutex_t  sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint64_t sink_lost; /* lines that stderr did not take since it last took one */
+static atomic_bool sink_is_cut; /* the last line that it took is not whole */
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* JOURNAL_STREAM is "DEVICE:INODE" of the stream that leads to the journal (systemd.exec(5)). */
 static bool stderr_is_journal(void)
 {
-    const char        *text = getenv("JOURNAL_STREAM");
+    const char *text = getenv("JOURNAL_STREAM");
     unsigned long long device, inode;
-    struct stat        info;
-    return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &info) == 0 && info.st_dev == device &&
-           info.st_ino == inode;
+    struct stat info;
+    return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &info) == 0 && info.st_dev == device && info.st_ino == inode;
 }
 
 void sc_log_init(enum sc_log_level level, enum sc_log_format format)
 {
     sc_log_set_level(level);
-    sink_format = format == SC_LOG_AUTO ? (stderr_is_journal() ? SC_LOG_JOURNAL : SC_LOG_TEXT) : format;
+    sink_format =
+        format == SC_LOG_AUTO ? (stderr_is_journal() ? SC_LOG_JOURNAL : SC_LOG_TEXT) : format;
 }
 
 void sc_log_redirect(void (*sink)(const char *line, size_t length))
@@ -74,12 +75,15 @@ static void put(struct sc_log_line *line, const char *bytes, size_t length)
     line->used += length;
 }
 
-/* Control characters, quotes and backslashes as \xNN and friends; bytes that are no ASCII as \xNN (text) or \u00NN (json). */
+/*
+ * Control characters, quotes and backslashes as \xNN and friends; bytes that are no ASCII as \xNN
+ * (text) or \u00NN (json).
+ */
 static void put_escaped(struct sc_log_line *line, const unsigned char *value, size_t length)
 {
     const size_t shown = length > VALUE_MAX_BYTES ? VALUE_MAX_BYTES : length;
     for (size_t i = 0; i < shown; i++) {
-        char                escape[8];
+        char escape[8];
         const unsigned char c = value[i];
         if (c == '"' || c == '\\') {
             escape[0] = '\\';
@@ -88,7 +92,9 @@ static void put_escaped(struct sc_log_line *line, const unsigned char *value, si
         } else if (c >= 0x20 && c < 0x7f) {
             put(line, (const char *)&value[i], 1);
         } else {
-            put(line, escape, (size_t)snprintf(escape, sizeof(escape), line->json ? "\\u%04x" : "\\x%02x", (unsigned)c));
+            put(line, escape,
+                (size_t)snprintf(escape, sizeof(escape), line->json ? "\\u%04x" : "\\x%02x",
+                                 (unsigned)c));
         }
     }
     if (shown < length) {
@@ -113,7 +119,8 @@ static void put_key(struct sc_log_line *line, const char *key)
 static bool is_plain(const unsigned char *value, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (value[i] <= ' ' || value[i] >= 0x7f || value[i] == '"' || value[i] == '\\' || value[i] == '=') {
+        if (value[i] <= ' ' || value[i] >= 0x7f || value[i] == '"' || value[i] == '\\' ||
+            value[i] == '=') {
             return false;
         }
     }
@@ -133,9 +140,11 @@ static void begin_line(struct sc_log_line *line, enum sc_log_level level, const 
     }
     char now[SC_CLOCK_RFC3339_BYTES + 1];
     sc_clock_rfc3339(sc_clock_wall(), now);
-    const char *name   = sc_log_level_names[level];
-    const int   length = line->json ? snprintf(head, sizeof(head), "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"", now, name)
-                                    : snprintf(head, sizeof(head), "%s %s ", now, name);
+    const char *name = sc_log_level_names[level];
+    const int length = line->json
+                           ? snprintf(head, sizeof(head),
+                                      "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"", now, name)
+                           : snprintf(head, sizeof(head), "%s %s ", now, name);
     put(line, head, (size_t)length);
     put(line, event, strlen(event));
     if (line->json) {
@@ -182,7 +191,7 @@ void sc_log_str(struct sc_log_line *line, const char *key, const char *value)
 
 void sc_log_u64(struct sc_log_line *line, const char *key, uint64_t value)
 {
-    char         digits[24];
+    char digits[24];
     const size_t before = line->used;
     put_key(line, key);
     put(line, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, value));
@@ -191,7 +200,7 @@ void sc_log_u64(struct sc_log_line *line, const char *key, uint64_t value)
 
 void sc_log_fmt(struct sc_log_line *line, const char *key, const char *fmt, ...)
 {
-    char    text[VALUE_MAX_BYTES + 64];
+    char text[VALUE_MAX_BYTES + 64];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
@@ -208,8 +217,8 @@ static void end_line(struct sc_log_line *line)
 }
 
 /*
- * Where stderr cannot be opened once more (no right to, no descriptor left): it does not wait for the moment of the write. The lock,
- * because another thread could take the flag away in between.
+ * Where stderr cannot be opened once more (no right to, no descriptor left): it does not wait for
+ * the moment of the write. The lock, because another thread could take the flag away in between.
  */
 static ssize_t write_without_waiting(const char *bytes, size_t length)
 {
@@ -225,14 +234,15 @@ static ssize_t write_without_waiting(const char *bytes, size_t length)
 }
 
 /*
- * One write, so that lines of several threads never mix, and one that never waits: a reader that has stopped must not stop the service.
- * O_NONBLOCK belongs to the open file, which we share with whoever started us, so a pipe or a terminal is opened once more for it. (Not a
- * regular file: that would be written from its beginning.)
+ * One write, so that lines of several threads never mix, and one that never waits: a reader that
+ * has stopped must not stop the service. O_NONBLOCK belongs to the open file, which we share with
+ * whoever started us, so a pipe or a terminal is opened once more for it. (Not a regular file:
+ * that would be written from its beginning.)
  */
 bool sc_log_write(const char *bytes, size_t length)
 {
     struct stat info;
-    ssize_t     written = -1;
+    ssize_t written = -1;
     if (fstat(STDERR_FILENO, &info) != 0) {
         return false;
     }
@@ -240,7 +250,7 @@ bool sc_log_write(const char *bytes, size_t length)
         written = send(STDERR_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     } else if (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode)) {
         const int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        written       = own >= 0 ? write(own, bytes, length) : write_without_waiting(bytes, length);
+        written = own >= 0 ? write(own, bytes, length) : write_without_waiting(bytes, length);
         if (own >= 0) {
             (void)close(own);
         }
@@ -291,7 +301,7 @@ void sc_log_message(enum sc_log_level level, const char *event, const char *fmt,
     if (!sc_log_begin(&line, level, event)) {
         return;
     }
-    char    text[1024];
+    char text[1024];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
@@ -304,7 +314,7 @@ bool sc_log_rate_allow(struct sc_log_rate *rate, uint32_t per_second, uint64_t *
 {
     const uint64_t second = sc_clock_ms() / 1000U;
     if (second != rate->second) {
-        rate->second  = second;
+        rate->second = second;
         rate->written = 0;
     }
     if (rate->written >= per_second) {
@@ -312,7 +322,7 @@ bool sc_log_rate_allow(struct sc_log_rate *rate, uint32_t per_second, uint64_t *
         return false;
     }
     rate->written++;
-    *suppressed      = rate->suppressed;
+    *suppressed = rate->suppressed;
     rate->suppressed = 0;
     return true;
 }

@@ -10,17 +10,19 @@
 
 struct unit {
     const char *suffix;
-    uint64_t    factor;
+    uint64_t factor;
 };
 
-static const struct unit size_units[]     = {{"", 1}, {"K", 1U << 10}, {"M", 1U << 20}, {"G", 1U << 30}, {NULL, 0}};
-static const struct unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+static const struct unit size_units[] = {
+    {"", 1}, {"K", 1U << 10}, {"M", 1U << 20}, {"G", 1U << 30}, {NULL, 0}};
+static const struct unit duration_units[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
 
 /* The digits at *text; moves past them. -1: none, or more than fits. */
 static int take_digits(const char **text, uint64_t *out)
 {
-    const char *p     = *text;
-    uint64_t    value = 0;
+    const char *p = *text;
+    uint64_t value = 0;
     if (!isdigit((unsigned char)*p)) {
         return -1;
     }
@@ -32,7 +34,7 @@ static int take_digits(const char **text, uint64_t *out)
         value = value * 10 + digit;
     }
     *text = p;
-    *out  = value;
+    *out = value;
     return 0;
 }
 
@@ -54,9 +56,11 @@ static bool multiply(uint64_t value, uint64_t factor, uint64_t *out)
 int sc_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct sc_err *err)
 {
     const char *p = text;
-    uint64_t    value;
+    uint64_t value;
     if (take_digits(&p, &value) != 0 || *p != '\0' || value < min || value > max) {
-        return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: a number from %" PRIu64 " to %" PRIu64 " is", text, min, max);
+        return sc_err_set(err, EX_USAGE,
+                          "\"%.64s\" is not allowed: a number from %" PRIu64 " to %" PRIu64 " is",
+                          text, min, max);
     }
     *out = value;
     return 0;
@@ -64,15 +68,17 @@ int sc_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out, st
 
 int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct sc_err *err)
 {
-    const char        *p = text;
+    const char *p = text;
     const struct unit *unit;
-    uint64_t           value;
-    if (take_digits(&p, &value) != 0 || !(unit = find_unit(size_units, p)) || !multiply(value, unit->factor, &value) || value < min ||
-        value > max) {
+    uint64_t value;
+    if (take_digits(&p, &value) != 0 || !(unit = find_unit(size_units, p)) ||
+        !multiply(value, unit->factor, &value) || value < min || value > max) {
         char low[32], high[32];
         sc_format_size(min, low);
         sc_format_size(max, high);
-        return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: a size from %s to %s is, such as 64K or 1M", text, low, high);
+        return sc_err_set(err, EX_USAGE,
+                          "\"%.64s\" is not allowed: a size from %s to %s is, such as 64K or 1M",
+                          text, low, high);
     }
     *out = value;
     return 0;
@@ -82,9 +88,9 @@ int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out, s
 static int take_thousandths(const char **text, uint64_t *out)
 {
     static const uint64_t scale[] = {1000, 100, 10, 1};
-    const char           *start   = *text + 1;
-    const char           *p       = start;
-    uint64_t              value   = 0;
+    const char *start = *text + 1;
+    const char *p = start;
+    uint64_t value = 0;
     for (; isdigit((unsigned char)*p); p++) {
         if (p - start < 3) {
             value = value * 10 + (uint64_t)(*p - '0');
@@ -93,30 +99,34 @@ static int take_thousandths(const char **text, uint64_t *out)
     if (p == start || p - start > 3) {
         return -1;
     }
-    *out  = value * scale[p - start];
+    *out = value * scale[p - start];
     *text = p;
     return 0;
 }
 
-int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct sc_err *err)
+int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out,
+                         struct sc_err *err)
 {
-    const char        *p           = text;
-    uint64_t           value       = 0;
-    uint64_t           thousandths = 0;
-    const struct unit *unit        = NULL;
-    bool               good        = take_digits(&p, &value) == 0;
+    const char *p = text;
+    uint64_t value = 0;
+    uint64_t thousandths = 0;
+    const struct unit *unit = NULL;
+    bool good = take_digits(&p, &value) == 0;
     if (good && *p == '.') {
         good = take_thousandths(&p, &thousandths) == 0;
     }
     if (good) {
         unit = strcmp(text, "0") == 0 ? &duration_units[0] : find_unit(duration_units, p);
     }
-    if (!unit || !multiply(value, unit->factor, &value) || __builtin_add_overflow(value, thousandths * unit->factor / 1000, &value) ||
-        value < min || value > max) {
+    if (!unit || !multiply(value, unit->factor, &value) ||
+        __builtin_add_overflow(value, thousandths * unit->factor / 1000, &value) || value < min ||
+        value > max) {
         char low[32], high[32];
         sc_format_duration_ms(min, low);
         sc_format_duration_ms(max, high);
-        return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: a duration from %s to %s with ms, s, m or h is, such as 500ms or 30s",
+        return sc_err_set(err, EX_USAGE,
+                          "\"%.64s\" is not allowed: a duration from %s to %s with ms, s, m or h "
+                          "is, such as 500ms or 30s",
                           text, low, high);
     }
     *out = value;
@@ -150,14 +160,19 @@ void sc_format_size(uint64_t bytes, char out[32])
 
 static int bad_address(struct sc_err *err, const char *text, const char *why)
 {
-    return sc_err_set(err, EX_USAGE, "\"%.128s\" is not an address: %s; allowed are HOST:PORT, [IPV6]:PORT and unix:/path", text, why);
+    return sc_err_set(
+        err, EX_USAGE,
+        "\"%.128s\" is not an address: %s; allowed are HOST:PORT, [IPV6]:PORT and unix:/path", text,
+        why);
 }
 
-static int parse_unix(const char *text, const char *path, struct sc_address *out, struct sc_err *err)
+static int parse_unix(const char *text, const char *path, struct sc_address *out,
+                      struct sc_err *err)
 {
     const size_t sun_path_bytes = 108; /* unix(7) */
     if (*path == '\0' || strlen(path) >= sun_path_bytes) {
-        return bad_address(err, text, *path ? "the path is longer than 107 bytes" : "the path is missing");
+        return bad_address(err, text,
+                           *path ? "the path is longer than 107 bytes" : "the path is missing");
     }
     out->is_unix = true;
     (void)snprintf(out->host, sizeof(out->host), "%s", path);
@@ -165,16 +180,17 @@ static int parse_unix(const char *text, const char *path, struct sc_address *out
     return 0;
 }
 
-int sc_parse_address(const char *text, const char *default_port, struct sc_address *out, struct sc_err *err)
+int sc_parse_address(const char *text, const char *default_port, struct sc_address *out,
+                     struct sc_err *err)
 {
     if (strncmp(text, "unix:", 5) == 0) {
         return parse_unix(text, text + 5, out, err);
     }
-    const char *host  = text;
-    size_t      count = strcspn(text, ":");
-    const char *rest  = text + count;
+    const char *host = text;
+    size_t count = strcspn(text, ":");
+    const char *rest = text + count;
     if (*text == '[') {
-        host  = text + 1;
+        host = text + 1;
         count = strcspn(host, "]");
         if (host[count] != ']') {
             return bad_address(err, text, "the ']' is missing");

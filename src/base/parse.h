@@ -1,6 +1,7 @@
 /*
- * Strict reading of numbers, sizes, durations and addresses: the whole text must be consumed, nothing overflows, and an error says
- * what is allowed. Knows no option names: callers prefix the error. Thread: any.
+ * Strict reading of numbers, sizes, durations and addresses: the whole text must be consumed,
+ * nothing overflows, and an error says what is allowed. Knows no option names: callers prefix the
+ * error. Thread: any.
  */
 #ifndef SC_BASE_PARSE_H
 #define SC_BASE_PARSE_H
@@ -13,13 +14,19 @@
 #include "base/err.h"
 
 /* A decimal number from min to max. */
-int sc_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct sc_err *err) SC_NODISCARD;
+int sc_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out,
+                 struct sc_err *err) SC_NODISCARD;
 
 /* Bytes: a number, optionally with K, M or G (powers of 1024), from min to max. */
-int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct sc_err *err) SC_NODISCARD;
+int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out,
+                  struct sc_err *err) SC_NODISCARD;
 
-/* Milliseconds: a number with ms, s, m or h; a number without a unit is refused, except 0. Decimals ("0.5s") are taken. */
-int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct sc_err *err) SC_NODISCARD;
+/*
+ * Milliseconds: a number with ms, s, m or h; a number without a unit is refused, except 0.
+ * Decimals ("0.5s") are taken.
+ */
+int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out,
+                         struct sc_err *err) SC_NODISCARD;
 
 /* A duration as a person writes it: "300ms", "30s", "5m". */
 void sc_format_duration_ms(uint64_t ms, char out[32]);
@@ -30,12 +37,14 @@ void sc_format_size(uint64_t bytes, char out[32]);
 /* Where to listen or connect: "HOST:PORT", "[V6]:PORT", "unix:/path". */
 struct sc_address {
     bool is_unix;
-    char host[256]; /* name, IPv4 or IPv6 literal without brackets, "*" for any; or the path of a unix socket */
-    char port[6];   /* decimal, "0" to "65535"; empty for a unix socket */
+    char host[256]; /* name, IPv4 or IPv6 literal without brackets, "*" for any; or the path of a
+                       unix socket */
+    char port[6]; /* decimal, "0" to "65535"; empty for a unix socket */
 };
 
 /* `default_port` (NULL: a port must be given) is used when the text names none. */
-int sc_parse_address(const char *text, const char *default_port, struct sc_address *out, struct sc_err *err) SC_NODISCARD;
+int sc_parse_address(const char *text, const char *default_port, struct sc_address *out,
+                     struct sc_err *err) SC_NODISCARD;
 
 /* The address in the same spelling; out takes at least 300 bytes. */
 void sc_format_address(const struct sc_address *address, char *out, size_t out_size);

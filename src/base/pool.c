@@ -13,18 +13,20 @@
 
 #if defined(HAVE_MALLOC_USABLE_SIZE) && !defined(SC_NO_POOL)
 
-/* --- Small blocks: a stack for each class, filled from the slab and emptied into it by the batch ----------------------------------- */
+/* --- Small blocks: a stack for each class, filled from the slab and emptied into it by the batch
+ * --- */
 
 struct stack {
     struct sc_slab_block *first;
-    uint32_t              count, limit; /* 0: not set yet; a division for each block would cost more than the rest */
+    uint32_t count,
+        limit; /* 0: not set yet; a division for each block would cost more than the rest */
 };
 
 #define BATCH_BYTES (8U << 10)
 #define BATCH_MOST 32U
 
 static _Thread_local struct stack stacks[SC_SLAB_CLASSES];
-static _Thread_local uint64_t     misses;
+static _Thread_local uint64_t misses;
 
 static unsigned batch_of(unsigned class)
 {
@@ -41,7 +43,7 @@ static SC_COLD void *take_from_slab(unsigned class, size_t size)
         return malloc(size);
     }
     struct sc_slab_block *block = stack->first;
-    stack->first                = block->next;
+    stack->first = block->next;
     stack->count--;
     return block;
 }
@@ -49,7 +51,7 @@ static SC_COLD void *take_from_slab(unsigned class, size_t size)
 /* The newest stay: they are warm in the cache. */
 static SC_COLD void give_to_slab(unsigned class, unsigned keep)
 {
-    struct stack         *stack = &stacks[class];
+    struct stack *stack = &stacks[class];
     struct sc_slab_block *last, **from = &stack->first;
     for (unsigned i = 0; i < keep; i++) {
         from = &(*from)->next;
@@ -60,14 +62,14 @@ static SC_COLD void give_to_slab(unsigned class, unsigned keep)
     for (last = *from; last->next; last = last->next) {
     }
     sc_slab_give(class, *from, last);
-    *from        = NULL;
+    *from = NULL;
     stack->count = keep;
 }
 
 static SC_COLD void overflow(unsigned class)
 {
     struct stack *stack = &stacks[class];
-    stack->limit        = 2 * batch_of(class);
+    stack->limit = 2 * batch_of(class);
     if (stack->count > stack->limit) {
         give_to_slab(class, batch_of(class));
     }
@@ -75,8 +77,8 @@ static SC_COLD void overflow(unsigned class)
 
 static inline void *take_small(size_t size)
 {
-    const unsigned class        = sc_slab_class(size);
-    struct stack         *stack = &stacks[class];
+    const unsigned class = sc_slab_class(size);
+    struct stack *stack = &stacks[class];
     struct sc_slab_block *block = stack->first;
     if (SC_UNLIKELY(!block)) {
         return take_from_slab(class, size);
@@ -88,27 +90,31 @@ static inline void *take_small(size_t size)
 
 static inline void keep_small(void *memory)
 {
-    const unsigned class        = sc_slab_class_of(memory);
-    struct stack         *stack = &stacks[class];
+    const unsigned class = sc_slab_class_of(memory);
+    struct stack *stack = &stacks[class];
     struct sc_slab_block *block = memory;
     if (SC_UNLIKELY(block == stack->first)) {
         abort(); /* freed twice */
     }
-    block->next  = stack->first;
+    block->next = stack->first;
     stack->first = block;
     if (SC_UNLIKELY(++stack->count > stack->limit)) {
         overflow(class);
     }
 }
 
-/* --- Large blocks: malloc()'s, and a few of each class are kept -------------------------------------------------------------------- */
+/* --- Large blocks: malloc()'s, and a few of each class are kept --- */
 
-/* 12 KiB, 16, 24, ... 128: powers of two and what is half way. A block gets the whole of its class, so that it fits the next request. */
+/*
+ * 12 KiB, 16, 24, ... 128: powers of two and what is half way. A block gets the whole of its
+ * class, so that it fits the next request.
+ */
 #define SMALLEST_LARGE_BYTES (8U << 10)
 #define LARGE_CLASSES 9U
 #define KEEP_LARGE 3U
-#define KEEP_FREE_BYTES (64 << 20) /* by malloc() at the end of its heap; sc_pool_settle() gives it back too */
-#define MAP_FROM_BYTES (32 << 20)  /* a block of this size gets a mapping of its own */
+#define KEEP_FREE_BYTES \
+    (64 << 20) /* by malloc() at the end of its heap; sc_pool_settle() gives it back too */
+#define MAP_FROM_BYTES (32 << 20) /* a block of this size gets a mapping of its own */
 
 static _Thread_local struct stack shelves[LARGE_CLASSES];
 
@@ -121,7 +127,7 @@ static size_t large_class_bytes(unsigned class)
 /* The largest class that is not larger; `size` is SMALLEST_LARGE_BYTES or more. */
 static unsigned large_class_below(size_t size)
 {
-    const unsigned bits  = 63U - (unsigned)__builtin_clzll((unsigned long long)size);
+    const unsigned bits = 63U - (unsigned)__builtin_clzll((unsigned long long)size);
     const unsigned class = (bits - 13U) * 2U;
     return size >= ((size_t)3 << (bits - 1U)) ? class + 1U : class;
 }
@@ -136,7 +142,7 @@ static __attribute__((noinline)) void *take_large(size_t size)
         misses++;
         return malloc(size);
     }
-    struct stack         *shelf = &shelves[class];
+    struct stack *shelf = &shelves[class];
     struct sc_slab_block *block = shelf->first;
     if (!block) {
         misses++;
@@ -154,8 +160,8 @@ static __attribute__((noinline)) void keep_large(void *memory)
         const unsigned class = large_class_below(size);
         if (class < LARGE_CLASSES && shelves[class].count < KEEP_LARGE) {
             struct sc_slab_block *block = memory;
-            block->next                 = shelves[class].first;
-            shelves[class].first        = block;
+            block->next = shelves[class].first;
+            shelves[class].first = block;
             shelves[class].count++;
             return;
         }
@@ -163,12 +169,15 @@ static __attribute__((noinline)) void keep_large(void *memory)
     free(memory);
 }
 
-/* --- All ------------------------------------------------------------------------------------------------------------------------- */
+/* --- All --- */
 
 void sc_pool_start(void)
 {
 #ifdef __GLIBC__
-    /* Large blocks come and go by the thousand a second: as it is set by default they are unmapped and mapped again each time. */
+    /*
+     * Large blocks come and go by the thousand a second: as it is set by default they are unmapped
+     * and mapped again each time.
+     */
     (void)mallopt(M_TRIM_THRESHOLD, KEEP_FREE_BYTES);
     (void)mallopt(M_MMAP_THRESHOLD, MAP_FROM_BYTES);
 #endif
@@ -221,7 +230,7 @@ void sc_pool_thread_end(void)
     for (unsigned class = 0; class < LARGE_CLASSES; class ++) {
         while (shelves[class].first) {
             struct sc_slab_block *block = shelves[class].first;
-            shelves[class].first        = block->next;
+            shelves[class].first = block->next;
             free(block);
         }
         shelves[class].count = 0;

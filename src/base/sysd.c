@@ -22,20 +22,23 @@ enum { FIRST_SOCKET = 3 };
 /* NAME holds our process id. */
 static bool is_for_us(const char *name)
 {
-    uint64_t    pid;
+    uint64_t pid;
     const char *text = getenv(name);
     return text && sc_parse_u64(text, 1, INT32_MAX, &pid, NULL) == 0 && pid == (uint64_t)getpid();
 }
 
 static int init_notify(struct sc_sysd *sysd, struct sc_err *err)
 {
-    const char  *path   = getenv("NOTIFY_SOCKET");
+    const char *path = getenv("NOTIFY_SOCKET");
     const size_t length = path ? strlen(path) : 0;
     if (length == 0) {
         return 0;
     }
-    if ((path[0] != '/' && path[0] != '@') || length < 2 || length >= sizeof(sysd->notify.sun_path)) {
-        return sc_err_set(err, EX_CONFIG, "NOTIFY_SOCKET=%.128s is not allowed: a path of up to 107 bytes, or @NAME, is", path);
+    if ((path[0] != '/' && path[0] != '@') || length < 2 ||
+        length >= sizeof(sysd->notify.sun_path)) {
+        return sc_err_set(
+            err, EX_CONFIG,
+            "NOTIFY_SOCKET=%.128s is not allowed: a path of up to 107 bytes, or @NAME, is", path);
     }
     sysd->notify.sun_family = AF_UNIX;
     memcpy(sysd->notify.sun_path, path, length);
@@ -49,7 +52,7 @@ static int init_notify(struct sc_sysd *sysd, struct sc_err *err)
 static int init_watchdog(struct sc_sysd *sysd, struct sc_err *err)
 {
     const char *text = getenv("WATCHDOG_USEC");
-    uint64_t    usec;
+    uint64_t usec;
     if (!text || (getenv("WATCHDOG_PID") && !is_for_us("WATCHDOG_PID"))) {
         return 0;
     }
@@ -65,8 +68,8 @@ static void name_sockets(struct sc_sysd *sysd, const char *names)
 {
     for (size_t i = 0; i < sysd->socket_count; i++) {
         const size_t length = names ? strcspn(names, ":") : 0;
-        (void)snprintf(sysd->names[i], sizeof(sysd->names[i]), "%.*s", (int)(names ? length : strlen("unknown")),
-                       names ? names : "unknown");
+        (void)snprintf(sysd->names[i], sizeof(sysd->names[i]), "%.*s",
+                       (int)(names ? length : strlen("unknown")), names ? names : "unknown");
         if (names) {
             names = names[length] == ':' ? names + length + 1 : NULL;
         }
@@ -76,7 +79,7 @@ static void name_sockets(struct sc_sysd *sysd, const char *names)
 static int init_sockets(struct sc_sysd *sysd, struct sc_err *err)
 {
     const char *text = getenv("LISTEN_FDS");
-    uint64_t    count;
+    uint64_t count;
     if (!text || !is_for_us("LISTEN_PID")) {
         return 0;
     }
@@ -86,7 +89,8 @@ static int init_sockets(struct sc_sysd *sysd, struct sc_err *err)
     for (size_t i = 0; i < count; i++) {
         sysd->sockets[i] = FIRST_SOCKET + (int)i;
         if (fcntl(sysd->sockets[i], F_SETFD, FD_CLOEXEC) != 0) {
-            return sc_err_set_errno(err, EX_CONFIG, errno, "LISTEN_FDS=%s, but descriptor %d", text, sysd->sockets[i]);
+            return sc_err_set_errno(err, EX_CONFIG, errno, "LISTEN_FDS=%s, but descriptor %d", text,
+                                    sysd->sockets[i]);
         }
     }
     sysd->socket_count = (size_t)count;
@@ -101,10 +105,16 @@ int sc_sysd_init(struct sc_sysd *sysd, struct sc_err *err)
     if (credentials && strlen(credentials) < sizeof(sysd->credentials)) {
         (void)snprintf(sysd->credentials, sizeof(sysd->credentials), "%s", credentials);
     }
-    return init_notify(sysd, err) != 0 || init_watchdog(sysd, err) != 0 || init_sockets(sysd, err) != 0 ? -1 : 0;
+    return init_notify(sysd, err) != 0 || init_watchdog(sysd, err) != 0 ||
+                   init_sockets(sysd, err) != 0
+               ? -1
+               : 0;
 }
 
-/* One datagram. A service manager that does not read may hold up a state for half a second, a sign of life not at all. */
+/*
+ * One datagram. A service manager that does not read may hold up a state for half a second, a sign
+ * of life not at all.
+ */
 static void send_message(const struct sc_sysd *sysd, const char *message, int flags)
 {
     const struct timeval patience = {.tv_usec = 500000};
@@ -116,7 +126,8 @@ static void send_message(const struct sc_sysd *sysd, const char *message, int fl
         return;
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    (void)!sendto(fd, message, strlen(message), MSG_NOSIGNAL | flags, (const struct sockaddr *)&sysd->notify, sysd->notify_length);
+    (void)!sendto(fd, message, strlen(message), MSG_NOSIGNAL | flags,
+                  (const struct sockaddr *)&sysd->notify, sysd->notify_length);
     (void)close(fd);
 }
 
@@ -138,10 +149,12 @@ void sc_sysd_ready(const struct sc_sysd *sysd, const char *status)
 
 void sc_sysd_reloading(const struct sc_sysd *sysd)
 {
-    char            message[128];
-    struct timespec now; /* systemd compares it with its own CLOCK_MONOTONIC, so it is never a clock of a test */
+    char message[128];
+    struct timespec now; /* systemd compares it with its own CLOCK_MONOTONIC, so it is never a clock
+                            of a test */
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    (void)snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloading",
+    (void)snprintf(message, sizeof(message),
+                   "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloading",
                    (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U);
     send_message(sysd, message, 0);
 }

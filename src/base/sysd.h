@@ -1,7 +1,8 @@
 /*
- * What a service and systemd say to each other, without its library: notifications (sd_notify(3)), inherited sockets
- * (sd_listen_fds(3)), the watchdog (sd_watchdog_enabled(3)), and credentials (systemd.exec(5)). Everything comes from the environment,
- * which is read once; without systemd there is nothing in it, and every function does nothing.
+ * What a service and systemd say to each other, without its library: notifications (sd_notify(3)),
+ * inherited sockets (sd_listen_fds(3)), the watchdog (sd_watchdog_enabled(3)), and credentials
+ * (systemd.exec(5)). Everything comes from the environment, which is read once; without systemd
+ * there is nothing in it, and every function does nothing.
  *
  * Thread: sc_sysd_init() before there are others; the rest any.
  */
@@ -20,13 +21,15 @@
 
 struct sc_sysd {
     struct sockaddr_un notify;
-    socklen_t          notify_length; /* 0: nobody wants to be notified */
-    uint64_t           watchdog_ms;   /* the service is killed when it is silent for that long; 0: no watchdog */
+    socklen_t notify_length; /* 0: nobody wants to be notified */
+    uint64_t
+        watchdog_ms; /* the service is killed when it is silent for that long; 0: no watchdog */
 
     /* Inherited sockets, close-on-exec, not checked further. */
     size_t socket_count;
-    int    sockets[SC_SYSD_MAX_SOCKETS];
-    char   names[SC_SYSD_MAX_SOCKETS][64]; /* FileDescriptorName= of each; "unknown" when none was passed on */
+    int sockets[SC_SYSD_MAX_SOCKETS];
+    char names[SC_SYSD_MAX_SOCKETS]
+              [64]; /* FileDescriptorName= of each; "unknown" when none was passed on */
 
     char credentials[1024]; /* directory; empty: none */
 };
@@ -34,10 +37,16 @@ struct sc_sysd {
 /* -1: the environment is not as systemd makes it. */
 int sc_sysd_init(struct sc_sysd *sysd, struct sc_err *err) SC_NODISCARD;
 
-/* The start is done, or a reload. `status` is what systemctl status shows. A failure is no concern of the service: there is no result. */
+/*
+ * The start is done, or a reload. `status` is what systemctl status shows. A failure is no concern
+ * of the service: there is no result.
+ */
 void sc_sysd_ready(const struct sc_sysd *sysd, const char *status);
 
-/* A reload begins: with the time, as Type=notify-reload wants it. sc_sysd_ready() must follow, also when the reload fails. */
+/*
+ * A reload begins: with the time, as Type=notify-reload wants it. sc_sysd_ready() must follow,
+ * also when the reload fails.
+ */
 void sc_sysd_reloading(const struct sc_sysd *sysd);
 
 void sc_sysd_stopping(const struct sc_sysd *sysd, const char *status);
@@ -47,6 +56,7 @@ void sc_sysd_status(const struct sc_sysd *sysd, const char *status);
 void sc_sysd_watchdog(const struct sc_sysd *sysd);
 
 /* The path of a credential (LoadCredential=). -1: there is none of this name. */
-int sc_sysd_credential(const struct sc_sysd *sysd, const char *name, char *path, size_t path_size) SC_NODISCARD;
+int sc_sysd_credential(const struct sc_sysd *sysd, const char *name, char *path,
+                       size_t path_size) SC_NODISCARD;
 
 #endif

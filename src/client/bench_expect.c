@@ -9,15 +9,16 @@
 
 struct unit {
     const char *suffix;
-    double      factor;
+    double factor;
 };
 
-static const struct unit time_units[]  = {{"ns", 1.0}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {NULL, 0.0}};
+static const struct unit time_units[] = {
+    {"ns", 1.0}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {NULL, 0.0}};
 static const struct unit count_units[] = {{"", 1.0}, {"K", 1e3}, {"M", 1e6}, {NULL, 0.0}};
 
-static const char allowed[] =
-    "allowed are pN, min, mean, max (a time: 5ms), rate, cpu-rate, requests, resumed, errors, errors.KIND (a number), "
-    "with < <= > >= or =, separated by commas";
+static const char allowed[] = "allowed are pN, min, mean, max (a time: 5ms), rate, cpu-rate, "
+                              "requests, resumed, errors, errors.KIND (a number), "
+                              "with < <= > >= or =, separated by commas";
 
 /* The percentile of "p99.9"; -1: it is none. */
 static double percent_of(const char *figure)
@@ -35,7 +36,8 @@ static int error_kind_of(const char *figure)
     static const char prefix[] = "errors.";
     if (strncmp(figure, prefix, sizeof(prefix) - 1) == 0) {
         for (int i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
-            if (strcmp(figure + sizeof(prefix) - 1, sc_bench_error_word((enum sc_bench_error)i)) == 0) {
+            if (strcmp(figure + sizeof(prefix) - 1, sc_bench_error_word((enum sc_bench_error)i)) ==
+                0) {
                 return i;
             }
         }
@@ -43,7 +45,7 @@ static int error_kind_of(const char *figure)
     return -1;
 }
 
-/* --- Figures ------------------------------------------------------------------------------------------------------------------------ */
+/* --- Figures --- */
 
 static double figure_min(const struct sc_bench_result *result)
 {
@@ -67,7 +69,9 @@ static double figure_requests(const struct sc_bench_result *result)
 
 static double figure_resumed(const struct sc_bench_result *result)
 {
-    return result->stats.handshakes ? 100.0 * (double)result->stats.resumed / (double)result->stats.handshakes : 0.0;
+    return result->stats.handshakes
+               ? 100.0 * (double)result->stats.resumed / (double)result->stats.handshakes
+               : 0.0;
 }
 
 static double figure_errors(const struct sc_bench_result *result)
@@ -77,7 +81,7 @@ static double figure_errors(const struct sc_bench_result *result)
 
 static const struct figure {
     const char *name;
-    bool        is_time;
+    bool is_time;
     double (*of)(const struct sc_bench_result *result);
 } figures[] = {
     {"min", true, figure_min},
@@ -108,14 +112,15 @@ bool sc_bench_expect_is_time(const struct sc_bench_expectation *expectation)
 
 static bool is_known(const struct sc_bench_expectation *expectation)
 {
-    return find_figure(expectation->figure) || percent_of(expectation->figure) >= 0.0 || error_kind_of(expectation->figure) >= 0;
+    return find_figure(expectation->figure) || percent_of(expectation->figure) >= 0.0 ||
+           error_kind_of(expectation->figure) >= 0;
 }
 
-/* --- The text ----------------------------------------------------------------------------------------------------------------------- */
+/* --- The text --- */
 
 static bool take_value(struct sc_bench_expectation *expectation, const char *text)
 {
-    char              *end;
+    char *end;
     const struct unit *unit = sc_bench_expect_is_time(expectation) ? time_units : count_units;
     if (*text < '0' || *text > '9') {
         return false;
@@ -139,8 +144,8 @@ static bool take_one(struct sc_bench_expectation *expectation, const char *text)
     }
     memcpy(expectation->figure, text, figure_length);
     expectation->figure[figure_length] = '\0';
-    const char  *op                    = text + figure_length;
-    const size_t op_length             = strspn(op, "<>=");
+    const char *op = text + figure_length;
+    const size_t op_length = strspn(op, "<>=");
     if (op_length == 0 || op_length > 2 || (op_length == 2 && (op[0] == '=' || op[1] != '='))) {
         return false;
     }
@@ -149,13 +154,15 @@ static bool take_one(struct sc_bench_expectation *expectation, const char *text)
     return is_known(expectation) && take_value(expectation, op + op_length);
 }
 
-int sc_bench_expect_add(struct sc_bench_expectations *expectations, const char *text, struct sc_err *err)
+int sc_bench_expect_add(struct sc_bench_expectations *expectations, const char *text,
+                        struct sc_err *err)
 {
     while (true) {
-        struct sc_bench_expectation *one    = &expectations->list[expectations->count];
-        const size_t                 length = strcspn(text, ",");
+        struct sc_bench_expectation *one = &expectations->list[expectations->count];
+        const size_t length = strcspn(text, ",");
         if (expectations->count == SC_BENCH_MAX_EXPECTATIONS) {
-            return sc_err_set(err, EX_USAGE, "more than %u expectations", SC_BENCH_MAX_EXPECTATIONS);
+            return sc_err_set(err, EX_USAGE, "more than %u expectations",
+                              SC_BENCH_MAX_EXPECTATIONS);
         }
         if (length >= sizeof(one->text)) {
             return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: %s", text, allowed);
@@ -173,18 +180,21 @@ int sc_bench_expect_add(struct sc_bench_expectations *expectations, const char *
     }
 }
 
-double sc_bench_expect_figure(const struct sc_bench_expectation *expectation, const struct sc_bench_result *result)
+double sc_bench_expect_figure(const struct sc_bench_expectation *expectation,
+                              const struct sc_bench_result *result)
 {
     const struct figure *figure = find_figure(expectation->figure);
-    const int            kind   = error_kind_of(expectation->figure);
+    const int kind = error_kind_of(expectation->figure);
     if (figure) {
         return figure->of(result);
     }
     return kind >= 0 ? (double)result->stats.errors[kind]
-                     : (double)sc_hist_percentile(&result->stats.latency, percent_of(expectation->figure));
+                     : (double)sc_hist_percentile(&result->stats.latency,
+                                                  percent_of(expectation->figure));
 }
 
-bool sc_bench_expect_has_figure(const struct sc_bench_expectation *expectation, const struct sc_bench_result *result)
+bool sc_bench_expect_has_figure(const struct sc_bench_expectation *expectation,
+                                const struct sc_bench_result *result)
 {
     const struct figure *figure = find_figure(expectation->figure);
     if (sc_bench_expect_is_time(expectation)) {
@@ -196,10 +206,11 @@ bool sc_bench_expect_has_figure(const struct sc_bench_expectation *expectation, 
     return !figure || figure->of != figure_resumed || result->stats.handshakes > 0;
 }
 
-bool sc_bench_expect_is_met(const struct sc_bench_expectation *expectation, const struct sc_bench_result *result)
+bool sc_bench_expect_is_met(const struct sc_bench_expectation *expectation,
+                            const struct sc_bench_result *result)
 {
     const double figure = sc_bench_expect_figure(expectation, result), value = expectation->value;
-    const bool   is_equal = figure >= value && figure <= value;
+    const bool is_equal = figure >= value && figure <= value;
     if (!sc_bench_expect_has_figure(expectation, result)) {
         return false;
     }

@@ -4,7 +4,8 @@
 
 #include "base/clock.h"
 
-#define MOST_CONNECTING 64U  /* handshakes under way while the connections are made: no backlog overflows */
+#define MOST_CONNECTING \
+    64U /* handshakes under way while the connections are made: no backlog overflows */
 #define SHORTEST_WAIT_US 50U /* of the open loop's timer */
 
 static bool is_closed_loop(const struct sc_bench_worker *worker)
@@ -15,7 +16,8 @@ static bool is_closed_loop(const struct sc_bench_worker *worker)
 static bool may_begin(const struct sc_bench_worker *worker)
 {
     return worker->plan->mode != SC_BENCH_HOLD &&
-           (worker->phase == SC_BENCH_WARM_UP || (worker->phase == SC_BENCH_MEASURE && worker->budget > 0));
+           (worker->phase == SC_BENCH_WARM_UP ||
+            (worker->phase == SC_BENCH_MEASURE && worker->budget > 0));
 }
 
 /* How many of the wanted operations may begin. */
@@ -51,7 +53,8 @@ void sc_bench_worker_take_off(struct sc_bench_worker *worker, struct sc_bench_co
 void sc_bench_worker_open(struct sc_bench_worker *worker, struct sc_bench_conn *conn, bool resume)
 {
     const size_t count = worker->run->source_count;
-    sc_bench_conn_open(conn, count == 0 ? NULL : &worker->run->sources[worker->next_source++ % count], resume);
+    sc_bench_conn_open(
+        conn, count == 0 ? NULL : &worker->run->sources[worker->next_source++ % count], resume);
 }
 
 /* An even spread: every hundred connections have exactly the share. */
@@ -63,22 +66,24 @@ static bool shall_resume(struct sc_bench_worker *worker)
     return resume;
 }
 
-static void begin_handshake(struct sc_bench_worker *worker, struct sc_bench_conn *conn, const struct sc_bench_start *start)
+static void begin_handshake(struct sc_bench_worker *worker, struct sc_bench_conn *conn,
+                            const struct sc_bench_start *start)
 {
     sc_bench_worker_take_off(worker, conn);
     conn->operation = *start;
-    conn->is_busy   = true;
+    conn->is_busy = true;
     worker->under_way++;
     sc_bench_worker_open(worker, conn, shall_resume(worker));
 }
 
-static void begin_requests(struct sc_bench_worker *worker, struct sc_bench_conn *conn, unsigned count, const struct sc_bench_start *start)
+static void begin_requests(struct sc_bench_worker *worker, struct sc_bench_conn *conn,
+                           unsigned count, const struct sc_bench_start *start)
 {
     worker->under_way += count;
     sc_bench_conn_request(conn, count, start);
 }
 
-/* --- Open loop --------------------------------------------------------------------------------------------------------------------- */
+/* --- Open loop --- */
 
 static void advance_schedule(struct sc_bench_worker *worker)
 {
@@ -127,24 +132,27 @@ static void keep_schedule(struct sc_bench_worker *worker)
     }
     worker->starved = false;
     if (may_begin(worker)) {
-        const uint64_t       wait_us = (worker->next_due_ns - now) / 1000U;
-        const uint64_t       us      = wait_us > SHORTEST_WAIT_US ? wait_us : SHORTEST_WAIT_US;
-        const struct timeval wait    = {.tv_sec = (time_t)(us / 1000000U), .tv_usec = (suseconds_t)(us % 1000000U)};
+        const uint64_t wait_us = (worker->next_due_ns - now) / 1000U;
+        const uint64_t us = wait_us > SHORTEST_WAIT_US ? wait_us : SHORTEST_WAIT_US;
+        const struct timeval wait = {.tv_sec = (time_t)(us / 1000000U),
+                                     .tv_usec = (suseconds_t)(us % 1000000U)};
         (void)event_add(worker->schedule_event, &wait);
     }
 }
 
-/* --- Both ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- Both --- */
 
 static void fill_up(struct sc_bench_worker *worker, struct sc_bench_conn *conn, uint64_t now)
 {
     const unsigned count = spend(worker, worker->plan->depth - conn->in_flight);
     if (count > 0) {
-        begin_requests(worker, conn, count, &(const struct sc_bench_start){.intended_ns = now, .real_ns = now});
+        begin_requests(worker, conn, count,
+                       &(const struct sc_bench_start){.intended_ns = now, .real_ns = now});
     }
 }
 
-void sc_bench_worker_feed(struct sc_bench_worker *worker, struct sc_bench_conn *conn, uint64_t now_ns)
+void sc_bench_worker_feed(struct sc_bench_worker *worker, struct sc_bench_conn *conn,
+                          uint64_t now_ns)
 {
     if (is_closed_loop(worker)) {
         fill_up(worker, conn, now_ns);
@@ -156,15 +164,19 @@ void sc_bench_worker_feed(struct sc_bench_worker *worker, struct sc_bench_conn *
     }
 }
 
-/* Closed loop of connections: only those that are free now, so that one that fails at once is not tried for ever in here. */
+/*
+ * Closed loop of connections: only those that are free now, so that one that fails at once is not
+ * tried for ever in here.
+ */
 static void begin_handshakes(struct sc_bench_worker *worker)
 {
-    const uint64_t        now  = sc_clock_ns();
+    const uint64_t now = sc_clock_ns();
     struct sc_bench_conn *last = TAILQ_LAST(&worker->free_list, sc_bench_conn_list);
     struct sc_bench_conn *conn = TAILQ_FIRST(&worker->free_list);
     while (conn && spend(worker, 1) > 0) {
         struct sc_bench_conn *next = conn == last ? NULL : TAILQ_NEXT(conn, link);
-        begin_handshake(worker, conn, &(const struct sc_bench_start){.intended_ns = now, .real_ns = now});
+        begin_handshake(worker, conn,
+                        &(const struct sc_bench_start){.intended_ns = now, .real_ns = now});
         conn = next;
     }
 }
@@ -193,7 +205,7 @@ void sc_bench_worker_pump_later(struct sc_bench_worker *worker)
 
 void sc_bench_worker_kick(struct sc_bench_worker *worker)
 {
-    const uint64_t now  = sc_clock_ns();
+    const uint64_t now = sc_clock_ns();
     worker->next_due_ns = now;
     for (unsigned i = 0; i < worker->thread->connections; i++) {
         struct sc_bench_conn *conn = &worker->conns[i];

@@ -96,5 +96,7 @@ uint64_t sc_bench_errors(const struct sc_bench_result *result)
 
 double sc_bench_per_cpu_second(const struct sc_bench_result *result)
 {
-    return result->has_server && result->server_cpu_s > 0.0 ? (double)result->stats.in_time / result->server_cpu_s : 0.0;
+    return result->has_server && result->server_cpu_s > 0.0
+               ? (double)result->stats.in_time / result->server_cpu_s
+               : 0.0;
 }

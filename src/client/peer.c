@@ -24,7 +24,7 @@ static bool is_literal(const char *host)
 int sc_peer_set_name(SSL *ssl, const struct sc_address *address, struct sc_err *err)
 {
     const char *host = host_of(address);
-    char        name[sizeof(address->host)];
+    char name[sizeof(address->host)];
     if (is_literal(host)) {
         return 0;
     }
@@ -53,33 +53,40 @@ int sc_peer_describe(SSL *ssl, struct sc_session_info *info, struct sc_err *err)
         return sc_err_set(err, SC_EXIT_HANDSHAKE, "the server has shown no certificate");
     }
     info->not_before = to_time(X509_get0_notBefore(leaf));
-    info->not_after  = to_time(X509_get0_notAfter(leaf));
-    return sc_pin_of_certificate(leaf, info->key_pin, err) != 0 || sc_pin_fingerprint(leaf, info->fingerprint, err) != 0 ? -1 : 0;
+    info->not_after = to_time(X509_get0_notAfter(leaf));
+    return sc_pin_of_certificate(leaf, info->key_pin, err) != 0 ||
+                   sc_pin_fingerprint(leaf, info->fingerprint, err) != 0
+               ? -1
+               : 0;
 }
 
-static int refuse(const struct sc_session_settings *settings, const char *target, const struct sc_session_info *info, struct sc_err *err)
+static int refuse(const struct sc_session_settings *settings, const char *target,
+                  const struct sc_session_info *info, struct sc_err *err)
 {
     struct sc_pin_spellings got;
-    char                    expected[240];
-    const char             *reason = info->pin.reason;
+    char expected[240];
+    const char *reason = info->pin.reason;
     sc_pin_spell(info->key_pin, info->fingerprint, &got);
     sc_pin_set_describe(settings->pins, expected, sizeof(expected));
-    return sc_err_set(
-        err, SC_EXIT_PIN,
-        "%.80s is not the server that was pinned, nothing was sent: expected %s, got %s, %s%s%.140s%s; trust the new one only if "
-        "the server's owner confirms it",
-        target, expected, got.curl, got.cert_sha256, *reason ? " (" : "", reason, *reason ? ")" : "");
+    return sc_err_set(err, SC_EXIT_PIN,
+                      "%.80s is not the server that was pinned, nothing was sent: expected %s, got "
+                      "%s, %s%s%.140s%s; trust the new one only if "
+                      "the server's owner confirms it",
+                      target, expected, got.curl, got.cert_sha256, *reason ? " (" : "", reason,
+                      *reason ? ")" : "");
 }
 
-int sc_peer_check(const SSL *ssl, const struct sc_session_settings *settings, const char *target, struct sc_session_info *info,
-                  struct sc_err *err)
+int sc_peer_check(const SSL *ssl, const struct sc_session_settings *settings, const char *target,
+                  struct sc_session_info *info, struct sc_err *err)
 {
     if (sc_pin_set_match(settings->pins, ssl, host_of(&settings->address), &info->pin) != 0) {
         return refuse(settings, target, info, err);
     }
     if (info->pin.expired && settings->strict_expiry) {
         return sc_err_set(err, SC_EXIT_UNTRUSTED,
-                          "the certificate of %s is outside its dates, and only a valid one is wanted: nothing was sent", target);
+                          "the certificate of %s is outside its dates, and only a valid one is "
+                          "wanted: nothing was sent",
+                          target);
     }
     return 0;
 }

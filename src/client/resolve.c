@@ -14,22 +14,22 @@
 
 /* What the thread and its owner share; whoever lets go last frees it. */
 struct job {
-    pthread_mutex_t  lock; /* guards users */
-    int              users;
-    int              wake_fd; /* the write end of the pipe: its closing says that the result is there */
-    char             host[256];
-    char             port[8];
-    int              gai_error;
-    int              error_number;
+    pthread_mutex_t lock; /* guards users */
+    int users;
+    int wake_fd; /* the write end of the pipe: its closing says that the result is there */
+    char host[256];
+    char port[8];
+    int gai_error;
+    int error_number;
     struct addrinfo *list;
 };
 
 struct sc_resolve {
-    struct job      *job;
-    struct event    *event; /* on the read end of the pipe, or made active at once */
-    int              fd;    /* the read end, -1: no thread */
+    struct job *job;
+    struct event *event; /* on the read end of the pipe, or made active at once */
+    int fd; /* the read end, -1: no thread */
     sc_resolve_done *done;
-    void            *arg;
+    void *arg;
 };
 
 static void job_release(struct job *job)
@@ -49,9 +49,10 @@ static void job_release(struct job *job)
 
 static void look_up(struct job *job, int flags)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
-    job->gai_error              = getaddrinfo(job->host, job->port, &hints, &job->list);
-    job->error_number           = errno;
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
+    job->gai_error = getaddrinfo(job->host, job->port, &hints, &job->list);
+    job->error_number = errno;
 }
 
 static void *run_thread(void *arg)
@@ -59,7 +60,10 @@ static void *run_thread(void *arg)
     struct job *job = arg;
     look_up(job, AI_ADDRCONFIG);
     if (job->gai_error != 0) {
-        /* A host with nothing but a loopback interface has no configured address family, and yet "localhost". */
+        /*
+         * A host with nothing but a loopback interface has no configured address family, and yet
+         * "localhost".
+         */
         look_up(job, 0);
     }
     const int wake_fd = job->wake_fd;
@@ -76,21 +80,22 @@ static void on_result(evutil_socket_t fd, short what, void *arg)
     /* Joins the thread's writes: it has released the job before the pipe woke us. */
     (void)pthread_mutex_lock(&resolve->job->lock);
     (void)pthread_mutex_unlock(&resolve->job->lock);
-    resolve->done(resolve->arg, resolve->job->gai_error, resolve->job->error_number, resolve->job->list);
+    resolve->done(resolve->arg, resolve->job->gai_error, resolve->job->error_number,
+                  resolve->job->list);
 }
 
 static int start_thread(struct sc_resolve *resolve, struct event_base *base)
 {
-    int            fds[2];
+    int fds[2];
     pthread_attr_t attr;
-    pthread_t      thread;
+    pthread_t thread;
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
         return -1;
     }
-    resolve->fd           = fds[0];
+    resolve->fd = fds[0];
     resolve->job->wake_fd = fds[1];
-    resolve->event        = event_new(base, fds[0], EV_READ, on_result, resolve);
-    resolve->job->users   = 2;
+    resolve->event = event_new(base, fds[0], EV_READ, on_result, resolve);
+    resolve->job->users = 2;
     if (!resolve->event || event_add(resolve->event, NULL) != 0 || pthread_attr_init(&attr) != 0) {
         resolve->job->users = 1;
         (void)close(fds[1]);
@@ -107,18 +112,18 @@ static int start_thread(struct sc_resolve *resolve, struct event_base *base)
     return 0;
 }
 
-struct sc_resolve *sc_resolve_start(struct event_base *base, const char *host, const char *port, sc_resolve_done *done, void *arg,
-                                    struct sc_err *err)
+struct sc_resolve *sc_resolve_start(struct event_base *base, const char *host, const char *port,
+                                    sc_resolve_done *done, void *arg, struct sc_err *err)
 {
     struct sc_resolve *resolve = calloc(1, sizeof(*resolve));
-    struct job        *job     = calloc(1, sizeof(*job));
+    struct job *job = calloc(1, sizeof(*job));
     if (!resolve || !job) {
         free(resolve);
         free(job);
         sc_err_set(err, EX_OSERR, "can't look up %s: out of memory", host);
         return NULL;
     }
-    *resolve   = (struct sc_resolve){.job = job, .fd = -1, .done = done, .arg = arg};
+    *resolve = (struct sc_resolve){.job = job, .fd = -1, .done = done, .arg = arg};
     job->users = 1;
     (void)pthread_mutex_init(&job->lock, NULL);
     (void)snprintf(job->host, sizeof(job->host), "%s", host);
@@ -127,7 +132,7 @@ struct sc_resolve *sc_resolve_start(struct event_base *base, const char *host, c
     int rc = 0;
     if (job->gai_error == 0) {
         resolve->event = event_new(base, -1, 0, on_result, resolve);
-        rc             = resolve->event ? 0 : -1;
+        rc = resolve->event ? 0 : -1;
         if (rc == 0) {
             event_active(resolve->event, EV_TIMEOUT, 0);
         }

@@ -30,36 +30,40 @@ struct request {
 };
 
 struct sc_session {
-    struct event_base          *base;
-    struct sc_session_settings  settings;
+    struct event_base *base;
+    struct sc_session_settings settings;
     struct sc_session_callbacks callbacks;
-    void                       *arg;
-    char                        target[300]; /* the address as it was given */
-    enum state                  state;
-    struct sc_connect          *connect;
-    struct sc_tlsbev_shared    *shared;
-    struct sc_tlsbev           *pair;
-    struct sc_tls_watch         watch;
-    struct sc_session_info      info;
-    struct event               *timer; /* the deadline of the state */
-    struct event               *end_event;
-    uint64_t                    started_ns;                        /* the connect, then the handshake */
-    struct evbuffer            *out;                               /* frames of this turn */
-    bool                        in_turn;                           /* `out` is sent at its end */
-    struct request              requests[SC_SESSION_MAX_REQUESTS]; /* a ring: unanswered, oldest first */
-    size_t                      first, count;
-    uint64_t                    unanswered_bytes; /* of their bodies */
-    uint32_t                    last_error;       /* code of an ERROR reply after which the server closes, 0: none */
-    bool                        failed;
-    struct sc_err               err;
+    void *arg;
+    char target[300]; /* the address as it was given */
+    enum state state;
+    struct sc_connect *connect;
+    struct sc_tlsbev_shared *shared;
+    struct sc_tlsbev *pair;
+    struct sc_tls_watch watch;
+    struct sc_session_info info;
+    struct event *timer; /* the deadline of the state */
+    struct event *end_event;
+    uint64_t started_ns; /* the connect, then the handshake */
+    struct evbuffer *out; /* frames of this turn */
+    bool in_turn; /* `out` is sent at its end */
+    struct request requests[SC_SESSION_MAX_REQUESTS]; /* a ring: unanswered, oldest first */
+    size_t first, count;
+    uint64_t unanswered_bytes; /* of their bodies */
+    uint32_t last_error; /* code of an ERROR reply after which the server closes, 0: none */
+    bool failed;
+    struct sc_err err;
 };
 
-/* --- Life --------------------------------------------------------------------------------------------------------------------------- */
+/* --- Life --- */
 
 static void arm(struct sc_session *session, uint64_t ms)
 {
-    const struct timeval wait = {.tv_sec = (time_t)(ms / 1000U), .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
-    /* The owner may have been long in a callback, as when it prints to a pipe that nobody reads: that is not the server's time. */
+    const struct timeval wait = {.tv_sec = (time_t)(ms / 1000U),
+                                 .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
+    /*
+     * The owner may have been long in a callback, as when it prints to a pipe that nobody reads:
+     * that is not the server's time.
+     */
     (void)event_base_update_cache_time(session->base);
     (void)evtimer_add(session->timer, &wait);
 }
@@ -70,7 +74,7 @@ static void end(struct sc_session *session, const struct sc_err *err)
     if (session->state == ENDED) {
         return;
     }
-    session->state  = ENDED;
+    session->state = ENDED;
     session->failed = err != NULL;
     if (err) {
         session->err = *err;
@@ -92,15 +96,18 @@ static void on_end_event(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Plain words, then what TLS itself said. */
-static void explain_tls(const struct sc_session *session, enum sc_tls_end how, unsigned long code, char *out, size_t out_size)
+static void explain_tls(const struct sc_session *session, enum sc_tls_end how, unsigned long code,
+                        char *out, size_t out_size)
 {
     const struct sc_tls_failure failure = sc_tls_explain(&session->watch, how, code, false);
-    const uint8_t               alert   = session->watch.alert_received;
+    const uint8_t alert = session->watch.alert_received;
     if (alert != SC_TLS_NO_ALERT) {
-        (void)snprintf(out, out_size, "%s (alert: %s)", failure.hint, SSL_alert_desc_string_long(alert));
+        (void)snprintf(out, out_size, "%s (alert: %s)", failure.hint,
+                       SSL_alert_desc_string_long(alert));
     } else {
         const char *reason = ERR_reason_error_string(code);
-        (void)snprintf(out, out_size, "%s%s%s%s", failure.hint, reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
+        (void)snprintf(out, out_size, "%s%s%s%s", failure.hint, reason ? " (" : "",
+                       reason ? reason : "", reason ? ")" : "");
     }
 }
 
@@ -109,17 +116,19 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct sc_session *session = arg;
-    struct sc_err      err;
-    char               time[32], why[256];
+    struct sc_err err;
+    char time[32], why[256];
     sc_format_duration_ms(session->settings.timeout_ms, time);
     switch (session->state) {
     case HANDSHAKING:
         explain_tls(session, SC_TLS_END_TIMEOUT, 0, why, sizeof(why));
-        sc_err_set(&err, EX_TEMPFAIL, "the TLS handshake with %s timed out after %s: %s", session->target, time, why);
+        sc_err_set(&err, EX_TEMPFAIL, "the TLS handshake with %s timed out after %s: %s",
+                   session->target, time, why);
         end(session, &err);
         break;
     case READY:
-        sc_err_set(&err, EX_TEMPFAIL, "no reply from %s within %s, %zu unanswered", session->target, time, session->count);
+        sc_err_set(&err, EX_TEMPFAIL, "no reply from %s within %s, %zu unanswered", session->target,
+                   time, session->count);
         end(session, &err);
         break;
     case CLOSING: end(session, NULL); break;
@@ -128,11 +137,12 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* --- Requests ----------------------------------------------------------------------------------------------------------------------- */
+/* --- Requests --- */
 
 bool sc_session_is_full(const struct sc_session *session)
 {
-    return session->count >= SC_SESSION_MAX_REQUESTS || session->unanswered_bytes >= SC_SESSION_MAX_BYTES;
+    return session->count >= SC_SESSION_MAX_REQUESTS ||
+           session->unanswered_bytes >= SC_SESSION_MAX_BYTES;
 }
 
 size_t sc_session_unanswered(const struct sc_session *session)
@@ -150,19 +160,21 @@ static void flush(struct sc_session *session)
 void sc_session_send(struct sc_session *session, uint32_t type, const void *body, size_t length)
 {
     uint8_t header[SC_FRAME_HEADER_BYTES];
-    if (session->state != READY || session->settings.probe || session->count >= SC_SESSION_MAX_REQUESTS ||
-        length > SC_FRAME_MAX_BODY_BYTES) {
+    if (session->state != READY || session->settings.probe ||
+        session->count >= SC_SESSION_MAX_REQUESTS || length > SC_FRAME_MAX_BODY_BYTES) {
         return;
     }
     sc_frame_put_header(header, type, (uint32_t)length);
-    if (evbuffer_add(session->out, header, sizeof(header)) != 0 || (length > 0 && evbuffer_add(session->out, body, length) != 0)) {
+    if (evbuffer_add(session->out, header, sizeof(header)) != 0 ||
+        (length > 0 && evbuffer_add(session->out, body, length) != 0)) {
         struct sc_err err;
         sc_err_set(&err, EX_OSERR, "out of memory");
         end(session, &err);
         return;
     }
-    const size_t at       = (session->first + session->count) % SC_SESSION_MAX_REQUESTS;
-    session->requests[at] = (struct request){.type = type, .length = (uint32_t)length, .sent_ns = sc_clock_ns()};
+    const size_t at = (session->first + session->count) % SC_SESSION_MAX_REQUESTS;
+    session->requests[at] =
+        (struct request){.type = type, .length = (uint32_t)length, .sent_ns = sc_clock_ns()};
     session->unanswered_bytes += length;
     if (session->count++ == 0) {
         arm(session, session->settings.timeout_ms);
@@ -186,7 +198,7 @@ static void clean_text(const struct sc_frame_error *error, char *out, size_t out
     size_t used = 0;
     for (size_t i = 0; i < error->text_length && used + 1 < out_size; i++) {
         const unsigned char c = (unsigned char)error->text[i];
-        out[used++]           = c < 0x20 || c == 0x7f ? ' ' : (char)c;
+        out[used++] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
     }
     out[used] = '\0';
 }
@@ -195,19 +207,21 @@ static void clean_text(const struct sc_frame_error *error, char *out, size_t out
 static int refused(struct sc_session *session, const struct sc_frame_error *error)
 {
     struct sc_err err;
-    char          text[160], wait[32], advice[64] = "";
+    char text[160], wait[32], advice[64] = "";
     clean_text(error, text, sizeof(text));
     if (error->retry_after_ms > 0) {
         sc_format_duration_ms(error->retry_after_ms, wait);
         (void)snprintf(advice, sizeof(advice), "; it asks to come back in %s", wait);
     }
-    const bool leaving  = error->code == SC_ERROR_GOING_AWAY;
-    char       lost[64] = "";
+    const bool leaving = error->code == SC_ERROR_GOING_AWAY;
+    char lost[64] = "";
     if (session->count > 0) {
         (void)snprintf(lost, sizeof(lost), ", %zu unanswered", session->count);
     }
-    sc_err_set(&err, leaving ? EX_UNAVAILABLE : SC_SESSION_REFUSED, "%s ended the connection: %s%s%s%s%s%s", session->target,
-               sc_error_code_name(error->code), *text ? " (" : "", text, *text ? ")" : "", lost, advice);
+    sc_err_set(&err, leaving ? EX_UNAVAILABLE : SC_SESSION_REFUSED,
+               "%s ended the connection: %s%s%s%s%s%s", session->target,
+               sc_error_code_name(error->code), *text ? " (" : "", text, *text ? ")" : "", lost,
+               advice);
     end(session, &err);
     return -1;
 }
@@ -234,14 +248,15 @@ static int take_frame(struct sc_session *session, uint32_t type, const uint8_t *
     if ((type == SC_FRAME_ECHO || type == SC_FRAME_REVERSE) && length != request.length) {
         return broken(session, "the reply has another length than the request");
     }
-    if (type == SC_FRAME_ERROR && (reply.error.code == SC_ERROR_BODY_TOO_LARGE || reply.error.code == SC_ERROR_OVER_LIMIT)) {
+    if (type == SC_FRAME_ERROR &&
+        (reply.error.code == SC_ERROR_BODY_TOO_LARGE || reply.error.code == SC_ERROR_OVER_LIMIT)) {
         session->last_error = reply.error.code;
     }
     session->first = (session->first + 1) % SC_SESSION_MAX_REQUESTS;
     session->count--;
     session->unanswered_bytes -= request.length;
     reply.request_type = request.type;
-    reply.elapsed_ns   = sc_clock_ns() - request.sent_ns;
+    reply.elapsed_ns = sc_clock_ns() - request.sent_ns;
     session->callbacks.on_reply(session->arg, &reply);
     return session->state == READY ? 0 : -1;
 }
@@ -251,7 +266,7 @@ static int take_frames(struct sc_session *session, struct evbuffer *input)
 {
     int frames = 0;
     for (;; frames++) {
-        uint8_t                head[SC_FRAME_HEADER_BYTES];
+        uint8_t head[SC_FRAME_HEADER_BYTES];
         struct sc_frame_header header;
         if (evbuffer_copyout(input, head, sizeof(head)) != (ssize_t)sizeof(head)) {
             return frames;
@@ -275,7 +290,7 @@ static int take_frames(struct sc_session *session, struct evbuffer *input)
     }
 }
 
-/* --- What the pair reports ---------------------------------------------------------------------------------------------------------- */
+/* --- What the pair reports --- */
 
 static void on_data(void *arg, struct evbuffer *input)
 {
@@ -304,11 +319,12 @@ static void on_data(void *arg, struct evbuffer *input)
 static void on_connected(void *arg)
 {
     struct sc_session *session = arg;
-    SSL               *ssl     = sc_tlsbev_ssl(session->pair);
-    struct sc_err      err;
+    SSL *ssl = sc_tlsbev_ssl(session->pair);
+    struct sc_err err;
     session->info.handshake_ns = sc_clock_ns() - session->started_ns;
     if (sc_peer_describe(ssl, &session->info, &err) != 0 ||
-        (!session->settings.probe && sc_peer_check(ssl, &session->settings, session->target, &session->info, &err) != 0)) {
+        (!session->settings.probe &&
+         sc_peer_check(ssl, &session->settings, session->target, &session->info, &err) != 0)) {
         end(session, &err);
         return;
     }
@@ -342,31 +358,37 @@ static enum sc_tls_end tls_end(enum sc_tlsbev_end how)
     return SC_TLS_END_ERROR;
 }
 
-static void explain_loss(const struct sc_session *session, const struct sc_tlsbev_close *close, struct sc_err *err)
+static void explain_loss(const struct sc_session *session, const struct sc_tlsbev_close *close,
+                         struct sc_err *err)
 {
-    char        unanswered[64] = "", reason[128];
-    const char *how = close->end == SC_TLSBEV_CLOSE_NOTIFY ? "it closed the connection" : "the connection was cut, without close_notify";
+    char unanswered[64] = "", reason[128];
+    const char *how = close->end == SC_TLSBEV_CLOSE_NOTIFY
+                          ? "it closed the connection"
+                          : "the connection was cut, without close_notify";
     if (close->end == SC_TLSBEV_RESET && close->error_number != 0) {
         how = sc_err_errno_text(close->error_number, reason, sizeof(reason));
     }
     if (session->count > 0) {
-        (void)snprintf(unanswered, sizeof(unanswered), " with %zu request%s unanswered", session->count, session->count > 1 ? "s" : "");
+        (void)snprintf(unanswered, sizeof(unanswered), " with %zu request%s unanswered",
+                       session->count, session->count > 1 ? "s" : "");
     }
     if (session->last_error != 0) {
         how = sc_error_code_name(session->last_error);
     }
-    sc_err_set(err, session->last_error != 0 ? SC_SESSION_REFUSED : EX_UNAVAILABLE, "%s went away%s: %s", session->target, unanswered, how);
+    sc_err_set(err, session->last_error != 0 ? SC_SESSION_REFUSED : EX_UNAVAILABLE,
+               "%s went away%s: %s", session->target, unanswered, how);
 }
 
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 {
     struct sc_session *session = arg;
-    struct sc_err      err;
-    char               why[256];
+    struct sc_err err;
+    char why[256];
     if (session->state == HANDSHAKING || (session->state == READY && close->end == SC_TLSBEV_TLS)) {
         explain_tls(session, tls_end(close->end), close->error_code, why, sizeof(why));
-        sc_err_set(&err, SC_EXIT_HANDSHAKE, "the TLS %s with %s failed: %s", session->state == HANDSHAKING ? "handshake" : "connection",
-                   session->target, why);
+        sc_err_set(&err, SC_EXIT_HANDSHAKE, "the TLS %s with %s failed: %s",
+                   session->state == HANDSHAKING ? "handshake" : "connection", session->target,
+                   why);
         end(session, &err);
     } else if (session->state == READY) {
         explain_loss(session, close, &err);
@@ -376,15 +398,17 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     }
 }
 
-/* --- The way up --------------------------------------------------------------------------------------------------------------------- */
+/* --- The way up --- */
 
 static int start_tls(struct sc_session *session, int fd, struct sc_err *err)
 {
-    static const struct sc_tlsbev_callbacks callbacks = {
-        .on_connected = on_connected, .on_data = on_data, .on_drained = on_drained, .on_closed = on_closed};
-    SSL *ssl        = SSL_new(sc_tls_context_ssl_ctx(session->settings.context));
+    static const struct sc_tlsbev_callbacks callbacks = {.on_connected = on_connected,
+                                                         .on_data = on_data,
+                                                         .on_drained = on_drained,
+                                                         .on_closed = on_closed};
+    SSL *ssl = SSL_new(sc_tls_context_ssl_ctx(session->settings.context));
     session->shared = sc_tlsbev_shared_new(session->base, SCRATCH_BYTES);
-    int rc          = ssl && session->shared ? 0 : sc_err_set(err, EX_OSERR, "out of memory");
+    int rc = ssl && session->shared ? 0 : sc_err_set(err, EX_OSERR, "out of memory");
     if (rc == 0) {
         rc = sc_peer_set_name(ssl, &session->settings.address, err);
     }
@@ -396,7 +420,7 @@ static int start_tls(struct sc_session *session, int fd, struct sc_err *err)
     sc_tls_watch_init(&session->watch);
     SSL_set_app_data(ssl, &session->watch);
     session->started_ns = sc_clock_ns();
-    session->state      = HANDSHAKING;
+    session->state = HANDSHAKING;
     arm(session, session->settings.timeout_ms);
     session->pair = sc_tlsbev_new(session->shared, fd, ssl, false, &callbacks, session, err);
     return session->pair ? 0 : -1;
@@ -405,7 +429,7 @@ static int start_tls(struct sc_session *session, int fd, struct sc_err *err)
 static void on_connect(void *arg, const struct sc_connect_result *result)
 {
     struct sc_session *session = arg;
-    struct sc_err      err;
+    struct sc_err err;
     if (result->err) {
         end(session, result->err);
         return;
@@ -419,8 +443,10 @@ static void on_connect(void *arg, const struct sc_connect_result *result)
     session->connect = NULL;
 }
 
-struct sc_session *sc_session_new(struct event_base *base, const struct sc_session_settings *settings,
-                                  const struct sc_session_callbacks *callbacks, void *arg, struct sc_err *err)
+struct sc_session *sc_session_new(struct event_base *base,
+                                  const struct sc_session_settings *settings,
+                                  const struct sc_session_callbacks *callbacks, void *arg,
+                                  struct sc_err *err)
 {
     if (!settings->probe && (!settings->pins || sc_pin_set_count(settings->pins) == 0)) {
         sc_err_set(err, EX_SOFTWARE, "no pin: a server is not trusted without one");
@@ -431,22 +457,23 @@ struct sc_session *sc_session_new(struct event_base *base, const struct sc_sessi
         sc_err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    session->base             = base;
-    session->settings         = *settings;
+    session->base = base;
+    session->settings = *settings;
     session->settings.context = sc_tls_context_ref(settings->context);
-    session->callbacks        = *callbacks;
-    session->arg              = arg;
-    session->started_ns       = sc_clock_ns();
+    session->callbacks = *callbacks;
+    session->arg = arg;
+    session->started_ns = sc_clock_ns();
     sc_format_address(&settings->address, session->target, sizeof(session->target));
-    session->timer     = evtimer_new(base, on_deadline, session);
+    session->timer = evtimer_new(base, on_deadline, session);
     session->end_event = evtimer_new(base, on_end_event, session);
-    session->out       = evbuffer_new();
+    session->out = evbuffer_new();
     if (!session->timer || !session->end_event || !session->out) {
         sc_err_set(err, EX_OSERR, "out of memory");
         sc_session_free(session);
         return NULL;
     }
-    session->connect = sc_connect_start(base, &settings->address, settings->timeout_ms, on_connect, session, err);
+    session->connect =
+        sc_connect_start(base, &settings->address, settings->timeout_ms, on_connect, session, err);
     if (!session->connect) {
         sc_session_free(session);
         return NULL;

@@ -27,8 +27,8 @@ static void format_v4(const void *host, in_port_t port, char out[SC_ADDR_TEXT_BY
 
 static void format_v6(const struct sockaddr_in6 *address, char out[SC_ADDR_TEXT_BYTES])
 {
-    char text[INET6_ADDRSTRLEN]      = "";
-    char scope[IF_NAMESIZE + 1]      = "";
+    char text[INET6_ADDRSTRLEN] = "";
+    char scope[IF_NAMESIZE + 1] = "";
     char interface_name[IF_NAMESIZE] = "";
     if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
         format_v4(&address->sin6_addr.s6_addr[12], address->sin6_port, out);
@@ -41,16 +41,24 @@ static void format_v6(const struct sockaddr_in6 *address, char out[SC_ADDR_TEXT_
     (void)snprintf(out, SC_ADDR_TEXT_BYTES, "[%s%s]:%u", text, scope, ntohs(address->sin6_port));
 }
 
-/* The kernel's length says where the path ends: it need not have a NUL, and an abstract name begins with one (unix(7)). */
-static void format_unix(const struct sockaddr_un *address, socklen_t length, char out[SC_ADDR_TEXT_BYTES])
+/*
+ * The kernel's length says where the path ends: it need not have a NUL, and an abstract name
+ * begins with one (unix(7)).
+ */
+static void format_unix(const struct sockaddr_un *address, socklen_t length,
+                        char out[SC_ADDR_TEXT_BYTES])
 {
-    const size_t room = length > offsetof(struct sockaddr_un, sun_path) ? length - offsetof(struct sockaddr_un, sun_path) : 0;
+    const size_t room = length > offsetof(struct sockaddr_un, sun_path)
+                            ? length - offsetof(struct sockaddr_un, sun_path)
+                            : 0;
     if (room == 0) {
         (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unix");
     } else if (address->sun_path[0] == '\0') {
-        (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unix:@%.*s", (int)strnlen(address->sun_path + 1, room - 1), address->sun_path + 1);
+        (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unix:@%.*s",
+                       (int)strnlen(address->sun_path + 1, room - 1), address->sun_path + 1);
     } else {
-        (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unix:%.*s", (int)strnlen(address->sun_path, room), address->sun_path);
+        (void)snprintf(out, SC_ADDR_TEXT_BYTES, "unix:%.*s", (int)strnlen(address->sun_path, room),
+                       address->sun_path);
     }
 }
 
@@ -74,13 +82,13 @@ struct sc_addr sc_addr_pack(const struct sockaddr *address, socklen_t length)
     if (length >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
         memcpy(packed.host, &v4->sin_addr, sizeof(v4->sin_addr));
-        packed.port   = ntohs(v4->sin_port);
+        packed.port = ntohs(v4->sin_port);
         packed.family = AF_INET;
     } else if (length >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
         memcpy(packed.host, &v6->sin6_addr, sizeof(v6->sin6_addr));
-        packed.port   = ntohs(v6->sin6_port);
-        packed.scope  = v6->sin6_scope_id;
+        packed.port = ntohs(v6->sin6_port);
+        packed.scope = v6->sin6_scope_id;
         packed.family = AF_INET6;
     } else if (length >= sizeof(sa_family_t) && address->sa_family == AF_UNIX) {
         packed.family = AF_UNIX;
@@ -90,7 +98,8 @@ struct sc_addr sc_addr_pack(const struct sockaddr *address, socklen_t length)
 
 void sc_addr_format_packed(const struct sc_addr *packed, char out[SC_ADDR_TEXT_BYTES])
 {
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(packed->port), .sin6_scope_id = packed->scope};
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(packed->port), .sin6_scope_id = packed->scope};
     switch (packed->family) {
     case AF_INET: format_v4(packed->host, htons(packed->port), out); break;
     case AF_INET6:
@@ -105,7 +114,7 @@ void sc_addr_format_packed(const struct sc_addr *packed, char out[SC_ADDR_TEXT_B
 void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES])
 {
     struct sockaddr_storage address;
-    socklen_t               length = sizeof(address);
+    socklen_t length = sizeof(address);
     if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         length = 0;
     }
@@ -116,7 +125,8 @@ uint64_t sc_addr_key(const struct sockaddr *address)
 {
     const uint64_t v4_range = UINT64_C(0xffff00000000);
     if (address->sa_family == AF_INET) {
-        return v4_range | ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
+        return v4_range |
+               ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
     }
     if (address->sa_family != AF_INET6) {
         return 0;

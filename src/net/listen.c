@@ -19,15 +19,15 @@
 #include "net/addr.h"
 
 struct entry {
-    int   fd;
-    char  address[SC_ADDR_TEXT_BYTES];
+    int fd;
+    char address[SC_ADDR_TEXT_BYTES];
     char *path; /* of a unix socket's file that is ours to remove, and which file that is */
     dev_t device;
     ino_t inode;
 };
 
 struct sc_listen {
-    size_t       count;
+    size_t count;
     struct entry entries[64];
 };
 
@@ -38,10 +38,11 @@ static int add_entry(struct sc_listen *set, int fd, struct sc_err *err)
 {
     if (set->count == SC_COUNT_OF(set->entries)) {
         (void)close(fd);
-        return sc_err_set(err, EX_UNAVAILABLE, "can't listen on more than %zu addresses", SC_COUNT_OF(set->entries));
+        return sc_err_set(err, EX_UNAVAILABLE, "can't listen on more than %zu addresses",
+                          SC_COUNT_OF(set->entries));
     }
     struct entry *entry = &set->entries[set->count++];
-    *entry              = (struct entry){.fd = fd};
+    *entry = (struct entry){.fd = fd};
     sc_addr_format_local(fd, entry->address);
     return 0;
 }
@@ -58,14 +59,20 @@ static int bind_error(struct sc_err *err, int errnum, const char *address, const
     sc_err_set_errno(err, EX_UNAVAILABLE, errnum, "can't listen on %.300s", address);
     switch (errnum) {
     case EADDRINUSE:
-        return sc_err_set(err, EX_UNAVAILABLE, "can't listen on %.300s: the port is in use; \"ss -ltnp sport = :%s\" shows by whom",
-                          address, port);
+        return sc_err_set(
+            err, EX_UNAVAILABLE,
+            "can't listen on %.300s: the port is in use; \"ss -ltnp sport = :%s\" shows by whom",
+            address, port);
     case EADDRNOTAVAIL:
         return sc_err_set(err, EX_UNAVAILABLE,
-                          "can't listen on %.300s: this machine does not have the address; \"ip address\" shows those it has", address);
+                          "can't listen on %.300s: this machine does not have the address; \"ip "
+                          "address\" shows those it has",
+                          address);
     case EACCES:
-        (void)snprintf(reason, sizeof(reason), "%s", atoi(port) < 1024 ? "; ports below 1024 need CAP_NET_BIND_SERVICE" : "");
-        return sc_err_set(err, EX_UNAVAILABLE, "can't listen on %.300s: permission denied%s", address, reason);
+        (void)snprintf(reason, sizeof(reason), "%s",
+                       atoi(port) < 1024 ? "; ports below 1024 need CAP_NET_BIND_SERVICE" : "");
+        return sc_err_set(err, EX_UNAVAILABLE, "can't listen on %.300s: permission denied%s",
+                          address, reason);
     default: return -1;
     }
 }
@@ -73,7 +80,8 @@ static int bind_error(struct sc_err *err, int errnum, const char *address, const
 /* One socket, bound and listening, or -1 with errno. */
 static int open_inet(const struct addrinfo *info, bool v6_only)
 {
-    const int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, info->ai_protocol);
+    const int fd =
+        socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, info->ai_protocol);
     if (fd < 0) {
         return -1;
     }
@@ -93,26 +101,33 @@ static int open_inet(const struct addrinfo *info, bool v6_only)
 
 static bool is_v6_any(const struct sc_address *address)
 {
-    return !address->is_unix && (strcmp(address->host, "*") == 0 || strcmp(address->host, "::") == 0);
+    return !address->is_unix &&
+           (strcmp(address->host, "*") == 0 || strcmp(address->host, "::") == 0);
 }
 
 static bool has_v4_any(const struct sc_address *addresses, size_t count, const char *port)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!addresses[i].is_unix && strcmp(addresses[i].host, "0.0.0.0") == 0 && strcmp(addresses[i].port, port) == 0) {
+        if (!addresses[i].is_unix && strcmp(addresses[i].host, "0.0.0.0") == 0 &&
+            strcmp(addresses[i].port, port) == 0) {
             return true;
         }
     }
     return false;
 }
 
-/* Opens every address that a host has. A family that the kernel does not have is passed over if the host has an address of another. */
-static int open_all(struct sc_listen *set, const struct sc_address *address, const char *host, bool v6_only, struct sc_err *err)
+/*
+ * Opens every address that a host has. A family that the kernel does not have is passed over if
+ * the host has an address of another.
+ */
+static int open_all(struct sc_listen *set, const struct sc_address *address, const char *host,
+                    bool v6_only, struct sc_err *err)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo      *list  = NULL;
-    char                  text[300];
-    int                   result = 0, opened = 0, unsupported = 0;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *list = NULL;
+    char text[300];
+    int result = 0, opened = 0, unsupported = 0;
     sc_format_address(address, text, sizeof(text));
     const int failure = getaddrinfo(host, address->port, &hints, &list);
     if (failure != 0) {
@@ -143,8 +158,8 @@ static bool kernel_has_ipv6(void)
     return fd >= 0;
 }
 
-static int open_host(struct sc_listen *set, const struct sc_address *address, const struct sc_address *all, size_t count,
-                     struct sc_err *err)
+static int open_host(struct sc_listen *set, const struct sc_address *address,
+                     const struct sc_address *all, size_t count, struct sc_err *err)
 {
     if (!is_v6_any(address)) {
         return open_all(set, address, address->host, true, err);
@@ -156,7 +171,10 @@ static int open_host(struct sc_listen *set, const struct sc_address *address, co
     return open_all(set, address, "::", v4_apart, err);
 }
 
-/* Is a unix socket's file left over from a server that is gone? Nobody accepts, but the file is there. */
+/*
+ * Is a unix socket's file left over from a server that is gone? Nobody accepts, but the file is
+ * there.
+ */
 static bool is_stale(const struct sockaddr_un *address)
 {
     struct stat status;
@@ -167,7 +185,8 @@ static bool is_stale(const struct sockaddr_un *address)
     if (fd < 0) {
         return false;
     }
-    const bool refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 && errno == ECONNREFUSED;
+    const bool refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
+                         errno == ECONNREFUSED;
     (void)close(fd);
     return refused;
 }
@@ -175,18 +194,20 @@ static bool is_stale(const struct sockaddr_un *address)
 static int bind_unix(int fd, const struct sockaddr_un *address, struct sc_err *err)
 {
     const struct sockaddr *generic = (const struct sockaddr *)address;
-    int                    result  = bind(fd, generic, sizeof(*address));
+    int result = bind(fd, generic, sizeof(*address));
     if (result != 0 && errno == EADDRINUSE) {
         if (!is_stale(address)) {
             return sc_err_set(err, EX_UNAVAILABLE,
-                              "can't listen on unix:%s: somebody listens there, or the file is no socket; remove it or choose another",
+                              "can't listen on unix:%s: somebody listens there, or the file is no "
+                              "socket; remove it or choose another",
                               address->sun_path);
         }
         (void)unlink(address->sun_path);
         result = bind(fd, generic, sizeof(*address));
     }
     if (result != 0) {
-        return sc_err_set_errno(err, EX_UNAVAILABLE, errno, "can't listen on unix:%s", address->sun_path);
+        return sc_err_set_errno(err, EX_UNAVAILABLE, errno, "can't listen on unix:%s",
+                                address->sun_path);
     }
     return 0;
 }
@@ -202,7 +223,7 @@ static int listen_unix(struct sc_listen *set, int fd, const char *path, struct s
     struct entry *entry = &set->entries[set->count - 1];
     if (lstat(path, &status) == 0 && (entry->path = strdup(path))) {
         entry->device = status.st_dev;
-        entry->inode  = status.st_ino;
+        entry->inode = status.st_ino;
     }
     if (chmod(path, unix_mode) != 0 || listen(fd, SOMAXCONN) != 0) {
         return sc_err_set_errno(err, EX_UNAVAILABLE, errno, "can't listen on unix:%s", path);
@@ -214,7 +235,8 @@ static int open_unix(struct sc_listen *set, const struct sc_address *from, struc
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(from->host) >= sizeof(address.sun_path)) {
-        return sc_err_set(err, EX_UNAVAILABLE, "can't listen on unix:%s: the path is longer than %zu bytes", from->host,
+        return sc_err_set(err, EX_UNAVAILABLE,
+                          "can't listen on unix:%s: the path is longer than %zu bytes", from->host,
                           sizeof(address.sun_path) - 1);
     }
     memcpy(address.sun_path, from->host, strlen(from->host));
@@ -231,7 +253,8 @@ static int open_unix(struct sc_listen *set, const struct sc_address *from, struc
     return listen_unix(set, fd, address.sun_path, err);
 }
 
-struct sc_listen *sc_listen_open(const struct sc_address *addresses, size_t count, struct sc_err *err)
+struct sc_listen *sc_listen_open(const struct sc_address *addresses, size_t count,
+                                 struct sc_err *err)
 {
     struct sc_listen *set = calloc(1, sizeof(*set));
     if (!set) {
@@ -240,7 +263,8 @@ struct sc_listen *sc_listen_open(const struct sc_address *addresses, size_t coun
     }
     for (size_t i = 0; i < count; i++) {
         const struct sc_address *address = &addresses[i];
-        if ((address->is_unix ? open_unix(set, address, err) : open_host(set, address, addresses, count, err)) != 0) {
+        if ((address->is_unix ? open_unix(set, address, err)
+                              : open_host(set, address, addresses, count, err)) != 0) {
             sc_listen_close(set);
             return NULL;
         }
@@ -250,26 +274,29 @@ struct sc_listen *sc_listen_open(const struct sc_address *addresses, size_t coun
 
 static int get_option(int fd, int name)
 {
-    int       value = -1;
-    socklen_t size  = sizeof(value);
+    int value = -1;
+    socklen_t size = sizeof(value);
     return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
 static int check_inherited(int fd, struct sc_err *err)
 {
     struct stat status;
-    const char *what   = NULL;
-    const int   family = get_option(fd, SO_DOMAIN);
+    const char *what = NULL;
+    const int family = get_option(fd, SO_DOMAIN);
     if (fstat(fd, &status) != 0) {
         what = "it is not open";
     } else if (!S_ISSOCK(status.st_mode)) {
         what = "it is no socket";
-    } else if (get_option(fd, SO_TYPE) != SOCK_STREAM || (family != AF_INET && family != AF_INET6 && family != AF_UNIX)) {
+    } else if (get_option(fd, SO_TYPE) != SOCK_STREAM ||
+               (family != AF_INET && family != AF_INET6 && family != AF_UNIX)) {
         what = "it is no TCP or unix stream socket; ListenStream= makes one";
     } else if (get_option(fd, SO_ACCEPTCONN) != 1) {
-        what = "it does not listen; with Accept=yes each connection is handed over, and that is not supported";
+        what = "it does not listen; with Accept=yes each connection is handed over, and that is "
+               "not supported";
     }
-    return what ? sc_err_set(err, EX_UNAVAILABLE, "can't use inherited descriptor %d: %s", fd, what) : 0;
+    return what ? sc_err_set(err, EX_UNAVAILABLE, "can't use inherited descriptor %d: %s", fd, what)
+                : 0;
 }
 
 struct sc_listen *sc_listen_adopt(const int *descriptors, size_t count, struct sc_err *err)
@@ -281,7 +308,8 @@ struct sc_listen *sc_listen_adopt(const int *descriptors, size_t count, struct s
     }
     struct sc_listen *set = calloc(1, sizeof(*set));
     if (!set || count > SC_COUNT_OF(set->entries)) {
-        sc_err_set(err, EX_UNAVAILABLE, "can't use %zu inherited sockets: %s", count, set ? "too many" : "out of memory");
+        sc_err_set(err, EX_UNAVAILABLE, "can't use %zu inherited sockets: %s", count,
+                   set ? "too many" : "out of memory");
         free(set);
         return NULL;
     }
@@ -304,8 +332,9 @@ void sc_listen_close(struct sc_listen *set)
     }
     for (size_t i = 0; i < set->count; i++) {
         struct entry *entry = &set->entries[i];
-        struct stat   status;
-        if (entry->path && lstat(entry->path, &status) == 0 && status.st_dev == entry->device && status.st_ino == entry->inode) {
+        struct stat status;
+        if (entry->path && lstat(entry->path, &status) == 0 && status.st_dev == entry->device &&
+            status.st_ino == entry->inode) {
             (void)unlink(entry->path);
         }
         free(entry->path);

@@ -1,13 +1,16 @@
 /*
- * Listening sockets: opened from addresses, or adopted from whoever started the program. All are non-blocking, close-on-exec, and have
- * TCP_NODELAY set, which Linux hands on to the sockets that they accept.
+ * Listening sockets: opened from addresses, or adopted from whoever started the program. All are
+ * non-blocking, close-on-exec, and have TCP_NODELAY set, which Linux hands on to the sockets that
+ * they accept.
  *
- * Opening: an address with a host name stands for every address of it. "[::]" and "*" take IPv4 connections too, unless the list has
- * "0.0.0.0" with the same port; on a machine without IPv6 they stand for "0.0.0.0". Every other IPv6 address takes IPv6 alone. A port
- * that only waits for the connections of an earlier server to time out can be taken (SO_REUSEADDR).
+ * Opening: an address with a host name stands for every address of it. "[::]" and "*" take IPv4
+ * connections too, unless the list has "0.0.0.0" with the same port; on a machine without IPv6
+ * they stand for "0.0.0.0". Every other IPv6 address takes IPv6 alone. A port that only waits for
+ * the connections of an earlier server to time out can be taken (SO_REUSEADDR).
  *
- * A unix socket's file gets mode 0660. One that is there already is replaced if nobody listens on it any more; anything else that is there
- * is left alone, and an error. sc_listen_close() removes it, unless somebody else has put another in its place.
+ * A unix socket's file gets mode 0660. One that is there already is replaced if nobody listens on
+ * it any more; anything else that is there is left alone, and an error. sc_listen_close() removes
+ * it, unless somebody else has put another in its place.
  *
  * Thread: one.
  */
@@ -22,22 +25,31 @@
 
 struct sc_listen;
 
-/* All or none. NULL: EX_UNAVAILABLE, which address and why (in use, not of this machine, no permission, no such host). */
-struct sc_listen *sc_listen_open(const struct sc_address *addresses, size_t count, struct sc_err *err) SC_NODISCARD;
+/*
+ * All or none. NULL: EX_UNAVAILABLE, which address and why (in use, not of this machine, no
+ * permission, no such host).
+ */
+struct sc_listen *sc_listen_open(const struct sc_address *addresses, size_t count,
+                                 struct sc_err *err) SC_NODISCARD;
 
 /*
- * Takes over descriptors that must be listening stream sockets (IPv4, IPv6 or unix; the files of unix sockets are not ours to remove). On
- * failure NULL, EX_UNAVAILABLE, and they stay open, the caller's.
+ * Takes over descriptors that must be listening stream sockets (IPv4, IPv6 or unix; the files of
+ * unix sockets are not ours to remove). On failure NULL, EX_UNAVAILABLE, and they stay open, the
+ * caller's.
  */
-struct sc_listen *sc_listen_adopt(const int *descriptors, size_t count, struct sc_err *err) SC_NODISCARD;
+struct sc_listen *sc_listen_adopt(const int *descriptors, size_t count,
+                                  struct sc_err *err) SC_NODISCARD;
 
 /* Closes the sockets that are still open and removes the files of unix sockets. NULL is fine. */
 void sc_listen_close(struct sc_listen *listen);
 
 size_t sc_listen_count(const struct sc_listen *listen);
-int    sc_listen_descriptor(const struct sc_listen *listen, size_t index);
+int sc_listen_descriptor(const struct sc_listen *listen, size_t index);
 
-/* The address that it really listens on, as the kernel tells it: "[::]:4242", "127.0.0.1:38211", "unix:/path". */
+/*
+ * The address that it really listens on, as the kernel tells it: "[::]:4242", "127.0.0.1:38211",
+ * "unix:/path".
+ */
 const char *sc_listen_address(const struct sc_listen *listen, size_t index);
 
 #endif

@@ -16,7 +16,9 @@
 
 static void on_libevent_log(int severity, const char *message)
 {
-    const enum sc_log_level level = severity >= EVENT_LOG_ERR ? SC_LOG_ERROR : severity >= EVENT_LOG_WARN ? SC_LOG_WARNING : SC_LOG_DEBUG;
+    const enum sc_log_level level = severity >= EVENT_LOG_ERR    ? SC_LOG_ERROR
+                                    : severity >= EVENT_LOG_WARN ? SC_LOG_WARNING
+                                                                 : SC_LOG_DEBUG;
     sc_log_message(level, "libevent", "%s", message);
 }
 
@@ -36,11 +38,11 @@ void sc_loop_fini(void)
 /* libevent ends the whole process when it gets no descriptors for its own pipe: look first. */
 static bool descriptors_are_left(void)
 {
-    int  probe[DESCRIPTORS_OF_A_BASE];
+    int probe[DESCRIPTORS_OF_A_BASE];
     bool enough = true;
     for (size_t i = 0; i < DESCRIPTORS_OF_A_BASE; i++) {
         probe[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        enough   = enough && probe[i] >= 0;
+        enough = enough && probe[i] >= 0;
     }
     for (size_t i = 0; i < DESCRIPTORS_OF_A_BASE; i++) {
         if (probe[i] >= 0) {
@@ -53,11 +55,13 @@ static bool descriptors_are_left(void)
 struct event_base *sc_loop_new_base(struct sc_err *err)
 {
     if (!descriptors_are_left()) {
-        (void)sc_err_set(err, EX_OSERR, "cannot create an event loop: out of file descriptors; raise the limit (LimitNOFILE=, ulimit -n)");
+        (void)sc_err_set(err, EX_OSERR,
+                         "cannot create an event loop: out of file descriptors; raise the limit "
+                         "(LimitNOFILE=, ulimit -n)");
         return NULL;
     }
     struct event_config *config = event_config_new();
-    struct event_base   *base   = NULL;
+    struct event_base *base = NULL;
     if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0) {
         base = event_base_new_with_config(config);
     }
@@ -65,7 +69,9 @@ struct event_base *sc_loop_new_base(struct sc_err *err)
         event_config_free(config);
     }
     if (!base) {
-        (void)sc_err_set(err, EX_OSERR, "cannot create an event loop: libevent has no usable backend, or descriptors or memory ran out");
+        (void)sc_err_set(err, EX_OSERR,
+                         "cannot create an event loop: libevent has no usable backend, or "
+                         "descriptors or memory ran out");
     }
     return base;
 }

@@ -17,8 +17,8 @@
 struct sc_mailbox {
     pthread_mutex_t lock; /* guards first and last */
     struct sc_mail *first, **last;
-    struct event   *readable;
-    int             read_fd, write_fd;
+    struct event *readable;
+    int read_fd, write_fd;
     void (*on_mail)(struct sc_mail *mail, void *arg);
     void *arg;
 };
@@ -33,10 +33,10 @@ static int open_bell(struct sc_mailbox *mailbox)
     if (pipe(ends) != 0) {
         return -1;
     }
-    mailbox->read_fd  = ends[0];
+    mailbox->read_fd = ends[0];
     mailbox->write_fd = ends[1];
-    return evutil_make_socket_nonblocking(ends[0]) | evutil_make_socket_nonblocking(ends[1]) | evutil_make_socket_closeonexec(ends[0]) |
-           evutil_make_socket_closeonexec(ends[1]);
+    return evutil_make_socket_nonblocking(ends[0]) | evutil_make_socket_nonblocking(ends[1]) |
+           evutil_make_socket_closeonexec(ends[0]) | evutil_make_socket_closeonexec(ends[1]);
 #endif
 }
 
@@ -44,8 +44,8 @@ static struct sc_mail *take_all(struct sc_mailbox *mailbox)
 {
     pthread_mutex_lock(&mailbox->lock);
     struct sc_mail *mail = mailbox->first;
-    mailbox->first       = NULL;
-    mailbox->last        = &mailbox->first;
+    mailbox->first = NULL;
+    mailbox->last = &mailbox->first;
     pthread_mutex_unlock(&mailbox->lock);
     return mail;
 }
@@ -53,9 +53,12 @@ static struct sc_mail *take_all(struct sc_mailbox *mailbox)
 static void on_bell(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_mailbox *mailbox = arg;
-    uint64_t           count;
+    uint64_t count;
     (void)what;
-    /* Before taking the messages: a post in between rings again. Empty is no error: one ring may stand for several. */
+    /*
+     * Before taking the messages: a post in between rings again. Empty is no error: one ring may
+     * stand for several.
+     */
     while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR) {
     }
     struct sc_mail *mail = take_all(mailbox);
@@ -66,16 +69,18 @@ static void on_bell(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-struct sc_mailbox *sc_mailbox_new(struct event_base *base, void (*on_mail)(struct sc_mail *mail, void *arg), void *arg, struct sc_err *err)
+struct sc_mailbox *sc_mailbox_new(struct event_base *base,
+                                  void (*on_mail)(struct sc_mail *mail, void *arg), void *arg,
+                                  struct sc_err *err)
 {
     struct sc_mailbox *mailbox = calloc(1, sizeof(*mailbox));
     if (!mailbox) {
         (void)sc_err_set(err, EX_OSERR, "cannot create a mailbox: out of memory");
         return NULL;
     }
-    mailbox->last    = &mailbox->first;
+    mailbox->last = &mailbox->first;
     mailbox->on_mail = on_mail;
-    mailbox->arg     = arg;
+    mailbox->arg = arg;
     mailbox->read_fd = mailbox->write_fd = -1;
     (void)pthread_mutex_init(&mailbox->lock, NULL);
     if (open_bell(mailbox) != 0) {
@@ -92,7 +97,8 @@ struct sc_mailbox *sc_mailbox_new(struct event_base *base, void (*on_mail)(struc
     return mailbox;
 }
 
-void sc_mailbox_free(struct sc_mailbox *mailbox, void (*discard)(struct sc_mail *mail, void *arg), void *arg)
+void sc_mailbox_free(struct sc_mailbox *mailbox, void (*discard)(struct sc_mail *mail, void *arg),
+                     void *arg)
 {
     if (!mailbox) {
         return;
@@ -119,11 +125,11 @@ void sc_mailbox_free(struct sc_mailbox *mailbox, void (*discard)(struct sc_mail 
 void sc_mailbox_post(struct sc_mailbox *mailbox, struct sc_mail *mail)
 {
     const uint64_t one = 1;
-    mail->next         = NULL;
+    mail->next = NULL;
     pthread_mutex_lock(&mailbox->lock);
     const int was_empty = mailbox->first == NULL;
-    *mailbox->last      = mail;
-    mailbox->last       = &mail->next;
+    *mailbox->last = mail;
+    mailbox->last = &mail->next;
     pthread_mutex_unlock(&mailbox->lock);
     if (was_empty) {
         /* EAGAIN means that the bell is ringing already. */

@@ -19,22 +19,27 @@
 
 /* --- How it ends --- */
 
-void sc_tlsbev_pair_end(struct sc_tlsbev *pair, enum sc_tlsbev_end how, int error_number, unsigned long error_code)
+void sc_tlsbev_pair_end(struct sc_tlsbev *pair, enum sc_tlsbev_end how, int error_number,
+                        unsigned long error_code)
 {
     if (!pair->ended) {
-        pair->ended              = true;
-        pair->close.end          = how;
+        pair->ended = true;
+        pair->close.end = how;
         pair->close.error_number = error_number;
-        pair->close.error_code   = error_code;
-        pair->broken             = how == SC_TLSBEV_TLS || how == SC_TLSBEV_RESET || how == SC_TLSBEV_KEY_UPDATES;
+        pair->close.error_code = error_code;
+        pair->broken =
+            how == SC_TLSBEV_TLS || how == SC_TLSBEV_RESET || how == SC_TLSBEV_KEY_UPDATES;
     }
 }
 
-/* libevent keeps the queue newest first, and its own SSL_get_error() value at the bottom as if it were a code. */
+/*
+ * libevent keeps the queue newest first, and its own SSL_get_error() value at the bottom as if it
+ * were a code.
+ */
 static unsigned long take_error_code(struct bufferevent *filter)
 {
     const unsigned long largest_ssl_get_error = 16;
-    unsigned long       first                 = 0, code;
+    unsigned long first = 0, code;
     while ((code = bufferevent_get_openssl_error(filter)) != 0) {
         if (code >= largest_ssl_get_error) {
             first = code;
@@ -43,7 +48,10 @@ static unsigned long take_error_code(struct bufferevent *filter)
     return first;
 }
 
-/* The socket takes nothing any more. Whoever waits for the output to leave is told that there is none. */
+/*
+ * The socket takes nothing any more. Whoever waits for the output to leave is told that there is
+ * none.
+ */
 void sc_tlsbev_pair_lose_output(struct sc_tlsbev *pair, int error_number)
 {
     struct evbuffer *output = bufferevent_get_output(pair->transport);
@@ -75,13 +83,16 @@ static void on_filter_readable(struct bufferevent *filter, void *arg)
 
 static void on_filter_event(struct bufferevent *filter, short what, void *arg)
 {
-    struct sc_tlsbev *pair     = arg;
-    const int         errnum   = EVUTIL_SOCKET_ERROR();
-    const bool        is_error = (what & BEV_EVENT_ERROR) != 0;
+    struct sc_tlsbev *pair = arg;
+    const int errnum = EVUTIL_SOCKET_ERROR();
+    const bool is_error = (what & BEV_EVENT_ERROR) != 0;
     if (what & BEV_EVENT_CONNECTED) {
         pair->connected = true;
         if (pair->fd < 0) {
-            /* Not earlier: reading before the handshake is done would let SSL_read() finish it behind the filter's back. */
+            /*
+             * Not earlier: reading before the handshake is done would let SSL_read() finish it
+             * behind the filter's back.
+             */
             bufferevent_enable(filter, EV_READ);
         }
     }
@@ -94,7 +105,8 @@ static void on_filter_event(struct bufferevent *filter, short what, void *arg)
         } else if ((what & (BEV_EVENT_READING | BEV_EVENT_WRITING)) != 0 && errnum != 0) {
             sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, errnum, 0);
         } else {
-            sc_tlsbev_pair_end(pair, SC_TLSBEV_EOF, 0, 0); /* the transport ended without close_notify */
+            sc_tlsbev_pair_end(pair, SC_TLSBEV_EOF, 0,
+                               0); /* the transport ended without close_notify */
         }
     } else if (what & BEV_EVENT_EOF) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_CLOSE_NOTIFY, 0, 0);
@@ -103,7 +115,8 @@ static void on_filter_event(struct bufferevent *filter, short what, void *arg)
 }
 
 /* The transport's output changed. Runs inside the evbuffer: only notes. */
-static void on_transport_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+static void on_transport_output(struct evbuffer *output, const struct evbuffer_cb_info *info,
+                                void *arg)
 {
     struct sc_tlsbev *pair = arg;
     pair->sent += info->n_deleted;
@@ -116,7 +129,8 @@ static void on_transport_output(struct evbuffer *output, const struct evbuffer_c
 bool sc_tlsbev_pair_watch_output(struct sc_tlsbev *pair)
 {
     if (!pair->output_cb) {
-        pair->output_cb = evbuffer_add_cb(bufferevent_get_output(pair->transport), on_transport_output, pair);
+        pair->output_cb =
+            evbuffer_add_cb(bufferevent_get_output(pair->transport), on_transport_output, pair);
     }
     return pair->output_cb != NULL;
 }
@@ -139,21 +153,24 @@ static void on_socket_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Everything but the descriptor. Takes over `transport` and `ssl` in every case. */
-static struct sc_tlsbev *new_pair(struct sc_tlsbev_shared *shared, struct bufferevent *transport, SSL *ssl, bool server,
+static struct sc_tlsbev *new_pair(struct sc_tlsbev_shared *shared, struct bufferevent *transport,
+                                  SSL *ssl, bool server,
                                   const struct sc_tlsbev_callbacks *callbacks, void *arg)
 {
     struct sc_tlsbev *pair = sc_pool_calloc(sizeof(*pair));
     if (!pair) {
         goto no_pair;
     }
-    pair->shared                           = shared;
-    pair->transport                        = transport;
-    pair->ssl                              = ssl;
-    pair->callbacks                        = callbacks;
-    pair->arg                              = arg;
-    pair->fd                               = -1;
-    const enum bufferevent_ssl_state state = server ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING;
-    pair->filter                           = bufferevent_openssl_filter_new(shared->base, transport, ssl, state, BEV_OPT_CLOSE_ON_FREE);
+    pair->shared = shared;
+    pair->transport = transport;
+    pair->ssl = ssl;
+    pair->callbacks = callbacks;
+    pair->arg = arg;
+    pair->fd = -1;
+    const enum bufferevent_ssl_state state =
+        server ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING;
+    pair->filter =
+        bufferevent_openssl_filter_new(shared->base, transport, ssl, state, BEV_OPT_CLOSE_ON_FREE);
     if (!pair->filter) {
         ssl = NULL; /* libevent has freed it */
         goto no_pair;
@@ -175,15 +192,16 @@ static void on_nothing(void *arg)
 
 int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err)
 {
-    static const struct sc_tlsbev_callbacks none      = {.on_connected = on_nothing};
-    int                                     result    = -1;
-    struct event_base                      *base      = event_base_new();
-    struct sc_tlsbev_shared                *shared    = base ? sc_tlsbev_shared_new(base, 0) : NULL;
-    struct bufferevent                     *transport = shared ? bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE) : NULL;
-    SSL                                    *ssl       = SSL_new(context);
+    static const struct sc_tlsbev_callbacks none = {.on_connected = on_nothing};
+    int result = -1;
+    struct event_base *base = event_base_new();
+    struct sc_tlsbev_shared *shared = base ? sc_tlsbev_shared_new(base, 0) : NULL;
+    struct bufferevent *transport =
+        shared ? bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE) : NULL;
+    SSL *ssl = SSL_new(context);
     if (transport && ssl) {
         struct sc_tlsbev *pair = new_pair(shared, transport, ssl, true, &none, NULL);
-        result                 = pair ? 0 : -1;
+        result = pair ? 0 : -1;
         sc_tlsbev_free(pair);
     } else {
         SSL_free(ssl);
@@ -196,25 +214,32 @@ int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err)
         sc_tlsbev_shared_free(shared);
         event_base_free(base);
     }
-    return result == 0 ? 0 : sc_err_set(err, EX_OSERR, "cannot set up libevent's TLS filter: out of memory");
+    return result == 0
+               ? 0
+               : sc_err_set(err, EX_OSERR, "cannot set up libevent's TLS filter: out of memory");
 }
 
-/* Watches the socket with an event of ours, takes the buffers of the transport over, and starts the handshake. False: out of memory. */
+/*
+ * Watches the socket with an event of ours, takes the buffers of the transport over, and starts
+ * the handshake. False: out of memory.
+ */
 static bool take_socket(struct sc_tlsbev *pair, evutil_socket_t fd)
 {
     struct bufferevent *transport = pair->transport;
-    pair->read_event              = event_new(pair->shared->base, fd, EV_READ | EV_PERSIST, on_socket_readable, pair);
+    pair->read_event =
+        event_new(pair->shared->base, fd, EV_READ | EV_PERSIST, on_socket_readable, pair);
     if (!pair->read_event || event_add(pair->read_event, NULL) != 0) {
         return false;
     }
     bufferevent_disable(transport, EV_READ | EV_WRITE);
     bufferevent_set_max_single_write(transport, 256 << 10);
     bufferevent_setcb(pair->filter, NULL, NULL, on_filter_event, pair); /* we decrypt */
-    evbuffer_unfreeze(bufferevent_get_input(transport), 0);             /* it is us who fill and empty them, */
-    evbuffer_unfreeze(bufferevent_get_output(transport), 1);            /* not the transport */
-    pair->fd      = fd;
+    evbuffer_unfreeze(bufferevent_get_input(transport), 0); /* it is us who fill and empty them, */
+    evbuffer_unfreeze(bufferevent_get_output(transport), 1); /* not the transport */
+    pair->fd = fd;
     pair->in_turn = true;
-    bufferevent_setfd(pair->filter, fd); /* starts the handshake; what that returns is libevent's own business */
+    bufferevent_setfd(pair->filter,
+                      fd); /* starts the handshake; what that returns is libevent's own business */
     const bool taken = bufferevent_getfd(transport) == fd;
     if (taken) {
         sc_tlsbev_pair_flush(pair);
@@ -223,12 +248,16 @@ static bool take_socket(struct sc_tlsbev *pair, evutil_socket_t fd)
     return taken;
 }
 
-struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t fd, SSL *ssl, bool server,
-                                const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err)
+struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t fd, SSL *ssl,
+                                bool server, const struct sc_tlsbev_callbacks *callbacks, void *arg,
+                                struct sc_err *err)
 {
-    /* Without a descriptor at first: making the filter enables the transport's events, which would be three epoll_ctl(2) for nothing. */
+    /*
+     * Without a descriptor at first: making the filter enables the transport's events, which would
+     * be three epoll_ctl(2) for nothing.
+     */
     struct bufferevent *transport = bufferevent_socket_new(shared->base, -1, BEV_OPT_CLOSE_ON_FREE);
-    struct sc_tlsbev   *pair      = NULL;
+    struct sc_tlsbev *pair = NULL;
     if (transport) {
         pair = new_pair(shared, transport, ssl, server, callbacks, arg);
     } else {
@@ -247,8 +276,10 @@ struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t
     return pair;
 }
 
-struct sc_tlsbev *sc_tlsbev_new_over(struct sc_tlsbev_shared *shared, struct bufferevent *transport, SSL *ssl, bool server,
-                                     const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err)
+struct sc_tlsbev *sc_tlsbev_new_over(struct sc_tlsbev_shared *shared, struct bufferevent *transport,
+                                     SSL *ssl, bool server,
+                                     const struct sc_tlsbev_callbacks *callbacks, void *arg,
+                                     struct sc_err *err)
 {
     struct sc_tlsbev *pair = new_pair(shared, transport, ssl, server, callbacks, arg);
     if (pair && !sc_tlsbev_pair_watch_output(pair)) {
@@ -259,7 +290,8 @@ struct sc_tlsbev *sc_tlsbev_new_over(struct sc_tlsbev_shared *shared, struct buf
         (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
         return NULL;
     }
-    bufferevent_setwatermark(transport, EV_READ, 0, shared->size);       /* after the filter, which resets it */
+    bufferevent_setwatermark(transport, EV_READ, 0,
+                             shared->size); /* after the filter, which resets it */
     bufferevent_trigger(transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS); /* starts the handshake */
     return pair;
 }
@@ -290,7 +322,10 @@ static void after_write(struct sc_tlsbev *pair)
 {
     struct evbuffer *plain = bufferevent_get_output(pair->filter);
     if (evbuffer_get_length(plain) > 0) {
-        /* TLS has refused it and the connection is lost; the memory is the caller's, so nothing may stay behind. */
+        /*
+         * TLS has refused it and the connection is lost; the memory is the caller's, so nothing
+         * may stay behind.
+         */
         evbuffer_drain(plain, evbuffer_get_length(plain));
         sc_tlsbev_pair_end(pair, SC_TLSBEV_TLS, 0, 0);
     }
@@ -302,7 +337,8 @@ void sc_tlsbev_write(struct sc_tlsbev *pair, const void *data, size_t length)
     if (length == 0 || !can_write(pair)) {
         return;
     }
-    if (evbuffer_add_reference(bufferevent_get_output(pair->filter), data, length, NULL, NULL) != 0) {
+    if (evbuffer_add_reference(bufferevent_get_output(pair->filter), data, length, NULL, NULL) !=
+        0) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
     }
     after_write(pair);
@@ -370,7 +406,7 @@ void sc_tlsbev_resume(struct sc_tlsbev *pair)
 void sc_tlsbev_admit(struct sc_tlsbev *pair)
 {
     pair->admitted = true;
-    pair->in_turn  = true;
+    pair->in_turn = true;
     (void)sc_tlsbev_pair_decrypt(pair);
     sc_tlsbev_pair_turn(pair, false);
 }
@@ -378,7 +414,9 @@ void sc_tlsbev_admit(struct sc_tlsbev *pair)
 size_t sc_tlsbev_unread(const struct sc_tlsbev *pair)
 {
     int unread = 0;
-    return pair->fd >= 0 && !pair->ended && ioctl(pair->fd, FIONREAD, &unread) == 0 && unread > 0 ? (size_t)unread : 0;
+    return pair->fd >= 0 && !pair->ended && ioctl(pair->fd, FIONREAD, &unread) == 0 && unread > 0
+               ? (size_t)unread
+               : 0;
 }
 
 void sc_tlsbev_again(struct sc_tlsbev *pair)

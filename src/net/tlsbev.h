@@ -1,15 +1,18 @@
 /*
- * TLS over a socket: an OpenSSL filter bufferevent over a socket bufferevent, and the rules that make the pair safe and fast. The only
- * file that includes <event2/bufferevent_ssl.h>.
+ * TLS over a socket: an OpenSSL filter bufferevent over a socket bufferevent, and the rules that
+ * make the pair safe and fast. The only file that includes <event2/bufferevent_ssl.h>.
  *
- * The pair is driven in turns. A turn starts when the socket is readable, when a blocked socket has taken all output, or when the owner
- * asks for one; in it the ciphertext is read and decrypted, the owner's callbacks run in a fixed order (connected, data, drained, closed),
- * and at its end everything they wrote leaves in one send(2). Callbacks are never nested and never run inside a call of the owner. Closed
- * comes once, behind all the data; only what the owner itself still does (again, write, shutdown) has callbacks after it.
+ * The pair is driven in turns. A turn starts when the socket is readable, when a blocked socket
+ * has taken all output, or when the owner asks for one; in it the ciphertext is read and
+ * decrypted, the owner's callbacks run in a fixed order (connected, data, drained, closed), and at
+ * its end everything they wrote leaves in one send(2). Callbacks are never nested and never run
+ * inside a call of the owner. Closed comes once, behind all the data; only what the owner itself
+ * still does (again, write, shutdown) has callbacks after it.
  *
- * Why turns, and not libevent's own callbacks: in 2.1 an end of stream is reported before the data that preceded it, one failure is
- * reported several times, an append can report a failure from inside itself, and every request costs two epoll_ctl(2), one ioctl(2) and
- * reads of at most 4,096 bytes (docs/architecture.md, "The pair").
+ * Why turns, and not libevent's own callbacks: in 2.1 an end of stream is reported before the data
+ * that preceded it, one failure is reported several times, an append can report a failure from
+ * inside itself, and every request costs two epoll_ctl(2), one ioctl(2) and reads of at most 4,096
+ * bytes (docs/architecture.md, "The pair").
  *
  * Thread: one, that of the event_base.
  */
@@ -32,75 +35,95 @@ struct sc_tlsbev;
 /* How the input ended. */
 enum sc_tlsbev_end {
     SC_TLSBEV_CLOSE_NOTIFY, /* the peer ended its side cleanly; ours can still be written */
-    SC_TLSBEV_EOF,          /* TCP end of stream without close_notify; ours can still be written */
-    SC_TLSBEV_RESET,        /* the socket failed: see error_number */
-    SC_TLSBEV_TLS,          /* TLS failed: see error_code; the alert has been written */
-    SC_TLSBEV_KEY_UPDATES,  /* the peer floods us with KeyUpdates: more than SC_TLS_MAX_KEY_UPDATES and one a MiB */
+    SC_TLSBEV_EOF, /* TCP end of stream without close_notify; ours can still be written */
+    SC_TLSBEV_RESET, /* the socket failed: see error_number */
+    SC_TLSBEV_TLS, /* TLS failed: see error_code; the alert has been written */
+    SC_TLSBEV_KEY_UPDATES, /* the peer floods us with KeyUpdates: more than SC_TLS_MAX_KEY_UPDATES
+                              and one a MiB */
 };
 
 struct sc_tlsbev_close {
     enum sc_tlsbev_end end;
-    int                error_number; /* errno, 0: none */
-    unsigned long      error_code;   /* OpenSSL's first error, 0: none */
+    int error_number; /* errno, 0: none */
+    unsigned long error_code; /* OpenSSL's first error, 0: none */
 };
 
 struct sc_tlsbev_callbacks {
     /*
-     * Optional. Decides, before anything is spent on the handshake, from all the bytes that have come so far. True: go on. False: they are
-     * kept; it is asked again when more come, or sc_tlsbev_admit() lets it go on. Only for sockets.
+     * Optional. Decides, before anything is spent on the handshake, from all the bytes that have
+     * come so far. True: go on. False: they are kept; it is asked again when more come, or
+     * sc_tlsbev_admit() lets it go on. Only for sockets.
      */
     bool (*on_hello)(void *arg, const void *bytes, size_t length);
 
     /* The handshake is done. */
     void (*on_connected)(void *arg);
 
-    /* `input` holds decrypted bytes; what the owner leaves there stays. Called when bytes arrived, and in every turn the owner asked for.
+    /*
+     * `input` holds decrypted bytes; what the owner leaves there stays. Called when bytes arrived,
+     * and in every turn the owner asked for.
      */
     void (*on_data)(void *arg, struct evbuffer *input);
 
     /* Optional. The socket does not take everything: what waits is sc_tlsbev_pending(). */
     void (*on_blocked)(void *arg);
 
-    /* The socket was blocked, and now everything has been handed to it, or it failed and nothing is left; and once when the
-     * close_notify of sc_tlsbev_shutdown() has left. */
+    /*
+     * The socket was blocked, and now everything has been handed to it, or it failed and nothing
+     * is left; and once when the close_notify of sc_tlsbev_shutdown() has left.
+     */
     void (*on_drained)(void *arg);
 
-    /* No more input will come. Called once. Only after CLOSE_NOTIFY and EOF something can still be written. The owner may free the pair
-     * here. */
+    /*
+     * No more input will come. Called once. Only after CLOSE_NOTIFY and EOF something can still be
+     * written. The owner may free the pair here.
+     */
     void (*on_closed)(void *arg, const struct sc_tlsbev_close *close);
 };
 
 /*
- * What the pairs of one thread share, one for each event_base: the memory that ciphertext is read into, `read_bytes` at once, 16 KiB or
- * more, and the queue of those that want a turn. NULL: out of memory.
+ * What the pairs of one thread share, one for each event_base: the memory that ciphertext is read
+ * into, `read_bytes` at once, 16 KiB or more, and the queue of those that want a turn. NULL: out
+ * of memory.
  */
 struct sc_tlsbev_shared;
 struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t read_bytes);
-void                     sc_tlsbev_shared_free(struct sc_tlsbev_shared *shared); /* after every pair that uses it */
+void sc_tlsbev_shared_free(struct sc_tlsbev_shared *shared); /* after every pair that uses it */
 
-/* Once, before the second thread that makes pairs: libevent sets up its OpenSSL BIO at the first use, without a lock. */
+/*
+ * Once, before the second thread that makes pairs: libevent sets up its OpenSSL BIO at the first
+ * use, without a lock.
+ */
 int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err) SC_NODISCARD;
 
 /*
- * Takes over the socket (non-blocking) and the SSL. `server`: accept, else connect (the ClientHello leaves before this returns, or, when
- * the TCP connection is still under way, as soon as it is there). On failure NULL, and both are freed.
+ * Takes over the socket (non-blocking) and the SSL. `server`: accept, else connect (the
+ * ClientHello leaves before this returns, or, when the TCP connection is still under way, as soon
+ * as it is there). On failure NULL, and both are freed.
  */
-struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t fd, SSL *ssl, bool server,
-                                const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err) SC_NODISCARD;
+struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t fd, SSL *ssl,
+                                bool server, const struct sc_tlsbev_callbacks *callbacks, void *arg,
+                                struct sc_err *err) SC_NODISCARD;
 
 /*
- * The same over any bufferevent (a bufferevent_pair, for tests and transports that are not sockets): libevent's own callbacks drive the
- * turns. Takes over `transport`.
+ * The same over any bufferevent (a bufferevent_pair, for tests and transports that are not
+ * sockets): libevent's own callbacks drive the turns. Takes over `transport`.
  */
-struct sc_tlsbev *sc_tlsbev_new_over(struct sc_tlsbev_shared *shared, struct bufferevent *transport, SSL *ssl, bool server,
-                                     const struct sc_tlsbev_callbacks *callbacks, void *arg, struct sc_err *err) SC_NODISCARD;
+struct sc_tlsbev *sc_tlsbev_new_over(struct sc_tlsbev_shared *shared, struct bufferevent *transport,
+                                     SSL *ssl, bool server,
+                                     const struct sc_tlsbev_callbacks *callbacks, void *arg,
+                                     struct sc_err *err) SC_NODISCARD;
 
-/* Closes the socket and frees everything; unsent output is lost. No callback follows. Fine inside a callback. NULL is fine. */
+/*
+ * Closes the socket and frees everything; unsent output is lost. No callback follows. Fine inside
+ * a callback. NULL is fine.
+ */
 void sc_tlsbev_free(struct sc_tlsbev *pair);
 
 /*
- * Encrypts and queues `length` bytes at once: nothing of `data` is used after the return. One call, one run of TLS records of 16 KiB:
- * collect all replies of a turn before the call. They leave at the end of the turn, or, outside of one, in a turn that is then asked for.
+ * Encrypts and queues `length` bytes at once: nothing of `data` is used after the return. One
+ * call, one run of TLS records of 16 KiB: collect all replies of a turn before the call. They
+ * leave at the end of the turn, or, outside of one, in a turn that is then asked for.
  */
 void sc_tlsbev_write(struct sc_tlsbev *pair, const void *data, size_t length);
 
@@ -122,21 +145,33 @@ uint64_t sc_tlsbev_received(const struct sc_tlsbev *pair);
 void sc_tlsbev_pause(struct sc_tlsbev *pair);
 void sc_tlsbev_resume(struct sc_tlsbev *pair);
 
-/* What on_hello held back goes on, in a turn of its own. Not inside a callback; the pair may be gone afterwards if a callback freed it. */
+/*
+ * What on_hello held back goes on, in a turn of its own. Not inside a callback; the pair may be
+ * gone afterwards if a callback freed it.
+ */
 void sc_tlsbev_admit(struct sc_tlsbev *pair);
 
-/* Bytes that have arrived wait in the socket. A system call: for the end of a connection, not for every request. */
+/*
+ * Bytes that have arrived wait in the socket. A system call: for the end of a connection, not for
+ * every request.
+ */
 size_t sc_tlsbev_unread(const struct sc_tlsbev *pair);
 
-/* Asks for a turn after every other event that is ready now has had its own: on_data is called even if no byte arrived. */
+/*
+ * Asks for a turn after every other event that is ready now has had its own: on_data is called
+ * even if no byte arrived.
+ */
 void sc_tlsbev_again(struct sc_tlsbev *pair);
 
-/* Queues close_notify behind all output, and shuts down our side of the TCP connection when it has left, unless the peer's has ended: then
- * that is left to sc_tlsbev_free(). Nothing can be written afterwards. Input is still read. Safe to call twice. */
+/*
+ * Queues close_notify behind all output, and shuts down our side of the TCP connection when it has
+ * left, unless the peer's has ended: then that is left to sc_tlsbev_free(). Nothing can be written
+ * afterwards. Input is still read. Safe to call twice.
+ */
 void sc_tlsbev_shutdown(struct sc_tlsbev *pair);
 
-SSL            *sc_tlsbev_ssl(const struct sc_tlsbev *pair);
+SSL *sc_tlsbev_ssl(const struct sc_tlsbev *pair);
 evutil_socket_t sc_tlsbev_fd(const struct sc_tlsbev *pair);
-bool            sc_tlsbev_is_connected(const struct sc_tlsbev *pair); /* the handshake is done */
+bool sc_tlsbev_is_connected(const struct sc_tlsbev *pair); /* the handshake is done */
 
 #endif

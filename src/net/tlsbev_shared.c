@@ -4,12 +4,13 @@
 
 #include "net/tlsbev_pair.h"
 
-/* --- Pairs that want a turn ------------------------------------------------------------------------------------------------------ */
+/* --- Pairs that want a turn --- */
 
 void sc_tlsbev_pair_leave_queue(struct sc_tlsbev *pair)
 {
     if (pair->queued != SC_TLSBEV_NOT_QUEUED) {
-        TAILQ_REMOVE(pair->queued == SC_TLSBEV_SOON ? &pair->shared->soon : &pair->shared->later, pair, turn_link);
+        TAILQ_REMOVE(pair->queued == SC_TLSBEV_SOON ? &pair->shared->soon : &pair->shared->later,
+                     pair, turn_link);
         pair->queued = SC_TLSBEV_NOT_QUEUED;
     }
 }
@@ -30,23 +31,24 @@ void sc_tlsbev_pair_queue_soon(struct sc_tlsbev *pair)
 
 void sc_tlsbev_pair_queue_later(struct sc_tlsbev *pair)
 {
-    static const struct timeval now    = {0, 0};
-    struct sc_tlsbev_shared    *shared = pair->shared;
+    static const struct timeval now = {0, 0};
+    struct sc_tlsbev_shared *shared = pair->shared;
     if (pair->queued != SC_TLSBEV_NOT_QUEUED) {
         return;
     }
     if (TAILQ_EMPTY(&shared->later)) {
-        event_add(shared->later_event, &now); /* a timeout: what is ready in the next pass of the loop comes first */
+        event_add(shared->later_event,
+                  &now); /* a timeout: what is ready in the next pass of the loop comes first */
     }
     TAILQ_INSERT_TAIL(&shared->later, pair, turn_link);
     pair->queued = SC_TLSBEV_LATER;
-    pair->round  = shared->round;
+    pair->round = shared->round;
 }
 
 static void on_soon(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_tlsbev_shared *shared = arg;
-    struct sc_tlsbev        *pair;
+    struct sc_tlsbev *pair;
     (void)fd;
     (void)what;
     while ((pair = TAILQ_FIRST(&shared->soon)) != NULL) {
@@ -57,10 +59,10 @@ static void on_soon(evutil_socket_t fd, short what, void *arg)
 /* Those that ask again meanwhile have their turn in the next round. */
 static void on_later(evutil_socket_t fd, short what, void *arg)
 {
-    static const struct timeval now    = {0, 0};
-    struct sc_tlsbev_shared    *shared = arg;
-    struct sc_tlsbev           *pair;
-    const uint32_t              round = shared->round++;
+    static const struct timeval now = {0, 0};
+    struct sc_tlsbev_shared *shared = arg;
+    struct sc_tlsbev *pair;
+    const uint32_t round = shared->round++;
     (void)fd;
     (void)what;
     while ((pair = TAILQ_FIRST(&shared->later)) != NULL && pair->round == round) {
@@ -71,7 +73,7 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* --- Life ------------------------------------------------------------------------------------------------------------------------ */
+/* --- Life --- */
 
 struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t read_bytes)
 {
@@ -79,10 +81,10 @@ struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t re
     if (!shared) {
         return NULL;
     }
-    shared->base        = base;
-    shared->round       = 0;
-    shared->size        = read_bytes;
-    shared->soon_event  = event_new(base, -1, 0, on_soon, shared);
+    shared->base = base;
+    shared->round = 0;
+    shared->size = read_bytes;
+    shared->soon_event = event_new(base, -1, 0, on_soon, shared);
     shared->later_event = event_new(base, -1, 0, on_later, shared);
     TAILQ_INIT(&shared->soon);
     TAILQ_INIT(&shared->later);

@@ -17,11 +17,14 @@
 
 /* --- Moving ciphertext --- */
 
-/* Bytes that were not taken while they were lent would be overwritten by the next read: make them the buffer's own. */
+/*
+ * Bytes that were not taken while they were lent would be overwritten by the next read: make them
+ * the buffer's own.
+ */
 static void keep_lent_bytes(struct evbuffer *input)
 {
     const size_t left = evbuffer_get_length(input);
-    uint8_t     *copy = malloc(left);
+    uint8_t *copy = malloc(left);
     if (copy) {
         evbuffer_remove(input, copy, left);
         evbuffer_add(input, copy, left);
@@ -32,8 +35,9 @@ static void keep_lent_bytes(struct evbuffer *input)
 }
 
 /*
- * SSL_read() has given nothing: the rest is a part of a record, or the input has ended. SSL_want_read() first: what another call may have
- * left in the error queue cannot be taken for a failure of this one.
+ * SSL_read() has given nothing: the rest is a part of a record, or the input has ended.
+ * SSL_want_read() first: what another call may have left in the error queue cannot be taken for a
+ * failure of this one.
  */
 static void note_no_plaintext(struct sc_tlsbev *pair, int result)
 {
@@ -49,16 +53,17 @@ static void note_no_plaintext(struct sc_tlsbev *pair, int result)
 }
 
 /*
- * One record, as long as `room`, into the filter's input: into what is left of its last chain and into another one, since a chain of
- * libevent's holds a record and a half or so. False: there was none.
+ * One record, as long as `room`, into the filter's input: into what is left of its last chain and
+ * into another one, since a chain of libevent's holds a record and a half or so. False: there was
+ * none.
  */
 static bool decrypt_record(struct sc_tlsbev *pair, size_t *room)
 {
-    struct evbuffer      *plain = bufferevent_get_input(pair->filter);
+    struct evbuffer *plain = bufferevent_get_input(pair->filter);
     struct evbuffer_iovec space[2];
-    const size_t          size   = *room < SSL3_RT_MAX_PLAIN_LENGTH ? *room : SSL3_RT_MAX_PLAIN_LENGTH;
-    const int             pieces = evbuffer_reserve_space(plain, (ev_ssize_t)size, space, 2);
-    int                   filled = 0, got;
+    const size_t size = *room < SSL3_RT_MAX_PLAIN_LENGTH ? *room : SSL3_RT_MAX_PLAIN_LENGTH;
+    const int pieces = evbuffer_reserve_space(plain, (ev_ssize_t)size, space, 2);
+    int filled = 0, got;
     if (pieces < 1) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
         return false;
@@ -81,14 +86,20 @@ static bool decrypt_record(struct sc_tlsbev *pair, size_t *room)
 }
 
 /*
- * libevent's own reading goes on until SSL_read() finds nothing, and finding nothing costs as much as a small record: a record buffer, an
- * error to fetch, an error queue to clear. We know how much ciphertext is left.
+ * libevent's own reading goes on until SSL_read() finds nothing, and finding nothing costs as much
+ * as a small record: a record buffer, an error to fetch, an error queue to clear. We know how much
+ * ciphertext is left.
  */
 static void decrypt_records(struct sc_tlsbev *pair, const struct evbuffer *cipher)
 {
-    /* Plaintext is shorter than what it comes from: the ciphertext, and what the record layer has kept of earlier reads. */
-    size_t room = evbuffer_get_length(cipher) + (SSL_has_pending(pair->ssl) ? SSL3_RT_MAX_ENCRYPTED_LENGTH : 0);
-    while (!pair->ended && (evbuffer_get_length(cipher) > 0 || SSL_has_pending(pair->ssl)) && decrypt_record(pair, &room)) {
+    /*
+     * Plaintext is shorter than what it comes from: the ciphertext, and what the record layer has
+     * kept of earlier reads.
+     */
+    size_t room = evbuffer_get_length(cipher) +
+                  (SSL_has_pending(pair->ssl) ? SSL3_RT_MAX_ENCRYPTED_LENGTH : 0);
+    while (!pair->ended && (evbuffer_get_length(cipher) > 0 || SSL_has_pending(pair->ssl)) &&
+           decrypt_record(pair, &room)) {
     }
 }
 
@@ -96,7 +107,8 @@ size_t sc_tlsbev_pair_decrypt(struct sc_tlsbev *pair)
 {
     const struct evbuffer *cipher = bufferevent_get_input(pair->transport);
     if (!pair->connected) {
-        bufferevent_trigger(pair->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS); /* goes on with the handshake */
+        bufferevent_trigger(pair->transport, EV_READ,
+                            BEV_TRIG_IGNORE_WATERMARKS); /* goes on with the handshake */
     }
     if (pair->connected) {
         decrypt_records(pair, cipher);
@@ -108,7 +120,7 @@ size_t sc_tlsbev_pair_decrypt(struct sc_tlsbev *pair)
 static bool ask_admission(struct sc_tlsbev *pair, size_t length)
 {
     struct evbuffer *input = bufferevent_get_input(pair->transport);
-    const size_t     kept  = evbuffer_get_length(input);
+    const size_t kept = evbuffer_get_length(input);
     if (kept == 0) {
         pair->admitted = pair->callbacks->on_hello(pair->arg, pair->shared->bytes, length);
         if (pair->admitted) {
@@ -118,7 +130,8 @@ static bool ask_admission(struct sc_tlsbev *pair, size_t length)
     const int failed = evbuffer_add(input, pair->shared->bytes, length);
     if (failed) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
-    } else if (kept > 0 && pair->callbacks->on_hello(pair->arg, evbuffer_pullup(input, -1), kept + length)) {
+    } else if (kept > 0 &&
+               pair->callbacks->on_hello(pair->arg, evbuffer_pullup(input, -1), kept + length)) {
         pair->admitted = true;
         (void)sc_tlsbev_pair_decrypt(pair);
     }
@@ -128,11 +141,14 @@ static bool ask_admission(struct sc_tlsbev *pair, size_t length)
 static void decrypt_lent(struct sc_tlsbev *pair, size_t length)
 {
     struct evbuffer *input = bufferevent_get_input(pair->transport);
-    size_t           left  = 0;
+    size_t left = 0;
     if (evbuffer_add_reference(input, pair->shared->bytes, length, NULL, NULL) != 0) {
         sc_tlsbev_pair_end(pair, SC_TLSBEV_RESET, ENOMEM, 0);
     } else {
-        /* Small records in one BIO_read() each; with large ones OpenSSL would move what it has read ahead. */
+        /*
+         * Small records in one BIO_read() each; with large ones OpenSSL would move what it has
+         * read ahead.
+         */
         SSL_set_read_ahead(pair->ssl, length < READ_AHEAD_BYTES);
         left = sc_tlsbev_pair_decrypt(pair);
     }
@@ -141,7 +157,10 @@ static void decrypt_lent(struct sc_tlsbev *pair, size_t length)
     }
 }
 
-/* OpenSSL 3.0 takes any number of KeyUpdates, and each costs a derivation and, if the peer asks, a reply. */
+/*
+ * OpenSSL 3.0 takes any number of KeyUpdates, and each costs a derivation and, if the peer asks, a
+ * reply.
+ */
 static void check_key_updates(struct sc_tlsbev *pair)
 {
     const struct sc_tls_watch *watch = SSL_get_app_data(pair->ssl);
@@ -161,7 +180,10 @@ static void read_socket(struct sc_tlsbev *pair)
                 sc_tls_watch_first_bytes(watch, pair->shared->bytes, (size_t)got);
             }
         }
-        /* Behind the end of the TLS stream there is nothing to decrypt; it is read so that closing does not send a RST. */
+        /*
+         * Behind the end of the TLS stream there is nothing to decrypt; it is read so that closing
+         * does not send a RST.
+         */
         if (!pair->ended && (pair->admitted || ask_admission(pair, (size_t)got))) {
             decrypt_lent(pair, (size_t)got);
             check_key_updates(pair);
@@ -176,8 +198,9 @@ static void read_socket(struct sc_tlsbev *pair)
 }
 
 /*
- * SSL_read() is offered memory before it says that there is nothing to read: an empty chain stays in the input. Draining a buffer to empty
- * frees every chain, but a buffer that is empty already drains nothing.
+ * SSL_read() is offered memory before it says that there is nothing to read: an empty chain stays
+ * in the input. Draining a buffer to empty frees every chain, but a buffer that is empty already
+ * drains nothing.
  */
 static void give_back_empty_chain(struct sc_tlsbev *pair)
 {
@@ -204,7 +227,7 @@ static void shut_write_side(struct sc_tlsbev *pair)
 static ssize_t write_output(struct sc_tlsbev *pair, struct evbuffer *output)
 {
     struct evbuffer_iovec pieces[2];
-    ssize_t               written;
+    ssize_t written;
     if (evbuffer_peek(output, -1, NULL, pieces, 2) == 1) {
         written = send(pair->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
         if (written > 0) {
@@ -225,7 +248,8 @@ void sc_tlsbev_pair_flush(struct sc_tlsbev *pair)
     const ssize_t written = write_output(pair, output);
     if (written > 0) {
         pair->sent += (uint64_t)written;
-    } else if (written < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ENOTCONN) {
+    } else if (written < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
+               errno != ENOTCONN) {
         sc_tlsbev_pair_lose_output(pair, errno);
         return;
     }
@@ -245,7 +269,8 @@ static void unblock(struct sc_tlsbev *pair)
         pair->blocked = pair->blocked_told = false;
         sc_tlsbev_pair_ignore_output(pair);
         evbuffer_unfreeze(bufferevent_get_output(pair->transport), 1);
-        bufferevent_disable(pair->transport, EV_WRITE); /* else every append would cost two epoll_ctl(2) */
+        bufferevent_disable(pair->transport,
+                            EV_WRITE); /* else every append would cost two epoll_ctl(2) */
     }
 }
 
@@ -255,8 +280,10 @@ void sc_tlsbev_pair_destroy(struct sc_tlsbev *pair)
 {
     bufferevent_setcb(pair->filter, NULL, NULL, NULL, NULL);
     sc_tlsbev_pair_ignore_output(pair);
-    SSL_set_app_data(pair->ssl, NULL); /* libevent frees the SSL later, when the owner's memory may be gone */
-    bufferevent_free(pair->filter);    /* frees the transport and the SSL, closes the socket, in the next pass of the loop */
+    SSL_set_app_data(pair->ssl,
+                     NULL); /* libevent frees the SSL later, when the owner's memory may be gone */
+    bufferevent_free(pair->filter); /* frees the transport and the SSL, closes the socket, in the
+                                       next pass of the loop */
     sc_pool_free(pair);
 }
 
@@ -314,7 +341,8 @@ void sc_tlsbev_pair_turn(struct sc_tlsbev *pair, bool readable)
     unblock(pair);
     deliver(pair);
     if (!pair->freed) {
-        sc_tlsbev_pair_flush(pair); /* before on_closed: an alert of ours must leave even if the owner frees the pair there */
+        sc_tlsbev_pair_flush(pair); /* before on_closed: an alert of ours must leave even if the
+                                       owner frees the pair there */
         deliver_end(pair);
     }
     if (!pair->freed) {

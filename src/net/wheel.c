@@ -15,9 +15,9 @@ LIST_HEAD(bucket, sc_wheel_timer);
 struct sc_wheel {
     struct event *event;
     void (*on_due)(struct sc_wheel_timer *timer);
-    uint64_t      tick;                               /* every bucket before this one's has been looked at */
-    uint64_t      wake_ms;                            /* when the event fires; SC_WHEEL_NEVER: it does not */
-    uint64_t      used[SC_WHEEL_BUCKETS / WORD_BITS]; /* buckets that may hold something */
+    uint64_t tick; /* every bucket before this one's has been looked at */
+    uint64_t wake_ms; /* when the event fires; SC_WHEEL_NEVER: it does not */
+    uint64_t used[SC_WHEEL_BUCKETS / WORD_BITS]; /* buckets that may hold something */
     struct bucket buckets[SC_WHEEL_BUCKETS];
 };
 
@@ -33,9 +33,10 @@ static void wake_at(struct sc_wheel *wheel, uint64_t tick)
     if (at_ms >= wheel->wake_ms) {
         return;
     }
-    const uint64_t       now_ms  = sc_clock_ms();
-    const uint64_t       left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
-    const struct timeval left    = {.tv_sec = (time_t)(left_ms / 1000), .tv_usec = (suseconds_t)(left_ms % 1000 * 1000)};
+    const uint64_t now_ms = sc_clock_ms();
+    const uint64_t left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
+    const struct timeval left = {.tv_sec = (time_t)(left_ms / 1000),
+                                 .tv_usec = (suseconds_t)(left_ms % 1000 * 1000)};
     if (event_add(wheel->event, &left) == 0) { /* else the next deadline that is set tries again */
         wheel->wake_ms = at_ms;
     }
@@ -46,7 +47,7 @@ static bool next_used(const struct sc_wheel *wheel, uint64_t *tick)
 {
     for (uint64_t ahead = 0; ahead < SC_WHEEL_BUCKETS;) {
         const unsigned index = (unsigned)((wheel->tick + ahead) % SC_WHEEL_BUCKETS);
-        const uint64_t rest  = wheel->used[index / WORD_BITS] >> (index % WORD_BITS);
+        const uint64_t rest = wheel->used[index / WORD_BITS] >> (index % WORD_BITS);
         if (rest != 0) {
             *tick = wheel->tick + ahead + (uint64_t)__builtin_ctzll(rest);
             return true;
@@ -59,7 +60,7 @@ static bool next_used(const struct sc_wheel *wheel, uint64_t *tick)
 /* Those that are due; the others, whose tick is one or more turns away, stay. */
 static void run_bucket(struct sc_wheel *wheel, unsigned index, uint64_t now_ms)
 {
-    struct bucket          due = LIST_HEAD_INITIALIZER(due);
+    struct bucket due = LIST_HEAD_INITIALIZER(due);
     struct sc_wheel_timer *timer, *next;
     for (timer = LIST_FIRST(&wheel->buckets[index]); timer; timer = next) {
         next = LIST_NEXT(timer, link);
@@ -79,10 +80,11 @@ static void run_bucket(struct sc_wheel *wheel, unsigned index, uint64_t now_ms)
 
 void sc_wheel_run(struct sc_wheel *wheel)
 {
-    const uint64_t now_ms   = sc_clock_ms();
+    const uint64_t now_ms = sc_clock_ms();
     const uint64_t now_tick = now_ms / SC_WHEEL_TICK_MS;
-    uint64_t       tick;
-    wheel->wake_ms = 0; /* awake: deadlines that are set meanwhile neither wake it nor move its hand */
+    uint64_t tick;
+    wheel->wake_ms =
+        0; /* awake: deadlines that are set meanwhile neither wake it nor move its hand */
     /* After a long sleep of the machine every bucket is looked at once. */
     if (now_tick >= wheel->tick + SC_WHEEL_BUCKETS) {
         wheel->tick = now_tick - SC_WHEEL_BUCKETS + 1;
@@ -107,7 +109,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     sc_wheel_run(arg);
 }
 
-struct sc_wheel *sc_wheel_new(struct event_base *base, void (*on_due)(struct sc_wheel_timer *timer), struct sc_err *err)
+struct sc_wheel *sc_wheel_new(struct event_base *base, void (*on_due)(struct sc_wheel_timer *timer),
+                              struct sc_err *err)
 {
     struct sc_wheel *wheel = calloc(1, sizeof(*wheel));
     if (!wheel || !(wheel->event = event_new(base, -1, 0, on_wake, wheel))) {
@@ -115,7 +118,7 @@ struct sc_wheel *sc_wheel_new(struct event_base *base, void (*on_due)(struct sc_
         (void)sc_err_set(err, EX_OSERR, "cannot set up timers: out of memory");
         return NULL;
     }
-    wheel->on_due  = on_due;
+    wheel->on_due = on_due;
     wheel->wake_ms = SC_WHEEL_NEVER;
     return wheel;
 }
@@ -140,18 +143,21 @@ void sc_wheel_set(struct sc_wheel *wheel, struct sc_wheel_timer *timer, uint64_t
         return;
     }
     if (wheel->wake_ms == SC_WHEEL_NEVER) {
-        wheel->tick = sc_clock_ms() / SC_WHEEL_TICK_MS; /* it stood still while there was nothing to wait for */
+        wheel->tick = sc_clock_ms() /
+                      SC_WHEEL_TICK_MS; /* it stood still while there was nothing to wait for */
     }
     uint64_t tick = tick_of(due_ms);
     if (tick < wheel->tick) {
         tick = wheel->tick;
     }
     const unsigned index = (unsigned)(tick % SC_WHEEL_BUCKETS);
-    timer->due_ms        = due_ms;
+    timer->due_ms = due_ms;
     LIST_INSERT_HEAD(&wheel->buckets[index], timer, link);
     wheel->used[index / WORD_BITS] |= UINT64_C(1) << (index % WORD_BITS);
     /* One that is turns away wakes the wheel when its bucket comes by first. */
-    wake_at(wheel, tick < wheel->tick + SC_WHEEL_BUCKETS ? tick : wheel->tick + (index - wheel->tick) % SC_WHEEL_BUCKETS);
+    wake_at(wheel, tick < wheel->tick + SC_WHEEL_BUCKETS
+                       ? tick
+                       : wheel->tick + (index - wheel->tick) % SC_WHEEL_BUCKETS);
 }
 
 void sc_wheel_clear(struct sc_wheel_timer *timer)

@@ -1,9 +1,10 @@
 /*
- * Deadlines of many connections on one event: a wheel of buckets, each for a tick of time. A libevent timer for each connection would be
- * 144 bytes and a place in a heap; a place in the wheel is 24 bytes, and moving it takes the same time whatever the number of others.
+ * Deadlines of many connections on one event: a wheel of buckets, each for a tick of time. A
+ * libevent timer for each connection would be 144 bytes and a place in a heap; a place in the
+ * wheel is 24 bytes, and moving it takes the same time whatever the number of others.
  *
- * A deadline fires up to SC_WHEEL_TICK_MS late, never early. One beyond the horizon is looked at once each turn of the wheel.
- * Thread: that of the event_base.
+ * A deadline fires up to SC_WHEEL_TICK_MS late, never early. One beyond the horizon is looked at
+ * once each turn of the wheel. Thread: that of the event_base.
  */
 #ifndef SC_NET_WHEEL_H
 #define SC_NET_WHEEL_H
@@ -27,9 +28,13 @@ struct sc_wheel_timer {
     uint64_t due_ms; /* of sc_clock_ms(); SC_WHEEL_NEVER: it is not set */
 };
 
-/* `on_due` is called from the loop with a timer that is not set any more; it may set, clear and free any timer. NULL on failure. */
-struct sc_wheel *sc_wheel_new(struct event_base *base, void (*on_due)(struct sc_wheel_timer *timer), struct sc_err *err) SC_NODISCARD;
-void             sc_wheel_free(struct sc_wheel *wheel); /* no timer is set; NULL is fine */
+/*
+ * `on_due` is called from the loop with a timer that is not set any more; it may set, clear and
+ * free any timer. NULL on failure.
+ */
+struct sc_wheel *sc_wheel_new(struct event_base *base, void (*on_due)(struct sc_wheel_timer *timer),
+                              struct sc_err *err) SC_NODISCARD;
+void sc_wheel_free(struct sc_wheel *wheel); /* no timer is set; NULL is fine */
 
 void sc_wheel_timer_init(struct sc_wheel_timer *timer);
 

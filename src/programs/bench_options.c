@@ -19,18 +19,22 @@ static const char help[] =
     "Puts a load on a Space Captain server, verifies every reply, and says how fast they came.\n"
     "\n"
     "      --connect ADDR      HOST:PORT, [V6]:PORT or unix:/path (default: localhost:4242)\n"
-    "      --pin PIN           FILE, sha256//BASE64, cert-sha256:HEX or ca:FILE; repeatable, one match is enough\n"
+    "      --pin PIN           FILE, sha256//BASE64, cert-sha256:HEX or ca:FILE; repeatable, one "
+    "match is enough\n"
     "\n"
     "The load:\n"
     "  -c, --connections N     connections at the same time (default: 1)\n"
     "  -d, --depth N           requests in flight on each connection (default: 1)\n"
     "  -s, --size BYTES        the body of a request, 0 to 16M (default: 64)\n"
     "  -t, --type TYPE         echo, reverse, time or mix (default: echo)\n"
-    "      --rate R            R operations a second, whatever the server does; latency counts from the intended start\n"
+    "      --rate R            R operations a second, whatever the server does; latency counts "
+    "from the intended start\n"
     "                          (default: the next request leaves when a reply has come)\n"
-    "      --handshakes        a new connection for each operation: full handshake, one request, close\n"
+    "      --handshakes        a new connection for each operation: full handshake, one request, "
+    "close\n"
     "      --resume[=PERCENT]  the same, and this share of the handshakes resumes a session (100)\n"
-    "      --hold              connections that say nothing; at the end each must answer one request\n"
+    "      --hold              connections that say nothing; at the end each must answer one "
+    "request\n"
     "\n"
     "How long and from where:\n"
     "      --duration D        measure this long (default: 10s)\n"
@@ -44,12 +48,15 @@ static const char help[] =
     "      --json              print the result as JSON, schema space-captain-bench/1\n"
     "      --svg FILE          draw latency by percentile\n"
     "      --expect LIST       such as 'p99<5ms,errors=0,rate>=10K'; missed: exit status 99\n"
-    "      --server-pid PID    add the server's processor time and memory; repeatable, they are summed\n"
+    "      --server-pid PID    add the server's processor time and memory; repeatable, they are "
+    "summed\n"
     "      --help              print this\n"
     "      --version           print the versions of this program and of its libraries\n"
     "\n"
-    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed, 64 wrong usage, 65 bad data, 66 a file can't be read,\n"
-    "69 can't connect or the server went away, 73 a file can't be created, 75 timed out, 76 a reply was wrong, 90 no pin matched,\n"
+    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed, 64 wrong usage, "
+    "65 bad data, 66 a file can't be read,\n"
+    "69 can't connect or the server went away, 73 a file can't be created, 75 timed out, 76 a "
+    "reply was wrong, 90 no pin matched,\n"
     "99 an expectation was missed, 130 interrupted.\n";
 
 enum {
@@ -131,34 +138,39 @@ static int read_type(enum sc_bench_type *out, struct sc_err *err)
             return 0;
         }
     }
-    return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: echo, reverse, time and mix are", optarg);
+    return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: echo, reverse, time and mix are",
+                      optarg);
 }
 
 /* "5000", "0.5", "20K", "1.5M". */
 static int read_rate(double *out, struct sc_err *err)
 {
     const double largest = 1e8;
-    char        *end     = optarg;
-    double       rate    = *optarg >= '0' && *optarg <= '9' ? strtod(optarg, &end) : 0.0;
+    char *end = optarg;
+    double rate = *optarg >= '0' && *optarg <= '9' ? strtod(optarg, &end) : 0.0;
     if (strcmp(end, "K") == 0 || strcmp(end, "M") == 0) {
         rate *= *end == 'K' ? 1e3 : 1e6;
         end++;
     }
     if (*end != '\0' || !(rate >= 0.001) || rate > largest) {
-        return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: operations a second are, such as 500 or 20K", optarg);
+        return sc_err_set(err, EX_USAGE,
+                          "\"%.64s\" is not allowed: operations a second are, such as 500 or 20K",
+                          optarg);
     }
     *out = rate;
     return 0;
 }
 
-static int set_mode(struct sc_bench_plan *plan, struct given *given, enum sc_bench_mode mode, struct sc_err *err)
+static int set_mode(struct sc_bench_plan *plan, struct given *given, enum sc_bench_mode mode,
+                    struct sc_err *err)
 {
-    const bool both_are_handshakes = plan->mode == SC_BENCH_HANDSHAKES && mode == SC_BENCH_HANDSHAKES;
+    const bool both_are_handshakes =
+        plan->mode == SC_BENCH_HANDSHAKES && mode == SC_BENCH_HANDSHAKES;
     if (given->mode && !both_are_handshakes) {
         return sc_err_set(err, EX_USAGE, "--hold goes with neither --handshakes nor --resume");
     }
     given->mode = true;
-    plan->mode  = mode;
+    plan->mode = mode;
     return 0;
 }
 
@@ -193,7 +205,8 @@ static int add_pid(struct sc_bench_plan *plan, struct sc_err *err)
     return 0;
 }
 
-static int apply_rest(struct sc_bench_options *options, struct given *given, int option, struct sc_err *err)
+static int apply_rest(struct sc_bench_options *options, struct given *given, int option,
+                      struct sc_err *err)
 {
     struct sc_bench_plan *plan = &options->plan;
     switch (option) {
@@ -204,13 +217,16 @@ static int apply_rest(struct sc_bench_options *options, struct given *given, int
     case OPT_SERVER_PID: return add_pid(plan, err);
     case OPT_EXPECT: return sc_bench_expect_add(&options->expectations, optarg, err);
     case OPT_JSON: options->json = true; return 0;
-    case OPT_SVG: options->svg_path = optarg; return *optarg ? 0 : sc_err_set(err, EX_USAGE, "the name of the file is empty");
+    case OPT_SVG:
+        options->svg_path = optarg;
+        return *optarg ? 0 : sc_err_set(err, EX_USAGE, "the name of the file is empty");
     case OPT_HELP: options->action = SC_BENCH_HELP; return 0;
     default: options->action = SC_BENCH_VERSION; return 0;
     }
 }
 
-static int apply(struct sc_bench_options *options, struct given *given, int option, struct sc_err *err)
+static int apply(struct sc_bench_options *options, struct given *given, int option,
+                 struct sc_err *err)
 {
     struct sc_bench_plan *plan = &options->plan;
     switch (option) {
@@ -220,10 +236,16 @@ static int apply(struct sc_bench_options *options, struct given *given, int opti
     case 'd': given->depth = true; return read_unsigned(1, 65536, &plan->depth, err);
     case 's': return read_size(&plan->size_bytes, err);
     case 't': return read_type(&plan->type, err);
-    case 'n': given->requests = true; return sc_parse_u64(optarg, 1, UINT64_MAX / 2, &plan->requests, err);
+    case 'n':
+        given->requests = true;
+        return sc_parse_u64(optarg, 1, UINT64_MAX / 2, &plan->requests, err);
     case OPT_RATE: return read_rate(&plan->rate, err);
-    case OPT_DURATION: given->duration = true; return sc_parse_duration_ms(optarg, 1, DAY_MS, &plan->duration_ms, err);
-    case OPT_WARM_UP: given->warm_up = true; return sc_parse_duration_ms(optarg, 0, DAY_MS, &plan->warm_up_ms, err);
+    case OPT_DURATION:
+        given->duration = true;
+        return sc_parse_duration_ms(optarg, 1, DAY_MS, &plan->duration_ms, err);
+    case OPT_WARM_UP:
+        given->warm_up = true;
+        return sc_parse_duration_ms(optarg, 0, DAY_MS, &plan->warm_up_ms, err);
     case OPT_TIMEOUT: return sc_parse_duration_ms(optarg, 1, DAY_MS, &plan->timeout_ms, err);
     case OPT_THREADS: return read_unsigned(1, SC_BENCH_MAX_THREADS, &plan->threads, err);
     default: return apply_rest(options, given, option, err);
@@ -240,7 +262,8 @@ static int check_expectations(const struct sc_bench_options *options)
             return sc_program_usage(SC_BENCH_NAME, "--expect %s: it needs --server-pid", one->text);
         }
         if (plan->mode == SC_BENCH_HOLD && sc_bench_expect_is_time(one)) {
-            return sc_program_usage(SC_BENCH_NAME, "--expect %s: --hold measures no latency", one->text);
+            return sc_program_usage(SC_BENCH_NAME, "--expect %s: --hold measures no latency",
+                                    one->text);
         }
     }
     return 0;
@@ -251,20 +274,24 @@ static int check(const struct sc_bench_options *options, const struct given *giv
 {
     const struct sc_bench_plan *plan = &options->plan;
     if (sc_pin_set_count(options->pins) == 0) {
-        return sc_program_usage(SC_BENCH_NAME,
-                                "no --pin: nothing is measured whose certificate is not checked; give the server's, --pin server.crt");
+        return sc_program_usage(SC_BENCH_NAME, "no --pin: nothing is measured whose certificate is "
+                                               "not checked; give the server's, --pin server.crt");
     }
     if (given->duration && given->requests) {
         return sc_program_usage(SC_BENCH_NAME, "--duration and --requests: one of them");
     }
     if (plan->mode == SC_BENCH_HANDSHAKES && given->depth && plan->depth > 1) {
-        return sc_program_usage(SC_BENCH_NAME, "--depth: a connection of --handshakes and --resume makes one request");
+        return sc_program_usage(
+            SC_BENCH_NAME, "--depth: a connection of --handshakes and --resume makes one request");
     }
-    if (plan->mode == SC_BENCH_HOLD && (given->requests || plan->rate > 0.0 || given->warm_up || plan->depth > 1)) {
-        return sc_program_usage(SC_BENCH_NAME, "--hold: there is nothing to count in it; it takes --duration only");
+    if (plan->mode == SC_BENCH_HOLD &&
+        (given->requests || plan->rate > 0.0 || given->warm_up || plan->depth > 1)) {
+        return sc_program_usage(
+            SC_BENCH_NAME, "--hold: there is nothing to count in it; it takes --duration only");
     }
     if (plan->threads > plan->connections) {
-        return sc_program_usage(SC_BENCH_NAME, "--threads %u: no more than there are --connections", plan->threads);
+        return sc_program_usage(SC_BENCH_NAME, "--threads %u: no more than there are --connections",
+                                plan->threads);
     }
     return check_expectations(options);
 }
@@ -273,13 +300,13 @@ static void set_defaults(struct sc_bench_options *options)
 {
     memset(options, 0, sizeof(*options));
     options->address = (struct sc_address){.host = "localhost", .port = SC_PROTOCOL_PORT};
-    options->plan    = (struct sc_bench_plan){.address     = &options->address,
-                                              .size_bytes  = 64,
-                                              .connections = 1,
-                                              .depth       = 1,
-                                              .threads     = 1,
-                                              .duration_ms = 10000,
-                                              .timeout_ms  = 10000};
+    options->plan = (struct sc_bench_plan){.address = &options->address,
+                                           .size_bytes = 64,
+                                           .connections = 1,
+                                           .depth = 1,
+                                           .threads = 1,
+                                           .duration_ms = 10000,
+                                           .timeout_ms = 10000};
 }
 
 static const char *option_name(int option)
@@ -295,7 +322,7 @@ static const char *option_name(int option)
 int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv[])
 {
     struct sc_err err;
-    struct given  given = {0};
+    struct given given = {0};
     set_defaults(options);
     options->pins = sc_pin_set_new();
     if (!options->pins) {
@@ -303,21 +330,23 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
     options->plan.pins = options->pins;
-    opterr             = 0;
+    opterr = 0;
     for (int option; (option = getopt_long(argc, argv, ":c:d:s:t:n:", long_options, NULL)) != -1;) {
         if (option == '?' || option == ':') {
             return sc_program_bad_option(SC_BENCH_NAME, option, argc, argv);
         }
         if (apply(options, &given, option, &err) != 0) {
             (void)sc_err_prefix(&err, "--%s", option_name(option));
-            return err.status == EX_USAGE ? sc_program_usage(SC_BENCH_NAME, "%s", err.text) : sc_program_fail(SC_BENCH_NAME, &err);
+            return err.status == EX_USAGE ? sc_program_usage(SC_BENCH_NAME, "%s", err.text)
+                                          : sc_program_fail(SC_BENCH_NAME, &err);
         }
         if (options->action != SC_BENCH_RUN) {
             return 0;
         }
     }
     if (optind < argc) {
-        return sc_program_usage(SC_BENCH_NAME, "\"%.64s\": it takes no argument without an option", argv[optind]);
+        return sc_program_usage(SC_BENCH_NAME, "\"%.64s\": it takes no argument without an option",
+                                argv[optind]);
     }
     return check(options, &given);
 }

@@ -15,17 +15,17 @@
 enum sc_bench_action { SC_BENCH_RUN, SC_BENCH_HELP, SC_BENCH_VERSION };
 
 struct sc_bench_options {
-    enum sc_bench_action         action;
-    struct sc_address            address;
-    struct sc_bench_plan         plan; /* without context; `pins` is owned here */
-    struct sc_pin_set           *pins;
-    bool                         json;
-    const char                  *svg_path;
+    enum sc_bench_action action;
+    struct sc_address address;
+    struct sc_bench_plan plan; /* without context; `pins` is owned here */
+    struct sc_pin_set *pins;
+    bool json;
+    const char *svg_path;
     struct sc_bench_expectations expectations;
 };
 
 /* Reads the command line. 0, or the exit status; the error has been printed. */
-int  sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv[]) SC_NODISCARD;
+int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv[]) SC_NODISCARD;
 void sc_bench_options_fini(struct sc_bench_options *options);
 
 void sc_bench_options_help(void);

@@ -1,6 +1,6 @@
 /*
- * The inside of sc-client: one session, and a mode that decides what is asked over it. sc-client.c runs them.
- * Thread: the main one.
+ * The inside of sc-client: one session, and a mode that decides what is asked over it. sc-client.c
+ * runs them. Thread: the main one.
  */
 #ifndef SC_PROGRAMS_CLIENT_H
 #define SC_PROGRAMS_CLIENT_H
@@ -20,7 +20,10 @@ struct sc_client_mode {
     void (*on_reply)(struct sc_client *client, const struct sc_session_reply *reply);
     /* May send more, or be done. */
     void (*on_progress)(struct sc_client *client);
-    /* Takes over from the loop once the session is ready; runs the loop itself with sc_client_turn(). */
+    /*
+     * Takes over from the loop once the session is ready; runs the loop itself with
+     * sc_client_turn().
+     */
     void (*converse)(struct sc_client *client);
     /* The session is over, well or not. */
     void (*on_end)(struct sc_client *client);
@@ -29,32 +32,42 @@ struct sc_client_mode {
 
 struct sc_client {
     const struct sc_client_options *options;
-    const struct sc_client_mode    *mode;
-    struct event_base              *base;
-    struct sc_session              *session;
-    const struct sc_session_info   *info;   /* NULL: not ready yet */
-    int                             status; /* what the program ends with */
-    bool                            ended;  /* on_end was called */
-    void                           *state;  /* the mode's */
+    const struct sc_client_mode *mode;
+    struct event_base *base;
+    struct sc_session *session;
+    const struct sc_session_info *info; /* NULL: not ready yet */
+    int status; /* what the program ends with */
+    bool ended; /* on_end was called */
+    void *state; /* the mode's */
 };
 
-extern const struct sc_client_mode sc_client_shot;        /* a COMMAND, once or repeated */
-extern const struct sc_client_mode sc_client_lines;       /* commands from standard input */
-extern const struct sc_client_mode sc_client_interactive; /* commands from a person; without libedit, sc_client_lines does that */
+extern const struct sc_client_mode sc_client_shot; /* a COMMAND, once or repeated */
+extern const struct sc_client_mode sc_client_lines; /* commands from standard input */
+extern const struct sc_client_mode
+    sc_client_interactive; /* commands from a person; without libedit, sc_client_lines does that */
 
 /* One turn of the event loop. Returns false once the session is over. */
 bool sc_client_turn(struct sc_client *client);
 
-/* A reply to a command of a person or a script: printed; an ERROR makes the program end with status 1. */
+/*
+ * A reply to a command of a person or a script: printed; an ERROR makes the program end with
+ * status 1.
+ */
 void sc_client_take_reply(struct sc_client *client, const struct sc_session_reply *reply);
 
 /* What a person sees before the first prompt. */
 void sc_client_greet(const struct sc_client *client);
 
-/* A person has typed what is no command: true for "quit" and "exit", else the commands are listed. */
+/*
+ * A person has typed what is no command: true for "quit" and "exit", else the commands are listed.
+ */
 bool sc_client_wants_to_quit(const char *line, size_t length);
 
-/* "COMMAND TEXT" in a line without its newline; *text points into it. NULL: no such command, or TEXT where none is taken. */
-const struct sc_handler *sc_client_parse_line(const char *line, size_t length, const char **text, size_t *text_length);
+/*
+ * "COMMAND TEXT" in a line without its newline; *text points into it. NULL: no such command, or
+ * TEXT where none is taken.
+ */
+const struct sc_handler *sc_client_parse_line(const char *line, size_t length, const char **text,
+                                              size_t *text_length);
 
 #endif

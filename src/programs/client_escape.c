@@ -6,8 +6,13 @@
 static size_t take_utf8(const uint8_t *bytes, size_t length, uint32_t *code)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    const uint8_t         first      = bytes[0];
-    const size_t          size       = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    const uint8_t first = bytes[0];
+    const size_t size = first < 0x80   ? 1
+                        : first < 0xc2 ? 0
+                        : first < 0xe0 ? 2
+                        : first < 0xf0 ? 3
+                        : first < 0xf5 ? 4
+                                       : 0;
     if (size == 0 || size > length) {
         return 0;
     }
@@ -42,9 +47,10 @@ bool sc_escape_is_utf8(const uint8_t *bytes, size_t length)
 void sc_escape_terminal(FILE *out, const uint8_t *bytes, size_t length)
 {
     while (length > 0) {
-        uint32_t     code = 0;
+        uint32_t code = 0;
         const size_t size = take_utf8(bytes, length, &code);
-        const bool   safe = code == '\n' || code == '\t' || (code >= 0x20 && code < 0x7f) || code >= 0xa0;
+        const bool safe =
+            code == '\n' || code == '\t' || (code >= 0x20 && code < 0x7f) || code >= 0xa0;
         if (size > 0 && safe) {
             (void)fwrite(bytes, 1, size, out);
         }
@@ -61,7 +67,7 @@ void sc_escape_json(FILE *out, const uint8_t *text, size_t length)
 {
     (void)putc('"', out);
     while (length > 0) {
-        uint32_t     code = 0;
+        uint32_t code = 0;
         const size_t size = take_utf8(text, length, &code);
         if (code == '"' || code == '\\') {
             (void)putc('\\', out);
@@ -81,8 +87,10 @@ void sc_escape_base64(FILE *out, const uint8_t *bytes, size_t length)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < length; i += 3) {
-        const size_t   left = length - i;
-        const uint32_t bits = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
+        const size_t left = length - i;
+        const uint32_t bits = (uint32_t)bytes[i] << 16 |
+                              (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
+                              (left > 2 ? bytes[i + 2] : 0);
         (void)putc(digits[bits >> 18], out);
         (void)putc(digits[bits >> 12 & 63], out);
         (void)putc(left > 1 ? digits[bits >> 6 & 63] : '=', out);

@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* For a terminal: UTF-8 text, newlines and tabs as they are; control characters, C1 ones too, and bytes that are no UTF-8 as \xNN. */
+/*
+ * For a terminal: UTF-8 text, newlines and tabs as they are; control characters, C1 ones too, and
+ * bytes that are no UTF-8 as \xNN.
+ */
 void sc_escape_terminal(FILE *out, const uint8_t *bytes, size_t length);
 
 /* As the value of a JSON string, quotes included; only for what sc_escape_is_utf8(). */

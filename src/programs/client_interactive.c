@@ -22,12 +22,15 @@
 
 #define HISTORY_LINES 1000
 
-/* A prompt with line editing and history. While a person thinks, the event loop runs: a server that goes away is told at once. */
+/*
+ * A prompt with line editing and history. While a person thinks, the event loop runs: a server
+ * that goes away is told at once.
+ */
 struct interactive {
-    EditLine     *editor;
-    History      *history;
+    EditLine *editor;
+    History *history;
     struct event *input;
-    bool          typed; /* standard input can be read */
+    bool typed; /* standard input can be read */
 };
 
 /* As it was before us. */
@@ -42,9 +45,9 @@ static void on_fatal_signal(int number)
 
 static void watch_fatal_signals(void)
 {
-    static const int       fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     const struct sigaction restore = {.sa_handler = on_fatal_signal, .sa_flags = (int)SA_RESETHAND};
-    struct sigaction       before;
+    struct sigaction before;
     if (tcgetattr(STDIN_FILENO, &terminal) != 0) {
         return;
     }
@@ -67,15 +70,15 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct interactive *interactive = arg;
-    interactive->typed              = true;
+    interactive->typed = true;
 }
 
 /* The next character for the editor; 0 is the end, -1 an error. */
 static int get_character(EditLine *editor, wchar_t *out)
 {
     struct sc_client *client = NULL;
-    mbstate_t         shift  = {0};
-    size_t            status = (size_t)-2;
+    mbstate_t shift = {0};
+    size_t status = (size_t)-2;
     (void)el_get(editor, EL_CLIENTDATA, &client);
     struct interactive *interactive = client->state;
     while (status == (size_t)-2) {
@@ -107,12 +110,12 @@ static int get_character(EditLine *editor, wchar_t *out)
 static int start(struct sc_client *client, struct sc_err *err)
 {
     struct interactive *interactive = calloc(1, sizeof(*interactive));
-    client->state                   = interactive;
+    client->state = interactive;
     (void)setlocale(LC_CTYPE, "");
     if (interactive) {
-        interactive->editor  = el_init(SC_CLIENT_PROGRAM, stdin, stdout, stderr);
+        interactive->editor = el_init(SC_CLIENT_PROGRAM, stdin, stdout, stderr);
         interactive->history = history_init();
-        interactive->input   = event_new(client->base, STDIN_FILENO, EV_READ, on_input, interactive);
+        interactive->input = event_new(client->base, STDIN_FILENO, EV_READ, on_input, interactive);
     }
     if (!interactive || !interactive->editor || !interactive->history || !interactive->input) {
         return sc_err_set(err, EX_OSERR, "can't make a line editor");
@@ -132,8 +135,9 @@ static int start(struct sc_client *client, struct sc_err *err)
 }
 
 /*
- * The next line, NULL at the end. libedit prepares the terminal only after it has printed the prompt, and undoes that when it has the line;
- * what is typed meanwhile would be the terminal's to interpret: a ^D would be lost. So it stays prepared, also while a reply is waited for.
+ * The next line, NULL at the end. libedit prepares the terminal only after it has printed the
+ * prompt, and undoes that when it has the line; what is typed meanwhile would be the terminal's to
+ * interpret: a ^D would be lost. So it stays prepared, also while a reply is waited for.
  */
 static const char *read_line(EditLine *editor, int *length)
 {
@@ -146,8 +150,8 @@ static const char *read_line(EditLine *editor, int *length)
 /* Returns false for quit. */
 static bool take_line(struct sc_client *client, const char *line, size_t length)
 {
-    const char              *text;
-    size_t                   text_length;
+    const char *text;
+    size_t text_length;
     const struct sc_handler *command = sc_client_parse_line(line, length, &text, &text_length);
     if (!command) {
         return !sc_client_wants_to_quit(line, length);
@@ -161,11 +165,11 @@ static bool take_line(struct sc_client *client, const char *line, size_t length)
 static void converse(struct sc_client *client)
 {
     struct interactive *interactive = client->state;
-    HistEvent           event;
+    HistEvent event;
     sc_client_greet(client);
     while (!client->ended) {
-        int         count = 0;
-        const char *line  = read_line(interactive->editor, &count);
+        int count = 0;
+        const char *line = read_line(interactive->editor, &count);
         if (!line || count <= 0) {
             (void)putchar('\n');
             break;
@@ -207,10 +211,10 @@ static void stop(struct sc_client *client)
 }
 
 const struct sc_client_mode sc_client_interactive = {
-    .start    = start,
+    .start = start,
     .on_reply = sc_client_take_reply,
     .converse = converse,
-    .stop     = stop,
+    .stop = stop,
 };
 
 #endif

@@ -18,18 +18,20 @@
 #define LINE_MAX_BYTES (SC_FRAME_MAX_BODY_BYTES + 16U)
 
 /*
- * One command per line of standard input, sent as they come and without waiting for replies. Input is read only while the session takes
- * requests, so that neither the input nor the replies pile up here. On a terminal there is a prompt, and a bad line is no reason to end.
+ * One command per line of standard input, sent as they come and without waiting for replies. Input
+ * is read only while the session takes requests, so that neither the input nor the replies pile up
+ * here. On a terminal there is a prompt, and a bad line is no reason to end.
  */
 struct lines {
     struct event *input;
-    bool          pollable; /* a pipe, a socket, a terminal; files are always ready, and epoll refuses them */
-    bool          prompt;
-    bool          asked; /* the prompt is shown */
-    bool          end_of_input;
-    char         *buffer;
-    size_t        room, start, end; /* what is not parsed yet lies from start to end */
-    uint64_t      number;           /* of the line, for messages */
+    bool
+        pollable; /* a pipe, a socket, a terminal; files are always ready, and epoll refuses them */
+    bool prompt;
+    bool asked; /* the prompt is shown */
+    bool end_of_input;
+    char *buffer;
+    size_t room, start, end; /* what is not parsed yet lies from start to end */
+    uint64_t number; /* of the line, for messages */
 };
 
 static void want_input(struct sc_client *client)
@@ -52,8 +54,8 @@ static int take_line(struct sc_client *client, const char *line, size_t length)
 {
     struct lines *lines = client->state;
     struct sc_err err;
-    const char   *text;
-    size_t        text_length;
+    const char *text;
+    size_t text_length;
     lines->number++;
     lines->asked = false;
     if (length == 0) {
@@ -68,9 +70,12 @@ static int take_line(struct sc_client *client, const char *line, size_t length)
         return sc_client_wants_to_quit(line, length) ? -1 : 0;
     }
     if (command) {
-        (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: TEXT is longer than 16M", (unsigned long long)lines->number);
+        (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: TEXT is longer than 16M",
+                         (unsigned long long)lines->number);
     } else {
-        (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: \"%.*s\" is no command; echo TEXT, reverse TEXT and time are",
+        (void)sc_err_set(&err, EX_DATAERR,
+                         "standard input, line %llu: \"%.*s\" is no command; echo TEXT, reverse "
+                         "TEXT and time are",
                          (unsigned long long)lines->number, (int)(length < 40 ? length : 40), line);
     }
     client->status = sc_program_fail(SC_CLIENT_PROGRAM, &err);
@@ -82,9 +87,9 @@ static void take_lines(struct sc_client *client)
 {
     struct lines *lines = client->state;
     while (lines->start < lines->end && !sc_session_is_full(client->session)) {
-        const char  *line    = lines->buffer + lines->start;
-        const size_t left    = lines->end - lines->start;
-        const char  *newline = memchr(line, '\n', left);
+        const char *line = lines->buffer + lines->start;
+        const size_t left = lines->end - lines->start;
+        const char *newline = memchr(line, '\n', left);
         if (!newline && !lines->end_of_input) {
             break;
         }
@@ -92,7 +97,7 @@ static void take_lines(struct sc_client *client)
         lines->start += length + (newline ? 1 : 0);
         if (take_line(client, line, length) != 0) {
             lines->end_of_input = true;
-            lines->start        = lines->end;
+            lines->start = lines->end;
         }
     }
     if (sc_session_is_full(client->session)) {
@@ -122,16 +127,17 @@ static int make_room(struct lines *lines, struct sc_err *err)
         lines->start = 0;
     }
     if (lines->end > LINE_MAX_BYTES) {
-        return sc_err_set(err, EX_DATAERR, "standard input, line %llu: longer than 16M", (unsigned long long)lines->number + 1);
+        return sc_err_set(err, EX_DATAERR, "standard input, line %llu: longer than 16M",
+                          (unsigned long long)lines->number + 1);
     }
     if (lines->room - lines->end < READ_BYTES) {
-        const size_t room   = lines->room > 0 ? 2 * lines->room : 2 * READ_BYTES;
-        char        *buffer = realloc(lines->buffer, room);
+        const size_t room = lines->room > 0 ? 2 * lines->room : 2 * READ_BYTES;
+        char *buffer = realloc(lines->buffer, room);
         if (!buffer) {
             return sc_err_set(err, EX_OSERR, "standard input: out of memory");
         }
         lines->buffer = buffer;
-        lines->room   = room;
+        lines->room = room;
     }
     return 0;
 }
@@ -140,8 +146,8 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
     struct sc_client *client = arg;
-    struct lines     *lines  = client->state;
-    struct sc_err     err;
+    struct lines *lines = client->state;
+    struct sc_err err;
     if (make_room(lines, &err) != 0) {
         sc_session_abort(client->session, &err);
         return;
@@ -159,9 +165,9 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
 
 static int start(struct sc_client *client, struct sc_err *err)
 {
-    struct stat   status;
+    struct stat status;
     struct lines *lines = calloc(1, sizeof(*lines));
-    client->state       = lines;
+    client->state = lines;
     if (lines) {
         lines->input = event_new(client->base, STDIN_FILENO, EV_READ, on_input, client);
     }
@@ -169,8 +175,9 @@ static int start(struct sc_client *client, struct sc_err *err)
         return sc_err_set(err, EX_OSERR, "out of memory");
     }
     const bool terminal = isatty(STDIN_FILENO) == 1;
-    lines->prompt       = terminal && isatty(STDOUT_FILENO) == 1;
-    lines->pollable     = terminal || (fstat(STDIN_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)));
+    lines->prompt = terminal && isatty(STDOUT_FILENO) == 1;
+    lines->pollable = terminal || (fstat(STDIN_FILENO, &status) == 0 &&
+                                   (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)));
     return 0;
 }
 
@@ -186,5 +193,8 @@ static void stop(struct sc_client *client)
     }
 }
 
-const struct sc_client_mode sc_client_lines = {
-    .start = start, .on_ready = on_ready, .on_reply = sc_client_take_reply, .on_progress = take_lines, .stop = stop};
+const struct sc_client_mode sc_client_lines = {.start = start,
+                                               .on_ready = on_ready,
+                                               .on_reply = sc_client_take_reply,
+                                               .on_progress = take_lines,
+                                               .stop = stop};

@@ -18,7 +18,8 @@ static const char help[] =
     "Usage: sc-client [--connect ADDR] --pin PIN... [COMMAND [TEXT]]\n"
     "Sends requests to a Space Captain server, whose key must match a pin.\n"
     "\n"
-    "COMMAND is echo, reverse or time. TEXT is sent as it is; '-', or none with echo and reverse, takes the bytes from standard input.\n"
+    "COMMAND is echo, reverse or time. TEXT is sent as it is; '-', or none with echo and reverse, "
+    "takes the bytes from standard input.\n"
     "Without COMMAND each line of standard input is one; on a terminal there is a prompt.\n"
     "\n"
     "      --connect ADDR       HOST:PORT, [V6]:PORT or unix:/path (localhost:4242)\n"
@@ -36,8 +37,10 @@ static const char help[] =
     "      --verbose            tell on stderr how the connection went\n"
     "      --help, --version    print this, or the versions, and exit\n"
     "\n"
-    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed, 60 server not trusted, 64 wrong usage, 65 bad input,\n"
-    "66 a file can't be read, 69 no connection or lost, 74 output can't be written, 75 timed out, 76 protocol broken, 90 wrong pin.\n";
+    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed, 60 server not "
+    "trusted, 64 wrong usage, 65 bad input,\n"
+    "66 a file can't be read, 69 no connection or lost, 74 output can't be written, 75 timed out, "
+    "76 protocol broken, 90 wrong pin.\n";
 
 enum {
     OPT_CONNECT = 256,
@@ -54,18 +57,25 @@ enum {
 };
 
 static const struct option long_options[] = {
-    {"connect", required_argument, NULL, OPT_CONNECT},   {"pin", required_argument, NULL, OPT_PIN},
-    {"show-pin", no_argument, NULL, OPT_SHOW_PIN},       {"strict-expiry", no_argument, NULL, OPT_STRICT_EXPIRY},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},   {"count", required_argument, NULL, OPT_COUNT},
-    {"interval", required_argument, NULL, OPT_INTERVAL}, {"json", no_argument, NULL, OPT_JSON},
-    {"verbose", no_argument, NULL, OPT_VERBOSE},         {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},         {NULL, 0, NULL, 0},
+    {"connect", required_argument, NULL, OPT_CONNECT},
+    {"pin", required_argument, NULL, OPT_PIN},
+    {"show-pin", no_argument, NULL, OPT_SHOW_PIN},
+    {"strict-expiry", no_argument, NULL, OPT_STRICT_EXPIRY},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"count", required_argument, NULL, OPT_COUNT},
+    {"interval", required_argument, NULL, OPT_INTERVAL},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"verbose", no_argument, NULL, OPT_VERBOSE},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
 };
 
 /* Seconds, with decimals or with a unit. */
-static int parse_seconds(const char *text, uint64_t min_ms, uint64_t max_ms, uint64_t *out, struct sc_err *err)
+static int parse_seconds(const char *text, uint64_t min_ms, uint64_t max_ms, uint64_t *out,
+                         struct sc_err *err)
 {
-    char         with_unit[64];
+    char with_unit[64];
     const size_t length = strlen(text);
     if (length == 0 || length > 40 || !isdigit((unsigned char)text[length - 1])) {
         return sc_parse_duration_ms(text, min_ms, max_ms, out, err);
@@ -87,15 +97,20 @@ static int set_address(struct sc_client_options *options, const char *text, stru
 }
 
 /* Returns 0; -1 with an error; 1 when the program has nothing more to do. */
-static int take_option(struct sc_client_options *options, int option, const char *value, struct sc_err *err)
+static int take_option(struct sc_client_options *options, int option, const char *value,
+                       struct sc_err *err)
 {
     const uint64_t hour_ms = 3600000U;
     switch (option) {
     case OPT_CONNECT: return set_address(options, value, err);
     case OPT_PIN: return sc_pin_set_add(options->pins, value, err);
     case OPT_TIMEOUT: return parse_seconds(value, 1, 24U * hour_ms, &options->timeout_ms, err);
-    case OPT_INTERVAL: options->repeat = true; return parse_seconds(value, 0, 24U * hour_ms, &options->interval_ms, err);
-    case OPT_COUNT: options->repeat = true; return sc_parse_u64(value, 1, UINT64_MAX - 1, &options->count, err);
+    case OPT_INTERVAL:
+        options->repeat = true;
+        return parse_seconds(value, 0, 24U * hour_ms, &options->interval_ms, err);
+    case OPT_COUNT:
+        options->repeat = true;
+        return sc_parse_u64(value, 1, UINT64_MAX - 1, &options->count, err);
     case OPT_SHOW_PIN: options->show_pin = true; return 0;
     case OPT_STRICT_EXPIRY: options->strict_expiry = true; return 0;
     case OPT_JSON: options->json = true; return 0;
@@ -115,11 +130,14 @@ static int take_words(struct sc_client_options *options, int count, char *words[
         return sc_program_usage(PROGRAM, "%s: one TEXT too many, put it in quotes", words[2]);
     }
     if (count == 0) {
-        return options->repeat ? sc_program_usage(PROGRAM, "--count and --interval: a COMMAND is missing") : 0;
+        return options->repeat
+                   ? sc_program_usage(PROGRAM, "--count and --interval: a COMMAND is missing")
+                   : 0;
     }
     options->command = sc_handler_find_name(words[0]);
     if (!options->command) {
-        return sc_program_usage(PROGRAM, "%s: no such command, echo, reverse and time are", words[0]);
+        return sc_program_usage(PROGRAM, "%s: no such command, echo, reverse and time are",
+                                words[0]);
     }
     const char *text = count > 1 ? words[1] : NULL;
     if (options->command->type == SC_FRAME_TIME) {
@@ -140,18 +158,18 @@ static int check_pins(const struct sc_client_options *options)
     if (options->show_pin || sc_pin_set_count(options->pins) > 0) {
         return 0;
     }
-    (void)sc_err_set(
-        &err, SC_EXIT_UNTRUSTED,
-        "%s is not trusted: no pin was given; 'sc-client --connect %s --show-pin' prints the pins, compare them with those that the "
-        "server's owner names, and give one with --pin",
-        options->target, options->target);
+    (void)sc_err_set(&err, SC_EXIT_UNTRUSTED,
+                     "%s is not trusted: no pin was given; 'sc-client --connect %s --show-pin' "
+                     "prints the pins, compare them with those that the "
+                     "server's owner names, and give one with --pin",
+                     options->target, options->target);
     return sc_program_fail(PROGRAM, &err);
 }
 
 static int parse(struct sc_client_options *options, int argc, char *argv[], int *status)
 {
     struct sc_err err;
-    int           option, index = 0;
+    int option, index = 0;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":", long_options, &index)) != -1) {
         if (option == '?' || option == ':') {
@@ -179,7 +197,8 @@ static int parse(struct sc_client_options *options, int argc, char *argv[], int 
 int sc_client_options_parse(struct sc_client_options *options, int argc, char *argv[], int *status)
 {
     struct sc_err err;
-    *options = (struct sc_client_options){.timeout_ms = 10000, .count = UINT64_MAX, .interval_ms = 1000, .pins = sc_pin_set_new()};
+    *options = (struct sc_client_options){
+        .timeout_ms = 10000, .count = UINT64_MAX, .interval_ms = 1000, .pins = sc_pin_set_new()};
     if (!options->pins || set_address(options, "localhost:" SC_PROTOCOL_PORT, &err) != 0) {
         (void)sc_err_set(&err, EX_OSERR, "out of memory");
         *status = sc_program_fail(PROGRAM, &err);

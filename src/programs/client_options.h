@@ -12,24 +12,28 @@
 #define SC_CLIENT_PROGRAM "sc-client"
 
 struct sc_client_options {
-    struct sc_address  address;
-    char               target[300]; /* the address in one spelling */
+    struct sc_address address;
+    char target[300]; /* the address in one spelling */
     struct sc_pin_set *pins;
-    uint64_t           timeout_ms;
-    bool               show_pin;
-    bool               strict_expiry;
-    bool               verbose;
-    bool               json;
+    uint64_t timeout_ms;
+    bool show_pin;
+    bool strict_expiry;
+    bool verbose;
+    bool json;
 
     const struct sc_handler *command; /* NULL: commands come from standard input */
-    const char              *text;    /* NULL: from standard input, where the command takes one */
-    bool                     repeat;  /* --count or --interval */
-    uint64_t                 count;   /* with repeat; UINT64_MAX: until interrupted */
-    uint64_t                 interval_ms;
+    const char *text; /* NULL: from standard input, where the command takes one */
+    bool repeat; /* --count or --interval */
+    uint64_t count; /* with repeat; UINT64_MAX: until interrupted */
+    uint64_t interval_ms;
 };
 
-/* Returns 0, or -1 and the exit status in *status: the program is to end with it (--help and --version print themselves, errors too). */
-int  sc_client_options_parse(struct sc_client_options *options, int argc, char *argv[], int *status) SC_NODISCARD;
+/*
+ * Returns 0, or -1 and the exit status in *status: the program is to end with it (--help and
+ * --version print themselves, errors too).
+ */
+int sc_client_options_parse(struct sc_client_options *options, int argc, char *argv[],
+                            int *status) SC_NODISCARD;
 void sc_client_options_fini(struct sc_client_options *options);
 
 #endif

@@ -48,8 +48,10 @@ static void put_text(const char *key, const char *text)
 /* The members that every object about a reply starts with. */
 static void open_reply(const struct sc_session_reply *reply)
 {
-    printf("{\"request\":\"%s\",\"reply\":\"%s\",\"bytes\":%zu,\"seconds\":%.9f", name_of(reply->request_type),
-           reply->type == SC_FRAME_ERROR ? "error" : name_of(reply->type), reply->length, (double)reply->elapsed_ns / 1e9);
+    printf("{\"request\":\"%s\",\"reply\":\"%s\",\"bytes\":%zu,\"seconds\":%.9f",
+           name_of(reply->request_type),
+           reply->type == SC_FRAME_ERROR ? "error" : name_of(reply->type), reply->length,
+           (double)reply->elapsed_ns / 1e9);
 }
 
 static void put_error_members(const struct sc_frame_error *error)
@@ -62,18 +64,19 @@ static void put_error_members(const struct sc_frame_error *error)
 static void tell_error(const struct sc_frame_error *error)
 {
     struct sc_err err;
-    char          wait[32], advice[64] = "";
+    char wait[32], advice[64] = "";
     if (error->retry_after_ms > 0) {
         sc_format_duration_ms(error->retry_after_ms, wait);
         (void)snprintf(advice, sizeof(advice), "; try again in %s", wait);
     }
     const int length = error->text_length < 300 ? (int)error->text_length : 300;
-    (void)sc_err_set(&err, 1, "the server answered ERROR %" PRIu32 " (%s): %.*s%s", error->code, sc_error_code_name(error->code), length,
-                     error->text, advice);
+    (void)sc_err_set(&err, 1, "the server answered ERROR %" PRIu32 " (%s): %.*s%s", error->code,
+                     sc_error_code_name(error->code), length, error->text, advice);
     (void)sc_program_fail(PROGRAM, &err);
 }
 
-void sc_client_print_reply(const struct sc_client_options *options, const struct sc_session_reply *reply, bool newline)
+void sc_client_print_reply(const struct sc_client_options *options,
+                           const struct sc_session_reply *reply, bool newline)
 {
     if (options->json) {
         open_reply(reply);
@@ -97,7 +100,8 @@ void sc_client_print_reply(const struct sc_client_options *options, const struct
     }
 }
 
-void sc_client_print_ping(const struct sc_client_options *options, const struct sc_session_info *info, const struct sc_session_reply *reply,
+void sc_client_print_ping(const struct sc_client_options *options,
+                          const struct sc_session_info *info, const struct sc_session_reply *reply,
                           uint64_t number)
 {
     if (options->json) {
@@ -110,28 +114,32 @@ void sc_client_print_ping(const struct sc_client_options *options, const struct 
     } else if (reply->type == SC_FRAME_ERROR) {
         tell_error(&reply->error);
     } else {
-        printf("%s: %s %" PRIu64 ", %zu bytes, %.3f ms\n", info->peer, name_of(reply->type), number, reply->length,
-               to_ms(reply->elapsed_ns));
+        printf("%s: %s %" PRIu64 ", %zu bytes, %.3f ms\n", info->peer, name_of(reply->type), number,
+               reply->length, to_ms(reply->elapsed_ns));
     }
 }
 
-void sc_client_print_summary(const struct sc_client_options *options, uint64_t sent, uint64_t answered, const struct sc_hist *times)
+void sc_client_print_summary(const struct sc_client_options *options, uint64_t sent,
+                             uint64_t answered, const struct sc_hist *times)
 {
     const double mean = sc_hist_mean(times);
-    const double p50 = (double)sc_hist_percentile(times, 50), p99 = (double)sc_hist_percentile(times, 99);
+    const double p50 = (double)sc_hist_percentile(times, 50),
+                 p99 = (double)sc_hist_percentile(times, 99);
     const double min = (double)sc_hist_min(times), max = (double)sc_hist_max(times);
     if (options->json) {
         printf("{\"sent\":%" PRIu64 ",\"answered\":%" PRIu64, sent, answered);
         if (times->count > 0) {
-            printf(",\"min_seconds\":%.9f,\"avg_seconds\":%.9f,\"max_seconds\":%.9f,\"p50_seconds\":%.9f,\"p99_seconds\":%.9f", min / 1e9,
-                   mean / 1e9, max / 1e9, p50 / 1e9, p99 / 1e9);
+            printf(",\"min_seconds\":%.9f,\"avg_seconds\":%.9f,\"max_seconds\":%.9f,\"p50_"
+                   "seconds\":%.9f,\"p99_seconds\":%.9f",
+                   min / 1e9, mean / 1e9, max / 1e9, p50 / 1e9, p99 / 1e9);
         }
         (void)puts("}");
         return;
     }
     printf("%s: %" PRIu64 " sent, %" PRIu64 " answered", options->target, sent, answered);
     if (times->count > 0) {
-        printf(", min/avg/max/p50/p99 %.3f/%.3f/%.3f/%.3f/%.3f ms", min / 1e6, mean / 1e6, max / 1e6, p50 / 1e6, p99 / 1e6);
+        printf(", min/avg/max/p50/p99 %.3f/%.3f/%.3f/%.3f/%.3f ms", min / 1e6, mean / 1e6,
+               max / 1e6, p50 / 1e6, p99 / 1e6);
     }
     (void)putchar('\n');
 }
@@ -144,7 +152,8 @@ static void format_date(time_t time, char out[32])
     (void)strftime(out, 32, "%Y-%m-%d", &tm);
 }
 
-void sc_client_print_pins(const struct sc_client_options *options, const struct sc_session_info *info)
+void sc_client_print_pins(const struct sc_client_options *options,
+                          const struct sc_session_info *info)
 {
     struct sc_pin_spellings as;
     sc_pin_spell(info->key_pin, info->fingerprint, &as);
@@ -157,7 +166,8 @@ void sc_client_print_pins(const struct sc_client_options *options, const struct 
         put_text("ssh", as.ssh);
         put_text("dane", as.dane);
         put_text("certificate", as.cert_sha256);
-        printf(",\"not_before\":%" PRId64 ",\"not_after\":%" PRId64 "}\n", (int64_t)info->not_before, (int64_t)info->not_after);
+        printf(",\"not_before\":%" PRId64 ",\"not_after\":%" PRId64 "}\n",
+               (int64_t)info->not_before, (int64_t)info->not_after);
         return;
     }
     char from[32], to[32];
@@ -169,24 +179,31 @@ void sc_client_print_pins(const struct sc_client_options *options, const struct 
     printf("  ssh              %s\n", as.ssh);
     printf("  DANE (TLSA)      %s\n", as.dane);
     printf("  certificate      %s\n", as.cert_sha256);
-    printf("Nobody has vouched for them yet: compare with what 'sc-keygen --show' prints on the server.\n");
+    printf("Nobody has vouched for them yet: compare with what 'sc-keygen --show' prints on the "
+           "server.\n");
 }
 
-void sc_client_print_connection(const struct sc_client_options *options, const struct sc_session_info *info)
+void sc_client_print_connection(const struct sc_client_options *options,
+                                const struct sc_session_info *info)
 {
-    char          date[32];
-    const time_t  now  = sc_clock_wall().tv_sec;
+    char date[32];
+    const time_t now = sc_clock_wall().tv_sec;
     const int64_t days = ((int64_t)info->not_after - (int64_t)now) / DAY;
     format_date(info->not_after, date);
     if (options->verbose) {
-        (void)fprintf(stderr, "%s: connected to %s (%s) in %.3f ms\n", PROGRAM, options->target, info->peer, to_ms(info->connect_ns));
-        (void)fprintf(stderr, "%s: %s, cipher %s, group %s, %s handshake in %.3f ms\n", PROGRAM, info->tls.version, info->tls.cipher,
-                      *info->tls.group ? info->tls.group : "none", info->tls.resumed ? "resumed" : "full", to_ms(info->handshake_ns));
+        (void)fprintf(stderr, "%s: connected to %s (%s) in %.3f ms\n", PROGRAM, options->target,
+                      info->peer, to_ms(info->connect_ns));
+        (void)fprintf(stderr, "%s: %s, cipher %s, group %s, %s handshake in %.3f ms\n", PROGRAM,
+                      info->tls.version, info->tls.cipher,
+                      *info->tls.group ? info->tls.group : "none",
+                      info->tls.resumed ? "resumed" : "full", to_ms(info->handshake_ns));
         if (!options->show_pin) {
             (void)fprintf(stderr, "%s: pin matched: %s\n", PROGRAM, info->pin.pin);
         }
         if (info->not_after > now) {
-            (void)fprintf(stderr, "%s: the certificate is good for %" PRId64 " more days, until %s\n", PROGRAM, days, date);
+            (void)fprintf(stderr,
+                          "%s: the certificate is good for %" PRId64 " more days, until %s\n",
+                          PROGRAM, days, date);
         }
     }
     if (!info->pin.expired) {
@@ -194,8 +211,13 @@ void sc_client_print_connection(const struct sc_client_options *options, const s
     }
     if (info->not_before > now) {
         format_date(info->not_before, date);
-        sc_program_warn(PROGRAM, "the certificate of %s is not valid before %s; it is taken because it is pinned", options->target, date);
+        sc_program_warn(
+            PROGRAM,
+            "the certificate of %s is not valid before %s; it is taken because it is pinned",
+            options->target, date);
     } else {
-        sc_program_warn(PROGRAM, "the certificate of %s is past its date, %s; it is taken because it is pinned", options->target, date);
+        sc_program_warn(
+            PROGRAM, "the certificate of %s is past its date, %s; it is taken because it is pinned",
+            options->target, date);
     }
 }

@@ -7,20 +7,25 @@
 #include "programs/client_options.h"
 
 /*
- * A reply's body. Text: as it is, and what would steer a terminal escaped when stdout is one; `newline` ends it. JSON: one object. An
- * ERROR is told on stderr (text) or as an object (JSON).
+ * A reply's body. Text: as it is, and what would steer a terminal escaped when stdout is one;
+ * `newline` ends it. JSON: one object. An ERROR is told on stderr (text) or as an object (JSON).
  */
-void sc_client_print_reply(const struct sc_client_options *options, const struct sc_session_reply *reply, bool newline);
+void sc_client_print_reply(const struct sc_client_options *options,
+                           const struct sc_session_reply *reply, bool newline);
 
 /* A line for a reply of a repeated command, the `number`th. */
-void sc_client_print_ping(const struct sc_client_options *options, const struct sc_session_info *info, const struct sc_session_reply *reply,
+void sc_client_print_ping(const struct sc_client_options *options,
+                          const struct sc_session_info *info, const struct sc_session_reply *reply,
                           uint64_t number);
-void sc_client_print_summary(const struct sc_client_options *options, uint64_t sent, uint64_t answered, const struct sc_hist *times);
+void sc_client_print_summary(const struct sc_client_options *options, uint64_t sent,
+                             uint64_t answered, const struct sc_hist *times);
 
 /* --show-pin */
-void sc_client_print_pins(const struct sc_client_options *options, const struct sc_session_info *info);
+void sc_client_print_pins(const struct sc_client_options *options,
+                          const struct sc_session_info *info);
 
 /* --verbose, and the warning about a certificate that is past its date. */
-void sc_client_print_connection(const struct sc_client_options *options, const struct sc_session_info *info);
+void sc_client_print_connection(const struct sc_client_options *options,
+                                const struct sc_session_info *info);
 
 #endif

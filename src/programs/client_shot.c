@@ -15,12 +15,12 @@
 
 /* A COMMAND of the command line, sent once or, with --count or --interval, again and again. */
 struct shot {
-    char          *body; /* NULL: options->text */
-    size_t         length;
-    uint64_t       sent, answered;
+    char *body; /* NULL: options->text */
+    size_t length;
+    uint64_t sent, answered;
     struct sc_hist times; /* of the replies that are no ERROR */
-    struct event  *tick;
-    struct event  *interrupt;
+    struct event *tick;
+    struct event *interrupt;
 };
 
 /* All of standard input, up to what a frame can carry. */
@@ -29,7 +29,7 @@ static int read_body(struct shot *shot, struct sc_err *err)
     size_t room = 0;
     for (;;) {
         if (shot->length == room) {
-            room       = room > 0 ? 2 * room : 64U << 10;
+            room = room > 0 ? 2 * room : 64U << 10;
             char *body = realloc(shot->body, room);
             if (!body) {
                 return sc_err_set(err, EX_OSERR, "standard input: out of memory");
@@ -45,7 +45,9 @@ static int read_body(struct shot *shot, struct sc_err *err)
         }
         shot->length += got > 0 ? (size_t)got : 0;
         if (shot->length > SC_FRAME_MAX_BODY_BYTES) {
-            return sc_err_set(err, EX_DATAERR, "standard input is longer than 16M, the most that a message can carry");
+            return sc_err_set(
+                err, EX_DATAERR,
+                "standard input is longer than 16M, the most that a message can carry");
         }
     }
 }
@@ -59,16 +61,17 @@ static bool all_sent(const struct sc_client *client)
 static void send_one(struct sc_client *client)
 {
     struct shot *shot = client->state;
-    const char  *body = client->options->text ? client->options->text : shot->body;
+    const char *body = client->options->text ? client->options->text : shot->body;
     sc_session_send(client->session, client->options->command->type, body, shot->length);
     shot->sent++;
 }
 
 static void set_tick(const struct sc_client *client)
 {
-    const struct shot   *shot = client->state;
-    const uint64_t       ms   = client->options->interval_ms;
-    const struct timeval wait = {.tv_sec = (time_t)(ms / 1000U), .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
+    const struct shot *shot = client->state;
+    const uint64_t ms = client->options->interval_ms;
+    const struct timeval wait = {.tv_sec = (time_t)(ms / 1000U),
+                                 .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
     if (!all_sent(client) && ms > 0) {
         (void)evtimer_add(shot->tick, &wait);
     }
@@ -89,8 +92,8 @@ static void on_interrupt(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    struct sc_client  *client = arg;
-    const struct shot *shot   = client->state;
+    struct sc_client *client = arg;
+    const struct shot *shot = client->state;
     (void)evtimer_del(shot->tick);
     sc_session_close(client->session);
 }
@@ -98,7 +101,7 @@ static void on_interrupt(evutil_socket_t fd, short what, void *arg)
 static int start(struct sc_client *client, struct sc_err *err)
 {
     struct shot *shot = calloc(1, sizeof(*shot));
-    client->state     = shot;
+    client->state = shot;
     if (!shot) {
         return sc_err_set(err, EX_OSERR, "out of memory");
     }
@@ -109,7 +112,7 @@ static int start(struct sc_client *client, struct sc_err *err)
         return -1;
     }
     if (client->options->repeat) {
-        shot->tick      = evtimer_new(client->base, on_tick, client);
+        shot->tick = evtimer_new(client->base, on_tick, client);
         shot->interrupt = evsignal_new(client->base, SIGINT, on_interrupt, client);
         if (!shot->tick || !shot->interrupt) {
             return sc_err_set(err, EX_OSERR, "out of memory");
@@ -122,7 +125,8 @@ static void on_ready(struct sc_client *client)
 {
     const struct shot *shot = client->state;
     if (shot->interrupt) {
-        (void)evsignal_add(shot->interrupt, NULL); /* not before: an interrupt while it connects ends the program */
+        (void)evsignal_add(shot->interrupt,
+                           NULL); /* not before: an interrupt while it connects ends the program */
     }
     send_one(client);
     set_tick(client);
@@ -186,10 +190,10 @@ static void stop(struct sc_client *client)
 }
 
 const struct sc_client_mode sc_client_shot = {
-    .start       = start,
-    .on_ready    = on_ready,
-    .on_reply    = on_reply,
+    .start = start,
+    .on_ready = on_ready,
+    .on_reply = on_reply,
     .on_progress = on_progress,
-    .on_end      = on_end,
-    .stop        = stop,
+    .on_end = on_end,
+    .stop = stop,
 };

@@ -16,21 +16,23 @@
 #include "programs/keygen_show.h"
 #include "tls/keygen.h"
 
-#define MIN_SECURITY_BITS 112 /* RSA 2048 and EC P-224; less is refused by OpenSSL's default security level in most distributions */
+#define MIN_SECURITY_BITS \
+    112 /* RSA 2048 and EC P-224; less is refused by OpenSSL's default security level in most \
+           distributions */
 #define WARN_DAYS 30
 
 struct check {
     const char *path; /* of the file that is being looked at */
-    unsigned    problems;
+    unsigned problems;
     const char *first_path;
-    char        first[256];
+    char first[256];
 };
 
 static void problem(struct check *check, const char *fmt, ...) SC_PRINTF(2, 3);
 
 static void problem(struct check *check, const char *fmt, ...)
 {
-    char    text[sizeof(check->first)];
+    char text[sizeof(check->first)];
     va_list args;
 
     va_start(args, fmt);
@@ -53,9 +55,12 @@ static void check_mode(struct check *check, bool secret)
     if (secret && (mode & S_IRWXO)) {
         problem(check, "the key is open to everybody (mode %04o); chmod 600 closes it", mode);
     } else if (secret && (mode & (S_IWGRP | S_IXGRP))) {
-        problem(check, "the key can be changed by its group (mode %04o); chmod 640 or 600 closes it", mode);
+        problem(check,
+                "the key can be changed by its group (mode %04o); chmod 640 or 600 closes it",
+                mode);
     } else if (!secret && (mode & (S_IWGRP | S_IWOTH))) {
-        problem(check, "the certificate can be changed by others (mode %04o); chmod 644 closes it", mode);
+        problem(check, "the certificate can be changed by others (mode %04o); chmod 644 closes it",
+                mode);
     } else if (secret && (mode & S_IRGRP)) {
         printf("  note: the group of the file can read the key (mode %04o)\n", mode);
     }
@@ -67,17 +72,20 @@ static void check_strength(struct check *check, const EVP_PKEY *key)
     sc_keygen_describe_key(key, what, sizeof(what));
     printf("  key: %s\n", what);
     if (EVP_PKEY_get_security_bits(key) < MIN_SECURITY_BITS) {
-        problem(check, "%s is too weak; sc-keygen --force makes a new pair, and every client needs the new pin", what);
+        problem(check,
+                "%s is too weak; sc-keygen --force makes a new pair, and every client needs the "
+                "new pin",
+                what);
     }
 }
 
 static void check_dates(struct check *check, const X509 *certificate)
 {
-    char             from[32], until[32];
-    int              days, seconds;
+    char from[32], until[32];
+    int days, seconds;
     const ASN1_TIME *not_before = X509_get0_notBefore(certificate);
-    const ASN1_TIME *not_after  = X509_get0_notAfter(certificate);
-    ASN1_TIME       *now        = ASN1_TIME_set(NULL, sc_clock_wall().tv_sec);
+    const ASN1_TIME *not_after = X509_get0_notAfter(certificate);
+    ASN1_TIME *now = ASN1_TIME_set(NULL, sc_clock_wall().tv_sec);
 
     sc_show_date(not_before, from);
     sc_show_date(not_after, until);
@@ -100,17 +108,22 @@ static void check_names(const X509 *certificate)
 {
     char names[1024];
     sc_show_names(certificate, names, sizeof(names));
-    printf("  names: %s\n", names[0] ? names : "none; only a pin of the key or of the certificate can match");
+    printf("  names: %s\n",
+           names[0] ? names : "none; only a pin of the key or of the certificate can match");
 }
 
-/* What can be read but not used is a problem of the pair; what can't be read at all ends the check. */
+/*
+ * What can be read but not used is a problem of the pair; what can't be read at all ends the
+ * check.
+ */
 static int take_problem(struct check *check, const struct sc_err *why, struct sc_err *err)
 {
     if (why->status == EX_NOINPUT) {
         return sc_err_set(err, why->status, "%s", why->text);
     }
     const size_t length = strlen(check->path);
-    const bool   again  = strncmp(why->text, check->path, length) == 0 && strncmp(why->text + length, ": ", 2) == 0;
+    const bool again =
+        strncmp(why->text, check->path, length) == 0 && strncmp(why->text + length, ": ", 2) == 0;
     printf("%s:\n", check->path);
     problem(check, "%s", again ? why->text + length + 2 : why->text);
     return 0;
@@ -121,7 +134,7 @@ static int check_certificate(struct check *check, const char *path, X509 **out, 
 {
     struct sc_err why;
     check->path = path;
-    *out        = sc_keygen_read_certificate(path, &why);
+    *out = sc_keygen_read_certificate(path, &why);
     if (!*out) {
         return take_problem(check, &why, err);
     }
@@ -136,7 +149,7 @@ static int check_key(struct check *check, const char *path, EVP_PKEY **out, stru
 {
     struct sc_err why;
     check->path = path;
-    *out        = sc_show_read_key(path, &why);
+    *out = sc_show_read_key(path, &why);
     if (!*out) {
         if (take_problem(check, &why, err) != 0) {
             return -1;
@@ -151,12 +164,13 @@ static int check_key(struct check *check, const char *path, EVP_PKEY **out, stru
 
 int sc_check_pair(const char *key_path, const char *certificate_path, struct sc_err *err)
 {
-    struct check check       = {0};
-    EVP_PKEY    *key         = NULL;
-    X509        *certificate = NULL;
-    int          status      = -1;
+    struct check check = {0};
+    EVP_PKEY *key = NULL;
+    X509 *certificate = NULL;
+    int status = -1;
 
-    if (check_certificate(&check, certificate_path, &certificate, err) == 0 && check_key(&check, key_path, &key, err) == 0) {
+    if (check_certificate(&check, certificate_path, &certificate, err) == 0 &&
+        check_key(&check, key_path, &key, err) == 0) {
         if (key && certificate && X509_check_private_key(certificate, key) != 1) {
             problem(&check, "the certificate %s is not of this key", certificate_path);
         }
@@ -165,7 +179,8 @@ int sc_check_pair(const char *key_path, const char *certificate_path, struct sc_
         if (check.problems == 1) {
             status = sc_err_set(err, EX_CONFIG, "%s: %s", check.first_path, check.first);
         } else if (check.problems > 1) {
-            status = sc_err_set(err, EX_CONFIG, "%s: %s; there are %u problems", check.first_path, check.first, check.problems);
+            status = sc_err_set(err, EX_CONFIG, "%s: %s; there are %u problems", check.first_path,
+                                check.first, check.problems);
         }
     }
     X509_free(certificate);

@@ -25,11 +25,14 @@ static void add(struct sc_names *names, const char *name)
     (void)snprintf(names->name[names->count++], sizeof(names->name[0]), "%s", name);
 }
 
-/* Of the names in one line of /etc/hosts, the first with a dot; NULL when `host` is not in the line. */
+/*
+ * Of the names in one line of /etc/hosts, the first with a dot; NULL when `host` is not in the
+ * line.
+ */
 static const char *full_name_in(const struct hostent *line, const char *host)
 {
-    const char *full  = strchr(line->h_name, '.') ? line->h_name : NULL;
-    bool        found = strcasecmp(line->h_name, host) == 0;
+    const char *full = strchr(line->h_name, '.') ? line->h_name : NULL;
+    bool found = strcasecmp(line->h_name, host) == 0;
     for (char *const *alias = line->h_aliases; *alias; alias++) {
         found = found || strcasecmp(*alias, host) == 0;
         if (!full && strchr(*alias, '.')) {
@@ -45,7 +48,10 @@ void sc_names_of_host(struct sc_names *names)
 
     names->count = 0;
     if (gethostname(host, sizeof(host) - 1) == 0 && host[0]) {
-        /* gethostent() reads /etc/hosts only; getaddrinfo() would also ask a name server, and may wait for it. */
+        /*
+         * gethostent() reads /etc/hosts only; getaddrinfo() would also ask a name server, and may
+         * wait for it.
+         */
         sethostent(0);
         const struct hostent *line = strchr(host, '.') ? NULL : gethostent();
         for (; line; line = gethostent()) {

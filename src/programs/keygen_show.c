@@ -21,11 +21,12 @@
 
 int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *err)
 {
-    uint8_t                 pin[SC_PIN_BYTES];
-    uint8_t                 fingerprint[SC_PIN_BYTES];
+    uint8_t pin[SC_PIN_BYTES];
+    uint8_t fingerprint[SC_PIN_BYTES];
     struct sc_pin_spellings as;
 
-    if ((certificate ? sc_pin_of_certificate(certificate, pin, err) : sc_pin_of_key(key, pin, err)) != 0 ||
+    if ((certificate ? sc_pin_of_certificate(certificate, pin, err)
+                     : sc_pin_of_key(key, pin, err)) != 0 ||
         (certificate && sc_pin_fingerprint(certificate, fingerprint, err) != 0)) {
         return -1;
     }
@@ -40,7 +41,7 @@ int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *er
     return 0;
 }
 
-/* --- What is in a certificate ------------------------------------------------------------------------------------------------------- */
+/* --- What is in a certificate --- */
 
 void sc_show_date(const ASN1_TIME *time, char out[32])
 {
@@ -53,10 +54,10 @@ void sc_show_date(const ASN1_TIME *time, char out[32])
 /* False: a kind of name that is of no use here. */
 static bool spell_name(const GENERAL_NAME *name, char *out, size_t out_size)
 {
-    int                  type;
-    const ASN1_STRING   *value = GENERAL_NAME_get0_value(name, &type);
+    int type;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
     const unsigned char *bytes = ASN1_STRING_get0_data(value);
-    const int            size  = ASN1_STRING_length(value);
+    const int size = ASN1_STRING_length(value);
 
     if (type == GEN_IPADD && (size == 4 || size == 16)) {
         return inet_ntop(size == 4 ? AF_INET : AF_INET6, bytes, out, (socklen_t)out_size) != NULL;
@@ -77,13 +78,14 @@ static GENERAL_NAMES *names_of(const X509 *certificate)
 
 void sc_show_names(const X509 *certificate, char *out, size_t out_size)
 {
-    char           name[256];
-    size_t         used  = 0;
+    char name[256];
+    size_t used = 0;
     GENERAL_NAMES *names = names_of(certificate);
 
     out[0] = '\0';
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        if (!spell_name(sk_GENERAL_NAME_value(names, i), name, sizeof(name)) || used + strlen(name) + sizeof(", ") > out_size) {
+        if (!spell_name(sk_GENERAL_NAME_value(names, i), name, sizeof(name)) ||
+            used + strlen(name) + sizeof(", ") > out_size) {
             continue;
         }
         used += (size_t)snprintf(out + used, out_size - used, "%s%s", used ? ", " : "", name);
@@ -91,10 +93,13 @@ void sc_show_names(const X509 *certificate, char *out, size_t out_size)
     GENERAL_NAMES_free(names);
 }
 
-/* The name to connect to in an example: localhost when the certificate has it, else its first host name or address. */
+/*
+ * The name to connect to in an example: localhost when the certificate has it, else its first host
+ * name or address.
+ */
 static void choose_host(const X509 *certificate, char *out, size_t out_size)
 {
-    char           name[256];
+    char name[256];
     GENERAL_NAMES *names = names_of(certificate);
 
     out[0] = '\0';
@@ -116,12 +121,15 @@ static void choose_host(const X509 *certificate, char *out, size_t out_size)
     }
 }
 
-/* --- Commands ----------------------------------------------------------------------------------------------------------------------- */
+/* --- Commands --- */
 
 /* Prints a text as one word of a shell command. */
 static void print_word(const char *text)
 {
-    if (text[0] && text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%")] == '\0') {
+    if (text[0] &&
+        text[strspn(text,
+                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%")] ==
+            '\0') {
         (void)fputs(text, stdout);
         return;
     }
@@ -138,10 +146,10 @@ static void print_word(const char *text)
 
 int sc_show_commands(const X509 *certificate, const char *certificate_path, struct sc_err *err)
 {
-    uint8_t                 pin[SC_PIN_BYTES];
+    uint8_t pin[SC_PIN_BYTES];
     struct sc_pin_spellings as;
-    char                    host[256];
-    char                    address[sizeof(host) + sizeof("[]:" PORT)];
+    char host[256];
+    char address[sizeof(host) + sizeof("[]:" PORT)];
 
     if (sc_pin_of_certificate(certificate, pin, err) != 0) {
         return -1;
@@ -153,8 +161,11 @@ int sc_show_commands(const X509 *certificate, const char *certificate_path, stru
 
     printf("\nEach of these ends with status 0 only when the server has this key:\n");
     printf("  sc-client --connect %s --pin '%s' time\n", address, as.curl);
-    printf("  curl -sS --insecure --pinnedpubkey '%s' --no-alpn --http0.9 -o /dev/null https://%s/\n", as.curl, address);
-    printf("  openssl s_client -connect %s -brief -dane_tlsa_domain localhost -dane_tlsa_rrdata '%s' -dane_ee_no_namechecks "
+    printf(
+        "  curl -sS --insecure --pinnedpubkey '%s' --no-alpn --http0.9 -o /dev/null https://%s/\n",
+        as.curl, address);
+    printf("  openssl s_client -connect %s -brief -dane_tlsa_domain localhost -dane_tlsa_rrdata "
+           "'%s' -dane_ee_no_namechecks "
            "-verify_return_error </dev/null\n",
            address, as.dane);
     printf("  gnutls-cli --x509cafile ");
@@ -163,7 +174,7 @@ int sc_show_commands(const X509 *certificate, const char *certificate_path, stru
     return 0;
 }
 
-/* --- Files -------------------------------------------------------------------------------------------------------------------------- */
+/* --- Files --- */
 
 static int ask_terminal(char *out, int size, int writing, void *arg)
 {
@@ -191,12 +202,13 @@ EVP_PKEY *sc_show_read_key(const char *path, struct sc_err *err)
 
 int sc_show_file(const char *path, struct sc_err *err)
 {
-    char      what[80];
+    char what[80];
     EVP_PKEY *key;
-    X509     *certificate;
-    int       status = -1;
+    X509 *certificate;
+    int status = -1;
 
-    if (sc_keygen_read_either(path, who_to_ask(), (void *)(uintptr_t)path, &certificate, &key, err) != 0) {
+    if (sc_keygen_read_either(path, who_to_ask(), (void *)(uintptr_t)path, &certificate, &key,
+                              err) != 0) {
         return -1;
     }
     const EVP_PKEY *described = key ? key : X509_get0_pubkey(certificate);

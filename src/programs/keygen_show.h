@@ -12,13 +12,20 @@
 /* The pins of a certificate, or of a key alone (the other is NULL), in every spelling. */
 int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *err) SC_NODISCARD;
 
-/* sc_show_pins() for a PEM file with a certificate, else with a private key; an encrypted one asks on the terminal. */
+/*
+ * sc_show_pins() for a PEM file with a certificate, else with a private key; an encrypted one asks
+ * on the terminal.
+ */
 int sc_show_file(const char *path, struct sc_err *err) SC_NODISCARD;
 
 /* Commands that check from outside whether a server has this certificate. */
-int sc_show_commands(const X509 *certificate, const char *certificate_path, struct sc_err *err) SC_NODISCARD;
+int sc_show_commands(const X509 *certificate, const char *certificate_path,
+                     struct sc_err *err) SC_NODISCARD;
 
-/* "localhost, 127.0.0.1, ::1", what is in subjectAltName; what does not fit is left out. Empty: no names. */
+/*
+ * "localhost, 127.0.0.1, ::1", what is in subjectAltName; what does not fit is left out. Empty: no
+ * names.
+ */
 void sc_show_names(const X509 *certificate, char *out, size_t out_size);
 
 /* "2036-11-18" (UTC). */

@@ -19,7 +19,10 @@
 
 #include "base/log.h"
 
-/* Control characters, which a file name or a peer may bring, are shown as \xNN: an error stays one line and moves no cursor. */
+/*
+ * Control characters, which a file name or a peer may bring, are shown as \xNN: an error stays one
+ * line and moves no cursor.
+ */
 static void escape(const char *text, char *out, size_t out_size)
 {
     size_t used = 0;
@@ -34,11 +37,14 @@ static void escape(const char *text, char *out, size_t out_size)
     out[used] = '\0';
 }
 
-/* A stderr that nobody reads any more is given this time once, then the program goes on, and mostly ends. */
+/*
+ * A stderr that nobody reads any more is given this time once, then the program goes on, and
+ * mostly ends.
+ */
 static void write_to_stderr(const char *line, size_t length)
 {
-    static int    patience_ms = 2000;
-    struct pollfd ready       = {.fd = STDERR_FILENO, .events = POLLOUT};
+    static int patience_ms = 2000;
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     if (poll(&ready, 1, patience_ms) == 0 || !sc_log_write(line, length)) {
         patience_ms = 0;
     }
@@ -51,7 +57,8 @@ static void print_line(const char *program, const char *before, const char *text
     escape(text, escaped, sizeof(escaped));
     /* What was printed so far comes first, also when both go to one file. */
     (void)fflush(stdout);
-    const int length = snprintf(line, sizeof(line), "%s: %s%s%s\n", program, before, escaped, after);
+    const int length =
+        snprintf(line, sizeof(line), "%s: %s%s%s\n", program, before, escaped, after);
     write_to_stderr(line, (size_t)length);
 }
 
@@ -73,8 +80,8 @@ int sc_program_fail(const char *program, const struct sc_err *err)
 
 int sc_program_usage(const char *program, const char *fmt, ...)
 {
-    char    text[512];
-    char    after[128];
+    char text[512];
+    char after[128];
     va_list args;
 
     va_start(args, fmt);
@@ -87,7 +94,7 @@ int sc_program_usage(const char *program, const char *fmt, ...)
 
 void sc_program_warn(const char *program, const char *fmt, ...)
 {
-    char    text[sizeof(((struct sc_err *)NULL)->text)];
+    char text[sizeof(((struct sc_err *)NULL)->text)];
     va_list args;
 
     va_start(args, fmt);
@@ -102,8 +109,10 @@ static bool refused_a_long_option(int argc, char *const argv[])
     if (optind < 2 || strncmp(argv[optind - 1], "--", 2) != 0 || !argv[optind - 1][2]) {
         return false;
     }
-    /* An unknown long option leaves optopt 0, a long option without a short one puts its value there. Else optind may still stand on a
-     * word of several short ones. */
+    /*
+     * An unknown long option leaves optopt 0, a long option without a short one puts its value
+     * there. Else optind may still stand on a word of several short ones.
+     */
     if (optopt == 0 || optopt > UCHAR_MAX || optind >= argc) {
         return true;
     }
@@ -114,12 +123,13 @@ int sc_program_bad_option(const char *program, int result, int argc, char *const
 {
     if (refused_a_long_option(argc, argv)) {
         const char *word = argv[optind - 1];
-        const char *why  = result == ':' ? "an argument is missing"
-                           : optopt      ? "it takes no argument"
-                                         : "no such option, or not the whole of it";
+        const char *why = result == ':' ? "an argument is missing"
+                          : optopt      ? "it takes no argument"
+                                        : "no such option, or not the whole of it";
         return sc_program_usage(program, "%.*s: %s", (int)strcspn(word, "="), word, why);
     }
-    return sc_program_usage(program, "-%c: %s", optopt, result == ':' ? "an argument is missing" : "no such option");
+    return sc_program_usage(program, "-%c: %s", optopt,
+                            result == ':' ? "an argument is missing" : "no such option");
 }
 
 void sc_program_version(const char *program)

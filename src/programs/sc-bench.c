@@ -16,17 +16,20 @@
 
 #define EXIT_INTERRUPTED 130
 
-#define SAME_SIGNAL_MS 1000 /* timeout(1) and a terminal send one to the process and one to its group: that is not asking twice */
+#define SAME_SIGNAL_MS \
+    1000 /* timeout(1) and a terminal send one to the process and one to its group: that is not \
+            asking twice */
 
 static volatile sig_atomic_t interrupted;
-static atomic_uint_fast64_t  interrupted_ms; /* when */
+static atomic_uint_fast64_t interrupted_ms; /* when */
 
 /* The first ends the run, with the figures until then; a second one ends the program at once. */
 static void on_signal(int number)
 {
     const uint_fast64_t now_ms = sc_clock_ms();
-    uint_fast64_t       first  = 0;
-    if (!atomic_compare_exchange_strong(&interrupted_ms, &first, now_ms) && now_ms - first >= SAME_SIGNAL_MS) {
+    uint_fast64_t first = 0;
+    if (!atomic_compare_exchange_strong(&interrupted_ms, &first, now_ms) &&
+        now_ms - first >= SAME_SIGNAL_MS) {
         (void)signal(number, SIG_DFL);
         (void)raise(number);
     }
@@ -35,14 +38,19 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = 0}; /* no SA_RESTART: what waits for a file is interrupted too */
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags =
+                                   0}; /* no SA_RESTART: what waits for a file is interrupted too */
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     action.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &action, NULL);
 }
 
-/* An expectation that was missed outranks the errors; expectations about errors replace the rule that none may happen. */
+/*
+ * An expectation that was missed outranks the errors; expectations about errors replace the rule
+ * that none may happen.
+ */
 static int judge(const struct sc_bench_options *options, const struct sc_bench_result *result)
 {
     for (size_t i = 0; i < options->expectations.count; i++) {
@@ -50,7 +58,8 @@ static int judge(const struct sc_bench_options *options, const struct sc_bench_r
             return SC_EXIT_THRESHOLD;
         }
     }
-    for (int kind = SC_BENCH_ERROR_COUNT - 1; kind >= 0 && !sc_bench_expect_errors(&options->expectations); kind--) {
+    for (int kind = SC_BENCH_ERROR_COUNT - 1;
+         kind >= 0 && !sc_bench_expect_errors(&options->expectations); kind--) {
         if (result->stats.errors[kind] > 0) {
             return sc_bench_error_status((enum sc_bench_error)kind);
         }
@@ -63,10 +72,10 @@ static int judge(const struct sc_bench_options *options, const struct sc_bench_r
 
 static int run(struct sc_bench_options *options, struct sc_bench_result *result)
 {
-    struct sc_err         err;
-    uint64_t              seen   = 0;
-    const char           *keylog = getenv("SSLKEYLOGFILE");
-    struct sc_bench_plan *plan   = &options->plan;
+    struct sc_err err;
+    uint64_t seen = 0;
+    const char *keylog = getenv("SSLKEYLOGFILE");
+    struct sc_bench_plan *plan = &options->plan;
     if (options->svg_path && sc_bench_report_svg_check(options->svg_path, &err) != 0) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
@@ -75,13 +84,14 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
     if (keylog && *keylog) {
-        sc_program_warn(SC_BENCH_NAME, "SSLKEYLOGFILE: the secrets of every connection are written to %s", keylog);
+        sc_program_warn(SC_BENCH_NAME,
+                        "SSLKEYLOGFILE: the secrets of every connection are written to %s", keylog);
     }
     const bool on_terminal = isatty(STDERR_FILENO) != 0;
-    plan->interrupted      = &interrupted;
-    plan->progress_arg     = &seen;
-    plan->on_progress      = on_terminal ? sc_bench_report_progress : NULL;
-    int status             = sc_bench_run(plan, result, &err);
+    plan->interrupted = &interrupted;
+    plan->progress_arg = &seen;
+    plan->on_progress = on_terminal ? sc_bench_report_progress : NULL;
+    int status = sc_bench_run(plan, result, &err);
     if (on_terminal) {
         (void)fputs("\r\033[K", stderr);
     }
@@ -104,8 +114,8 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
 int main(int argc, char *argv[])
 {
     static struct sc_bench_options options;
-    static struct sc_bench_result  result;
-    int                            status;
+    static struct sc_bench_result result;
+    int status;
     sc_program_start();
     status = sc_bench_options_read(&options, argc, argv);
     if (status == 0) {

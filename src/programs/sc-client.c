@@ -17,12 +17,12 @@
 
 #define PROGRAM SC_CLIENT_PROGRAM
 
-/* --- What the session reports ------------------------------------------------------------------------------------------------------- */
+/* --- What the session reports --- */
 
 static void on_ready(void *arg, const struct sc_session_info *info)
 {
     struct sc_client *client = arg;
-    client->info             = info;
+    client->info = info;
     sc_client_print_connection(client->options, info);
     if (client->mode->on_ready) {
         client->mode->on_ready(client);
@@ -59,7 +59,7 @@ static void on_progress(void *arg)
 static void on_end(void *arg, const struct sc_err *err)
 {
     struct sc_client *client = arg;
-    client->ended            = true;
+    client->ended = true;
     if (client->mode->on_end) {
         client->mode->on_end(client);
     }
@@ -68,7 +68,7 @@ static void on_end(void *arg, const struct sc_err *err)
     }
 }
 
-/* --- What the modes share ----------------------------------------------------------------------------------------------------------- */
+/* --- What the modes share --- */
 
 bool sc_client_turn(struct sc_client *client)
 {
@@ -86,26 +86,27 @@ void sc_client_take_reply(struct sc_client *client, const struct sc_session_repl
     sc_client_print_reply(client->options, reply, true);
 }
 
-const struct sc_handler *sc_client_parse_line(const char *line, size_t length, const char **text, size_t *text_length)
+const struct sc_handler *sc_client_parse_line(const char *line, size_t length, const char **text,
+                                              size_t *text_length)
 {
-    char         name[16];
-    const char  *space       = memchr(line, ' ', length);
+    char name[16];
+    const char *space = memchr(line, ' ', length);
     const size_t name_length = space ? (size_t)(space - line) : length;
     if (name_length >= sizeof(name)) {
         return NULL;
     }
     memcpy(name, line, name_length);
-    name[name_length]                = '\0';
+    name[name_length] = '\0';
     const struct sc_handler *command = sc_handler_find_name(name);
-    *text                            = space ? space + 1 : line + length;
-    *text_length                     = (size_t)(line + length - *text);
+    *text = space ? space + 1 : line + length;
+    *text_length = (size_t)(line + length - *text);
     return command && command->type == SC_FRAME_TIME && *text_length > 0 ? NULL : command;
 }
 
 void sc_client_greet(const struct sc_client *client)
 {
-    printf("connected to %s (%s), %s; help lists the commands, quit ends\n", client->options->target, client->info->peer,
-           client->info->tls.version);
+    printf("connected to %s (%s), %s; help lists the commands, quit ends\n",
+           client->options->target, client->info->peer, client->info->tls.version);
 }
 
 bool sc_client_wants_to_quit(const char *line, size_t length)
@@ -125,7 +126,7 @@ static void show_pin_ready(struct sc_client *client)
 
 static const struct sc_client_mode show_pin = {.on_ready = show_pin_ready};
 
-/* --- The program -------------------------------------------------------------------------------------------------------------------- */
+/* --- The program --- */
 
 static const struct sc_client_mode *choose_mode(const struct sc_client_options *options)
 {
@@ -143,7 +144,10 @@ static const struct sc_client_mode *choose_mode(const struct sc_client_options *
     return &sc_client_lines;
 }
 
-/* The secrets go where SSLKEYLOGFILE says, unless the program runs with more rights than its caller. */
+/*
+ * The secrets go where SSLKEYLOGFILE says, unless the program runs with more rights than its
+ * caller.
+ */
 static struct sc_tls_context *make_context(struct sc_err *err)
 {
     const char *keylog_path = secure_getenv("SSLKEYLOGFILE");
@@ -155,25 +159,26 @@ static struct sc_tls_context *make_context(struct sc_err *err)
         sc_program_warn(PROGRAM, "%s", err->text);
         return sc_tls_context_new_client(NULL, err);
     }
-    sc_program_warn(PROGRAM, "SSLKEYLOGFILE is set: who reads %s can read this connection", keylog_path);
+    sc_program_warn(PROGRAM, "SSLKEYLOGFILE is set: who reads %s can read this connection",
+                    keylog_path);
     return context;
 }
 
 static int start_session(struct sc_client *client, struct sc_err *err)
 {
     static const struct sc_session_callbacks callbacks = {on_ready, on_reply, on_progress, on_end};
-    const struct sc_client_options          *options   = client->options;
-    struct sc_tls_context                   *context   = make_context(err);
+    const struct sc_client_options *options = client->options;
+    struct sc_tls_context *context = make_context(err);
     if (!context) {
         return -1;
     }
     const struct sc_session_settings settings = {
-        .address       = options->address,
-        .context       = context,
-        .pins          = options->pins,
+        .address = options->address,
+        .context = context,
+        .pins = options->pins,
         .strict_expiry = options->strict_expiry,
-        .probe         = options->show_pin,
-        .timeout_ms    = options->timeout_ms,
+        .probe = options->show_pin,
+        .timeout_ms = options->timeout_ms,
     };
     client->session = sc_session_new(client->base, &settings, &callbacks, client, err);
     sc_tls_context_unref(context);
@@ -195,7 +200,7 @@ static int start(struct sc_client *client, struct sc_err *err)
 static int run(const struct sc_client_options *options)
 {
     struct sc_client client = {.options = options, .mode = choose_mode(options), .status = EX_OK};
-    struct sc_err    err;
+    struct sc_err err;
     if (start(&client, &err) == 0) {
         do {
             if (client.info && client.mode->converse) {
@@ -210,7 +215,8 @@ static int run(const struct sc_client_options *options)
     }
     sc_session_free(client.session);
     if (client.base) {
-        (void)event_base_loop(client.base, EVLOOP_NONBLOCK); /* bufferevents are freed in the loop's next pass */
+        (void)event_base_loop(client.base,
+                              EVLOOP_NONBLOCK); /* bufferevents are freed in the loop's next pass */
         event_base_free(client.base);
     }
     return client.status;
@@ -219,7 +225,7 @@ static int run(const struct sc_client_options *options)
 int main(int argc, char *argv[])
 {
     struct sc_client_options options;
-    int                      status;
+    int status;
     sc_program_start();
     (void)signal(SIGPIPE, SIG_IGN);
     if (sc_client_options_parse(&options, argc, argv, &status) != 0) {

@@ -23,24 +23,26 @@
 enum action { MAKE, SHOW, CHECK, HELP, SHOW_VERSION };
 
 struct options {
-    enum action      action;
-    const char      *file; /* of SHOW and CHECK */
-    bool             kind_given;
+    enum action action;
+    const char *file; /* of SHOW and CHECK */
+    bool kind_given;
     enum sc_key_kind kind;
-    unsigned         rsa_bits;
-    unsigned         days;
-    bool             force;
-    const char      *base;
-    const char      *making; /* the last option that only makes sense when a pair is made */
-    size_t           name_count;
-    const char      *names[SC_KEYGEN_MAX_NAMES];
+    unsigned rsa_bits;
+    unsigned days;
+    bool force;
+    const char *base;
+    const char *making; /* the last option that only makes sense when a pair is made */
+    size_t name_count;
+    const char *names[SC_KEYGEN_MAX_NAMES];
 };
 
 static const char help[] =
-    "Usage: sc-keygen [--ec | --rsa BITS | --ed25519] [--name NAME]... [--days N] [--force] [--out BASE]\n"
+    "Usage: sc-keygen [--ec | --rsa BITS | --ed25519] [--name NAME]... [--days N] [--force] [--out "
+    "BASE]\n"
     "       sc-keygen --show FILE\n"
     "       sc-keygen --check BASE\n"
-    "Makes a private key and a self-signed certificate, BASE.key and BASE.crt, and prints the pins that clients need.\n"
+    "Makes a private key and a self-signed certificate, BASE.key and BASE.crt, and prints the pins "
+    "that clients need.\n"
     "\n"
     "      --ec          a key on the curve P-256 (the default)\n"
     "      --rsa BITS    an RSA key of 2048 to 16384 bits\n"
@@ -51,23 +53,46 @@ static const char help[] =
     "      --force       replace files that are there\n"
     "      --out BASE    where the files go, without .key and .crt (default: server)\n"
     "      --show FILE   print the pins of a certificate or a private key\n"
-    "      --check BASE  say whether pair, dates and permissions are right; of a directory: DIRECTORY/server\n"
+    "      --check BASE  say whether pair, dates and permissions are right; of a directory: "
+    "DIRECTORY/server\n"
     "      --help        print this\n"
     "      --version     print the versions of this program and of its libraries\n"
     "\n"
-    "Exit status: 0 success, 64 wrong usage, 65 bad data in a file, 66 a file can't be read, 73 a file can't be created,\n"
+    "Exit status: 0 success, 64 wrong usage, 65 bad data in a file, 66 a file can't be read, 73 a "
+    "file can't be created,\n"
     "74 input or output failed, 78 --check found a problem.\n";
 
-enum { OPT_EC = 256, OPT_RSA, OPT_ED25519, OPT_NAME, OPT_DAYS, OPT_FORCE, OPT_OUT, OPT_SHOW, OPT_CHECK, OPT_HELP, OPT_VERSION };
-
-static const struct option long_options[] = {
-    {"ec", no_argument, NULL, OPT_EC},           {"rsa", required_argument, NULL, OPT_RSA},   {"ed25519", no_argument, NULL, OPT_ED25519},
-    {"name", required_argument, NULL, OPT_NAME}, {"days", required_argument, NULL, OPT_DAYS}, {"force", no_argument, NULL, OPT_FORCE},
-    {"out", required_argument, NULL, OPT_OUT},   {"show", required_argument, NULL, OPT_SHOW}, {"check", required_argument, NULL, OPT_CHECK},
-    {"help", no_argument, NULL, OPT_HELP},       {"version", no_argument, NULL, OPT_VERSION}, {NULL, 0, NULL, 0},
+enum {
+    OPT_EC = 256,
+    OPT_RSA,
+    OPT_ED25519,
+    OPT_NAME,
+    OPT_DAYS,
+    OPT_FORCE,
+    OPT_OUT,
+    OPT_SHOW,
+    OPT_CHECK,
+    OPT_HELP,
+    OPT_VERSION
 };
 
-static int read_number(const char *option, uint64_t min, uint64_t max, unsigned *out, struct sc_err *err)
+static const struct option long_options[] = {
+    {"ec", no_argument, NULL, OPT_EC},
+    {"rsa", required_argument, NULL, OPT_RSA},
+    {"ed25519", no_argument, NULL, OPT_ED25519},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"days", required_argument, NULL, OPT_DAYS},
+    {"force", no_argument, NULL, OPT_FORCE},
+    {"out", required_argument, NULL, OPT_OUT},
+    {"show", required_argument, NULL, OPT_SHOW},
+    {"check", required_argument, NULL, OPT_CHECK},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static int read_number(const char *option, uint64_t min, uint64_t max, unsigned *out,
+                       struct sc_err *err)
 {
     uint64_t number;
     if (sc_parse_u64(optarg, min, max, &number, err) != 0) {
@@ -82,15 +107,18 @@ static int set_kind(struct options *options, enum sc_key_kind kind, struct sc_er
     if (options->kind_given && options->kind != kind) {
         return sc_err_set(err, EX_USAGE, "--ec, --rsa and --ed25519: a key is of one kind");
     }
-    options->kind       = kind;
+    options->kind = kind;
     options->kind_given = true;
-    return kind == SC_KEY_RSA ? read_number("--rsa", SC_KEYGEN_MIN_RSA_BITS, SC_KEYGEN_MAX_RSA_BITS, &options->rsa_bits, err) : 0;
+    return kind == SC_KEY_RSA ? read_number("--rsa", SC_KEYGEN_MIN_RSA_BITS, SC_KEYGEN_MAX_RSA_BITS,
+                                            &options->rsa_bits, err)
+                              : 0;
 }
 
 static int add_name(struct options *options, struct sc_err *err)
 {
     if (options->name_count == SC_KEYGEN_MAX_NAMES) {
-        return sc_err_set(err, EX_USAGE, "--name: a certificate takes at most %u names", SC_KEYGEN_MAX_NAMES);
+        return sc_err_set(err, EX_USAGE, "--name: a certificate takes at most %u names",
+                          SC_KEYGEN_MAX_NAMES);
     }
     options->names[options->name_count++] = optarg;
     return sc_keygen_check_name(optarg, err);
@@ -137,7 +165,7 @@ static int apply(struct options *options, int option, struct sc_err *err)
 static int read_options(int argc, char *argv[], struct options *options)
 {
     struct sc_err err;
-    int           option;
+    int option;
 
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
@@ -153,7 +181,9 @@ static int read_options(int argc, char *argv[], struct options *options)
         }
     }
     if (optind < argc) {
-        return sc_program_usage(NAME, "%s: not an option; files are named with --out, --show and --check", argv[optind]);
+        return sc_program_usage(NAME,
+                                "%s: not an option; files are named with --out, --show and --check",
+                                argv[optind]);
     }
     if (options->action != MAKE && options->making) {
         return sc_program_usage(NAME, "--%s: not with --%s, which makes nothing", options->making,
@@ -167,29 +197,33 @@ struct pair_paths {
 };
 
 /* `in_directory`: BASE is a directory, and "server" in it is meant. */
-static int make_paths(struct pair_paths *paths, const char *base, bool in_directory, struct sc_err *err)
+static int make_paths(struct pair_paths *paths, const char *base, bool in_directory,
+                      struct sc_err *err)
 {
     const size_t length = strlen(base);
-    const char  *slash  = base[length - 1] == '/' ? "" : "/";
+    const char *slash = base[length - 1] == '/' ? "" : "/";
     if (length + sizeof("/server.key") > PATH_BYTES) {
         return sc_err_set(err, EX_USAGE, "%.100s...: the name is too long", base);
     }
-    (void)snprintf(paths->key, PATH_BYTES, "%s%s%s.key", base, in_directory ? slash : "", in_directory ? "server" : "");
-    (void)snprintf(paths->certificate, PATH_BYTES, "%s%s%s.crt", base, in_directory ? slash : "", in_directory ? "server" : "");
+    (void)snprintf(paths->key, PATH_BYTES, "%s%s%s.key", base, in_directory ? slash : "",
+                   in_directory ? "server" : "");
+    (void)snprintf(paths->certificate, PATH_BYTES, "%s%s%s.crt", base, in_directory ? slash : "",
+                   in_directory ? "server" : "");
     return 0;
 }
 
 static int make(const struct options *options, struct sc_err *err)
 {
-    struct pair_paths  paths;
-    struct sc_names    host;
-    const char        *host_names[SC_NAMES_MAX];
-    const char *const *names  = options->names;
-    size_t             count  = options->name_count;
-    int                status = -1;
-    char               what[80], until[32], listed[1024];
+    struct pair_paths paths;
+    struct sc_names host;
+    const char *host_names[SC_NAMES_MAX];
+    const char *const *names = options->names;
+    size_t count = options->name_count;
+    int status = -1;
+    char what[80], until[32], listed[1024];
 
-    if (make_paths(&paths, options->base, options->base[strlen(options->base) - 1] == '/', err) != 0) {
+    if (make_paths(&paths, options->base, options->base[strlen(options->base) - 1] == '/', err) !=
+        0) {
         return -1;
     }
     if (count == 0) {
@@ -199,14 +233,18 @@ static int make(const struct options *options, struct sc_err *err)
         }
         names = host_names;
     }
-    EVP_PKEY *key         = sc_keygen_key(options->kind, options->rsa_bits, err);
-    X509     *certificate = key ? sc_keygen_certificate(key, names, count, options->days, err) : NULL;
-    if (certificate && sc_keygen_write_pair(paths.key, key, paths.certificate, certificate, options->force, err) == 0) {
+    EVP_PKEY *key = sc_keygen_key(options->kind, options->rsa_bits, err);
+    X509 *certificate = key ? sc_keygen_certificate(key, names, count, options->days, err) : NULL;
+    if (certificate && sc_keygen_write_pair(paths.key, key, paths.certificate, certificate,
+                                            options->force, err) == 0) {
         sc_keygen_describe_key(key, what, sizeof(what));
         sc_show_date(X509_get0_notAfter(certificate), until);
         sc_show_names(certificate, listed, sizeof(listed));
-        printf("%s: private key, %s\n%s: certificate, valid until %s, for %s\n", paths.key, what, paths.certificate, until, listed);
-        status = sc_show_pins(certificate, NULL, err) == 0 ? sc_show_commands(certificate, paths.certificate, err) : -1;
+        printf("%s: private key, %s\n%s: certificate, valid until %s, for %s\n", paths.key, what,
+               paths.certificate, until, listed);
+        status = sc_show_pins(certificate, NULL, err) == 0
+                     ? sc_show_commands(certificate, paths.certificate, err)
+                     : -1;
     }
     X509_free(certificate);
     EVP_PKEY_free(key);
@@ -216,8 +254,8 @@ static int make(const struct options *options, struct sc_err *err)
 static int check(const char *base, struct sc_err *err)
 {
     struct pair_paths paths;
-    struct stat       there;
-    const bool        is_directory = stat(base, &there) == 0 && S_ISDIR(there.st_mode);
+    struct stat there;
+    const bool is_directory = stat(base, &there) == 0 && S_ISDIR(there.st_mode);
 
     if (make_paths(&paths, base, is_directory, err) != 0) {
         return -1;
@@ -228,9 +266,9 @@ static int check(const char *base, struct sc_err *err)
 int main(int argc, char *argv[])
 {
     struct options options = {.kind = SC_KEY_EC_P256, .days = DEFAULT_DAYS, .base = "server"};
-    struct sc_err  err;
-    int            result = 0;
-    int            wrong;
+    struct sc_err err;
+    int result = 0;
+    int wrong;
 
     sc_program_start();
     wrong = read_options(argc, argv, &options);

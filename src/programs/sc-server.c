@@ -50,13 +50,15 @@ static int fail(const struct sc_config_errors *errors)
     return errors->status;
 }
 
-static int serve(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd, const struct sc_material *material,
-                 struct sc_tickets *tickets, struct sc_passphrase *passphrase)
+static int serve(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
+                 const struct sc_material *material, struct sc_tickets *tickets,
+                 struct sc_passphrase *passphrase)
 {
     struct sc_err err = {0};
     sc_log_init(material->config->log_level, material->config->log_format);
     struct sc_server *server = sc_server_new(cmdline, sysd, material, tickets, passphrase, &err);
-    const int         status = server && sc_server_run(server, &err) == 0 ? 0 : sc_program_fail(PROGRAM, &err);
+    const int status =
+        server && sc_server_run(server, &err) == 0 ? 0 : sc_program_fail(PROGRAM, &err);
     sc_server_free(server);
     return status;
 }
@@ -64,13 +66,13 @@ static int serve(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd, c
 /* RUN and CHECK: both read everything. */
 static int load_and_serve(const struct sc_cmdline *cmdline)
 {
-    struct sc_sysd          sysd;
-    struct sc_config_errors errors     = {0};
-    struct sc_material      material   = {0};
-    struct sc_passphrase    passphrase = {.sysd = &sysd, .may_ask = true};
-    struct sc_err           err        = {0};
-    int                     status;
-    struct sc_tickets      *tickets = sc_sysd_init(&sysd, &err) == 0 ? sc_tickets_new(&err) : NULL;
+    struct sc_sysd sysd;
+    struct sc_config_errors errors = {0};
+    struct sc_material material = {0};
+    struct sc_passphrase passphrase = {.sysd = &sysd, .may_ask = true};
+    struct sc_err err = {0};
+    int status;
+    struct sc_tickets *tickets = sc_sysd_init(&sysd, &err) == 0 ? sc_tickets_new(&err) : NULL;
     if (!tickets) {
         return sc_program_fail(PROGRAM, &err);
     }
@@ -96,7 +98,7 @@ static int load_and_serve(const struct sc_cmdline *cmdline)
 static int dump(const struct sc_cmdline *cmdline)
 {
     struct sc_config_errors errors = {0};
-    struct sc_config       *config = sc_config_load(cmdline, &errors);
+    struct sc_config *config = sc_config_load(cmdline, &errors);
     if (!config) {
         return fail(&errors);
     }
@@ -121,7 +123,7 @@ static int run(const struct sc_cmdline *cmdline)
 int main(int argc, char **argv)
 {
     struct sc_config_errors errors = {0};
-    int                     status;
+    int status;
     sc_program_start();
     if (CRYPTO_set_mem_functions(pool_malloc, pool_realloc, pool_free) != 1) {
         (void)fputs(PROGRAM ": OpenSSL was used before its memory could be set up\n", stderr);
@@ -129,7 +131,7 @@ int main(int argc, char **argv)
     }
     sc_loop_init();
     struct sc_cmdline *cmdline = sc_cmdline_parse(argc, argv, &errors);
-    status                     = cmdline ? run(cmdline) : fail(&errors);
+    status = cmdline ? run(cmdline) : fail(&errors);
     sc_cmdline_free(cmdline);
     sc_loop_fini();
     status = sc_program_end(PROGRAM, status);

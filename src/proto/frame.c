@@ -4,10 +4,11 @@
 
 #include <string.h>
 
-size_t sc_frame_put_error(uint8_t to[SC_FRAME_ERROR_MAX_BYTES], enum sc_error_code code, uint32_t retry_after_ms, const char *text)
+size_t sc_frame_put_error(uint8_t to[SC_FRAME_ERROR_MAX_BYTES], enum sc_error_code code,
+                          uint32_t retry_after_ms, const char *text)
 {
-    const size_t room   = SC_FRAME_ERROR_MAX_BYTES - SC_FRAME_HEADER_BYTES - 8U;
-    size_t       length = strlen(text);
+    const size_t room = SC_FRAME_ERROR_MAX_BYTES - SC_FRAME_HEADER_BYTES - 8U;
+    size_t length = strlen(text);
     if (length > room) {
         length = room;
     }
@@ -23,10 +24,10 @@ int sc_frame_get_error(const uint8_t *body, size_t length, struct sc_frame_error
     if (length < 8U) {
         return -1;
     }
-    out->code           = sc_get_u32(body);
+    out->code = sc_get_u32(body);
     out->retry_after_ms = sc_get_u32(body + 4);
-    out->text           = (const char *)body + 8;
-    out->text_length    = length - 8U;
+    out->text = (const char *)body + 8;
+    out->text_length = length - 8U;
     return 0;
 }
 

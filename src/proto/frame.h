@@ -1,5 +1,6 @@
 /*
- * The wire format, version 1: an 8-byte header and a body, the same in both directions (docs/protocol.md).
+ * The wire format, version 1: an 8-byte header and a body, the same in both directions
+ * (docs/protocol.md).
  *
  *   offset 0, 4 bytes   type              unsigned, network byte order
  *   offset 4, 4 bytes   length of body    unsigned, network byte order
@@ -19,18 +20,18 @@
 #define SC_PROTOCOL_PORT "4242"
 
 enum sc_frame_type {
-    SC_FRAME_ERROR   = 0, /* replies only */
-    SC_FRAME_ECHO    = 1,
+    SC_FRAME_ERROR = 0, /* replies only */
+    SC_FRAME_ECHO = 1,
     SC_FRAME_REVERSE = 2,
-    SC_FRAME_TIME    = 3,
+    SC_FRAME_TIME = 3,
 };
 
 enum sc_error_code {
-    SC_ERROR_UNKNOWN_TYPE   = 1, /* the body was skipped, the connection goes on */
+    SC_ERROR_UNKNOWN_TYPE = 1, /* the body was skipped, the connection goes on */
     SC_ERROR_BODY_TOO_LARGE = 2, /* close follows */
-    SC_ERROR_GOING_AWAY     = 3, /* the server stops; retry-after says when to come back */
-    SC_ERROR_OVER_LIMIT     = 4, /* close follows */
-    SC_ERROR_INTERNAL       = 5,
+    SC_ERROR_GOING_AWAY = 3, /* the server stops; retry-after says when to come back */
+    SC_ERROR_OVER_LIMIT = 4, /* close follows */
+    SC_ERROR_INTERNAL = 5,
 };
 
 struct sc_frame_header {
@@ -40,7 +41,8 @@ struct sc_frame_header {
 
 static inline uint32_t sc_get_u32(const uint8_t *from)
 {
-    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | (uint32_t)from[3];
+    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 |
+           (uint32_t)from[3];
 }
 
 static inline void sc_put_u32(uint8_t *to, uint32_t value)
@@ -56,7 +58,8 @@ static inline struct sc_frame_header sc_frame_get_header(const uint8_t from[SC_F
     return (struct sc_frame_header){.type = sc_get_u32(from), .length = sc_get_u32(from + 4)};
 }
 
-static inline void sc_frame_put_header(uint8_t to[SC_FRAME_HEADER_BYTES], uint32_t type, uint32_t length)
+static inline void sc_frame_put_header(uint8_t to[SC_FRAME_HEADER_BYTES], uint32_t type,
+                                       uint32_t length)
 {
     sc_put_u32(to, type);
     sc_put_u32(to + 4, length);
@@ -64,13 +67,15 @@ static inline void sc_frame_put_header(uint8_t to[SC_FRAME_HEADER_BYTES], uint32
 
 /* What the header at the start of `size` bytes says. */
 enum sc_frame_status {
-    SC_FRAME_COMPLETE,  /* the whole frame is there: header + length bytes */
+    SC_FRAME_COMPLETE, /* the whole frame is there: header + length bytes */
     SC_FRAME_NEED_MORE, /* the header or a part of the body is missing */
-    SC_FRAME_TOO_LARGE, /* the header announces a body above max_body; known before a byte of the body is there */
+    SC_FRAME_TOO_LARGE, /* the header announces a body above max_body; known before a byte of the
+                           body is there */
 };
 
 /* `*header` is valid unless fewer than 8 bytes are there. */
-static inline enum sc_frame_status sc_frame_peek(const uint8_t *bytes, size_t size, size_t max_body, struct sc_frame_header *header)
+static inline enum sc_frame_status sc_frame_peek(const uint8_t *bytes, size_t size, size_t max_body,
+                                                 struct sc_frame_header *header)
 {
     if (size < SC_FRAME_HEADER_BYTES) {
         return SC_FRAME_NEED_MORE;
@@ -85,15 +90,22 @@ static inline enum sc_frame_status sc_frame_peek(const uint8_t *bytes, size_t si
 /* The largest ERROR frame that sc_frame_put_error() makes, header included. */
 #define SC_FRAME_ERROR_MAX_BYTES 256U
 
-/* Writes a whole ERROR frame: code, advice when to come back (0: none), and a text for a person (cut to fit). Returns its size. */
-size_t sc_frame_put_error(uint8_t to[SC_FRAME_ERROR_MAX_BYTES], enum sc_error_code code, uint32_t retry_after_ms, const char *text);
+/*
+ * Writes a whole ERROR frame: code, advice when to come back (0: none), and a text for a person
+ * (cut to fit). Returns its size.
+ */
+size_t sc_frame_put_error(uint8_t to[SC_FRAME_ERROR_MAX_BYTES], enum sc_error_code code,
+                          uint32_t retry_after_ms, const char *text);
 
-/* A received ERROR body. `text` points into the body and is not terminated. Returns -1 when the body is too short. */
+/*
+ * A received ERROR body. `text` points into the body and is not terminated. Returns -1 when the
+ * body is too short.
+ */
 struct sc_frame_error {
-    uint32_t    code;
-    uint32_t    retry_after_ms;
+    uint32_t code;
+    uint32_t retry_after_ms;
     const char *text;
-    size_t      text_length;
+    size_t text_length;
 };
 int sc_frame_get_error(const uint8_t *body, size_t length, struct sc_frame_error *out);
 

@@ -72,7 +72,10 @@ size_t sc_handler_index(const struct sc_handler *handler)
 
 const struct sc_handler *sc_handler_find(uint32_t type)
 {
-    /* Types are dense and start at 1: the row is the type. The check keeps that true for whoever adds one. */
+    /*
+     * Types are dense and start at 1: the row is the type. The check keeps that true for whoever
+     * adds one.
+     */
     const struct sc_handler *handler = type - 1U < SC_HANDLER_COUNT ? &handlers[type - 1U] : NULL;
     return handler && handler->type == type ? handler : NULL;
 }

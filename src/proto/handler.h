@@ -1,9 +1,10 @@
 /*
- * What the server answers: one table, a row for each message type. A new type is a value in enum sc_frame_type, one function, and
- * one row in handler.c; dispatch, limits, logs and the names that programs print follow from the row.
+ * What the server answers: one table, a row for each message type. A new type is a value in enum
+ * sc_frame_type, one function, and one row in handler.c; dispatch, limits, logs and the names that
+ * programs print follow from the row.
  *
- * A handler sees the bytes of a request and writes the bytes of its reply; it knows nothing of sockets, TLS, or who asked.
- * Thread: any.
+ * A handler sees the bytes of a request and writes the bytes of its reply; it knows nothing of
+ * sockets, TLS, or who asked. Thread: any.
  */
 #ifndef SC_PROTO_HANDLER_H
 #define SC_PROTO_HANDLER_H
@@ -13,16 +14,22 @@
 #include <stdint.h>
 
 struct sc_handler {
-    uint32_t    type; /* enum sc_frame_type */
+    uint32_t type; /* enum sc_frame_type */
     const char *name; /* lower case: log lines, metrics, commands of the client */
 
-    /* The reply's body is the request's body, so a caller may pass the bytes on without calling run(). */
+    /*
+     * The reply's body is the request's body, so a caller may pass the bytes on without calling
+     * run().
+     */
     bool echoes;
 
     /* Room that run() needs for a request of this length, bytes. */
     size_t (*reply_max)(size_t body_length);
 
-    /* Writes the reply's body and returns its length. `reply` and `body` do not overlap. Cannot fail. */
+    /*
+     * Writes the reply's body and returns its length. `reply` and `body` do not overlap. Cannot
+     * fail.
+     */
     size_t (*run)(const uint8_t *body, size_t body_length, uint8_t *reply);
 };
 

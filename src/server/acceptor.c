@@ -21,20 +21,20 @@
 #define MAX_ACCEPTS_A_PASS 64U /* then others have their turn */
 
 struct sc_acceptor {
-    struct event_base        *base;
-    struct evconnlistener   **listeners;
-    size_t                    listener_count;
-    struct sc_worker *const  *workers;
-    size_t                    worker_count;
+    struct event_base *base;
+    struct evconnlistener **listeners;
+    size_t listener_count;
+    struct sc_worker *const *workers;
+    size_t worker_count;
     struct sc_acceptor_limits limits;
-    struct sc_accounts       *accounts; /* connections by address */
-    struct sc_stats           stats;
-    _Atomic uint32_t          open;
-    uint64_t                  next_id;
-    struct event             *again; /* enables the listeners */
-    unsigned                  accepted_in_pass;
-    int                       reserve_fd; /* -1: gone */
-    struct sc_log_rate        refusal_rate;
+    struct sc_accounts *accounts; /* connections by address */
+    struct sc_stats stats;
+    _Atomic uint32_t open;
+    uint64_t next_id;
+    struct event *again; /* enables the listeners */
+    unsigned accepted_in_pass;
+    int reserve_fd; /* -1: gone */
+    struct sc_log_rate refusal_rate;
 };
 
 static int open_reserve(void)
@@ -42,14 +42,15 @@ static int open_reserve(void)
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* --- Refusing ----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- Refusing --- */
 
-static void log_refusal(struct sc_acceptor *acceptor, const char *reason, const struct sc_addr *peer, const char *hint)
+static void log_refusal(struct sc_acceptor *acceptor, const char *reason,
+                        const struct sc_addr *peer, const char *hint)
 {
-    uint64_t           suppressed;
+    uint64_t suppressed;
     struct sc_log_line line;
-    if (!sc_log_rate_allow(&acceptor->refusal_rate, 1, &suppressed) || !sc_log_begin(&line, SC_LOG_WARNING, "connection_refused")) {
+    if (!sc_log_rate_allow(&acceptor->refusal_rate, 1, &suppressed) ||
+        !sc_log_begin(&line, SC_LOG_WARNING, "connection_refused")) {
         return;
     }
     if (peer) {
@@ -89,19 +90,22 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * The listening socket stays readable as long as somebody waits on it, so doing nothing would spin. The reserve makes room to accept
- * and close one; without it nothing is done for a tenth of a second.
+ * The listening socket stays readable as long as somebody waits on it, so doing nothing would
+ * spin. The reserve makes room to accept and close one; without it nothing is done for a tenth of
+ * a second.
  */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
     struct sc_acceptor *acceptor = arg;
-    const int           errnum   = EVUTIL_SOCKET_ERROR();
-    const bool          out      = errnum == EMFILE || errnum == ENFILE;
+    const int errnum = EVUTIL_SOCKET_ERROR();
+    const bool out = errnum == EMFILE || errnum == ENFILE;
     if (out) {
         log_refusal(acceptor, "descriptors", NULL,
-                    "out of file descriptors: raise the limit (LimitNOFILE=, ulimit -n) or lower max-connections");
+                    "out of file descriptors: raise the limit (LimitNOFILE=, ulimit -n) or lower "
+                    "max-connections");
     } else {
-        sc_log_message(SC_LOG_WARNING, "accept_failed", "%s", evutil_socket_error_to_string(errnum));
+        sc_log_message(SC_LOG_WARNING, "accept_failed", "%s",
+                       evutil_socket_error_to_string(errnum));
     }
     if (out && acceptor->reserve_fd >= 0) {
         (void)close(acceptor->reserve_fd);
@@ -118,8 +122,7 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
     rest(acceptor, 100);
 }
 
-/* --- Accepting ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- Accepting --- */
 
 static struct sc_worker *least_loaded(const struct sc_acceptor *acceptor)
 {
@@ -132,25 +135,29 @@ static struct sc_worker *least_loaded(const struct sc_acceptor *acceptor)
     return best;
 }
 
-static bool may_enter(struct sc_acceptor *acceptor, const struct sockaddr *address, struct sc_conn_origin *origin)
+static bool may_enter(struct sc_acceptor *acceptor, const struct sockaddr *address,
+                      struct sc_conn_origin *origin)
 {
     if (sc_acceptor_open(acceptor) >= acceptor->limits.max_connections) {
         sc_stats_add(&acceptor->stats.refused_max_connections, 1);
         log_refusal(acceptor, "max_connections", &origin->peer, "max-connections is reached");
         return false;
     }
-    if (sc_accounts_enter(acceptor->accounts, address, acceptor->limits.max_connections_per_address, &origin->account) != 0) {
+    if (sc_accounts_enter(acceptor->accounts, address, acceptor->limits.max_connections_per_address,
+                          &origin->account) != 0) {
         sc_stats_add(&acceptor->stats.refused_per_address, 1);
-        log_refusal(acceptor, "max_connections_per_address", &origin->peer, "max-connections-per-address is reached");
+        log_refusal(acceptor, "max_connections_per_address", &origin->peer,
+                    "max-connections-per-address is reached");
         return false;
     }
     return true;
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int length, void *arg)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int length, void *arg)
 {
-    struct sc_acceptor   *acceptor = arg;
-    struct sc_conn_origin origin   = {.id = ++acceptor->next_id};
+    struct sc_acceptor *acceptor = arg;
+    struct sc_conn_origin origin = {.id = ++acceptor->next_id};
     (void)listener;
     origin.peer = sc_addr_pack(address, (socklen_t)length);
     if (!may_enter(acceptor, address, &origin)) {
@@ -169,27 +176,30 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 
 /* --- Life --- */
 
-struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket_t *fds, size_t fd_count, struct sc_worker *const *workers,
-                                    size_t worker_count, const struct sc_acceptor_limits *limits, struct sc_err *err)
+struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket_t *fds,
+                                    size_t fd_count, struct sc_worker *const *workers,
+                                    size_t worker_count, const struct sc_acceptor_limits *limits,
+                                    struct sc_err *err)
 {
     struct sc_acceptor *acceptor = calloc(1, sizeof(*acceptor));
     if (!acceptor) {
         goto no_memory;
     }
-    acceptor->base         = base;
-    acceptor->workers      = workers;
+    acceptor->base = base;
+    acceptor->workers = workers;
     acceptor->worker_count = worker_count;
-    acceptor->limits       = *limits;
-    acceptor->reserve_fd   = open_reserve();
-    acceptor->accounts     = sc_accounts_new();
-    acceptor->again        = evtimer_new(base, on_again, acceptor);
-    acceptor->listeners    = calloc(fd_count, sizeof(struct evconnlistener *));
+    acceptor->limits = *limits;
+    acceptor->reserve_fd = open_reserve();
+    acceptor->accounts = sc_accounts_new();
+    acceptor->again = evtimer_new(base, on_again, acceptor);
+    acceptor->listeners = calloc(fd_count, sizeof(struct evconnlistener *));
     if (!acceptor->accounts || !acceptor->again || !acceptor->listeners) {
         goto no_memory;
     }
     for (size_t i = 0; i < fd_count; i++) {
         /* Backlog 0: it listens already. No CLOSE_ON_FREE: the socket is the caller's. */
-        struct evconnlistener *listener = evconnlistener_new(base, on_accept, acceptor, LEV_OPT_CLOSE_ON_EXEC, 0, fds[i]);
+        struct evconnlistener *listener =
+            evconnlistener_new(base, on_accept, acceptor, LEV_OPT_CLOSE_ON_EXEC, 0, fds[i]);
         if (!listener) {
             goto no_memory;
         }

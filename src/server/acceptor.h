@@ -1,7 +1,8 @@
 /*
- * Accepts connections and gives each to the worker with the fewest. Refuses, before any TLS work: above max-connections, above
- * max-connections-per-address, and when descriptors run out (then one kept in reserve is used to accept and close, so that the listening
- * socket is not readable for ever). Thread: the one of the base; sc_acceptor_on_gone() from any.
+ * Accepts connections and gives each to the worker with the fewest. Refuses, before any TLS work:
+ * above max-connections, above max-connections-per-address, and when descriptors run out (then one
+ * kept in reserve is used to accept and close, so that the listening socket is not readable for
+ * ever). Thread: the one of the base; sc_acceptor_on_gone() from any.
  */
 #ifndef SC_SERVER_ACCEPTOR_H
 #define SC_SERVER_ACCEPTOR_H
@@ -22,9 +23,14 @@ struct sc_acceptor_limits {
     uint32_t max_connections_per_address; /* 0: no limit */
 };
 
-/* Starts accepting on the listening, non-blocking sockets; they stay the caller's. `workers` is borrowed. NULL on failure. */
-struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket_t *fds, size_t fd_count, struct sc_worker *const *workers,
-                                    size_t worker_count, const struct sc_acceptor_limits *limits, struct sc_err *err) SC_NODISCARD;
+/*
+ * Starts accepting on the listening, non-blocking sockets; they stay the caller's. `workers` is
+ * borrowed. NULL on failure.
+ */
+struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket_t *fds,
+                                    size_t fd_count, struct sc_worker *const *workers,
+                                    size_t worker_count, const struct sc_acceptor_limits *limits,
+                                    struct sc_err *err) SC_NODISCARD;
 
 void sc_acceptor_set_limits(struct sc_acceptor *acceptor, const struct sc_acceptor_limits *limits);
 
@@ -40,6 +46,7 @@ uint32_t sc_acceptor_open(const struct sc_acceptor *acceptor);
 /* Counts refusals. */
 const struct sc_stats *sc_acceptor_stats(const struct sc_acceptor *acceptor);
 
-void sc_acceptor_free(struct sc_acceptor *acceptor); /* after the workers have ended; NULL is fine */
+void sc_acceptor_free(
+    struct sc_acceptor *acceptor); /* after the workers have ended; NULL is fine */
 
 #endif

@@ -21,9 +21,10 @@ struct account {
 LIST_HEAD(bucket, account);
 
 struct sc_accounts {
-    pthread_mutex_t lock;   /* taken once at the begin and once at the end of a connection, and only if there is a limit */
-    uint64_t        secret; /* nobody can choose addresses that fall into one bucket */
-    struct bucket   buckets[BUCKETS];
+    pthread_mutex_t lock; /* taken once at the begin and once at the end of a connection, and only
+                             if there is a limit */
+    uint64_t secret; /* nobody can choose addresses that fall into one bucket */
+    struct bucket buckets[BUCKETS];
 };
 
 struct sc_accounts *sc_accounts_new(void)
@@ -65,7 +66,7 @@ static struct bucket *bucket_of(struct sc_accounts *accounts, uint64_t key)
 
 static struct account *find_or_add(struct sc_accounts *accounts, uint64_t key)
 {
-    struct bucket  *bucket = bucket_of(accounts, key);
+    struct bucket *bucket = bucket_of(accounts, key);
     struct account *account;
     LIST_FOREACH(account, bucket, link)
     {
@@ -81,11 +82,12 @@ static struct account *find_or_add(struct sc_accounts *accounts, uint64_t key)
     return account;
 }
 
-int sc_accounts_enter(struct sc_accounts *accounts, const struct sockaddr *address, uint32_t limit, void **account)
+int sc_accounts_enter(struct sc_accounts *accounts, const struct sockaddr *address, uint32_t limit,
+                      void **account)
 {
-    const uint64_t key    = sc_addr_key(address);
-    int            result = 0;
-    *account              = NULL;
+    const uint64_t key = sc_addr_key(address);
+    int result = 0;
+    *account = NULL;
     if (limit == 0 || key == 0) {
         return 0;
     }

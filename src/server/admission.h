@@ -1,6 +1,7 @@
 /*
- * Rationing of full handshakes (handshake-rate): a budget that all workers share, and a queue in each for those who have to wait. The
- * budget is a bucket that fills at the rate and holds a tenth of a second of it; taking from it is one compare-and-swap.
+ * Rationing of full handshakes (handshake-rate): a budget that all workers share, and a queue in
+ * each for those who have to wait. The budget is a bucket that fills at the rate and holds a tenth
+ * of a second of it; taking from it is one compare-and-swap.
  */
 #ifndef SC_SERVER_ADMISSION_H
 #define SC_SERVER_ADMISSION_H
@@ -17,7 +18,8 @@
 /* Thread: any. Zero-initialised: no limit. */
 struct sc_admission {
     _Atomic uint64_t interval_ns; /* between two handshakes; 0: no limit */
-    _Atomic uint64_t full_at_ns;  /* when the bucket would be full again if nothing more were taken (GCRA) */
+    _Atomic uint64_t
+        full_at_ns; /* when the bucket would be full again if nothing more were taken (GCRA) */
 };
 
 /* Handshakes a second, 0: no limit. Thread: any. */
@@ -44,13 +46,15 @@ struct sc_admission_waiter {
 struct sc_admission_queue {
     TAILQ_HEAD(, sc_admission_waiter) waiters;
     struct sc_admission *admission;
-    struct event        *timer;
+    struct event *timer;
     void (*on_admitted)(struct sc_admission_waiter *waiter);
 };
 
 /* `on_admitted` is called from the loop, out of the queue, with one taken from the budget. */
-int  sc_admission_queue_init(struct sc_admission_queue *queue, struct event_base *base, struct sc_admission *admission,
-                             void (*on_admitted)(struct sc_admission_waiter *waiter), struct sc_err *err) SC_NODISCARD;
+int sc_admission_queue_init(struct sc_admission_queue *queue, struct event_base *base,
+                            struct sc_admission *admission,
+                            void (*on_admitted)(struct sc_admission_waiter *waiter),
+                            struct sc_err *err) SC_NODISCARD;
 void sc_admission_queue_fini(struct sc_admission_queue *queue); /* nobody waits; fine on zeros */
 
 static inline bool sc_admission_nobody_waits(const struct sc_admission_queue *queue)
@@ -59,6 +63,7 @@ static inline bool sc_admission_nobody_waits(const struct sc_admission_queue *qu
 }
 
 void sc_admission_wait(struct sc_admission_queue *queue, struct sc_admission_waiter *waiter);
-void sc_admission_leave(struct sc_admission_queue *queue, struct sc_admission_waiter *waiter); /* fine if it does not wait */
+void sc_admission_leave(struct sc_admission_queue *queue,
+                        struct sc_admission_waiter *waiter); /* fine if it does not wait */
 
 #endif

@@ -9,14 +9,17 @@
 #include <sysexits.h>
 
 struct sc_cmdline {
-    enum sc_cmdline_action     action;
-    const char                *config_path;
-    const char                *port_file;
+    enum sc_cmdline_action action;
+    const char *config_path;
+    const char *port_file;
     struct sc_cmdline_setting *settings;
-    size_t                     count;
+    size_t count;
 };
 
-/* What getopt_long() returns: FIRST_OPTION + index in sc_options, FIRST_PROGRAM_OPTION + index in sc_program_options, or 'c'. */
+/*
+ * What getopt_long() returns: FIRST_OPTION + index in sc_options, FIRST_PROGRAM_OPTION + index in
+ * sc_program_options, or 'c'.
+ */
 enum { FIRST_OPTION = 0x100, FIRST_PROGRAM_OPTION = 0x1000 };
 
 static struct option *make_long_options(void)
@@ -29,22 +32,27 @@ static struct option *make_long_options(void)
         out[i] = (struct option){sc_options[i].key, required_argument, NULL, FIRST_OPTION + (int)i};
     }
     for (size_t i = 0; i < sc_program_option_count; i++) {
-        const int has_argument   = sc_program_options[i].argument ? required_argument : no_argument;
-        out[sc_option_count + i] = (struct option){sc_program_options[i].key, has_argument, NULL, FIRST_PROGRAM_OPTION + (int)i};
+        const int has_argument = sc_program_options[i].argument ? required_argument : no_argument;
+        out[sc_option_count + i] = (struct option){sc_program_options[i].key, has_argument, NULL,
+                                                   FIRST_PROGRAM_OPTION + (int)i};
     }
     return out;
 }
 
-/* True: this option decides alone what the program does, the rest of the command line does not matter. */
+/*
+ * True: this option decides alone what the program does, the rest of the command line does not
+ * matter.
+ */
 static bool take_program_option(struct sc_cmdline *cmdline, const char *key)
 {
     static const struct {
-        const char            *key;
+        const char *key;
         enum sc_cmdline_action action;
-        bool                   alone;
+        bool alone;
     } actions[] = {
-        {"check-config", SC_CMDLINE_CHECK, false}, {"dump-config", SC_CMDLINE_DUMP, false}, {"sample-config", SC_CMDLINE_SAMPLE, true},
-        {"help", SC_CMDLINE_HELP, true},           {"version", SC_CMDLINE_VERSION, true},
+        {"check-config", SC_CMDLINE_CHECK, false},  {"dump-config", SC_CMDLINE_DUMP, false},
+        {"sample-config", SC_CMDLINE_SAMPLE, true}, {"help", SC_CMDLINE_HELP, true},
+        {"version", SC_CMDLINE_VERSION, true},
     };
     if (strcmp(key, "config") == 0) {
         cmdline->config_path = optarg;
@@ -60,13 +68,14 @@ static bool take_program_option(struct sc_cmdline *cmdline, const char *key)
     return false;
 }
 
-static void report_unknown(const char *argument, const struct option *long_options, struct sc_config_errors *errors)
+static void report_unknown(const char *argument, const struct option *long_options,
+                           struct sc_config_errors *errors)
 {
     char key[64];
     (void)snprintf(key, sizeof(key), "%.*s", (int)strcspn(argument, "="), argument);
-    const char *name    = key + strspn(key, "-");
+    const char *name = key + strspn(key, "-");
     const char *nearest = key[0] == '-' && key[1] == '-' ? sc_option_nearest(NULL, name) : NULL;
-    unsigned    matches = 0;
+    unsigned matches = 0;
     for (; long_options->name; long_options++) {
         if (strcmp(long_options->name, name) == 0) {
             sc_config_error(errors, EX_USAGE, "%s takes no value", key);
@@ -75,23 +84,27 @@ static void report_unknown(const char *argument, const struct option *long_optio
         matches += strncmp(long_options->name, name, strlen(name)) == 0;
     }
     if (matches > 1 && *name) {
-        sc_config_error(errors, EX_USAGE, "option %s is short for %u options; see --help", key, matches);
+        sc_config_error(errors, EX_USAGE, "option %s is short for %u options; see --help", key,
+                        matches);
     } else if (nearest) {
-        sc_config_error(errors, EX_USAGE, "unknown option %s: --%s is the nearest; see --help", key, nearest);
+        sc_config_error(errors, EX_USAGE, "unknown option %s: --%s is the nearest; see --help", key,
+                        nearest);
     } else {
         sc_config_error(errors, EX_USAGE, "unknown option %s; see --help", key);
     }
 }
 
 /* Takes one option. True: nothing more is to be read. */
-static bool take(struct sc_cmdline *cmdline, int found, char **argv, const struct option *long_options, struct sc_config_errors *errors)
+static bool take(struct sc_cmdline *cmdline, int found, char **argv,
+                 const struct option *long_options, struct sc_config_errors *errors)
 {
     if (found == 'c') {
         cmdline->config_path = optarg;
     } else if (found >= FIRST_PROGRAM_OPTION) {
         return take_program_option(cmdline, sc_program_options[found - FIRST_PROGRAM_OPTION].key);
     } else if (found >= FIRST_OPTION) {
-        cmdline->settings[cmdline->count++] = (struct sc_cmdline_setting){&sc_options[found - FIRST_OPTION], optarg};
+        cmdline->settings[cmdline->count++] =
+            (struct sc_cmdline_setting){&sc_options[found - FIRST_OPTION], optarg};
     } else if (found == ':') {
         sc_config_error(errors, EX_USAGE, "%s needs a value; see --help", argv[optind - 1]);
     } else if (optopt > 0 && optopt < FIRST_OPTION) {
@@ -102,7 +115,8 @@ static bool take(struct sc_cmdline *cmdline, int found, char **argv, const struc
     return false;
 }
 
-static bool read_options(struct sc_cmdline *cmdline, int argc, char **argv, struct sc_config_errors *errors)
+static bool read_options(struct sc_cmdline *cmdline, int argc, char **argv,
+                         struct sc_config_errors *errors)
 {
     struct option *long_options = make_long_options();
     if (!long_options) {
@@ -110,10 +124,10 @@ static bool read_options(struct sc_cmdline *cmdline, int argc, char **argv, stru
         return false;
     }
     const struct sc_config_errors before = *errors;
-    int                           found;
-    bool                          alone = false;
-    opterr                              = 0;
-    optind                              = 0; /* start over, whatever was read before */
+    int found;
+    bool alone = false;
+    opterr = 0;
+    optind = 0; /* start over, whatever was read before */
     while (!alone && (found = getopt_long(argc, argv, ":c:", long_options, NULL)) != -1) {
         alone = take(cmdline, found, argv, long_options, errors);
     }
@@ -124,7 +138,9 @@ static bool read_options(struct sc_cmdline *cmdline, int argc, char **argv, stru
     }
     /* Behind an unknown option it may have been that option's value. */
     for (; optind < argc && errors->count == before.count; optind++) {
-        sc_config_error(errors, EX_USAGE, "unexpected argument \"%.64s\": only options are taken; see --help", argv[optind]);
+        sc_config_error(errors, EX_USAGE,
+                        "unexpected argument \"%.64s\": only options are taken; see --help",
+                        argv[optind]);
     }
     return errors->count == before.count;
 }
@@ -167,7 +183,8 @@ const char *sc_cmdline_config_path(const struct sc_cmdline *cmdline)
     return cmdline->config_path;
 }
 
-size_t sc_cmdline_settings(const struct sc_cmdline *cmdline, const struct sc_cmdline_setting **settings)
+size_t sc_cmdline_settings(const struct sc_cmdline *cmdline,
+                           const struct sc_cmdline_setting **settings)
 {
     *settings = cmdline->settings;
     return cmdline->count;

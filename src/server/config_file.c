@@ -43,11 +43,15 @@ static char *slurp_fd(int fd, const char *path, size_t *length, struct sc_config
 {
     struct stat status;
     if (fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
-        sc_config_error(errors, EX_NOINPUT, "can't read configuration %s: it is a directory; name the file in it", path);
+        sc_config_error(errors, EX_NOINPUT,
+                        "can't read configuration %s: it is a directory; name the file in it",
+                        path);
         return NULL;
     }
     if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) {
-        sc_config_error(errors, EX_NOINPUT, "can't read configuration %s: not a regular file; a reload reads it again", path);
+        sc_config_error(errors, EX_NOINPUT,
+                        "can't read configuration %s: not a regular file; a reload reads it again",
+                        path);
         return NULL;
     }
     char *text = malloc(MAX_FILE_BYTES + 2);
@@ -57,25 +61,29 @@ static char *slurp_fd(int fd, const char *path, size_t *length, struct sc_config
     }
     const ssize_t got = read_all(fd, text, MAX_FILE_BYTES + 1);
     if (got < 0) {
-        sc_config_error(errors, EX_NOINPUT, "can't read configuration %s: %s", path, strerror(errno));
+        sc_config_error(errors, EX_NOINPUT, "can't read configuration %s: %s", path,
+                        strerror(errno));
     } else if ((size_t)got > MAX_FILE_BYTES) {
-        sc_config_error(errors, EX_CONFIG, "%s: a configuration of more than 1 MiB is not allowed", path);
+        sc_config_error(errors, EX_CONFIG, "%s: a configuration of more than 1 MiB is not allowed",
+                        path);
     } else {
         text[got] = '\0';
-        *length   = (size_t)got;
+        *length = (size_t)got;
         return text;
     }
     free(text);
     return NULL;
 }
 
-static char *slurp(const char *path, bool optional, bool *found, size_t *length, struct sc_config_errors *errors)
+static char *slurp(const char *path, bool optional, bool *found, size_t *length,
+                   struct sc_config_errors *errors)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    *found       = fd >= 0;
+    *found = fd >= 0;
     if (fd < 0) {
         if (!optional || (errno != ENOENT && errno != ENOTDIR)) {
-            sc_config_error(errors, EX_NOINPUT, "can't read configuration %s: %s", path, strerror(errno));
+            sc_config_error(errors, EX_NOINPUT, "can't read configuration %s: %s", path,
+                            strerror(errno));
         }
         return NULL;
     }
@@ -85,16 +93,18 @@ static char *slurp(const char *path, bool optional, bool *found, size_t *length,
 }
 
 /* OpenSSL's own view of the text. NULL: see errors. */
-static CONF *parse(const char *path, const char *text, size_t length, struct sc_config_errors *errors)
+static CONF *parse(const char *path, const char *text, size_t length,
+                   struct sc_config_errors *errors)
 {
-    long          line   = 0;
+    long line = 0;
     struct sc_err reason = {0};
     ERR_clear_error();
-    BIO  *bio  = BIO_new_mem_buf(text, (int)length);
+    BIO *bio = BIO_new_mem_buf(text, (int)length);
     CONF *conf = bio ? NCONF_new(NULL) : NULL;
     if (conf && NCONF_load_bio(conf, bio, &line) <= 0 && length > 0) {
         (void)sc_tls_err(&reason, EX_CONFIG, "%s:%ld", path, line);
-        sc_config_error(errors, EX_CONFIG, "%s; lines are [SECTION], KEY = VALUE, or # comment", reason.text);
+        sc_config_error(errors, EX_CONFIG, "%s; lines are [SECTION], KEY = VALUE, or # comment",
+                        reason.text);
         NCONF_free(conf);
         conf = NULL;
     } else if (!conf) {
@@ -106,14 +116,16 @@ static CONF *parse(const char *path, const char *text, size_t length, struct sc_
 }
 
 /* The value of every key. */
-static void take_values(const char *path, CONF *conf, struct sc_config_file *file, struct sc_config_errors *errors)
+static void take_values(const char *path, CONF *conf, struct sc_config_file *file,
+                        struct sc_config_errors *errors)
 {
     for (size_t i = 0; i < file->count; i++) {
         struct sc_config_entry *entry = &file->entries[i];
-        const char             *value = NCONF_get_string(conf, entry->section, entry->key);
+        const char *value = NCONF_get_string(conf, entry->section, entry->key);
         if (!value) {
-            sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] \"%.64s\" is no key: letters, digits and - are", path, entry->line,
-                            entry->section, entry->key);
+            sc_config_error(errors, EX_CONFIG,
+                            "%s:%u: [%s] \"%.64s\" is no key: letters, digits and - are", path,
+                            entry->line, entry->section, entry->key);
         } else if (!(entry->value = strdup(value))) {
             sc_config_error(errors, EX_OSERR, "out of memory");
         }
@@ -122,27 +134,31 @@ static void take_values(const char *path, CONF *conf, struct sc_config_file *fil
 }
 
 /* Nothing that OpenSSL saw may be missed: as many keys in its sections as were found here. */
-static void check_complete(const char *path, CONF *conf, const struct sc_config_file *file, struct sc_config_errors *errors)
+static void check_complete(const char *path, CONF *conf, const struct sc_config_file *file,
+                           struct sc_config_errors *errors)
 {
     static const char *const sections[] = {"default", "server", "tls"};
-    size_t                   seen       = 0;
+    size_t seen = 0;
     for (size_t i = 0; i < SC_COUNT_OF(sections); i++) {
         STACK_OF(CONF_VALUE) *values = NCONF_get_section(conf, sections[i]);
         seen += values ? (size_t)sk_CONF_VALUE_num(values) : 0;
     }
     ERR_clear_error();
     if (seen != file->count) {
-        sc_config_error(errors, EX_CONFIG, "%s: %zu keys are there, %zu are understood; write them one a line as KEY = VALUE", path, seen,
-                        file->count);
+        sc_config_error(
+            errors, EX_CONFIG,
+            "%s: %zu keys are there, %zu are understood; write them one a line as KEY = VALUE",
+            path, seen, file->count);
     }
 }
 
-int sc_config_file_read(const char *path, bool optional, struct sc_config_file *file, bool *found, struct sc_config_errors *errors)
+int sc_config_file_read(const char *path, bool optional, struct sc_config_file *file, bool *found,
+                        struct sc_config_errors *errors)
 {
     const size_t before = errors->count;
-    size_t       length = 0;
-    *file               = (struct sc_config_file){0};
-    char *text          = slurp(path, optional, found, &length, errors);
+    size_t length = 0;
+    *file = (struct sc_config_file){0};
+    char *text = slurp(path, optional, found, &length, errors);
     if (!text) {
         return errors->count == before ? 0 : -1;
     }

@@ -7,30 +7,32 @@
 #include <sysexits.h>
 
 struct scan {
-    const char              *path;
-    struct sc_config_file   *file;
+    const char *path;
+    struct sc_config_file *file;
     struct sc_config_errors *errors;
-    char                     section[64];           /* empty: before the first */
-    bool                     known;                 /* `section` is one of ours */
-    unsigned                 server_line, tls_line; /* where the sections began, 0: not yet */
+    char section[64]; /* empty: before the first */
+    bool known; /* `section` is one of ours */
+    unsigned server_line, tls_line; /* where the sections began, 0: not yet */
 };
 
 static const char blanks[] = " \t\r\n";
 
 static int check_bytes(const struct scan *scan, const char *text, size_t length)
 {
-    unsigned    line = 1;
-    const char *end  = text + length;
+    unsigned line = 1;
+    const char *end = text + length;
     for (const char *p = text; p < end; line++) {
-        const char  *newline = memchr(p, '\n', (size_t)(end - p));
-        const size_t bytes   = (size_t)((newline ? newline : end) - p);
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        const size_t bytes = (size_t)((newline ? newline : end) - p);
         if (memchr(p, '\0', bytes)) {
-            sc_config_error(scan->errors, EX_CONFIG, "%s:%u: a NUL byte: this is no text file", scan->path, line);
+            sc_config_error(scan->errors, EX_CONFIG, "%s:%u: a NUL byte: this is no text file",
+                            scan->path, line);
             return -1;
         }
         if (bytes > SC_CONFIG_MAX_LINE_BYTES) {
-            sc_config_error(scan->errors, EX_CONFIG, "%s:%u: a line of %zu bytes: up to %u are allowed", scan->path, line, bytes,
-                            SC_CONFIG_MAX_LINE_BYTES);
+            sc_config_error(scan->errors, EX_CONFIG,
+                            "%s:%u: a line of %zu bytes: up to %u are allowed", scan->path, line,
+                            bytes, SC_CONFIG_MAX_LINE_BYTES);
             return -1;
         }
         p += bytes + (newline ? 1 : 0);
@@ -39,14 +41,15 @@ static int check_bytes(const struct scan *scan, const char *text, size_t length)
 }
 
 /*
- * Copies the logical line at *text to `out` (room for all that is left of the text): a backslash at the end of a line that does not follow
- * another one joins it with the next. Returns how many lines it took and moves *text behind them.
+ * Copies the logical line at *text to `out` (room for all that is left of the text): a backslash
+ * at the end of a line that does not follow another one joins it with the next. Returns how many
+ * lines it took and moves *text behind them.
  */
 static unsigned take_line(const char **text, char *out)
 {
     unsigned lines = 0;
-    size_t   used  = 0;
-    bool     more  = true;
+    size_t used = 0;
+    bool more = true;
     while (more && **text) {
         size_t length = strcspn(*text, "\n");
         memcpy(out + used, *text, length);
@@ -66,36 +69,42 @@ static unsigned take_line(const char **text, char *out)
 static void take_section(struct scan *scan, const char *name, unsigned line)
 {
     const size_t length = strcspn(name, "]");
-    size_t       used   = length;
+    size_t used = length;
     while (used > 0 && strchr(blanks, name[used - 1])) {
         used--;
     }
-    (void)snprintf(scan->section, sizeof(scan->section), "%.*s", (int)(used < 63 ? used : 63), name);
+    (void)snprintf(scan->section, sizeof(scan->section), "%.*s", (int)(used < 63 ? used : 63),
+                   name);
     const char *behind = name + length + (name[length] == ']');
     behind += strspn(behind, blanks);
     if (*behind != '\0' && *behind != '#') {
-        sc_config_error(scan->errors, EX_CONFIG, "%s:%u: \"%.64s\" behind a section: a key needs a line of its own", scan->path, line,
-                        behind);
+        sc_config_error(scan->errors, EX_CONFIG,
+                        "%s:%u: \"%.64s\" behind a section: a key needs a line of its own",
+                        scan->path, line, behind);
     }
     unsigned *first = strcmp(scan->section, "server") == 0 ? &scan->server_line
                       : strcmp(scan->section, "tls") == 0  ? &scan->tls_line
                                                            : NULL;
-    scan->known     = first != NULL;
+    scan->known = first != NULL;
     if (!first) {
-        sc_config_error(scan->errors, EX_CONFIG, "%s:%u: unknown section [%s]: [server] and [tls] are allowed", scan->path, line,
-                        scan->section);
+        sc_config_error(scan->errors, EX_CONFIG,
+                        "%s:%u: unknown section [%s]: [server] and [tls] are allowed", scan->path,
+                        line, scan->section);
     } else if (*first > 0) {
-        sc_config_error(scan->errors, EX_CONFIG, "%s:%u: section [%s] again: it began in line %u; put all its keys there", scan->path, line,
-                        scan->section, *first);
+        sc_config_error(scan->errors, EX_CONFIG,
+                        "%s:%u: section [%s] again: it began in line %u; put all its keys there",
+                        scan->path, line, scan->section, *first);
     } else {
         *first = line;
     }
 }
 
-static const struct sc_config_entry *find_entry(const struct sc_config_file *file, const char *section, const char *key)
+static const struct sc_config_entry *find_entry(const struct sc_config_file *file,
+                                                const char *section, const char *key)
 {
     for (size_t i = 0; i < file->count; i++) {
-        if (strcmp(file->entries[i].section, section) == 0 && strcmp(file->entries[i].key, key) == 0) {
+        if (strcmp(file->entries[i].section, section) == 0 &&
+            strcmp(file->entries[i].key, key) == 0) {
             return &file->entries[i];
         }
     }
@@ -104,9 +113,9 @@ static const struct sc_config_entry *find_entry(const struct sc_config_file *fil
 
 static void add_entry(struct scan *scan, const char *key, unsigned line)
 {
-    struct sc_config_file  *file    = scan->file;
+    struct sc_config_file *file = scan->file;
     struct sc_config_entry *entries = realloc(file->entries, (file->count + 1) * sizeof(*entries));
-    struct sc_config_entry  entry   = {strdup(scan->section), strdup(key), NULL, line};
+    struct sc_config_entry entry = {strdup(scan->section), strdup(key), NULL, line};
     if (entries) {
         file->entries = entries;
     }
@@ -123,11 +132,13 @@ static void take_key(struct scan *scan, const char *key, unsigned line)
 {
     const struct sc_config_entry *first = find_entry(scan->file, scan->section, key);
     if (scan->section[0] == '\0') {
-        sc_config_error(scan->errors, EX_CONFIG, "%s:%u: %.64s: a key outside of a section: put it below [server] or [tls]", scan->path,
-                        line, key);
+        sc_config_error(scan->errors, EX_CONFIG,
+                        "%s:%u: %.64s: a key outside of a section: put it below [server] or [tls]",
+                        scan->path, line, key);
     } else if (scan->known && first) {
-        sc_config_error(scan->errors, EX_CONFIG, "%s:%u: [%s] %.64s: given again: it is in line %u already", scan->path, line,
-                        scan->section, key, first->line);
+        sc_config_error(scan->errors, EX_CONFIG,
+                        "%s:%u: [%s] %.64s: given again: it is in line %u already", scan->path,
+                        line, scan->section, key, first->line);
     } else if (scan->known) {
         add_entry(scan, key, line);
     }
@@ -146,7 +157,9 @@ static int take_logical_line(struct scan *scan, char *logical, unsigned line)
     }
     start[strcspn(start, " \t\r\n=")] = '\0';
     if (strstr(start, ".include")) {
-        sc_config_error(scan->errors, EX_CONFIG, "%s:%u: .include is not allowed: a reload watches one file", scan->path, line);
+        sc_config_error(scan->errors, EX_CONFIG,
+                        "%s:%u: .include is not allowed: a reload watches one file", scan->path,
+                        line);
         return -1;
     }
     if (strncmp(start, ".pragma", 7) != 0) {
@@ -155,7 +168,8 @@ static int take_logical_line(struct scan *scan, char *logical, unsigned line)
     return 0;
 }
 
-int sc_config_scan(const char *path, const char *text, size_t length, struct sc_config_file *file, struct sc_config_errors *errors)
+int sc_config_scan(const char *path, const char *text, size_t length, struct sc_config_file *file,
+                   struct sc_config_errors *errors)
 {
     struct scan scan = {.path = path, .file = file, .errors = errors};
     if (check_bytes(&scan, text, length) != 0) {
@@ -166,8 +180,9 @@ int sc_config_scan(const char *path, const char *text, size_t length, struct sc_
         sc_config_error(errors, EX_OSERR, "out of memory");
         return -1;
     }
-    int         result = 0;
-    const char *rest   = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text; /* a byte order mark */
+    int result = 0;
+    const char *rest =
+        strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text; /* a byte order mark */
     for (unsigned line = 1; *rest;) {
         const unsigned taken = take_line(&rest, logical);
         if (take_logical_line(&scan, logical, line) != 0) {

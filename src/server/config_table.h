@@ -19,13 +19,13 @@ enum sc_option_kind {
 enum sc_option_effect { SC_OPTION_RELOAD, SC_OPTION_RESTART };
 
 struct sc_option {
-    enum sc_option_kind   kind;
+    enum sc_option_kind kind;
     enum sc_option_effect effect;
-    const char           *section, *key;
-    size_t                offset; /* of the field in struct sc_config */
-    const char           *initial;
-    uint64_t              min, max;
-    const char           *argument, *group, *help;
+    const char *section, *key;
+    size_t offset; /* of the field in struct sc_config */
+    const char *initial;
+    uint64_t min, max;
+    const char *argument, *group, *help;
 };
 
 /* Options of the command line only. */
@@ -33,58 +33,71 @@ struct sc_program_option {
     const char *key, *argument, *help;
 };
 
-extern const struct sc_option         sc_options[];
-extern const size_t                   sc_option_count;
+extern const struct sc_option sc_options[];
+extern const size_t sc_option_count;
 extern const struct sc_program_option sc_program_options[];
-extern const size_t                   sc_program_option_count;
+extern const size_t sc_program_option_count;
 
 const struct sc_option *sc_option_find(const char *key); /* NULL: no such key */
 
-/* The key of the table (of `section`; NULL: of any, and the program options too) nearest to a mistyped one, or NULL. */
+/*
+ * The key of the table (of `section`; NULL: of any, and the program options too) nearest to a
+ * mistyped one, or NULL.
+ */
 const char *sc_option_nearest(const char *section, const char *key);
 
-/* Reads the text into the option's field. `append`: a list keeps what it has. On failure the field is as before or a shorter list. */
-int sc_option_set(struct sc_config *config, const struct sc_option *option, const char *text, bool append, struct sc_err *err) SC_NODISCARD;
+/*
+ * Reads the text into the option's field. `append`: a list keeps what it has. On failure the field
+ * is as before or a shorter list.
+ */
+int sc_option_set(struct sc_config *config, const struct sc_option *option, const char *text,
+                  bool append, struct sc_err *err) SC_NODISCARD;
 
-/* The value as text that sc_option_set() reads; empty when there is none. free() it; NULL: out of memory. */
+/*
+ * The value as text that sc_option_set() reads; empty when there is none. free() it; NULL: out of
+ * memory.
+ */
 char *sc_option_get(const struct sc_config *config, const struct sc_option *option);
 
 /* Items of a list, ", " between them. free() it; NULL: out of memory. */
 typedef void sc_config_write_item(FILE *out, const void *items, size_t i);
-char        *sc_config_join(const void *items, size_t count, sc_config_write_item *write_item);
+char *sc_config_join(const void *items, size_t count, sc_config_write_item *write_item);
 
 /* Gives back what a field holds. */
 void sc_option_clear(struct sc_config *config, const struct sc_option *option);
 
 /* Adds a line, unless there are too many. Control characters in it become '?'. */
-void sc_config_error(struct sc_config_errors *errors, int status, const char *fmt, ...) SC_PRINTF(3, 4);
+void sc_config_error(struct sc_config_errors *errors, int status, const char *fmt, ...)
+    SC_PRINTF(3, 4);
 
 /* One "key = value" of a file, in the order of the file. */
 struct sc_config_entry {
-    char    *section, *key, *value;
+    char *section, *key, *value;
     unsigned line; /* where it starts, from 1 */
 };
 
 struct sc_config_file {
     struct sc_config_entry *entries;
-    size_t                  count;
+    size_t count;
 };
 
 /*
- * Reads a file whole and checks its form: what is not a key of a known section with a value is in errors. `optional`: a file that is not
- * there is empty, and *found false. Returns -1 when anything was wrong; what could be read is in *file all the same, and
- * sc_config_file_fini() is due.
+ * Reads a file whole and checks its form: what is not a key of a known section with a value is in
+ * errors. `optional`: a file that is not there is empty, and *found false. Returns -1 when
+ * anything was wrong; what could be read is in *file all the same, and sc_config_file_fini() is
+ * due.
  */
-int  sc_config_file_read(const char *path, bool optional, struct sc_config_file *file, bool *found,
-                         struct sc_config_errors *errors) SC_NODISCARD;
+int sc_config_file_read(const char *path, bool optional, struct sc_config_file *file, bool *found,
+                        struct sc_config_errors *errors) SC_NODISCARD;
 void sc_config_file_fini(struct sc_config_file *file);
 
 /* Settings of the command line in order. */
 struct sc_cmdline_setting {
     const struct sc_option *option;
-    const char             *value;
+    const char *value;
 };
 const char *sc_cmdline_config_path(const struct sc_cmdline *cmdline); /* NULL: not given */
-size_t      sc_cmdline_settings(const struct sc_cmdline *cmdline, const struct sc_cmdline_setting **settings);
+size_t sc_cmdline_settings(const struct sc_cmdline *cmdline,
+                           const struct sc_cmdline_setting **settings);
 
 #endif

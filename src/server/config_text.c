@@ -1,4 +1,7 @@
-/* The table and a configuration as text: --help, a file to load again, the sample file, and what changed. */
+/*
+ * The table and a configuration as text: --help, a file to load again, the sample file, and what
+ * changed.
+ */
 #include "config.h"
 
 #include <stdlib.h>
@@ -8,17 +11,20 @@
 
 enum { COLUMNS = 80, HELP_INDENT = 22 };
 
-/* Writes words in lines of at most COLUMNS; `column` is where the cursor is, `prefix` begins every further line. */
+/*
+ * Writes words in lines of at most COLUMNS; `column` is where the cursor is, `prefix` begins every
+ * further line.
+ */
 static void wrap(FILE *out, const char *text, const char *prefix, size_t column)
 {
     const size_t start = strlen(prefix);
-    bool         first = true;
+    bool first = true;
     while (*text) {
         const size_t word = strcspn(text, " ");
         if (!first && column + 1 + word > COLUMNS) {
             (void)fprintf(out, "\n%s", prefix);
             column = start;
-            first  = true;
+            first = true;
         }
         (void)fprintf(out, "%s%.*s", first ? "" : " ", (int)word, text);
         column += word + (first ? 0 : 1);
@@ -28,9 +34,10 @@ static void wrap(FILE *out, const char *text, const char *prefix, size_t column)
     (void)fputc('\n', out);
 }
 
-static void write_option_help(FILE *out, const char *key, const char *argument, const char *help, const char *initial)
+static void write_option_help(FILE *out, const char *key, const char *argument, const char *help,
+                              const char *initial)
 {
-    char      text[512];
+    char text[512];
     const int used = fprintf(out, "  --%s%s%s", key, argument ? " " : "", argument ? argument : "");
     if (used + 2 > HELP_INDENT) {
         (void)fprintf(out, "\n%*s", HELP_INDENT, "");
@@ -38,8 +45,8 @@ static void write_option_help(FILE *out, const char *key, const char *argument, 
         (void)fprintf(out, "%*s", HELP_INDENT - used, "");
     }
     const bool has_default = initial && *initial;
-    (void)snprintf(text, sizeof(text), "%s%s%s%s", help, has_default ? " (default " : "", has_default ? initial : "",
-                   has_default ? ")" : "");
+    (void)snprintf(text, sizeof(text), "%s%s%s%s", help, has_default ? " (default " : "",
+                   has_default ? initial : "", has_default ? ")" : "");
     char prefix[HELP_INDENT + 1];
     (void)snprintf(prefix, sizeof(prefix), "%*s", HELP_INDENT, "");
     wrap(out, text, prefix, HELP_INDENT);
@@ -53,7 +60,8 @@ void sc_config_write_help(FILE *out)
                 "Program:\n",
                 out);
     for (size_t i = 0; i < sc_program_option_count; i++) {
-        write_option_help(out, sc_program_options[i].key, sc_program_options[i].argument, sc_program_options[i].help, NULL);
+        write_option_help(out, sc_program_options[i].key, sc_program_options[i].argument,
+                          sc_program_options[i].help, NULL);
     }
     const char *group = "";
     for (size_t i = 0; i < sc_option_count; i++) {
@@ -64,17 +72,19 @@ void sc_config_write_help(FILE *out)
         }
         write_option_help(out, option->key, option->argument, option->help, option->initial);
     }
-    (void)fputs("\nA DURATION is a number with ms, s, m or h; a SIZE one with K, M or G, or bytes.\n"
-                "SIGHUP reads everything again; SIGTERM and SIGINT stop, answering first what has\n"
-                "arrived. Manual pages: sc-server(8), sc-server.conf(5).\n",
-                out);
+    (void)fputs(
+        "\nA DURATION is a number with ms, s, m or h; a SIZE one with K, M or G, or bytes.\n"
+        "SIGHUP reads everything again; SIGTERM and SIGINT stop, answering first what has\n"
+        "arrived. Manual pages: sc-server(8), sc-server.conf(5).\n",
+        out);
 }
 
 /* A value in the syntax of config(5): quoted where a character has a meaning of its own. */
 static void write_value(FILE *out, const char *value)
 {
     const size_t length = strlen(value);
-    const bool   bare   = strpbrk(value, "\"'`\\$#") == NULL && (length == 0 || (value[0] != ' ' && value[length - 1] != ' '));
+    const bool bare = strpbrk(value, "\"'`\\$#") == NULL &&
+                      (length == 0 || (value[0] != ' ' && value[length - 1] != ' '));
     if (bare) {
         (void)fputs(value, out);
         return;
@@ -91,7 +101,8 @@ static void write_value(FILE *out, const char *value)
 
 /* Calls `write` for every key, section by section. */
 static void write_sections(FILE *out, const struct sc_config *config,
-                           void (*write)(FILE *out, const struct sc_config *config, const struct sc_option *option))
+                           void (*write)(FILE *out, const struct sc_config *config,
+                                         const struct sc_option *option))
 {
     static const char *const sections[] = {"server", "tls"};
     for (size_t s = 0; s < SC_COUNT_OF(sections); s++) {
@@ -125,7 +136,8 @@ void sc_config_write(const struct sc_config *config, FILE *out)
     }
 }
 
-static void write_sample_key(FILE *out, const struct sc_config *config, const struct sc_option *option)
+static void write_sample_key(FILE *out, const struct sc_config *config,
+                             const struct sc_option *option)
 {
     (void)config;
     (void)fputs("\n# ", out);
@@ -133,15 +145,17 @@ static void write_sample_key(FILE *out, const struct sc_config *config, const st
     if (option->effect == SC_OPTION_RESTART) {
         (void)fputs("# A change needs a restart.\n", out);
     }
-    (void)fprintf(out, "#%s = %s\n", option->key, *option->initial ? option->initial : option->argument);
+    (void)fprintf(out, "#%s = %s\n", option->key,
+                  *option->initial ? option->initial : option->argument);
 }
 
 void sc_config_write_sample(FILE *out)
 {
-    (void)fputs("# Configuration of sc-server, in the syntax of OpenSSL's config(5); sc-server.conf(5)\n"
-                "# explains it. A key behind a # shows its default, or the form of its value if it\n"
-                "# is not set. After a change: sc-server --check-config -c FILE, then reload.\n\n",
-                out);
+    (void)fputs(
+        "# Configuration of sc-server, in the syntax of OpenSSL's config(5); sc-server.conf(5)\n"
+        "# explains it. A key behind a # shows its default, or the form of its value if it\n"
+        "# is not set. After a change: sc-server --check-config -c FILE, then reload.\n\n",
+        out);
     write_sections(out, NULL, write_sample_key);
     (void)fputs("\n# Every other key is a command of SSL_CONF_cmd(3), for example:\n"
                 "#MinProtocol = TLSv1.3\n"
@@ -161,7 +175,8 @@ static char *tls_commands_as_text(const struct sc_config *config)
 }
 
 /* Takes over both texts. True: they differ. */
-static bool report_change(const char *key, bool needs_restart, char *before, char *after, sc_config_on_change *on_change, void *arg)
+static bool report_change(const char *key, bool needs_restart, char *before, char *after,
+                          sc_config_on_change *on_change, void *arg)
 {
     const bool differs = before && after && strcmp(before, after) != 0;
     if (differs) {
@@ -172,16 +187,19 @@ static bool report_change(const char *key, bool needs_restart, char *before, cha
     return differs;
 }
 
-size_t sc_config_diff(const struct sc_config *before, const struct sc_config *after, sc_config_on_change *on_change, void *arg)
+size_t sc_config_diff(const struct sc_config *before, const struct sc_config *after,
+                      sc_config_on_change *on_change, void *arg)
 {
     size_t restarts = 0;
     for (size_t i = 0; i < sc_option_count; i++) {
-        const struct sc_option *option        = &sc_options[i];
-        const bool              needs_restart = option->effect == SC_OPTION_RESTART;
-        const bool              differs =
-            report_change(option->key, needs_restart, sc_option_get(before, option), sc_option_get(after, option), on_change, arg);
+        const struct sc_option *option = &sc_options[i];
+        const bool needs_restart = option->effect == SC_OPTION_RESTART;
+        const bool differs =
+            report_change(option->key, needs_restart, sc_option_get(before, option),
+                          sc_option_get(after, option), on_change, arg);
         restarts += differs && needs_restart;
     }
-    (void)report_change("[tls] commands", false, tls_commands_as_text(before), tls_commands_as_text(after), on_change, arg);
+    (void)report_change("[tls] commands", false, tls_commands_as_text(before),
+                        tls_commands_as_text(after), on_change, arg);
     return restarts;
 }

@@ -33,8 +33,8 @@ static int out_of_memory(struct sc_err *err)
 /* The index of a word; -1, with the words in the error, when it is none. */
 static int find_word(const char *const *words, const char *text, struct sc_err *err)
 {
-    char   allowed[128] = "";
-    size_t used         = 0;
+    char allowed[128] = "";
+    size_t used = 0;
     for (int i = 0; words[i]; i++) {
         if (strcmp(words[i], text) == 0) {
             return i;
@@ -45,20 +45,24 @@ static int find_word(const char *const *words, const char *text, struct sc_err *
     return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: %s are", text, allowed);
 }
 
-static int check_text(const struct sc_option *option, const char *text, size_t length, struct sc_err *err)
+static int check_text(const struct sc_option *option, const char *text, size_t length,
+                      struct sc_err *err)
 {
     for (size_t i = 0; i < length; i++) {
         if (iscntrl((unsigned char)text[i])) {
-            return sc_err_set(err, EX_USAGE, "a control character (byte %zu) is not allowed", i + 1);
+            return sc_err_set(err, EX_USAGE, "a control character (byte %zu) is not allowed",
+                              i + 1);
         }
     }
     if (length > option->max) {
-        return sc_err_set(err, EX_USAGE, "%zu bytes are too long: up to %u are allowed", length, (unsigned)option->max);
+        return sc_err_set(err, EX_USAGE, "%zu bytes are too long: up to %u are allowed", length,
+                          (unsigned)option->max);
     }
     return 0;
 }
 
-static int set_string(char **field, const struct sc_option *option, const char *text, struct sc_err *err)
+static int set_string(char **field, const struct sc_option *option, const char *text,
+                      struct sc_err *err)
 {
     const size_t length = strlen(text);
     if (length < option->min) {
@@ -76,7 +80,8 @@ static int set_string(char **field, const struct sc_option *option, const char *
     return 0;
 }
 
-static int add_string(void *list, const struct sc_option *option, const char *item, struct sc_err *err)
+static int add_string(void *list, const struct sc_option *option, const char *item,
+                      struct sc_err *err)
 {
     struct sc_config_strings *strings = list;
     if (check_text(option, item, strlen(item), err) != 0) {
@@ -86,7 +91,7 @@ static int add_string(void *list, const struct sc_option *option, const char *it
     if (!items) {
         return out_of_memory(err);
     }
-    strings->items        = items;
+    strings->items = items;
     items[strings->count] = strdup(item);
     if (!items[strings->count]) {
         return out_of_memory(err);
@@ -95,39 +100,48 @@ static int add_string(void *list, const struct sc_option *option, const char *it
     return 0;
 }
 
-static int add_address(void *list, const struct sc_option *option, const char *item, struct sc_err *err)
+static int add_address(void *list, const struct sc_option *option, const char *item,
+                       struct sc_err *err)
 {
     struct sc_config_addresses *addresses = list;
-    struct sc_address           address;
+    struct sc_address address;
     if (sc_parse_address(item, NULL, &address, err) != 0) {
         return -1;
     }
     if (addresses->count >= option->max) {
-        return sc_err_set(err, EX_USAGE, "too many addresses: up to %u are allowed", (unsigned)option->max);
+        return sc_err_set(err, EX_USAGE, "too many addresses: up to %u are allowed",
+                          (unsigned)option->max);
     }
     struct sc_address *items = realloc(addresses->items, (addresses->count + 1) * sizeof(*items));
     if (!items) {
         return out_of_memory(err);
     }
-    addresses->items          = items;
+    addresses->items = items;
     items[addresses->count++] = address;
     return 0;
 }
 
-/* Hands the comma separated items of a list on, without the blanks around them. An empty item is an error, an empty list may be one. */
+/*
+ * Hands the comma separated items of a list on, without the blanks around them. An empty item is
+ * an error, an empty list may be one.
+ */
 static int set_list(void *list, const struct sc_option *option, const char *text,
-                    int (*add)(void *list, const struct sc_option *option, const char *item, struct sc_err *err), struct sc_err *err)
+                    int (*add)(void *list, const struct sc_option *option, const char *item,
+                               struct sc_err *err),
+                    struct sc_err *err)
 {
     char *copy = strdup(text);
     if (!copy) {
         return out_of_memory(err);
     }
-    int        result = 0;
-    const bool empty  = text[strspn(text, " \t")] == '\0';
-    char      *rest   = copy;
+    int result = 0;
+    const bool empty = text[strspn(text, " \t")] == '\0';
+    char *rest = copy;
     if (empty) {
-        result = option->min > 0 ? sc_err_set(err, EX_USAGE, "a value is needed: %s", option->argument) : 0;
-        rest   = NULL;
+        result = option->min > 0
+                     ? sc_err_set(err, EX_USAGE, "a value is needed: %s", option->argument)
+                     : 0;
+        rest = NULL;
     }
     while (result == 0 && rest) {
         char *item = strsep(&rest, ",");
@@ -136,13 +150,15 @@ static int set_list(void *list, const struct sc_option *option, const char *text
         while (length > 0 && isblank((unsigned char)item[length - 1])) {
             item[--length] = '\0';
         }
-        result = length > 0 ? add(list, option, item, err) : sc_err_set(err, EX_USAGE, "\"%.128s\" has an empty item", text);
+        result = length > 0 ? add(list, option, item, err)
+                            : sc_err_set(err, EX_USAGE, "\"%.128s\" has an empty item", text);
     }
     free(copy);
     return result;
 }
 
-static int set_number(uint32_t *field, const struct sc_option *option, const char *text, struct sc_err *err)
+static int set_number(uint32_t *field, const struct sc_option *option, const char *text,
+                      struct sc_err *err)
 {
     uint64_t value;
     if (sc_parse_u64(text, option->min, option->max, &value, err) != 0) {
@@ -152,7 +168,8 @@ static int set_number(uint32_t *field, const struct sc_option *option, const cha
     return 0;
 }
 
-static int set_size(size_t *field, const struct sc_option *option, const char *text, struct sc_err *err)
+static int set_size(size_t *field, const struct sc_option *option, const char *text,
+                    struct sc_err *err)
 {
     uint64_t value;
     if (sc_parse_size(text, option->min, option->max, &value, err) != 0) {
@@ -162,15 +179,17 @@ static int set_size(size_t *field, const struct sc_option *option, const char *t
     return 0;
 }
 
-int sc_option_set(struct sc_config *config, const struct sc_option *option, const char *text, bool append, struct sc_err *err)
+int sc_option_set(struct sc_config *config, const struct sc_option *option, const char *text,
+                  bool append, struct sc_err *err)
 {
     void *field = field_of(config, option);
-    int   word;
+    int word;
     if (is_list(option) && !append) {
         sc_option_clear(config, option);
     }
     switch (option->kind) {
-    case SC_OPTION_DURATION: return sc_parse_duration_ms(text, option->min, option->max, field, err);
+    case SC_OPTION_DURATION:
+        return sc_parse_duration_ms(text, option->min, option->max, field, err);
     case SC_OPTION_SIZE: return set_size(field, option, text, err);
     case SC_OPTION_NUMBER: return set_number(field, option, text, err);
     case SC_OPTION_STRING: return set_string(field, option, text, err);
@@ -197,9 +216,9 @@ int sc_option_set(struct sc_config *config, const struct sc_option *option, cons
 
 char *sc_config_join(const void *items, size_t count, sc_config_write_item *write_item)
 {
-    char  *text = NULL;
+    char *text = NULL;
     size_t size;
-    FILE  *out = open_memstream(&text, &size);
+    FILE *out = open_memstream(&text, &size);
     if (!out) {
         return NULL;
     }
@@ -229,11 +248,15 @@ static void write_address(FILE *out, const void *items, size_t i)
 char *sc_option_get(const struct sc_config *config, const struct sc_option *option)
 {
     const void *field = const_field_of(config, option);
-    char        text[32];
+    char text[32];
     switch (option->kind) {
-    case SC_OPTION_DURATION: sc_format_duration_ms(*(const uint64_t *)field, text); return strdup(text);
+    case SC_OPTION_DURATION:
+        sc_format_duration_ms(*(const uint64_t *)field, text);
+        return strdup(text);
     case SC_OPTION_SIZE: sc_format_size(*(const size_t *)field, text); return strdup(text);
-    case SC_OPTION_NUMBER: (void)snprintf(text, sizeof(text), "%u", (unsigned)*(const uint32_t *)field); return strdup(text);
+    case SC_OPTION_NUMBER:
+        (void)snprintf(text, sizeof(text), "%u", (unsigned)*(const uint32_t *)field);
+        return strdup(text);
     case SC_OPTION_STRING: {
         const char *string = *(char *const *)field;
         return strdup(string ? string : "");
@@ -247,8 +270,10 @@ char *sc_option_get(const struct sc_config *config, const struct sc_option *opti
         return sc_config_join(addresses->items, addresses->count, write_address);
     }
     case SC_OPTION_LOG_LEVEL: return strdup(sc_log_level_names[*(const enum sc_log_level *)field]);
-    case SC_OPTION_LOG_FORMAT: return strdup(sc_log_format_names[*(const enum sc_log_format *)field]);
-    case SC_OPTION_CLIENT_AUTH: return strdup(client_auth_names[*(const enum sc_client_auth *)field]);
+    case SC_OPTION_LOG_FORMAT:
+        return strdup(sc_log_format_names[*(const enum sc_log_format *)field]);
+    case SC_OPTION_CLIENT_AUTH:
+        return strdup(client_auth_names[*(const enum sc_client_auth *)field]);
     }
     return NULL;
 }

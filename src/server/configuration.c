@@ -16,7 +16,7 @@ static const char default_path[] = SC_SYSCONFDIR "/space-captain/sc-server.conf"
 static uint32_t usable_processors(void)
 {
     cpu_set_t set;
-    int       count = 0;
+    int count = 0;
     if (sched_getaffinity(0, sizeof(set), &set) == 0) {
         count = CPU_COUNT(&set);
     }
@@ -39,35 +39,42 @@ static bool set_defaults(struct sc_config *config, struct sc_config_errors *erro
 }
 
 /* A key that is none of its section's. */
-static void report_unknown(const char *path, const struct sc_config_entry *entry, struct sc_config_errors *errors)
+static void report_unknown(const char *path, const struct sc_config_entry *entry,
+                           struct sc_config_errors *errors)
 {
     const struct sc_option *elsewhere = sc_option_find(entry->key);
-    const char             *nearest   = sc_option_nearest(entry->section, entry->key);
+    const char *nearest = sc_option_nearest(entry->section, entry->key);
     if (elsewhere) {
-        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: this key belongs in [%s]", path, entry->line, entry->section, entry->key,
-                        elsewhere->section);
+        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: this key belongs in [%s]", path,
+                        entry->line, entry->section, entry->key, elsewhere->section);
     } else if (nearest) {
-        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %.64s: unknown key: %s is the nearest", path, entry->line, entry->section,
-                        entry->key, nearest);
+        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %.64s: unknown key: %s is the nearest",
+                        path, entry->line, entry->section, entry->key, nearest);
     } else {
-        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %.64s: unknown key: see sc-server.conf(5) for those that are allowed", path,
-                        entry->line, entry->section, entry->key);
+        sc_config_error(
+            errors, EX_CONFIG,
+            "%s:%u: [%s] %.64s: unknown key: see sc-server.conf(5) for those that are allowed",
+            path, entry->line, entry->section, entry->key);
     }
 }
 
-/* Every key of [tls] that looks like none of ours is a command of OpenSSL's; those have neither a '-' nor a name close to ours. */
+/*
+ * Every key of [tls] that looks like none of ours is a command of OpenSSL's; those have neither a
+ * '-' nor a name close to ours.
+ */
 static bool is_tls_command(const struct sc_config_entry *entry)
 {
-    return strcmp(entry->section, "tls") == 0 && !strchr(entry->key, '-') && !sc_option_find(entry->key);
+    return strcmp(entry->section, "tls") == 0 && !strchr(entry->key, '-') &&
+           !sc_option_find(entry->key);
 }
 
-static void add_tls_command(struct sc_config *config, const char *path, const struct sc_config_entry *entry,
-                            struct sc_config_errors *errors)
+static void add_tls_command(struct sc_config *config, const char *path,
+                            const struct sc_config_entry *entry, struct sc_config_errors *errors)
 {
-    struct sc_err          err;
-    const size_t           size     = (config->tls_command_count + 1) * sizeof(*config->tls_commands);
+    struct sc_err err;
+    const size_t size = (config->tls_command_count + 1) * sizeof(*config->tls_commands);
     struct sc_tls_command *commands = realloc(config->tls_commands, size);
-    struct sc_tls_command  command  = {strdup(entry->key), strdup(entry->value)};
+    struct sc_tls_command command = {strdup(entry->key), strdup(entry->value)};
     if (commands) {
         config->tls_commands = commands;
     }
@@ -83,10 +90,11 @@ static void add_tls_command(struct sc_config *config, const char *path, const st
     }
 }
 
-static void take_entry(struct sc_config *config, const char *path, const struct sc_config_entry *entry, struct sc_config_errors *errors)
+static void take_entry(struct sc_config *config, const char *path,
+                       const struct sc_config_entry *entry, struct sc_config_errors *errors)
 {
     const struct sc_option *option = sc_option_find(entry->key);
-    struct sc_err           err;
+    struct sc_err err;
     if (!entry->value) {
         return; /* reported when it was read */
     }
@@ -95,14 +103,16 @@ static void take_entry(struct sc_config *config, const char *path, const struct 
     } else if (!option || strcmp(option->section, entry->section) != 0) {
         report_unknown(path, entry, errors);
     } else if (sc_option_set(config, option, entry->value, false, &err) != 0) {
-        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: %s", path, entry->line, entry->section, entry->key, err.text);
+        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: %s", path, entry->line, entry->section,
+                        entry->key, err.text);
     }
 }
 
-static void take_file(struct sc_config *config, const char *path, bool optional, struct sc_config_errors *errors)
+static void take_file(struct sc_config *config, const char *path, bool optional,
+                      struct sc_config_errors *errors)
 {
     struct sc_config_file file;
-    bool                  found = false;
+    bool found = false;
     (void)!sc_config_file_read(path, optional, &file, &found, errors);
     for (size_t i = 0; i < file.count; i++) {
         take_entry(config, path, &file.entries[i], errors);
@@ -123,13 +133,15 @@ static bool given_before(const struct sc_cmdline_setting *settings, size_t index
     return false;
 }
 
-static void take_cmdline(struct sc_config *config, const struct sc_cmdline *cmdline, struct sc_config_errors *errors)
+static void take_cmdline(struct sc_config *config, const struct sc_cmdline *cmdline,
+                         struct sc_config_errors *errors)
 {
     const struct sc_cmdline_setting *settings;
-    const size_t                     count = sc_cmdline_settings(cmdline, &settings);
+    const size_t count = sc_cmdline_settings(cmdline, &settings);
     for (size_t i = 0; i < count; i++) {
         struct sc_err err;
-        if (sc_option_set(config, settings[i].option, settings[i].value, given_before(settings, i), &err) != 0) {
+        if (sc_option_set(config, settings[i].option, settings[i].value, given_before(settings, i),
+                          &err) != 0) {
             sc_config_error(errors, err.status, "--%s: %s", settings[i].option->key, err.text);
         }
     }
@@ -139,14 +151,16 @@ static void take_cmdline(struct sc_config *config, const struct sc_cmdline *cmdl
 static void check_together(const struct sc_config *config, struct sc_config_errors *errors)
 {
     if (config->client_auth == SC_CLIENT_AUTH_NONE && config->client_pin.count > 0) {
-        sc_config_error(errors, EX_CONFIG, "client-pin: without effect while client-auth is none: optional and require use it");
+        sc_config_error(
+            errors, EX_CONFIG,
+            "client-pin: without effect while client-auth is none: optional and require use it");
     }
 }
 
 struct sc_config *sc_config_load(const struct sc_cmdline *cmdline, struct sc_config_errors *errors)
 {
-    const size_t      before = errors->count;
-    const char       *path   = sc_cmdline_config_path(cmdline);
+    const size_t before = errors->count;
+    const char *path = sc_cmdline_config_path(cmdline);
     struct sc_config *config = calloc(1, sizeof(*config));
     if (!config) {
         sc_config_error(errors, EX_OSERR, "out of memory");

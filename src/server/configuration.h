@@ -1,20 +1,25 @@
 /*
- * The configuration: what options.def lists, from the defaults, then a file, then the command line; the last one wins. Acts on nothing.
+ * The configuration: what options.def lists, from the defaults, then a file, then the command
+ * line; the last one wins. Acts on nothing.
  *
- * A configuration is immutable once loaded and reference counted. A reload loads another one from the same command line, which reads the
- * same file again; whoever took a reference to the old one keeps it.
+ * A configuration is immutable once loaded and reference counted. A reload loads another one from
+ * the same command line, which reads the same file again; whoever took a reference to the old one
+ * keeps it.
  *
  *   struct sc_config_errors errors = {0};
  *   struct sc_cmdline *cmdline = sc_cmdline_parse(argc, argv, &errors);
  *   struct sc_config *config = cmdline ? sc_config_load(cmdline, &errors) : NULL;
  *   if (!config) { print errors.text[0 ... errors.count - 1], exit with errors.status }
  *
- * The file is in the syntax of OpenSSL's config(5), read by OpenSSL itself, with these differences: .include is refused, because a reload
- * watches one file; a section or key given twice is an error; so is a key outside of [server] and [tls].
+ * The file is in the syntax of OpenSSL's config(5), read by OpenSSL itself, with these
+ * differences: .include is refused, because a reload watches one file; a section or key given
+ * twice is an error; so is a key outside of [server] and [tls].
  *
- * (The file is not named config.h because every "config.h" of this directory would then mean it instead of autoconf's.)
+ * (The file is not named config.h because every "config.h" of this directory would then mean it
+ * instead of autoconf's.)
  *
- * Thread: loading and writing, one at a time; a loaded configuration can be read, and references taken and dropped, in any.
+ * Thread: loading and writing, one at a time; a loaded configuration can be read, and references
+ * taken and dropped, in any.
  */
 #ifndef SC_SERVER_CONFIGURATION_H
 #define SC_SERVER_CONFIGURATION_H
@@ -32,7 +37,7 @@
 
 struct sc_config_addresses {
     struct sc_address *items;
-    size_t             count;
+    size_t count;
 };
 
 struct sc_config_strings {
@@ -50,28 +55,39 @@ struct sc_config_strings {
 #define SC_CONFIG_LOG_FORMAT enum sc_log_format
 #define SC_CONFIG_CLIENT_AUTH enum sc_client_auth
 
-/* Read only for everybody but config*.c. The fields of options.def; a string that is not set is NULL, `workers` is never 0. */
+/*
+ * Read only for everybody but config*.c. The fields of options.def; a string that is not set is
+ * NULL, `workers` is never 0.
+ */
 struct sc_config {
-#define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help) SC_CONFIG_##kind field;
+#define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help) \
+    SC_CONFIG_##kind field;
 #define SC_PROGRAM_OPTION(key, argument, help)
 #include "server/options.def"
 
-    /* Every key of [tls] that is none of ours, in the order of the file: commands of SSL_CONF_cmd(3), each checked by itself. */
+    /*
+     * Every key of [tls] that is none of ours, in the order of the file: commands of
+     * SSL_CONF_cmd(3), each checked by itself.
+     */
     struct sc_tls_command *tls_commands;
-    size_t                 tls_command_count;
+    size_t tls_command_count;
 
     char *path; /* the file that was read; NULL: none was */
 
     _Atomic unsigned references;
 };
 
-/* What went wrong, a line for each: "FILE:LINE: [SECTION] KEY: what is wrong; what is allowed". Zero-initialised by the caller. */
+/*
+ * What went wrong, a line for each: "FILE:LINE: [SECTION] KEY: what is wrong; what is allowed".
+ * Zero-initialised by the caller.
+ */
 #define SC_CONFIG_MAX_ERRORS 20U
 struct sc_config_errors {
-    int    status;  /* exit status: EX_USAGE command line, EX_NOINPUT file not readable, EX_CONFIG its content; that of the first error */
-    size_t count;   /* lines in `text` */
+    int status; /* exit status: EX_USAGE command line, EX_NOINPUT file not readable, EX_CONFIG its
+                   content; that of the first error */
+    size_t count; /* lines in `text` */
     size_t dropped; /* errors beyond them; the last line says how many */
-    char   text[SC_CONFIG_MAX_ERRORS + 1][640];
+    char text[SC_CONFIG_MAX_ERRORS + 1][640];
 };
 
 /* What the program was started to do. */
@@ -85,32 +101,42 @@ enum sc_cmdline_action {
 };
 
 /*
- * The command line, read once: names are right, values are not looked at before sc_config_load(). Keeps pointers into argv, which must
- * outlive it. NULL: see errors (EX_USAGE). With HELP, VERSION or SAMPLE nothing else need be right.
+ * The command line, read once: names are right, values are not looked at before sc_config_load().
+ * Keeps pointers into argv, which must outlive it. NULL: see errors (EX_USAGE). With HELP, VERSION
+ * or SAMPLE nothing else need be right.
  */
 struct sc_cmdline;
-struct sc_cmdline     *sc_cmdline_parse(int argc, char **argv, struct sc_config_errors *errors) SC_NODISCARD;
-void                   sc_cmdline_free(struct sc_cmdline *cmdline); /* after the last sc_config_load(); NULL is fine */
+struct sc_cmdline *sc_cmdline_parse(int argc, char **argv,
+                                    struct sc_config_errors *errors) SC_NODISCARD;
+void sc_cmdline_free(
+    struct sc_cmdline *cmdline); /* after the last sc_config_load(); NULL is fine */
 enum sc_cmdline_action sc_cmdline_action(const struct sc_cmdline *cmdline);
-const char            *sc_cmdline_port_file(const struct sc_cmdline *cmdline); /* NULL: not asked for */
+const char *sc_cmdline_port_file(const struct sc_cmdline *cmdline); /* NULL: not asked for */
 
 /*
- * Defaults, file, command line. The file is the one of -c; without -c, SYSCONFDIR/space-captain/sc-server.conf if it exists, so a test says
- * "-c /dev/null". One reference; NULL: see errors.
+ * Defaults, file, command line. The file is the one of -c; without -c,
+ * SYSCONFDIR/space-captain/sc-server.conf if it exists, so a test says "-c /dev/null". One
+ * reference; NULL: see errors.
  */
-struct sc_config *sc_config_load(const struct sc_cmdline *cmdline, struct sc_config_errors *errors) SC_NODISCARD;
+struct sc_config *sc_config_load(const struct sc_cmdline *cmdline,
+                                 struct sc_config_errors *errors) SC_NODISCARD;
 
 struct sc_config *sc_config_ref(struct sc_config *config);
-void              sc_config_unref(struct sc_config *config); /* NULL is fine */
+void sc_config_unref(struct sc_config *config); /* NULL is fine */
 
 /*
- * Calls back for every key whose value differs, with both values as text. `needs_restart`: the new value is not in force before a
- * restart. Returns how many of those there are.
+ * Calls back for every key whose value differs, with both values as text. `needs_restart`: the new
+ * value is not in force before a restart. Returns how many of those there are.
  */
-typedef void sc_config_on_change(void *arg, const char *key, bool needs_restart, const char *before, const char *after);
-size_t       sc_config_diff(const struct sc_config *before, const struct sc_config *after, sc_config_on_change *on_change, void *arg);
+typedef void sc_config_on_change(void *arg, const char *key, bool needs_restart, const char *before,
+                                 const char *after);
+size_t sc_config_diff(const struct sc_config *before, const struct sc_config *after,
+                      sc_config_on_change *on_change, void *arg);
 
-/* The configuration as a file that loads to the same configuration. Passphrases and keys are files, so nothing secret is in it. */
+/*
+ * The configuration as a file that loads to the same configuration. Passphrases and keys are
+ * files, so nothing secret is in it.
+ */
 void sc_config_write(const struct sc_config *config, FILE *out);
 
 /* A file with every key explained, commented out, at its default. */

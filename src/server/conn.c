@@ -16,9 +16,12 @@
 #include "tls/info.h"
 #include "tls/probe.h"
 
-#define READ_BYTES (64U << 10)    /* ciphertext read at once */
-#define REPLIES_BYTES (96U << 10) /* room for the replies to one read; a larger reply gets its own memory */
-#define LINGER_MS 2000U           /* after our close_notify: a peer's bytes are read and dropped, so that no RST eats our last reply */
+#define READ_BYTES (64U << 10) /* ciphertext read at once */
+#define REPLIES_BYTES \
+    (96U << 10) /* room for the replies to one read; a larger reply gets its own memory */
+#define LINGER_MS \
+    2000U /* after our close_notify: a peer's bytes are read and dropped, so that no RST eats our \
+             last reply */
 
 static void on_admitted(struct sc_admission_waiter *waiter);
 static void on_timer(struct sc_wheel_timer *timer);
@@ -27,10 +30,10 @@ static void on_timer(struct sc_wheel_timer *timer);
 
 int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err)
 {
-    env->shared        = sc_tlsbev_shared_new(env->base, READ_BYTES);
+    env->shared = sc_tlsbev_shared_new(env->base, READ_BYTES);
     env->replies.bytes = malloc(REPLIES_BYTES);
-    env->replies.size  = REPLIES_BYTES;
-    env->replies.used  = 0;
+    env->replies.size = REPLIES_BYTES;
+    env->replies.used = 0;
     if (!env->shared || !env->replies.bytes) {
         sc_conn_env_fini(env);
         return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
@@ -51,18 +54,18 @@ void sc_conn_env_fini(struct sc_conn_env *env)
     sc_admission_queue_fini(&env->queue);
     sc_settle_fini(&env->settle);
     free(env->replies.bytes);
-    env->shared        = NULL;
+    env->shared = NULL;
     env->replies.bytes = NULL;
-    env->wheel         = NULL;
+    env->wheel = NULL;
 }
 
 /* --- State and deadlines --- */
 
 void sc_conn_enter(struct sc_conn *conn, enum sc_conn_state state)
 {
-    conn->state          = state;
+    conn->state = state;
     conn->state_since_ms = sc_clock_ms();
-    conn->request_ms     = conn->state_since_ms;
+    conn->request_ms = conn->state_since_ms;
 }
 
 /* What the connection waits for, and until when. */
@@ -87,18 +90,24 @@ static enum wait waits_for(const struct sc_conn *conn, uint64_t *deadline_ms)
         *deadline_ms = conn->frame_since_ms + limits->frame_timeout_ms;
         return WAIT_FRAME;
     }
-    *deadline_ms = limits->idle_timeout_ms == 0 ? SC_WHEEL_NEVER : conn->request_ms + limits->idle_timeout_ms;
+    *deadline_ms =
+        limits->idle_timeout_ms == 0 ? SC_WHEEL_NEVER : conn->request_ms + limits->idle_timeout_ms;
     return WAIT_IDLE;
 }
 
-/* The timer is moved only when it would fire too late: on the path of a request it is not touched. */
+/*
+ * The timer is moved only when it would fire too late: on the path of a request it is not touched.
+ */
 void sc_conn_arm(struct sc_conn *conn, uint64_t now_ms)
 {
     uint64_t deadline_ms;
     if (waits_for(conn, &deadline_ms) == WAIT_WRITE) {
-        /* Looked at four times before it is over: whether the client has read meanwhile is not told to us. */
+        /*
+         * Looked at four times before it is over: whether the client has read meanwhile is not
+         * told to us.
+         */
         const uint64_t look_ms = now_ms + conn->env->limits->write_timeout_ms / 4 + 1;
-        deadline_ms            = deadline_ms < look_ms ? deadline_ms : look_ms;
+        deadline_ms = deadline_ms < look_ms ? deadline_ms : look_ms;
     }
     if (deadline_ms < conn->timer.due_ms) {
         sc_wheel_set(conn->env->wheel, &conn->timer, deadline_ms);
@@ -110,7 +119,7 @@ void sc_conn_note_progress(struct sc_conn *conn, uint64_t now_ms)
     const uint64_t sent = sc_tlsbev_sent(conn->tls);
     if (sent != conn->progress_sent || !sc_tlsbev_is_blocked(conn->tls)) {
         conn->progress_sent = sent;
-        conn->progress_ms   = now_ms;
+        conn->progress_ms = now_ms;
     }
 }
 
@@ -152,16 +161,16 @@ static void on_data(void *arg, struct evbuffer *input)
 static void on_blocked(void *arg)
 {
     struct sc_conn *conn = arg;
-    const uint64_t  now  = sc_clock_ms();
-    conn->progress_sent  = sc_tlsbev_sent(conn->tls);
-    conn->progress_ms    = now;
+    const uint64_t now = sc_clock_ms();
+    conn->progress_sent = sc_tlsbev_sent(conn->tls);
+    conn->progress_ms = now;
     sc_conn_arm(conn, now);
 }
 
 static void on_drained(void *arg)
 {
     struct sc_conn *conn = arg;
-    const uint64_t  now  = sc_clock_ms();
+    const uint64_t now = sc_clock_ms();
     sc_conn_note_progress(conn, now);
     if (conn->state == SC_CONN_CLOSING && conn->input_ended) {
         sc_conn_free(conn);
@@ -180,9 +189,10 @@ static void on_drained(void *arg)
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 {
     struct sc_conn *conn = arg;
-    conn->input_ended    = true;
+    conn->input_ended = true;
     if (conn->state == SC_CONN_HANDSHAKE) {
-        sc_conn_log_handshake_failed(&conn->env->failure_log_rate, &conn->origin, &conn->watch, close);
+        sc_conn_log_handshake_failed(&conn->env->failure_log_rate, &conn->origin, &conn->watch,
+                                     close);
         sc_conn_free(conn);
         return;
     }
@@ -190,7 +200,8 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
         sc_stats_add(&conn->env->stats->key_update_floods, 1);
     }
     sc_conn_log_closed(&conn->origin, close);
-    if (close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_RESET || close->end == SC_TLSBEV_KEY_UPDATES) {
+    if (close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_RESET ||
+        close->end == SC_TLSBEV_KEY_UPDATES) {
         sc_conn_free(conn);
     } else if (conn->state == SC_CONN_CLOSING) {
         if (sc_tlsbev_pending(conn->tls) == 0) {
@@ -204,8 +215,9 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 }
 
 /*
- * Full handshakes are rationed (handshake-rate), and clients that hold a ticket of ours go first: they cost no signature. A token is taken
- * before it is known which it is, and given back if it was not needed; only when there is none, the ClientHello is looked at.
+ * Full handshakes are rationed (handshake-rate), and clients that hold a ticket of ours go first:
+ * they cost no signature. A token is taken before it is known which it is, and given back if it
+ * was not needed; only when there is none, the ClientHello is looked at.
  */
 static bool on_hello(void *arg, const void *bytes, size_t length)
 {
@@ -220,27 +232,32 @@ static bool on_hello(void *arg, const void *bytes, size_t length)
     case SC_TLS_HELLO_FULL: break;
     }
     sc_stats_add(&conn->env->stats->handshakes_delayed, 1);
-    sc_tlsbev_pause(conn->tls); /* a client that gives up is noticed when its turn comes, or by the handshake's deadline */
+    sc_tlsbev_pause(conn->tls); /* a client that gives up is noticed when its turn comes, or by the
+                                   handshake's deadline */
     sc_admission_wait(&conn->env->queue, &conn->waiting);
     return false;
 }
 
 static void on_admitted(struct sc_admission_waiter *waiter)
 {
-    struct sc_conn *conn = (struct sc_conn *)(void *)((char *)waiter - offsetof(struct sc_conn, waiting));
-    conn->took_token     = true;
+    struct sc_conn *conn =
+        (struct sc_conn *)(void *)((char *)waiter - offsetof(struct sc_conn, waiting));
+    conn->took_token = true;
     sc_tlsbev_resume(conn->tls);
     sc_tlsbev_admit(conn->tls);
 }
 
-static const struct sc_tlsbev_callbacks tls_callbacks = {
-    .on_connected = on_connected, .on_data = on_data, .on_blocked = on_blocked, .on_drained = on_drained, .on_closed = on_closed};
-static const struct sc_tlsbev_callbacks rationed_tls_callbacks = {.on_hello     = on_hello,
+static const struct sc_tlsbev_callbacks tls_callbacks = {.on_connected = on_connected,
+                                                         .on_data = on_data,
+                                                         .on_blocked = on_blocked,
+                                                         .on_drained = on_drained,
+                                                         .on_closed = on_closed};
+static const struct sc_tlsbev_callbacks rationed_tls_callbacks = {.on_hello = on_hello,
                                                                   .on_connected = on_connected,
-                                                                  .on_data      = on_data,
-                                                                  .on_blocked   = on_blocked,
-                                                                  .on_drained   = on_drained,
-                                                                  .on_closed    = on_closed};
+                                                                  .on_data = on_data,
+                                                                  .on_blocked = on_blocked,
+                                                                  .on_drained = on_drained,
+                                                                  .on_closed = on_closed};
 
 static void on_deadline(struct sc_conn *conn, enum wait wait)
 {
@@ -248,23 +265,29 @@ static void on_deadline(struct sc_conn *conn, enum wait wait)
     switch (wait) {
     case WAIT_HANDSHAKE:
         sc_stats_add(&stats->timeouts_handshake, 1);
-        sc_conn_log_handshake_failed(&conn->env->failure_log_rate, &conn->origin, &conn->watch, NULL);
+        sc_conn_log_handshake_failed(&conn->env->failure_log_rate, &conn->origin, &conn->watch,
+                                     NULL);
         sc_conn_free(conn);
         return;
     case WAIT_WRITE:
         sc_stats_add(&stats->timeouts_write, 1);
-        sc_conn_log_event(SC_LOG_INFO, &conn->origin, "write_timeout", "the client did not read its replies");
+        sc_conn_log_event(SC_LOG_INFO, &conn->origin, "write_timeout",
+                          "the client did not read its replies");
         sc_conn_free(conn);
         return;
     case WAIT_FRAME:
         sc_stats_add(&stats->timeouts_frame, 1);
-        sc_conn_log_event(SC_LOG_INFO, &conn->origin, "frame_timeout", "a started frame did not arrive in time");
-        sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT, "the frame did not arrive in time (frame-timeout)");
+        sc_conn_log_event(SC_LOG_INFO, &conn->origin, "frame_timeout",
+                          "a started frame did not arrive in time");
+        sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT,
+                                 "the frame did not arrive in time (frame-timeout)");
         break;
     case WAIT_IDLE:
         sc_stats_add(&stats->timeouts_idle, 1);
-        sc_conn_log_event(SC_LOG_DEBUG, &conn->origin, "idle_timeout", "no request for a long time");
-        sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT, "no request for too long (idle-timeout)");
+        sc_conn_log_event(SC_LOG_DEBUG, &conn->origin, "idle_timeout",
+                          "no request for a long time");
+        sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT,
+                                 "no request for too long (idle-timeout)");
         break;
     case WAIT_LINGER: sc_conn_free(conn); return;
     }
@@ -273,9 +296,10 @@ static void on_deadline(struct sc_conn *conn, enum wait wait)
 
 static void on_timer(struct sc_wheel_timer *timer)
 {
-    struct sc_conn *conn = (struct sc_conn *)(void *)((char *)timer - offsetof(struct sc_conn, timer));
-    uint64_t        deadline_ms;
-    const uint64_t  now_ms = sc_clock_ms();
+    struct sc_conn *conn =
+        (struct sc_conn *)(void *)((char *)timer - offsetof(struct sc_conn, timer));
+    uint64_t deadline_ms;
+    const uint64_t now_ms = sc_clock_ms();
     sc_conn_note_progress(conn, now_ms);
     const enum wait wait = waits_for(conn, &deadline_ms);
     if (deadline_ms <= now_ms) {
@@ -287,25 +311,26 @@ static void on_timer(struct sc_wheel_timer *timer)
 
 /* --- Life --- */
 
-struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls, evutil_socket_t fd, const struct sc_conn_origin *origin,
-                            struct sc_err *err)
+struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls, evutil_socket_t fd,
+                            const struct sc_conn_origin *origin, struct sc_err *err)
 {
     struct sc_conn *conn = sc_pool_calloc(sizeof(*conn));
-    SSL            *ssl  = conn ? SSL_new(sc_tls_context_ssl_ctx(tls)) : NULL;
+    SSL *ssl = conn ? SSL_new(sc_tls_context_ssl_ctx(tls)) : NULL;
     if (!ssl) {
         sc_pool_free(conn);
         (void)evutil_closesocket(fd);
         (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
         return NULL;
     }
-    conn->env    = env;
+    conn->env = env;
     conn->origin = *origin;
     sc_wheel_timer_init(&conn->timer);
     sc_tls_watch_init(&conn->watch);
     SSL_set_app_data(ssl, &conn->watch);
     sc_conn_enter(conn, SC_CONN_HANDSHAKE);
-    const struct sc_tlsbev_callbacks *callbacks = sc_admission_is_limited(env->admission) ? &rationed_tls_callbacks : &tls_callbacks;
-    conn->tls                                   = sc_tlsbev_new(env->shared, fd, ssl, true, callbacks, conn, err);
+    const struct sc_tlsbev_callbacks *callbacks =
+        sc_admission_is_limited(env->admission) ? &rationed_tls_callbacks : &tls_callbacks;
+    conn->tls = sc_tlsbev_new(env->shared, fd, ssl, true, callbacks, conn, err);
     if (!conn->tls) {
         sc_pool_free(conn);
         return NULL;
@@ -321,7 +346,8 @@ void sc_conn_free(struct sc_conn *conn)
 {
     struct sc_stats *stats = conn->env->stats;
     if (conn->state == SC_CONN_HANDSHAKE) {
-        sc_stats_add(&stats->handshakes_failed, 1); /* for whatever reason, also when the server cuts it */
+        sc_stats_add(&stats->handshakes_failed,
+                     1); /* for whatever reason, also when the server cuts it */
     }
     sc_stats_add(&stats->bytes_received, sc_tlsbev_received(conn->tls));
     sc_stats_add(&stats->bytes_sent, sc_tlsbev_sent(conn->tls));
@@ -338,9 +364,12 @@ void sc_conn_free(struct sc_conn *conn)
 
 void sc_conn_drain(struct sc_conn *conn, uint32_t retry_after_ms)
 {
-    conn->draining       = true;
+    conn->draining = true;
     conn->retry_after_ms = retry_after_ms;
-    /* What arrives from now on is not waited for: a client that never stops sending does not hold up a drain. */
+    /*
+     * What arrives from now on is not waited for: a client that never stops sending does not hold
+     * up a drain.
+     */
     conn->drain_received = sc_tlsbev_received(conn->tls) + sc_tlsbev_unread(conn->tls);
     if (conn->state == SC_CONN_OPEN) {
         sc_tlsbev_again(conn->tls);

@@ -1,12 +1,14 @@
 /*
- * One connection: its state, its deadlines, and the loop that turns requests into replies. Knows no other connection, no thread, no
- * listener. Thread: the one of its environment's event base.
+ * One connection: its state, its deadlines, and the loop that turns requests into replies. Knows
+ * no other connection, no thread, no listener. Thread: the one of its environment's event base.
  *
- *   HANDSHAKE --connected--> OPEN --last reply queued--> CLOSING --all sent, and peer gone or linger over--> freed
+ *   HANDSHAKE --connected--> OPEN --last reply queued--> CLOSING --all sent, and peer gone or
+ *   linger over--> freed
  *       |                      |                            |
  *       +------- failure, deadline, reset: freed -----------+
  *
- * Every change of state is made by one function (sc_conn_enter() in conn.c), and a connection is freed in one (sc_conn_free()).
+ * Every change of state is made by one function (sc_conn_enter() in conn.c), and a connection is
+ * freed in one (sc_conn_free()).
  */
 #ifndef SC_SERVER_CONN_H
 #define SC_SERVER_CONN_H
@@ -30,10 +32,13 @@ struct sc_conn;
 struct sc_tls_context;
 struct sc_tlsbev_shared;
 
-/* What guards a connection. Borrowed; may change between turns (a reload), and then holds for connections that are open already. */
+/*
+ * What guards a connection. Borrowed; may change between turns (a reload), and then holds for
+ * connections that are open already.
+ */
 struct sc_conn_limits {
-    size_t   max_body_bytes;
-    size_t   output_limit_bytes; /* replies waiting; above it the client is not read */
+    size_t max_body_bytes;
+    size_t output_limit_bytes; /* replies waiting; above it the client is not read */
     uint64_t handshake_timeout_ms;
     uint64_t frame_timeout_ms;
     uint64_t idle_timeout_ms; /* 0: never */
@@ -43,49 +48,52 @@ struct sc_conn_limits {
 /* Where the replies of one turn are collected; one for each thread. */
 struct sc_replies {
     uint8_t *bytes;
-    size_t   used, size;
-    size_t   sent; /* in this turn, before those that are collected */
+    size_t used, size;
+    size_t sent; /* in this turn, before those that are collected */
 };
 
 /* What all connections of one thread share. Owned by the worker. */
 struct sc_conn_env {
-    struct event_base           *base;
+    struct event_base *base;
     const struct sc_conn_limits *limits;
-    struct sc_stats             *stats;
-    struct sc_admission         *admission;           /* shared by all workers */
+    struct sc_stats *stats;
+    struct sc_admission *admission; /* shared by all workers */
     void (*on_gone)(struct sc_conn *conn, void *arg); /* just before the connection is freed */
     void *arg;
 
     /* sc_conn_env_init() makes these. */
-    struct sc_tlsbev_shared  *shared;
-    struct sc_wheel          *wheel;
-    struct sc_settle          settle;
-    struct sc_replies         replies;
-    struct sc_log_rate        failure_log_rate;
+    struct sc_tlsbev_shared *shared;
+    struct sc_wheel *wheel;
+    struct sc_settle settle;
+    struct sc_replies replies;
+    struct sc_log_rate failure_log_rate;
     struct sc_admission_queue queue;
 };
 
-int  sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err) SC_NODISCARD;
+int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err) SC_NODISCARD;
 void sc_conn_env_fini(struct sc_conn_env *env);
 
 /* What the acceptor knows of a connection; copied. */
 struct sc_conn_origin {
-    uint64_t       id; /* names the connection in the log */
+    uint64_t id; /* names the connection in the log */
     struct sc_addr peer;
-    void          *account; /* the acceptor's per-address account; NULL: none */
+    void *account; /* the acceptor's per-address account; NULL: none */
 };
 
 /*
- * Takes over the accepted, non-blocking socket and starts the handshake. On failure NULL, the socket is closed, and on_gone is not
- * called.
+ * Takes over the accepted, non-blocking socket and starts the handshake. On failure NULL, the
+ * socket is closed, and on_gone is not called.
  */
-struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls, evutil_socket_t fd, const struct sc_conn_origin *origin,
-                            struct sc_err *err) SC_NODISCARD;
+struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls, evutil_socket_t fd,
+                            const struct sc_conn_origin *origin, struct sc_err *err) SC_NODISCARD;
 
 /* At once, without close_notify. */
 void sc_conn_free(struct sc_conn *conn);
 
-/* Answers what has arrived, says that the server goes away and when to come back, and closes; all of it in later turns. */
+/*
+ * Answers what has arrived, says that the server goes away and when to come back, and closes; all
+ * of it in later turns.
+ */
 void sc_conn_drain(struct sc_conn *conn, uint32_t retry_after_ms);
 
 /* The environment's limits have other values: a deadline may be nearer than before. */
@@ -95,8 +103,8 @@ const struct sc_conn_origin *sc_conn_origin(const struct sc_conn *conn);
 
 /* The owner's list of connections. */
 LIST_HEAD(sc_conn_list, sc_conn);
-void            sc_conn_list_insert(struct sc_conn_list *list, struct sc_conn *conn);
-void            sc_conn_list_remove(struct sc_conn *conn);
+void sc_conn_list_insert(struct sc_conn_list *list, struct sc_conn *conn);
+void sc_conn_list_remove(struct sc_conn *conn);
 struct sc_conn *sc_conn_list_next(struct sc_conn *conn);
 
 #endif

@@ -6,7 +6,8 @@
 
 #define FAILURES_A_SECOND 20U
 
-static bool begin(struct sc_log_line *line, enum sc_log_level level, const char *event, const struct sc_conn_origin *origin)
+static bool begin(struct sc_log_line *line, enum sc_log_level level, const char *event,
+                  const struct sc_conn_origin *origin)
 {
     if (!sc_log_begin(line, level, event)) {
         return false;
@@ -18,7 +19,8 @@ static bool begin(struct sc_log_line *line, enum sc_log_level level, const char 
     return true;
 }
 
-void sc_conn_log_event(enum sc_log_level level, const struct sc_conn_origin *origin, const char *event, const char *message)
+void sc_conn_log_event(enum sc_log_level level, const struct sc_conn_origin *origin,
+                       const char *event, const char *message)
 {
     struct sc_log_line line;
     if (begin(&line, level, event, origin)) {
@@ -42,7 +44,8 @@ void sc_conn_log_connected(const struct sc_conn_origin *origin, const struct sc_
 /* OpenSSL's reason and the socket's error, when there is one. */
 static void add_details(struct sc_log_line *line, const struct sc_tlsbev_close *close)
 {
-    const char *reason = close && close->error_code != 0 ? ERR_reason_error_string(close->error_code) : NULL;
+    const char *reason =
+        close && close->error_code != 0 ? ERR_reason_error_string(close->error_code) : NULL;
     if (reason) {
         sc_log_str(line, "detail", reason);
     }
@@ -67,14 +70,17 @@ static enum sc_tls_end explain_end(const struct sc_tlsbev_close *close)
     return SC_TLS_END_ERROR;
 }
 
-void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn_origin *origin, const struct sc_tls_watch *watch,
+void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn_origin *origin,
+                                  const struct sc_tls_watch *watch,
                                   const struct sc_tlsbev_close *close)
 {
-    const struct sc_tls_failure failure = sc_tls_explain(watch, explain_end(close), close ? close->error_code : 0, true);
+    const struct sc_tls_failure failure =
+        sc_tls_explain(watch, explain_end(close), close ? close->error_code : 0, true);
     /* Health checks of load balancers connect and close: no reason to warn. */
-    const enum sc_log_level level = failure.kind == SC_TLS_REASON_PROBE ? SC_LOG_DEBUG : SC_LOG_WARNING;
-    uint64_t                suppressed;
-    struct sc_log_line      line;
+    const enum sc_log_level level =
+        failure.kind == SC_TLS_REASON_PROBE ? SC_LOG_DEBUG : SC_LOG_WARNING;
+    uint64_t suppressed;
+    struct sc_log_line line;
     if (!sc_log_enabled(level) || !sc_log_rate_allow(rate, FAILURES_A_SECOND, &suppressed) ||
         !begin(&line, level, "tls_handshake_failed", origin)) {
         return;
@@ -100,9 +106,10 @@ void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn
 
 void sc_conn_log_closed(const struct sc_conn_origin *origin, const struct sc_tlsbev_close *close)
 {
-    static const char *const words[] = {"close_notify", "eof", "reset", "tls_error", "key_update_flood"};
-    const bool               hostile = close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_KEY_UPDATES;
-    struct sc_log_line       line;
+    static const char *const words[] = {"close_notify", "eof", "reset", "tls_error",
+                                        "key_update_flood"};
+    const bool hostile = close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_KEY_UPDATES;
+    struct sc_log_line line;
     if (begin(&line, hostile ? SC_LOG_INFO : SC_LOG_DEBUG, "peer_closed", origin)) {
         sc_log_str(&line, "how", words[close->end]);
         add_details(&line, close);

@@ -11,8 +11,9 @@
 #include "proto/handler.h"
 #include "server/conn_log.h"
 
-#define MAX_FRAMES_A_TURN 256U    /* then other connections have their turn */
-#define BACKLOG_BYTES (64U << 10) /* complete frames that wait for their turn; above it the client is not read */
+#define MAX_FRAMES_A_TURN 256U /* then other connections have their turn */
+#define BACKLOG_BYTES \
+    (64U << 10) /* complete frames that wait for their turn; above it the client is not read */
 
 /* --- Replies --- */
 
@@ -24,7 +25,10 @@ static void send_replies(struct sc_conn *conn)
     replies->used = 0;
 }
 
-/* Room for `size` bytes behind the replies so far; those leave first when there is none. NULL: larger than the whole. */
+/*
+ * Room for `size` bytes behind the replies so far; those leave first when there is none. NULL:
+ * larger than the whole.
+ */
 static uint8_t *reply_room(struct sc_conn *conn, size_t size)
 {
     struct sc_replies *replies = &conn->env->replies;
@@ -37,7 +41,8 @@ static uint8_t *reply_room(struct sc_conn *conn, size_t size)
     return replies->bytes + replies->used;
 }
 
-static void reply_error(struct sc_conn *conn, enum sc_error_code code, uint32_t retry_after_ms, const char *text)
+static void reply_error(struct sc_conn *conn, enum sc_error_code code, uint32_t retry_after_ms,
+                        const char *text)
 {
     uint8_t *room = reply_room(conn, SC_FRAME_ERROR_MAX_BYTES);
     conn->env->replies.used += sc_frame_put_error(room, code, retry_after_ms, text);
@@ -45,7 +50,8 @@ static void reply_error(struct sc_conn *conn, enum sc_error_code code, uint32_t 
 }
 
 /* A reply that does not fit beside others: in memory of its own, encrypted from there. */
-static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body, size_t body_length, size_t max)
+static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body,
+                        size_t body_length, size_t max)
 {
     uint8_t *reply = malloc(SC_FRAME_HEADER_BYTES + max);
     if (!reply) {
@@ -60,10 +66,11 @@ static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, 
     sc_settle_later(&conn->env->settle);
 }
 
-static void answer(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body, size_t body_length)
+static void answer(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body,
+                   size_t body_length)
 {
-    const size_t max  = handler->reply_max(body_length);
-    uint8_t     *room = reply_room(conn, SC_FRAME_HEADER_BYTES + max);
+    const size_t max = handler->reply_max(body_length);
+    uint8_t *room = reply_room(conn, SC_FRAME_HEADER_BYTES + max);
     if (SC_LIKELY(room != NULL)) {
         const size_t length = handler->run(body, body_length, room + SC_FRAME_HEADER_BYTES);
         sc_frame_put_header(room, handler->type, (uint32_t)length);
@@ -77,7 +84,7 @@ static void answer(struct sc_conn *conn, const struct sc_handler *handler, const
 static void stop_reading(struct sc_conn *conn)
 {
     if (!conn->paused) {
-        conn->paused         = true;
+        conn->paused = true;
         conn->frame_since_ms = 0; /* it is us who do not read */
         sc_stats_add(&conn->env->stats->paused, 1);
         sc_tlsbev_pause(conn->tls);
@@ -90,7 +97,10 @@ void sc_conn_start_reading(struct sc_conn *conn)
     sc_tlsbev_resume(conn->tls);
 }
 
-/* A read brings more small frames than a turn answers: without this, a client that sends fast enough fills our memory. */
+/*
+ * A read brings more small frames than a turn answers: without this, a client that sends fast
+ * enough fills our memory.
+ */
 static void bound_backlog(struct sc_conn *conn, const struct evbuffer *input, bool frames_are_left)
 {
     if (SC_UNLIKELY(conn->paused)) {
@@ -105,7 +115,10 @@ static void bound_backlog(struct sc_conn *conn, const struct evbuffer *input, bo
 
 /* --- The end --- */
 
-/* Everything is answered: close_notify behind the last reply; on_drained() goes on when it has left. */
+/*
+ * Everything is answered: close_notify behind the last reply; on_drained() goes on when it has
+ * left.
+ */
 static void close_after_replies(struct sc_conn *conn)
 {
     send_replies(conn);
@@ -125,17 +138,22 @@ void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_error_code code, con
 
 static void say_goodbye(struct sc_conn *conn)
 {
-    reply_error(conn, SC_ERROR_GOING_AWAY, conn->retry_after_ms, "the server is stopping; come back later");
+    reply_error(conn, SC_ERROR_GOING_AWAY, conn->retry_after_ms,
+                "the server is stopping; come back later");
     close_after_replies(conn);
 }
 
-/* Every complete request that we have read has been answered. What is left of the input is nothing or a part of a frame. */
+/*
+ * Every complete request that we have read has been answered. What is left of the input is nothing
+ * or a part of a frame.
+ */
 void sc_conn_on_all_answered(struct sc_conn *conn)
 {
     if (SC_UNLIKELY(conn->input_ended)) {
         if (conn->frame_since_ms != 0) {
             sc_stats_add(&conn->env->stats->truncated, 1);
-            sc_conn_log_event(SC_LOG_DEBUG, &conn->origin, "truncated", "the peer ended in the middle of a frame");
+            sc_conn_log_event(SC_LOG_DEBUG, &conn->origin, "truncated",
+                              "the peer ended in the middle of a frame");
         }
         close_after_replies(conn);
     } else if (SC_UNLIKELY(conn->draining)) {
@@ -149,7 +167,10 @@ void sc_conn_on_all_answered(struct sc_conn *conn)
 
 /* --- Requests --- */
 
-/* A request of a type that we do not know is answered when all of it has arrived, and its body is never kept. True: it has. */
+/*
+ * A request of a type that we do not know is answered when all of it has arrived, and its body is
+ * never kept. True: it has.
+ */
 static bool skip(struct sc_conn *conn, struct evbuffer *input)
 {
     const size_t there = evbuffer_get_length(input);
@@ -160,13 +181,14 @@ static bool skip(struct sc_conn *conn, struct evbuffer *input)
 }
 
 enum served {
-    SERVED_ALL,  /* no complete frame is left */
+    SERVED_ALL, /* no complete frame is left */
     SERVED_SOME, /* there may be; others have their turn first */
     SERVED_LAST, /* the connection is being closed */
 };
 
 /* One frame, the complete one at the front. */
-static void answer_frame(struct sc_conn *conn, const struct sc_frame_header *header, const uint8_t *body)
+static void answer_frame(struct sc_conn *conn, const struct sc_frame_header *header,
+                         const uint8_t *body)
 {
     const struct sc_handler *handler = sc_handler_find(header->type);
     if (SC_LIKELY(handler != NULL)) {
@@ -176,15 +198,19 @@ static void answer_frame(struct sc_conn *conn, const struct sc_frame_header *hea
     }
 }
 
-/* Complete frames, in order, until there are no more, or it is the turn of others, or the replies of this turn are `room` bytes. */
-static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, size_t room, unsigned *answered)
+/*
+ * Complete frames, in order, until there are no more, or it is the turn of others, or the replies
+ * of this turn are `room` bytes.
+ */
+static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, size_t room,
+                                 unsigned *answered)
 {
-    const size_t           max_body = conn->env->limits->max_body_bytes;
-    struct sc_replies     *replies  = &conn->env->replies;
-    enum sc_frame_status   status   = SC_FRAME_COMPLETE;
-    struct sc_frame_header header   = {0, 0};
-    struct sc_framebuf     frames;
-    const uint8_t         *body;
+    const size_t max_body = conn->env->limits->max_body_bytes;
+    struct sc_replies *replies = &conn->env->replies;
+    enum sc_frame_status status = SC_FRAME_COMPLETE;
+    struct sc_frame_header header = {0, 0};
+    struct sc_framebuf frames;
+    const uint8_t *body;
     sc_framebuf_begin(&frames, input);
     while (*answered < MAX_FRAMES_A_TURN && replies->sent + replies->used < room) {
         status = sc_framebuf_next(&frames, max_body, &header, &body);
@@ -201,14 +227,15 @@ static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, s
         return SERVED_LAST;
     }
     if (status == SC_FRAME_NEED_MORE && header_is_there && !sc_handler_find(header.type)) {
-        conn->skipping   = true;
+        conn->skipping = true;
         conn->skip_bytes = SC_FRAME_HEADER_BYTES + (uint64_t)header.length;
         (void)skip(conn, input);
     }
     return status == SC_FRAME_NEED_MORE ? SERVED_ALL : SERVED_SOME;
 }
 
-static enum served answer_input(struct sc_conn *conn, struct evbuffer *input, size_t room, unsigned *answered)
+static enum served answer_input(struct sc_conn *conn, struct evbuffer *input, size_t room,
+                                unsigned *answered)
 {
     if (SC_UNLIKELY(conn->skipping)) {
         if (!skip(conn, input)) {
@@ -222,7 +249,8 @@ static enum served answer_input(struct sc_conn *conn, struct evbuffer *input, si
 }
 
 /* The frame's clock starts with its first byte and is not moved by the bytes that follow. */
-static void watch_partial_frame(struct sc_conn *conn, struct evbuffer *input, bool a_frame_ended, uint64_t now_ms)
+static void watch_partial_frame(struct sc_conn *conn, struct evbuffer *input, bool a_frame_ended,
+                                uint64_t now_ms)
 {
     if (!conn->skipping && evbuffer_get_length(input) == 0) {
         conn->frame_since_ms = 0;
@@ -233,10 +261,10 @@ static void watch_partial_frame(struct sc_conn *conn, struct evbuffer *input, bo
 
 void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
 {
-    const uint64_t now_ms   = sc_clock_ms();
-    const size_t   pending  = sc_tlsbev_pending(conn->tls);
-    const size_t   limit    = conn->env->limits->output_limit_bytes;
-    unsigned       answered = 0;
+    const uint64_t now_ms = sc_clock_ms();
+    const size_t pending = sc_tlsbev_pending(conn->tls);
+    const size_t limit = conn->env->limits->output_limit_bytes;
+    unsigned answered = 0;
     if (SC_UNLIKELY(conn->state != SC_CONN_OPEN)) {
         evbuffer_drain(input, evbuffer_get_length(input)); /* lingering */
         return;
@@ -246,12 +274,13 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
         if (sc_tlsbev_is_blocked(conn->tls)) {
             stop_reading(conn); /* on_drained() goes on */
         } else {
-            sc_tlsbev_again(conn->tls); /* the socket has not been asked yet: at the end of this turn it is */
+            sc_tlsbev_again(
+                conn->tls); /* the socket has not been asked yet: at the end of this turn it is */
         }
         sc_conn_arm(conn, now_ms);
         return;
     }
-    conn->env->replies.sent  = 0;
+    conn->env->replies.sent = 0;
     const enum served served = answer_input(conn, input, limit - pending, &answered);
     if (served == SERVED_LAST) {
         evbuffer_drain(input, evbuffer_get_length(input));

@@ -12,15 +12,15 @@
 #define STATUS_EVERY_MS 5000U
 
 struct sc_heartbeat {
-    const struct sc_sysd    *sysd;
+    const struct sc_sysd *sysd;
     struct sc_worker *const *workers;
-    uint32_t                *beats; /* of each worker, when it was last asked */
-    size_t                   worker_count;
+    uint32_t *beats; /* of each worker, when it was last asked */
+    size_t worker_count;
     void (*status)(char *out, size_t out_size, void *arg);
-    void         *arg;
+    void *arg;
     struct event *timer;
-    char          last_status[160];
-    bool          asked; /* the workers have been asked at least once */
+    char last_status[160];
+    bool asked; /* the workers have been asked at least once */
 };
 
 static bool every_worker_turns(const struct sc_heartbeat *heartbeat)
@@ -36,7 +36,7 @@ static bool every_worker_turns(const struct sc_heartbeat *heartbeat)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_heartbeat *heartbeat = arg;
-    char                 status[sizeof(heartbeat->last_status)];
+    char status[sizeof(heartbeat->last_status)];
     (void)fd;
     (void)what;
     if (every_worker_turns(heartbeat)) {
@@ -47,7 +47,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         }
         heartbeat->asked = true;
     } else {
-        sc_log_message(SC_LOG_WARNING, "worker_stuck", "a worker's loop has not turned: the watchdog is not fed");
+        sc_log_message(SC_LOG_WARNING, "worker_stuck",
+                       "a worker's loop has not turned: the watchdog is not fed");
     }
     heartbeat->status(status, sizeof(status), heartbeat->arg);
     if (strcmp(status, heartbeat->last_status) != 0) {
@@ -60,26 +61,30 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static uint64_t period_ms(const struct sc_sysd *sysd)
 {
     const uint64_t third = sysd->watchdog_ms / 3;
-    return sysd->watchdog_ms > 0 && third < STATUS_EVERY_MS ? (third > 0 ? third : 1) : STATUS_EVERY_MS;
+    return sysd->watchdog_ms > 0 && third < STATUS_EVERY_MS ? (third > 0 ? third : 1)
+                                                            : STATUS_EVERY_MS;
 }
 
-struct sc_heartbeat *sc_heartbeat_new(struct event_base *base, const struct sc_sysd *sysd, struct sc_worker *const *workers,
-                                      size_t worker_count, void (*status)(char *out, size_t out_size, void *arg), void *arg,
-                                      struct sc_err *err)
+struct sc_heartbeat *sc_heartbeat_new(struct event_base *base, const struct sc_sysd *sysd,
+                                      struct sc_worker *const *workers, size_t worker_count,
+                                      void (*status)(char *out, size_t out_size, void *arg),
+                                      void *arg, struct sc_err *err)
 {
-    const uint64_t       ms        = period_ms(sysd);
-    const struct timeval period    = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    const uint64_t ms = period_ms(sysd);
+    const struct timeval period = {.tv_sec = (time_t)(ms / 1000),
+                                   .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
     struct sc_heartbeat *heartbeat = calloc(1, sizeof(*heartbeat));
     if (heartbeat) {
-        heartbeat->sysd         = sysd;
-        heartbeat->workers      = workers;
+        heartbeat->sysd = sysd;
+        heartbeat->workers = workers;
         heartbeat->worker_count = worker_count;
-        heartbeat->status       = status;
-        heartbeat->arg          = arg;
-        heartbeat->beats        = calloc(worker_count, sizeof(uint32_t));
-        heartbeat->timer        = event_new(base, -1, EV_PERSIST, on_timer, heartbeat);
+        heartbeat->status = status;
+        heartbeat->arg = arg;
+        heartbeat->beats = calloc(worker_count, sizeof(uint32_t));
+        heartbeat->timer = event_new(base, -1, EV_PERSIST, on_timer, heartbeat);
     }
-    if (!heartbeat || !heartbeat->beats || !heartbeat->timer || (sysd->notify_length > 0 && event_add(heartbeat->timer, &period) != 0)) {
+    if (!heartbeat || !heartbeat->beats || !heartbeat->timer ||
+        (sysd->notify_length > 0 && event_add(heartbeat->timer, &period) != 0)) {
         (void)sc_err_set(err, EX_OSERR, "cannot start the heartbeat: out of memory");
         sc_heartbeat_free(heartbeat);
         return NULL;

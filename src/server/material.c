@@ -25,32 +25,35 @@ static int add_error(struct sc_config_errors *errors, const struct sc_err *err)
     return -1;
 }
 
-static int load_tickets(struct sc_tickets *tickets, const struct sc_config *config, bool *changed, struct sc_err *err)
+static int load_tickets(struct sc_tickets *tickets, const struct sc_config *config, bool *changed,
+                        struct sc_err *err)
 {
     const char *path = text_or_null(config->ticket_keys);
-    return path ? sc_tickets_use_file(tickets, path, changed, err) : sc_tickets_use_memory(tickets, err);
+    return path ? sc_tickets_use_file(tickets, path, changed, err)
+                : sc_tickets_use_memory(tickets, err);
 }
 
-static struct sc_tls_context *load_tls(const struct sc_config *config, struct sc_passphrase *passphrase, struct sc_tickets *tickets,
+static struct sc_tls_context *load_tls(const struct sc_config *config,
+                                       struct sc_passphrase *passphrase, struct sc_tickets *tickets,
                                        struct sc_err *err)
 {
     const struct sc_tls_server_settings settings = {
-        .certificate_path   = config->certificate,
-        .private_key_path   = config->private_key,
-        .passphrase         = sc_passphrase_callback,
-        .passphrase_arg     = passphrase,
-        .commands           = config->tls_commands,
-        .command_count      = config->tls_command_count,
-        .session_timeout_s  = (uint32_t)(config->session_timeout_ms / 1000),
+        .certificate_path = config->certificate,
+        .private_key_path = config->private_key,
+        .passphrase = sc_passphrase_callback,
+        .passphrase_arg = passphrase,
+        .commands = config->tls_commands,
+        .command_count = config->tls_command_count,
+        .session_timeout_s = (uint32_t)(config->session_timeout_ms / 1000),
         .session_cache_size = config->session_cache_size,
-        .tickets            = tickets,
+        .tickets = tickets,
         .ocsp_response_path = text_or_null(config->ocsp_response),
-        .client_auth        = config->client_auth,
-        .client_pins        = (const char *const *)config->client_pin.items,
-        .client_pin_count   = config->client_pin.count,
+        .client_auth = config->client_auth,
+        .client_pins = (const char *const *)config->client_pin.items,
+        .client_pin_count = config->client_pin.count,
     };
-    passphrase->file             = config->passphrase_file;
-    passphrase->failure.status   = 0;
+    passphrase->file = config->passphrase_file;
+    passphrase->failure.status = 0;
     struct sc_tls_context *fresh = sc_tls_context_new_server(&settings, err);
     if (!fresh && passphrase->failure.status != 0) {
         *err = passphrase->failure; /* the cause of what failed */
@@ -58,25 +61,29 @@ static struct sc_tls_context *load_tls(const struct sc_config *config, struct sc
     return fresh;
 }
 
-int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase, struct sc_tickets *tickets,
-                     struct sc_material *out, struct sc_config_errors *errors)
+int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase,
+                     struct sc_tickets *tickets, struct sc_material *out,
+                     struct sc_config_errors *errors)
 {
-    struct sc_err          err     = {0};
-    struct sc_config      *config  = sc_config_load(cmdline, errors);
-    struct sc_tls_context *tls     = NULL;
-    bool                   changed = false;
+    struct sc_err err = {0};
+    struct sc_config *config = sc_config_load(cmdline, errors);
+    struct sc_tls_context *tls = NULL;
+    bool changed = false;
     if (!config) {
         return -1;
     }
     tls = load_tls(config, passphrase, tickets, &err);
-    /* The keys of tickets last: they are in force at once, and must not change if anything else is wrong. */
+    /*
+     * The keys of tickets last: they are in force at once, and must not change if anything else is
+     * wrong.
+     */
     if (!tls || load_tickets(tickets, config, &changed, &err) != 0) {
         sc_tls_context_unref(tls);
         sc_config_unref(config);
         return add_error(errors, &err);
     }
-    out->config          = config;
-    out->tls             = tls;
+    out->config = config;
+    out->tls = tls;
     out->new_ticket_keys = changed;
     return 0;
 }
@@ -86,10 +93,11 @@ void sc_material_unref(struct sc_material *material)
     sc_config_unref(material->config);
     sc_tls_context_unref(material->tls);
     material->config = NULL;
-    material->tls    = NULL;
+    material->tls = NULL;
 }
 
-static void count_change(void *arg, const char *key, bool needs_restart, const char *before, const char *after)
+static void count_change(void *arg, const char *key, bool needs_restart, const char *before,
+                         const char *after)
 {
     (void)key;
     (void)needs_restart;
@@ -103,7 +111,8 @@ bool sc_material_equal(const struct sc_material *fresh, const struct sc_material
     size_t changes = 0;
     (void)sc_config_diff(in_force->config, fresh->config, count_change, &changes);
     return changes == 0 && !fresh->new_ticket_keys &&
-           memcmp(sc_tls_context_digest(fresh->tls), sc_tls_context_digest(in_force->tls), SC_TLS_CONTEXT_DIGEST_BYTES) == 0;
+           memcmp(sc_tls_context_digest(fresh->tls), sc_tls_context_digest(in_force->tls),
+                  SC_TLS_CONTEXT_DIGEST_BYTES) == 0;
 }
 
 void sc_material_log_warnings(const struct sc_material *material)

@@ -20,16 +20,17 @@
 
 struct sc_refresh {
     struct sc_refresh_parts parts;
-    struct event           *hangup, *interval, *retry, *rotation, *expiry;
-    bool                    stopped;
-    unsigned                retries;
-    char                    last_failure[1024]; /* said already */
-    long                    warned_on_day;      /* since the epoch; of the end of the certificate */
+    struct event *hangup, *interval, *retry, *rotation, *expiry;
+    bool stopped;
+    unsigned retries;
+    char last_failure[1024]; /* said already */
+    long warned_on_day; /* since the epoch; of the end of the certificate */
 };
 
 static void set_timer(struct event *timer, uint64_t ms)
 {
-    const struct timeval delay = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    const struct timeval delay = {.tv_sec = (time_t)(ms / 1000),
+                                  .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
     event_add(timer, &delay);
 }
 
@@ -48,7 +49,8 @@ static void arm_interval(struct sc_refresh *refresh)
 }
 
 /* A failure that lasts is said once, and again whenever somebody asks with a signal. */
-static void report_failure(struct sc_refresh *refresh, const struct sc_config_errors *errors, enum cause cause)
+static void report_failure(struct sc_refresh *refresh, const struct sc_config_errors *errors,
+                           enum cause cause)
 {
     char text[sizeof(refresh->last_failure)] = "";
     for (size_t i = 0; i < errors->count; i++) {
@@ -67,7 +69,8 @@ static void report_failure(struct sc_refresh *refresh, const struct sc_config_er
     }
 }
 
-static void log_change(void *arg, const char *key, bool needs_restart, const char *before, const char *after)
+static void log_change(void *arg, const char *key, bool needs_restart, const char *before,
+                       const char *after)
 {
     struct sc_log_line line;
     (void)arg;
@@ -76,7 +79,8 @@ static void log_change(void *arg, const char *key, bool needs_restart, const cha
         sc_log_str(&line, "before", before);
         sc_log_str(&line, "after", after);
         if (needs_restart) {
-            sc_log_str(&line, "hint", "this takes a restart to change: the old value stays in force");
+            sc_log_str(&line, "hint",
+                       "this takes a restart to change: the old value stays in force");
         }
         sc_log_end(&line);
     }
@@ -85,9 +89,9 @@ static void log_change(void *arg, const char *key, bool needs_restart, const cha
 static void log_reloaded(const struct sc_material *material)
 {
     struct sc_log_line line;
-    const time_t       end = sc_tls_context_not_after(material->tls);
-    struct timespec    at  = {.tv_sec = end, .tv_nsec = 0};
-    char               text[SC_CLOCK_RFC3339_BYTES + 1];
+    const time_t end = sc_tls_context_not_after(material->tls);
+    struct timespec at = {.tv_sec = end, .tv_nsec = 0};
+    char text[SC_CLOCK_RFC3339_BYTES + 1];
     if (sc_log_begin(&line, SC_LOG_INFO, "reloaded")) {
         sc_clock_rfc3339(at, text);
         sc_log_str(&line, "certificate", material->config->certificate);
@@ -98,9 +102,9 @@ static void log_reloaded(const struct sc_material *material)
 
 static void reload(struct sc_refresh *refresh, enum cause cause)
 {
-    const struct sc_refresh_parts *parts  = &refresh->parts;
-    struct sc_config_errors        errors = {0};
-    struct sc_material             fresh  = {0};
+    const struct sc_refresh_parts *parts = &refresh->parts;
+    struct sc_config_errors errors = {0};
+    struct sc_material fresh = {0};
     event_del(refresh->retry);
     if (sc_material_load(parts->cmdline, parts->passphrase, parts->tickets, &fresh, &errors) != 0) {
         report_failure(refresh, &errors, cause);
@@ -108,7 +112,7 @@ static void reload(struct sc_refresh *refresh, enum cause cause)
     }
     const bool failed_before = refresh->last_failure[0] != '\0';
     refresh->last_failure[0] = '\0';
-    refresh->retries         = 0;
+    refresh->retries = 0;
     if (sc_material_equal(&fresh, parts->material)) {
         sc_material_unref(&fresh);
         if (cause == CAUSE_SIGNAL || failed_before) {
@@ -126,7 +130,7 @@ static void reload(struct sc_refresh *refresh, enum cause cause)
 static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
 {
     struct sc_refresh *refresh = arg;
-    char               status[160];
+    char status[160];
     (void)signal_number;
     (void)what;
     if (refresh->stopped) {
@@ -161,12 +165,12 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 static void on_rotation(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_refresh *refresh = arg;
-    struct sc_err      err;
-    uint64_t           next_ms = 0;
+    struct sc_err err;
+    uint64_t next_ms = 0;
     (void)fd;
     (void)what;
     const uint64_t session_ms = refresh->parts.material->config->session_timeout_ms;
-    const uint64_t period_ms  = session_ms > ROTATE_MIN_MS ? session_ms : ROTATE_MIN_MS;
+    const uint64_t period_ms = session_ms > ROTATE_MIN_MS ? session_ms : ROTATE_MIN_MS;
     if (sc_tickets_rotate(refresh->parts.tickets, period_ms, &next_ms, &err) != 0) {
         sc_log_message(SC_LOG_ERROR, "ticket_rotation_failed", "%s", err.text);
         next_ms = 60000U;
@@ -178,17 +182,19 @@ static void on_rotation(evutil_socket_t fd, short what, void *arg)
 static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_refresh *refresh = arg;
-    const time_t       now     = sc_clock_wall().tv_sec;
-    const time_t       left    = sc_tls_context_not_after(refresh->parts.material->tls) - now;
-    const long         today   = (long)(now / DAY_S);
+    const time_t now = sc_clock_wall().tv_sec;
+    const time_t left = sc_tls_context_not_after(refresh->parts.material->tls) - now;
+    const long today = (long)(now / DAY_S);
     (void)fd;
     (void)what;
     if (left <= (time_t)30 * DAY_S && today != refresh->warned_on_day) {
-        const char *path       = refresh->parts.material->config->certificate;
+        const char *path = refresh->parts.material->config->certificate;
         refresh->warned_on_day = today;
         sc_log_message(SC_LOG_WARNING, "certificate_expiry",
-                       left > 0 ? "the certificate %s ends in %ld days: put a new one for the same key in its place, then reload"
-                                : "the certificate %s ended %ld days ago: put a new one for the same key in its place, then reload",
+                       left > 0 ? "the certificate %s ends in %ld days: put a new one for the same "
+                                  "key in its place, then reload"
+                                : "the certificate %s ended %ld days ago: put a new one for the "
+                                  "same key in its place, then reload",
                        path, labs((long)left / DAY_S));
     }
     set_timer(refresh->expiry, EXPIRY_CHECK_MS);
@@ -196,19 +202,20 @@ static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
 
 /* --- Life --- */
 
-struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refresh_parts *parts, struct sc_err *err)
+struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refresh_parts *parts,
+                                  struct sc_err *err)
 {
     struct sc_refresh *refresh = calloc(1, sizeof(*refresh));
     if (refresh) {
-        refresh->parts    = *parts;
-        refresh->hangup   = evsignal_new(base, SIGHUP, on_hangup, refresh);
+        refresh->parts = *parts;
+        refresh->hangup = evsignal_new(base, SIGHUP, on_hangup, refresh);
         refresh->interval = evtimer_new(base, on_interval, refresh);
-        refresh->retry    = evtimer_new(base, on_retry, refresh);
+        refresh->retry = evtimer_new(base, on_retry, refresh);
         refresh->rotation = evtimer_new(base, on_rotation, refresh);
-        refresh->expiry   = evtimer_new(base, on_expiry_check, refresh);
+        refresh->expiry = evtimer_new(base, on_expiry_check, refresh);
     }
-    if (!refresh || !refresh->hangup || !refresh->interval || !refresh->retry || !refresh->rotation || !refresh->expiry ||
-        event_add(refresh->hangup, NULL) != 0) {
+    if (!refresh || !refresh->hangup || !refresh->interval || !refresh->retry ||
+        !refresh->rotation || !refresh->expiry || event_add(refresh->hangup, NULL) != 0) {
         (void)sc_err_set(err, EX_OSERR, "cannot watch for reloads: out of memory");
         sc_refresh_free(refresh);
         return NULL;
@@ -233,7 +240,8 @@ void sc_refresh_free(struct sc_refresh *refresh)
     if (!refresh) {
         return;
     }
-    struct event *const events[] = {refresh->hangup, refresh->interval, refresh->retry, refresh->rotation, refresh->expiry};
+    struct event *const events[] = {refresh->hangup, refresh->interval, refresh->retry,
+                                    refresh->rotation, refresh->expiry};
     for (size_t i = 0; i < SC_COUNT_OF(events); i++) {
         if (events[i]) {
             event_free(events[i]);

@@ -1,7 +1,8 @@
 /*
- * Keeps what is served fresh: reads everything again on SIGHUP, and every reload-interval if its content has changed; rotates ticket keys
- * in memory; warns before the certificate ends. What is wrong with new files is said once, the old stay in force, and half-written files
- * are tried again. Thread: the main one.
+ * Keeps what is served fresh: reads everything again on SIGHUP, and every reload-interval if its
+ * content has changed; rotates ticket keys in memory; warns before the certificate ends. What is
+ * wrong with new files is said once, the old stay in force, and half-written files are tried
+ * again. Thread: the main one.
  */
 #ifndef SC_SERVER_REFRESH_H
 #define SC_SERVER_REFRESH_H
@@ -17,10 +18,10 @@ struct sc_refresh;
 /* All but `publish` is borrowed; `material` is the one in force, which publish() replaces. */
 struct sc_refresh_parts {
     const struct sc_cmdline *cmdline;
-    struct sc_passphrase    *passphrase;
-    struct sc_tickets       *tickets;
-    const struct sc_sysd    *sysd;
-    struct sc_material      *material;
+    struct sc_passphrase *passphrase;
+    struct sc_tickets *tickets;
+    const struct sc_sysd *sysd;
+    struct sc_material *material;
 
     /* Puts `fresh` in force and takes over its references. */
     void (*publish)(struct sc_material *fresh, void *arg);
@@ -31,7 +32,8 @@ struct sc_refresh_parts {
 };
 
 /* Starts watching. NULL on failure. */
-struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refresh_parts *parts, struct sc_err *err) SC_NODISCARD;
+struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refresh_parts *parts,
+                                  struct sc_err *err) SC_NODISCARD;
 
 /* Reads nothing again: the server is stopping. SIGHUP is then only logged. */
 void sc_refresh_stop(struct sc_refresh *refresh);

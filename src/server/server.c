@@ -29,29 +29,28 @@
 #define RETRY_AFTER_MIN_MS 250U
 
 struct sc_server {
-    const struct sc_cmdline  *cmdline;
-    const struct sc_sysd     *sysd;
-    struct sc_passphrase     *passphrase;
-    struct sc_tickets        *tickets;
-    struct sc_material        material; /* in force */
-    struct event_base        *base;
-    struct sc_mailbox        *mailbox; /* from the workers: "I am empty" */
-    struct sc_listen         *listen;
-    struct sc_worker        **workers;
-    size_t                    worker_count;
-    struct sc_worker_owner    worker_owner;
-    struct sc_admission       admission;
+    const struct sc_cmdline *cmdline;
+    const struct sc_sysd *sysd;
+    struct sc_passphrase *passphrase;
+    struct sc_tickets *tickets;
+    struct sc_material material; /* in force */
+    struct event_base *base;
+    struct sc_mailbox *mailbox; /* from the workers: "I am empty" */
+    struct sc_listen *listen;
+    struct sc_worker **workers;
+    size_t worker_count;
+    struct sc_worker_owner worker_owner;
+    struct sc_admission admission;
     struct sc_acceptor_limits acceptor_limits; /* at the start */
-    struct sc_acceptor       *acceptor;
-    struct sc_refresh        *refresh;
-    struct sc_heartbeat      *heartbeat;
-    struct event             *stop_signals[2], *drain_timer;
-    size_t                    busy_workers; /* while draining */
-    bool                      draining;
+    struct sc_acceptor *acceptor;
+    struct sc_refresh *refresh;
+    struct sc_heartbeat *heartbeat;
+    struct event *stop_signals[2], *drain_timer;
+    size_t busy_workers; /* while draining */
+    bool draining;
 };
 
-/* --- Drain -------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- Drain --- */
 
 static void on_worker_gone(const struct sc_conn_origin *origin, void *arg)
 {
@@ -63,7 +62,7 @@ static void on_worker_gone(const struct sc_conn_origin *origin, void *arg)
 static void on_worker_empty(void *arg)
 {
     struct sc_server *server = arg;
-    struct sc_mail   *mail   = malloc(sizeof(*mail));
+    struct sc_mail *mail = malloc(sizeof(*mail));
     if (mail) {
         sc_mailbox_post(server->mailbox, mail); /* else the drain timer ends it */
     }
@@ -89,23 +88,27 @@ static void on_drain_timeout(evutil_socket_t fd, short what, void *arg)
     struct sc_server *server = arg;
     (void)fd;
     (void)what;
-    sc_log_message(SC_LOG_WARNING, "drain_timeout", "%u connections did not end in time and are cut", sc_acceptor_open(server->acceptor));
+    sc_log_message(SC_LOG_WARNING, "drain_timeout",
+                   "%u connections did not end in time and are cut",
+                   sc_acceptor_open(server->acceptor));
     event_base_loopbreak(server->base);
 }
 
 /* Clients come back one after another, not all at once: each gets its own time to wait. */
 static void drain(struct sc_server *server)
 {
-    const uint32_t       open      = sc_acceptor_open(server->acceptor);
-    const uint64_t       window_ms = open < RECONNECTS_A_SECOND ? 1000U : open * 1000U / RECONNECTS_A_SECOND;
-    const double         step_ms   = open > 0 ? (double)window_ms / open : 0;
-    const uint64_t       limit_ms  = server->material.config->drain_timeout_ms;
-    const struct timeval limit     = {.tv_sec = (time_t)(limit_ms / 1000), .tv_usec = (suseconds_t)(limit_ms % 1000 * 1000)};
-    server->draining               = true;
+    const uint32_t open = sc_acceptor_open(server->acceptor);
+    const uint64_t window_ms =
+        open < RECONNECTS_A_SECOND ? 1000U : open * 1000U / RECONNECTS_A_SECOND;
+    const double step_ms = open > 0 ? (double)window_ms / open : 0;
+    const uint64_t limit_ms = server->material.config->drain_timeout_ms;
+    const struct timeval limit = {.tv_sec = (time_t)(limit_ms / 1000),
+                                  .tv_usec = (suseconds_t)(limit_ms % 1000 * 1000)};
+    server->draining = true;
     sc_refresh_stop(server->refresh);
     sc_acceptor_stop(server->acceptor);
     sc_listen_close(server->listen);
-    server->listen       = NULL;
+    server->listen = NULL;
     server->busy_workers = server->worker_count;
     for (size_t i = 0; i < server->worker_count; i++) {
         const uint32_t first_ms = RETRY_AFTER_MIN_MS + (uint32_t)(step_ms * (double)i);
@@ -117,16 +120,17 @@ static void drain(struct sc_server *server)
 static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
 {
     struct sc_server *server = arg;
-    const char       *name   = signal_number == SIGTERM ? "SIGTERM" : "SIGINT";
+    const char *name = signal_number == SIGTERM ? "SIGTERM" : "SIGINT";
     (void)what;
     if (server->draining) {
-        sc_log_message(SC_LOG_WARNING, "stopping_now", "second signal (%s): %u connections are cut", name,
-                       sc_acceptor_open(server->acceptor));
+        sc_log_message(SC_LOG_WARNING, "stopping_now", "second signal (%s): %u connections are cut",
+                       name, sc_acceptor_open(server->acceptor));
         event_base_loopbreak(server->base);
         return;
     }
     sc_sysd_stopping(server->sysd, "draining");
-    sc_log_message(SC_LOG_INFO, "stopping", "%s: draining %u connections", name, sc_acceptor_open(server->acceptor));
+    sc_log_message(SC_LOG_INFO, "stopping", "%s: draining %u connections", name,
+                   sc_acceptor_open(server->acceptor));
     drain(server);
 }
 
@@ -136,29 +140,31 @@ static struct sc_worker_settings worker_settings(const struct sc_material *mater
 {
     const struct sc_config *config = material->config;
     return (struct sc_worker_settings){
-        .tls    = material->tls,
-        .limits = {.max_body_bytes       = config->max_body_bytes,
-                   .output_limit_bytes   = config->output_limit_bytes,
+        .tls = material->tls,
+        .limits = {.max_body_bytes = config->max_body_bytes,
+                   .output_limit_bytes = config->output_limit_bytes,
                    .handshake_timeout_ms = config->handshake_timeout_ms,
-                   .frame_timeout_ms     = config->frame_timeout_ms,
-                   .idle_timeout_ms      = config->idle_timeout_ms,
-                   .write_timeout_ms     = config->write_timeout_ms},
+                   .frame_timeout_ms = config->frame_timeout_ms,
+                   .idle_timeout_ms = config->idle_timeout_ms,
+                   .write_timeout_ms = config->write_timeout_ms},
     };
 }
 
-static struct sc_acceptor_limits acceptor_limits(const struct sc_config *config, size_t worker_count)
+static struct sc_acceptor_limits acceptor_limits(const struct sc_config *config,
+                                                 size_t worker_count)
 {
     return (struct sc_acceptor_limits){
-        .max_connections             = sc_limits_raise_files(config->max_connections, (uint32_t)worker_count),
+        .max_connections = sc_limits_raise_files(config->max_connections, (uint32_t)worker_count),
         .max_connections_per_address = config->max_connections_per_address,
     };
 }
 
 static void publish(struct sc_material *fresh, void *arg)
 {
-    struct sc_server               *server   = arg;
+    struct sc_server *server = arg;
     const struct sc_worker_settings settings = worker_settings(fresh);
-    const struct sc_acceptor_limits limits   = acceptor_limits(fresh->config, server->worker_count); /* those that run */
+    const struct sc_acceptor_limits limits =
+        acceptor_limits(fresh->config, server->worker_count); /* those that run */
     for (size_t i = 0; i < server->worker_count; i++) {
         sc_worker_publish(server->workers[i], &settings);
     }
@@ -171,11 +177,12 @@ static void publish(struct sc_material *fresh, void *arg)
 
 static void write_status(char *out, size_t out_size, void *arg)
 {
-    const struct sc_server *server    = arg;
-    const time_t            left      = sc_tls_context_not_after(server->material.tls) - sc_clock_wall().tv_sec;
-    const char             *condition = server->draining ? "draining" : "serving";
+    const struct sc_server *server = arg;
+    const time_t left = sc_tls_context_not_after(server->material.tls) - sc_clock_wall().tv_sec;
+    const char *condition = server->draining ? "draining" : "serving";
     (void)snprintf(out, out_size,
-                   left > 0 ? "%s, %u connections, certificate ends in %ld days" : "%s, %u connections, certificate ended %ld days ago",
+                   left > 0 ? "%s, %u connections, certificate ends in %ld days"
+                            : "%s, %u connections, certificate ended %ld days ago",
                    condition, sc_acceptor_open(server->acceptor), labs((long)left / 86400));
 }
 
@@ -184,14 +191,16 @@ static void write_status(char *out, size_t out_size, void *arg)
 static int start_workers(struct sc_server *server, struct sc_err *err)
 {
     const struct sc_worker_settings settings = worker_settings(&server->material);
-    const size_t                    count    = server->material.config->workers;
-    server->worker_owner                     = (struct sc_worker_owner){&server->admission, on_worker_gone, on_worker_empty, server};
-    server->workers                          = calloc(count, sizeof(struct sc_worker *));
+    const size_t count = server->material.config->workers;
+    server->worker_owner =
+        (struct sc_worker_owner){&server->admission, on_worker_gone, on_worker_empty, server};
+    server->workers = calloc(count, sizeof(struct sc_worker *));
     if (!server->workers) {
         return sc_err_set(err, EX_OSERR, "cannot start the workers: out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        server->workers[i] = sc_worker_new((unsigned)i, count == 1 ? server->base : NULL, &settings, &server->worker_owner, err);
+        server->workers[i] = sc_worker_new((unsigned)i, count == 1 ? server->base : NULL, &settings,
+                                           &server->worker_owner, err);
         if (!server->workers[i]) {
             return -1;
         }
@@ -214,7 +223,7 @@ static int watch_signals(struct sc_server *server, struct sc_err *err)
 {
     server->stop_signals[0] = watch_signal(server, SIGTERM, on_stop_signal);
     server->stop_signals[1] = watch_signal(server, SIGINT, on_stop_signal);
-    server->drain_timer     = evtimer_new(server->base, on_drain_timeout, server);
+    server->drain_timer = evtimer_new(server->base, on_drain_timeout, server);
     if (!server->stop_signals[0] || !server->stop_signals[1] || !server->drain_timer) {
         return sc_err_set(err, EX_OSERR, "cannot watch for signals: out of memory");
     }
@@ -225,7 +234,8 @@ static int watch_signals(struct sc_server *server, struct sc_err *err)
 static void log_inherited(const struct sc_sysd *sysd, const struct sc_listen *listen)
 {
     struct sc_log_line line;
-    sc_log_message(SC_LOG_INFO, "inherited_sockets", "listening on %zu sockets that were passed on; `listen` is not used",
+    sc_log_message(SC_LOG_INFO, "inherited_sockets",
+                   "listening on %zu sockets that were passed on; `listen` is not used",
                    sysd->socket_count);
     for (size_t i = 0; i < sysd->socket_count; i++) {
         if (sc_log_begin(&line, SC_LOG_INFO, "inherited_socket")) {
@@ -237,7 +247,8 @@ static void log_inherited(const struct sc_sysd *sysd, const struct sc_listen *li
 }
 
 /* What systemd has opened for us comes first: then nothing else is opened. */
-static struct sc_listen *open_listen(const struct sc_sysd *sysd, const struct sc_config *config, struct sc_err *err)
+static struct sc_listen *open_listen(const struct sc_sysd *sysd, const struct sc_config *config,
+                                     struct sc_err *err)
 {
     if (sysd->socket_count == 0) {
         return sc_listen_open(config->listen.items, config->listen.count, err);
@@ -249,25 +260,29 @@ static struct sc_listen *open_listen(const struct sc_sysd *sysd, const struct sc
     return listen;
 }
 
-struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd, const struct sc_material *material,
-                                struct sc_tickets *tickets, struct sc_passphrase *passphrase, struct sc_err *err)
+struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
+                                const struct sc_material *material, struct sc_tickets *tickets,
+                                struct sc_passphrase *passphrase, struct sc_err *err)
 {
     struct sc_server *server = calloc(1, sizeof(*server));
     if (!server) {
         (void)sc_err_set(err, EX_OSERR, "cannot start: out of memory");
         return NULL;
     }
-    server->cmdline         = cmdline;
-    server->sysd            = sysd;
-    server->passphrase      = passphrase;
-    server->tickets         = sc_tickets_ref(tickets);
+    server->cmdline = cmdline;
+    server->sysd = sysd;
+    server->passphrase = passphrase;
+    server->tickets = sc_tickets_ref(tickets);
     server->material.config = sc_config_ref(material->config);
-    server->material.tls    = sc_tls_context_ref(material->tls);
-    server->acceptor_limits = acceptor_limits(material->config, material->config->workers); /* first: each worker opens files */
-    server->base            = sc_loop_new_base(err);
-    if (!server->base || !(server->mailbox = sc_mailbox_new(server->base, on_mail, server, err)) || watch_signals(server, err) != 0 ||
+    server->material.tls = sc_tls_context_ref(material->tls);
+    server->acceptor_limits = acceptor_limits(
+        material->config, material->config->workers); /* first: each worker opens files */
+    server->base = sc_loop_new_base(err);
+    if (!server->base || !(server->mailbox = sc_mailbox_new(server->base, on_mail, server, err)) ||
+        watch_signals(server, err) != 0 ||
         !(server->listen = open_listen(server->sysd, material->config, err)) ||
-        sc_tlsbev_library_init(sc_tls_context_ssl_ctx(material->tls), err) != 0 || start_workers(server, err) != 0) {
+        sc_tlsbev_library_init(sc_tls_context_ssl_ctx(material->tls), err) != 0 ||
+        start_workers(server, err) != 0) {
         sc_server_free(server);
         return NULL;
     }
@@ -276,15 +291,16 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
 
 static int start_accepting(struct sc_server *server, struct sc_err *err)
 {
-    const size_t     count = sc_listen_count(server->listen);
-    evutil_socket_t *fds   = calloc(count, sizeof(*fds));
+    const size_t count = sc_listen_count(server->listen);
+    evutil_socket_t *fds = calloc(count, sizeof(*fds));
     if (!fds) {
         return sc_err_set(err, EX_OSERR, "cannot start to accept connections: out of memory");
     }
     for (size_t i = 0; i < count; i++) {
         fds[i] = sc_listen_descriptor(server->listen, i);
     }
-    server->acceptor = sc_acceptor_new(server->base, fds, count, server->workers, server->worker_count, &server->acceptor_limits, err);
+    server->acceptor = sc_acceptor_new(server->base, fds, count, server->workers,
+                                       server->worker_count, &server->acceptor_limits, err);
     free(fds);
     return server->acceptor ? 0 : -1;
 }
@@ -292,18 +308,19 @@ static int start_accepting(struct sc_server *server, struct sc_err *err)
 static int start_upkeep(struct sc_server *server, struct sc_err *err)
 {
     const struct sc_refresh_parts parts = {
-        .cmdline    = server->cmdline,
+        .cmdline = server->cmdline,
         .passphrase = server->passphrase,
-        .tickets    = server->tickets,
-        .sysd       = server->sysd,
-        .material   = &server->material,
-        .publish    = publish,
-        .status     = write_status,
-        .arg        = server,
+        .tickets = server->tickets,
+        .sysd = server->sysd,
+        .material = &server->material,
+        .publish = publish,
+        .status = write_status,
+        .arg = server,
     };
-    server->refresh   = sc_refresh_new(server->base, &parts, err);
+    server->refresh = sc_refresh_new(server->base, &parts, err);
     server->heartbeat = server->refresh
-                            ? sc_heartbeat_new(server->base, server->sysd, server->workers, server->worker_count, write_status, server, err)
+                            ? sc_heartbeat_new(server->base, server->sysd, server->workers,
+                                               server->worker_count, write_status, server, err)
                             : NULL;
     return server->heartbeat ? 0 : -1;
 }
@@ -343,7 +360,7 @@ static void add_counter(const char *name, uint64_t value, void *line)
 
 static void log_stopped(const struct sc_server *server)
 {
-    struct sc_stats    sum = {0};
+    struct sc_stats sum = {0};
     struct sc_log_line line;
     for (size_t i = 0; i < server->worker_count; i++) {
         sc_stats_sum(&sum, sc_worker_stats(server->workers[i]));

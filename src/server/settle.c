@@ -11,12 +11,12 @@
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_settle *settle = arg;
-    const bool        is_low = settle->crowd >= CROWD && settle->open <= settle->crowd / 4;
+    const bool is_low = settle->crowd >= CROWD && settle->open <= settle->crowd / 4;
     (void)fd;
     (void)what;
     settle->is_set = false;
     if (is_low && settle->was_low) {
-        settle->crowd   = settle->open;
+        settle->crowd = settle->open;
         settle->was_low = false;
         settle->give_all();
         return;
@@ -30,7 +30,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 int sc_settle_init(struct sc_settle *settle, struct event_base *base, struct sc_err *err)
 {
-    *settle = (struct sc_settle){.timer = evtimer_new(base, on_timer, settle), .give_some = sc_pool_settle, .give_all = sc_pool_trim};
+    *settle = (struct sc_settle){.timer = evtimer_new(base, on_timer, settle),
+                                 .give_some = sc_pool_settle,
+                                 .give_all = sc_pool_trim};
     return settle->timer ? 0 : sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
 }
 

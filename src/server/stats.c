@@ -19,7 +19,8 @@ void sc_stats_sum(struct sc_stats *sum, const struct sc_stats *from)
     }
 }
 
-void sc_stats_each(const struct sc_stats *stats, void (*each)(const char *name, uint64_t value, void *arg), void *arg)
+void sc_stats_each(const struct sc_stats *stats,
+                   void (*each)(const char *name, uint64_t value, void *arg), void *arg)
 {
     char name[64];
 #define SC_COUNTER(field, help) each(#field, sc_stats_get(&stats->field), arg);

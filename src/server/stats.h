@@ -1,6 +1,7 @@
 /*
- * Counters. Each thread that serves has its own struct and is the only one that writes it; anybody may read and add up. All of them only
- * grow. The list is stats.def: a new counter is a line there.
+ * Counters. Each thread that serves has its own struct and is the only one that writes it; anybody
+ * may read and add up. All of them only grow. The list is stats.def: a new counter is a line
+ * there.
  */
 #ifndef SC_SERVER_STATS_H
 #define SC_SERVER_STATS_H
@@ -26,7 +27,8 @@ struct sc_stats {
 /* One writer, so no locked instruction is needed. */
 static inline void sc_stats_add(sc_counter *counter, uint64_t n)
 {
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
 }
 
 static inline uint64_t sc_stats_get(const sc_counter *counter)
@@ -37,7 +39,11 @@ static inline uint64_t sc_stats_get(const sc_counter *counter)
 /* Adds every counter of `from` to `sum`, which only the caller uses. Thread: any. */
 void sc_stats_sum(struct sc_stats *sum, const struct sc_stats *from);
 
-/* Calls `each` with the name and value of every counter, those of requests ("requests_echo") and errors ("errors_body_too_large") too. */
-void sc_stats_each(const struct sc_stats *stats, void (*each)(const char *name, uint64_t value, void *arg), void *arg);
+/*
+ * Calls `each` with the name and value of every counter, those of requests ("requests_echo") and
+ * errors ("errors_body_too_large") too.
+ */
+void sc_stats_each(const struct sc_stats *stats,
+                   void (*each)(const char *name, uint64_t value, void *arg), void *arg);
 
 #endif

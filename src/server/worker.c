@@ -18,35 +18,35 @@
 enum letter_kind { LETTER_CONNECTION, LETTER_SETTINGS, LETTER_DRAIN, LETTER_PING, LETTER_STOP };
 
 struct letter {
-    struct sc_mail   mail; /* first: a letter is its mail */
+    struct sc_mail mail; /* first: a letter is its mail */
     enum letter_kind kind;
     union {
         struct {
-            evutil_socket_t       fd;
+            evutil_socket_t fd;
             struct sc_conn_origin origin;
         } connection;
         struct sc_worker_settings settings;
         struct {
             uint32_t first_ms;
-            double   step_ms;
+            double step_ms;
         } drain;
     } u;
 };
 
 struct sc_worker {
-    pthread_t                     thread;
-    unsigned                      index;
-    struct event_base            *base;
-    struct sc_mailbox            *mailbox;
-    struct sc_conn_env            env;
-    struct sc_stats               stats;
-    struct sc_worker_settings     settings; /* this thread's */
-    struct sc_conn_list           conns;
+    pthread_t thread;
+    unsigned index;
+    struct event_base *base;
+    struct sc_mailbox *mailbox;
+    struct sc_conn_env env;
+    struct sc_stats stats;
+    struct sc_worker_settings settings; /* this thread's */
+    struct sc_conn_list conns;
     const struct sc_worker_owner *owner;
-    _Atomic uint32_t              load, beats;
-    bool                          draining, empty_told;
-    bool                          owns_base; /* and with it a thread and a mailbox */
-    bool                          running;   /* the owner's: the thread is to be joined */
+    _Atomic uint32_t load, beats;
+    bool draining, empty_told;
+    bool owns_base; /* and with it a thread and a mailbox */
+    bool running; /* the owner's: the thread is to be joined */
 };
 
 /* --- In the worker's thread --- */
@@ -70,8 +70,9 @@ static void on_gone(struct sc_conn *conn, void *arg)
 
 static void begin_connection(struct sc_worker *worker, struct letter *letter)
 {
-    struct sc_err   err;
-    struct sc_conn *conn = sc_conn_new(&worker->env, worker->settings.tls, letter->u.connection.fd, &letter->u.connection.origin, &err);
+    struct sc_err err;
+    struct sc_conn *conn = sc_conn_new(&worker->env, worker->settings.tls, letter->u.connection.fd,
+                                       &letter->u.connection.origin, &err);
     if (conn) {
         sc_conn_list_insert(&worker->conns, conn);
         sc_stats_add(&worker->stats.connections_accepted, 1);
@@ -94,7 +95,7 @@ static void take_settings(struct sc_worker *worker, struct sc_worker_settings *s
 
 static void begin_drain(struct sc_worker *worker, uint32_t first_ms, double step_ms)
 {
-    double          retry_ms = first_ms;
+    double retry_ms = first_ms;
     struct sc_conn *next;
     worker->draining = true;
     for (struct sc_conn *conn = LIST_FIRST(&worker->conns); conn; conn = next) {
@@ -108,11 +109,13 @@ static void begin_drain(struct sc_worker *worker, uint32_t first_ms, double step
 static void on_mail(struct sc_mail *mail, void *arg)
 {
     struct sc_worker *worker = arg;
-    struct letter    *letter = (struct letter *)mail;
+    struct letter *letter = (struct letter *)mail;
     switch (letter->kind) {
     case LETTER_CONNECTION: begin_connection(worker, letter); break;
     case LETTER_SETTINGS: take_settings(worker, &letter->u.settings); break;
-    case LETTER_DRAIN: begin_drain(worker, letter->u.drain.first_ms, letter->u.drain.step_ms); break;
+    case LETTER_DRAIN:
+        begin_drain(worker, letter->u.drain.first_ms, letter->u.drain.step_ms);
+        break;
     case LETTER_PING: atomic_fetch_add_explicit(&worker->beats, 1, memory_order_relaxed); break;
     case LETTER_STOP: event_base_loopbreak(worker->base); break;
     }
@@ -127,7 +130,10 @@ static void close_all(struct sc_worker *worker)
         next = sc_conn_list_next(conn);
         sc_conn_free(conn);
     }
-    /* libevent frees bufferevents in the next passes: first the filters, then what is beneath them. */
+    /*
+     * libevent frees bufferevents in the next passes: first the filters, then what is beneath
+     * them.
+     */
     event_base_loop(worker->base, EVLOOP_NONBLOCK);
     event_base_loop(worker->base, EVLOOP_NONBLOCK);
 }
@@ -135,7 +141,7 @@ static void close_all(struct sc_worker *worker)
 static void *run(void *arg)
 {
     struct sc_worker *worker = arg;
-    char              name[16];
+    char name[16];
     (void)snprintf(name, sizeof(name), "worker-%u", worker->index);
 #ifdef __linux__
     (void)pthread_setname_np(pthread_self(), name);
@@ -147,8 +153,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* --- In other threads -------------------------------------------------------------------------------------------------------------------
- */
+/* --- In other threads --- */
 
 static void discard(struct sc_mail *mail, void *arg)
 {
@@ -173,7 +178,8 @@ static int start_thread(struct sc_worker *worker)
     return failed;
 }
 
-struct sc_worker *sc_worker_new(unsigned index, struct event_base *base, const struct sc_worker_settings *settings,
+struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
+                                const struct sc_worker_settings *settings,
                                 const struct sc_worker_owner *owner, struct sc_err *err)
 {
     struct sc_worker *worker = calloc(1, sizeof(*worker));
@@ -181,28 +187,30 @@ struct sc_worker *sc_worker_new(unsigned index, struct event_base *base, const s
         (void)sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
         return NULL;
     }
-    worker->index        = index;
-    worker->owner        = owner;
-    worker->settings     = *settings;
+    worker->index = index;
+    worker->owner = owner;
+    worker->settings = *settings;
     worker->settings.tls = sc_tls_context_ref(settings->tls);
     LIST_INIT(&worker->conns);
-    worker->base      = base ? base : sc_loop_new_base(err);
+    worker->base = base ? base : sc_loop_new_base(err);
     worker->owns_base = base == NULL;
-    if (!worker->base || (!base && !(worker->mailbox = sc_mailbox_new(worker->base, on_mail, worker, err)))) {
+    if (!worker->base ||
+        (!base && !(worker->mailbox = sc_mailbox_new(worker->base, on_mail, worker, err)))) {
         goto failed;
     }
-    worker->env.base      = worker->base;
-    worker->env.limits    = &worker->settings.limits;
-    worker->env.stats     = &worker->stats;
+    worker->env.base = worker->base;
+    worker->env.limits = &worker->settings.limits;
+    worker->env.stats = &worker->stats;
     worker->env.admission = owner->admission;
-    worker->env.on_gone   = on_gone;
-    worker->env.arg       = worker;
+    worker->env.on_gone = on_gone;
+    worker->env.arg = worker;
     if (sc_conn_env_init(&worker->env, err) != 0) {
         goto failed;
     }
     const int failed_errno = base ? 0 : start_thread(worker);
     if (failed_errno != 0) {
-        (void)sc_err_set_errno(err, EX_OSERR, failed_errno, "cannot start the thread of worker %u", index);
+        (void)sc_err_set_errno(err, EX_OSERR, failed_errno, "cannot start the thread of worker %u",
+                               index);
         goto failed;
     }
     worker->running = true;
@@ -242,14 +250,15 @@ static struct letter *must_letter(enum letter_kind kind)
     return letter;
 }
 
-int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd, const struct sc_conn_origin *origin)
+int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd,
+                   const struct sc_conn_origin *origin)
 {
     struct letter *letter = new_letter(LETTER_CONNECTION);
     if (!letter) {
         (void)evutil_closesocket(fd);
         return -1;
     }
-    letter->u.connection.fd     = fd;
+    letter->u.connection.fd = fd;
     letter->u.connection.origin = *origin;
     atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
     post(worker, letter);
@@ -258,17 +267,17 @@ int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd, const struct sc
 
 void sc_worker_publish(struct sc_worker *worker, const struct sc_worker_settings *settings)
 {
-    struct letter *letter  = must_letter(LETTER_SETTINGS);
-    letter->u.settings     = *settings;
+    struct letter *letter = must_letter(LETTER_SETTINGS);
+    letter->u.settings = *settings;
     letter->u.settings.tls = sc_tls_context_ref(settings->tls);
     post(worker, letter);
 }
 
 void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double retry_step_ms)
 {
-    struct letter *letter    = must_letter(LETTER_DRAIN);
+    struct letter *letter = must_letter(LETTER_DRAIN);
     letter->u.drain.first_ms = retry_first_ms;
-    letter->u.drain.step_ms  = retry_step_ms;
+    letter->u.drain.step_ms = retry_step_ms;
     post(worker, letter);
 }
 

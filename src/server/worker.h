@@ -1,7 +1,8 @@
 /*
- * A worker: a thread (or, if it is the only one, the server's own), its event base, and its connections from birth to death. Other threads
- * only post to it; nothing on the path of a request is shared. Thread: the functions may be called from any, sc_worker_new/join/free from
- * the one that owns it.
+ * A worker: a thread (or, if it is the only one, the server's own), its event base, and its
+ * connections from birth to death. Other threads only post to it; nothing on the path of a request
+ * is shared. Thread: the functions may be called from any, sc_worker_new/join/free from the one
+ * that owns it.
  */
 #ifndef SC_SERVER_WORKER_H
 #define SC_SERVER_WORKER_H
@@ -20,7 +21,7 @@ struct sc_tls_context;
 /* What new connections get; the worker takes its own references and copies. */
 struct sc_worker_settings {
     struct sc_tls_context *tls;
-    struct sc_conn_limits  limits;
+    struct sc_conn_limits limits;
 };
 
 /* What the workers of a server share. */
@@ -28,39 +29,51 @@ struct sc_worker_owner {
     struct sc_admission *admission;
 
     /* In the worker's thread. */
-    void (*on_gone)(const struct sc_conn_origin *origin, void *arg); /* a connection has ended, or could not be begun */
-    void (*on_empty)(void *arg);                                     /* draining, and the last connection is gone; called once */
+    void (*on_gone)(const struct sc_conn_origin *origin,
+                    void *arg); /* a connection has ended, or could not be begun */
+    void (*on_empty)(void *arg); /* draining, and the last connection is gone; called once */
     void *arg;
 };
 
 /*
- * Starts the thread; signals are blocked in it. `owner` is borrowed for the life of the worker. NULL on failure.
+ * Starts the thread; signals are blocked in it. `owner` is borrowed for the life of the worker.
+ * NULL on failure.
  *
- * With `base`, there is no thread and no mailbox: the worker lives in that loop, and everything below is called in its thread. For a server
- * with one worker: handing a connection to another thread costs two wake-ups, a tenth of a resumed handshake.
+ * With `base`, there is no thread and no mailbox: the worker lives in that loop, and everything
+ * below is called in its thread. For a server with one worker: handing a connection to another
+ * thread costs two wake-ups, a tenth of a resumed handshake.
  */
-struct sc_worker *sc_worker_new(unsigned index, struct event_base *base, const struct sc_worker_settings *settings,
-                                const struct sc_worker_owner *owner, struct sc_err *err) SC_NODISCARD;
+struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
+                                const struct sc_worker_settings *settings,
+                                const struct sc_worker_owner *owner,
+                                struct sc_err *err) SC_NODISCARD;
 
-/* Takes over an accepted socket. -1: out of memory, the socket is closed, and on_gone is not called. */
-int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd, const struct sc_conn_origin *origin) SC_NODISCARD;
+/*
+ * Takes over an accepted socket. -1: out of memory, the socket is closed, and on_gone is not
+ * called.
+ */
+int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd,
+                   const struct sc_conn_origin *origin) SC_NODISCARD;
 
 /* From now on new connections get these; the limits hold for open ones too. */
 void sc_worker_publish(struct sc_worker *worker, const struct sc_worker_settings *settings);
 
 /*
- * Answer what has arrived, say goodbye to everybody, close. The first client is told to come back after retry_first_ms, each further one
- * retry_step_ms later. on_empty follows.
+ * Answer what has arrived, say goodbye to everybody, close. The first client is told to come back
+ * after retry_first_ms, each further one retry_step_ms later. on_empty follows.
  */
 void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double retry_step_ms);
 
-/* Closes what is left and ends the thread; returns when it has ended. Connections given but not begun are closed. Safe to call twice. */
+/*
+ * Closes what is left and ends the thread; returns when it has ended. Connections given but not
+ * begun are closed. Safe to call twice.
+ */
 void sc_worker_join(struct sc_worker *worker);
 
 void sc_worker_free(struct sc_worker *worker); /* joins first; NULL is fine */
 
 /* Asks for a sign of life; sc_worker_beats() then grows. One that does not is stuck. */
-void     sc_worker_ping(struct sc_worker *worker);
+void sc_worker_ping(struct sc_worker *worker);
 uint32_t sc_worker_beats(const struct sc_worker *worker);
 
 /* Connections given to it that have not ended. */

@@ -17,7 +17,10 @@
 
 #define MAX_CA_FILE_BYTES (1U << 20)
 
-/* A file of CA certificates counts with its content: another CA under the same name is another policy. */
+/*
+ * A file of CA certificates counts with its content: another CA under the same name is another
+ * policy.
+ */
 static bool hash_command(EVP_MD_CTX *md, const struct sc_tls_command *command)
 {
     struct sc_file file;
@@ -33,16 +36,18 @@ static bool hash_command(EVP_MD_CTX *md, const struct sc_tls_command *command)
     return ok;
 }
 
-static int make_id(struct sc_client_policy *policy, const struct sc_tls_command *commands, size_t count, struct sc_err *err)
+static int make_id(struct sc_client_policy *policy, const struct sc_tls_command *commands,
+                   size_t count, struct sc_err *err)
 {
-    const uint8_t auth                 = (uint8_t)policy->auth;
-    uint8_t       digest[SC_PIN_BYTES] = {0};
-    EVP_MD_CTX   *md                   = EVP_MD_CTX_new();
+    const uint8_t auth = (uint8_t)policy->auth;
+    uint8_t digest[SC_PIN_BYTES] = {0};
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
     if (policy->pins) {
         sc_pin_set_digest(policy->pins, digest);
     }
     bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-              EVP_DigestUpdate(md, SC_PROTOCOL_ALPN, sizeof(SC_PROTOCOL_ALPN)) == 1 && EVP_DigestUpdate(md, &auth, 1) == 1 &&
+              EVP_DigestUpdate(md, SC_PROTOCOL_ALPN, sizeof(SC_PROTOCOL_ALPN)) == 1 &&
+              EVP_DigestUpdate(md, &auth, 1) == 1 &&
               EVP_DigestUpdate(md, digest, sizeof(digest)) == 1;
     for (size_t i = 0; i < count && ok; i++) {
         if (sc_tls_command_is_client_ca(&commands[i])) {
@@ -54,7 +59,8 @@ static int make_id(struct sc_client_policy *policy, const struct sc_tls_command 
     return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't set up client-auth");
 }
 
-static int add_pins(struct sc_client_policy *policy, const char *const *pins, size_t count, struct sc_err *err)
+static int add_pins(struct sc_client_policy *policy, const char *const *pins, size_t count,
+                    struct sc_err *err)
 {
     policy->pins = sc_pin_set_new();
     if (!policy->pins) {
@@ -72,8 +78,10 @@ static int add_pins(struct sc_client_policy *policy, const char *const *pins, si
     return 0;
 }
 
-int sc_client_policy_init(struct sc_client_policy *policy, enum sc_client_auth auth, const char *const *pins, size_t pin_count,
-                          const struct sc_tls_command *commands, size_t command_count, struct sc_err *err)
+int sc_client_policy_init(struct sc_client_policy *policy, enum sc_client_auth auth,
+                          const char *const *pins, size_t pin_count,
+                          const struct sc_tls_command *commands, size_t command_count,
+                          struct sc_err *err)
 {
     bool has_ca = false;
     for (size_t i = 0; i < command_count; i++) {
@@ -82,17 +90,23 @@ int sc_client_policy_init(struct sc_client_policy *policy, enum sc_client_auth a
     *policy = (struct sc_client_policy){.auth = auth};
     ERR_clear_error();
     if (auth == SC_CLIENT_AUTH_NONE && (pin_count > 0 || has_ca)) {
-        return sc_err_set(err, EX_CONFIG, "%s is set and client-auth is none: no client would be checked; set client-auth = require",
+        return sc_err_set(err, EX_CONFIG,
+                          "%s is set and client-auth is none: no client would be checked; set "
+                          "client-auth = require",
                           pin_count > 0 ? "client-pin" : "VerifyCAFile");
     }
     if (auth != SC_CLIENT_AUTH_NONE && pin_count == 0 && !has_ca) {
         return sc_err_set(err, EX_CONFIG,
-                          "client-auth needs to know which clients are good; set client-pin (PINs of clients) or VerifyCAFile (their CA)");
+                          "client-auth needs to know which clients are good; set client-pin (PINs "
+                          "of clients) or VerifyCAFile (their CA)");
     }
     if (pin_count > 0 && has_ca) {
-        return sc_err_set(err, EX_CONFIG, "client-pin and VerifyCAFile do not go together; use client-pin with ca:FILE for the CA");
+        return sc_err_set(err, EX_CONFIG,
+                          "client-pin and VerifyCAFile do not go together; use client-pin with "
+                          "ca:FILE for the CA");
     }
-    if ((pin_count > 0 && add_pins(policy, pins, pin_count, err) != 0) || make_id(policy, commands, command_count, err) != 0) {
+    if ((pin_count > 0 && add_pins(policy, pins, pin_count, err) != 0) ||
+        make_id(policy, commands, command_count, err) != 0) {
         sc_client_policy_fini(policy);
         return -1;
     }
@@ -107,7 +121,7 @@ void sc_client_policy_fini(struct sc_client_policy *policy)
 
 static void spell(const X509 *certificate, char *out, size_t size)
 {
-    uint8_t                 pin[SC_PIN_BYTES];
+    uint8_t pin[SC_PIN_BYTES];
     struct sc_pin_spellings spellings = {0};
     if (sc_pin_of_certificate(certificate, pin, NULL) == 0) {
         sc_pin_spell(pin, NULL, &spellings);
@@ -119,10 +133,11 @@ static void spell(const X509 *certificate, char *out, size_t size)
 static int on_verify(X509_STORE_CTX *store, void *arg)
 {
     const struct sc_client_policy *policy = arg;
-    SSL                           *ssl    = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    X509                          *leaf   = X509_STORE_CTX_get0_cert(store);
-    struct sc_pin_result           result;
-    if (sc_pin_set_match_certificate(policy->pins, ssl, leaf, X509_STORE_CTX_get0_untrusted(store), NULL, &result) == 0) {
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    X509 *leaf = X509_STORE_CTX_get0_cert(store);
+    struct sc_pin_result result;
+    if (sc_pin_set_match_certificate(policy->pins, ssl, leaf, X509_STORE_CTX_get0_untrusted(store),
+                                     NULL, &result) == 0) {
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
     }
@@ -137,7 +152,8 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
     return 0;
 }
 
-int sc_client_policy_install(const struct sc_client_policy *policy, SSL_CTX *ssl_ctx, struct sc_err *err)
+int sc_client_policy_install(const struct sc_client_policy *policy, SSL_CTX *ssl_ctx,
+                             struct sc_err *err)
 {
     ERR_clear_error();
     if (SSL_CTX_set_session_id_context(ssl_ctx, policy->id, sizeof(policy->id)) != 1) {
@@ -146,7 +162,9 @@ int sc_client_policy_install(const struct sc_client_policy *policy, SSL_CTX *ssl
     switch (policy->auth) {
     case SC_CLIENT_AUTH_NONE: SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_NONE, NULL); break;
     case SC_CLIENT_AUTH_OPTIONAL: SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL); break;
-    case SC_CLIENT_AUTH_REQUIRE: SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL); break;
+    case SC_CLIENT_AUTH_REQUIRE:
+        SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        break;
     }
     if (policy->pins) {
         SSL_CTX_set_cert_verify_callback(ssl_ctx, on_verify, (void *)(uintptr_t)policy);
@@ -157,19 +175,23 @@ int sc_client_policy_install(const struct sc_client_policy *policy, SSL_CTX *ssl
 static bool is_in_date(const X509 *certificate)
 {
     time_t now = sc_clock_wall().tv_sec;
-    return X509_cmp_time(X509_get0_notBefore(certificate), &now) < 0 && X509_cmp_time(X509_get0_notAfter(certificate), &now) > 0;
+    return X509_cmp_time(X509_get0_notBefore(certificate), &now) < 0 &&
+           X509_cmp_time(X509_get0_notAfter(certificate), &now) > 0;
 }
 
-int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl, struct sc_err *err)
+int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl,
+                           struct sc_err *err)
 {
     struct sc_pin_result result;
-    char                 pin[64];
+    char pin[64];
     if (policy->auth == SC_CLIENT_AUTH_NONE) {
         return 0;
     }
     X509 *leaf = SSL_get0_peer_certificate(ssl);
     if (!leaf) {
-        return policy->auth == SC_CLIENT_AUTH_OPTIONAL ? 0 : sc_err_set(err, EX_NOPERM, "the client has no certificate");
+        return policy->auth == SC_CLIENT_AUTH_OPTIONAL
+                   ? 0
+                   : sc_err_set(err, EX_NOPERM, "the client has no certificate");
     }
     bool validated = SSL_get_verify_result(ssl) == X509_V_OK && is_in_date(leaf);
     if (!policy->pins) {
@@ -178,16 +200,21 @@ int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl
         }
         spell(leaf, pin, sizeof(pin));
         return sc_err_set(err, EX_NOPERM, "the client's certificate %s is not valid: %s", pin,
-                          is_in_date(leaf) ? X509_verify_cert_error_string(SSL_get_verify_result(ssl)) : "it is outside its dates");
+                          is_in_date(leaf)
+                              ? X509_verify_cert_error_string(SSL_get_verify_result(ssl))
+                              : "it is outside its dates");
     }
     if (sc_pin_set_match(policy->pins, ssl, NULL, &result) == 0) {
         return 0;
     }
-    /* A resumed session has no intermediate certificates to validate again; its id context says that this very policy took it. */
+    /*
+     * A resumed session has no intermediate certificates to validate again; its id context says
+     * that this very policy took it.
+     */
     if (policy->has_ca_pins && SSL_session_reused(ssl) && validated) {
         return 0;
     }
     spell(leaf, pin, sizeof(pin));
-    return sc_err_set(err, EX_NOPERM, "the client's certificate %s matches no client-pin%s%s", pin, result.reason[0] ? ": " : "",
-                      result.reason);
+    return sc_err_set(err, EX_NOPERM, "the client's certificate %s matches no client-pin%s%s", pin,
+                      result.reason[0] ? ": " : "", result.reason);
 }

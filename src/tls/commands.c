@@ -23,7 +23,8 @@ static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, s
 {
     for (size_t i = 0; i < SC_COUNT_OF(reserved); i++) {
         if (strcasecmp(command->name, reserved[i].command) == 0) {
-            return sc_err_set(err, EX_CONFIG, "[tls] %s is not taken; use %s", command->name, reserved[i].key);
+            return sc_err_set(err, EX_CONFIG, "[tls] %s is not taken; use %s", command->name,
+                              reserved[i].key);
         }
     }
     ERR_clear_error();
@@ -34,30 +35,38 @@ static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, s
     }
     if (rc == -2) {
         ERR_clear_error();
-        return sc_err_set(
-            err, EX_CONFIG,
-            "[tls] %s is not a key of ours, and no command for servers in SSL_CONF_cmd(3); there are MinProtocol, CipherString, "
-            "Ciphersuites, Groups and more",
-            command->name);
+        return sc_err_set(err, EX_CONFIG,
+                          "[tls] %s is not a key of ours, and no command for servers in "
+                          "SSL_CONF_cmd(3); there are MinProtocol, CipherString, "
+                          "Ciphersuites, Groups and more",
+                          command->name);
     }
     if (rc == -3 || command->value[0] == '\0') {
         ERR_clear_error();
-        return sc_err_set(err, EX_CONFIG, "[tls] %s needs a value; see SSL_CONF_cmd(3)", command->name);
+        return sc_err_set(err, EX_CONFIG, "[tls] %s needs a value; see SSL_CONF_cmd(3)",
+                          command->name);
     }
-    /* For a bad value OpenSSL queues "bad value" with the command and value as data, and sometimes the reason before it. */
+    /*
+     * For a bad value OpenSSL queues "bad value" with the command and value as data, and sometimes
+     * the reason before it.
+     */
     char reasons[384];
     (void)sc_tls_drain_errors(reasons, sizeof(reasons));
-    return sc_err_set(err, EX_CONFIG, "[tls] %s = %.128s: OpenSSL does not take this value: %s; see SSL_CONF_cmd(3)", command->name,
-                      command->value, reasons);
+    return sc_err_set(
+        err, EX_CONFIG,
+        "[tls] %s = %.128s: OpenSSL does not take this value: %s; see SSL_CONF_cmd(3)",
+        command->name, command->value, reasons);
 }
 
-int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *commands, size_t count, struct sc_err *err)
+int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *commands, size_t count,
+                          struct sc_err *err)
 {
     SSL_CONF_CTX *conf = SSL_CONF_CTX_new();
     if (!conf) {
         return sc_tls_err(err, EX_OSERR, "can't set up TLS");
     }
-    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER | SSL_CONF_FLAG_CERTIFICATE | SSL_CONF_FLAG_SHOW_ERRORS);
+    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER |
+                                     SSL_CONF_FLAG_CERTIFICATE | SSL_CONF_FLAG_SHOW_ERRORS);
     SSL_CONF_CTX_set_ssl_ctx(conf, context);
     int rc = 0;
     for (size_t i = 0; i < count && rc == 0; i++) {
@@ -72,8 +81,9 @@ int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *command
 
 int sc_tls_command_check(const struct sc_tls_command *command, struct sc_err *err)
 {
-    SSL_CTX  *context = SSL_CTX_new(TLS_server_method());
-    const int rc      = context ? sc_tls_commands_apply(context, command, 1, err) : sc_tls_err(err, EX_OSERR, "can't set up TLS");
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    const int rc = context ? sc_tls_commands_apply(context, command, 1, err)
+                           : sc_tls_err(err, EX_OSERR, "can't set up TLS");
     SSL_CTX_free(context);
     return rc;
 }

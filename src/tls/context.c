@@ -22,10 +22,13 @@
 #include "tls/tickets.h"
 #include "tls/watch.h"
 
-/* The client's preference between AES and ChaCha20 wins (PRIORITIZE_CHACHA): it knows whether it has AES in hardware. AES-128 comes before
- * AES-256: it is as safe here, and a third faster. */
-#define CIPHERS_TLS12                                                                                                                      \
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                 \
+/*
+ * The client's preference between AES and ChaCha20 wins (PRIORITIZE_CHACHA): it knows whether it
+ * has AES in hardware. AES-128 comes before AES-256: it is as safe here, and a third faster.
+ */
+#define CIPHERS_TLS12 \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:" \
+    "ECDHE-RSA-AES256-GCM-SHA384:" \
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define CIPHERS_TLS13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define GROUPS "X25519:P-256:P-384"
@@ -37,26 +40,27 @@ static const unsigned char alpn[] = "\x0f" SC_PROTOCOL_ALPN;
 _Static_assert(sizeof(SC_PROTOCOL_ALPN) - 1 == 0x0f, "the length byte of the ALPN name");
 
 /*
- * Hangs on its SSL_CTX and is freed with it, so that it lives exactly as long: a reference to one is a reference to the other, and an SSL
- * holds one without our doing.
+ * Hangs on its SSL_CTX and is freed with it, so that it lives exactly as long: a reference to one
+ * is a reference to the other, and an SSL holds one without our doing.
  */
 struct sc_tls_context {
     SSL_CTX *ssl_ctx;
-    int      keylog_fd; /* of a client; -1: none */
+    int keylog_fd; /* of a client; -1: none */
 
     /* Of a server. */
-    struct sc_tls_material  material;
+    struct sc_tls_material material;
     struct sc_client_policy policy;
-    struct sc_ocsp          ocsp;
-    struct sc_tls_probe    *probe;
-    time_t                  not_after;
-    uint8_t                 digest[SC_TLS_CONTEXT_DIGEST_BYTES];
+    struct sc_ocsp ocsp;
+    struct sc_tls_probe *probe;
+    time_t not_after;
+    uint8_t digest[SC_TLS_CONTEXT_DIGEST_BYTES];
 };
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
-static int            ex_index   = -1;
+static int ex_index = -1;
 
-static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl,
+                            void *argp)
 {
     (void)parent;
     (void)ad;
@@ -92,18 +96,21 @@ static struct sc_tls_context *context_new(const SSL_METHOD *method, struct sc_er
     ERR_clear_error();
     (void)pthread_once(&index_once, make_index);
     struct sc_tls_context *context = calloc(1, sizeof(*context));
-    SSL_CTX               *ssl_ctx = SSL_CTX_new(method);
-    if (!context || !ssl_ctx || ex_index < 0 || SSL_CTX_set_ex_data(ssl_ctx, ex_index, context) != 1) {
+    SSL_CTX *ssl_ctx = SSL_CTX_new(method);
+    if (!context || !ssl_ctx || ex_index < 0 ||
+        SSL_CTX_set_ex_data(ssl_ctx, ex_index, context) != 1) {
         (void)sc_tls_err(err, EX_OSERR, "can't set up TLS");
         SSL_CTX_free(ssl_ctx);
         free(context);
         return NULL;
     }
-    context->ssl_ctx   = ssl_ctx;
+    context->ssl_ctx = ssl_ctx;
     context->keylog_fd = -1;
     SSL_CTX_set_security_level(ssl_ctx, SECURITY_LEVEL);
-    if (SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) != 1 || SSL_CTX_set_max_proto_version(ssl_ctx, 0) != 1 ||
-        SSL_CTX_set_cipher_list(ssl_ctx, CIPHERS_TLS12) != 1 || SSL_CTX_set_ciphersuites(ssl_ctx, CIPHERS_TLS13) != 1 ||
+    if (SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_max_proto_version(ssl_ctx, 0) != 1 ||
+        SSL_CTX_set_cipher_list(ssl_ctx, CIPHERS_TLS12) != 1 ||
+        SSL_CTX_set_ciphersuites(ssl_ctx, CIPHERS_TLS13) != 1 ||
         SSL_CTX_set1_groups_list(ssl_ctx, GROUPS) != 1) {
         (void)sc_tls_err(err, EX_SOFTWARE, "can't set the TLS versions, ciphers and groups");
         SSL_CTX_free(ssl_ctx);
@@ -116,12 +123,13 @@ static struct sc_tls_context *context_new(const SSL_METHOD *method, struct sc_er
     return context;
 }
 
-static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *in, unsigned int in_length,
-                   void *arg)
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
+                   const unsigned char *in, unsigned int in_length, void *arg)
 {
     (void)arg;
     unsigned char *selected;
-    if (SSL_select_next_proto(&selected, out_length, alpn, sizeof(alpn) - 1, in, in_length) == OPENSSL_NPN_NEGOTIATED) {
+    if (SSL_select_next_proto(&selected, out_length, alpn, sizeof(alpn) - 1, in, in_length) ==
+        OPENSSL_NPN_NEGOTIATED) {
         *out = selected;
         return SSL_TLSEXT_ERR_OK;
     }
@@ -132,11 +140,14 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_lengt
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *settings, struct sc_err *err)
+static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *settings,
+                        struct sc_err *err)
 {
-    uint32_t timeout_s = settings->session_timeout_s ? settings->session_timeout_s : DEFAULT_SESSION_TIMEOUT_S;
+    uint32_t timeout_s =
+        settings->session_timeout_s ? settings->session_timeout_s : DEFAULT_SESSION_TIMEOUT_S;
     /* OpenSSL reads a size of 0 as "no limit". */
-    (void)SSL_CTX_set_session_cache_mode(ssl_ctx, settings->session_cache_size ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_set_session_cache_mode(
+        ssl_ctx, settings->session_cache_size ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_sess_set_cache_size(ssl_ctx, (long)settings->session_cache_size);
     (void)SSL_CTX_set_timeout(ssl_ctx, (long)timeout_s);
     /* One ticket: the unread second one turns a client's close into a reset. */
@@ -153,18 +164,20 @@ static time_t to_time(const ASN1_TIME *time)
     return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
 }
 
-static int use_material(struct sc_tls_context *context, const struct sc_tls_server_settings *settings, struct sc_err *err)
+static int use_material(struct sc_tls_context *context,
+                        const struct sc_tls_server_settings *settings, struct sc_err *err)
 {
     struct sc_tls_material *material = &context->material;
-    if (sc_tls_material_load(settings->certificate_path, settings->private_key_path, settings->passphrase, settings->passphrase_arg,
-                             material, err) != 0) {
+    if (sc_tls_material_load(settings->certificate_path, settings->private_key_path,
+                             settings->passphrase, settings->passphrase_arg, material, err) != 0) {
         return -1;
     }
     /* No chain instead of an empty one: every SSL would have a copy of it. */
     STACK_OF(X509) *chain = sk_X509_num(material->chain) > 0 ? material->chain : NULL;
     if (SSL_CTX_use_cert_and_key(context->ssl_ctx, material->leaf, material->key, chain, 1) != 1) {
-        return sc_tls_err(err, EX_CONFIG, "certificate %s with private key %s can't be used for TLS", settings->certificate_path,
-                          settings->private_key_path);
+        return sc_tls_err(err, EX_CONFIG,
+                          "certificate %s with private key %s can't be used for TLS",
+                          settings->certificate_path, settings->private_key_path);
     }
     context->not_after = to_time(X509_get0_notAfter(material->leaf));
     return 0;
@@ -175,11 +188,14 @@ static int use_ocsp(struct sc_tls_context *context, const char *path, struct sc_
     if (!path) {
         return 0;
     }
-    if (sc_ocsp_load(path, context->material.leaf, context->material.chain, &context->ocsp, err) != 0) {
+    if (sc_ocsp_load(path, context->material.leaf, context->material.chain, &context->ocsp, err) !=
+        0) {
         return -1;
     }
     if (!sc_ocsp_is_current(&context->ocsp)) {
-        sc_tls_material_warn(&context->material, "OCSP response %s is out of date and is not sent; fetch a new one", path);
+        sc_tls_material_warn(&context->material,
+                             "OCSP response %s is out of date and is not sent; fetch a new one",
+                             path);
     }
     return sc_ocsp_install(&context->ocsp, context->ssl_ctx, err);
 }
@@ -190,40 +206,50 @@ static bool hash_text(EVP_MD_CTX *md, const char *text)
 }
 
 /* Names everything that two contexts could differ in. */
-static int make_digest(struct sc_tls_context *context, const struct sc_tls_server_settings *settings, struct sc_err *err)
+static int make_digest(struct sc_tls_context *context,
+                       const struct sc_tls_server_settings *settings, struct sc_err *err)
 {
     const uint32_t sessions[2] = {settings->session_timeout_s, settings->session_cache_size};
-    EVP_MD_CTX    *md          = EVP_MD_CTX_new();
-    bool           ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(md, sessions, sizeof(sessions)) == 1 &&
-              EVP_DigestUpdate(md, context->material.digest, sizeof(context->material.digest)) == 1 &&
-              EVP_DigestUpdate(md, context->policy.id, sizeof(context->policy.id)) == 1;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok =
+        md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+        EVP_DigestUpdate(md, sessions, sizeof(sessions)) == 1 &&
+        EVP_DigestUpdate(md, context->material.digest, sizeof(context->material.digest)) == 1 &&
+        EVP_DigestUpdate(md, context->policy.id, sizeof(context->policy.id)) == 1;
     for (size_t i = 0; i < settings->command_count && ok; i++) {
-        ok = hash_text(md, settings->commands[i].name) && hash_text(md, settings->commands[i].value);
+        ok =
+            hash_text(md, settings->commands[i].name) && hash_text(md, settings->commands[i].value);
     }
-    ok = ok && EVP_DigestUpdate(md, context->ocsp.der, context->ocsp.length) == 1 && EVP_DigestFinal_ex(md, context->digest, NULL) == 1;
+    ok = ok && EVP_DigestUpdate(md, context->ocsp.der, context->ocsp.length) == 1 &&
+         EVP_DigestFinal_ex(md, context->digest, NULL) == 1;
     EVP_MD_CTX_free(md);
     return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't set up TLS");
 }
 
-static int make_server(struct sc_tls_context *context, const struct sc_tls_server_settings *settings, struct sc_err *err)
+static int make_server(struct sc_tls_context *context,
+                       const struct sc_tls_server_settings *settings, struct sc_err *err)
 {
     SSL_CTX *ssl_ctx = context->ssl_ctx;
     SSL_CTX_set_options(ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_alpn_select_cb(ssl_ctx, on_alpn, NULL);
     if (set_sessions(ssl_ctx, settings, err) != 0 ||
-        sc_client_policy_init(&context->policy, settings->client_auth, settings->client_pins, settings->client_pin_count,
-                              settings->commands, settings->command_count, err) != 0 ||
+        sc_client_policy_init(&context->policy, settings->client_auth, settings->client_pins,
+                              settings->client_pin_count, settings->commands,
+                              settings->command_count, err) != 0 ||
         sc_client_policy_install(&context->policy, ssl_ctx, err) != 0 ||
         sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count, err) != 0 ||
-        use_material(context, settings, err) != 0 || use_ocsp(context, settings->ocsp_response_path, err) != 0 ||
+        use_material(context, settings, err) != 0 ||
+        use_ocsp(context, settings->ocsp_response_path, err) != 0 ||
         make_digest(context, settings, err) != 0 || sc_tls_selftest(ssl_ctx, err) != 0) {
         return -1;
     }
-    context->probe = sc_tls_probe_new(ssl_ctx, settings->tickets, context->policy.id, sizeof(context->policy.id), err);
+    context->probe = sc_tls_probe_new(ssl_ctx, settings->tickets, context->policy.id,
+                                      sizeof(context->policy.id), err);
     return context->probe ? 0 : -1;
 }
 
-struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_settings *settings, struct sc_err *err)
+struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_settings *settings,
+                                                 struct sc_err *err)
 {
     struct sc_tls_context *context = context_new(TLS_server_method(), err);
     if (context && make_server(context, settings, err) != 0) {
@@ -237,11 +263,11 @@ struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_sett
 static void on_keylog(const SSL *ssl, const char *line)
 {
     const struct sc_tls_context *context = context_of(SSL_get_SSL_CTX(ssl));
-    char                         text[512];
-    size_t                       length = strlen(line);
+    char text[512];
+    size_t length = strlen(line);
     if (length < sizeof(text)) {
         memcpy(text, line, length);
-        text[length]    = '\n';
+        text[length] = '\n';
         ssize_t ignored = write(context->keylog_fd, text, length + 1);
         (void)ignored;
         OPENSSL_cleanse(text, sizeof(text));
@@ -255,16 +281,19 @@ struct sc_tls_context *sc_tls_context_new_client(const char *keylog_path, struct
         return NULL;
     }
     SSL_CTX_set_verify(context->ssl_ctx, SSL_VERIFY_NONE, NULL);
-    (void)SSL_CTX_set_session_cache_mode(context->ssl_ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    (void)SSL_CTX_set_session_cache_mode(context->ssl_ctx,
+                                         SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     if (SSL_CTX_set_alpn_protos(context->ssl_ctx, alpn, sizeof(alpn) - 1) != 0) {
         (void)sc_tls_err(err, EX_OSERR, "can't set up TLS");
         sc_tls_context_unref(context);
         return NULL;
     }
     if (keylog_path) {
-        context->keylog_fd = open(keylog_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+        context->keylog_fd =
+            open(keylog_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
         if (context->keylog_fd < 0) {
-            (void)sc_err_set_errno(err, EX_CANTCREAT, errno, "can't write TLS keys to %s (SSLKEYLOGFILE)", keylog_path);
+            (void)sc_err_set_errno(err, EX_CANTCREAT, errno,
+                                   "can't write TLS keys to %s (SSLKEYLOGFILE)", keylog_path);
             sc_tls_context_unref(context);
             return NULL;
         }
@@ -296,7 +325,8 @@ time_t sc_tls_context_not_after(const struct sc_tls_context *context)
     return context->not_after;
 }
 
-int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl, struct sc_err *err)
+int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl,
+                              struct sc_err *err)
 {
     return sc_client_policy_check(&context->policy, ssl, err);
 }

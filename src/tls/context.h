@@ -1,8 +1,10 @@
 /*
- * TLS contexts: everything that is decided before a connection exists. A context is immutable once made and reference counted; a
- * reload makes a new one and the connections of the old one keep it alive: every SSL made from it holds a reference.
+ * TLS contexts: everything that is decided before a connection exists. A context is immutable once
+ * made and reference counted; a reload makes a new one and the connections of the old one keep it
+ * alive: every SSL made from it holds a reference.
  *
- * Thread: making one, any thread that is not serving; new connections (SSL_new on sc_tls_context_ssl_ctx()) from any thread.
+ * Thread: making one, any thread that is not serving; new connections (SSL_new on
+ * sc_tls_context_ssl_ctx()) from any thread.
  */
 #ifndef SC_TLS_CONTEXT_H
 #define SC_TLS_CONTEXT_H
@@ -23,45 +25,57 @@ struct sc_tls_context;
 struct sc_tls_probe;
 struct sc_tickets;
 
-/* Borrowed for the call only, with all that it points to; the context takes a reference of its own to the tickets. */
+/*
+ * Borrowed for the call only, with all that it points to; the context takes a reference of its own
+ * to the tickets.
+ */
 struct sc_tls_server_settings {
     const char *certificate_path; /* PEM, leaf first, then the chain; may hold the key too */
     const char *private_key_path; /* PEM */
 
-    /* The passphrase of an encrypted key: asked for at most once for each call; NULL: an encrypted key is refused. */
+    /*
+     * The passphrase of an encrypted key: asked for at most once for each call; NULL: an encrypted
+     * key is refused.
+     */
     pem_password_cb *passphrase;
-    void            *passphrase_arg;
+    void *passphrase_arg;
 
     const struct sc_tls_command *commands; /* applied over the defaults, in order */
-    size_t                       command_count;
+    size_t command_count;
 
-    uint32_t session_timeout_s;  /* 0: 300 */
-    uint32_t session_cache_size; /* sessions that the server remembers, beside those in tickets; 0: none */
+    uint32_t session_timeout_s; /* 0: 300 */
+    uint32_t session_cache_size; /* sessions that the server remembers, beside those in tickets; 0:
+                                    none */
 
     struct sc_tickets *tickets; /* NULL: OpenSSL's own random keys, which nothing shares */
 
     const char *ocsp_response_path; /* DER; NULL: nothing is stapled */
 
     enum sc_client_auth client_auth;
-    const char *const  *client_pins; /* PIN arguments (tls/pin.h), any one is enough; none: chain validation (VerifyCAFile) */
-    size_t              client_pin_count;
+    const char *const *client_pins; /* PIN arguments (tls/pin.h), any one is enough; none: chain
+                                       validation (VerifyCAFile) */
+    size_t client_pin_count;
 };
 
 /*
- * A server context: TLS 1.2 or newer, AEAD with forward secrecy only, groups X25519:P-256:P-384, no compression, no renegotiation, no
- * early data, ALPN space-captain/1, RELEASE_BUFFERS. One reference, NULL on failure (EX_NOINPUT unreadable file, EX_CONFIG the rest).
+ * A server context: TLS 1.2 or newer, AEAD with forward secrecy only, groups X25519:P-256:P-384,
+ * no compression, no renegotiation, no early data, ALPN space-captain/1, RELEASE_BUFFERS. One
+ * reference, NULL on failure (EX_NOINPUT unreadable file, EX_CONFIG the rest).
  */
-struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_settings *settings, struct sc_err *err) SC_NODISCARD;
+struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_settings *settings,
+                                                 struct sc_err *err) SC_NODISCARD;
 
 /*
- * A client context: the same protocol versions and ciphers, offers ALPN. The handshake itself verifies nothing: whoever uses it must
- * call sc_pin_set_match() when the handshake is done and before anything is sent. `keylog_path` (NULL: none) is SSLKEYLOGFILE: appended
- * to, made with 0600. Sessions are not cached inside; SSL_CTX_sess_set_new_cb() gets every one.
+ * A client context: the same protocol versions and ciphers, offers ALPN. The handshake itself
+ * verifies nothing: whoever uses it must call sc_pin_set_match() when the handshake is done and
+ * before anything is sent. `keylog_path` (NULL: none) is SSLKEYLOGFILE: appended to, made with
+ * 0600. Sessions are not cached inside; SSL_CTX_sess_set_new_cb() gets every one.
  */
-struct sc_tls_context *sc_tls_context_new_client(const char *keylog_path, struct sc_err *err) SC_NODISCARD;
+struct sc_tls_context *sc_tls_context_new_client(const char *keylog_path,
+                                                 struct sc_err *err) SC_NODISCARD;
 
 struct sc_tls_context *sc_tls_context_ref(struct sc_tls_context *context);
-void                   sc_tls_context_unref(struct sc_tls_context *context); /* NULL is fine */
+void sc_tls_context_unref(struct sc_tls_context *context); /* NULL is fine */
 
 SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context);
 
@@ -69,21 +83,27 @@ SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context);
 time_t sc_tls_context_not_after(const struct sc_tls_context *context);
 
 /*
- * Is the client of this finished handshake one that client-auth takes? Call it after every handshake and before anything is answered:
- * a resumed one has not been checked by OpenSSL. 0 yes, also without client-auth; -1 close the connection.
+ * Is the client of this finished handshake one that client-auth takes? Call it after every
+ * handshake and before anything is answered: a resumed one has not been checked by OpenSSL. 0 yes,
+ * also without client-auth; -1 close the connection.
  */
-int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl, struct sc_err *err) SC_NODISCARD;
+int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl,
+                              struct sc_err *err) SC_NODISCARD;
 
 /* For tls/probe. */
 const struct sc_tls_probe *sc_tls_context_probe(const struct sc_tls_context *context);
 
-/* SHA-256 over the settings and files that the context was made from: equal for two when a reload has nothing new to serve. */
+/*
+ * SHA-256 over the settings and files that the context was made from: equal for two when a reload
+ * has nothing new to serve.
+ */
 #define SC_TLS_CONTEXT_DIGEST_BYTES 32U
 const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context);
 
 /*
- * What is no error and what the operator should know, a sentence each: a certificate outside its dates, a key that others can read. NULL
- * after the last. Log each once when the context is put in force.
+ * What is no error and what the operator should know, a sentence each: a certificate outside its
+ * dates, a key that others can read. NULL after the last. Log each once when the context is put in
+ * force.
  */
 const char *sc_tls_context_warning(const struct sc_tls_context *context, unsigned index);
 

@@ -8,20 +8,23 @@
 
 #include <openssl/err.h>
 
-/* Appends what fits. Control characters become spaces: OpenSSL's data may hold a file name or what a peer sent, and this is one line. */
+/*
+ * Appends what fits. Control characters become spaces: OpenSSL's data may hold a file name or what
+ * a peer sent, and this is one line.
+ */
 static void append(char *out, size_t out_size, const char *text)
 {
     size_t used = strlen(out);
     while (*text && used + 1 < out_size) {
         const unsigned char byte = (unsigned char)*text++;
-        out[used++]              = byte < 0x20 || byte == 0x7f ? ' ' : (char)byte;
+        out[used++] = byte < 0x20 || byte == 0x7f ? ' ' : (char)byte;
     }
     out[used] = '\0';
 }
 
 static void append_reason(char *out, size_t out_size, unsigned long code)
 {
-    char        buffer[128];
+    char buffer[128];
     const char *reason = ERR_reason_error_string(code);
     if (!reason && ERR_SYSTEM_ERROR(code)) {
         reason = sc_err_errno_text(ERR_GET_REASON(code), buffer, sizeof(buffer));
@@ -35,10 +38,10 @@ static void append_reason(char *out, size_t out_size, unsigned long code)
 
 unsigned sc_tls_drain_errors(char *out, size_t out_size)
 {
-    unsigned      count = 0;
+    unsigned count = 0;
     unsigned long code, previous = 0;
-    const char   *data;
-    int           flags;
+    const char *data;
+    int flags;
 
     if (out_size > 0) {
         out[0] = '\0';
@@ -66,8 +69,8 @@ unsigned sc_tls_drain_errors(char *out, size_t out_size)
 
 int sc_tls_err(struct sc_err *err, int status, const char *fmt, ...)
 {
-    char    what[384];
-    char    reasons[sizeof(err->text) - sizeof(what)];
+    char what[384];
+    char reasons[sizeof(err->text) - sizeof(what)];
     va_list args;
 
     va_start(args, fmt);

@@ -34,78 +34,118 @@ const char *sc_tls_alert_name(uint8_t alert)
 
 static struct sc_tls_failure failure(enum sc_tls_reason reason, const char *hint)
 {
-    return (struct sc_tls_failure){.kind = reason, .reason = sc_tls_reason_name(reason), .hint = hint};
+    return (struct sc_tls_failure){
+        .kind = reason, .reason = sc_tls_reason_name(reason), .hint = hint};
 }
 
-/* A row for each cause: the code in OpenSSL's queue or the alert, and what it means on either side. */
+/*
+ * A row for each cause: the code in OpenSSL's queue or the alert, and what it means on either
+ * side.
+ */
 struct row {
-    int                code;
+    int code;
     enum sc_tls_reason reason;
-    const char        *at_server, *at_client;
+    const char *at_server, *at_client;
 };
 
 static const struct row library_rows[] = {
-    {SSL_R_HTTP_REQUEST, SC_TLS_REASON_PLAINTEXT, "an HTTP client on this port; this is not a web server, and it speaks TLS only", NULL},
-    {SSL_R_HTTPS_PROXY_REQUEST, SC_TLS_REASON_PLAINTEXT, "an HTTP CONNECT on this port; this is not a proxy", NULL},
-    {SSL_R_UNSUPPORTED_PROTOCOL, SC_TLS_REASON_VERSION, "the client offers only old TLS versions; it needs TLS 1.2 or newer",
+    {SSL_R_HTTP_REQUEST, SC_TLS_REASON_PLAINTEXT,
+     "an HTTP client on this port; this is not a web server, and it speaks TLS only", NULL},
+    {SSL_R_HTTPS_PROXY_REQUEST, SC_TLS_REASON_PLAINTEXT,
+     "an HTTP CONNECT on this port; this is not a proxy", NULL},
+    {SSL_R_UNSUPPORTED_PROTOCOL, SC_TLS_REASON_VERSION,
+     "the client offers only old TLS versions; it needs TLS 1.2 or newer",
      "the server chose an old TLS version; it needs TLS 1.2 or newer"},
-    {SSL_R_VERSION_TOO_LOW, SC_TLS_REASON_VERSION, "the client offers only old TLS versions; it needs TLS 1.2 or newer",
+    {SSL_R_VERSION_TOO_LOW, SC_TLS_REASON_VERSION,
+     "the client offers only old TLS versions; it needs TLS 1.2 or newer",
      "the server chose an old TLS version; it needs TLS 1.2 or newer"},
-    {SSL_R_VERSION_TOO_HIGH, SC_TLS_REASON_VERSION, "the client offers no TLS version that MaxProtocol allows",
+    {SSL_R_VERSION_TOO_HIGH, SC_TLS_REASON_VERSION,
+     "the client offers no TLS version that MaxProtocol allows",
      "the server chose a TLS version that was not offered"},
     {SSL_R_INAPPROPRIATE_FALLBACK, SC_TLS_REASON_VERSION,
-     "the client came back with an older TLS version than it has; something on the way breaks newer ones", NULL},
+     "the client came back with an older TLS version than it has; something on the way breaks "
+     "newer ones",
+     NULL},
     {SSL_R_NO_SHARED_CIPHER, SC_TLS_REASON_NO_SHARED_CIPHER,
-     "the client offers no cipher suite that this server takes with its kind of key; it needs AES-GCM or ChaCha20 with ECDHE", NULL},
+     "the client offers no cipher suite that this server takes with its kind of key; it needs "
+     "AES-GCM or ChaCha20 with ECDHE",
+     NULL},
     {SSL_R_NO_SUITABLE_KEY_SHARE, SC_TLS_REASON_NO_SHARED_GROUP,
-     "the client offers no key exchange group that this server takes; it needs X25519, P-256 or P-384 unless Groups says otherwise", NULL},
+     "the client offers no key exchange group that this server takes; it needs X25519, P-256 or "
+     "P-384 unless Groups says otherwise",
+     NULL},
     {SSL_R_NO_SHARED_GROUPS, SC_TLS_REASON_NO_SHARED_GROUP,
-     "the client offers no key exchange group that this server takes; it needs X25519, P-256 or P-384 unless Groups says otherwise", NULL},
+     "the client offers no key exchange group that this server takes; it needs X25519, P-256 or "
+     "P-384 unless Groups says otherwise",
+     NULL},
     {SSL_R_NO_SUITABLE_GROUPS, SC_TLS_REASON_NO_SHARED_GROUP,
-     "the client offers no key exchange group that this server takes; it needs X25519, P-256 or P-384 unless Groups says otherwise", NULL},
+     "the client offers no key exchange group that this server takes; it needs X25519, P-256 or "
+     "P-384 unless Groups says otherwise",
+     NULL},
     {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, SC_TLS_REASON_NO_SHARED_SIGNATURE,
-     "the client takes no signature that this server's key can make; an EC P-256 or RSA key suits most clients", NULL},
+     "the client takes no signature that this server's key can make; an EC P-256 or RSA key suits "
+     "most clients",
+     NULL},
     {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SC_TLS_REASON_NO_SHARED_SIGNATURE,
-     "the client takes no signature that this server's key can make; an EC P-256 or RSA key suits most clients", NULL},
+     "the client takes no signature that this server's key can make; an EC P-256 or RSA key suits "
+     "most clients",
+     NULL},
     {SSL_R_NO_APPLICATION_PROTOCOL, SC_TLS_REASON_ALPN,
-     "a client of another protocol (ALPN) on this port; ours offers space-captain/1 or no ALPN at all", NULL},
+     "a client of another protocol (ALPN) on this port; ours offers space-captain/1 or no ALPN at "
+     "all",
+     NULL},
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SC_TLS_REASON_NO_CLIENT_CERTIFICATE,
      "client-auth requires a client certificate, and the client has none", NULL},
     {SSL_R_CERTIFICATE_VERIFY_FAILED, SC_TLS_REASON_CLIENT_CERTIFICATE,
-     "the client's certificate matches no client-pin, or its CA is not the one in VerifyCAFile", NULL},
+     "the client's certificate matches no client-pin, or its CA is not the one in VerifyCAFile",
+     NULL},
     {SSL_R_UNEXPECTED_EOF_WHILE_READING, SC_TLS_REASON_EOF, NULL, NULL},
 };
 
-#define REFUSED_OUR_CERTIFICATE                                                                                                            \
-    "the client refused our certificate: its pin is for another key or certificate, or it trusts only CAs that did not issue ours"
+#define REFUSED_OUR_CERTIFICATE \
+    "the client refused our certificate: its pin is for another key or certificate, or it trusts " \
+    "only CAs that did not issue ours"
 
 static const struct row alert_rows[] = {
-    {SSL_AD_UNKNOWN_CA, SC_TLS_REASON_CERTIFICATE_REFUSED, REFUSED_OUR_CERTIFICATE, "the server does not know who issued our certificate"},
-    {SSL_AD_BAD_CERTIFICATE, SC_TLS_REASON_CERTIFICATE_REFUSED, REFUSED_OUR_CERTIFICATE, "the server refused our certificate"},
-    {SSL_AD_CERTIFICATE_UNKNOWN, SC_TLS_REASON_CERTIFICATE_REFUSED, REFUSED_OUR_CERTIFICATE, "the server refused our certificate"},
+    {SSL_AD_UNKNOWN_CA, SC_TLS_REASON_CERTIFICATE_REFUSED, REFUSED_OUR_CERTIFICATE,
+     "the server does not know who issued our certificate"},
+    {SSL_AD_BAD_CERTIFICATE, SC_TLS_REASON_CERTIFICATE_REFUSED, REFUSED_OUR_CERTIFICATE,
+     "the server refused our certificate"},
+    {SSL_AD_CERTIFICATE_UNKNOWN, SC_TLS_REASON_CERTIFICATE_REFUSED, REFUSED_OUR_CERTIFICATE,
+     "the server refused our certificate"},
     {SSL_AD_UNSUPPORTED_CERTIFICATE, SC_TLS_REASON_CERTIFICATE_REFUSED,
-     "the client can't use a certificate of our kind; an EC P-256 or RSA key suits most clients", "the server refused our certificate"},
+     "the client can't use a certificate of our kind; an EC P-256 or RSA key suits most clients",
+     "the server refused our certificate"},
     {SSL_AD_CERTIFICATE_EXPIRED, SC_TLS_REASON_CERTIFICATE_REFUSED,
-     "the client says that our certificate is past its date, or not valid yet; compare the clocks, renew the certificate",
+     "the client says that our certificate is past its date, or not valid yet; compare the clocks, "
+     "renew the certificate",
      "the server says that our certificate has expired"},
-    {SSL_AD_CERTIFICATE_REVOKED, SC_TLS_REASON_CERTIFICATE_REFUSED, "the client says that our certificate was revoked",
+    {SSL_AD_CERTIFICATE_REVOKED, SC_TLS_REASON_CERTIFICATE_REFUSED,
+     "the client says that our certificate was revoked",
      "the server says that our certificate was revoked"},
-    {SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE, SC_TLS_REASON_CERTIFICATE_REFUSED, "the client did not accept the stapled OCSP response",
-     NULL},
-    {SSL_AD_NO_APPLICATION_PROTOCOL, SC_TLS_REASON_ALPN, "the client insists on another protocol (ALPN)",
+    {SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE, SC_TLS_REASON_CERTIFICATE_REFUSED,
+     "the client did not accept the stapled OCSP response", NULL},
+    {SSL_AD_NO_APPLICATION_PROTOCOL, SC_TLS_REASON_ALPN,
+     "the client insists on another protocol (ALPN)",
      "the server does not speak space-captain/1; is this the right port?"},
-    {SSL_AD_PROTOCOL_VERSION, SC_TLS_REASON_VERSION, "the client does not take the TLS version that was chosen",
+    {SSL_AD_PROTOCOL_VERSION, SC_TLS_REASON_VERSION,
+     "the client does not take the TLS version that was chosen",
      "the server takes no TLS version that this client has (1.2 and 1.3)"},
-    {SSL_AD_HANDSHAKE_FAILURE, SC_TLS_REASON_ALERT_RECEIVED, "the client found nothing in common with us: cipher, group or signature",
-     "the server found nothing in common with us: cipher, group, signature, or it wants a client certificate"},
-    {SSL_AD_INSUFFICIENT_SECURITY, SC_TLS_REASON_ALERT_RECEIVED, "the client finds our settings too weak",
-     "the server finds our settings too weak"},
+    {SSL_AD_HANDSHAKE_FAILURE, SC_TLS_REASON_ALERT_RECEIVED,
+     "the client found nothing in common with us: cipher, group or signature",
+     "the server found nothing in common with us: cipher, group, signature, or it wants a client "
+     "certificate"},
+    {SSL_AD_INSUFFICIENT_SECURITY, SC_TLS_REASON_ALERT_RECEIVED,
+     "the client finds our settings too weak", "the server finds our settings too weak"},
     {SSL_AD_DECRYPT_ERROR, SC_TLS_REASON_ALERT_RECEIVED,
      "the client could not verify our signature; certificate and key may not belong together",
      "the server could not verify what we sent; a saved session may be damaged"},
-    {SSL_AD_USER_CANCELLED, SC_TLS_REASON_ALERT_RECEIVED, "the client gave up on its own", "the server gave up on its own"},
-    {SSL_AD_INTERNAL_ERROR, SC_TLS_REASON_ALERT_RECEIVED, "the client failed inside", "the server failed inside; its log says more"},
-    {TLS13_AD_CERTIFICATE_REQUIRED, SC_TLS_REASON_NO_CLIENT_CERTIFICATE, NULL, "the server requires a client certificate"},
+    {SSL_AD_USER_CANCELLED, SC_TLS_REASON_ALERT_RECEIVED, "the client gave up on its own",
+     "the server gave up on its own"},
+    {SSL_AD_INTERNAL_ERROR, SC_TLS_REASON_ALERT_RECEIVED, "the client failed inside",
+     "the server failed inside; its log says more"},
+    {TLS13_AD_CERTIFICATE_REQUIRED, SC_TLS_REASON_NO_CLIENT_CERTIFICATE, NULL,
+     "the server requires a client certificate"},
 };
 
 static const struct row *find(const struct row *rows, size_t count, int code)
@@ -123,11 +163,16 @@ static bool starts_with(const struct sc_tls_watch *watch, const void *text, size
     return watch->first_count >= length && memcmp(watch->first_bytes, text, length) == 0;
 }
 
-/* What a peer that does not speak TLS seems to speak. NULL: what came looks like TLS, or nothing came. */
+/*
+ * What a peer that does not speak TLS seems to speak. NULL: what came looks like TLS, or nothing
+ * came.
+ */
 static const char *plaintext_hint(const struct sc_tls_watch *watch, bool server)
 {
-    static const char *const http[] = {"GET ", "HEAD", "POST", "PUT ", "OPTI", "DELE", "PATC", "TRAC", "PRI "};
-    if (watch->first_count == 0 || watch->first_bytes[0] == SSL3_RT_HANDSHAKE || watch->first_bytes[0] == SSL3_RT_ALERT) {
+    static const char *const http[] = {"GET ", "HEAD", "POST", "PUT ", "OPTI",
+                                       "DELE", "PATC", "TRAC", "PRI "};
+    if (watch->first_count == 0 || watch->first_bytes[0] == SSL3_RT_HANDSHAKE ||
+        watch->first_bytes[0] == SSL3_RT_ALERT) {
         return NULL;
     }
     for (size_t i = 0; i < SC_COUNT_OF(http); i++) {
@@ -142,13 +187,15 @@ static const char *plaintext_hint(const struct sc_tls_watch *watch, bool server)
         return "an HTTP server answered; is this the right port?";
     }
     if (starts_with(watch, "SSH-", 4)) {
-        return server ? "an SSH client on this port" : "an SSH server answered; is this the right port?";
+        return server ? "an SSH client on this port"
+                      : "an SSH server answered; is this the right port?";
     }
     if (starts_with(watch, "PROX", 4) || starts_with(watch, "\r\n\r\n", 4)) {
         return "a PROXY protocol header; list the load balancer's address in proxy-protocol-from";
     }
     if (starts_with(watch, "\0\0\0", 3)) {
-        return server ? "a client that speaks our protocol without TLS; nothing is served in clear, use sc-client or a TLS library"
+        return server ? "a client that speaks our protocol without TLS; nothing is served in "
+                        "clear, use sc-client or a TLS library"
                       : "the server answered in clear; it does not speak TLS";
     }
     return server ? "the client does not speak TLS; this server speaks nothing else"
@@ -157,13 +204,14 @@ static const char *plaintext_hint(const struct sc_tls_watch *watch, bool server)
 
 static struct sc_tls_failure explain_alert(uint8_t alert, bool server)
 {
-    const struct row *row  = find(alert_rows, SC_COUNT_OF(alert_rows), alert);
-    const char       *hint = !row ? NULL : server ? row->at_server : row->at_client;
+    const struct row *row = find(alert_rows, SC_COUNT_OF(alert_rows), alert);
+    const char *hint = !row ? NULL : server ? row->at_server : row->at_client;
     if (hint) {
         return failure(row->reason, hint);
     }
     return failure(row ? row->reason : SC_TLS_REASON_ALERT_RECEIVED,
-                   server ? "the client gave up; the alert's name says why" : "the server gave up; the alert's name says why");
+                   server ? "the client gave up; the alert's name says why"
+                          : "the server gave up; the alert's name says why");
 }
 
 const char *sc_tls_stage(const struct sc_tls_watch *watch)
@@ -175,52 +223,63 @@ const char *sc_tls_stage(const struct sc_tls_watch *watch)
 }
 
 /* No error of the library, and no alert: the connection ended, or never got going. */
-static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum sc_tls_end end, bool server)
+static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum sc_tls_end end,
+                                         bool server)
 {
     switch (end) {
     case SC_TLS_END_TIMEOUT:
         if (watch->first_count == 0) {
-            return failure(SC_TLS_REASON_TIMEOUT, server
-                                                      ? "the client connected and said nothing; it may wait for us to speak first, as "
-                                                        "clients of plain protocols do, or it is a probe"
-                                                      : "the server accepted the connection and said nothing; it may be overloaded, or not "
-                                                        "a TLS server");
+            return failure(SC_TLS_REASON_TIMEOUT,
+                           server ? "the client connected and said nothing; it may wait for us to "
+                                    "speak first, as "
+                                    "clients of plain protocols do, or it is a probe"
+                                  : "the server accepted the connection and said nothing; it may "
+                                    "be overloaded, or not "
+                                    "a TLS server");
         }
-        return failure(SC_TLS_REASON_TIMEOUT, server
-                                                  ? "the client began the handshake and did not finish it; a slow or lossy network, or a "
-                                                    "client that stalls on purpose"
-                                                  : "the server began the handshake and did not finish it; a slow or lossy network, or an "
-                                                    "overloaded server");
+        return failure(SC_TLS_REASON_TIMEOUT, server ? "the client began the handshake and did not "
+                                                       "finish it; a slow or lossy network, or a "
+                                                       "client that stalls on purpose"
+                                                     : "the server began the handshake and did not "
+                                                       "finish it; a slow or lossy network, or an "
+                                                       "overloaded server");
     case SC_TLS_END_RESET:
         if (watch->first_count == 0 && server) {
-            return failure(SC_TLS_REASON_PROBE, "connected and left without a word: a port scan or a health check");
+            return failure(SC_TLS_REASON_PROBE,
+                           "connected and left without a word: a port scan or a health check");
         }
-        return failure(SC_TLS_REASON_RESET,
-                       server ? "the client, or a firewall on the way, cut the connection in the middle of the handshake"
-                              : "the server, or a firewall on the way, cut the connection in the middle of the handshake");
+        return failure(SC_TLS_REASON_RESET, server
+                                                ? "the client, or a firewall on the way, cut the "
+                                                  "connection in the middle of the handshake"
+                                                : "the server, or a firewall on the way, cut the "
+                                                  "connection in the middle of the handshake");
     case SC_TLS_END_EOF:
         if (watch->first_count == 0 && server) {
-            return failure(SC_TLS_REASON_PROBE, "connected and left without a word: a port scan or a health check");
+            return failure(SC_TLS_REASON_PROBE,
+                           "connected and left without a word: a port scan or a health check");
         }
-        return failure(SC_TLS_REASON_EOF,
-                       server ? "the client left in the middle of the handshake; one that does not like our certificate may "
-                                "leave like this"
-                              : "the server closed the connection in the middle of the handshake; it may be full, or not a "
-                                "TLS server");
+        return failure(SC_TLS_REASON_EOF, server
+                                              ? "the client left in the middle of the handshake; "
+                                                "one that does not like our certificate may "
+                                                "leave like this"
+                                              : "the server closed the connection in the middle of "
+                                                "the handshake; it may be full, or not a "
+                                                "TLS server");
     case SC_TLS_END_ERROR: break;
     }
     return failure(SC_TLS_REASON_OTHER, "the TLS handshake failed; the error's text says why");
 }
 
-struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_tls_end end, unsigned long code, bool server)
+struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_tls_end end,
+                                     unsigned long code, bool server)
 {
     const char *plaintext = plaintext_hint(watch, server);
     if (plaintext) {
         return failure(SC_TLS_REASON_PLAINTEXT, plaintext);
     }
     if (watch->alpn_refused) {
-        return failure(SC_TLS_REASON_ALPN,
-                       "a client of another protocol (ALPN) on this port; ours offers space-captain/1 or no ALPN at all");
+        return failure(SC_TLS_REASON_ALPN, "a client of another protocol (ALPN) on this port; ours "
+                                           "offers space-captain/1 or no ALPN at all");
     }
     if (watch->alert_received != SC_TLS_NO_ALERT) {
         return explain_alert(watch->alert_received, server);
@@ -230,15 +289,16 @@ struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_t
         if (reason > SSL_AD_REASON_OFFSET) {
             return explain_alert((uint8_t)(reason - SSL_AD_REASON_OFFSET), server);
         }
-        const struct row *row  = find(library_rows, SC_COUNT_OF(library_rows), reason);
-        const char       *hint = !row ? NULL : server ? row->at_server : row->at_client;
+        const struct row *row = find(library_rows, SC_COUNT_OF(library_rows), reason);
+        const char *hint = !row ? NULL : server ? row->at_server : row->at_client;
         if (hint) {
             return failure(row->reason, hint);
         }
         if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
             end = SC_TLS_END_EOF;
         } else if (end != SC_TLS_END_TIMEOUT) {
-            return failure(SC_TLS_REASON_OTHER, "the TLS handshake failed; the error's text says why");
+            return failure(SC_TLS_REASON_OTHER,
+                           "the TLS handshake failed; the error's text says why");
         }
     }
     return explain_end(watch, end, server);

@@ -8,9 +8,9 @@
 
 struct sc_tls_info {
     const char *version; /* "TLSv1.3"; static, as the other texts */
-    const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
-    const char *group;   /* "x25519"; "" when the handshake used none */
-    bool        resumed;
+    const char *cipher; /* "TLS_AES_256_GCM_SHA384" */
+    const char *group; /* "x25519"; "" when the handshake used none */
+    bool resumed;
 };
 
 void sc_tls_info_get(SSL *ssl, struct sc_tls_info *out);

@@ -24,12 +24,12 @@
 #define MAX_FILE_BYTES (1U << 20) /* a long chain is some kilobytes */
 #define PATH_BYTES 4096U
 #define CERTIFICATE_LINE_END "CERTIFICATE-----" /* TRUSTED, X509 or nothing stands before it */
-#define KEY_LINE_END "PRIVATE KEY-----"         /* RSA, EC, ENCRYPTED or nothing stands before it */
+#define KEY_LINE_END "PRIVATE KEY-----" /* RSA, EC, ENCRYPTED or nothing stands before it */
 
 /* A file on its way: everything is in `temporary`, beside the place where it is to stand. */
 struct staged {
     const char *path;
-    char        temporary[PATH_BYTES]; /* empty: there is none */
+    char temporary[PATH_BYTES]; /* empty: there is none */
 };
 
 static int write_all(int fd, const char *bytes, size_t size)
@@ -55,11 +55,12 @@ static void unstage(struct staged *staged)
     }
 }
 
-static int stage(struct staged *staged, const char *path, mode_t mode, BIO *content, struct sc_err *err)
+static int stage(struct staged *staged, const char *path, mode_t mode, BIO *content,
+                 struct sc_err *err)
 {
-    char      *bytes;
-    const long size   = BIO_get_mem_data(content, &bytes);
-    const int  length = snprintf(staged->temporary, sizeof(staged->temporary), "%s.XXXXXX", path);
+    char *bytes;
+    const long size = BIO_get_mem_data(content, &bytes);
+    const int length = snprintf(staged->temporary, sizeof(staged->temporary), "%s.XXXXXX", path);
 
     staged->path = path;
     if (length < 0 || (size_t)length >= sizeof(staged->temporary)) {
@@ -68,12 +69,14 @@ static int stage(struct staged *staged, const char *path, mode_t mode, BIO *cont
     }
     const int fd = mkostemp(staged->temporary, O_CLOEXEC);
     if (fd < 0) {
-        const int reason     = errno;
+        const int reason = errno;
         staged->temporary[0] = '\0';
         return sc_err_set_errno(err, EX_CANTCREAT, reason, "can't create %s", path);
     }
     /* It was made 0600, less what the umask takes; the mode that it is to have comes last. */
-    int reason = write_all(fd, bytes, (size_t)size) == 0 && fchmod(fd, mode) == 0 && fsync(fd) == 0 ? 0 : errno;
+    int reason = write_all(fd, bytes, (size_t)size) == 0 && fchmod(fd, mode) == 0 && fsync(fd) == 0
+                     ? 0
+                     : errno;
     if (close(fd) != 0 && reason == 0) {
         reason = errno;
     }
@@ -84,15 +87,19 @@ static int stage(struct staged *staged, const char *path, mode_t mode, BIO *cont
     return 0;
 }
 
-/* A name without a file is lost in a power cut. Not every file system can do this; then there is nothing more to be done. */
+/*
+ * A name without a file is lost in a power cut. Not every file system can do this; then there is
+ * nothing more to be done.
+ */
 static void sync_directory_of(const char *path)
 {
-    char        directory[PATH_BYTES];
+    char directory[PATH_BYTES];
     const char *slash = strrchr(path, '/');
     if (!slash) {
         (void)snprintf(directory, sizeof(directory), ".");
     } else {
-        (void)snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+        (void)snprintf(directory, sizeof(directory), "%.*s",
+                       slash == path ? 1 : (int)(slash - path), path);
     }
     const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
@@ -111,7 +118,10 @@ static int put_without_replacing(struct staged *staged)
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) {
         return errno;
     }
-    /* A file system without links: an empty file of ours claims the name, and only that is replaced. */
+    /*
+     * A file system without links: an empty file of ours claims the name, and only that is
+     * replaced.
+     */
     const int fd = open(staged->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, KEY_MODE);
     if (fd < 0) {
         return errno;
@@ -138,7 +148,9 @@ static int put(struct staged *staged, bool replace, struct sc_err *err)
         reason = put_without_replacing(staged);
     }
     if (reason == EEXIST) {
-        return sc_err_set(err, EX_CANTCREAT, "%s: it is there already, and stays as it is; --force replaces it", staged->path);
+        return sc_err_set(err, EX_CANTCREAT,
+                          "%s: it is there already, and stays as it is; --force replaces it",
+                          staged->path);
     }
     if (reason != 0) {
         return sc_err_set_errno(err, EX_CANTCREAT, reason, "can't create %s", staged->path);
@@ -157,10 +169,14 @@ static int refuse_early(const char *path, bool replace, struct sc_err *err)
     if (S_ISDIR(there.st_mode)) {
         return sc_err_set(err, EX_CANTCREAT, "can't create %s: a directory has this name", path);
     }
-    return replace ? 0 : sc_err_set(err, EX_CANTCREAT, "%s: it is there already, and stays as it is; --force replaces it", path);
+    return replace ? 0
+                   : sc_err_set(err, EX_CANTCREAT,
+                                "%s: it is there already, and stays as it is; --force replaces it",
+                                path);
 }
 
-static int stage_key(struct staged *staged, const char *path, const EVP_PKEY *key, struct sc_err *err)
+static int stage_key(struct staged *staged, const char *path, const EVP_PKEY *key,
+                     struct sc_err *err)
 {
     int status = -1;
 
@@ -176,7 +192,8 @@ static int stage_key(struct staged *staged, const char *path, const EVP_PKEY *ke
     return status;
 }
 
-static int stage_certificate(struct staged *staged, const char *path, const X509 *certificate, struct sc_err *err)
+static int stage_certificate(struct staged *staged, const char *path, const X509 *certificate,
+                             struct sc_err *err)
 {
     int status = -1;
 
@@ -191,15 +208,17 @@ static int stage_certificate(struct staged *staged, const char *path, const X509
     return status;
 }
 
-int sc_keygen_write_pair(const char *key_path, const EVP_PKEY *key, const char *certificate_path, const X509 *certificate, bool replace,
-                         struct sc_err *err)
+int sc_keygen_write_pair(const char *key_path, const EVP_PKEY *key, const char *certificate_path,
+                         const X509 *certificate, bool replace, struct sc_err *err)
 {
-    struct staged new_key         = {0};
+    struct staged new_key = {0};
     struct staged new_certificate = {0};
-    int           status          = -1;
+    int status = -1;
 
-    if (refuse_early(key_path, replace, err) == 0 && refuse_early(certificate_path, replace, err) == 0 &&
-        stage_key(&new_key, key_path, key, err) == 0 && stage_certificate(&new_certificate, certificate_path, certificate, err) == 0 &&
+    if (refuse_early(key_path, replace, err) == 0 &&
+        refuse_early(certificate_path, replace, err) == 0 &&
+        stage_key(&new_key, key_path, key, err) == 0 &&
+        stage_certificate(&new_certificate, certificate_path, certificate, err) == 0 &&
         put(&new_key, replace, err) == 0) {
         status = put(&new_certificate, replace, err);
         if (status != 0 && !replace) {
@@ -211,7 +230,7 @@ int sc_keygen_write_pair(const char *key_path, const EVP_PKEY *key, const char *
     return status;
 }
 
-/* --- Reading -------------------------------------------------------------------------------------------------------------------------- */
+/* --- Reading --- */
 
 static bool holds(const struct sc_file *file, const char *text)
 {
@@ -222,12 +241,13 @@ static bool holds(const struct sc_file *file, const char *text)
 static X509 *parse_certificate(const struct sc_file *file, const char *path, struct sc_err *err)
 {
     ERR_clear_error();
-    BIO  *content     = BIO_new_mem_buf(file->bytes, (int)file->length);
+    BIO *content = BIO_new_mem_buf(file->bytes, (int)file->length);
     X509 *certificate = content ? PEM_read_bio_X509(content, NULL, NULL, NULL) : NULL;
     BIO_free(content);
     if (!certificate) {
         (void)sc_err_set(err, EX_DATAERR, "%s: %s", path,
-                         holds(file, CERTIFICATE_LINE_END) ? "the certificate in it is damaged" : "holds no PEM certificate");
+                         holds(file, CERTIFICATE_LINE_END) ? "the certificate in it is damaged"
+                                                           : "holds no PEM certificate");
     }
     ERR_clear_error();
     return certificate;
@@ -235,30 +255,33 @@ static X509 *parse_certificate(const struct sc_file *file, const char *path, str
 
 struct password_question {
     pem_password_cb *ask;
-    void            *arg;
-    unsigned         times;
+    void *arg;
+    unsigned times;
 };
 
 static int ask_password(char *out, int size, int writing, void *arg)
 {
     struct password_question *question = arg;
     question->times++;
-    return question->ask && question->times == 1 ? question->ask(out, size, writing, question->arg) : -1;
+    return question->ask && question->times == 1 ? question->ask(out, size, writing, question->arg)
+                                                 : -1;
 }
 
-static EVP_PKEY *parse_key(const struct sc_file *file, const char *path, pem_password_cb *password_cb, void *password_arg,
-                           struct sc_err *err)
+static EVP_PKEY *parse_key(const struct sc_file *file, const char *path,
+                           pem_password_cb *password_cb, void *password_arg, struct sc_err *err)
 {
     ERR_clear_error();
     struct password_question question = {.ask = password_cb, .arg = password_arg};
-    BIO                     *content  = BIO_new_mem_buf(file->bytes, (int)file->length);
-    EVP_PKEY                *key      = content ? PEM_read_bio_PrivateKey(content, NULL, ask_password, &question) : NULL;
+    BIO *content = BIO_new_mem_buf(file->bytes, (int)file->length);
+    EVP_PKEY *key =
+        content ? PEM_read_bio_PrivateKey(content, NULL, ask_password, &question) : NULL;
     BIO_free(content);
     if (!key) {
         const char *why = "holds no PEM private key";
         if (question.times > 0) {
-            why = password_cb ? "the passphrase does not open the key"
-                              : "the key is encrypted, and there is no terminal to ask for its passphrase";
+            why = password_cb
+                      ? "the passphrase does not open the key"
+                      : "the key is encrypted, and there is no terminal to ask for its passphrase";
         } else if (holds(file, KEY_LINE_END)) {
             why = "the private key in it is damaged, or of an unknown kind";
         }
@@ -279,7 +302,8 @@ X509 *sc_keygen_read_certificate(const char *path, struct sc_err *err)
     return certificate;
 }
 
-EVP_PKEY *sc_keygen_read_key(const char *path, pem_password_cb *password_cb, void *password_arg, struct sc_err *err)
+EVP_PKEY *sc_keygen_read_key(const char *path, pem_password_cb *password_cb, void *password_arg,
+                             struct sc_err *err)
 {
     struct sc_file file;
     if (sc_file_read(path, MAX_FILE_BYTES, &file, err) != 0) {
@@ -290,13 +314,13 @@ EVP_PKEY *sc_keygen_read_key(const char *path, pem_password_cb *password_cb, voi
     return key;
 }
 
-int sc_keygen_read_either(const char *path, pem_password_cb *password_cb, void *password_arg, X509 **certificate, EVP_PKEY **key,
-                          struct sc_err *err)
+int sc_keygen_read_either(const char *path, pem_password_cb *password_cb, void *password_arg,
+                          X509 **certificate, EVP_PKEY **key, struct sc_err *err)
 {
     struct sc_file file;
 
     *certificate = NULL;
-    *key         = NULL;
+    *key = NULL;
     if (sc_file_read(path, MAX_FILE_BYTES, &file, err) != 0) {
         return -1;
     }
@@ -305,7 +329,8 @@ int sc_keygen_read_either(const char *path, pem_password_cb *password_cb, void *
     } else if (holds(&file, KEY_LINE_END)) {
         *key = parse_key(&file, path, password_cb, password_arg, err);
     } else {
-        (void)sc_err_set(err, EX_DATAERR, "%s: holds neither a PEM certificate nor a PEM private key", path);
+        (void)sc_err_set(err, EX_DATAERR,
+                         "%s: holds neither a PEM certificate nor a PEM private key", path);
     }
     sc_file_fini(&file);
     return *certificate || *key ? 0 : -1;

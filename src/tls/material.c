@@ -23,7 +23,8 @@ void sc_tls_material_warn(struct sc_tls_material *material, const char *fmt, ...
     if (material->warning_count < SC_TLS_MATERIAL_WARNINGS) {
         va_list args;
         va_start(args, fmt);
-        (void)vsnprintf(material->warnings[material->warning_count++], sizeof(material->warnings[0]), fmt, args);
+        (void)vsnprintf(material->warnings[material->warning_count++],
+                        sizeof(material->warnings[0]), fmt, args);
         va_end(args);
     }
 }
@@ -40,46 +41,58 @@ static bool holds_key(const struct sc_file *file)
 
 static bool holds_certificate(const struct sc_file *file)
 {
-    return holds(file, "-----BEGIN CERTIFICATE-----") || holds(file, "-----BEGIN TRUSTED CERTIFICATE-----") ||
+    return holds(file, "-----BEGIN CERTIFICATE-----") ||
+           holds(file, "-----BEGIN TRUSTED CERTIFICATE-----") ||
            holds(file, "-----BEGIN X509 CERTIFICATE-----");
 }
 
 /* A DER structure (certificate, key, PKCS#12) starts with a SEQUENCE of a long length. */
 static bool looks_like_der(const struct sc_file *file)
 {
-    return file->length > 2 && (unsigned char)file->bytes[0] == 0x30 && ((unsigned char)file->bytes[1] & 0x80) != 0;
+    return file->length > 2 && (unsigned char)file->bytes[0] == 0x30 &&
+           ((unsigned char)file->bytes[1] & 0x80) != 0;
 }
 
-static int no_certificate(const char *path, const char *key_path, const struct sc_file *file, struct sc_err *err)
+static int no_certificate(const char *path, const char *key_path, const struct sc_file *file,
+                          struct sc_err *err)
 {
     if (file->length == 0) {
-        return sc_err_set(err, EX_CONFIG, "certificate %s is empty; make a pair with sc-keygen", path);
+        return sc_err_set(err, EX_CONFIG, "certificate %s is empty; make a pair with sc-keygen",
+                          path);
     }
     if (holds_key(file)) {
         return sc_err_set(err, EX_CONFIG,
-                          "certificate %s holds a private key and no certificate; are certificate and private-key (%s) swapped?", path,
-                          key_path);
+                          "certificate %s holds a private key and no certificate; are certificate "
+                          "and private-key (%s) swapped?",
+                          path, key_path);
     }
     if (holds(file, "-----BEGIN CERTIFICATE REQUEST-----")) {
-        return sc_err_set(err, EX_CONFIG, "certificate %s holds a certificate request; the certificate is what the CA answered to it",
+        return sc_err_set(err, EX_CONFIG,
+                          "certificate %s holds a certificate request; the certificate is what the "
+                          "CA answered to it",
                           path);
     }
     if (looks_like_der(file)) {
         return sc_err_set(err, EX_CONFIG,
-                          "certificate %s is not PEM but looks like DER; convert it: openssl x509 -inform DER -in %s -out NEW", path, path);
+                          "certificate %s is not PEM but looks like DER; convert it: openssl x509 "
+                          "-inform DER -in %s -out NEW",
+                          path, path);
     }
-    return sc_err_set(err, EX_CONFIG, "certificate %s holds no PEM certificate; it should have a block -----BEGIN CERTIFICATE-----", path);
+    return sc_err_set(err, EX_CONFIG,
+                      "certificate %s holds no PEM certificate; it should have a block -----BEGIN "
+                      "CERTIFICATE-----",
+                      path);
 }
 
-static int read_certificates(const char *path, const char *key_path, const struct sc_file *file, struct sc_tls_material *out,
-                             struct sc_err *err)
+static int read_certificates(const char *path, const char *key_path, const struct sc_file *file,
+                             struct sc_tls_material *out, struct sc_err *err)
 {
     if (!holds_certificate(file)) {
         return no_certificate(path, key_path, file, err);
     }
-    BIO *bio   = BIO_new_mem_buf(file->bytes, (int)file->length);
+    BIO *bio = BIO_new_mem_buf(file->bytes, (int)file->length);
     out->chain = sk_X509_new_null();
-    int rc     = -1;
+    int rc = -1;
     if (!bio || !out->chain) {
         (void)sc_tls_err(err, EX_OSERR, "can't read certificate %s", path);
         goto out;
@@ -91,8 +104,10 @@ static int read_certificates(const char *path, const char *key_path, const struc
         }
         if (count > SC_TLS_MATERIAL_MAX_CHAIN) {
             X509_free(certificate);
-            (void)sc_err_set(err, EX_CONFIG, "certificate %s holds more than %u certificates; leave the leaf and its own chain in it", path,
-                             SC_TLS_MATERIAL_MAX_CHAIN + 1);
+            (void)sc_err_set(err, EX_CONFIG,
+                             "certificate %s holds more than %u certificates; leave the leaf and "
+                             "its own chain in it",
+                             path, SC_TLS_MATERIAL_MAX_CHAIN + 1);
             goto out;
         }
         if (!out->leaf) {
@@ -117,8 +132,8 @@ out:
 /* Asks the caller's callback once, and remembers whether it was asked and had an answer. */
 struct passphrase {
     pem_password_cb *ask;
-    void            *arg;
-    bool             asked, answered;
+    void *arg;
+    bool asked, answered;
 };
 
 static int on_passphrase(char *buffer, int size, int rwflag, void *arg)
@@ -127,34 +142,44 @@ static int on_passphrase(char *buffer, int size, int rwflag, void *arg)
     if (passphrase->asked) {
         return -1;
     }
-    passphrase->asked    = true;
-    int length           = passphrase->ask ? passphrase->ask(buffer, size, rwflag, passphrase->arg) : -1;
+    passphrase->asked = true;
+    int length = passphrase->ask ? passphrase->ask(buffer, size, rwflag, passphrase->arg) : -1;
     passphrase->answered = length >= 0;
     return length;
 }
 
-static int no_key(const char *path, const char *certificate_path, const struct sc_file *file, struct sc_err *err)
+static int no_key(const char *path, const char *certificate_path, const struct sc_file *file,
+                  struct sc_err *err)
 {
     if (file->length == 0) {
-        return sc_err_set(err, EX_CONFIG, "private key %s is empty; make a pair with sc-keygen", path);
+        return sc_err_set(err, EX_CONFIG, "private key %s is empty; make a pair with sc-keygen",
+                          path);
     }
     if (holds_certificate(file)) {
         return sc_err_set(err, EX_CONFIG,
-                          "private key %s holds a certificate and no private key; are private-key and certificate (%s) swapped?", path,
-                          certificate_path);
+                          "private key %s holds a certificate and no private key; are private-key "
+                          "and certificate (%s) swapped?",
+                          path, certificate_path);
     }
     if (holds(file, "-----BEGIN PUBLIC KEY-----")) {
-        return sc_err_set(err, EX_CONFIG, "private key %s holds a public key; the private half of it is needed", path);
+        return sc_err_set(err, EX_CONFIG,
+                          "private key %s holds a public key; the private half of it is needed",
+                          path);
     }
     if (looks_like_der(file)) {
         return sc_err_set(err, EX_CONFIG,
-                          "private key %s is not PEM but looks like DER; convert it: openssl pkey -inform DER -in %s -out NEW", path, path);
+                          "private key %s is not PEM but looks like DER; convert it: openssl pkey "
+                          "-inform DER -in %s -out NEW",
+                          path, path);
     }
-    return sc_err_set(err, EX_CONFIG, "private key %s holds no PEM private key; it should have a block -----BEGIN PRIVATE KEY-----", path);
+    return sc_err_set(err, EX_CONFIG,
+                      "private key %s holds no PEM private key; it should have a block -----BEGIN "
+                      "PRIVATE KEY-----",
+                      path);
 }
 
-static int read_key(const char *path, const char *certificate_path, const struct sc_file *file, struct passphrase *passphrase,
-                    struct sc_tls_material *out, struct sc_err *err)
+static int read_key(const char *path, const char *certificate_path, const struct sc_file *file,
+                    struct passphrase *passphrase, struct sc_tls_material *out, struct sc_err *err)
 {
     if (!holds_key(file)) {
         return no_key(path, certificate_path, file, err);
@@ -171,11 +196,13 @@ static int read_key(const char *path, const char *certificate_path, const struct
     }
     ERR_clear_error();
     if (passphrase->answered) {
-        return sc_err_set(err, EX_CONFIG, "private key %s can't be decrypted: wrong passphrase", path);
+        return sc_err_set(err, EX_CONFIG, "private key %s can't be decrypted: wrong passphrase",
+                          path);
     }
     return sc_err_set(err, EX_CONFIG,
-                      "private key %s is encrypted, and there is no passphrase for it; decrypt it: openssl pkey -in %s -out NEW", path,
-                      path);
+                      "private key %s is encrypted, and there is no passphrase for it; decrypt it: "
+                      "openssl pkey -in %s -out NEW",
+                      path, path);
 }
 
 static int check_strength(const char *path, const EVP_PKEY *key, struct sc_err *err)
@@ -185,11 +212,13 @@ static int check_strength(const char *path, const EVP_PKEY *key, struct sc_err *
         return 0;
     }
     return sc_err_set(err, EX_CONFIG,
-                      "private key %s is too weak: %s of %d bits; at least RSA 2048 or EC P-256 is needed; make a new pair with sc-keygen",
+                      "private key %s is too weak: %s of %d bits; at least RSA 2048 or EC P-256 is "
+                      "needed; make a new pair with sc-keygen",
                       path, EVP_PKEY_get0_type_name(key), EVP_PKEY_get_bits(key));
 }
 
-static int check_pair(const char *certificate_path, const char *key_path, const struct sc_tls_material *material, struct sc_err *err)
+static int check_pair(const char *certificate_path, const char *key_path,
+                      const struct sc_tls_material *material, struct sc_err *err)
 {
     int matches = X509_check_private_key(material->leaf, material->key);
     ERR_clear_error();
@@ -201,12 +230,14 @@ static int check_pair(const char *certificate_path, const char *key_path, const 
         ERR_clear_error();
         if (matches == 1) {
             return sc_err_set(err, EX_CONFIG,
-                              "certificate %s is in the wrong order: the server's own certificate must come first, it is number %d",
+                              "certificate %s is in the wrong order: the server's own certificate "
+                              "must come first, it is number %d",
                               certificate_path, i + 2);
         }
     }
     return sc_err_set(err, EX_CONFIG,
-                      "certificate %s and private key %s do not belong together; name a matching pair, or make one with sc-keygen",
+                      "certificate %s and private key %s do not belong together; name a matching "
+                      "pair, or make one with sc-keygen",
                       certificate_path, key_path);
 }
 
@@ -221,14 +252,17 @@ static void print_time(const ASN1_TIME *time, char *out, size_t size)
 static void check_dates(const char *path, struct sc_tls_material *material)
 {
     time_t now = sc_clock_wall().tv_sec;
-    char   date[64];
+    char date[64];
     if (X509_cmp_time(X509_get0_notBefore(material->leaf), &now) > 0) {
         print_time(X509_get0_notBefore(material->leaf), date, sizeof(date));
-        sc_tls_material_warn(material, "certificate %s is not valid before %s; is the clock right?", path, date);
+        sc_tls_material_warn(material, "certificate %s is not valid before %s; is the clock right?",
+                             path, date);
     } else if (X509_cmp_time(X509_get0_notAfter(material->leaf), &now) < 0) {
         print_time(X509_get0_notAfter(material->leaf), date, sizeof(date));
-        sc_tls_material_warn(material, "certificate %s expired at %s; clients that pin it still connect, others do not; renew it", path,
-                             date);
+        sc_tls_material_warn(material,
+                             "certificate %s expired at %s; clients that pin it still connect, "
+                             "others do not; renew it",
+                             path, date);
     }
 }
 
@@ -236,10 +270,12 @@ static void check_chain(const char *path, struct sc_tls_material *material)
 {
     X509 *below = material->leaf;
     for (int i = 0; i < sk_X509_num(material->chain); i++) {
-        X509 *above  = sk_X509_value(material->chain, i);
-        int   result = X509_check_issued(above, below);
+        X509 *above = sk_X509_value(material->chain, i);
+        int result = X509_check_issued(above, below);
         if (result != X509_V_OK) {
-            sc_tls_material_warn(material, "certificate %s: number %d did not issue number %d; clients that check the chain may refuse it",
+            sc_tls_material_warn(material,
+                                 "certificate %s: number %d did not issue number %d; clients that "
+                                 "check the chain may refuse it",
                                  path, i + 2, i + 1);
             break;
         }
@@ -248,23 +284,26 @@ static void check_chain(const char *path, struct sc_tls_material *material)
     ERR_clear_error();
 }
 
-static int digest_files(const struct sc_file *certificate, const struct sc_file *key, uint8_t out[32], struct sc_err *err)
+static int digest_files(const struct sc_file *certificate, const struct sc_file *key,
+                        uint8_t out[32], struct sc_err *err)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    bool        ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
               EVP_DigestUpdate(md, &certificate->length, sizeof(certificate->length)) == 1 &&
-              EVP_DigestUpdate(md, certificate->bytes, certificate->length) == 1 && EVP_DigestUpdate(md, key->bytes, key->length) == 1 &&
+              EVP_DigestUpdate(md, certificate->bytes, certificate->length) == 1 &&
+              EVP_DigestUpdate(md, key->bytes, key->length) == 1 &&
               EVP_DigestFinal_ex(md, out, NULL) == 1;
     EVP_MD_CTX_free(md);
     return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't hash the certificate");
 }
 
-int sc_tls_material_load(const char *certificate_path, const char *key_path, pem_password_cb *passphrase, void *passphrase_arg,
+int sc_tls_material_load(const char *certificate_path, const char *key_path,
+                         pem_password_cb *passphrase, void *passphrase_arg,
                          struct sc_tls_material *out, struct sc_err *err)
 {
-    struct sc_file    certificate = {0}, key = {0};
+    struct sc_file certificate = {0}, key = {0};
     struct passphrase answer = {.ask = passphrase, .arg = passphrase_arg};
-    int               rc     = -1;
+    int rc = -1;
     memset(out, 0, sizeof(*out));
     ERR_clear_error();
     if (sc_file_read(certificate_path, SC_TLS_MATERIAL_MAX_BYTES, &certificate, err) != 0) {
@@ -276,13 +315,16 @@ int sc_tls_material_load(const char *certificate_path, const char *key_path, pem
         goto out;
     }
     if (read_certificates(certificate_path, key_path, &certificate, out, err) != 0 ||
-        read_key(key_path, certificate_path, &key, &answer, out, err) != 0 || check_strength(key_path, out->key, err) != 0 ||
-        check_pair(certificate_path, key_path, out, err) != 0 || digest_files(&certificate, &key, out->digest, err) != 0) {
+        read_key(key_path, certificate_path, &key, &answer, out, err) != 0 ||
+        check_strength(key_path, out->key, err) != 0 ||
+        check_pair(certificate_path, key_path, out, err) != 0 ||
+        digest_files(&certificate, &key, out->digest, err) != 0) {
         goto out;
     }
     if (key.stat.st_mode & (S_IROTH | S_IWOTH)) {
-        sc_tls_material_warn(out, "private key %s can be %s by every user of this machine; protect it: chmod 600 %s", key_path,
-                             key.stat.st_mode & S_IWOTH ? "changed" : "read", key_path);
+        sc_tls_material_warn(
+            out, "private key %s can be %s by every user of this machine; protect it: chmod 600 %s",
+            key_path, key.stat.st_mode & S_IWOTH ? "changed" : "read", key_path);
     }
     check_dates(certificate_path, out);
     check_chain(certificate_path, out);

@@ -1,5 +1,6 @@
 /*
- * A certificate, its chain and its key: read from files once, and checked as a whole before anything serves with them. Thread: any.
+ * A certificate, its chain and its key: read from files once, and checked as a whole before
+ * anything serves with them. Thread: any.
  */
 #ifndef SC_TLS_MATERIAL_H
 #define SC_TLS_MATERIAL_H
@@ -14,28 +15,33 @@
 #include "base/err.h"
 
 #define SC_TLS_MATERIAL_MAX_BYTES (1U << 20) /* of each file */
-#define SC_TLS_MATERIAL_MAX_CHAIN 10U        /* certificates above the leaf */
+#define SC_TLS_MATERIAL_MAX_CHAIN 10U /* certificates above the leaf */
 #define SC_TLS_MATERIAL_WARNINGS 6U
 
 struct sc_tls_material {
     X509 *leaf;
     STACK_OF(X509) * chain; /* above the leaf, in the order of the file; may be empty */
     EVP_PKEY *key;
-    uint8_t   digest[32]; /* SHA-256 over both files: tells whether a later read brings anything new */
+    uint8_t
+        digest[32]; /* SHA-256 over both files: tells whether a later read brings anything new */
 
-    /* What is no error and what the operator should know, a sentence each: outside its dates, key readable by others, chain out of order.
+    /*
+     * What is no error and what the operator should know, a sentence each: outside its dates, key
+     * readable by others, chain out of order.
      */
-    char     warnings[SC_TLS_MATERIAL_WARNINGS][384];
+    char warnings[SC_TLS_MATERIAL_WARNINGS][384];
     unsigned warning_count;
 };
 
 /*
- * Reads and checks: the files are what they should be (and not swapped), key and certificate belong together, the key is strong enough.
- * Both paths may name one file. `passphrase` (NULL: an encrypted key is refused) is asked at most once. Dates only warn: clients that pin
- * accept an expired certificate, and a server that is down helps nobody. EX_NOINPUT unreadable, EX_CONFIG the rest. On failure `*out` is
- * empty; on success sc_tls_material_fini() it.
+ * Reads and checks: the files are what they should be (and not swapped), key and certificate
+ * belong together, the key is strong enough. Both paths may name one file. `passphrase` (NULL: an
+ * encrypted key is refused) is asked at most once. Dates only warn: clients that pin accept an
+ * expired certificate, and a server that is down helps nobody. EX_NOINPUT unreadable, EX_CONFIG
+ * the rest. On failure `*out` is empty; on success sc_tls_material_fini() it.
  */
-int sc_tls_material_load(const char *certificate_path, const char *key_path, pem_password_cb *passphrase, void *passphrase_arg,
+int sc_tls_material_load(const char *certificate_path, const char *key_path,
+                         pem_password_cb *passphrase, void *passphrase_arg,
                          struct sc_tls_material *out, struct sc_err *err) SC_NODISCARD;
 
 /* Adds a warning; above SC_TLS_MATERIAL_WARNINGS it is dropped. */

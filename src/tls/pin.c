@@ -33,7 +33,7 @@ static void set_clear(struct sc_pin_set *set)
         pin_fini(&set->pins[i]);
     }
     free(set->pins);
-    set->pins  = NULL;
+    set->pins = NULL;
     set->count = 0;
 }
 
@@ -59,7 +59,8 @@ static int out_of_memory(struct sc_err *err)
 static int set_append(struct sc_pin_set *set, struct sc_pin *pin, struct sc_err *err)
 {
     for (size_t i = 0; i < set->count; i++) {
-        if (set->pins[i].kind == pin->kind && memcmp(set->pins[i].digest, pin->digest, SC_PIN_BYTES) == 0) {
+        if (set->pins[i].kind == pin->kind &&
+            memcmp(set->pins[i].digest, pin->digest, SC_PIN_BYTES) == 0) {
             pin_fini(pin);
             return 0;
         }
@@ -69,18 +70,18 @@ static int set_append(struct sc_pin_set *set, struct sc_pin *pin, struct sc_err 
         pin_fini(pin);
         return out_of_memory(err);
     }
-    set->pins               = pins;
+    set->pins = pins;
     set->pins[set->count++] = *pin;
     return 0;
 }
 
-/* --- Pins given as text ----------------------------------------------------------------------------------------------------------- */
+/* --- Pins given as text --- */
 
 /* The value of a base64 digit (RFC 4648 section 4), -1: none. */
 static int base64_value(char c)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char       *found    = c ? strchr(digits, c) : NULL;
+    const char *found = c ? strchr(digits, c) : NULL;
     return found ? (int)(found - digits) : -1;
 }
 
@@ -93,7 +94,7 @@ static int take_base64(const char *text, size_t length, uint8_t out[SC_PIN_BYTES
     if (length != 43) {
         return -1;
     }
-    uint32_t bits  = 0;
+    uint32_t bits = 0;
     unsigned count = 0;
     for (size_t i = 0; i < length; i++) {
         const int value = base64_value(text[i]);
@@ -139,7 +140,7 @@ static int take_hex(const char *text, size_t length, uint8_t out[SC_PIN_BYTES])
 
 /* A spelling of a pin that is no file: how it starts, and whether quotes may enclose the value. */
 struct spelling {
-    const char      *prefix;
+    const char *prefix;
     enum sc_pin_kind kind;
 };
 
@@ -149,7 +150,10 @@ static const struct spelling spellings[] = {
     {"pin-sha256=", SC_PIN_KEY}, {"pin-sha256:", SC_PIN_KEY}, {"cert-sha256:", SC_PIN_CERTIFICATE},
 };
 
-/* The prefix is read in any case: ssh writes SHA256:, ghostunnel both. NULL: the text starts like none of them. */
+/*
+ * The prefix is read in any case: ssh writes SHA256:, ghostunnel both. NULL: the text starts like
+ * none of them.
+ */
 static const struct spelling *find_spelling(const char *text)
 {
     for (size_t i = 0; i < SC_COUNT_OF(spellings); i++) {
@@ -164,29 +168,34 @@ static const struct spelling *find_spelling(const char *text)
 static int add_text(struct sc_pin_set *set, const char *text, size_t length, struct sc_err *err)
 {
     const struct spelling *spelling = find_spelling(text);
-    const size_t           prefix   = spelling ? strlen(spelling->prefix) : 0;
+    const size_t prefix = spelling ? strlen(spelling->prefix) : 0;
     if (!spelling || length < prefix) {
-        return sc_err_set(err, EX_USAGE, "\"%.*s\" is not a pin: sha256//BASE64 and cert-sha256:HEX are",
+        return sc_err_set(err, EX_USAGE,
+                          "\"%.*s\" is not a pin: sha256//BASE64 and cert-sha256:HEX are",
                           (int)(length < 160 ? length : 160), text);
     }
-    const char   *value        = text + prefix;
-    size_t        value_length = length - prefix;
-    struct sc_pin pin          = {.kind = spelling->kind};
+    const char *value = text + prefix;
+    size_t value_length = length - prefix;
+    struct sc_pin pin = {.kind = spelling->kind};
     if (value_length >= 2 && value[0] == '"' && value[value_length - 1] == '"') {
         value++;
         value_length -= 2;
     }
     const bool key = spelling->kind == SC_PIN_KEY;
-    int        rc  = (key ? take_base64 : take_hex)(value, value_length, pin.digest);
+    int rc = (key ? take_base64 : take_hex)(value, value_length, pin.digest);
     if (rc != 0 && spelling == &spellings[0]) {
-        /* "sha256/" and a digest whose base64 begins with a slash: a character is missing behind "sha256//". */
+        /*
+         * "sha256/" and a digest whose base64 begins with a slash: a character is missing behind
+         * "sha256//".
+         */
         rc = take_base64(value - 1, value_length + 1, pin.digest);
     }
     if (rc != 0) {
-        return sc_err_set(
-            err, EX_USAGE, "\"%.*s\" is not a pin: %s", (int)(length < 160 ? length : 160), text,
-            key ? "32 bytes of base64, 44 characters, must follow (the hexadecimal fingerprint of a certificate is cert-sha256:HEX)"
-                : "32 bytes of hexadecimal digits must follow");
+        return sc_err_set(err, EX_USAGE, "\"%.*s\" is not a pin: %s",
+                          (int)(length < 160 ? length : 160), text,
+                          key ? "32 bytes of base64, 44 characters, must follow (the hexadecimal "
+                                "fingerprint of a certificate is cert-sha256:HEX)"
+                              : "32 bytes of hexadecimal digits must follow");
     }
     return set_append(set, &pin, err);
 }
@@ -195,8 +204,8 @@ static int add_list(struct sc_pin_set *set, const char *spec, struct sc_err *err
 {
     for (;;) {
         spec += strspn(spec, " ");
-        const size_t length  = strcspn(spec, ";");
-        size_t       trimmed = length;
+        const size_t length = strcspn(spec, ";");
+        size_t trimmed = length;
         while (trimmed > 0 && spec[trimmed - 1] == ' ') {
             trimmed--;
         }
@@ -210,28 +219,32 @@ static int add_list(struct sc_pin_set *set, const char *spec, struct sc_err *err
     }
 }
 
-/* --- Pins given as files ---------------------------------------------------------------------------------------------------------- */
+/* --- Pins given as files --- */
 
-/* The next certificate of a PEM file; NULL at the end, and then *bad says whether it was a clean end. */
+/*
+ * The next certificate of a PEM file; NULL at the end, and then *bad says whether it was a clean
+ * end.
+ */
 static X509 *next_certificate(BIO *bio, bool *bad)
 {
     ERR_clear_error();
     X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
     if (!certificate) {
         const unsigned long code = ERR_peek_last_error();
-        *bad                     = ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE;
+        *bad = ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE;
     }
     return certificate;
 }
 
 /* A pin for each certificate of the file. */
-static int read_certificates(struct sc_pin_set *set, BIO *bio, const char *path, X509_STORE *store, struct sc_err *err)
+static int read_certificates(struct sc_pin_set *set, BIO *bio, const char *path, X509_STORE *store,
+                             struct sc_err *err)
 {
-    bool  bad = false;
+    bool bad = false;
     X509 *certificate;
     while ((certificate = next_certificate(bio, &bad))) {
         struct sc_pin pin = {.kind = SC_PIN_CERTIFICATE, .path = strdup(path)};
-        int           rc  = pin.path ? sc_pin_fingerprint(certificate, pin.digest, err) : out_of_memory(err);
+        int rc = pin.path ? sc_pin_fingerprint(certificate, pin.digest, err) : out_of_memory(err);
         if (rc == 0 && store && X509_STORE_add_cert(store, certificate) != 1) {
             rc = sc_tls_err(err, EX_DATAERR, "%s", path);
         }
@@ -249,17 +262,19 @@ static int read_certificates(struct sc_pin_set *set, BIO *bio, const char *path,
     }
     ERR_clear_error();
     if (set->count == 0) {
-        return sc_err_set(err, EX_DATAERR, "%s holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)", path);
+        return sc_err_set(err, EX_DATAERR,
+                          "%s holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)",
+                          path);
     }
     return 0;
 }
 
 static int add_file(struct sc_pin_set *set, const char *path, X509_STORE *store, struct sc_err *err)
 {
-    errno      = 0;
+    errno = 0;
     FILE *file = fopen(path, "re");
-    BIO  *bio  = file ? BIO_new_fp(file, BIO_NOCLOSE) : NULL;
-    int   rc   = -1;
+    BIO *bio = file ? BIO_new_fp(file, BIO_NOCLOSE) : NULL;
+    int rc = -1;
     if (!file) {
         sc_err_set_errno(err, EX_NOINPUT, errno, "can't read the pinned certificate %s", path);
     } else if (!bio) {
@@ -267,7 +282,10 @@ static int add_file(struct sc_pin_set *set, const char *path, X509_STORE *store,
     } else {
         rc = read_certificates(set, bio, path, store, err);
         if (rc != 0 && ferror(file)) {
-            sc_err_set(err, EX_NOINPUT, "can't read the pinned certificate %s: it is no regular file, or the disk failed", path);
+            sc_err_set(
+                err, EX_NOINPUT,
+                "can't read the pinned certificate %s: it is no regular file, or the disk failed",
+                path);
         }
     }
     BIO_free(bio);
@@ -289,10 +307,11 @@ static int compare_digests(const void *a, const void *b)
 static void hash_pins(const struct sc_pin *sorted, size_t count, uint8_t out[SC_PIN_BYTES])
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool        ok  = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+    bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
     for (size_t i = 0; ok && i < count; i++) {
         const uint8_t kind = (uint8_t)sorted[i].kind;
-        ok                 = EVP_DigestUpdate(ctx, &kind, 1) == 1 && EVP_DigestUpdate(ctx, sorted[i].digest, SC_PIN_BYTES) == 1;
+        ok = EVP_DigestUpdate(ctx, &kind, 1) == 1 &&
+             EVP_DigestUpdate(ctx, sorted[i].digest, SC_PIN_BYTES) == 1;
     }
     if (!ok || EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
         /* Only without memory; a digest that names no set keeps a saved session from being used. */
@@ -303,9 +322,9 @@ static void hash_pins(const struct sc_pin *sorted, size_t count, uint8_t out[SC_
 
 static int add_ca(struct sc_pin_set *set, const char *path, struct sc_err *err)
 {
-    struct sc_pin     pin   = {.kind = SC_PIN_CA, .store = X509_STORE_new(), .path = strdup(path)};
+    struct sc_pin pin = {.kind = SC_PIN_CA, .store = X509_STORE_new(), .path = strdup(path)};
     struct sc_pin_set files = {0};
-    int               rc    = -1;
+    int rc = -1;
     if (!pin.store || !pin.path) {
         out_of_memory(err);
     } else {
@@ -326,9 +345,11 @@ static int add_ca(struct sc_pin_set *set, const char *path, struct sc_err *err)
 int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
 {
     struct sc_pin_set added = {0};
-    int               rc;
+    int rc;
     if (*spec == '\0') {
-        rc = sc_err_set(err, EX_USAGE, "an empty pin is none: a certificate file, sha256//BASE64, cert-sha256:HEX and ca:FILE are");
+        rc = sc_err_set(err, EX_USAGE,
+                        "an empty pin is none: a certificate file, sha256//BASE64, cert-sha256:HEX "
+                        "and ca:FILE are");
     } else if (strncmp(spec, "ca:", 3) == 0) {
         rc = add_ca(&added, spec + 3, err);
     } else if (find_spelling(spec)) {

@@ -1,14 +1,19 @@
 /*
- * Pins: what a peer's certificate must be. A set holds one or more, any one match is enough (that is how backup pins work).
+ * Pins: what a peer's certificate must be. A set holds one or more, any one match is enough (that
+ * is how backup pins work).
  *
- *   FILE                    the certificates of a PEM file: the peer's leaf must be one of them, byte for byte
- *   sha256//BASE64          SHA-256 of the leaf's public key (SubjectPublicKeyInfo), curl's spelling; several joined by ';'
- *                           also read: sha256:B64, sha256/B64, pin-sha256="B64" (RFC 7469), SHA256:B64 without padding (ssh)
+ *   FILE                    the certificates of a PEM file: the peer's leaf must be one of them,
+ *                           byte for byte
+ *   sha256//BASE64          SHA-256 of the leaf's public key (SubjectPublicKeyInfo), curl's
+ *                           spelling; several joined by ';'
+ *                           also read: sha256:B64, sha256/B64, pin-sha256="B64" (RFC 7469),
+ *                           SHA256:B64 without padding (ssh)
  *   cert-sha256:HEX         SHA-256 of the leaf, colons optional
- *   ca:FILE                 a root or intermediate: chain validation up to it, host name and validity included
+ *   ca:FILE                 a root or intermediate: chain validation up to it, host name and
+ *                           validity included
  *
- * The check is made on the certificate of a finished handshake, resumed ones included: a resumed handshake never calls a verify
- * callback, so a check that lives in one is silently skipped there.
+ * The check is made on the certificate of a finished handshake, resumed ones included: a resumed
+ * handshake never calls a verify callback, so a check that lives in one is silently skipped there.
  *
  * Thread: a set is immutable once built; matching is safe from any thread.
  */
@@ -27,11 +32,14 @@
 
 struct sc_pin_set;
 
-struct sc_pin_set *sc_pin_set_new(void);                    /* NULL: out of memory */
-void               sc_pin_set_free(struct sc_pin_set *set); /* NULL is fine */
+struct sc_pin_set *sc_pin_set_new(void); /* NULL: out of memory */
+void sc_pin_set_free(struct sc_pin_set *set); /* NULL is fine */
 
-/* Adds what one PIN argument names. On failure (EX_USAGE a form that is none, EX_NOINPUT no such file, EX_DATAERR no certificate in it) the
- * set is as before. A pin that is there already is not added twice. */
+/*
+ * Adds what one PIN argument names. On failure (EX_USAGE a form that is none, EX_NOINPUT no such
+ * file, EX_DATAERR no certificate in it) the set is as before. A pin that is there already is not
+ * added twice.
+ */
 int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err) SC_NODISCARD;
 
 size_t sc_pin_set_count(const struct sc_pin_set *set);
@@ -39,45 +47,65 @@ size_t sc_pin_set_count(const struct sc_pin_set *set);
 /* The pins for a person, "PIN (FILE) or PIN or ...", cut to fit. */
 void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_size);
 
-/* SHA-256 over the sorted pins: names a set, so that a saved session is used only with the pins it was made under. */
+/*
+ * SHA-256 over the sorted pins: names a set, so that a saved session is used only with the pins it
+ * was made under.
+ */
 void sc_pin_set_digest(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES]);
 
 struct sc_pin_result {
     bool matched;
-    char pin[128];    /* the pin that matched, in a spelling that can be given again (a path that does not fit is cut) */
-    bool expired;     /* the leaf is outside its validity; a match by key or certificate stands all the same */
+    char pin[128]; /* the pin that matched, in a spelling that can be given again (a path that does
+                      not fit is cut) */
+    bool expired; /* the leaf is outside its validity; a match by key or certificate stands all the
+                     same */
     char reason[256]; /* why a ca: pin did not match, if there is one; else empty */
 };
 
 /*
- * Holds the peer's certificate against the set. `host`, a name or an address, is checked for ca: pins only, against subjectAltName and
- * never against the CN (NULL: the name is not checked; an empty one never matches). Returns 0 when one matches, -1 when none does or the
- * set is empty. No peer certificate: no match.
+ * Holds the peer's certificate against the set. `host`, a name or an address, is checked for ca:
+ * pins only, against subjectAltName and never against the CN (NULL: the name is not checked; an
+ * empty one never matches). Returns 0 when one matches, -1 when none does or the set is empty. No
+ * peer certificate: no match.
  *
- * A session that was saved to a file holds the leaf but not the intermediates. A ca: pin is then checked with the leaf alone: it
- * matches when the pinned certificate issued the leaf directly, and else the reason says so; a full handshake helps.
+ * A session that was saved to a file holds the leaf but not the intermediates. A ca: pin is then
+ * checked with the leaf alone: it matches when the pinned certificate issued the leaf directly,
+ * and else the reason says so; a full handshake helps.
  */
-int sc_pin_set_match(const struct sc_pin_set *set, const SSL *ssl, const char *host, struct sc_pin_result *result) SC_NODISCARD;
+int sc_pin_set_match(const struct sc_pin_set *set, const SSL *ssl, const char *host,
+                     struct sc_pin_result *result) SC_NODISCARD;
 
-/* The same for a certificate that the handshake of `ssl` has not taken yet, with what the peer sent along to build its chain. */
-int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X509 *leaf, STACK_OF(X509) * chain, const char *host,
+/*
+ * The same for a certificate that the handshake of `ssl` has not taken yet, with what the peer
+ * sent along to build its chain.
+ */
+int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X509 *leaf,
+                                 STACK_OF(X509) * chain, const char *host,
                                  struct sc_pin_result *result) SC_NODISCARD;
 
-/* SHA-256 of the SubjectPublicKeyInfo (not X509_pubkey_digest(), which leaves out the algorithm). */
-int sc_pin_of_certificate(const X509 *certificate, uint8_t out[SC_PIN_BYTES], struct sc_err *err) SC_NODISCARD;
+/*
+ * SHA-256 of the SubjectPublicKeyInfo (not X509_pubkey_digest(), which leaves out the algorithm).
+ */
+int sc_pin_of_certificate(const X509 *certificate, uint8_t out[SC_PIN_BYTES],
+                          struct sc_err *err) SC_NODISCARD;
 int sc_pin_of_key(const EVP_PKEY *key, uint8_t out[SC_PIN_BYTES], struct sc_err *err) SC_NODISCARD;
 
 /* SHA-256 of the whole certificate. */
-int sc_pin_fingerprint(const X509 *certificate, uint8_t out[SC_PIN_BYTES], struct sc_err *err) SC_NODISCARD;
+int sc_pin_fingerprint(const X509 *certificate, uint8_t out[SC_PIN_BYTES],
+                       struct sc_err *err) SC_NODISCARD;
 
-/* Every spelling of a pin, ready to print. `fingerprint` may be NULL (a key alone has none): then cert_sha256 is empty. */
+/*
+ * Every spelling of a pin, ready to print. `fingerprint` may be NULL (a key alone has none): then
+ * cert_sha256 is empty.
+ */
 struct sc_pin_spellings {
-    char curl[64];         /* sha256//BASE64 */
-    char rfc7469[80];      /* pin-sha256="BASE64" */
-    char ssh[64];          /* SHA256:BASE64 without padding */
-    char dane[80];         /* 3 1 1 HEX (TLSA record) */
+    char curl[64]; /* sha256//BASE64 */
+    char rfc7469[80]; /* pin-sha256="BASE64" */
+    char ssh[64]; /* SHA256:BASE64 without padding */
+    char dane[80]; /* 3 1 1 HEX (TLSA record) */
     char cert_sha256[120]; /* cert-sha256:AA:BB:... */
 };
-void sc_pin_spell(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint, struct sc_pin_spellings *out);
+void sc_pin_spell(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
+                  struct sc_pin_spellings *out);
 
 #endif

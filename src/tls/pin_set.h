@@ -13,14 +13,15 @@ enum sc_pin_kind { SC_PIN_KEY, SC_PIN_CERTIFICATE, SC_PIN_CA };
 
 struct sc_pin {
     enum sc_pin_kind kind;
-    uint8_t          digest[SC_PIN_BYTES]; /* of the key, of the certificate, of the sorted certificate digests of a ca: file */
-    X509_STORE      *store;                /* SC_PIN_CA: the file's certificates, and nothing else, are trusted */
-    char            *path;                 /* NULL: came from no file */
+    uint8_t digest[SC_PIN_BYTES]; /* of the key, of the certificate, of the sorted certificate
+                                     digests of a ca: file */
+    X509_STORE *store; /* SC_PIN_CA: the file's certificates, and nothing else, are trusted */
+    char *path; /* NULL: came from no file */
 };
 
 struct sc_pin_set {
     struct sc_pin *pins;
-    size_t         count;
+    size_t count;
 };
 
 /* The pin in a spelling that can be given again. */

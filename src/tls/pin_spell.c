@@ -28,15 +28,15 @@ static int hash_der(unsigned char *der, int length, uint8_t out[SC_PIN_BYTES], s
 int sc_pin_of_certificate(const X509 *certificate, uint8_t out[SC_PIN_BYTES], struct sc_err *err)
 {
     /* X509_pubkey_digest() would hash the bit string only. */
-    unsigned char *der    = NULL;
-    const int      length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    unsigned char *der = NULL;
+    const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
     return hash_der(der, length, out, err);
 }
 
 int sc_pin_of_key(const EVP_PKEY *key, uint8_t out[SC_PIN_BYTES], struct sc_err *err)
 {
-    unsigned char *der    = NULL;
-    const int      length = i2d_PUBKEY(key, &der);
+    unsigned char *der = NULL;
+    const int length = i2d_PUBKEY(key, &der);
     return hash_der(der, length, out, err);
 }
 
@@ -48,7 +48,10 @@ int sc_pin_fingerprint(const X509 *certificate, uint8_t out[SC_PIN_BYTES], struc
     return 0;
 }
 
-/* Hexadecimal digits, with `separator` between the bytes (0: none). `out` takes 3 * SC_PIN_BYTES bytes. */
+/*
+ * Hexadecimal digits, with `separator` between the bytes (0: none). `out` takes 3 * SC_PIN_BYTES
+ * bytes.
+ */
 static void put_hex(const uint8_t bytes[SC_PIN_BYTES], char separator, char *out)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -62,7 +65,8 @@ static void put_hex(const uint8_t bytes[SC_PIN_BYTES], char separator, char *out
     *out = '\0';
 }
 
-void sc_pin_spell(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint, struct sc_pin_spellings *out)
+void sc_pin_spell(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
+                  struct sc_pin_spellings *out)
 {
     char base64[BASE64_BYTES + 1];
     char hex[3 * SC_PIN_BYTES];
@@ -93,14 +97,15 @@ void sc_pin_spell_one(const struct sc_pin *pin, char *out, size_t out_size)
 void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_size)
 {
     size_t used = 0;
-    out[0]      = '\0';
+    out[0] = '\0';
     for (size_t i = 0; i < set->count && used < out_size; i++) {
-        const struct sc_pin *pin  = &set->pins[i];
-        const bool           file = pin->kind == SC_PIN_CERTIFICATE && pin->path;
-        char                 spelling[128];
+        const struct sc_pin *pin = &set->pins[i];
+        const bool file = pin->kind == SC_PIN_CERTIFICATE && pin->path;
+        char spelling[128];
         sc_pin_spell_one(pin, spelling, sizeof(spelling));
-        const int length = snprintf(out + used, out_size - used, "%s%s%s%s%s", i > 0 ? " or " : "", spelling, file ? " (" : "",
-                                    file ? pin->path : "", file ? ")" : "");
+        const int length =
+            snprintf(out + used, out_size - used, "%s%s%s%s%s", i > 0 ? " or " : "", spelling,
+                     file ? " (" : "", file ? pin->path : "", file ? ")" : "");
         used += length > 0 ? (size_t)length : 0;
     }
 }

@@ -15,7 +15,7 @@
 /* True: go on. The queue has the reason when not. */
 static bool step(SSL *ssl)
 {
-    int rc    = SSL_do_handshake(ssl);
+    int rc = SSL_do_handshake(ssl);
     int error = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, rc);
     return error == SSL_ERROR_NONE || error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
 }
@@ -23,7 +23,10 @@ static bool step(SSL *ssl)
 static bool shake_hands(SSL *client, SSL *server)
 {
     for (int round = 0; round < MAX_ROUNDS; round++) {
-        /* The server goes first, so that its reason is the first in the queue: it says more than the client's alert. */
+        /*
+         * The server goes first, so that its reason is the first in the queue: it says more than
+         * the client's alert.
+         */
         if (!step(server) || !step(client)) {
             return false;
         }
@@ -37,11 +40,11 @@ static bool shake_hands(SSL *client, SSL *server)
 int sc_tls_selftest(SSL_CTX *served, struct sc_err *err)
 {
     ERR_clear_error();
-    SSL_CTX *context   = SSL_CTX_new(TLS_client_method());
-    SSL     *client    = context ? SSL_new(context) : NULL;
-    SSL     *server    = SSL_new(served);
-    BIO     *at_client = NULL, *at_server = NULL;
-    int      rc = -1;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *client = context ? SSL_new(context) : NULL;
+    SSL *server = SSL_new(served);
+    BIO *at_client = NULL, *at_server = NULL;
+    int rc = -1;
     if (!client || !server || BIO_new_bio_pair(&at_client, 0, &at_server, 0) != 1) {
         (void)sc_tls_err(err, EX_OSERR, "can't set up TLS");
         goto out;
@@ -57,7 +60,8 @@ int sc_tls_selftest(SSL_CTX *served, struct sc_err *err)
         char reasons[384];
         (void)sc_tls_drain_errors(reasons, sizeof(reasons));
         (void)sc_err_set(err, EX_CONFIG,
-                         "no client can connect with this key and these [tls] settings: %s; make an EC P-256 key with sc-keygen, or "
+                         "no client can connect with this key and these [tls] settings: %s; make "
+                         "an EC P-256 key with sc-keygen, or "
                          "leave Groups, Ciphersuites and their like at their defaults",
                          reasons);
         goto out;

@@ -33,26 +33,27 @@ _Static_assert(sizeof(struct ticket_key) == SC_TICKETS_KEY_BYTES, "a key is read
 
 /* The first makes tickets, all open them. */
 struct key_set {
-    unsigned          count;
+    unsigned count;
     struct ticket_key keys[SC_TICKETS_MAX_KEYS];
 };
 
 struct sc_tickets {
-    atomic_uint     references;
+    atomic_uint references;
     pthread_mutex_t mutex; /* guards the three below */
-    struct key_set  set;
-    bool            from_file;
-    uint64_t        rotated_ms;
-    EVP_CIPHER     *cipher; /* fetched once: a fetch for each handshake takes locks */
+    struct key_set set;
+    bool from_file;
+    uint64_t rotated_ms;
+    EVP_CIPHER *cipher; /* fetched once: a fetch for each handshake takes locks */
 };
 
-/* --- The keys -------------------------------------------------------------------------------------------------------------------- */
+/* --- The keys --- */
 
 static int random_key(struct ticket_key *key, struct sc_err *err)
 {
     ERR_clear_error();
     /* The name is public: it travels in the ticket. */
-    if (RAND_bytes(key->name, sizeof(key->name)) != 1 || RAND_priv_bytes(key->cipher, sizeof(key->cipher)) != 1 ||
+    if (RAND_bytes(key->name, sizeof(key->name)) != 1 ||
+        RAND_priv_bytes(key->cipher, sizeof(key->cipher)) != 1 ||
         RAND_priv_bytes(key->mac, sizeof(key->mac)) != 1) {
         return sc_tls_err(err, EX_OSERR, "can't make keys for session tickets");
     }
@@ -70,8 +71,8 @@ struct sc_tickets *sc_tickets_new(struct sc_err *err)
     atomic_init(&tickets->references, 1);
     (void)pthread_mutex_init(&tickets->mutex, NULL);
     tickets->rotated_ms = sc_clock_ms();
-    tickets->set.count  = 1;
-    tickets->cipher     = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+    tickets->set.count = 1;
+    tickets->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
     if (!tickets->cipher) {
         (void)sc_tls_err(err, EX_SOFTWARE, "can't use AES-256-CBC for session tickets");
     } else if (random_key(&tickets->set.keys[0], err) == 0) {
@@ -101,9 +102,9 @@ void sc_tickets_unref(struct sc_tickets *tickets)
 static bool publish(struct sc_tickets *tickets, struct key_set *set, bool from_file)
 {
     (void)pthread_mutex_lock(&tickets->mutex);
-    bool changed        = memcmp(&tickets->set, set, sizeof(*set)) != 0;
-    tickets->set        = *set;
-    tickets->from_file  = from_file;
+    bool changed = memcmp(&tickets->set, set, sizeof(*set)) != 0;
+    tickets->set = *set;
+    tickets->from_file = from_file;
     tickets->rotated_ms = sc_clock_ms();
     (void)pthread_mutex_unlock(&tickets->mutex);
     OPENSSL_cleanse(set, sizeof(*set));
@@ -132,11 +133,12 @@ int sc_tickets_use_memory(struct sc_tickets *tickets, struct sc_err *err)
     return from_file ? publish_random(tickets, err) : 0;
 }
 
-int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *next_ms, struct sc_err *err)
+int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *next_ms,
+                      struct sc_err *err)
 {
     (void)pthread_mutex_lock(&tickets->mutex);
-    bool     from_file = tickets->from_file;
-    uint64_t age_ms    = sc_clock_ms() - tickets->rotated_ms;
+    bool from_file = tickets->from_file;
+    uint64_t age_ms = sc_clock_ms() - tickets->rotated_ms;
     (void)pthread_mutex_unlock(&tickets->mutex);
     *next_ms = period_ms;
     if (from_file) {
@@ -155,7 +157,7 @@ int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *
     return 0;
 }
 
-/* --- The file -------------------------------------------------------------------------------------------------------------------- */
+/* --- The file --- */
 
 static bool is_text(const struct sc_file *file)
 {
@@ -172,8 +174,10 @@ static bool is_text(const struct sc_file *file)
 static bool read_line(const char *line, size_t length, struct ticket_key *key)
 {
     unsigned char bytes[81];
-    bool ok = length == 108 && EVP_DecodeBlock(bytes, (const unsigned char *)line, (int)length) == (int)sizeof(bytes) && line[107] == '=' &&
-              line[106] != '=';
+    bool ok =
+        length == 108 &&
+        EVP_DecodeBlock(bytes, (const unsigned char *)line, (int)length) == (int)sizeof(bytes) &&
+        line[107] == '=' && line[106] != '=';
     if (ok) {
         memcpy(key, bytes, sizeof(*key));
     }
@@ -181,18 +185,21 @@ static bool read_line(const char *line, size_t length, struct ticket_key *key)
     return ok;
 }
 
-static int read_text(const char *path, const struct sc_file *file, struct key_set *set, struct sc_err *err)
+static int read_text(const char *path, const struct sc_file *file, struct key_set *set,
+                     struct sc_err *err)
 {
     const char *line = file->bytes;
     for (line += strspn(line, "\r\n"); *line; line += strspn(line, "\r\n")) {
         size_t length = strcspn(line, "\r\n");
         if (set->count == SC_TICKETS_MAX_KEYS) {
-            return sc_err_set(err, EX_CONFIG, "ticket keys %s: more than %u keys; drop old ones", path, SC_TICKETS_MAX_KEYS);
+            return sc_err_set(err, EX_CONFIG, "ticket keys %s: more than %u keys; drop old ones",
+                              path, SC_TICKETS_MAX_KEYS);
         }
         if (!read_line(line, length, &set->keys[set->count++])) {
             ERR_clear_error();
             return sc_err_set(err, EX_CONFIG,
-                              "ticket keys %s: key %u is not a line of 80 bytes in base64; make one: openssl rand 80 | openssl "
+                              "ticket keys %s: key %u is not a line of 80 bytes in base64; make "
+                              "one: openssl rand 80 | openssl "
                               "base64 -A",
                               path, set->count);
         }
@@ -201,36 +208,43 @@ static int read_text(const char *path, const struct sc_file *file, struct key_se
     return 0;
 }
 
-static int read_keys(const char *path, const struct sc_file *file, struct key_set *set, struct sc_err *err)
+static int read_keys(const char *path, const struct sc_file *file, struct key_set *set,
+                     struct sc_err *err)
 {
     if (file->length > 0 && is_text(file)) {
         if (read_text(path, file, set, err) != 0) {
             return -1;
         }
-    } else if (file->length % SC_TICKETS_KEY_BYTES != 0 || file->length / SC_TICKETS_KEY_BYTES > SC_TICKETS_MAX_KEYS) {
+    } else if (file->length % SC_TICKETS_KEY_BYTES != 0 ||
+               file->length / SC_TICKETS_KEY_BYTES > SC_TICKETS_MAX_KEYS) {
         return sc_err_set(err, EX_CONFIG,
-                          "ticket keys %s: %zu bytes; a key is 80 bytes, and there are at most %u; make one: openssl rand 80", path,
-                          file->length, SC_TICKETS_MAX_KEYS);
+                          "ticket keys %s: %zu bytes; a key is 80 bytes, and there are at most %u; "
+                          "make one: openssl rand 80",
+                          path, file->length, SC_TICKETS_MAX_KEYS);
     } else {
         set->count = (unsigned)(file->length / SC_TICKETS_KEY_BYTES);
         memcpy(set->keys, file->bytes, file->length);
     }
     if (set->count == 0) {
-        return sc_err_set(err, EX_CONFIG, "ticket keys %s: no key in it; make one: openssl rand 80 >%s", path, path);
+        return sc_err_set(err, EX_CONFIG,
+                          "ticket keys %s: no key in it; make one: openssl rand 80 >%s", path,
+                          path);
     }
     for (unsigned i = 1; i < set->count; i++) {
         for (unsigned k = 0; k < i; k++) {
             if (memcmp(set->keys[i].name, set->keys[k].name, NAME_BYTES) == 0) {
                 return sc_err_set(err, EX_CONFIG,
-                                  "ticket keys %s: keys %u and %u begin alike; every key needs 16 bytes of its own as a name", path, k + 1,
-                                  i + 1);
+                                  "ticket keys %s: keys %u and %u begin alike; every key needs 16 "
+                                  "bytes of its own as a name",
+                                  path, k + 1, i + 1);
             }
         }
     }
     return 0;
 }
 
-int sc_tickets_use_file(struct sc_tickets *tickets, const char *path, bool *changed, struct sc_err *err)
+int sc_tickets_use_file(struct sc_tickets *tickets, const char *path, bool *changed,
+                        struct sc_err *err)
 {
     struct sc_file file;
     struct key_set set = {0};
@@ -249,12 +263,13 @@ int sc_tickets_use_file(struct sc_tickets *tickets, const char *path, bool *chan
     return rc;
 }
 
-/* --- OpenSSL's side -------------------------------------------------------------------------------------------------------------- */
+/* --- OpenSSL's side --- */
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
-static int            ex_index   = -1;
+static int ex_index = -1;
 
-static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl,
+                            void *argp)
 {
     (void)parent;
     (void)ad;
@@ -269,7 +284,10 @@ static void make_index(void)
     ex_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_ctx_free);
 }
 
-/* Copies the key of that name, or without one the key that makes tickets. Returns its place, -1: unknown. */
+/*
+ * Copies the key of that name, or without one the key that makes tickets. Returns its place, -1:
+ * unknown.
+ */
 static int find_key(struct sc_tickets *tickets, const unsigned char *name, struct ticket_key *out)
 {
     int place = -1;
@@ -277,31 +295,37 @@ static int find_key(struct sc_tickets *tickets, const unsigned char *name, struc
     for (unsigned i = 0; i < tickets->set.count && place < 0; i++) {
         if (!name || memcmp(tickets->set.keys[i].name, name, NAME_BYTES) == 0) {
             place = (int)i;
-            *out  = tickets->set.keys[i];
+            *out = tickets->set.keys[i];
         }
     }
     (void)pthread_mutex_unlock(&tickets->mutex);
     return place;
 }
 
-static bool set_up(const struct sc_tickets *tickets, const struct ticket_key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                   EVP_MAC_CTX *mac, int encrypting)
+static bool set_up(const struct sc_tickets *tickets, const struct ticket_key *key,
+                   const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+                   int encrypting)
 {
-    char       digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)key->mac, sizeof(key->mac)),
-                           OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
-    return EVP_CipherInit_ex2(cipher, tickets->cipher, key->cipher, iv, encrypting, NULL) == 1 && EVP_MAC_CTX_set_params(mac, params) == 1;
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_octet_string(
+                               OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)key->mac, sizeof(key->mac)),
+                           OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                           OSSL_PARAM_construct_end()};
+    return EVP_CipherInit_ex2(cipher, tickets->cipher, key->cipher, iv, encrypting, NULL) == 1 &&
+           EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
 /*
- * SSL_CTX_set_tlsext_ticket_key_evp_cb(3): -1 fatal, 0 unknown key, 1 good, 2 good, and give the client a new ticket. A TLS 1.3 client uses
- * a ticket once (RFC 8446, appendix C.4), so it always needs a new one.
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb(3): -1 fatal, 0 unknown key, 1 good, 2 good, and give the
+ * client a new ticket. A TLS 1.3 client uses a ticket once (RFC 8446, appendix C.4), so it always
+ * needs a new one.
  */
-static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypting)
+static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                     EVP_MAC_CTX *mac, int encrypting)
 {
     struct sc_tickets *tickets = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ex_index);
-    struct ticket_key  key;
-    int                place = find_key(tickets, encrypting ? NULL : name, &key);
+    struct ticket_key key;
+    int place = find_key(tickets, encrypting ? NULL : name, &key);
     if (place < 0) {
         return 0;
     }

@@ -1,15 +1,18 @@
 /*
- * The keys of session tickets, outlasting the contexts that use them: a reload makes a new context, and the tickets of the old one go on
- * working. The keys either live in memory only and rotate, or come from a file that several hosts share.
+ * The keys of session tickets, outlasting the contexts that use them: a reload makes a new
+ * context, and the tickets of the old one go on working. The keys either live in memory only and
+ * rotate, or come from a file that several hosts share.
  *
- * In memory there are two keys. The current one makes tickets; the previous one still opens them, and a client that comes with one gets a
- * new ticket. Rotating erases the previous key, so that a stolen process image opens no older connections. When the period is not below
- * the session timeout, every ticket lives as long as its session.
+ * In memory there are two keys. The current one makes tickets; the previous one still opens them,
+ * and a client that comes with one gets a new ticket. Rotating erases the previous key, so that a
+ * stolen process image opens no older connections. When the period is not below the session
+ * timeout, every ticket lives as long as its session.
  *
- * A file has one or more keys: the first makes tickets, all of them open tickets. To rotate on several hosts without losing a ticket:
- * append the new key everywhere, reload; move it to the front everywhere, reload; drop the old one after the session timeout.
- * Each key is 80 bytes, binary (`openssl rand 80 >>FILE`) or a line of base64 (`openssl rand 80 | openssl base64 -A; echo`):
- * 16 of name, 32 for AES-256-CBC, 32 for HMAC-SHA-256 (RFC 5077, section 4).
+ * A file has one or more keys: the first makes tickets, all of them open tickets. To rotate on
+ * several hosts without losing a ticket: append the new key everywhere, reload; move it to the
+ * front everywhere, reload; drop the old one after the session timeout. Each key is 80 bytes,
+ * binary (`openssl rand 80 >>FILE`) or a line of base64 (`openssl rand 80 | openssl base64 -A;
+ * echo`): 16 of name, 32 for AES-256-CBC, 32 for HMAC-SHA-256 (RFC 5077, section 4).
  *
  * Thread: any; the keys are guarded by a mutex that is held for a copy.
  */
@@ -31,24 +34,35 @@ struct sc_tickets;
 /* With random keys in memory. One reference; NULL: no memory, or no randomness. */
 struct sc_tickets *sc_tickets_new(struct sc_err *err) SC_NODISCARD;
 struct sc_tickets *sc_tickets_ref(struct sc_tickets *tickets);
-void               sc_tickets_unref(struct sc_tickets *tickets); /* NULL is fine; the last one erases the keys */
+void sc_tickets_unref(struct sc_tickets *tickets); /* NULL is fine; the last one erases the keys */
 
 /*
- * Takes the keys of a file, or takes them again; sets `*changed` (may be NULL) when they are others. On failure (EX_NOINPUT unreadable,
- * EX_CONFIG not what it should be) the keys in force stay. Tickets made before with keys in memory open no more.
+ * Takes the keys of a file, or takes them again; sets `*changed` (may be NULL) when they are
+ * others. On failure (EX_NOINPUT unreadable, EX_CONFIG not what it should be) the keys in force
+ * stay. Tickets made before with keys in memory open no more.
  */
-int sc_tickets_use_file(struct sc_tickets *tickets, const char *path, bool *changed, struct sc_err *err) SC_NODISCARD;
+int sc_tickets_use_file(struct sc_tickets *tickets, const char *path, bool *changed,
+                        struct sc_err *err) SC_NODISCARD;
 
-/* Back to keys in memory: a new one makes tickets, the one of the file that did still opens them. Nothing if they are in memory already. */
+/*
+ * Back to keys in memory: a new one makes tickets, the one of the file that did still opens them.
+ * Nothing if they are in memory already.
+ */
 int sc_tickets_use_memory(struct sc_tickets *tickets, struct sc_err *err) SC_NODISCARD;
 
 /*
- * Rotates keys in memory when `period_ms` has passed since the last time (twice when two have); keys of a file stay. Sets `*next_ms` to
- * how long to wait before asking again. On failure (no randomness) the keys stay, and it is due again at once.
+ * Rotates keys in memory when `period_ms` has passed since the last time (twice when two have);
+ * keys of a file stay. Sets `*next_ms` to how long to wait before asking again. On failure (no
+ * randomness) the keys stay, and it is due again at once.
  */
-int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *next_ms, struct sc_err *err) SC_NODISCARD;
+int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *next_ms,
+                      struct sc_err *err) SC_NODISCARD;
 
-/* Makes the context use the keys. The context holds a reference until it is freed. Called once for a context, by tls/context. */
-int sc_tickets_install(struct sc_tickets *tickets, SSL_CTX *ssl_ctx, struct sc_err *err) SC_NODISCARD;
+/*
+ * Makes the context use the keys. The context holds a reference until it is freed. Called once for
+ * a context, by tls/context.
+ */
+int sc_tickets_install(struct sc_tickets *tickets, SSL_CTX *ssl_ctx,
+                       struct sc_err *err) SC_NODISCARD;
 
 #endif

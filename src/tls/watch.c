@@ -9,7 +9,8 @@
 
 void sc_tls_watch_init(struct sc_tls_watch *watch)
 {
-    *watch = (struct sc_tls_watch){.alert_received = SC_TLS_NO_ALERT, .alert_sent = SC_TLS_NO_ALERT};
+    *watch =
+        (struct sc_tls_watch){.alert_received = SC_TLS_NO_ALERT, .alert_sent = SC_TLS_NO_ALERT};
 }
 
 void sc_tls_watch_fini(struct sc_tls_watch *watch)
@@ -43,7 +44,8 @@ static void on_info(const SSL *ssl, int where, int value)
 }
 
 /* Runs for every record: the common case leaves at the first comparison. */
-static void on_message(int write_p, int version, int content_type, const void *bytes, size_t length, SSL *ssl, void *arg)
+static void on_message(int write_p, int version, int content_type, const void *bytes, size_t length,
+                       SSL *ssl, void *arg)
 {
     (void)version;
     (void)arg;
@@ -51,7 +53,8 @@ static void on_message(int write_p, int version, int content_type, const void *b
         return;
     }
     uint8_t type = *(const uint8_t *)bytes;
-    if (type != SSL3_MT_KEY_UPDATE && type != SSL3_MT_CLIENT_HELLO && type != SSL3_MT_HELLO_REQUEST) {
+    if (type != SSL3_MT_KEY_UPDATE && type != SSL3_MT_CLIENT_HELLO &&
+        type != SSL3_MT_HELLO_REQUEST) {
         return;
     }
     struct sc_tls_watch *watch = SSL_get_app_data(ssl);

@@ -1,16 +1,20 @@
 /*
- * The yardstick of "make bench": the same protocol on a bare epoll loop and OpenSSL, as somebody would write it by hand who wants speed and
- * nothing else. One thread, no limits, no logs, no timers, no drain. It is no product: a client that stops half-way keeps its connection.
+ * The yardstick of "make bench": the same protocol on a bare epoll loop and OpenSSL, as somebody
+ * would write it by hand who wants speed and nothing else. One thread, no limits, no logs, no
+ * timers, no drain. It is no product: a client that stops half-way keeps its connection.
  *
  *   sc-bare --certificate FILE --private-key FILE --port-file FILE [--clear] [--read-ahead BYTES]
  *
- * It listens on a free port of 127.0.0.1 and writes the number to the port file. --clear leaves TLS out: the backend of a TLS proxy.
+ * It listens on a free port of 127.0.0.1 and writes the number to the port file. --clear leaves
+ * TLS out: the backend of a TLS proxy.
  *
- * How it is tuned. OpenSSL reads and writes the socket itself (SSL_set_fd). Read-ahead is on: without it each record costs two reads.
- * Measured on 64x1x64, 64x16x64 and 8x4x16K (connections x depth x bytes), best of six, operations a CPU second: off 148,000, 2,070,000
- * and 43,000; 17 KiB 153,000, 2,230,000 and 59,000; 64 KiB 151,000, 2,150,000 and 62,000, and in the median 64 KiB is ahead by 40 % on the
- * last. All replies of a wake-up leave in one SSL_write. A wake-up ends without the read that finds nothing when OpenSSL holds no more
- * bytes (level-triggered epoll reports what comes later). Buffers are given back when a connection is idle.
+ * How it is tuned. OpenSSL reads and writes the socket itself (SSL_set_fd). Read-ahead is on:
+ * without it each record costs two reads. Measured on 64x1x64, 64x16x64 and 8x4x16K (connections x
+ * depth x bytes), best of six, operations a CPU second: off 148,000, 2,070,000 and 43,000; 17 KiB
+ * 153,000, 2,230,000 and 59,000; 64 KiB 151,000, 2,150,000 and 62,000, and in the median 64 KiB is
+ * ahead by 40 % on the last. All replies of a wake-up leave in one SSL_write. A wake-up ends
+ * without the read that finds nothing when OpenSSL holds no more bytes (level-triggered epoll
+ * reports what comes later). Buffers are given back when a connection is idle.
  */
 #include "config.h"
 
@@ -39,21 +43,21 @@
 enum { IN_BYTES = 256 << 10, OUT_BYTES = 256 << 10, LARGE_BYTES = 64 << 10, EVENTS = 256 };
 
 struct conn {
-    int      fd;
-    SSL     *ssl;              /* NULL: in clear */
-    bool     last;             /* no more input: close when the output is gone */
-    uint8_t *in;               /* the start of a frame whose rest has not come; NULL: none */
-    size_t   in_used, in_size; /* in_size above in_used: it has room for the whole frame */
-    uint8_t *out;              /* what the socket did not take; NULL: nothing */
-    size_t   out_used, out_sent;
+    int fd;
+    SSL *ssl; /* NULL: in clear */
+    bool last; /* no more input: close when the output is gone */
+    uint8_t *in; /* the start of a frame whose rest has not come; NULL: none */
+    size_t in_used, in_size; /* in_size above in_used: it has room for the whole frame */
+    uint8_t *out; /* what the socket did not take; NULL: nothing */
+    size_t out_used, out_sent;
 };
 
 struct server {
-    int      epoll_fd, listen_fd;
+    int epoll_fd, listen_fd;
     SSL_CTX *context; /* NULL: in clear */
-    uint8_t *in;      /* shared by all connections within a wake-up */
+    uint8_t *in; /* shared by all connections within a wake-up */
     uint8_t *out;
-    size_t   out_used, out_size;
+    size_t out_used, out_size;
 };
 
 static void die(int status, const char *what)
@@ -132,7 +136,7 @@ static bool flush(struct server *server, struct conn *conn)
         if (n < 0) {
             conn->out_used = server->out_used - sent;
             conn->out_sent = 0;
-            conn->out      = must(malloc(conn->out_used));
+            conn->out = must(malloc(conn->out_used));
             memcpy(conn->out, server->out + sent, conn->out_used);
             watch(server, conn, EPOLLOUT);
             break;
@@ -147,7 +151,7 @@ static uint8_t *reserve(struct server *server, size_t room)
 {
     if (server->out_size - server->out_used < room) {
         server->out_size = server->out_used + room + OUT_BYTES;
-        server->out      = must(realloc(server->out, server->out_size));
+        server->out = must(realloc(server->out, server->out_size));
     }
     return server->out + server->out_used;
 }
@@ -155,25 +159,31 @@ static uint8_t *reserve(struct server *server, size_t room)
 /* Answers the complete frames; returns how many bytes they were. */
 static size_t answer(struct server *server, const uint8_t *bytes, size_t count)
 {
-    size_t                 at = 0;
+    size_t at = 0;
     struct sc_frame_header header;
-    while (sc_frame_peek(bytes + at, count - at, SC_FRAME_MAX_BODY_BYTES, &header) == SC_FRAME_COMPLETE) {
-        const uint8_t           *body    = bytes + at + SC_FRAME_HEADER_BYTES;
+    while (sc_frame_peek(bytes + at, count - at, SC_FRAME_MAX_BODY_BYTES, &header) ==
+           SC_FRAME_COMPLETE) {
+        const uint8_t *body = bytes + at + SC_FRAME_HEADER_BYTES;
         const struct sc_handler *handler = sc_handler_find(header.type);
         if (handler) {
-            uint8_t     *to     = reserve(server, SC_FRAME_HEADER_BYTES + handler->reply_max(header.length));
+            uint8_t *to =
+                reserve(server, SC_FRAME_HEADER_BYTES + handler->reply_max(header.length));
             const size_t length = handler->run(body, header.length, to + SC_FRAME_HEADER_BYTES);
             sc_frame_put_header(to, header.type, (uint32_t)length);
             server->out_used += SC_FRAME_HEADER_BYTES + length;
         } else {
-            server->out_used += sc_frame_put_error(reserve(server, SC_FRAME_ERROR_MAX_BYTES), SC_ERROR_UNKNOWN_TYPE, 0, "unknown type");
+            server->out_used += sc_frame_put_error(reserve(server, SC_FRAME_ERROR_MAX_BYTES),
+                                                   SC_ERROR_UNKNOWN_TYPE, 0, "unknown type");
         }
         at += SC_FRAME_HEADER_BYTES + header.length;
     }
     return at;
 }
 
-/* Keeps the start of a frame. A large one gets a buffer of its own for all of it, a small one is read through the shared buffer again. */
+/*
+ * Keeps the start of a frame. A large one gets a buffer of its own for all of it, a small one is
+ * read through the shared buffer again.
+ */
 static void keep(struct conn *conn, const uint8_t *bytes, size_t count)
 {
     conn->in_used = conn->in_size = count;
@@ -187,7 +197,7 @@ static void keep(struct conn *conn, const uint8_t *bytes, size_t count)
 static void forget(struct conn *conn)
 {
     free(conn->in);
-    conn->in      = NULL;
+    conn->in = NULL;
     conn->in_used = 0;
 }
 
@@ -201,8 +211,8 @@ static bool is_dry(const struct conn *conn, size_t got, size_t room)
 static bool fill(struct conn *conn, uint8_t *in, size_t size, size_t *used)
 {
     while (*used < size) {
-        const size_t  room = size - *used;
-        const ssize_t got  = take(conn, in + *used, room);
+        const size_t room = size - *used;
+        const ssize_t got = take(conn, in + *used, room);
         if (got <= 0) {
             conn->last = got == 0;
             return false;
@@ -219,14 +229,14 @@ static void on_readable(struct server *server, struct conn *conn)
 {
     bool more = true;
     while (more && !conn->out) {
-        const bool own  = conn->in && conn->in_size > conn->in_used;
-        uint8_t   *in   = own ? conn->in : server->in;
-        size_t     used = conn->in_used;
+        const bool own = conn->in && conn->in_size > conn->in_used;
+        uint8_t *in = own ? conn->in : server->in;
+        size_t used = conn->in_used;
         if (conn->in && !own) {
             memcpy(in, conn->in, used);
             forget(conn);
         }
-        more              = fill(conn, in, own ? conn->in_size : IN_BYTES, &used);
+        more = fill(conn, in, own ? conn->in_size : IN_BYTES, &used);
         const size_t done = answer(server, in, used);
         if (own && done == 0) {
             conn->in_used = used;
@@ -275,7 +285,7 @@ static void on_acceptable(struct server *server)
         const int on = 1;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         struct conn *conn = must(calloc(1, sizeof(*conn)));
-        conn->fd          = fd;
+        conn->fd = fd;
         if (server->context) {
             conn->ssl = must(SSL_new(server->context));
             (void)SSL_set_fd(conn->ssl, fd);
@@ -305,14 +315,14 @@ static void serve(struct server *server)
     }
 }
 
-static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *in, unsigned in_length,
-                       void *arg)
+static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
+                       const unsigned char *in, unsigned in_length, void *arg)
 {
     static const unsigned char ours[] = "\017" SC_PROTOCOL_ALPN;
     (void)ssl;
     (void)arg;
-    return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_length, ours, sizeof(ours) - 1, in, in_length) ==
-                   OPENSSL_NPN_NEGOTIATED
+    return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_length, ours,
+                                 sizeof(ours) - 1, in, in_length) == OPENSSL_NPN_NEGOTIATED
                ? SSL_TLSEXT_ERR_OK
                : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -321,7 +331,8 @@ static SSL_CTX *make_context(const char *certificate, const char *key, size_t re
 {
     SSL_CTX *context = must(SSL_CTX_new(TLS_server_method()));
     (void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     (void)SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_num_tickets(context, 1);
@@ -331,7 +342,8 @@ static SSL_CTX *make_context(const char *certificate, const char *key, size_t re
         SSL_CTX_set_read_ahead(context, 1);
         SSL_CTX_set_default_read_buffer_len(context, read_ahead);
     }
-    if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1 || SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
+    if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
         errno = EINVAL;
         die(EX_NOINPUT, "certificate and key");
     }
@@ -341,16 +353,17 @@ static SSL_CTX *make_context(const char *certificate, const char *key, size_t re
 static int listen_on_free_port(const char *port_file)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t          length  = sizeof(address);
-    const int          fd      = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 4096) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+    socklen_t length = sizeof(address);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(fd, 4096) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         die(EX_UNAVAILABLE, "listen on 127.0.0.1");
     }
     char temporary[4096];
     (void)snprintf(temporary, sizeof(temporary), "%s.new", port_file);
     FILE *file = fopen(temporary, "w");
-    if (!file || fprintf(file, "127.0.0.1:%d\n", ntohs(address.sin_port)) < 0 || fclose(file) != 0 || rename(temporary, port_file) != 0) {
+    if (!file || fprintf(file, "127.0.0.1:%d\n", ntohs(address.sin_port)) < 0 ||
+        fclose(file) != 0 || rename(temporary, port_file) != 0) {
         die(EX_CANTCREAT, port_file);
     }
     return fd;
@@ -367,12 +380,15 @@ static void raise_descriptor_limit(void)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[]   = {{"certificate", required_argument, NULL, 'c'}, {"private-key", required_argument, NULL, 'k'},
-                                              {"port-file", required_argument, NULL, 'p'},   {"clear", no_argument, NULL, 'C'},
-                                              {"read-ahead", required_argument, NULL, 'r'},  {NULL, 0, NULL, 0}};
-    const char                *certificate = NULL, *key = NULL, *port_file = NULL;
-    bool                       clear      = false;
-    size_t                     read_ahead = 64 << 10;
+    static const struct option options[] = {{"certificate", required_argument, NULL, 'c'},
+                                            {"private-key", required_argument, NULL, 'k'},
+                                            {"port-file", required_argument, NULL, 'p'},
+                                            {"clear", no_argument, NULL, 'C'},
+                                            {"read-ahead", required_argument, NULL, 'r'},
+                                            {NULL, 0, NULL, 0}};
+    const char *certificate = NULL, *key = NULL, *port_file = NULL;
+    bool clear = false;
+    size_t read_ahead = 64 << 10;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'c': certificate = optarg; break;
@@ -384,20 +400,23 @@ int main(int argc, char **argv)
         }
     }
     if (!port_file || (!clear && (!certificate || !key))) {
-        (void)fprintf(stderr, "sc-bare: --port-file, and --certificate and --private-key or --clear, are needed\n");
+        (void)fprintf(
+            stderr,
+            "sc-bare: --port-file, and --certificate and --private-key or --clear, are needed\n");
         return EX_USAGE;
     }
     (void)signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     struct server server = {.out_size = OUT_BYTES};
-    server.in            = must(malloc(IN_BYTES));
-    server.out           = must(malloc(OUT_BYTES));
-    server.context       = clear ? NULL : make_context(certificate, key, read_ahead);
-    server.epoll_fd      = epoll_create1(EPOLL_CLOEXEC);
-    server.listen_fd     = listen_on_free_port(port_file);
+    server.in = must(malloc(IN_BYTES));
+    server.out = must(malloc(OUT_BYTES));
+    server.context = clear ? NULL : make_context(certificate, key, read_ahead);
+    server.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server.listen_fd = listen_on_free_port(port_file);
     /* The listener is the one entry that is no connection. */
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &server};
-    if (server.epoll_fd < 0 || epoll_ctl(server.epoll_fd, EPOLL_CTL_ADD, server.listen_fd, &event) != 0) {
+    if (server.epoll_fd < 0 ||
+        epoll_ctl(server.epoll_fd, EPOLL_CTL_ADD, server.listen_fd, &event) != 0) {
         die(EX_OSERR, "epoll");
     }
     serve(&server);

@@ -1,15 +1,19 @@
 /*
  * Starts a service as systemd would, for the shell tests:
  *
- *   as-systemd [--sockets N] [--names NAME:...] [--watchdog MS] MESSAGES ADDRESSES COMMAND ARGUMENT...
+ *   as-systemd [--sockets N] [--names NAME:...] [--watchdog MS] MESSAGES ADDRESSES COMMAND
+ *   ARGUMENT...
  *
- * opens N listening sockets on 127.0.0.1, writes their addresses to ADDRESSES, one a line, and hands them over as LISTEN_FDS, with these
- * LISTEN_FDNAMES; writes every message to MESSAGES, one a line, as "NUMBER: TEXT" with spaces for its newlines; passes SIGHUP, SIGTERM and
- * SIGINT on. Only messages of the service's own process count (NotifyAccess=main); others become the line "not the main process". Ends with
- * the status of the service, 128 and more for a signal.
+ * opens N listening sockets on 127.0.0.1, writes their addresses to ADDRESSES, one a line, and
+ * hands them over as LISTEN_FDS, with these LISTEN_FDNAMES; writes every message to MESSAGES, one
+ * a line, as "NUMBER: TEXT" with spaces for its newlines; passes SIGHUP, SIGTERM and SIGINT on.
+ * Only messages of the service's own process count (NotifyAccess=main); others become the line
+ * "not the main process". Ends with the status of the service, 128 and more for a signal.
  *
- *   SIGUSR1   one thread of the service, not the main one, stands still from now on, and the watchdog is in earnest: a service that is
- * silent for its time is ended with SIGABRT. MESSAGES says "no thread can be stopped" where ptrace(2) is not allowed.
+ *   SIGUSR1   one thread of the service, not the main one, stands still from now on, and the
+ *             watchdog is in earnest: a service that is
+ * silent for its time is ended with SIGABRT. MESSAGES says "no thread can be stopped" where
+ *     ptrace(2) is not allowed.
  */
 #include "config.h"
 
@@ -40,14 +44,14 @@ enum { FIRST_SOCKET = 3, MAX_SOCKETS = 8 };
 struct plan {
     const char *names;
     const char *watchdog_ms;
-    char      **command;
+    char **command;
 };
 
-static pid_t                 service;
-static pid_t                 stopped_thread; /* 0: none */
+static pid_t service;
+static pid_t stopped_thread; /* 0: none */
 static volatile sig_atomic_t stop_a_thread;
-static unsigned              message_count;
-static uint64_t              last_sign_ms; /* of life */
+static unsigned message_count;
+static uint64_t last_sign_ms; /* of life */
 
 _Noreturn static void die(const char *what)
 {
@@ -66,16 +70,21 @@ static void on_stop_a_thread(int number)
     stop_a_thread = 1;
 }
 
-/* A stopped thread is what no other way of the outside can make: the process lives, and one of its loops does not turn. */
+/*
+ * A stopped thread is what no other way of the outside can make: the process lives, and one of its
+ * loops does not turn.
+ */
 static void stop_thread(FILE *messages)
 {
     char path[64];
     (void)snprintf(path, sizeof(path), "/proc/%ld/task", (long)service);
     DIR *threads = opendir(path);
-    for (const struct dirent *entry; threads && stopped_thread == 0 && (entry = readdir(threads)) != NULL;) {
+    for (const struct dirent *entry;
+         threads && stopped_thread == 0 && (entry = readdir(threads)) != NULL;) {
         const pid_t thread = (pid_t)atoi(entry->d_name);
         if (thread > 0 && thread != service && ptrace(PTRACE_SEIZE, thread, NULL, NULL) == 0 &&
-            ptrace(PTRACE_INTERRUPT, thread, NULL, NULL) == 0 && waitpid(thread, NULL, __WALL) == thread) {
+            ptrace(PTRACE_INTERRUPT, thread, NULL, NULL) == 0 &&
+            waitpid(thread, NULL, __WALL) == thread) {
             stopped_thread = thread;
         }
     }
@@ -91,12 +100,13 @@ static void stop_thread(FILE *messages)
 static int open_notify(char *name, size_t name_size)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const int          on      = 1;
-    const int          fd      = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     (void)snprintf(name, name_size, "@as-systemd.%ld", (long)getpid());
     memcpy(address.sun_path + 1, name + 1, strlen(name) - 1);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0 ||
-        bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))) != 0) {
+        bind(fd, (struct sockaddr *)&address,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))) != 0) {
         die("notify socket");
     }
     return fd;
@@ -105,8 +115,8 @@ static int open_notify(char *name, size_t name_size)
 static int open_listener(FILE *addresses)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t          length  = sizeof(address);
-    const int          fd      = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t length = sizeof(address);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, 16) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         die("listening socket");
@@ -116,7 +126,8 @@ static int open_listener(FILE *addresses)
 }
 
 /* In the child: the sockets at 3 and up, the environment, and the command. */
-_Noreturn static void run_service(const int *sockets, unsigned count, const char *notify, const struct plan *plan)
+_Noreturn static void run_service(const int *sockets, unsigned count, const char *notify,
+                                  const struct plan *plan)
 {
     char text[64];
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -148,18 +159,21 @@ static void take_message(int fd, FILE *messages)
 {
     char text[2048];
     union {
-        char           room[CMSG_SPACE(sizeof(struct ucred))];
+        char room[CMSG_SPACE(sizeof(struct ucred))];
         struct cmsghdr align;
     } control;
-    struct iovec  part    = {text, sizeof(text) - 1};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-    const ssize_t got     = recvmsg(fd, &message, MSG_DONTWAIT);
+    struct iovec part = {text, sizeof(text) - 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    const ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT);
     if (got < 0) {
         return;
     }
-    text[got]                    = '\0';
-    const struct cmsghdr *extra  = CMSG_FIRSTHDR(&message);
-    struct ucred          sender = {0};
+    text[got] = '\0';
+    const struct cmsghdr *extra = CMSG_FIRSTHDR(&message);
+    struct ucred sender = {0};
     if (extra && extra->cmsg_type == SCM_CREDENTIALS) {
         memcpy(&sender, CMSG_DATA(extra), sizeof(sender));
     }
@@ -169,7 +183,8 @@ static void take_message(int fd, FILE *messages)
     if (strcmp(text, "WATCHDOG=1") == 0) {
         last_sign_ms = sc_clock_ms();
     }
-    fprintf(messages, "%u: %s\n", ++message_count, sender.pid == service ? text : "not the main process");
+    fprintf(messages, "%u: %s\n", ++message_count,
+            sender.pid == service ? text : "not the main process");
     (void)fflush(messages);
 }
 
@@ -183,7 +198,9 @@ static void watch(FILE *messages, const char *watchdog_ms)
         fputs("watchdog timeout\n", messages);
         (void)fflush(messages);
         (void)kill(service, SIGABRT);
-        (void)waitpid(stopped_thread, NULL, __WALL); /* the process ends when its tracer has seen all of its threads end */
+        (void)waitpid(
+            stopped_thread, NULL,
+            __WALL); /* the process ends when its tracer has seen all of its threads end */
         stopped_thread = 0;
     }
 }
@@ -192,7 +209,7 @@ static void watch(FILE *messages, const char *watchdog_ms)
 static int attend(int fd, FILE *messages, const char *watchdog_ms)
 {
     struct pollfd poller = {.fd = fd, .events = POLLIN};
-    int           status;
+    int status;
     for (;;) {
         watch(messages, watchdog_ms);
         const pid_t ended = waitpid(service, &status, WNOHANG);
@@ -216,27 +233,28 @@ static FILE *open_file(const char *path)
 
 int main(int argc, char **argv)
 {
-    struct plan plan  = {.watchdog_ms = ""};
-    uint64_t    count = 0;
-    int         sockets[MAX_SOCKETS];
-    char        notify[64];
-    int         next = 1;
+    struct plan plan = {.watchdog_ms = ""};
+    uint64_t count = 0;
+    int sockets[MAX_SOCKETS];
+    char notify[64];
+    int next = 1;
     for (; next + 1 < argc && argv[next][0] == '-'; next += 2) {
         if (strcmp(argv[next], "--watchdog") == 0) {
             plan.watchdog_ms = argv[next + 1];
         } else if (strcmp(argv[next], "--names") == 0) {
             plan.names = argv[next + 1];
-        } else if (strcmp(argv[next], "--sockets") != 0 || sc_parse_u64(argv[next + 1], 0, MAX_SOCKETS, &count, NULL) != 0) {
+        } else if (strcmp(argv[next], "--sockets") != 0 ||
+                   sc_parse_u64(argv[next + 1], 0, MAX_SOCKETS, &count, NULL) != 0) {
             return EX_USAGE;
         }
     }
     if (argc - next < 3) {
         return EX_USAGE;
     }
-    plan.command        = argv + next + 2;
-    FILE     *messages  = open_file(argv[next]);
-    FILE     *addresses = open_file(argv[next + 1]);
-    const int fd        = open_notify(notify, sizeof(notify));
+    plan.command = argv + next + 2;
+    FILE *messages = open_file(argv[next]);
+    FILE *addresses = open_file(argv[next + 1]);
+    const int fd = open_notify(notify, sizeof(notify));
     for (unsigned i = 0; i < count; i++) {
         sockets[i] = open_listener(addresses);
     }
@@ -248,9 +266,11 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < count; i++) {
         (void)close(sockets[i]);
     }
-    const struct sigaction action = {.sa_handler = pass_on}, stop_action = {.sa_handler = on_stop_a_thread};
-    if (service < 0 || sigaction(SIGUSR1, &stop_action, NULL) != 0 || sigaction(SIGHUP, &action, NULL) != 0 ||
-        sigaction(SIGTERM, &action, NULL) != 0 || sigaction(SIGINT, &action, NULL) != 0) {
+    const struct sigaction action = {.sa_handler = pass_on},
+                           stop_action = {.sa_handler = on_stop_a_thread};
+    if (service < 0 || sigaction(SIGUSR1, &stop_action, NULL) != 0 ||
+        sigaction(SIGHUP, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
+        sigaction(SIGINT, &action, NULL) != 0) {
         die("start");
     }
     const int status = attend(fd, messages, plan.watchdog_ms);

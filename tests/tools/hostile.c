@@ -1,6 +1,7 @@
 /*
- * Hostile and odd peers, for the end-to-end tests. Each mode checks what a peer may rely on (docs/protocol.md), prints one line that says
- * what it saw, and exits 0 when that was right, 1 when not. Nothing waits for ever: alarm(2) ends the process in any case.
+ * Hostile and odd peers, for the end-to-end tests. Each mode checks what a peer may rely on
+ * (docs/protocol.md), prints one line that says what it saw, and exits 0 when that was right, 1
+ * when not. Nothing waits for ever: alarm(2) ends the process in any case.
  */
 #include "config.h"
 
@@ -26,19 +27,26 @@ static const struct {
     {"silent", mode_silent, "connects and says nothing"},
     {"drip-hello", mode_drip_hello, "one byte of a ClientHello every --interval-ms"},
     {"plain", mode_plain, "speaks no TLS (--how TEXT)"},
-    {"reset", mode_reset, "TCP resets (--how connect, hello, handshake, frame, reply; all unless given), --count times"},
+    {"reset", mode_reset,
+     "TCP resets (--how connect, hello, handshake, frame, reply; all unless given), --count times"},
     {"refused", mode_refused, "is closed before any TLS, within --at-most-ms"},
     {"split", mode_split, "many requests in records of --piece bytes (0: of changing sizes)"},
-    {"half-close", mode_half_close, "--count requests of up to --bytes, and its end at once (--how close-notify, shutdown)"},
+    {"half-close", mode_half_close,
+     "--count requests of up to --bytes, and its end at once (--how close-notify, shutdown)"},
     {"truncate", mode_truncate, "ends after --bytes of a frame (--how close-notify, shutdown)"},
-    {"too-large", mode_too_large, "announces a body of --bytes (--how unknown-type), sends --piece bytes of it"},
+    {"too-large", mode_too_large,
+     "announces a body of --bytes (--how unknown-type), sends --piece bytes of it"},
     {"alpn", mode_alpn, "offers other protocols"},
     {"key-update", mode_key_update, "--count key updates (--expect-end)"},
     {"drip-frame", mode_drip_frame, "one byte of a frame every --interval-ms"},
     {"idle", mode_idle, "is served, then says nothing"},
-    {"never-read", mode_never_read, "sends requests and reads nothing; fails if --bytes of them are taken"},
-    {"many", mode_many, "--count right clients at once, --piece rounds of requests; none waits longer than --at-most-ms for a reply"},
-    {"drain", mode_drain, "--count clients with --piece requests of up to --bytes each, which the server then leaves"},
+    {"never-read", mode_never_read,
+     "sends requests and reads nothing; fails if --bytes of them are taken"},
+    {"many", mode_many,
+     "--count right clients at once, --piece rounds of requests; none waits longer than "
+     "--at-most-ms for a reply"},
+    {"drain", mode_drain,
+     "--count clients with --piece requests of up to --bytes each, which the server then leaves"},
 };
 
 static void usage(FILE *to)
@@ -53,15 +61,15 @@ enum { OPTION_NUMBER = 256, OPTION_HOW, OPTION_READY, OPTION_GO, OPTION_TLS12, O
 
 struct arguments {
     struct mode_options options;
-    uint64_t            peers, deadline_ms;
-    bool                tls12;
+    uint64_t peers, deadline_ms;
+    bool tls12;
 };
 
 static uint64_t *number_of(struct arguments *arguments, const char *name)
 {
     const struct {
         const char *name;
-        uint64_t   *number;
+        uint64_t *number;
     } numbers[] = {
         {"peers", &arguments->peers},
         {"deadline-ms", &arguments->deadline_ms},
@@ -103,11 +111,12 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
         {NULL, 0, NULL, 0},
     };
     struct sc_err err;
-    int           index = 0;
+    int index = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, &index)) != -1;) {
         switch (option) {
         case OPTION_NUMBER:
-            if (sc_parse_u64(optarg, 0, UINT32_MAX, number_of(arguments, options[index].name), &err) != 0) {
+            if (sc_parse_u64(optarg, 0, UINT32_MAX, number_of(arguments, options[index].name),
+                             &err) != 0) {
                 fprintf(stderr, "hostile: --%s: %s\n", options[index].name, err.text);
                 return false;
             }
@@ -120,10 +129,11 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
         default: return false;
         }
     }
-    if (argc - optind != 2 || sc_parse_address(argv[optind + 1], NULL, &peer_settings.address, &err) != 0) {
+    if (argc - optind != 2 ||
+        sc_parse_address(argv[optind + 1], NULL, &peer_settings.address, &err) != 0) {
         return false;
     }
-    peer_settings.mode        = argv[optind];
+    peer_settings.mode = argv[optind];
     peer_settings.deadline_ms = arguments->deadline_ms;
     return true;
 }
@@ -150,18 +160,18 @@ static int run_peers(size_t mode, const struct arguments *arguments)
     for (int status; wait(&status) > 0;) {
         failed += !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS;
     }
-    printf("%s: %llu peers, %llu of them saw something wrong\n", modes[mode].name, (unsigned long long)arguments->peers,
-           (unsigned long long)failed);
+    printf("%s: %llu peers, %llu of them saw something wrong\n", modes[mode].name,
+           (unsigned long long)arguments->peers, (unsigned long long)failed);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
-    static const unsigned char alpn[]    = "\x0f" SC_PROTOCOL_ALPN;
-    struct arguments           arguments = {
-                  .options     = {.interval_ms = 1000, .count = 1, .piece = 1, .bytes = 1, .max_body = 65536},
-                  .peers       = 1,
-                  .deadline_ms = 20000,
+    static const unsigned char alpn[] = "\x0f" SC_PROTOCOL_ALPN;
+    struct arguments arguments = {
+        .options = {.interval_ms = 1000, .count = 1, .piece = 1, .bytes = 1, .max_body = 65536},
+        .peers = 1,
+        .deadline_ms = 20000,
     };
     if (!read_arguments(argc, argv, &arguments)) {
         usage(stderr);

@@ -1,6 +1,7 @@
 /*
- * json-get [PATH] <FILE: strict JSON (RFC 8259) or exit status 1 with the place of the fault. With a PATH, "errors.total" or "list.0.name",
- * also prints the value found there (a string without its quotes); not there is exit status 2.
+ * json-get [PATH] <FILE: strict JSON (RFC 8259) or exit status 1 with the place of the fault. With
+ * a PATH, "errors.total" or "list.0.name", also prints the value found there (a string without its
+ * quotes); not there is exit status 2.
  */
 #include "config.h"
 
@@ -11,7 +12,7 @@
 
 #define MOST_DEPTH 64
 
-static char        text[4 << 20];
+static char text[4 << 20];
 static const char *at = text;
 static const char *found, *found_end;
 
@@ -97,7 +98,7 @@ static void take_members(const char *path, int depth, bool is_object)
         return;
     }
     for (unsigned index = 0;; index++) {
-        char        number[16];
+        char number[16];
         const char *key = number, *end = number + snprintf(number, sizeof(number), "%u", index);
         skip_space();
         if (is_object) {
@@ -146,7 +147,7 @@ static void take_value(const char *path, int depth)
         at += strlen(words[i]);
     }
     if (path && *path == '\0') {
-        found     = *start == '"' ? start + 1 : start;
+        found = *start == '"' ? start + 1 : start;
         found_end = *start == '"' ? at - 1 : at;
     }
     skip_space();

@@ -1,4 +1,7 @@
-/* The modes of tests/tools/hostile: each is one connection (or a crowd) that misbehaves in one way and says what it saw. */
+/*
+ * The modes of tests/tools/hostile: each is one connection (or a crowd) that misbehaves in one way
+ * and says what it saw.
+ */
 #ifndef SC_TESTS_MODES_H
 #define SC_TESTS_MODES_H
 
@@ -6,18 +9,19 @@
 #include <stdint.h>
 
 struct mode_options {
-    uint64_t    at_least_ms; /* the server may end the connection no sooner */
-    uint64_t    at_most_ms;  /* and must by then; 0: the peer itself gives up after give_up_ms, and that is right */
-    uint64_t    give_up_ms;
-    uint64_t    interval_ms; /* between the drops of a drip */
-    uint64_t    bytes;       /* to send, or to announce */
-    uint64_t    count;       /* connections, requests, updates */
-    uint64_t    piece;
-    uint64_t    max_body;
-    bool        expect_end; /* key-update: the server must end it */
+    uint64_t at_least_ms; /* the server may end the connection no sooner */
+    uint64_t at_most_ms; /* and must by then; 0: the peer itself gives up after give_up_ms, and that
+                            is right */
+    uint64_t give_up_ms;
+    uint64_t interval_ms; /* between the drops of a drip */
+    uint64_t bytes; /* to send, or to announce */
+    uint64_t count; /* connections, requests, updates */
+    uint64_t piece;
+    uint64_t max_body;
+    bool expect_end; /* key-update: the server must end it */
     const char *how;
     const char *ready_file; /* made when the peer has reached its state */
-    const char *go_file;    /* drain: nothing is read before it is there */
+    const char *go_file; /* drain: nothing is read before it is there */
 };
 
 /* Below TLS (modes_tcp.c). */

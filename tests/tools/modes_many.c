@@ -14,7 +14,7 @@
 
 struct crowd {
     struct peer *peers;
-    size_t       count;
+    size_t count;
 };
 
 static struct crowd open_crowd(uint64_t count)
@@ -60,17 +60,17 @@ static void play_round(struct crowd *crowd, const struct script *script)
 /* The longest time that one client alone waited for its reply, of `samples`. */
 static uint64_t longest_wait_us(struct crowd *crowd, unsigned samples)
 {
-    struct script script  = {0};
-    uint64_t      longest = 0;
+    struct script script = {0};
+    uint64_t longest = 0;
     script_add(&script, SC_FRAME_ECHO, 64, 0);
     begin_round(crowd);
     for (unsigned i = 0; i < samples; i++) {
-        struct peer   *peer  = &crowd->peers[i * 7919U % crowd->count];
+        struct peer *peer = &crowd->peers[i * 7919U % crowd->count];
         const uint64_t start = sc_clock_ns();
         script_send(peer, &script);
         script_check(peer, &script);
         const uint64_t took = (sc_clock_ns() - start) / 1000;
-        longest             = took > longest ? took : longest;
+        longest = took > longest ? took : longest;
     }
     script_free(&script);
     return longest;
@@ -79,9 +79,9 @@ static uint64_t longest_wait_us(struct crowd *crowd, unsigned samples)
 /* Many right clients at once, each with right replies; `piece` rounds. */
 void mode_many(const struct mode_options *options)
 {
-    const uint64_t start  = sc_clock_ns();
-    struct crowd   crowd  = open_crowd(options->count);
-    struct script  script = script_of_mix(4, 600);
+    const uint64_t start = sc_clock_ns();
+    struct crowd crowd = open_crowd(options->count);
+    struct script script = script_of_mix(4, 600);
     const uint64_t opened = sc_clock_ns();
     mode_announce_ready(options);
     for (uint64_t round = 0; round < options->piece; round++) {
@@ -89,9 +89,11 @@ void mode_many(const struct mode_options *options)
     }
     const uint64_t replies = crowd.count * options->piece * script.count;
     const uint64_t longest = crowd.count ? longest_wait_us(&crowd, 500) : 0;
-    printf("%zu clients at once: connected in %llu ms, %llu right replies in %llu ms, one alone waited %llu us at most\n", crowd.count,
-           (unsigned long long)((opened - start) / 1000000U), (unsigned long long)replies,
-           (unsigned long long)((sc_clock_ns() - opened) / 1000000U), (unsigned long long)longest);
+    printf("%zu clients at once: connected in %llu ms, %llu right replies in %llu ms, one alone "
+           "waited %llu us at most\n",
+           crowd.count, (unsigned long long)((opened - start) / 1000000U),
+           (unsigned long long)replies, (unsigned long long)((sc_clock_ns() - opened) / 1000000U),
+           (unsigned long long)longest);
     if (options->at_most_ms && longest > options->at_most_ms * 1000) {
         peer_fail("a client waited %llu us for its reply", (unsigned long long)longest);
     }
@@ -101,26 +103,29 @@ void mode_many(const struct mode_options *options)
 
 static void check_goodbye(const struct peer_ending *ending, size_t which)
 {
-    if (ending->errors != 1 || ending->code != SC_ERROR_GOING_AWAY || ending->end != PEER_CLOSE_NOTIFY || ending->retry_after_ms == 0) {
-        peer_fail("client %zu: %u ERROR frames, code %u, retry after %u ms, then %s", which, ending->errors, ending->code,
-                  ending->retry_after_ms, peer_end_names[ending->end]);
+    if (ending->errors != 1 || ending->code != SC_ERROR_GOING_AWAY ||
+        ending->end != PEER_CLOSE_NOTIFY || ending->retry_after_ms == 0) {
+        peer_fail("client %zu: %u ERROR frames, code %u, retry after %u ms, then %s", which,
+                  ending->errors, ending->code, ending->retry_after_ms,
+                  peer_end_names[ending->end]);
     }
 }
 
 /*
- * A crowd that lives through the server's end: every request that has arrived is answered, then ERROR 3 with advice, then close_notify.
- * With a go file nothing is read before the test says so: the requests wait in the server's socket because the replies to the first of
- * them are not taken.
- * With --how partial some requests may still have been on their way, in our own kernel: then the first so many are answered.
+ * A crowd that lives through the server's end: every request that has arrived is answered, then
+ * ERROR 3 with advice, then close_notify. With a go file nothing is read before the test says so:
+ * the requests wait in the server's socket because the replies to the first of them are not taken.
+ * With --how partial some requests may still have been on their way, in our own kernel: then the
+ * first so many are answered.
  */
 void mode_drain(const struct mode_options *options)
 {
-    const bool    partial  = options->how && strcmp(options->how, "partial") == 0;
-    struct crowd  crowd    = open_crowd(options->count);
-    struct script script   = script_of_mix((unsigned)options->piece, (uint32_t)options->bytes);
-    uint32_t      soonest  = UINT32_MAX;
-    uint32_t      latest   = 0;
-    size_t        answered = 0;
+    const bool partial = options->how && strcmp(options->how, "partial") == 0;
+    struct crowd crowd = open_crowd(options->count);
+    struct script script = script_of_mix((unsigned)options->piece, (uint32_t)options->bytes);
+    uint32_t soonest = UINT32_MAX;
+    uint32_t latest = 0;
+    size_t answered = 0;
     for (size_t i = 0; i < crowd.count; i++) {
         script_send(&crowd.peers[i], &script);
     }
@@ -129,17 +134,18 @@ void mode_drain(const struct mode_options *options)
     begin_round(&crowd);
     for (size_t i = 0; i < crowd.count; i++) {
         struct peer_ending ending;
-        const size_t       replies = script_check_to_end(&crowd.peers[i], &script, &ending);
+        const size_t replies = script_check_to_end(&crowd.peers[i], &script, &ending);
         check_goodbye(&ending, i);
         if (replies < script.count && !partial) {
             peer_fail("client %zu: %zu replies to %zu requests", i, replies, script.count);
         }
         answered += replies;
         soonest = ending.retry_after_ms < soonest ? ending.retry_after_ms : soonest;
-        latest  = ending.retry_after_ms > latest ? ending.retry_after_ms : latest;
+        latest = ending.retry_after_ms > latest ? ending.retry_after_ms : latest;
     }
-    printf("%zu clients, %zu replies to %zu requests, then ERROR 3 (retry after %u to %u ms) and close_notify\n", crowd.count, answered,
-           crowd.count * script.count, soonest, latest);
+    printf("%zu clients, %zu replies to %zu requests, then ERROR 3 (retry after %u to %u ms) and "
+           "close_notify\n",
+           crowd.count, answered, crowd.count * script.count, soonest, latest);
     if (crowd.count >= 20 && latest - soonest < 10) {
         peer_fail("the advice when to come back is not spread");
     }

@@ -38,8 +38,9 @@ void mode_expect_end(struct peer *peer, const struct mode_options *options, cons
         if (peer_wait(peer, POLLIN, options->give_up_ms)) {
             const struct peer_ending early = peer_read_end(peer);
             if (early.after_ms < options->at_least_ms) {
-                peer_fail("%s: ended after %llu ms already (%s, ERROR %u)", after, (unsigned long long)early.after_ms,
-                          peer_end_names[early.end], early.code);
+                peer_fail("%s: ended after %llu ms already (%s, ERROR %u)", after,
+                          (unsigned long long)early.after_ms, peer_end_names[early.end],
+                          early.code);
             }
         }
         printf("%s: given up after %llu ms\n", after, (unsigned long long)peer_age_ms(peer));
@@ -47,10 +48,12 @@ void mode_expect_end(struct peer *peer, const struct mode_options *options, cons
     }
     const struct peer_ending ending = peer_read_end(peer);
     if (ending.after_ms < options->at_least_ms || ending.after_ms > options->at_most_ms) {
-        peer_fail("%s: ended after %llu ms, not between %llu and %llu", after, (unsigned long long)ending.after_ms,
-                  (unsigned long long)options->at_least_ms, (unsigned long long)options->at_most_ms);
+        peer_fail("%s: ended after %llu ms, not between %llu and %llu", after,
+                  (unsigned long long)ending.after_ms, (unsigned long long)options->at_least_ms,
+                  (unsigned long long)options->at_most_ms);
     }
-    printf("%s: %s after %llu ms, ERROR %u\n", after, peer_end_names[ending.end], (unsigned long long)ending.after_ms, ending.code);
+    printf("%s: %s after %llu ms, ERROR %u\n", after, peer_end_names[ending.end],
+           (unsigned long long)ending.after_ms, ending.code);
 }
 
 /* One byte of a frame at a time: each is a TLS record, and none extends the deadline. */
@@ -66,7 +69,8 @@ void mode_drip_frame(const struct mode_options *options)
     mode_announce_ready(options);
     for (size_t i = 0; i + 1 < sizeof(bytes); i++) {
         const uint64_t next = peer_age_ms(&peer) + options->interval_ms;
-        if (!peer_send(&peer, bytes + i, 1, 1) || (options->give_up_ms && next > options->give_up_ms) || peer_wait(&peer, POLLIN, next)) {
+        if (!peer_send(&peer, bytes + i, 1, 1) ||
+            (options->give_up_ms && next > options->give_up_ms) || peer_wait(&peer, POLLIN, next)) {
             break;
         }
     }
@@ -77,7 +81,7 @@ void mode_drip_frame(const struct mode_options *options)
 /* A client that was served and then says nothing. */
 void mode_idle(const struct mode_options *options)
 {
-    struct peer   peer   = peer_open_tls();
+    struct peer peer = peer_open_tls();
     struct script script = script_of_mix(3, 100);
     script_play(&peer, &script, 0, SCRIPT_STAY_OPEN);
     script_free(&script);
@@ -93,8 +97,12 @@ static bool is_gone(const struct peer *peer)
     return poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-/* Waits until the socket takes more. False: it did not before that age, or the connection is gone. Once blocked for long, we are ready. */
-static bool takes_more(const struct peer *peer, uint64_t until_ms, const struct mode_options *options, bool *ready)
+/*
+ * Waits until the socket takes more. False: it did not before that age, or the connection is gone.
+ * Once blocked for long, we are ready.
+ */
+static bool takes_more(const struct peer *peer, uint64_t until_ms,
+                       const struct mode_options *options, bool *ready)
 {
     const uint64_t blocked_ms = peer_age_ms(peer) + 300;
     for (;;) {
@@ -115,27 +123,31 @@ static bool takes_more(const struct peer *peer, uint64_t until_ms, const struct 
     }
 }
 
-/* Sends requests and reads no reply: the server must stop taking them, and end the connection when nothing is read for long. */
+/*
+ * Sends requests and reads no reply: the server must stop taking them, and end the connection when
+ * nothing is read for long.
+ */
 void mode_never_read(const struct mode_options *options)
 {
     static uint8_t bytes[SC_FRAME_HEADER_BYTES + 8192];
-    uint64_t       sent  = 0;
-    struct peer    peer  = peer_open_tls();
+    uint64_t sent = 0;
+    struct peer peer = peer_open_tls();
     const uint64_t until = options->at_most_ms ? options->at_most_ms : options->give_up_ms;
     /* Kernels grow receive buffers to many megabytes: a small one makes the server feel it soon. */
     const int small = 16384;
     setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     sc_frame_put_header(bytes, SC_FRAME_ECHO, sizeof(bytes) - SC_FRAME_HEADER_BYTES);
-    int  some  = 1;
+    int some = 1;
     bool ready = false;
     while (some >= 0 && sent < options->bytes && takes_more(&peer, until, options, &ready)) {
         some = peer_send_some(&peer, bytes, sizeof(bytes));
         sent += some > 0 ? (uint64_t)some : 0;
     }
-    const bool     gone = some < 0 || is_gone(&peer);
-    const uint64_t age  = peer_age_ms(&peer);
+    const bool gone = some < 0 || is_gone(&peer);
+    const uint64_t age = peer_age_ms(&peer);
     if (sent >= options->bytes) {
-        peer_fail("the server took %llu bytes of requests and none of its replies was read", (unsigned long long)sent);
+        peer_fail("the server took %llu bytes of requests and none of its replies was read",
+                  (unsigned long long)sent);
     }
     if (options->at_most_ms && !gone) {
         peer_fail("still connected after %llu ms without reading", (unsigned long long)age);
@@ -143,7 +155,7 @@ void mode_never_read(const struct mode_options *options)
     if (gone && age < options->at_least_ms) {
         peer_fail("ended after %llu ms already", (unsigned long long)age);
     }
-    printf("never reading: %llu KiB taken, %s after %llu ms\n", (unsigned long long)sent / 1024, gone ? "ended" : "given up",
-           (unsigned long long)age);
+    printf("never reading: %llu KiB taken, %s after %llu ms\n", (unsigned long long)sent / 1024,
+           gone ? "ended" : "given up", (unsigned long long)age);
     peer_close(&peer);
 }

@@ -1,8 +1,10 @@
 /*
- * A server that does one thing wrong, for the tests of the client programs: odd-server MODE CERTIFICATE KEY PORT-FILE [TEXT]
+ * A server that does one thing wrong, for the tests of the client programs: odd-server MODE
+ * CERTIFICATE KEY PORT-FILE [TEXT]
  *
- * It listens on a free port of 127.0.0.1, writes the port to PORT-FILE, serves one connection after the other, and prints for each how
- * many bytes of application data it got. Nothing waits for ever: alarm(2) ends the process.
+ * It listens on a free port of 127.0.0.1, writes the port to PORT-FILE, serves one connection
+ * after the other, and prints for each how many bytes of application data it got. Nothing waits
+ * for ever: alarm(2) ends the process.
  */
 #include "config.h"
 
@@ -28,14 +30,15 @@
 #define LIFE_SECONDS 120
 
 struct connection {
-    int    fd;
-    SSL   *ssl;
+    int fd;
+    SSL *ssl;
     size_t got; /* bytes of application data */
 };
 
 static const char *mode_text = "";
 
-static void send_frame(struct connection *connection, uint32_t type, uint32_t length, const void *body, size_t sent)
+static void send_frame(struct connection *connection, uint32_t type, uint32_t length,
+                       const void *body, size_t sent)
 {
     uint8_t header[SC_FRAME_HEADER_BYTES];
     sc_frame_put_header(header, type, length);
@@ -45,10 +48,12 @@ static void send_frame(struct connection *connection, uint32_t type, uint32_t le
     }
 }
 
-static void send_error(struct connection *connection, enum sc_error_code code, uint32_t retry_after_ms, const char *text)
+static void send_error(struct connection *connection, enum sc_error_code code,
+                       uint32_t retry_after_ms, const char *text)
 {
     uint8_t frame[SC_FRAME_ERROR_MAX_BYTES];
-    (void)SSL_write(connection->ssl, frame, (int)sc_frame_put_error(frame, code, retry_after_ms, text));
+    (void)SSL_write(connection->ssl, frame,
+                    (int)sc_frame_put_error(frame, code, retry_after_ms, text));
 }
 
 static bool read_exactly(struct connection *connection, uint8_t *out, size_t length)
@@ -66,15 +71,16 @@ static bool read_exactly(struct connection *connection, uint8_t *out, size_t len
 }
 
 /* The next request; its body is in *body until the next call. */
-static bool read_request(struct connection *connection, struct sc_frame_header *header, uint8_t **body)
+static bool read_request(struct connection *connection, struct sc_frame_header *header,
+                         uint8_t **body)
 {
     static uint8_t storage[1U << 20];
-    uint8_t        bytes[SC_FRAME_HEADER_BYTES];
+    uint8_t bytes[SC_FRAME_HEADER_BYTES];
     if (!read_exactly(connection, bytes, sizeof(bytes))) {
         return false;
     }
     *header = sc_frame_get_header(bytes);
-    *body   = storage;
+    *body = storage;
     return header->length <= sizeof(storage) && read_exactly(connection, storage, header->length);
 }
 
@@ -88,9 +94,9 @@ static void read_all(struct connection *connection)
 
 static void mode_serve(struct connection *connection)
 {
-    static uint8_t         reply[(1U << 20) + 64];
+    static uint8_t reply[(1U << 20) + 64];
     struct sc_frame_header header;
-    uint8_t               *body;
+    uint8_t *body;
     while (read_request(connection, &header, &body)) {
         const struct sc_handler *handler = sc_handler_find(header.type);
         if (handler) {
@@ -107,10 +113,11 @@ static void mode_mute(struct connection *connection)
     read_all(connection);
 }
 
-static void answer_one(struct connection *connection, uint32_t type_change, int length_change, size_t cut)
+static void answer_one(struct connection *connection, uint32_t type_change, int length_change,
+                       size_t cut)
 {
     struct sc_frame_header header;
-    uint8_t               *body;
+    uint8_t *body;
     if (read_request(connection, &header, &body)) {
         const uint32_t length = (uint32_t)((int)header.length + length_change);
         send_frame(connection, header.type + type_change, length, body, length - cut);
@@ -144,10 +151,11 @@ static void mode_cut(struct connection *connection)
 static void mode_drip(struct connection *connection)
 {
     struct sc_frame_header header;
-    uint8_t               *body;
+    uint8_t *body;
     while (read_request(connection, &header, &body)) {
         send_frame(connection, header.type, header.length, NULL, 0);
-        for (uint32_t i = 0; i < header.length && SSL_write(connection->ssl, body + i, 1) == 1; i++) {
+        for (uint32_t i = 0; i < header.length && SSL_write(connection->ssl, body + i, 1) == 1;
+             i++) {
             (void)poll(NULL, 0, 50);
         }
     }
@@ -156,7 +164,7 @@ static void mode_drip(struct connection *connection)
 static void mode_long_reply(struct connection *connection)
 {
     struct sc_frame_header header;
-    uint8_t               *body;
+    uint8_t *body;
     if (read_request(connection, &header, &body)) {
         send_frame(connection, header.type, SC_FRAME_MAX_BODY_BYTES + 1, NULL, 0);
     }
@@ -172,7 +180,7 @@ static void mode_stray(struct connection *connection)
 static void mode_short_error(struct connection *connection)
 {
     struct sc_frame_header header;
-    uint8_t               *body;
+    uint8_t *body;
     if (read_request(connection, &header, &body)) {
         send_frame(connection, SC_FRAME_ERROR, 3, "abc", 3);
     }
@@ -183,7 +191,7 @@ static void mode_short_error(struct connection *connection)
 static void mode_error(struct connection *connection)
 {
     struct sc_frame_header header;
-    uint8_t               *body;
+    uint8_t *body;
     for (unsigned i = 0; read_request(connection, &header, &body); i++) {
         if (i % 2 == 0) {
             send_error(connection, SC_ERROR_INTERNAL, 1500, mode_text);
@@ -246,16 +254,17 @@ _Noreturn static void die(const char *what)
 static int listen_anywhere(const char *port_file)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t          length  = sizeof(address);
-    const int          fd      = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 16) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+    socklen_t length = sizeof(address);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(fd, 16) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         die("listen");
     }
-    char  path[512];
+    char path[512];
     FILE *file;
     (void)snprintf(path, sizeof(path), "%s.new", port_file);
-    if (!(file = fopen(path, "w")) || fprintf(file, "%u\n", (unsigned)ntohs(address.sin_port)) < 0 || fclose(file) != 0 ||
+    if (!(file = fopen(path, "w")) ||
+        fprintf(file, "%u\n", (unsigned)ntohs(address.sin_port)) < 0 || fclose(file) != 0 ||
         rename(path, port_file) != 0) {
         die(port_file);
     }
@@ -276,9 +285,10 @@ int main(int argc, char *argv[])
         fprintf(stderr, "odd-server: %s: no such mode\n", argv[1]);
         return EX_USAGE;
     }
-    mode_text    = argc > 5 ? argv[5] : "";
+    mode_text = argc > 5 ? argv[5] : "";
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    if (SSL_CTX_use_certificate_chain_file(ctx, argv[2]) != 1 || SSL_CTX_use_PrivateKey_file(ctx, argv[3], SSL_FILETYPE_PEM) != 1) {
+    if (SSL_CTX_use_certificate_chain_file(ctx, argv[2]) != 1 ||
+        SSL_CTX_use_PrivateKey_file(ctx, argv[3], SSL_FILETYPE_PEM) != 1) {
         ERR_print_errors_fp(stderr);
         return EX_NOINPUT;
     }

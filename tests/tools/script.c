@@ -12,20 +12,23 @@
 
 #define RECORD_BYTES 16384U
 
-/* Requests on their way out: all of them in one run of bytes, so that pieces cross the borders of frames. */
+/*
+ * Requests on their way out: all of them in one run of bytes, so that pieces cross the borders of
+ * frames.
+ */
 struct sender {
     uint8_t *bytes;
-    size_t   length, sent;
-    size_t   piece;
+    size_t length, sent;
+    size_t piece;
     uint32_t random;
 };
 
 /* Replies on their way in. */
 struct checker {
     const struct script *script;
-    size_t               item;
-    uint8_t             *bytes;
-    size_t               have, capacity;
+    size_t item;
+    uint8_t *bytes;
+    size_t have, capacity;
 };
 
 static uint8_t body_byte(uint32_t seed, uint32_t at)
@@ -52,10 +55,11 @@ void script_add(struct script *script, uint32_t type, uint32_t length, uint32_t 
 {
     if (script->count == script->capacity) {
         script->capacity = script->capacity ? 2 * script->capacity : 64;
-        script->items    = grow(script->items, script->capacity * sizeof(*script->items));
+        script->items = grow(script->items, script->capacity * sizeof(*script->items));
     }
-    const uint32_t seed            = (uint32_t)script->count * 7919U + length;
-    script->items[script->count++] = (struct script_item){.type = type, .length = length, .seed = seed, .error = expected_error};
+    const uint32_t seed = (uint32_t)script->count * 7919U + length;
+    script->items[script->count++] =
+        (struct script_item){.type = type, .length = length, .seed = seed, .error = expected_error};
 }
 
 void script_free(struct script *script)
@@ -66,9 +70,10 @@ void script_free(struct script *script)
 
 struct script script_of_borders(uint32_t max_body)
 {
-    const uint32_t lengths[] = {0,    1,     2,     7,     8,     9,     255,   1400,         4095,    4096,
-                                4097, 16375, 16376, 16383, 16384, 16385, 32768, max_body - 1, max_body};
-    struct script  script    = {0};
+    const uint32_t lengths[] = {
+        0,    1,     2,     7,     8,     9,     255,   1400,         4095,    4096,
+        4097, 16375, 16376, 16383, 16384, 16385, 32768, max_body - 1, max_body};
+    struct script script = {0};
     for (size_t i = 0; i < SC_COUNT_OF(lengths); i++) {
         const uint32_t length = lengths[i] < max_body ? lengths[i] : max_body;
         script_add(&script, SC_FRAME_ECHO, length, 0);
@@ -85,14 +90,18 @@ struct script script_of_borders(uint32_t max_body)
 struct script script_of_mix(unsigned count, uint32_t max_length)
 {
     struct script script = {0};
-    uint32_t      random = 4242;
+    uint32_t random = 4242;
     for (unsigned i = 0; i < count; i++) {
-        const uint32_t kind   = next_random(&random) % 16;
+        const uint32_t kind = next_random(&random) % 16;
         const uint32_t length = next_random(&random) % (max_length + 1);
         if (kind == 0) {
             script_add(&script, 99, length, SC_ERROR_UNKNOWN_TYPE);
         } else {
-            script_add(&script, kind < 8 ? SC_FRAME_ECHO : kind < 14 ? SC_FRAME_REVERSE : SC_FRAME_TIME, length, 0);
+            script_add(&script,
+                       kind < 8    ? SC_FRAME_ECHO
+                       : kind < 14 ? SC_FRAME_REVERSE
+                                   : SC_FRAME_TIME,
+                       length, 0);
         }
     }
     return script;
@@ -109,16 +118,18 @@ void script_request(const struct script_item *item, uint8_t *bytes)
 static void check_time(const uint8_t *body, uint32_t length, size_t which)
 {
     const char *const pattern = "dddd-dd-ddTdd:dd:dd.ddddddZ";
-    bool              right   = length == SC_CLOCK_RFC3339_BYTES;
+    bool right = length == SC_CLOCK_RFC3339_BYTES;
     for (uint32_t i = 0; right && i < length; i++) {
-        right = pattern[i] == 'd' ? body[i] >= '0' && body[i] <= '9' : body[i] == (uint8_t)pattern[i];
+        right =
+            pattern[i] == 'd' ? body[i] >= '0' && body[i] <= '9' : body[i] == (uint8_t)pattern[i];
     }
     if (!right) {
         peer_fail("reply %zu is no time: %.*s", which, (int)length, (const char *)body);
     }
 }
 
-static void check_error(const struct script_item *item, const uint8_t *body, uint32_t length, size_t which)
+static void check_error(const struct script_item *item, const uint8_t *body, uint32_t length,
+                        size_t which)
 {
     struct sc_frame_error error;
     if (sc_frame_get_error(body, length, &error) != 0 || error.code != item->error) {
@@ -126,11 +137,14 @@ static void check_error(const struct script_item *item, const uint8_t *body, uin
     }
 }
 
-static void check_reply(const struct script_item *item, const struct sc_frame_header *header, const uint8_t *body, size_t which)
+static void check_reply(const struct script_item *item, const struct sc_frame_header *header,
+                        const uint8_t *body, size_t which)
 {
     const uint32_t type = item->error ? SC_FRAME_ERROR : item->type;
-    if (header->type != type || (type != SC_FRAME_ERROR && type != SC_FRAME_TIME && header->length != item->length)) {
-        peer_fail("reply %zu has type %u and %u bytes, not type %u and %u bytes", which, header->type, header->length, type, item->length);
+    if (header->type != type ||
+        (type != SC_FRAME_ERROR && type != SC_FRAME_TIME && header->length != item->length)) {
+        peer_fail("reply %zu has type %u and %u bytes, not type %u and %u bytes", which,
+                  header->type, header->length, type, item->length);
     }
     if (type == SC_FRAME_ERROR) {
         check_error(item, body, header->length, which);
@@ -151,12 +165,14 @@ static void check_reply(const struct script_item *item, const struct sc_frame_he
 static void check_frames(struct checker *checker)
 {
     struct sc_frame_header header;
-    size_t                 at = 0;
-    while (sc_frame_peek(checker->bytes + at, checker->have - at, SC_FRAME_MAX_BODY_BYTES, &header) == SC_FRAME_COMPLETE) {
+    size_t at = 0;
+    while (sc_frame_peek(checker->bytes + at, checker->have - at, SC_FRAME_MAX_BODY_BYTES,
+                         &header) == SC_FRAME_COMPLETE) {
         if (checker->item == checker->script->count) {
             peer_fail("a reply more than requests: type %u, %u bytes", header.type, header.length);
         }
-        check_reply(&checker->script->items[checker->item], &header, checker->bytes + at + SC_FRAME_HEADER_BYTES, checker->item);
+        check_reply(&checker->script->items[checker->item], &header,
+                    checker->bytes + at + SC_FRAME_HEADER_BYTES, checker->item);
         checker->item++;
         at += SC_FRAME_HEADER_BYTES + header.length;
     }
@@ -172,10 +188,11 @@ static bool receive_more(struct peer *peer, struct checker *checker)
         checker->bytes = grow(checker->bytes, checker->capacity);
     }
     enum peer_end end = PEER_EOF;
-    const int     got = peer_receive_some(peer, checker->bytes + checker->have, checker->capacity - checker->have, &end);
+    const int got = peer_receive_some(peer, checker->bytes + checker->have,
+                                      checker->capacity - checker->have, &end);
     if (got < 0) {
-        peer_fail("the server ended the connection (%s) after %zu of %zu replies", peer_end_names[end], checker->item,
-                  checker->script->count);
+        peer_fail("the server ended the connection (%s) after %zu of %zu replies",
+                  peer_end_names[end], checker->item, checker->script->count);
     }
     checker->have += (size_t)got;
     check_frames(checker);
@@ -187,7 +204,7 @@ static struct sender new_sender(const struct script *script, size_t piece)
     struct sender sender = {.piece = piece, .random = 1};
     for (size_t i = 0; i < script->count; i++) {
         const struct script_item *item = &script->items[i];
-        sender.bytes                   = grow(sender.bytes, sender.length + SC_FRAME_HEADER_BYTES + item->length);
+        sender.bytes = grow(sender.bytes, sender.length + SC_FRAME_HEADER_BYTES + item->length);
         script_request(item, sender.bytes + sender.length);
         sender.length += SC_FRAME_HEADER_BYTES + item->length;
     }
@@ -197,11 +214,13 @@ static struct sender new_sender(const struct script *script, size_t piece)
 /* Sends one piece. Returns false when the socket takes no more. */
 static bool send_more(struct peer *peer, struct sender *sender)
 {
-    const size_t left  = sender->length - sender->sent;
+    const size_t left = sender->length - sender->sent;
     const size_t piece = sender->piece ? sender->piece : 1 + next_random(&sender->random) % 3000;
-    const int    sent  = peer_send_some(peer, sender->bytes + sender->sent, left < piece ? left : piece);
+    const int sent =
+        peer_send_some(peer, sender->bytes + sender->sent, left < piece ? left : piece);
     if (sent < 0) {
-        peer_fail("the server ended the connection after %zu of %zu bytes of requests", sender->sent, sender->length);
+        peer_fail("the server ended the connection after %zu of %zu bytes of requests",
+                  sender->sent, sender->length);
     }
     sender->sent += (size_t)sent;
     return sent > 0;
@@ -220,11 +239,12 @@ static bool end_own_side(const struct peer *peer, enum script_close how)
     return true;
 }
 
-void script_play(struct peer *peer, const struct script *script, size_t piece, enum script_close close)
+void script_play(struct peer *peer, const struct script *script, size_t piece,
+                 enum script_close close)
 {
-    struct sender  sender  = new_sender(script, piece);
+    struct sender sender = new_sender(script, piece);
     struct checker checker = {.script = script};
-    bool           ended   = false;
+    bool ended = false;
     while (checker.item < script->count || !ended) {
         const bool sent = sender.sent < sender.length && send_more(peer, &sender);
         if (sender.sent == sender.length && !ended) {
@@ -275,14 +295,16 @@ void script_check(struct peer *peer, const struct script *script)
     free(body);
 }
 
-size_t script_check_to_end(struct peer *peer, const struct script *script, struct peer_ending *ending)
+size_t script_check_to_end(struct peer *peer, const struct script *script,
+                           struct peer_ending *ending)
 {
-    uint8_t              *body     = NULL;
-    size_t                answered = 0;
-    struct sc_frame_error going    = {0};
+    uint8_t *body = NULL;
+    size_t answered = 0;
+    struct sc_frame_error going = {0};
     while (answered < script->count && going.code == 0) {
         const struct sc_frame_header header = receive_frame(peer, &body, answered);
-        if (header.type == SC_FRAME_ERROR && sc_frame_get_error(body, header.length, &going) == 0 && going.code == SC_ERROR_GOING_AWAY) {
+        if (header.type == SC_FRAME_ERROR && sc_frame_get_error(body, header.length, &going) == 0 &&
+            going.code == SC_ERROR_GOING_AWAY) {
             break;
         }
         going.code = 0;
@@ -293,7 +315,7 @@ size_t script_check_to_end(struct peer *peer, const struct script *script, struc
     *ending = peer_read_end(peer);
     if (going.code != 0) {
         ending->errors++;
-        ending->code           = going.code;
+        ending->code = going.code;
         ending->retry_after_ms = going.retry_after_ms;
     }
     return answered;

@@ -1,6 +1,7 @@
 /*
- * One client of the storm: sends requests of every kind and size, many at once, checks each reply for type, order and content, and counts
- * what is not right. Made of a non-blocking peer; only connecting and the handshake wait.
+ * One client of the storm: sends requests of every kind and size, many at once, checks each reply
+ * for type, order and content, and counts what is not right. Made of a non-blocking peer; only
+ * connecting and the handshake wait.
  */
 #ifndef SC_TESTS_STORM_CLIENT_H
 #define SC_TESTS_STORM_CLIENT_H
@@ -14,11 +15,11 @@
 
 struct storm_tally {
     uint64_t replies, reply_bytes;
-    uint64_t lost, doubled, wrong;  /* replies */
-    uint64_t reconnected, resumed;  /* connections */
-    uint64_t arrived;               /* requests in the server's hands, unanswered, when it was told to stop */
-    uint64_t too_late;              /* requests after that, which it has left unanswered */
-    uint64_t goodbyes, clean_ends;  /* ERROR 3, close_notify */
+    uint64_t lost, doubled, wrong; /* replies */
+    uint64_t reconnected, resumed; /* connections */
+    uint64_t arrived; /* requests in the server's hands, unanswered, when it was told to stop */
+    uint64_t too_late; /* requests after that, which it has left unanswered */
+    uint64_t goodbyes, clean_ends; /* ERROR 3, close_notify */
     uint32_t soonest_ms, latest_ms; /* to come back */
 };
 
@@ -26,38 +27,39 @@ struct storm_tally {
 struct storm_request {
     uint32_t type, size;
     uint64_t number; /* of this client; its body follows from it */
-    uint64_t end;    /* how many bytes were sent with it */
+    uint64_t end; /* how many bytes were sent with it */
 };
 
 struct storm_client {
-    struct peer          peer;
-    unsigned             index;
-    SSL_CTX             *context;
-    SSL_SESSION         *session; /* the last that the server gave */
-    uint8_t             *out;     /* requests that the socket has not taken yet */
-    size_t               out_used, out_sent;
-    uint8_t             *in; /* replies that are not complete yet */
-    size_t               in_used;
-    uint64_t             sent; /* bytes of requests, of this connection */
-    uint64_t             next_number, answered;
-    uint64_t             must_answer; /* requests below this one had arrived when the server was told to stop */
-    uint64_t             replied_ns;  /* when it last came on */
-    uint64_t             random;
+    struct peer peer;
+    unsigned index;
+    SSL_CTX *context;
+    SSL_SESSION *session; /* the last that the server gave */
+    uint8_t *out; /* requests that the socket has not taken yet */
+    size_t out_used, out_sent;
+    uint8_t *in; /* replies that are not complete yet */
+    size_t in_used;
+    uint64_t sent; /* bytes of requests, of this connection */
+    uint64_t next_number, answered;
+    uint64_t must_answer; /* requests below this one had arrived when the server was told to stop */
+    uint64_t replied_ns; /* when it last came on */
+    uint64_t random;
     struct storm_request waiting[2 * STORM_MAX_DEPTH];
-    unsigned             first, count;
-    bool                 open, stopping, goodbye;
-    bool                 silent;        /* sends nothing new */
-    bool                 reconnects;    /* as soon as nothing is unanswered */
-    bool                 has_come_on;   /* since this was last cleared */
-    char                 last_time[32]; /* TIME never goes back */
-    struct storm_tally  *tally;
+    unsigned first, count;
+    bool open, stopping, goodbye;
+    bool silent; /* sends nothing new */
+    bool reconnects; /* as soon as nothing is unanswered */
+    bool has_come_on; /* since this was last cleared */
+    char last_time[32]; /* TIME never goes back */
+    struct storm_tally *tally;
 };
 
 /* An SSL_CTX for such clients: their sessions are kept. */
 SSL_CTX *storm_context(bool tls12);
 
 /* Connects. `context` and `tally` are the caller's. */
-void storm_client_init(struct storm_client *client, unsigned index, SSL_CTX *context, struct storm_tally *tally);
+void storm_client_init(struct storm_client *client, unsigned index, SSL_CTX *context,
+                       struct storm_tally *tally);
 void storm_client_fini(struct storm_client *client);
 
 /* Reads, checks, writes what can be without waiting; reconnects if it is to and can. */
@@ -65,7 +67,10 @@ void storm_client_turn(struct storm_client *client);
 
 bool storm_client_wants_to_write(const struct storm_client *client);
 
-/* The server is being told to stop: from now on ERROR 3 is right. What has arrived there must be answered before it. */
+/*
+ * The server is being told to stop: from now on ERROR 3 is right. What has arrived there must be
+ * answered before it.
+ */
 void storm_client_expect_end(struct storm_client *client);
 
 #endif

@@ -3,9 +3,10 @@
  *
  *   terminal SECONDS [EXPECT SEND]... -- COMMAND ARGUMENT...
  *
- * waits until the program has printed EXPECT, types SEND (in both, \n, \t, \e and \xNN are understood), and so on; then waits for its end.
- * What the program printed goes to stdout. Exit status: the program's; 70 when it left the terminal in another mode than it found it in, 75
- * when the time was up, 76 when it ended before an EXPECT.
+ * waits until the program has printed EXPECT, types SEND (in both, \n, \t, \e and \xNN are
+ * understood), and so on; then waits for its end. What the program printed goes to stdout. Exit
+ * status: the program's; 70 when it left the terminal in another mode than it found it in, 75 when
+ * the time was up, 76 when it ended before an EXPECT.
  */
 #include "config.h"
 
@@ -26,10 +27,11 @@
 #include "base/clock.h"
 #include "base/parse.h"
 
-static char     output[1U << 20];
-static size_t   used, matched; /* what was printed, and how much of it earlier EXPECTs have consumed */
+static char output[1U << 20];
+static size_t used,
+    matched; /* what was printed, and how much of it earlier EXPECTs have consumed */
 static uint64_t deadline_ms;
-static pid_t    child;
+static pid_t child;
 
 _Noreturn static void give_up(int status, const char *what)
 {
@@ -43,8 +45,8 @@ _Noreturn static void give_up(int status, const char *what)
 /* The next bytes of the program; false: it has closed the terminal. */
 static bool read_more(int fd)
 {
-    const uint64_t now    = sc_clock_ms();
-    struct pollfd  poller = {.fd = fd, .events = POLLIN};
+    const uint64_t now = sc_clock_ms();
+    struct pollfd poller = {.fd = fd, .events = POLLIN};
     if (now >= deadline_ms || poll(&poller, 1, (int)(deadline_ms - now)) == 0) {
         give_up(EX_TEMPFAIL, "the time was up");
     }
@@ -58,7 +60,8 @@ static bool read_more(int fd)
 static void wait_for(int fd, const char *text)
 {
     for (;;) {
-        const char *found = *text ? memmem(output + matched, used - matched, text, strlen(text)) : output + matched;
+        const char *found =
+            *text ? memmem(output + matched, used - matched, text, strlen(text)) : output + matched;
         if (found) {
             matched = (size_t)(found - output) + strlen(text);
             return;
@@ -78,7 +81,7 @@ static char unescape(const char **text)
     }
     if (p[1] == 'x' && p[2] && p[3]) {
         const char digits[] = {p[2], p[3], '\0'};
-        *text               = p + 4;
+        *text = p + 4;
         return (char)strtoul(digits, NULL, 16);
     }
     *text = p + 2;
@@ -122,7 +125,7 @@ _Noreturn static void run_child(int terminal, char *argv[])
 int main(int argc, char *argv[])
 {
     uint64_t seconds;
-    int      dashes = 2;
+    int dashes = 2;
     while (dashes < argc && strcmp(argv[dashes], "--") != 0) {
         dashes += 2;
     }
@@ -130,7 +133,7 @@ int main(int argc, char *argv[])
         fputs("usage: terminal SECONDS [EXPECT SEND]... -- COMMAND ARGUMENT...\n", stderr);
         return EX_USAGE;
     }
-    deadline_ms        = sc_clock_ms() + seconds * 1000U;
+    deadline_ms = sc_clock_ms() + seconds * 1000U;
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0) {
         perror("terminal: a pseudo terminal");
@@ -152,8 +155,8 @@ int main(int argc, char *argv[])
     int status = 0;
     (void)waitpid(child, &status, 0);
     (void)fwrite(output, 1, used, stdout);
-    if (tcgetattr(terminal, &after) != 0 || after.c_lflag != before.c_lflag || after.c_iflag != before.c_iflag ||
-        after.c_oflag != before.c_oflag) {
+    if (tcgetattr(terminal, &after) != 0 || after.c_lflag != before.c_lflag ||
+        after.c_iflag != before.c_iflag || after.c_oflag != before.c_oflag) {
         fputs("terminal: it was left in another mode\n", stderr);
         return EX_SOFTWARE;
     }
