@@ -1,14 +1,17 @@
 # Each layer is an archive. Order matters to the linker, upper layers first: it is what keeps the arrows pointing one way.
-noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a src/libscnet.a src/libscserver.a src/libscclient.a
+noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a src/libscnet.a src/libscserver.a src/libscclient.a \
+	src/libscbench.a
 
 src_libscbase_a_SOURCES = \
 	src/base/clock.c src/base/clock.h \
 	src/base/compiler.h \
 	src/base/err.c src/base/err.h \
+	src/base/escape.c src/base/escape.h \
 	src/base/hist.c src/base/hist.h \
 	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
 	src/base/parse.c src/base/parse.h \
+	src/base/program.c src/base/program.h \
 	src/base/pool.c src/base/pool.h \
 	src/base/slab.c src/base/slab.h \
 	src/base/sysd.c src/base/sysd.h
@@ -84,19 +87,22 @@ src_libscserver_a_SOURCES = \
 	src/server/stats.c src/server/stats.def src/server/stats.h \
 	src/server/worker.c src/server/worker.h
 
-# The load generator: of the client layer, in an archive of its own.
-noinst_LIBRARIES += src/libscbench.a
 src_libscbench_a_SOURCES = \
-	src/client/bench.c src/client/bench.h \
-	src/client/bench_conn.c src/client/bench_conn.h \
-	src/client/bench_expect.c src/client/bench_expect.h \
-	src/client/bench_schedule.c \
-	src/client/bench_stats.c \
-	src/client/bench_stream.c src/client/bench_stream.h \
-	src/client/bench_target.c src/client/bench_target.h \
-	src/client/bench_thread.c src/client/bench_thread.h \
-	src/client/bench_usage.c src/client/bench_usage.h \
-	src/client/bench_worker.h
+	src/bench/bench.h \
+	src/bench/conn.c src/bench/conn.h \
+	src/bench/expect.c src/bench/expect.h \
+	src/bench/json.c \
+	src/bench/options.c src/bench/options.h \
+	src/bench/report.c src/bench/report.h \
+	src/bench/run.c \
+	src/bench/schedule.c \
+	src/bench/stats.c \
+	src/bench/stream.c src/bench/stream.h \
+	src/bench/svg.c \
+	src/bench/target.c src/bench/target.h \
+	src/bench/thread.c src/bench/thread.h \
+	src/bench/usage.c src/bench/usage.h \
+	src/bench/worker.h
 
 # What to link with a layer and all below it.
 LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)
@@ -105,10 +111,10 @@ LIBS_TLS   = src/libsctls.a $(OPENSSL_LIBS) $(LIBS_BASE)
 LIBS_NET   = src/libscnet.a src/libscproto.a $(EVENT_LIBS) $(LIBS_TLS)
 LIBS_SERVER = src/libscserver.a $(LIBS_NET)
 LIBS_CLIENT = src/libscclient.a $(LIBS_NET)
-LIBS_BENCH  = src/libscbench.a $(EVENT_LIBS) src/libscproto.a $(LIBS_TLS)
+LIBS_BENCH  = src/libscbench.a $(EVENT_LIBS) src/libscproto.a $(LIBS_TLS) -lm
 
 # Compiled once for all programs.
-PROGRAM_FILES = src/programs/program.c src/programs/program.h
+PROGRAM_FILES = src/programs/version.c src/programs/version.h
 PROGRAM_LIBS  = $(EVENT_LIBS) $(OPENSSL_LIBS)
 
 bin_PROGRAMS += src/sc-keygen
@@ -126,7 +132,6 @@ dist_man_MANS += man/sc-client.1
 src_sc_client_CPPFLAGS = $(AM_CPPFLAGS) $(EDIT_CFLAGS)
 src_sc_client_SOURCES = \
 	src/programs/sc-client.c src/programs/client.h \
-	src/programs/client_escape.c src/programs/client_escape.h \
 	src/programs/client_interactive.c \
 	src/programs/client_lines.c \
 	src/programs/client_options.c src/programs/client_options.h \
@@ -141,12 +146,5 @@ src_sc_server_LDADD   = $(LIBS_SERVER) $(PROGRAM_LIBS)
 
 bin_PROGRAMS += src/sc-bench
 dist_man_MANS += man/sc-bench.1
-src_sc_bench_SOURCES = \
-	src/programs/sc-bench.c \
-	src/programs/bench_json.c \
-	src/programs/bench_options.c src/programs/bench_options.h \
-	src/programs/bench_report.c src/programs/bench_report.h \
-	src/programs/bench_svg.c \
-	src/programs/client_escape.c src/programs/client_escape.h \
-	$(PROGRAM_FILES)
-src_sc_bench_LDADD = $(LIBS_BENCH) $(PROGRAM_LIBS) -lm
+src_sc_bench_SOURCES = src/programs/sc-bench.c $(PROGRAM_FILES)
+src_sc_bench_LDADD   = $(LIBS_BENCH) $(PROGRAM_LIBS)

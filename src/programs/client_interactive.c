@@ -17,7 +17,7 @@
 #include <wchar.h>
 
 #include "programs/client_output.h"
-#include "programs/program.h"
+#include "base/program.h"
 #include "proto/handler.h"
 
 #define HISTORY_LINES 1000

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "programs/client_output.h"
-#include "programs/program.h"
+#include "base/program.h"
 #include "proto/handler.h"
 
 #define READ_BYTES (64U << 10)

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "programs/program.h"
+#include "base/program.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
+#include "programs/version.h"
 
 #define PROGRAM SC_CLIENT_PROGRAM
 
@@ -115,7 +116,7 @@ static int take_option(struct sc_client_options *options, int option, const char
     case OPT_STRICT_EXPIRY: options->strict_expiry = true; return 0;
     case OPT_JSON: options->json = true; return 0;
     case OPT_VERBOSE: options->verbose = true; return 0;
-    case OPT_VERSION: sc_program_version(PROGRAM); return 1;
+    case OPT_VERSION: sc_version_print(PROGRAM); return 1;
     default: (void)fputs(help, stdout); return 1;
     }
 }

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "programs/client_escape.h"
-#include "programs/program.h"
+#include "base/escape.h"
+#include "base/program.h"
 #include "proto/handler.h"
 
 #define PROGRAM SC_CLIENT_PROGRAM

@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "programs/bench_options.h"
-#include "programs/bench_report.h"
-#include "programs/program.h"
+#include "bench/options.h"
+#include "bench/report.h"
+#include "base/program.h"
 #include "tls/context.h"
+#include "programs/version.h"
 
 #define EXIT_INTERRUPTED 130
 
@@ -121,7 +122,7 @@ int main(int argc, char *argv[])
     if (status == 0) {
         switch (options.action) {
         case SC_BENCH_HELP: sc_bench_options_help(); break;
-        case SC_BENCH_VERSION: sc_program_version(SC_BENCH_NAME); break;
+        case SC_BENCH_VERSION: sc_version_print(SC_BENCH_NAME); break;
         case SC_BENCH_RUN:
             catch_signals();
             status = run(&options, &result);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "programs/client_output.h"
-#include "programs/program.h"
+#include "base/program.h"
 #include "proto/handler.h"
 
 #define PROGRAM SC_CLIENT_PROGRAM

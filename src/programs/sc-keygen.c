@@ -13,8 +13,9 @@
 #include "programs/keygen_check.h"
 #include "programs/keygen_names.h"
 #include "programs/keygen_show.h"
-#include "programs/program.h"
+#include "base/program.h"
 #include "tls/keygen.h"
+#include "programs/version.h"
 
 #define NAME "sc-keygen"
 #define PATH_BYTES 4096U
@@ -281,7 +282,7 @@ int main(int argc, char *argv[])
     case SHOW: result = sc_show_file(options.file, &err); break;
     case CHECK: result = check(options.file, &err); break;
     case HELP: (void)fputs(help, stdout); break;
-    case SHOW_VERSION: sc_program_version(NAME); break;
+    case SHOW_VERSION: sc_version_print(NAME); break;
     }
     return sc_program_end(NAME, result == 0 ? EX_OK : sc_program_fail(NAME, &err));
 }

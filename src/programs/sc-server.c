@@ -9,10 +9,11 @@
 #include "base/pool.h"
 #include "base/sysd.h"
 #include "net/loop.h"
-#include "programs/program.h"
+#include "base/program.h"
 #include "server/configuration.h"
 #include "server/material.h"
 #include "server/server.h"
+#include "programs/version.h"
 
 #define PROGRAM "sc-server"
 
@@ -111,7 +112,7 @@ static int run(const struct sc_cmdline *cmdline)
 {
     switch (sc_cmdline_action(cmdline)) {
     case SC_CMDLINE_HELP: sc_config_write_help(stdout); return 0;
-    case SC_CMDLINE_VERSION: sc_program_version(PROGRAM); return 0;
+    case SC_CMDLINE_VERSION: sc_version_print(PROGRAM); return 0;
     case SC_CMDLINE_SAMPLE: sc_config_write_sample(stdout); return 0;
     case SC_CMDLINE_DUMP: return dump(cmdline);
     case SC_CMDLINE_RUN:

@@ -1,0 +1,48 @@
+/*
+ * What all programs do alike: one error line on stderr, the exit status, and never a success that
+ * was not written. A main function ends with `return sc_program_end(NAME, status)`.
+ * Thread: the main one.
+ */
+#ifndef SC_BASE_PROGRAM_H
+#define SC_BASE_PROGRAM_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/*
+ * First in main: a standard descriptor that is closed would be taken by a file or a socket, which
+ * would then get what is meant for stderr. The stand-in is /dev/null opened the wrong way round,
+ * so that using it is an error.
+ */
+void sc_program_start(void);
+
+/*
+ * Prints "PROGRAM: TEXT" on stderr, one line whatever the text holds. Returns err->status. This
+ * and the other lines on stderr are lost when nobody takes them for two seconds: a program ends in
+ * time also when it has nobody to tell why.
+ */
+int sc_program_fail(const char *program, const struct sc_err *err);
+
+/*
+ * Prints "PROGRAM: WHAT: WHY; try 'PROGRAM --help'", where the format makes "WHAT: WHY". Returns
+ * EX_USAGE.
+ */
+int sc_program_usage(const char *program, const char *fmt, ...) SC_PRINTF(2, 3);
+
+/*
+ * What getopt_long() returned '?' or ':' for, as a usage error; needs opterr 0 and an optstring
+ * that starts with ':' (after '+' or '-'). Returns EX_USAGE.
+ */
+int sc_program_bad_option(const char *program, int result, int argc, char *const argv[]);
+
+/* Prints a warning: "PROGRAM: warning: TEXT". */
+void sc_program_warn(const char *program, const char *fmt, ...) SC_PRINTF(2, 3);
+
+/*
+ * Flushes stdout. Returns `status`, or EX_IOERR (and says why on stderr) when something could not
+ * be written, as to /dev/full.
+ */
+int sc_program_end(const char *program, int status);
+
+#endif

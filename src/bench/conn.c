@@ -1,0 +1,394 @@
+#include "config.h"
+
+#include "bench/conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "base/clock.h"
+#include "tls/error.h"
+#include "tls/pin.h"
+
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+
+static void drive(struct sc_bench_conn *conn);
+
+/* --- How it ends --- */
+
+static void release(struct sc_bench_conn *conn)
+{
+    if (conn->read_event) {
+        event_free(conn->read_event);
+        event_free(conn->write_event);
+    }
+    conn->read_event = conn->write_event = NULL;
+    SSL_free(conn->ssl);
+    conn->ssl = NULL;
+    if (conn->fd >= 0) {
+        (void)close(conn->fd);
+    }
+    conn->fd = -1;
+    conn->state = SC_BENCH_CONN_CLOSED;
+    conn->unsent = 0;
+    conn->offset = 0;
+    conn->lost = conn->in_flight;
+    conn->in_flight = 0;
+    conn->oldest = 0;
+}
+
+void sc_bench_conn_fail(struct sc_bench_conn *conn, const struct sc_bench_failure *failure)
+{
+    if (conn->state != SC_BENCH_CONN_CLOSED) {
+        release(conn);
+        conn->io->on_closed(conn, failure);
+    }
+}
+
+static void fail_with(struct sc_bench_conn *conn, enum sc_bench_error kind, const char *text)
+{
+    struct sc_bench_failure failure = {.kind = kind};
+    (void)snprintf(failure.text, sizeof(failure.text), "%s", text);
+    sc_bench_conn_fail(conn, &failure);
+}
+
+static void fail_errno(struct sc_bench_conn *conn, enum sc_bench_error kind, const char *what,
+                       int error)
+{
+    struct sc_err err;
+    (void)sc_err_set_errno(&err, 1, error, "%s", what);
+    fail_with(conn, kind, err.text);
+}
+
+/* SSL said that it is over. */
+static void fail_tls(struct sc_bench_conn *conn, int why, int error)
+{
+    const bool early = conn->state == SC_BENCH_CONN_HANDSHAKE;
+    const unsigned long code = ERR_peek_error();
+    if (why == SSL_ERROR_ZERO_RETURN ||
+        (why == SSL_ERROR_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) ||
+        (why == SSL_ERROR_SYSCALL && (error == 0 || error == ECONNRESET || error == EPIPE))) {
+        ERR_clear_error();
+        if (conn->state == SC_BENCH_CONN_CLOSING) {
+            sc_bench_conn_fail(conn, NULL);
+        } else {
+            fail_with(conn, SC_BENCH_ERROR_CLOSED,
+                      early ? "the server closed the connection during the handshake"
+                            : "the server closed the connection");
+        }
+        return;
+    }
+    if (why == SSL_ERROR_SYSCALL) {
+        ERR_clear_error();
+        fail_errno(conn, SC_BENCH_ERROR_CLOSED, "the connection failed", error);
+        return;
+    }
+    char text[192];
+    if (early) {
+        const struct sc_tls_failure failure =
+            sc_tls_explain(&conn->watch, SC_TLS_END_ERROR, code, false);
+        ERR_clear_error();
+        (void)snprintf(text, sizeof(text), "TLS handshake failed: %s (%s)", failure.hint,
+                       failure.reason);
+    } else {
+        char reasons[128];
+        (void)sc_tls_drain_errors(reasons, sizeof(reasons));
+        (void)snprintf(text, sizeof(text), "TLS failed: %s", reasons);
+    }
+    fail_with(conn, SC_BENCH_ERROR_TLS, text);
+}
+
+/* Whether to go on: false when it would block or has failed (the connection is then closed). */
+static bool may_go_on(struct sc_bench_conn *conn, int result)
+{
+    const int error = errno;
+    if (result > 0) {
+        return true;
+    }
+    const int why = SSL_get_error(conn->ssl, result);
+    if (why == SSL_ERROR_WANT_WRITE) {
+        (void)event_add(conn->write_event, NULL);
+    } else if (why != SSL_ERROR_WANT_READ) {
+        fail_tls(conn, why, error);
+    }
+    return false;
+}
+
+/* --- Requests out, replies in --- */
+
+static void write_requests(struct sc_bench_conn *conn)
+{
+    const struct sc_bench_stream *stream = conn->io->stream;
+    const size_t slots = sc_bench_stream_slots(stream);
+    while (conn->unsent > 0) {
+        size_t count = conn->unsent, bytes;
+        const uint8_t *from = sc_bench_stream_requests(stream, conn->next_slot, &count, &bytes);
+        ERR_clear_error();
+        errno = 0;
+        const int sent = SSL_write(conn->ssl, from + conn->offset, (int)(bytes - conn->offset));
+        if (!may_go_on(conn, sent)) {
+            return;
+        }
+        conn->offset += (size_t)sent;
+        if (conn->offset == bytes) {
+            conn->next_slot = (conn->next_slot + count) % slots;
+            conn->unsent -= count;
+            conn->offset = 0;
+            continue;
+        }
+        for (size_t one;
+             conn->offset >= (one = sc_bench_stream_request_bytes(stream, conn->next_slot));) {
+            conn->next_slot = (conn->next_slot + 1U) % slots;
+            conn->unsent--;
+            conn->offset -= one;
+        }
+    }
+}
+
+static void reject(struct sc_bench_conn *conn, enum sc_bench_verdict verdict)
+{
+    const enum sc_bench_error kind = verdict == SC_BENCH_GOT_ERROR   ? SC_BENCH_ERROR_SERVER
+                                     : verdict == SC_BENCH_GOT_WRONG ? SC_BENCH_ERROR_WRONG_REPLY
+                                                                     : SC_BENCH_ERROR_PROTOCOL;
+    fail_with(conn, kind, conn->reader.why);
+}
+
+static void read_replies(struct sc_bench_conn *conn)
+{
+    struct sc_bench_io *io = conn->io;
+    do {
+        size_t complete;
+        ERR_clear_error();
+        errno = 0;
+        const int got = SSL_read(conn->ssl, io->scratch, (int)io->scratch_bytes);
+        if (!may_go_on(conn, got)) {
+            return;
+        }
+        const enum sc_bench_verdict verdict = sc_bench_stream_check(
+            io->stream, &conn->reader, io->scratch, (size_t)got, conn->in_flight, &complete);
+        if (verdict != SC_BENCH_GOOD) {
+            reject(conn, verdict);
+            return;
+        }
+        if (complete > 0) {
+            io->on_replies(conn, complete, sc_clock_ns());
+        }
+        /* What is not in OpenSSL's hands yet the loop will report: no read that finds nothing. */
+    } while (conn->state >= SC_BENCH_CONN_READY && SSL_has_pending(conn->ssl));
+}
+
+void sc_bench_conn_request(struct sc_bench_conn *conn, unsigned count,
+                           const struct sc_bench_start *start)
+{
+    const unsigned depth = conn->io->plan->depth;
+    unsigned at = conn->oldest + conn->in_flight;
+    for (unsigned i = 0; i < count; i++, at++) {
+        conn->starts[at < depth ? at : at - depth] = *start;
+    }
+    conn->in_flight += count;
+    conn->unsent += count;
+}
+
+void sc_bench_conn_flush(struct sc_bench_conn *conn)
+{
+    if (conn->state == SC_BENCH_CONN_READY) {
+        write_requests(conn);
+    }
+}
+
+/* --- From connect to ready --- */
+
+static void check_pin(struct sc_bench_conn *conn)
+{
+    struct sc_bench_io *io = conn->io;
+    struct sc_pin_result result;
+    if (sc_pin_set_match(io->plan->pins, conn->ssl, io->host, &result) != 0) {
+        char text[192];
+        (void)snprintf(text, sizeof(text),
+                       "the server's certificate matches no pin%s%.120s; nothing was sent",
+                       *result.reason ? ": " : "", result.reason);
+        fail_with(conn, SC_BENCH_ERROR_PIN, text);
+        return;
+    }
+    (void)snprintf(conn->pin, sizeof(conn->pin), "%s", result.pin);
+    conn->state = SC_BENCH_CONN_READY;
+    conn->ready_ns = sc_clock_ns();
+    io->on_ready(conn);
+    sc_bench_conn_flush(conn);
+}
+
+static void shake_hands(struct sc_bench_conn *conn)
+{
+    ERR_clear_error();
+    errno = 0;
+    const int result = SSL_do_handshake(conn->ssl);
+    if (may_go_on(conn, result)) {
+        check_pin(conn);
+    }
+}
+
+static void finish_connect(struct sc_bench_conn *conn)
+{
+    int error = 0;
+    socklen_t length = sizeof(error);
+    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) {
+        error = errno;
+    }
+    if (error != 0) {
+        fail_errno(conn, SC_BENCH_ERROR_CONNECT, "cannot connect", error);
+        return;
+    }
+    conn->state = SC_BENCH_CONN_HANDSHAKE;
+    (void)event_add(conn->read_event, NULL);
+    shake_hands(conn);
+}
+
+static void drive(struct sc_bench_conn *conn)
+{
+    switch (conn->state) {
+    case SC_BENCH_CONN_CONNECTING: finish_connect(conn); break;
+    case SC_BENCH_CONN_HANDSHAKE: shake_hands(conn); break;
+    case SC_BENCH_CONN_READY:
+    case SC_BENCH_CONN_CLOSING: read_replies(conn); break;
+    case SC_BENCH_CONN_CLOSED: return;
+    }
+    if (conn->state == SC_BENCH_CONN_READY && conn->unsent > 0) {
+        write_requests(conn);
+    }
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_bench_conn *conn = arg;
+    (void)fd;
+    if (what == EV_WRITE && conn->state == SC_BENCH_CONN_READY) {
+        write_requests(conn);
+    } else {
+        drive(conn);
+    }
+}
+
+static int make_socket(struct sc_bench_conn *conn, const struct sockaddr_storage *source)
+{
+    const struct sockaddr *target = (const struct sockaddr *)&conn->io->target;
+    const int on = 1;
+    conn->fd = socket(target->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (conn->fd < 0) {
+        return -1;
+    }
+    if (target->sa_family != AF_UNIX) {
+        (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+    if (source) {
+        /*
+         * The port is chosen at connect(2), when the other end is known: one port serves many
+         * servers.
+         */
+        (void)setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+        const socklen_t length = source->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                               : sizeof(struct sockaddr_in);
+        if (bind(conn->fd, (const struct sockaddr *)source, length) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int make_ssl(struct sc_bench_conn *conn, bool resume)
+{
+    struct sc_bench_io *io = conn->io;
+    conn->ssl = SSL_new(io->ssl_ctx);
+    if (!conn->ssl || SSL_set_fd(conn->ssl, conn->fd) != 1) {
+        return -1;
+    }
+    sc_tls_watch_init(&conn->watch);
+    SSL_set_app_data(conn->ssl, &conn->watch);
+    SSL_set_connect_state(conn->ssl);
+    SSL_set_read_ahead(conn->ssl, 1);
+    SSL_set_default_read_buffer_len(conn->ssl, io->scratch_bytes);
+    (void)SSL_set_mode(conn->ssl,
+                       SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    if (!io->lean) {
+        (void)SSL_clear_mode(conn->ssl, SSL_MODE_RELEASE_BUFFERS);
+    }
+    if (io->host) {
+        (void)SSL_set_tlsext_host_name(conn->ssl, io->host);
+    }
+    if (resume && conn->session) {
+        (void)SSL_set_session(conn->ssl, conn->session);
+    }
+    return 0;
+}
+
+void sc_bench_conn_open(struct sc_bench_conn *conn, const struct sockaddr_storage *source,
+                        bool resume)
+{
+    struct sc_bench_io *io = conn->io;
+    conn->state = SC_BENCH_CONN_CONNECTING;
+    conn->opened_ns = sc_clock_ns();
+    sc_bench_reader_init(&conn->reader, conn->next_slot);
+    if (make_socket(conn, source) != 0) {
+        fail_errno(conn, SC_BENCH_ERROR_CONNECT,
+                   source ? "cannot open a socket with this source address"
+                          : "cannot open a socket",
+                   errno);
+        return;
+    }
+    conn->read_event = event_new(io->base, conn->fd, EV_READ | EV_PERSIST, on_event, conn);
+    conn->write_event = event_new(io->base, conn->fd, EV_WRITE, on_event, conn);
+    if (!conn->read_event || !conn->write_event || make_ssl(conn, resume) != 0) {
+        ERR_clear_error();
+        fail_with(conn, SC_BENCH_ERROR_CONNECT, "cannot set up a connection: out of memory");
+        return;
+    }
+    if (connect(conn->fd, (const struct sockaddr *)&io->target, io->target_length) == 0) {
+        finish_connect(conn);
+    } else if (errno == EINPROGRESS) {
+        (void)event_add(conn->write_event, NULL);
+    } else {
+        fail_errno(conn, SC_BENCH_ERROR_CONNECT, "cannot connect", errno);
+    }
+}
+
+void sc_bench_conn_close(struct sc_bench_conn *conn, bool keep)
+{
+    if (keep) {
+        SSL_SESSION_free(conn->session);
+        conn->session = SSL_get1_session(conn->ssl);
+    }
+    conn->state = SC_BENCH_CONN_CLOSING;
+    ERR_clear_error();
+    if (SSL_shutdown(conn->ssl) < 0) {
+        ERR_clear_error();
+        sc_bench_conn_fail(conn, NULL);
+    }
+}
+
+/* --- Life --- */
+
+int sc_bench_conn_init(struct sc_bench_conn *conn, struct sc_bench_io *io, size_t first_slot)
+{
+    memset(conn, 0, sizeof(*conn));
+    conn->io = io;
+    conn->fd = -1;
+    conn->next_slot = first_slot;
+    conn->starts = calloc(io->plan->depth, sizeof(*conn->starts));
+    return conn->starts ? 0 : -1;
+}
+
+void sc_bench_conn_fini(struct sc_bench_conn *conn)
+{
+    if (conn->io) {
+        release(conn);
+        SSL_SESSION_free(conn->session);
+        free(conn->starts);
+    }
+}

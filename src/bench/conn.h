@@ -1,0 +1,126 @@
+/*
+ * One connection of the generator, from connect(2) to close(2): handshake, pin check, requests
+ * out, replies compared. It tells its thread what happens and decides nothing about the load.
+ *
+ * Thread: that of the event_base.
+ */
+#ifndef SC_BENCH_CONN_H
+#define SC_BENCH_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <openssl/ssl.h>
+
+#include "bench/bench.h"
+#include "bench/stream.h"
+#include "tls/watch.h"
+
+struct sc_bench_conn;
+
+struct sc_bench_failure {
+    enum sc_bench_error kind;
+    char text[192];
+};
+
+/* What the connections of one thread share. */
+struct sc_bench_io {
+    const struct sc_bench_plan *plan;
+    const struct sc_bench_stream *stream;
+    struct event_base *base;
+    SSL_CTX *ssl_ctx;
+    const char *host; /* for SNI and the names of ca: pins; NULL: none */
+    struct sockaddr_storage target;
+    socklen_t target_length;
+    uint8_t *scratch; /* what is read at once */
+    size_t scratch_bytes;
+    bool lean; /* give buffers back when a connection is idle */
+    void *owner;
+
+    /* The handshake is done and a pin has matched. */
+    void (*on_ready)(struct sc_bench_conn *conn);
+    /* `count` more replies came and were right; `now_ns` is when they were read. */
+    void (*on_replies)(struct sc_bench_conn *conn, size_t count, uint64_t now_ns);
+    /* It is closed, and can be opened again. `failure` NULL: as wanted. */
+    void (*on_closed)(struct sc_bench_conn *conn, const struct sc_bench_failure *failure);
+};
+
+enum sc_bench_conn_state {
+    SC_BENCH_CONN_CLOSED,
+    SC_BENCH_CONN_CONNECTING,
+    SC_BENCH_CONN_HANDSHAKE,
+    SC_BENCH_CONN_READY,
+    SC_BENCH_CONN_CLOSING
+};
+
+/* One request in flight. */
+struct sc_bench_start {
+    uint64_t intended_ns, real_ns;
+};
+
+struct sc_bench_conn {
+    struct sc_bench_io *io;
+    enum sc_bench_conn_state state;
+    int fd;
+    SSL *ssl;
+    struct event *read_event, *write_event;
+    struct sc_tls_watch watch;
+    SSL_SESSION *session; /* to resume; NULL: none */
+    char pin[128]; /* that matched; of the first connection only it is ever read */
+    uint64_t opened_ns, ready_ns;
+
+    /*
+     * Out: `unsent` requests from `next_slot` on are due, `offset` bytes of the first of them are
+     * gone.
+     */
+    size_t next_slot, unsent, offset;
+
+    /* In. */
+    struct sc_bench_reader reader;
+
+    /* In flight: a ring of plan->depth starts. */
+    struct sc_bench_start *starts;
+    unsigned in_flight, oldest;
+    unsigned lost; /* that were in flight when it was closed */
+
+    /* The owner's. */
+    TAILQ_ENTRY(sc_bench_conn) link;
+    bool linked;
+    bool is_busy; /* HANDSHAKES: its operation is under way */
+    struct sc_bench_start operation; /* ... and began then */
+};
+
+/* `first_slot`: where in the stream it begins. Returns -1 when out of memory. */
+int sc_bench_conn_init(struct sc_bench_conn *conn, struct sc_bench_io *io, size_t first_slot);
+void sc_bench_conn_fini(struct sc_bench_conn *conn);
+
+/*
+ * Connects from the local address (NULL: any), offering the session if it has one and `resume`. A
+ * failure comes through on_closed, also before this returns.
+ */
+void sc_bench_conn_open(struct sc_bench_conn *conn, const struct sockaddr_storage *source,
+                        bool resume);
+
+/*
+ * `count` more requests, begun at these times. READY, and in_flight + count at most the depth.
+ * Leaves at sc_bench_conn_flush().
+ */
+void sc_bench_conn_request(struct sc_bench_conn *conn, unsigned count,
+                           const struct sc_bench_start *start);
+/* Writes what is due. Not inside on_replies, which is followed by one. */
+void sc_bench_conn_flush(struct sc_bench_conn *conn);
+
+/*
+ * Ends it with close_notify and waits for the server's; then on_closed. `keep`: keeps the session
+ * for the next time.
+ */
+void sc_bench_conn_close(struct sc_bench_conn *conn, bool keep);
+
+/* Closes it now; on_closed with this failure (NULL: none). */
+void sc_bench_conn_fail(struct sc_bench_conn *conn, const struct sc_bench_failure *failure);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * A result as JSON. Numbers are plain, times are in the unit of their name, and every key is
+ * always there (null: not measured).
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bench/report.h"
+#include "base/escape.h"
+
+/*
+ * Strings here are our own, file names and what a peer sent: of what is not UTF-8 every byte
+ * outside printable ASCII is escaped.
+ */
+static void put_string(FILE *out, const char *text)
+{
+    if (sc_escape_is_utf8((const uint8_t *)text, strlen(text))) {
+        sc_escape_json(out, (const uint8_t *)text, strlen(text));
+        return;
+    }
+    (void)fputc('"', out);
+    for (; *text; text++) {
+        const unsigned char byte = (unsigned char)*text;
+        if (byte == '"' || byte == '\\') {
+            (void)fprintf(out, "\\%c", byte);
+        } else if (byte < 0x20 || byte > 0x7e) {
+            (void)fprintf(out, "\\u%04x", byte);
+        } else {
+            (void)fputc(byte, out);
+        }
+    }
+    (void)fputc('"', out);
+}
+
+static void put_named(FILE *out, const char *name, const char *text, const char *after)
+{
+    (void)fprintf(out, "\"%s\": ", name);
+    put_string(out, text);
+    (void)fputs(after, out);
+}
+
+static void put_hist(FILE *out, const char *name, const struct sc_hist *hist)
+{
+    (void)fprintf(out, "  \"%s\": ", name);
+    if (hist->count == 0) {
+        (void)fputs("null,\n", out);
+        return;
+    }
+    (void)fprintf(out, "{\"count\": %" PRIu64 ", \"min\": %" PRIu64 ", \"mean\": %.1f", hist->count,
+                  sc_hist_min(hist), sc_hist_mean(hist));
+    for (size_t i = 0; i < SC_BENCH_PERCENTILES; i++) {
+        (void)fprintf(out, ", \"%s\": %" PRIu64, sc_bench_percentiles[i].name,
+                      sc_hist_percentile(hist, sc_bench_percentiles[i].percent));
+    }
+    (void)fprintf(out, ", \"max\": %" PRIu64 ",\n    \"buckets\": [", sc_hist_max(hist));
+    const char *comma = "";
+    for (size_t i = 0; i < SC_HIST_BUCKETS; i++) {
+        if (hist->buckets[i] > 0) {
+            (void)fprintf(out, "%s[%" PRIu64 ", %" PRIu64 "]", comma, sc_hist_bucket_max(i),
+                          hist->buckets[i]);
+            comma = ", ";
+        }
+    }
+    (void)fputs("]},\n", out);
+}
+
+static void put_plan(FILE *out, const struct sc_bench_plan *plan)
+{
+    static const char *const modes[] = {"requests", "handshakes", "hold"};
+    (void)fprintf(out,
+                  "  \"plan\": {\"mode\": \"%s\", \"type\": \"%s\", \"size_bytes\": %zu, "
+                  "\"connections\": %u, \"depth\": %u, \"threads\": %u, ",
+                  modes[plan->mode], sc_bench_type_names[plan->type], plan->size_bytes,
+                  plan->connections, plan->depth, plan->threads);
+    (void)fprintf(out,
+                  "\"rate\": %.10g, \"resume_percent\": %u, \"warm_up_ms\": %" PRIu64
+                  ", \"duration_ms\": %" PRIu64 ", \"requests\": %" PRIu64 "},\n",
+                  plan->rate, plan->resume_percent, plan->warm_up_ms,
+                  plan->requests > 0 ? 0 : plan->duration_ms, plan->requests);
+}
+
+static void put_errors(FILE *out, const struct sc_bench_result *result)
+{
+    (void)fprintf(out, "  \"errors\": {\"total\": %" PRIu64, sc_bench_errors(result));
+    for (size_t i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
+        (void)fprintf(out, ", \"%s\": %" PRIu64, sc_bench_error_word((enum sc_bench_error)i),
+                      result->stats.errors[i]);
+    }
+    (void)fputs("},\n  \"first_errors\": {", out);
+    const char *comma = "";
+    for (size_t i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
+        if (result->stats.errors[i] > 0) {
+            (void)fputs(comma, out);
+            put_named(out, sc_bench_error_word((enum sc_bench_error)i),
+                      result->stats.first_error[i], "");
+            comma = ", ";
+        }
+    }
+    (void)fputs("},\n", out);
+}
+
+static void put_server(FILE *out, const struct sc_bench_plan *plan,
+                       const struct sc_bench_result *result)
+{
+    if (!result->has_server) {
+        (void)fputs("  \"server\": null,\n", out);
+        return;
+    }
+    const double more = (double)result->server_rss_bytes - (double)result->server_rss_before_bytes;
+    (void)fprintf(out,
+                  "  \"server\": {\"cpu_s\": %.6f, \"operations_per_cpu_second\": %.1f, "
+                  "\"rss_before_bytes\": %" PRIu64 ", \"rss_bytes\": %" PRIu64
+                  ", \"rss_per_connection_bytes\": ",
+                  result->server_cpu_s, sc_bench_per_cpu_second(result),
+                  result->server_rss_before_bytes, result->server_rss_bytes);
+    /* Connections that come and go have no memory of their own. */
+    if (plan->mode != SC_BENCH_HANDSHAKES && result->open > 0) {
+        (void)fprintf(out, "%.0f},\n", more / (double)result->open);
+    } else {
+        (void)fputs("null},\n", out);
+    }
+}
+
+static void put_expectations(FILE *out, const struct sc_bench_options *options,
+                             const struct sc_bench_result *result)
+{
+    (void)fputs("  \"expectations\": [", out);
+    for (size_t i = 0; i < options->expectations.count; i++) {
+        const struct sc_bench_expectation *one = &options->expectations.list[i];
+        (void)fprintf(out, "%s{", i > 0 ? ", " : "");
+        put_named(out, "text", one->text, ", ");
+        if (sc_bench_expect_has_figure(one, result)) {
+            (void)fprintf(out, "\"figure\": %.10g, ", sc_bench_expect_figure(one, result));
+        } else {
+            (void)fputs("\"figure\": null, ", out);
+        }
+        (void)fprintf(out, "\"met\": %s}", sc_bench_expect_is_met(one, result) ? "true" : "false");
+    }
+    (void)fputs("]\n", out);
+}
+
+void sc_bench_report_json(FILE *out, const struct sc_bench_options *options,
+                          const struct sc_bench_result *result)
+{
+    const struct sc_bench_stats *stats = &result->stats;
+    char now[SC_CLOCK_RFC3339_BYTES + 1];
+    sc_clock_rfc3339(sc_clock_wall(), now);
+    (void)fprintf(out,
+                  "{\n  \"schema\": \"space-captain-bench/1\", \"version\": \"%s\", \"finished\": "
+                  "\"%s\",\n  ",
+                  VERSION, now);
+    put_named(out, "target", result->target, ",\n");
+    put_plan(out, &options->plan);
+    (void)fputs("  \"tls\": {", out);
+    put_named(out, "version", result->tls_version, ", ");
+    put_named(out, "cipher", result->tls_cipher, ", ");
+    put_named(out, "group", result->tls_group, ", ");
+    put_named(out, "pin", result->pin, "},\n");
+    (void)fprintf(
+        out,
+        "  \"interrupted\": %s, \"connect_s\": %.6f, \"elapsed_s\": %.6f, \"operations\": %" PRIu64
+        ", \"rate\": %.3f,\n",
+        result->interrupted ? "true" : "false", result->connect_s, result->elapsed_s,
+        stats->in_time, sc_bench_rate(result));
+    (void)fprintf(out,
+                  "  \"open_connections\": %" PRIu64 ", \"handshakes\": %" PRIu64
+                  ", \"resumed\": %" PRIu64 ",\n",
+                  result->open, stats->handshakes, stats->resumed);
+    put_hist(out, "latency_ns", &stats->latency);
+    put_hist(out, "latency_raw_ns", &stats->raw);
+    put_hist(out, "handshake_ns", &stats->handshake);
+    put_hist(out, "schedule_lag_ns", &stats->lag);
+    put_errors(out, result);
+    (void)fprintf(out, "  \"generator\": {\"cpu\": %.4f, \"wait\": %.4f, ", result->generator_cpu,
+                  result->generator_wait);
+    put_named(out, "limit", result->limit, "},\n");
+    put_server(out, &options->plan, result);
+    put_expectations(out, options, result);
+    (void)fputs("}\n", out);
+}

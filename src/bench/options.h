@@ -1,0 +1,33 @@
+/* The command line of sc-bench. */
+#ifndef SC_BENCH_OPTIONS_H
+#define SC_BENCH_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/parse.h"
+#include "bench/bench.h"
+#include "bench/expect.h"
+#include "tls/pin.h"
+
+#define SC_BENCH_NAME "sc-bench"
+
+enum sc_bench_action { SC_BENCH_RUN, SC_BENCH_HELP, SC_BENCH_VERSION };
+
+struct sc_bench_options {
+    enum sc_bench_action action;
+    struct sc_address address;
+    struct sc_bench_plan plan; /* without context; `pins` is owned here */
+    struct sc_pin_set *pins;
+    bool json;
+    const char *svg_path;
+    struct sc_bench_expectations expectations;
+};
+
+/* Reads the command line. 0, or the exit status; the error has been printed. */
+int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv[]) SC_NODISCARD;
+void sc_bench_options_fini(struct sc_bench_options *options);
+
+void sc_bench_options_help(void);
+
+#endif

@@ -1,0 +1,307 @@
+#include "config.h"
+
+#include "bench/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+
+#define BAR_WIDTH 40U
+
+const struct sc_bench_percentile sc_bench_percentiles[SC_BENCH_PERCENTILES] = {
+    {50.0, "p50"}, {75.0, "p75"},   {90.0, "p90"},    {95.0, "p95"},
+    {99.0, "p99"}, {99.9, "p99.9"}, {99.99, "p99.99"}};
+
+void sc_bench_format_ns(double ns, char out[32])
+{
+    static const struct {
+        double factor;
+        const char *unit;
+    } units[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1.0, "ns"}};
+    size_t i = 0;
+    while (i + 1 < SC_COUNT_OF(units) && ns < units[i].factor) {
+        i++;
+    }
+    const double value = ns / units[i].factor;
+    (void)snprintf(out, 32, "%.*f %s",
+                   units[i].factor <= 1.0 || value >= 100.0 ? 0
+                   : value >= 10.0                          ? 1
+                                                            : 2,
+                   value, units[i].unit);
+}
+
+const char *sc_bench_operations_name(const struct sc_bench_plan *plan)
+{
+    static const char *const names[] = {"requests", "handshakes", "connections"};
+    return names[plan->mode];
+}
+
+static void print_time(FILE *out, double ns)
+{
+    char text[32];
+    sc_bench_format_ns(ns, text);
+    (void)fprintf(out, "%9s", text);
+}
+
+/* --- What was done --- */
+
+static void print_head(FILE *out, const struct sc_bench_plan *plan,
+                       const struct sc_bench_result *result)
+{
+    char size[32];
+    sc_format_size(plan->size_bytes, size);
+    if (*result->tls_version) {
+        (void)fprintf(out, "%s, %s %s%s%s, pin %s\n", result->target, result->tls_version,
+                      result->tls_cipher, *result->tls_group ? " " : "", result->tls_group,
+                      result->pin);
+    } else {
+        (void)fprintf(out, "%s, no connection was made\n", result->target);
+    }
+    (void)fprintf(out, "%u connection%s", plan->connections, plan->connections == 1 ? "" : "s");
+    if (plan->mode == SC_BENCH_HOLD) {
+        (void)fprintf(out, " that say%s nothing", plan->connections == 1 ? "s" : "");
+    } else if (plan->mode == SC_BENCH_HANDSHAKES) {
+        (void)fprintf(
+            out,
+            " at a time, each for a handshake (%u %% to be resumed) and one request (%s, %s bytes)",
+            plan->resume_percent, sc_bench_type_names[plan->type], size);
+    } else {
+        (void)fprintf(out, ", %u in flight on each, %s of %s bytes", plan->depth,
+                      sc_bench_type_names[plan->type], size);
+    }
+    if (plan->rate > 0.0) {
+        (void)fprintf(out, ", %.10g a second", plan->rate);
+    }
+    (void)fprintf(out, ", %u thread%s\n\n", plan->threads, plan->threads == 1 ? "" : "s");
+}
+
+/* The body of a reply, bytes; of a mix the mean. */
+static double reply_bytes(const struct sc_bench_plan *plan)
+{
+    const double size = (double)plan->size_bytes, time = SC_CLOCK_RFC3339_BYTES;
+    return plan->type == SC_BENCH_TIME  ? time
+           : plan->type == SC_BENCH_MIX ? (2.0 * size + time) / 3.0
+                                        : size;
+}
+
+static void print_bytes(FILE *out, const struct sc_bench_plan *plan, double rate)
+{
+    const double up = rate * (double)plan->size_bytes / 1048576.0,
+                 down = rate * reply_bytes(plan) / 1048576.0;
+    if (plan->type != SC_BENCH_ECHO && plan->type != SC_BENCH_REVERSE) {
+        (void)fprintf(out, ", %.1f MiB a second to the server, %.1f from it", up, down);
+    } else if (plan->size_bytes > 0) {
+        (void)fprintf(out, ", %.1f MiB a second each way", up);
+    }
+}
+
+static void print_rate(FILE *out, const struct sc_bench_plan *plan,
+                       const struct sc_bench_result *result)
+{
+    const struct sc_bench_stats *stats = &result->stats;
+    if (plan->mode == SC_BENCH_HOLD) {
+        (void)fprintf(out, "%" PRIu64 " connections open after %.2f s (made in %.2f s)\n",
+                      result->open, result->elapsed_s, result->connect_s);
+        return;
+    }
+    (void)fprintf(out, "%" PRIu64 " %s in %.2f s: %.0f a second", stats->in_time,
+                  sc_bench_operations_name(plan), result->elapsed_s, sc_bench_rate(result));
+    if (plan->mode == SC_BENCH_HANDSHAKES) {
+        (void)fprintf(out, ", %" PRIu64 " resumed", stats->resumed);
+    } else {
+        print_bytes(out, plan, sc_bench_rate(result));
+    }
+    (void)fprintf(out, "\n");
+}
+
+static void print_server(FILE *out, const struct sc_bench_plan *plan,
+                         const struct sc_bench_result *result)
+{
+    const double rss = (double)result->server_rss_bytes,
+                 before = (double)result->server_rss_before_bytes;
+    if (!result->has_server) {
+        (void)fprintf(out, "%s%s%s", *result->no_server ? "server: no figures: " : "",
+                      result->no_server, *result->no_server ? "\n" : "");
+        return;
+    }
+    (void)fprintf(out, "server: %.3f s of processor time", result->server_cpu_s);
+    if (plan->mode != SC_BENCH_HOLD && result->server_cpu_s > 0.0) {
+        (void)fprintf(out, ", %.0f %s for each second of it", sc_bench_per_cpu_second(result),
+                      sc_bench_operations_name(plan));
+    }
+    (void)fprintf(out, ", %.1f MiB resident", rss / 1048576.0);
+    if (plan->mode != SC_BENCH_HANDSHAKES && result->open > 0 && rss > before) {
+        (void)fprintf(out, " (%.1f KiB more for each connection)",
+                      (rss - before) / 1024.0 / (double)result->open);
+    }
+    (void)fprintf(out, "\n");
+}
+
+/* One line, also of what the server said. */
+static void print_line(FILE *out, const char *text)
+{
+    for (size_t length; *text; text += length) {
+        length = strcspn(text, "\t\n");
+        sc_escape_terminal(out, (const uint8_t *)text, length);
+        if (text[length]) {
+            (void)fprintf(out, "\\x%02x", (unsigned char)text[length++]);
+        }
+    }
+    (void)fputc('\n', out);
+}
+
+static void print_errors(FILE *out, const struct sc_bench_plan *plan,
+                         const struct sc_bench_result *result)
+{
+    if (sc_bench_errors(result) == 0) {
+        const bool answered =
+            result->stats.latency.count > 0 || (plan->mode == SC_BENCH_HOLD && result->open > 0);
+        (void)fprintf(out, "errors: none%s\n", answered ? ", every reply was right" : "");
+        return;
+    }
+    (void)fprintf(out, "errors: %" PRIu64 "\n", sc_bench_errors(result));
+    for (size_t i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
+        if (result->stats.errors[i] > 0) {
+            (void)fprintf(out, "  %-12s %8" PRIu64 "  %s; the first: ",
+                          sc_bench_error_word((enum sc_bench_error)i), result->stats.errors[i],
+                          sc_bench_error_text((enum sc_bench_error)i));
+            print_line(out, result->stats.first_error[i]);
+        }
+    }
+}
+
+/* --- Latencies --- */
+
+static void print_row(FILE *out, const char *name, const struct sc_hist *hist)
+{
+    (void)fprintf(out, "%-10s", name);
+    if (hist->count == 0) {
+        (void)fprintf(out, "  nothing was measured\n");
+        return;
+    }
+    print_time(out, (double)sc_hist_min(hist));
+    print_time(out, sc_hist_mean(hist));
+    for (size_t i = 0; i < SC_BENCH_PERCENTILES; i++) {
+        print_time(out, (double)sc_hist_percentile(hist, sc_bench_percentiles[i].percent));
+    }
+    print_time(out, (double)sc_hist_max(hist));
+    (void)fprintf(out, "\n");
+}
+
+static void print_latencies(FILE *out, const struct sc_bench_plan *plan,
+                            const struct sc_bench_result *result)
+{
+    (void)fprintf(out, "\n%-10s%9s%9s", "latency", "min", "mean");
+    for (size_t i = 0; i < SC_BENCH_PERCENTILES; i++) {
+        (void)fprintf(out, "%9s", sc_bench_percentiles[i].name);
+    }
+    (void)fprintf(out, "%9s\n", "max");
+    if (plan->rate > 0.0) {
+        print_row(out, "intended", &result->stats.latency);
+        print_row(out, "raw", &result->stats.raw);
+    } else if (plan->mode != SC_BENCH_HOLD) {
+        print_row(out, plan->mode == SC_BENCH_HANDSHAKES ? "whole" : "request",
+                  &result->stats.latency);
+    }
+    if (result->stats.handshake.count > 0) {
+        print_row(out, "handshake", &result->stats.handshake);
+    }
+    if (plan->rate > 0.0) {
+        (void)fprintf(
+            out, "intended: from when the schedule wanted it sent; raw: from when it was sent\n");
+    }
+}
+
+/*
+ * Powers of two of microseconds: a line for each that holds something, or lies between two that
+ * do.
+ */
+static void print_histogram(FILE *out, const struct sc_hist *hist)
+{
+    enum { ROWS = 36 };
+    uint64_t counts[ROWS] = {0}, most = 0;
+    int first = ROWS, last = -1;
+    for (size_t i = 0; i < SC_HIST_BUCKETS; i++) {
+        if (hist->buckets[i] > 0) {
+            int row = 0;
+            while (row + 1 < ROWS && sc_hist_bucket_max(i) / 1000U >= UINT64_C(1) << row) {
+                row++;
+            }
+            counts[row] += hist->buckets[i];
+            most = counts[row] > most ? counts[row] : most;
+            first = row < first ? row : first;
+            last = row > last ? row : last;
+        }
+    }
+    (void)fprintf(out, "\n");
+    for (int row = first; row <= last; row++) {
+        static const char bar[BAR_WIDTH + 1] = "########################################";
+        char limit[32];
+        const unsigned width = (unsigned)((double)counts[row] / (double)most * BAR_WIDTH + 0.5);
+        sc_bench_format_ns((double)(UINT64_C(1000) << row), limit);
+        (void)fprintf(out, "  below %8s %-*.*s %6.2f %%\n", limit, (int)BAR_WIDTH, (int)width, bar,
+                      100.0 * (double)counts[row] / (double)hist->count);
+    }
+}
+
+static void print_expectations(FILE *out, const struct sc_bench_options *options,
+                               const struct sc_bench_result *result)
+{
+    for (size_t i = 0; i < options->expectations.count; i++) {
+        const struct sc_bench_expectation *one = &options->expectations.list[i];
+        const double figure = sc_bench_expect_figure(one, result);
+        char text[32];
+        if (!sc_bench_expect_has_figure(one, result)) {
+            (void)snprintf(text, sizeof(text), "not measured");
+        } else if (sc_bench_expect_is_time(one)) {
+            sc_bench_format_ns(figure, text);
+        } else {
+            (void)snprintf(text, sizeof(text), "%.6g", figure);
+        }
+        (void)fprintf(out, "%s %s: it was %s\n",
+                      sc_bench_expect_is_met(one, result) ? "met   " : "MISSED", one->text, text);
+    }
+}
+
+void sc_bench_report_text(FILE *out, const struct sc_bench_options *options,
+                          const struct sc_bench_result *result)
+{
+    const struct sc_bench_plan *plan = &options->plan;
+    print_head(out, plan, result);
+    print_rate(out, plan, result);
+    print_server(out, plan, result);
+    if (plan->mode != SC_BENCH_HOLD) {
+        (void)fprintf(out, "generator: %.0f %% of a processor (its busiest thread)\n",
+                      100.0 * result->generator_cpu);
+    }
+    print_errors(out, plan, result);
+    print_latencies(out, plan, result);
+    if (result->stats.latency.count > 0) {
+        print_histogram(out, &result->stats.latency);
+    }
+    if (*result->limit) {
+        (void)fprintf(out, "\nnote: %s\n", result->limit);
+    }
+    if (result->interrupted) {
+        (void)fprintf(out, "\nnote: interrupted; these are the figures until then\n");
+    }
+    if (options->expectations.count > 0) {
+        (void)fprintf(out, "\n");
+        print_expectations(out, options, result);
+    }
+}
+
+void sc_bench_report_progress(void *arg, const struct sc_bench_progress *progress)
+{
+    uint64_t *before = arg; /* operations at the last call, and when: for the rate of now */
+    (void)fprintf(
+        stderr, "\r\033[K%s %.1f s: %" PRIu64 " connections, %" PRIu64 " done, %" PRIu64 " errors",
+        progress->phase, progress->phase_s, progress->open, progress->operations, progress->errors);
+    if (progress->operations > *before) {
+        (void)fprintf(stderr, " (+%" PRIu64 ")", progress->operations - *before);
+    }
+    *before = progress->operations;
+    (void)fflush(stderr);
+}

@@ -1,0 +1,326 @@
+#include "config.h"
+
+#include "bench/stream.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "proto/handler.h"
+
+#define MOST_SLOTS \
+    63U /* no power of two: a depth of 2, 4, 8 ... does not go round evenly. A multiple of 3: the \
+           mix has three types */
+#define RING_BYTES ((size_t)2 << 20) /* about; three slots at least */
+#define SLICE_BYTES ((size_t)4 << 20)
+
+struct slot {
+    const struct sc_handler *handler;
+    size_t request_at; /* offset in `requests` */
+    size_t reply_at, reply_bytes;
+};
+
+struct sc_bench_stream {
+    size_t slot_count;
+    size_t most; /* requests in a slice */
+    uint8_t *requests; /* slot_count + most of them, so that a slice never wraps */
+    uint8_t *replies; /* one for each slot; of TIME only the header counts */
+    struct slot *slots; /* slot_count + most + 1; the last has only request_at */
+};
+
+const char *const sc_bench_type_names[] = {"echo", "reverse", "time", "mix", NULL};
+
+static const struct sc_handler *handler_of(enum sc_bench_type type, size_t index)
+{
+    static const uint32_t types[] = {SC_FRAME_ECHO, SC_FRAME_REVERSE, SC_FRAME_TIME};
+    return sc_handler_find(types[type == SC_BENCH_MIX ? index % 3U : (size_t)type]);
+}
+
+/* Random enough that no two bodies agree at any shift (xorshift64*, Vigna 2016). */
+static void fill(uint8_t *to, size_t size, uint64_t seed)
+{
+    uint64_t state = (seed + 1U) * UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t i = 0; i < size; i++) {
+        if (i % 8 == 0) {
+            state ^= state >> 12;
+            state ^= state << 25;
+            state ^= state >> 27;
+        }
+        to[i] = (uint8_t)((state * UINT64_C(0x2545f4914f6cdd1d)) >> (i % 8 * 8));
+    }
+}
+
+static void make_frames(struct sc_bench_stream *stream, enum sc_bench_type type, size_t size)
+{
+    const size_t frame = SC_FRAME_HEADER_BYTES + size;
+    for (size_t i = 0; i <= stream->slot_count + stream->most; i++) {
+        stream->slots[i].handler = handler_of(type, i % stream->slot_count);
+        stream->slots[i].request_at = i * frame;
+    }
+    size_t reply_at = 0;
+    for (size_t i = 0; i < stream->slot_count + stream->most; i++) {
+        struct slot *slot = &stream->slots[i];
+        const struct sc_handler *handler = slot->handler;
+        uint8_t *request = stream->requests + slot->request_at;
+        sc_frame_put_header(request, handler->type, (uint32_t)size);
+        fill(request + SC_FRAME_HEADER_BYTES, size, i % stream->slot_count);
+        if (i >= stream->slot_count) {
+            continue;
+        }
+        uint8_t *reply = stream->replies + reply_at;
+        const size_t length =
+            handler->run(request + SC_FRAME_HEADER_BYTES, size, reply + SC_FRAME_HEADER_BYTES);
+        sc_frame_put_header(reply, handler->type, (uint32_t)length);
+        slot->reply_at = reply_at;
+        slot->reply_bytes = SC_FRAME_HEADER_BYTES + length;
+        reply_at += slot->reply_bytes;
+    }
+}
+
+struct sc_bench_stream *sc_bench_stream_new(enum sc_bench_type type, size_t size_bytes,
+                                            unsigned depth, struct sc_err *err)
+{
+    const size_t frame = SC_FRAME_HEADER_BYTES + size_bytes;
+    const size_t reply =
+        SC_FRAME_HEADER_BYTES +
+        (size_bytes > SC_CLOCK_RFC3339_BYTES ? size_bytes : SC_CLOCK_RFC3339_BYTES + 1U);
+    struct sc_bench_stream *stream = calloc(1, sizeof(*stream));
+    if (!stream) {
+        goto out_of_memory;
+    }
+    const size_t fit = RING_BYTES / frame / 3U * 3U;
+    stream->slot_count = fit < 3U ? 3U : fit > MOST_SLOTS ? MOST_SLOTS : fit;
+    stream->most = SLICE_BYTES / frame;
+    stream->most = stream->most < 1U ? 1U : stream->most > depth ? depth : stream->most;
+    stream->requests = malloc((stream->slot_count + stream->most) * frame);
+    stream->replies = malloc(stream->slot_count * reply);
+    stream->slots = calloc(stream->slot_count + stream->most + 1U, sizeof(*stream->slots));
+    if (!stream->requests || !stream->replies || !stream->slots) {
+        goto out_of_memory;
+    }
+    make_frames(stream, type, size_bytes);
+    return stream;
+
+out_of_memory:
+    sc_bench_stream_free(stream);
+    (void)sc_err_set(err, EX_OSERR, "cannot prepare the requests: out of memory");
+    return NULL;
+}
+
+void sc_bench_stream_free(struct sc_bench_stream *stream)
+{
+    if (stream) {
+        free(stream->requests);
+        free(stream->replies);
+        free(stream->slots);
+        free(stream);
+    }
+}
+
+size_t sc_bench_stream_slots(const struct sc_bench_stream *stream)
+{
+    return stream->slot_count;
+}
+
+const uint8_t *sc_bench_stream_requests(const struct sc_bench_stream *stream, size_t slot,
+                                        size_t *count, size_t *bytes)
+{
+    *count = *count < stream->most ? *count : stream->most;
+    *bytes = stream->slots[slot + *count].request_at - stream->slots[slot].request_at;
+    return stream->requests + stream->slots[slot].request_at;
+}
+
+size_t sc_bench_stream_request_bytes(const struct sc_bench_stream *stream, size_t slot)
+{
+    return stream->slots[slot + 1U].request_at - stream->slots[slot].request_at;
+}
+
+void sc_bench_reader_init(struct sc_bench_reader *reader, size_t slot)
+{
+    reader->slot = slot;
+    reader->have = 0;
+    reader->odd = false;
+    reader->error_code = 0;
+    reader->why[0] = '\0';
+}
+
+/* --- What is not as it should be --- */
+
+static void say_server_error(struct sc_bench_reader *reader, size_t length)
+{
+    struct sc_frame_error error;
+    if (sc_frame_get_error(reader->bytes + SC_FRAME_HEADER_BYTES, length, &error) != 0) {
+        (void)snprintf(reader->why, sizeof(reader->why),
+                       "the server answered ERROR without a code");
+        return;
+    }
+    reader->error_code = error.code;
+    (void)snprintf(reader->why, sizeof(reader->why),
+                   "the server answered ERROR %" PRIu32 " (%s): %.*s", error.code,
+                   sc_error_code_name(error.code),
+                   (int)(error.text_length > 100 ? 100 : error.text_length), error.text);
+}
+
+/* The start of the odd reply is in `bytes`. GOOD: more of it must come before it can be named. */
+static enum sc_bench_verdict name_odd(const struct sc_bench_stream *stream,
+                                      struct sc_bench_reader *reader, bool is_due)
+{
+    if (reader->have < SC_FRAME_HEADER_BYTES) {
+        return SC_BENCH_GOOD;
+    }
+    const struct sc_frame_header header = sc_frame_get_header(reader->bytes);
+    if (header.type == SC_FRAME_ERROR &&
+        header.length <= sizeof(reader->bytes) - SC_FRAME_HEADER_BYTES) {
+        if (reader->have < SC_FRAME_HEADER_BYTES + header.length) {
+            return SC_BENCH_GOOD;
+        }
+        say_server_error(reader, header.length);
+        return SC_BENCH_GOT_ERROR;
+    }
+    const struct sc_handler *handler = sc_handler_find(header.type);
+    if (!handler || header.length > SC_FRAME_MAX_BODY_BYTES) {
+        (void)snprintf(reader->why, sizeof(reader->why),
+                       "not a reply of this protocol: type %" PRIu32 ", length %" PRIu32,
+                       header.type, header.length);
+        return SC_BENCH_GOT_JUNK;
+    }
+    if (!is_due) {
+        (void)snprintf(reader->why, sizeof(reader->why),
+                       "a reply to nothing: %s of %" PRIu32 " bytes", handler->name, header.length);
+        return SC_BENCH_GOT_WRONG;
+    }
+    const struct slot *slot = &stream->slots[reader->slot];
+    (void)snprintf(reader->why, sizeof(reader->why),
+                   "%s of %" PRIu32 " bytes where %s of %zu was due", handler->name, header.length,
+                   slot->handler->name, slot->reply_bytes - SC_FRAME_HEADER_BYTES);
+    return SC_BENCH_GOT_WRONG;
+}
+
+static size_t collect(struct sc_bench_reader *reader, const uint8_t *bytes, size_t size,
+                      size_t most)
+{
+    const size_t take = size < most - reader->have ? size : most - reader->have;
+    memcpy(reader->bytes + reader->have, bytes, take);
+    reader->have += take;
+    return take;
+}
+
+/* --- The good way --- */
+
+static unsigned two_digits(const uint8_t *text)
+{
+    return (unsigned)(text[0] - '0') * 10U + (unsigned)(text[1] - '0');
+}
+
+static bool is_time(const uint8_t *text)
+{
+    static const char shape[] = "0000-00-00T00:00:00.000000Z";
+    static const struct {
+        size_t at;
+        unsigned least, most;
+    } fields[] = {{5, 1, 12}, {8, 1, 31}, {11, 0, 23}, {14, 0, 59}, {17, 0, 60}};
+    for (size_t i = 0; i < SC_CLOCK_RFC3339_BYTES; i++) {
+        if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != (uint8_t)shape[i]) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(fields); i++) {
+        const unsigned value = two_digits(text + fields[i].at);
+        if (value < fields[i].least || value > fields[i].most) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes bytes of the reply that is due; returns how many, 0 when they are not its own. */
+static size_t take_reply(const struct sc_bench_stream *stream, const struct slot *slot,
+                         struct sc_bench_reader *reader, const uint8_t *bytes, size_t size)
+{
+    const bool is_clock = slot->handler->type == SC_FRAME_TIME;
+    const size_t known = is_clock ? SC_FRAME_HEADER_BYTES : slot->reply_bytes;
+    const size_t rest = slot->reply_bytes - reader->have;
+    const size_t take = size < rest ? size : rest;
+    if (reader->have < known) {
+        const size_t same = take < known - reader->have ? take : known - reader->have;
+        if (memcmp(stream->replies + slot->reply_at + reader->have, bytes, same) != 0) {
+            return 0;
+        }
+    }
+    if (is_clock) {
+        (void)collect(reader, bytes, take, slot->reply_bytes);
+        if (reader->have == slot->reply_bytes && !is_time(reader->bytes + SC_FRAME_HEADER_BYTES)) {
+            reader->have -= take;
+            return 0;
+        }
+        return take;
+    }
+    reader->have += take;
+    return take;
+}
+
+/*
+ * Some of these bytes are wrong. In the header: collect what the reply is. Behind it: the content
+ * is.
+ */
+static enum sc_bench_verdict reject(const struct sc_bench_stream *stream, const struct slot *slot,
+                                    struct sc_bench_reader *reader, const uint8_t *bytes,
+                                    size_t size)
+{
+    const uint8_t *due = stream->replies + slot->reply_at;
+    const size_t first =
+        reader->have < SC_FRAME_HEADER_BYTES ? SC_FRAME_HEADER_BYTES - reader->have : 0;
+    if (first > 0 && memcmp(due + reader->have, bytes, size < first ? size : first) != 0) {
+        memcpy(reader->bytes, due, reader->have);
+        reader->odd = true;
+        return SC_BENCH_GOOD;
+    }
+    size_t at = reader->have;
+    while (slot->handler->type != SC_FRAME_TIME && at - reader->have < size &&
+           due[at] == bytes[at - reader->have]) {
+        at++;
+    }
+    (void)snprintf(reader->why, sizeof(reader->why),
+                   "wrong content in the reply to %s of %zu bytes, from byte %zu on",
+                   slot->handler->name, slot->reply_bytes - SC_FRAME_HEADER_BYTES,
+                   at > SC_FRAME_HEADER_BYTES ? at - SC_FRAME_HEADER_BYTES : 0);
+    return SC_BENCH_GOT_WRONG;
+}
+
+enum sc_bench_verdict sc_bench_stream_check(const struct sc_bench_stream *stream,
+                                            struct sc_bench_reader *reader, const uint8_t *bytes,
+                                            size_t size, size_t due, size_t *complete)
+{
+    *complete = 0;
+    while (size > 0) {
+        const bool is_due = *complete < due;
+        reader->odd = reader->odd || !is_due;
+        if (reader->odd) {
+            const size_t most = sizeof(reader->bytes);
+            if (reader->have < most) {
+                (void)collect(reader, bytes, size, most);
+            }
+            return name_odd(stream, reader, is_due);
+        }
+        const struct slot *slot = &stream->slots[reader->slot];
+        const size_t took = take_reply(stream, slot, reader, bytes, size);
+        if (took == 0) {
+            const enum sc_bench_verdict verdict = reject(stream, slot, reader, bytes, size);
+            if (verdict != SC_BENCH_GOOD) {
+                return verdict;
+            }
+            continue;
+        }
+        bytes += took;
+        size -= took;
+        if (reader->have == slot->reply_bytes) {
+            (*complete)++;
+            reader->have = 0;
+            reader->slot = reader->slot + 1U == stream->slot_count ? 0 : reader->slot + 1U;
+        }
+    }
+    return SC_BENCH_GOOD;
+}

@@ -1,0 +1,226 @@
+/*
+ * A result as a drawing: latency (logarithmic) over percentile, where each further nine takes the
+ * same width.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "bench/report.h"
+
+#define WIDTH 860.0
+#define HEIGHT 460.0
+#define LEFT 86.0
+#define RIGHT 44.0
+#define TOP 84.0
+#define BOTTOM 58.0
+
+struct scale {
+    double nines; /* at the right end */
+    double low_ns, high_ns; /* powers of ten */
+};
+
+/* 90 % is one nine, 99 % two: how many nines a share of the values has. */
+static double nines_of(double share)
+{
+    return -log10(1.0 - share);
+}
+
+static double x_of(const struct scale *scale, double nines)
+{
+    return LEFT + (WIDTH - LEFT - RIGHT) * nines / scale->nines;
+}
+
+static double y_of(const struct scale *scale, double ns)
+{
+    return HEIGHT - BOTTOM -
+           (HEIGHT - TOP - BOTTOM) * log10(ns / scale->low_ns) /
+               log10(scale->high_ns / scale->low_ns);
+}
+
+static struct scale make_scale(const struct sc_hist *hist, const struct sc_hist *other)
+{
+    const double low = (double)(sc_hist_min(hist) > 0 ? sc_hist_min(hist) : 1U);
+    const double low2 =
+        other->count > 0 && sc_hist_min(other) > 0 ? (double)sc_hist_min(other) : low;
+    const double high =
+        (double)(sc_hist_max(hist) > sc_hist_max(other) ? sc_hist_max(hist) : sc_hist_max(other));
+    struct scale scale;
+    scale.nines = ceil(log10((double)hist->count));
+    scale.nines = scale.nines < 1.0 ? 1.0 : scale.nines;
+    scale.low_ns = pow(10.0, floor(log10(low < low2 ? low : low2)));
+    scale.high_ns = pow(10.0, ceil(log10(high > 1.0 ? high : 1.0)));
+    if (scale.high_ns <= scale.low_ns) {
+        scale.high_ns = scale.low_ns * 10.0;
+    }
+    return scale;
+}
+
+static void draw_grid(FILE *out, const struct scale *scale)
+{
+    const int decades = (int)(log10(scale->high_ns / scale->low_ns) + 0.5);
+    for (int i = 0; i <= decades; i++) {
+        const double ns = scale->low_ns * pow(10.0, i);
+        char text[32];
+        sc_bench_format_ns(ns * 1.0000001, text);
+        (void)fprintf(out,
+                      "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
+                      "text-anchor=\"end\">%s</text>\n",
+                      LEFT, y_of(scale, ns), WIDTH - RIGHT, LEFT - 8.0, y_of(scale, ns) + 4.0,
+                      text);
+    }
+    static const char *const names[] = {"0 %",       "90 %",       "99 %",
+                                        "99.9 %",    "99.99 %",    "99.999 %",
+                                        "99.9999 %", "99.99999 %", "99.999999 %"};
+    for (size_t i = 0; i < SC_COUNT_OF(names) && (double)i <= scale->nines; i++) {
+        (void)fprintf(out,
+                      "<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
+                      "text-anchor=\"middle\">%s</text>\n",
+                      x_of(scale, (double)i), TOP, HEIGHT - BOTTOM, x_of(scale, (double)i),
+                      HEIGHT - BOTTOM + 20.0, names[i]);
+    }
+}
+
+/* A step for each bucket that holds something. */
+static void draw_curve(FILE *out, const struct scale *scale, const struct sc_hist *hist,
+                       const char *class)
+{
+    uint64_t seen = 0;
+    double before = 0.0;
+    (void)fprintf(out, "<path class=\"%s\" d=\"M%.1f %.1f", class, x_of(scale, 0.0),
+                  y_of(scale, (double)(hist->min_ns > 0 ? hist->min_ns : 1U)));
+    for (size_t i = 0; i < SC_HIST_BUCKETS && seen < hist->count; i++) {
+        if (hist->buckets[i] == 0) {
+            continue;
+        }
+        seen += hist->buckets[i];
+        const uint64_t end = sc_hist_bucket_max(i);
+        const uint64_t value = seen == hist->count ? hist->max_ns : end > 0 ? end : 1U;
+        const double nines =
+            seen == hist->count ? scale->nines : nines_of((double)seen / (double)hist->count);
+        (void)fprintf(out, "L%.1f %.1f", x_of(scale, before),
+                      y_of(scale, (double)(value > 0 ? value : 1U)));
+        before = nines < scale->nines ? nines : scale->nines;
+        (void)fprintf(out, "H%.1f", x_of(scale, before));
+    }
+    (void)fputs("\"/>\n", out);
+}
+
+static void draw_plan(FILE *out, const struct sc_bench_plan *plan)
+{
+    char size[32];
+    sc_format_size(plan->size_bytes, size);
+    (void)fprintf(out, "<text x=\"%.0f\" y=\"44\">%u connection%s", LEFT, plan->connections,
+                  plan->connections == 1 ? "" : "s");
+    switch (plan->mode) {
+    case SC_BENCH_HOLD:
+        (void)fprintf(out, " that say%s nothing", plan->connections == 1 ? "s" : "");
+        break;
+    case SC_BENCH_HANDSHAKES:
+        (void)fprintf(out, " at a time, %u %% to be resumed, each for one request, %s of %s bytes",
+                      plan->resume_percent, sc_bench_type_names[plan->type], size);
+        break;
+    case SC_BENCH_REQUESTS:
+        (void)fprintf(out, ", %u in flight on each, %s of %s bytes", plan->depth,
+                      sc_bench_type_names[plan->type], size);
+        break;
+    }
+    if (plan->rate > 0.0) {
+        (void)fprintf(out, ", %.10g a second wanted", plan->rate);
+    }
+    (void)fputs("</text>\n", out);
+}
+
+static void draw_head(FILE *out, const struct sc_bench_plan *plan,
+                      const struct sc_bench_result *result)
+{
+    (void)fprintf(out,
+                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" "
+                  "width=\"%.0f\" height=\"%.0f\" "
+                  "font-family=\"sans-serif\" font-size=\"12\">\n"
+                  "<style>.grid{stroke:#ccc;fill:none}.main{stroke:#0b5fa5;stroke-width:2;fill:"
+                  "none}.raw{stroke:#c4570c;stroke-width:2;"
+                  "stroke-dasharray:6 4;fill:none}text{fill:#222}</style>\n<rect width=\"100%%\" "
+                  "height=\"100%%\" fill=\"#fff\"/>\n",
+                  WIDTH, HEIGHT, WIDTH, HEIGHT);
+    (void)fprintf(out, "<text x=\"%.0f\" y=\"24\" font-size=\"16\">%s by percentile</text>\n", LEFT,
+                  plan->mode == SC_BENCH_HOLD ? "Time of the handshake" : "Latency");
+    draw_plan(out, plan);
+    (void)fprintf(out, "<text x=\"%.0f\" y=\"62\">", LEFT);
+    if (plan->mode != SC_BENCH_HOLD) {
+        (void)fprintf(out, "%.0f %s a second, ", sc_bench_rate(result),
+                      sc_bench_operations_name(plan));
+    }
+    (void)fprintf(out, "%" PRIu64 " errors, %s %s %s</text>\n", sc_bench_errors(result),
+                  result->tls_version, result->tls_cipher, result->tls_group);
+}
+
+static void draw(FILE *out, const struct sc_bench_plan *plan, const struct sc_bench_result *result)
+{
+    /* Of --hold the handshakes are all there is. */
+    const struct sc_hist *hist =
+        plan->mode == SC_BENCH_HOLD ? &result->stats.handshake : &result->stats.latency;
+    const struct sc_hist *raw = &result->stats.raw;
+    const struct scale scale = make_scale(hist, raw);
+    draw_head(out, plan, result);
+    if (hist->count > 0) {
+        draw_grid(out, &scale);
+        draw_curve(out, &scale, hist, "main");
+    }
+    if (raw->count > 0) {
+        draw_curve(out, &scale, raw, "raw");
+        (void)fprintf(out,
+                      "<path class=\"main\" d=\"M%.0f %.0fh30\"/><text x=\"%.0f\" y=\"%.0f\">from "
+                      "the intended start</text>\n"
+                      "<path class=\"raw\" d=\"M%.0f %.0fh30\"/><text x=\"%.0f\" y=\"%.0f\">raw, "
+                      "from the real start</text>\n",
+                      LEFT + 14.0, TOP + 18.0, LEFT + 52.0, TOP + 22.0, LEFT + 14.0, TOP + 38.0,
+                      LEFT + 52.0, TOP + 42.0);
+    }
+    (void)fprintf(out,
+                  "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">percentile of %" PRIu64
+                  " %s</text>\n</svg>\n",
+                  (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14.0, hist->count,
+                  sc_bench_operations_name(plan));
+}
+
+int sc_bench_report_svg_check(const char *path, struct sc_err *err)
+{
+    struct stat status;
+    const bool is_there = lstat(path, &status) == 0;
+    if (is_there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        return 0; /* the reader of a FIFO would take the end of this for the end of the drawing */
+    }
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return sc_err_set_errno(err, EX_CANTCREAT, errno, "--svg %s", path);
+    }
+    (void)close(fd);
+    if (!is_there) {
+        (void)unlink(path);
+    }
+    return 0;
+}
+
+int sc_bench_report_svg(const char *path, const struct sc_bench_options *options,
+                        const struct sc_bench_result *result, struct sc_err *err)
+{
+    FILE *out = fopen(path, "we");
+    if (!out) {
+        return sc_err_set_errno(err, EX_CANTCREAT, errno, "--svg %s", path);
+    }
+    draw(out, &options->plan, result);
+    const int failed = ferror(out);
+    if (fclose(out) != 0 || failed) {
+        return sc_err_set_errno(err, EX_IOERR, errno, "--svg %s", path);
+    }
+    return 0;
+}

@@ -1,0 +1,28 @@
+# Fuzz targets: see tests/fuzz/fuzz.h. `make fuzz` gives each FUZZ_SECONDS; without libFuzzer they replay inputs of their own.
+FUZZERS      = tests/fuzz/fuzz_frame tests/fuzz/fuzz_text
+FUZZ_SECONDS = 60
+if ENABLE_FUZZING
+FUZZ_MAIN  =
+FUZZ_LINK  = -fsanitize=fuzzer
+FUZZ_TESTS =
+else
+FUZZ_MAIN  = tests/fuzz/replay.c
+FUZZ_LINK  =
+FUZZ_TESTS = $(FUZZERS)
+endif
+EXTRA_DIST += tests/fuzz/replay.c
+
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/fuzz.h
+nodist_tests_fuzz_fuzz_frame_SOURCES = $(FUZZ_MAIN)
+tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_frame_LDADD   = $(LIBS_NET)
+
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/fuzz/fuzz.h
+nodist_tests_fuzz_fuzz_text_SOURCES = $(FUZZ_MAIN)
+tests_fuzz_fuzz_text_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_text_LDADD   = $(LIBS_TLS)
+
+fuzz: $(FUZZERS)
+	@if test -n '$(FUZZ_TESTS)'; then echo "make fuzz needs ./configure CC=clang --enable-fuzzing" >&2; exit 1; fi
+	for fuzzer in $(FUZZERS); do $$fuzzer -max_len=512 -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+.PHONY: fuzz

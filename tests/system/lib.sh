@@ -1,0 +1,192 @@
+# shellcheck shell=sh disable=SC2034  # what a test uses
+# For the end-to-end tests: . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+#
+# Each test gets a directory of its own ($tmp, also the working directory) and a deadline for all of it. At its end, however it comes, the
+# processes that it started are ended by their number, and when it failed every *.log and the last output are shown.
+#
+#   fail TEXT...               the test has failed
+#   skip TEXT...               nothing can be tested here; automake counts it as skipped
+#   run STATUS COMMAND...      runs it under a deadline; its exit status must be STATUS; stdout goes to $tmp/out, stderr to $tmp/err
+#   expect_out TEXT            the stdout of the last run is TEXT and a newline
+#   expect_err PATTERN         the stderr of the last run is one line that matches
+#   make_certs [OPTION]...     makes $tmp/server.key and $tmp/server.crt, once
+#   start_server [OPTION]...   starts sc-server on a free port of 127.0.0.1 and returns when it is ready: $server_pid $server_log, $port_file with
+#                              all addresses, $address the first of them, $port its port; a --listen among the options replaces 127.0.0.1:0
+#   stop_server                SIGTERM; it must end in time, with status 0
+#   end_server STATUS          waits for a server that was told to end; its status must be STATUS
+#   wait_log TEXT [SECONDS [N]]  until the server's log contains TEXT, in N lines
+#   background COMMAND...      starts it, its output in $tmp/background-N.log: $background_pid
+#   finish PID STATUS          waits for it; its exit status must be STATUS
+#
+# Set before sourcing: test_seconds, the deadline of the whole test (60). SC_TEST_FACTOR in the environment multiplies it, for
+# slow builds ($slow; also to be used for upper bounds of times).
+
+: "${SC_SRCDIR:?is set by make check}" "${SC_BUILDDIR:?is set by make check}"
+set -eu
+export LC_ALL=C
+unset SSLKEYLOGFILE NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_FDS LISTEN_PID LISTEN_FDNAMES JOURNAL_STREAM || :
+
+# The deadline is kept by timeout(1) around the whole script; its signal reaches every process of the group, so the inner ones stay in it.
+if [ -z "${SC_TEST_GUARDED-}" ]; then
+    export SC_TEST_GUARDED=1
+    exec timeout -k 10 "$((${test_seconds:-60} * ${SC_TEST_FACTOR:-1}))" "${SC_TEST_SHELL:-/bin/sh}" "$0" "$@"
+fi
+unset SC_TEST_GUARDED
+
+test_name=$(basename "$0" .sh)
+# The programs of the build, never installed ones: their directories come first, and they are asked for by name.
+PATH=$SC_BUILDDIR/src:$SC_BUILDDIR/tests/tools:$PATH
+export PATH
+own_pids=
+server_pid=
+server_count=0
+background_count=0
+slow=${SC_TEST_FACTOR:-1}
+run_seconds=$((${run_seconds:-20} * slow))
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/sc-$test_name.XXXXXX")
+cd "$tmp"
+
+dump() {
+    for log in "$tmp"/*.log "$tmp/out" "$tmp/err"; do
+        [ -s "$log" ] || continue
+        echo "--- $test_name: ${log##*/} (the last 60 lines)" >&2
+        tail -n 60 "$log" | cut -c 1-400 >&2
+    done
+}
+
+# Only what this test started and has not waited for.
+end_own() {
+    for pid in $own_pids; do
+        kill -TERM "$pid" 2>/dev/null || continue
+        wait-for 8 "$pid" ends 2>/dev/null || kill -KILL "$pid" 2>/dev/null || :
+        wait "$pid" 2>/dev/null || :
+    done
+    own_pids=
+}
+
+at_exit() {
+    status=$?
+    trap - EXIT
+    trap '' HUP INT TERM
+    set +e
+    case $status in
+    0 | 77) ;;
+    *) dump ;;
+    esac
+    end_own
+    cd /
+    rm -rf "$tmp"
+    exit $status
+}
+trap at_exit EXIT
+trap 'echo "$test_name: the time for the whole test was up, or it was interrupted" >&2; exit 1' HUP INT TERM
+
+fail() {
+    echo "$test_name: FAILED: $*" >&2
+    exit 1
+}
+
+skip() {
+    echo "$test_name: skipped: $*"
+    exit 77
+}
+
+# A part of a test that cannot run here is named, and the rest goes on.
+skip_part() {
+    echo "$test_name: part skipped: $*"
+}
+
+pass() {
+    echo "$test_name: $*"
+}
+
+forget_pid() {
+    left=
+    for pid in $own_pids; do
+        [ "$pid" = "$1" ] || left="$left $pid"
+    done
+    own_pids=$left
+}
+
+run() {
+    expected=$1
+    shift
+    status=0
+    timeout --foreground -k 5 "$run_seconds" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+    [ "$status" = "$expected" ] || fail "exit status $status, not $expected: $*"
+}
+
+expect_out() {
+    printf '%s\n' "$1" | cmp -s - "$tmp/out" || fail "stdout is not \"$1\""
+}
+
+expect_err() {
+    [ "$(wc -l <"$tmp/err")" -eq 1 ] || fail "stderr is not one line"
+    grep -Eq -e "$1" "$tmp/err" || fail "stderr does not match: $1"
+}
+
+# shellcheck disable=SC2120
+make_certs() {
+    [ -e "$tmp/server.key" ] || run 0 sc-keygen --out "$tmp/server" "$@"
+}
+
+# Waits for the port file or for the end of the server, whichever comes first.
+start_server() {
+    # shellcheck disable=SC2119
+    make_certs
+    server_count=$((server_count + 1))
+    server_log=$tmp/server-$server_count.log
+    port_file=$tmp/port-$server_count
+    rm -f "$port_file"
+    case " $* " in
+    *" --listen "*) ;;
+    *) set -- --listen 127.0.0.1:0 "$@" ;;
+    esac
+    sc-server --port-file "$port_file" --certificate "$tmp/server.crt" --private-key "$tmp/server.key" "$@" \
+        >"$server_log" 2>&1 </dev/null &
+    server_pid=$!
+    own_pids="$own_pids $server_pid"
+    wait-for 20 "$server_pid" exists "$port_file" || fail "the server did not become ready: $*"
+    address=$(sed -n 1p "$port_file")
+    port=${address##*:}
+}
+
+end_server() {
+    finish "$server_pid" "$1"
+    server_pid=
+}
+
+stop_server() {
+    kill -TERM "$server_pid" || fail "the server has ended before it was stopped"
+    end_server 0
+}
+
+wait_log() {
+    wait-for "${2:-10}" "$server_pid" contains "$server_log" "$1" "${3:-1}" || fail "the server's log never said: $1"
+}
+
+background() {
+    background_count=$((background_count + 1))
+    timeout --foreground -k 5 "${background_seconds:-50}" "$@" >"$tmp/background-$background_count.log" 2>&1 </dev/null &
+    background_pid=$!
+    own_pids="$own_pids $background_pid"
+}
+
+finish() {
+    wait-for "${finish_seconds:-30}" "$1" ends || fail "process $1 did not end in time"
+    status=0
+    wait "$1" || status=$?
+    forget_pid "$1"
+    [ "$status" = "$2" ] || fail "a process ended with status $status, not $2"
+}
+
+# Clock ticks (1/100 s) of processor time that a process has used.
+cpu_ticks() {
+    sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 12,13 | { read -r user system; echo $((user + system)); }
+}
+
+# Resident memory of a process, KiB; its peak with VmHWM.
+memory_kib() {
+    sed -n "s/^${2:-VmRSS}:[[:space:]]*\([0-9]*\) kB/\1/p" "/proc/$1/status"
+}

@@ -1,0 +1,26 @@
+# End-to-end tests: tests/system/test-WHAT.sh, with the real programs, on tests/system/lib.sh.
+SHELL_TESTS = \
+	tests/system/test-bad-input.sh \
+	tests/system/test-bench.sh \
+	tests/system/test-client-openssl.sh \
+	tests/system/test-client-server.sh \
+	tests/system/test-client.sh \
+	tests/system/test-expiry.sh \
+	tests/system/test-hostile.sh \
+	tests/system/test-interop.sh \
+	tests/system/test-keygen.sh \
+	tests/system/test-layers.sh \
+	tests/system/test-lifecycle.sh \
+	tests/system/test-many.sh \
+	tests/system/test-memory.sh \
+	tests/system/test-options-table.sh \
+	tests/system/test-options-tls.sh \
+	tests/system/test-options.sh \
+	tests/system/test-plots.sh \
+	tests/system/test-protocol.sh \
+	tests/system/test-reload.sh \
+	tests/system/test-stuck-log.sh \
+	tests/system/test-systemd.sh \
+	tests/system/test-tls.sh \
+	tests/system/test-units.sh
+EXTRA_DIST += $(SHELL_TESTS) tests/system/lib.sh

@@ -1,0 +1,225 @@
+#!/bin/sh
+# sc-bench in every mode against sc-server, for some hundred operations; what it counts, what it prints, and how it ends.
+# shellcheck disable=SC2086
+test_seconds=120
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+start_server --workers 1
+bench="sc-bench --connect $address --pin server.crt"
+
+# json PATH: of the last run.
+json() {
+    json-get "$1" <out || fail "not JSON, or without $1"
+}
+
+# expect_json PATH VALUE...
+expect_json() {
+    while [ $# -gt 0 ]; do
+        value=$(json "$1")
+        [ "$value" = "$2" ] || fail "$1 is $value, not $2"
+        shift 2
+    done
+}
+
+pass "requests of every type, with and without depth"
+for type in echo reverse time mix; do
+    run 0 $bench -t $type -c 3 -d 5 -s 100 -n 400 --threads 2 --json
+    expect_json schema space-captain-bench/1 operations 400 latency_ns.count 400 errors.total 0 plan.type $type plan.depth 5 \
+        open_connections 3 tls.version TLSv1.3 server null latency_raw_ns null interrupted false
+done
+for size in 0 1 16384 65536; do
+    run 0 $bench -t mix -c 2 -d 3 -s $size -n 60 --json
+    expect_json operations 60 errors.total 0
+done
+
+pass "handshakes, full and resumed"
+run 0 $bench --handshakes -c 4 -n 100 --json
+expect_json operations 100 handshakes 100 resumed 0 errors.total 0 handshake_ns.count 100
+run 0 $bench --resume -c 1 -n 50 --json
+expect_json handshakes 50 resumed 49 errors.total 0
+run 0 $bench --resume=40 -c 1 -n 50 --json
+expect_json handshakes 50 resumed 20 errors.total 0
+
+pass "an open loop has both figures"
+run 0 $bench -c 4 --rate 1K -n 300 --json
+expect_json operations 300 latency_ns.count 300 latency_raw_ns.count 300 plan.rate 1000
+run 0 $bench -c 4 --rate 500 --handshakes -n 50 --json
+expect_json latency_raw_ns.count 50 errors.total 0
+
+pass "what the warm-up leaves undone is not counted, and takes nothing from what is"
+run 0 $bench --rate 1M --warm-up 200ms -n 300 --json
+expect_json operations 300 latency_ns.count 300 errors.total 0
+run 0 $bench --rate 1M --warm-up 200ms --duration 200ms --json
+[ "$(json latency_ns.count)" -gt 0 ] || fail "nothing was measured after a warm-up that owed requests"
+run 0 $bench --handshakes -c 8 --warm-up 200ms -n 40 --json
+expect_json operations 40 handshakes 40 handshake_ns.count 40
+
+pass "idle connections, and what they cost the server"
+run 0 $bench --hold -c 200 --duration 200ms --server-pid $server_pid --json
+expect_json open_connections 200 handshakes 200 errors.total 0 plan.mode hold
+[ "$(json server.rss_per_connection_bytes)" -gt 0 ] || fail "no memory for each connection"
+
+pass "text, a drawing, a warm-up, a duration"
+run 0 $bench -c 2 --duration 300ms --warm-up 100ms --svg plot.svg --server-pid $server_pid
+for text in "$address, TLSv1.3" "errors: none" "p99.99" "for each second of it" "generator:"; do
+    grep -q -e "$text" out || fail "the report lacks \"$text\""
+done
+head -n 1 plot.svg | grep -q '^<svg xmlns=' || fail "no drawing"
+tail -n 1 plot.svg | grep -q '^</svg>$' || fail "the drawing is cut"
+[ ! -s err ] || fail "something on stderr without a terminal"
+run 73 $bench --svg /nonexistent/plot.svg
+expect_err "^sc-bench: --svg /nonexistent/plot.svg: "
+[ ! -s out ] || fail "it ran before it said so"
+run 73 $bench --svg "$tmp"
+[ "$(sed -n 's/.*<text[^>]*>\(.*\)<.text>.*/\1/p' plot.svg | wc -L)" -lt 120 ] || fail "a line of the drawing is wider than it"
+run 0 $bench --handshakes -n 2 --json --server-pid $server_pid
+expect_json server.rss_per_connection_bytes null
+run 0 $bench -t time -s 1K -n 20
+grep -q " to the server, .* from it$" out || fail "what times need in each direction is not said"
+
+pass "expectations"
+run 0 $bench -n 10 --expect 'p99<60s,errors=0' --expect 'requests>=10'
+run 99 $bench -n 10 --expect 'p99<60s,p50<1ns'
+grep -q '^MISSED p50<1ns' out || fail "the report does not say what was missed"
+run 99 $bench -n 10 --expect 'rate>100M' --json
+expect_json expectations.0.met false expectations.0.text 'rate>100M'
+
+pass "pins"
+zero=sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+run 90 sc-bench --connect "$address" --pin $zero -n 10
+expect_err "^sc-bench: .*no pin; nothing was sent$"
+run 90 sc-bench --connect "$address" --pin $zero --resume -n 10
+run 0 sc-bench --connect "$address" --pin $zero --pin server.crt -n 10
+run 64 sc-bench --connect "$address" -n 10
+expect_err "--pin"
+
+pass "wrong usage and nothing there"
+run 0 sc-bench --help
+run 0 sc-bench --version
+grep -q OpenSSL out || fail "--version names no OpenSSL"
+for wrong in "-c 0" "-d 0" "-s 17M" "-t frog" "-n 0" "--rate 0" "--rate 5x" "--duration 5" "--threads 2" "--expect frog=1" \
+    "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "--hold --depth 2" "--hold --expect p99<1s" "--expect cpu-rate>1" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog"; do
+    run 64 $bench $wrong
+    expect_err "^sc-bench: "
+done
+run 66 $bench --pin nowhere.crt -n 1
+expect_err "nowhere.crt"
+run 66 $bench -n 1 --server-pid 2147483647
+expect_err "server-pid"
+run 69 sc-bench --connect 127.0.0.1:1 --pin server.crt -n 1
+expect_err "is the server running"
+run 69 sc-bench --connect unix:"$tmp/nothing" --pin server.crt -n 1
+expect_err "unix:"
+
+# odd MODE [TEXT]: a server that does one thing wrong: $odd is its address.
+odd() {
+    rm -f odd-port
+    background odd-server "$1" server.crt server.key odd-port "${2-}"
+    wait-for 20 "$background_pid" exists odd-port || fail "odd-server $1 did not start"
+    odd=127.0.0.1:$(cat odd-port)
+}
+
+# counts MODE STATUS KIND: the errors of that run are all of that kind.
+counts() {
+    odd "$1"
+    run "$2" sc-bench --connect "$odd" --pin server.crt -n 1 --timeout 500ms --json
+    kind=$3
+    [ "$(json "errors.$kind")" -ge 1 ] || fail "$1: no error of kind $kind"
+    [ "$(json "errors.$kind")" = "$(json errors.total)" ] || fail "$1: errors of other kinds than $kind"
+}
+
+pass "every wrong reply is found, and named by its kind"
+counts wrong-type 76 wrong_reply
+counts wrong-length 76 wrong_reply
+counts error 1 server
+counts cut 69 closed
+counts mute 75 timeout
+odd plain 'HTTP/1.1 400 Bad Request'
+run 35 sc-bench --connect "$odd" --pin server.crt -n 1
+expect_err "TLS handshake failed"
+
+pass "a drawing for whoever reads a FIFO"
+mkfifo fifo
+cat fifo >drawing &
+own_pids="$own_pids $!"
+run 0 $bench -n 5 --svg fifo
+finish "${own_pids##* }" 0
+tail -n 1 drawing | grep -q '^</svg>$' || fail "the reader of a FIFO has no drawing"
+
+pass "what a server says moves no cursor"
+odd error "$(printf 'first\033[2J\nsecond')"
+run 1 sc-bench --connect "$odd" --pin server.crt -n 1
+grep -q 'first\\x1b\[2J\\x0asecond$' out || fail "the text of the server is not escaped"
+grep -q 'nothing was measured' out || fail "it does not say that nothing was measured"
+green=$(printf 'gr\303\274n')
+odd error "$green"
+run 1 sc-bench --connect "$odd" --pin server.crt -n 1 --json
+json first_errors.server | grep -q ": $green\$" || fail "the text of the server is not what it was"
+
+pass "errors that are expected are not a failure"
+odd error
+run 0 sc-bench --connect "$odd" --pin server.crt -n 1 --expect 'errors.server>=1'
+
+pass "a server that goes away in the middle, and an interruption"
+# As by timeout(1) and by terminals, which signal the process and its group: twice at the same time is one interruption. Only when this
+# script is so late that it looks like a second one, once more.
+for _ in 1 2 3; do
+    start_server --workers 1 --log-level debug
+    sc-bench --connect "$address" --pin server.crt -c 2 --duration 60s --json >out 2>&1 &
+    bench_pid=$!
+    own_pids="$own_pids $bench_pid"
+    wait_log " connected " 10 2 # the first of all only looks whether the port is open
+    kill -INT "$bench_pid"
+    while grep -qs '^ShdPnd:.*[1-9a-f]' "/proc/$bench_pid/status"; do :; done
+    kill -INT "$bench_pid" || :
+    finish "$bench_pid" 130
+    [ ! -s out ] || break
+done
+expect_json interrupted true
+
+# away SIGNAL OPTION...: runs sc-bench, of which the output becomes $tmp/out, and ends its server in the middle.
+# When it goes away before the second handshake is done at the client too, that is said in a line and there is no result: once more.
+away() {
+    signal=$1
+    shift
+    for _ in 1 2 3 4 5; do
+        start_server --workers 1 --log-level debug
+        background sc-bench --connect "$address" --pin server.crt -c 2 --timeout 500ms --json "$@" ${with_pid:+--server-pid $server_pid}
+        bench_pid=$background_pid
+        wait_log " connected conn=3 " # both; the first of all only looked whether the port is open
+        kill -"$signal" "$server_pid"
+        case $signal in
+        KILL) end_server 137 ;;
+        *) end_server 0 ;;
+        esac
+        wait-for 20 "$bench_pid" ends || fail "it does not end: $*"
+        status=0
+        wait "$bench_pid" || status=$?
+        forget_pid "$bench_pid"
+        mv "background-$background_count.log" out
+        grep -q '^sc-bench: connection . of 2: ' out || return 0
+    done
+    fail "it was never faster than the server's end"
+}
+
+with_pid=
+away TERM --rate 50 --duration 2s
+[ "$status" != 0 ] || fail "a server that went away is a success"
+[ "$(json errors.total)" -gt 0 ] || fail "a server that went away is no error"
+
+pass "a server that is gone for good"
+away KILL -n 1000000000
+[ "$status" = 69 ] || fail "the exit status is $status"
+json generator.limit | grep -q '^the server was gone for longer than 500ms: ' || fail "it does not say why it ended"
+
+# That errors are expected does not make it whole.
+away KILL -n 1000000000 --expect 'errors>0'
+[ "$status" = 69 ] || fail "the exit status is $status with errors that are expected"
+
+pass "the figures stay when the process of the server has ended"
+with_pid=yes
+away KILL --duration 1s --expect 'errors>0'
+expect_json server null
+away KILL --duration 1s --expect 'cpu-rate<1M'
+[ "$status" = 99 ] || fail "what was not measured is good enough"
+expect_json expectations.0.figure null

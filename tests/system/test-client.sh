@@ -1,0 +1,277 @@
+#!/bin/sh
+# sc-client against servers that do one thing wrong each: every mistake has its exit status and one line that says what it was.
+test_seconds=120
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+make_certs
+
+# odd MODE [TEXT]: starts the server of that mode; $odd_log and $odd are its log and its address.
+odd_count=0
+odd() {
+    odd_count=$((odd_count + 1))
+    port_file=$tmp/odd-port-$odd_count
+    background_seconds=100 background odd-server "$1" server.crt server.key "$port_file" "${2-}"
+    odd_log=$tmp/background-$background_count.log
+    odd_pid=$background_pid
+    wait-for 20 "$odd_pid" exists "$port_file" || fail "odd-server $1 did not start"
+    odd=127.0.0.1:$(cat "$port_file")
+}
+
+# client STATUS ARGUMENT...: against that server, with its pin.
+client() {
+    client_status=$1
+    shift
+    run "$client_status" sc-client --connect "$odd" --pin server.crt "$@"
+}
+
+no_err() {
+    [ ! -s "$tmp/err" ] || fail "there is something on stderr"
+}
+
+expect_got() {
+    wait-for 10 "$odd_pid" contains "$odd_log" "connection $1: $2 bytes" || fail "connection $1 did not carry $2 bytes"
+}
+
+# --- What a good server answers ---
+odd serve
+client 0 echo hello
+expect_out hello
+no_err
+client 0 echo ''
+expect_out ''
+client 0 reverse 'abc def'
+expect_out 'fed cba'
+client 0 time
+grep -Eqx '20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z' out || fail "time did not print a time"
+
+# Bytes go through as they are: every value, and no newline at the end.
+awk 'BEGIN { for (i = 0; i < 256; i++) printf "%c", i }' >bytes
+head -c 300000 "$(command -v sc-client)" >>bytes
+for text in '-' ''; do
+    # shellcheck disable=SC2086
+    timeout 20 sc-client --connect "$odd" --pin server.crt echo $text <bytes >bytes.out || fail "echo of standard input failed"
+    cmp bytes bytes.out || fail "echo changed the bytes"
+done
+timeout 20 sc-client --connect "$odd" --pin server.crt reverse <bytes >bytes.once || fail "reverse failed"
+timeout 20 sc-client --connect "$odd" --pin server.crt reverse <bytes.once >bytes.out || fail "reverse failed"
+cmp bytes bytes.out || fail "reverse of reverse is something else"
+client 0 echo - </dev/null
+[ ! -s out ] || fail "an empty body came back with something"
+
+# Lines: one command each, answered in order; blank lines count for nothing, the last newline may be missing.
+printf 'echo one\n\nreverse two\necho \necho  three\ntime\necho end' >commands
+timeout 20 sc-client --connect "$odd" --pin server.crt <commands >out 2>err || fail "commands from a file"
+[ "$(sed '5s/^20.*Z$/TIME/' out)" = "$(printf 'one\nowt\n\n three\nTIME\nend')" ] || fail "commands from a file were answered wrongly"
+# shellcheck disable=SC2002
+cat commands | timeout 20 sc-client --connect "$odd" --pin server.crt >out2 2>err || fail "commands from a pipe"
+[ "$(wc -l <out)" -eq "$(wc -l <out2)" ] || fail "a pipe is answered unlike a file"
+# Many, so that both directions hold back.
+awk 'BEGIN { for (i = 0; i < 20000; i++) printf "echo line %d %0200d\n", i, i }' >commands
+timeout 50 sc-client --connect "$odd" --pin server.crt <commands >out 2>err || fail "20000 commands"
+sed 's/^echo //' commands | cmp - out || fail "20000 commands were answered wrongly"
+printf 'echo one\nfrobnicate\necho two\n' >commands
+run 65 sc-client --connect "$odd" --pin server.crt <commands
+expect_out one
+expect_err 'line 2: "frobnicate" is no command'
+printf 'time now\n' >commands
+run 65 sc-client --connect "$odd" --pin server.crt <commands
+expect_err 'line 1'
+
+# No input: connects, checks the pin, sends nothing.
+odd serve
+run 0 sc-client --connect "$odd" --pin server.crt </dev/null
+expect_got 1 0
+run 90 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= </dev/null
+expect_got 2 0
+
+# A wrong pin: both are shown, the request never leaves.
+run 90 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo secret
+expect_err 'nothing was sent: expected sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, got sha256//[^ ]{44}, cert-sha256:'
+expect_got 3 0
+run 90 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --count 5 --interval 0 echo secret
+expect_got 4 0
+run 60 sc-client --connect "$odd" echo secret
+expect_err "sc-client --connect $odd --show-pin"
+
+# The pins that it shows are the pins that it takes, one by one; backup pins, any one of them.
+run 0 sc-client --connect "$odd" --show-pin
+cp out shown
+expect_got 5 0
+for pin in $(grep -Eo 'sha256//[^ ]*|pin-sha256=[^ ]*|SHA256:[^ ]*|cert-sha256:[^ ]*' shown) ca:server.crt; do
+    run 0 sc-client --connect "$odd" --pin "$pin" echo pinned
+    expect_out pinned
+done
+run 0 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --pin server.crt echo pinned
+run 0 sc-client --connect "localhost:${odd##*:}" --pin ca:server.crt echo pinned
+[ "$(grep -c sha256 shown)" -eq 3 ] || fail "--show-pin does not show every spelling"
+
+# --- What a bad server does ---
+odd mute
+client 75 --timeout 0.3 echo hello
+expect_err 'no reply .* within 300ms, 1 unanswered'
+# Bytes that trickle in do not put off the end.
+odd drip
+client 75 --timeout 0.3 echo 'a text that takes more than two seconds at this speed'
+expect_err 'no reply .* within 300ms'
+odd wrong-type
+client 76 echo hello
+expect_err 'broke the protocol: the reply has another type'
+odd wrong-length
+client 76 echo hello
+expect_err 'another length'
+odd long-reply
+client 76 echo hello
+expect_err 'longer than 16 MiB'
+odd stray
+client 76 --interval 0.5 --count 2 echo hello
+expect_err 'nobody asked|another length'
+odd short-error
+client 76 echo hello
+expect_err 'ERROR frame is too short'
+odd half-reply
+client 69 echo hello
+expect_err 'went away with 1 request unanswered: it closed'
+odd cut
+client 69 echo hello
+expect_err 'went away with 1 request unanswered: .*without close_notify'
+odd over-limit
+client 1 --timeout 5 --count 3 echo hello
+grep -q 'over a limit' err || fail "the reason of the refusal is not told"
+
+odd error "$(printf 'bad \033[31mday')"
+client 1 echo hello
+expect_err 'the server answered ERROR 5 \(internal error\): bad \\x1b\[31mday; try again in 1500ms'
+[ ! -s out ] || fail "an ERROR was printed as a reply"
+printf 'echo one\necho two\n' >commands
+run 1 sc-client --connect "$odd" --pin server.crt <commands
+expect_out two
+run 1 sc-client --connect "$odd" --pin server.crt --json echo hello
+grep -q '^{"request":"echo","reply":"error",.*"code":5,"retry_after_ms":1500,"name":"internal error","text":"bad \\u001b\[31mday"}$' out ||
+    fail "an ERROR is no JSON object"
+no_err
+
+odd going-away
+printf 'echo one\necho two\n' >commands
+run 69 sc-client --connect "$odd" --pin server.crt <commands
+expect_out one
+expect_err 'going away \(restart\), 1 unanswered; it asks to come back in 2500ms'
+
+# --- What is no TLS server ---
+odd plain 'SSH-2.0-OpenSSH_9.2
+'
+client 35 echo hello
+expect_err 'an SSH server answered'
+odd plain 'HTTP/1.1 400 Bad Request
+
+'
+client 35 echo hello
+expect_err 'an HTTP server answered'
+odd plain
+client 75 --timeout 0.3 echo hello
+expect_err 'handshake with .* timed out after 300ms'
+run 69 sc-client --connect unix:/nonexistent/socket --pin server.crt echo hello
+expect_err "can't connect to unix:/nonexistent/socket: No such file"
+free_port=${odd##*:}
+kill "$odd_pid"
+finish "$odd_pid" 143
+client 69 echo hello
+expect_err "can't connect to 127.0.0.1:$free_port: Connection refused"
+status=0
+timeout 20 sc-client --connect nosuchhost.invalid:4242 --pin server.crt --timeout 5 echo hello >out 2>err || status=$?
+[ "$status" = 69 ] || [ "$status" = 75 ] || fail "exit status $status for a name that does not exist"
+expect_err "can't connect to nosuchhost.invalid:4242"
+
+# --- Usage, files, output ---
+odd serve
+for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--count 0' '--connect a:b:c' '--connect localhost:0' 'frobnicate' 'time now' \
+    'echo a b' '--show-pin echo' '--pin sha256//x' '--count 3'; do
+    # shellcheck disable=SC2086
+    run 64 sc-client --pin server.crt $wrong
+    expect_err '^sc-client: '
+done
+run 66 sc-client --pin nonexistent.crt time
+expect_err 'nonexistent.crt: No such file'
+run 65 sc-client --pin server.key time
+expect_err 'server.key holds no certificate'
+for arguments in 'echo hello' '--show-pin' '--help' '--version' '--count 3 --interval 0 echo x'; do
+    status=0
+    # shellcheck disable=SC2086
+    timeout 20 sc-client --connect "$odd" --pin server.crt $arguments >/dev/full 2>err || status=$?
+    [ "$status" = 74 ] || fail "exit status $status, not 74, with a full disk: $arguments"
+    expect_err 'standard output: No space left'
+done
+awk 'BEGIN { for (i = 0; i < 100000; i++) print "echo hello" }' >commands
+status=0
+timeout 20 sc-client --connect "$odd" --pin server.crt <commands >/dev/full 2>err || status=$?
+[ "$status" = 74 ] || fail "exit status $status, not 74, with a full disk and commands"
+status=0
+timeout 20 sc-client --connect "$odd" --pin server.crt echo <&- >out 2>err || status=$?
+[ "$status" = 66 ] || fail "exit status $status, not 66, with standard input closed"
+expect_err "can't read standard input"
+status=0
+timeout 20 sc-client --connect "$odd" --pin server.crt echo hello >&- 2>err || status=$?
+[ "$status" = 74 ] || fail "exit status $status, not 74, with standard output closed"
+run 0 sc-client --help
+run 0 sc-client --version
+grep -q '^OpenSSL ' out || fail "--version does not name OpenSSL"
+
+# --- Repeated, JSON, verbose, key log ---
+client 0 --count 5 --interval 0 echo hello
+[ "$(grep -c "^$odd: echo [1-5], 5 bytes, [0-9.]* ms$" out)" -eq 5 ] || fail "no line for every reply"
+grep -Eq "^$odd: 5 sent, 5 answered, min/avg/max/p50/p99 ([0-9.]+/){4}[0-9.]+ ms$" out || fail "no summary"
+client 0 --count 3 --interval 0.01 --json time
+[ "$(grep -c '^{.*}$' out)" -eq 4 ] || fail "not every line is a JSON object"
+# shellcheck disable=SC1003
+client 0 --json echo 'say "hi"\'
+grep -Eq '^\{"request":"echo","reply":"echo","bytes":9,"seconds":0\.[0-9]{9},"body":"say \\"hi\\"\\\\"\}$' out || fail "JSON of a reply"
+printf '\377\000' | timeout 20 sc-client --connect "$odd" --pin server.crt --json echo >out || fail "JSON of bytes"
+grep -q '"body_base64":"/wA="' out || fail "bytes that are no text are not base64 in JSON"
+client 0 --verbose echo hello
+expect_out hello
+for said in "connected to $odd" 'TLSv1.3, cipher TLS_[A-Z0-9_]*, group [^ ]*, full handshake' 'pin matched: cert-sha256:' 'good for 36[0-9][0-9] more days'; do
+    grep -q "$said" err || fail "--verbose does not say: $said"
+done
+run 0 env SSLKEYLOGFILE="$tmp/keys" sc-client --connect "$odd" --pin server.crt echo hello
+expect_err 'warning: SSLKEYLOGFILE'
+grep -q '^CLIENT_TRAFFIC_SECRET_0 ' keys || fail "no keys in SSLKEYLOGFILE"
+
+run 0 env SSLKEYLOGFILE="$tmp/nonexistent/keys" sc-client --connect "$odd" --pin server.crt echo hello
+expect_err 'warning: .*nonexistent/keys'
+
+# Until interrupted, and then a summary.
+background sc-client --connect "$odd" --pin server.crt --interval 0.05 time
+wait-for 10 "$background_pid" contains "$tmp/background-$background_count.log" 'time 3, 27 bytes' || fail "--interval without --count"
+kill -INT "$background_pid"
+finish "$background_pid" 0
+grep -Eq 'sent, [0-9]+ answered, min/avg' "background-$background_count.log" || fail "no summary after an interrupt"
+
+# --- On a terminal: a prompt, and nothing that steers the terminal ---
+export TERM=dumb
+# on_terminal STATUS [EXPECT SEND]...: converses with sc-client; what it printed is in $tmp/out.
+on_terminal() {
+    expected=$1
+    shift
+    status=0
+    terminal 20 "$@" -- sc-client --connect "$odd" --pin server.crt >out 2>err || status=$?
+    [ "$status" = "$expected" ] || fail "exit status $status, not $expected, on a terminal: $*"
+}
+on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' 'reverse TEXT' '' '> ' 'time\n' 'Z' '' '> ' 'quit\n'
+grep -q "^connected to $odd" out || fail "the prompt does not say where it is connected to"
+on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
+# What is typed while a reply is on its way is not lost, nor the terminal's to interpret.
+odd drip
+on_terminal 0 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x04' 'slow reply' ''
+# An interrupt ends it, before and while it waits for a reply, and leaves the terminal as it was.
+on_terminal 130 '> ' '\x03'
+on_terminal 130 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x03'
+odd serve
+# Commands from a file, replies on a terminal: control characters, C1 ones and broken UTF-8.
+printf 'echo a\033[31mb\302\233c\377\n' >commands
+status=0
+# shellcheck disable=SC2016
+terminal 20 -- sh -c 'exec sc-client --connect "$1" --pin server.crt <commands' sh "$odd" >out 2>err || status=$?
+[ "$status" = 0 ] || fail "exit status $status with output on a terminal"
+grep -Fq 'a\x1b[31mb\xc2\x9bc\xff' out || fail "control characters reach the terminal"
+# A server that leaves is told at the prompt, without a key pressed.
+odd going-away
+on_terminal 69 '> ' 'reverse a\n' 'going away' ''

@@ -1,0 +1,58 @@
+#!/bin/sh
+# A certificate outside its dates, with our own server and client: it is served and said, whoever pins it is warned, whoever goes by dates
+# refuses it, and a new one for the same key ends all of that without a restart.
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+command -v openssl >/dev/null || skip "there is no openssl command"
+make_certs
+
+# dated FROM TO: server.crt for the key that is there, valid between these dates (YYYYMMDDHHMMSSZ).
+printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n' >ca.cnf
+printf '[x]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n' >>ca.cnf
+openssl req -new -key server.key -subj /CN=localhost -out server.csr 2>>openssl.log || fail "openssl req"
+dated() {
+    : >index
+    openssl ca -batch -notext -config ca.cnf -extensions x -in server.csr -selfsign -keyfile server.key -startdate "$1" -enddate "$2" \
+        -out new.crt 2>>openssl.log || fail "openssl ca"
+    mv new.crt server.crt
+}
+past=20200101000000Z yesterday=20210101000000Z future=20490101000000Z later=20480101000000Z
+
+# Past its date.
+dated $past $yesterday
+run 0 sc-server --check-config -c /dev/null --certificate server.crt --private-key server.key
+expect_out 'configuration ok'
+expect_err ' warning certificate message=.*server\.crt expired at 2021-01-01 '
+run 78 sc-keygen --check "$tmp/server"
+grep -q 'out of date since 2021-01-01' out || fail "sc-keygen --check does not see it"
+start_server -c /dev/null
+grep -q ' warning certificate message=.*server\.crt expired at 2021-01-01 .*renew it' "$server_log" || fail "the log does not say it at the start"
+grep -q ' warning certificate_expiry message=.*server\.crt ended [1-9][0-9]* days ago' "$server_log" || fail "the log does not say since when"
+run 0 sc-client --connect "$address" --pin server.crt echo hello
+expect_out hello
+expect_err '^sc-client: warning: .* is past its date, 2021-01-01'
+run 60 sc-client --connect "$address" --pin server.crt --strict-expiry echo hello
+expect_err 'outside its dates'
+run 90 sc-client --connect "$address" --pin ca:server.crt echo hello
+expect_err 'certificate has expired'
+grep -q ' tls_handshake_failed ' "$server_log" && fail "the server saw a handshake fail, and the client's own check came after it"
+
+# A new one for the same key, while it runs: the pin of the key still holds, and nobody has anything to say.
+pin=$(openssl pkey -in server.key -pubout -outform der | openssl dgst -sha256 -binary | openssl base64)
+lines=$(wc -l <"$server_log")
+dated $past $future
+kill -HUP "$server_pid"
+wait_log ' reloaded '
+run 0 sc-client --connect "$address" --pin "sha256//$pin" --strict-expiry echo hello
+expect_out hello
+[ ! -s err ] || fail "a warning about a certificate that is good"
+tail -n +$((lines + 1)) "$server_log" | grep ' warning ' && fail "the server still warns"
+
+# And one that is not good yet, found by a reload.
+dated $later $future
+kill -HUP "$server_pid"
+wait_log 'is not valid before 2048-01-01 '
+run 0 sc-client --connect "$address" --pin server.crt echo hello
+expect_err '^sc-client: warning: .* is not valid before 2048-01-01'
+run 60 sc-client --connect "$address" --pin server.crt --strict-expiry echo hello
+stop_server
+pass "said by both"

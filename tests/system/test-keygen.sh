@@ -1,0 +1,176 @@
+#!/bin/sh
+# sc-keygen as a person meets it: files, modes, statuses, and pins that other programs agree with.
+test_seconds=120
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+mode() { stat -c %a "$1"; }
+public_key_hash() { openssl pkey -pubin -outform der | openssl dgst -sha256 -binary; }
+one_line() { expect_err "^sc-keygen: $1"; }
+# The value of a line that --show printed.
+shown() { sed -n "s/^  $1  *//p" "$tmp/out"; }
+
+pass "each kind of key, and what openssl says about it"
+for kind in --ec --ed25519 "--rsa 2048"; do
+    # shellcheck disable=SC2086
+    run 0 sc-keygen $kind --out "$tmp/k" --force
+    [ "$(mode k.key) $(mode k.crt)" = "600 644" ] || fail "modes of the files: $(mode k.key) $(mode k.crt)"
+    run 0 sc-keygen --show k.crt
+    hash=$(openssl x509 -in k.crt -noout -pubkey | public_key_hash | base64)
+    [ "$(shown 'sc-client, curl')" = "sha256//$hash" ] || fail "curl's spelling"
+    [ "$(shown 'RFC 7469')" = "pin-sha256=\"$hash\"" ] || fail "RFC 7469's spelling"
+    [ "$(shown ssh)" = "SHA256:${hash%=}" ] || fail "ssh's spelling"
+    hex=$(openssl x509 -in k.crt -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 | sed 's/.* //' | tr a-f A-F)
+    [ "$(shown 'DANE (TLSA)' | tr a-f A-F)" = "3 1 1 $hex" ] || fail "DANE's spelling"
+    fingerprint=$(openssl x509 -in k.crt -noout -fingerprint -sha256 | sed 's/.*=//')
+    [ "$(shown certificate)" = "cert-sha256:$fingerprint" ] || fail "the fingerprint"
+    run 0 sc-keygen --show k.key
+    [ "$(shown 'sc-client, curl')" = "sha256//$hash" ] || fail "the pin of the key is not that of its certificate"
+    run 0 sc-keygen --check k
+done
+
+pass "names and days"
+run 0 sc-keygen --out n --name example.org --name 192.0.2.7 --name 2001:db8::7 --days 2
+names=$(openssl x509 -in n.crt -noout -ext subjectAltName | tail -n 1 | sed 's/^ *//')
+[ "$names" = "DNS:example.org, IP Address:192.0.2.7, IP Address:2001:DB8:0:0:0:0:0:7" ] || fail "names: $names"
+[ "$(openssl x509 -in n.crt -noout -subject | tr -d ' ')" = "subject=CN=example.org" ] || fail "subject"
+openssl x509 -in n.crt -noout -checkend 172000 >/dev/null || fail "it ends before two days are over"
+! openssl x509 -in n.crt -noout -checkend 172900 >/dev/null || fail "it ends after more than two days"
+run 0 sc-keygen
+[ -s server.key ] && [ -s server.crt ] || fail "BASE is not server unless told"
+openssl x509 -in server.crt -noout -ext subjectAltName | grep -q 'DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1$' ||
+    fail "localhost and its addresses are not in the default names"
+
+pass "nothing is overwritten"
+cp server.key before
+run 73 sc-keygen
+one_line 'server.key: .*--force'
+cmp -s server.key before || fail "the key was overwritten"
+rm server.key
+run 73 sc-keygen
+one_line 'server.crt: .*--force'
+[ ! -e server.key ] || fail "half of a pair was made"
+run 0 sc-keygen --force
+run 73 sc-keygen --out missing/server
+one_line "can't create missing/server.key: "
+
+pass "--check"
+run 0 sc-keygen --check server
+run 0 sc-keygen --check .
+run 66 sc-keygen --check nothing
+one_line "can't read nothing.crt"
+chmod 644 server.key
+run 78 sc-keygen --check server
+one_line 'server.key: .*mode 0644.*chmod 600'
+chmod 640 server.key
+run 0 sc-keygen --check server
+chmod 600 server.key
+chmod 666 server.crt
+run 78 sc-keygen --check server
+one_line 'server.crt: the certificate can be changed'
+chmod 644 server.crt
+cp n.crt server.crt
+run 78 sc-keygen --check server
+one_line 'server.key: the certificate server.crt is not of this key'
+echo nonsense >server.crt
+run 78 sc-keygen --check server
+one_line 'server.crt: holds no PEM certificate'
+openssl req -x509 -newkey rsa:1024 -nodes -keyout weak.key -out weak.crt -days 3 -subj /CN=weak >/dev/null 2>&1
+run 78 sc-keygen --check weak
+one_line 'weak.key: RSA 1024 is too weak'
+openssl req -x509 -key k.key -out k.crt -days -1 -subj /CN=late >/dev/null 2>&1 && {
+    run 78 sc-keygen --check k
+    one_line 'k.crt: the certificate has been out of date since '
+    chmod 604 k.key
+    run 78 sc-keygen --check k
+    one_line 'k.crt: .*; there are 2 problems'
+}
+
+pass "--show of what is no certificate"
+run 66 sc-keygen --show nothing
+one_line "can't read nothing"
+run 66 sc-keygen --show .
+one_line "can't read \."
+: >empty
+run 65 sc-keygen --show empty
+one_line 'empty: holds neither'
+openssl ec -in before -aes128 -passout pass:secret -out locked.key 2>/dev/null
+# Without a terminal nobody is asked, and standard input is not taken for an answer.
+echo secret | run 65 setsid sc-keygen --show locked.key
+one_line 'locked.key: the key is encrypted'
+
+pass "usage errors"
+for wrong in "--bogus" "-x" "extra" "--rsa" "--rsa 1024" "--rsa 2048x" "--rsa 99999999999999999999" "--days 0" "--days 36501" "--days -1" \
+    "--ec --ed25519" "--force=yes" "--name -" "--name 1.2.3" "--name a..b" "--out=" "--show" "--show k.crt --check k" "--show k.crt --force" \
+    "--check k --name a" "--next" "--"; do
+    [ "$wrong" = "--" ] && wrong="-- extra"
+    # shellcheck disable=SC2086
+    run 64 sc-keygen $wrong
+    one_line ".*; try 'sc-keygen --help'\$"
+done
+run 64 sc-keygen --name "two
+lines"
+one_line 'name "two.x0alines"'
+set --
+while [ $# -lt 202 ]; do set -- "$@" --name a; done
+run 64 sc-keygen --out many "$@"
+one_line '.*at most 100'
+
+pass "--help and --version"
+run 0 sc-keygen --help
+grep -q '^Usage: sc-keygen ' out || fail "no usage in --help"
+[ "$(awk 'length > 120' out)" = "" ] || fail "--help has long lines"
+run 0 sc-keygen --version
+grep -q '^sc-keygen (Space Captain) [0-9]' out && grep -q '^OpenSSL 3' out && grep -q '^libevent 2' out || fail "--version"
+[ ! -s err ] || fail "--version writes to stderr"
+if [ -w /dev/full ]; then
+    for what in --help --version "--show n.crt"; do
+        status=0
+        # shellcheck disable=SC2086
+        sc-keygen $what >/dev/full 2>err || status=$?
+        [ "$status" = 74 ] || fail "$what to a full disk ends with $status"
+        one_line 'standard output: No space left on device'
+    done
+fi
+
+# The commands that sc-keygen prints must succeed on a server that has the key, and those for another key must not.
+# check_commands PORT PROGRAM...
+check_commands() {
+    port=$1
+    shift
+    for program in "$@"; do
+        command -v "$program" >/dev/null || {
+            skip_part "there is no $program here"
+            continue
+        }
+        for which in right wrong; do
+            sed -n "s/^  \($program .*\)/\1/p" "$which.txt" | sed "s/4242/$port/g" >command
+            [ "$(wc -l <command)" -eq 1 ] || fail "not one command for $program"
+            status=0
+            HOME=$tmp timeout --foreground 20 sh ./command >command.log 2>&1 </dev/null || status=$?
+            case $which:$program:$status in
+            right:*:0 | wrong:sc-client:90 | wrong:curl:90 | wrong:openssl:1 | wrong:gnutls-cli:1) ;;
+            *)
+                cat command
+                fail "$program ends with $status for the $which key"
+                ;;
+            esac
+        done
+    done
+}
+run 0 sc-keygen --out "$tmp/it's right"
+cp out right.txt
+run 0 sc-keygen --out wrong
+cp out wrong.txt
+
+pass "other programs tell the right key from a wrong one, with openssl s_server"
+background openssl s_server -accept 127.0.0.1:0 -cert "it's right.crt" -key "it's right.key" -www
+log=$tmp/background-$background_count.log
+wait-for 20 "$background_pid" contains "$log" ACCEPT || fail "openssl s_server does not start"
+check_commands "$(sed -n 's/^ACCEPT .*:\([0-9][0-9]*\)$/\1/p' "$log")" curl openssl gnutls-cli
+
+pass "and with sc-server"
+cp "it's right.key" server.key
+cp "it's right.crt" server.crt
+start_server
+check_commands "$port" sc-client curl openssl gnutls-cli
+stop_server

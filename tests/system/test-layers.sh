@@ -1,0 +1,29 @@
+#!/bin/sh
+# shellcheck disable=SC2046  # our file names have no spaces, and each is an argument
+# Arrows point one way: a layer includes only what is below it, and the libraries are known only where they belong.
+set -eu
+cd "${SC_SRCDIR:-$(dirname "$0")/../..}/src"
+failed=0
+
+# refuse WHAT PATTERN FILE...: no file may have an #include that matches.
+refuse() {
+    what=$1 pattern=$2
+    shift 2
+    if grep -nE "^ *# *include +[<\"]($pattern)" "$@" /dev/null; then
+        echo "layers: $what" >&2
+        failed=1
+    fi
+}
+
+sources() { find "$@" -name '*.[ch]'; }
+
+refuse "base includes only base and libc" 'proto/|tls/|net/|server/|client/|bench/|programs/|openssl/|event2/' $(sources base)
+refuse "proto knows bytes only" 'tls/|net/|server/|client/|bench/|programs/|openssl/|event2/' $(sources proto)
+refuse "tls knows neither libevent nor what is above it" 'proto/handler|net/|server/|client/|bench/|programs/|event2/' $(sources tls)
+refuse "net knows nothing above it" 'proto/handler|server/|client/|bench/|programs/' $(sources net)
+refuse "server, client and bench never include each other" 'client/|bench/|programs/' $(sources server)
+refuse "server, client and bench never include each other" 'server/|bench/|programs/' $(sources client)
+refuse "bench knows neither the others nor net: it is lighter than what it measures" 'net/|server/|client/|programs/' $(sources bench)
+refuse "only net/tlsbev.c knows libevent's TLS filter" 'event2/bufferevent_ssl' $(sources . | grep -v '^./net/tlsbev\.c$')
+refuse "OpenSSL's TLS stays in tls and net/tlsbev" 'openssl/ssl\.h' $(sources proto server net | grep -v '^net/tlsbev\.[ch]$')
+exit $failed

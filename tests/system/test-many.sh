@@ -1,0 +1,44 @@
+#!/bin/sh
+# shellcheck disable=SC3045  # every sh that we know has ulimit -H
+# 5,000 clients at once with the default configuration, each with right replies, while a hundred hostile ones cost them nothing.
+test_seconds=170
+run_seconds=120
+# shellcheck source=tests/system/lib.sh
+. "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
+
+clients=5000
+# The default max-connections is 10,000: the limit of open files must allow that, for server and clients.
+[ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge 10100 ] || skip "the limit of open files is $(ulimit -H -n): less than 10,100"
+# A test that shares its processors with a sanitizer asks for less.
+[ "$slow" -eq 1 ] || clients=1000
+
+start_server
+empty=$(memory_kib "$server_pid")
+crowds=
+crowd() {
+    background hostile --peers 20 --give-up-ms 160000 --deadline-ms 170000 "$@" "$address"
+    crowds="$crowds $background_pid"
+}
+crowd silent
+crowd drip-frame --interval-ms 1000
+crowd never-read --bytes 50000000
+crowd never-read --bytes 50000000 --tls12
+crowd reset --count 30
+
+ulimit -S -n "$(ulimit -H -n)"
+run 0 hostile --deadline-ms $((100000 * slow)) --at-most-ms $((1000 * slow)) many --count $clients --piece 3 "$address"
+pass "$(cat out)"
+highest=$(memory_kib "$server_pid" VmHWM)
+pass "memory of the server: $empty KiB when empty, $highest KiB at its highest, with $clients clients and 100 hostile ones"
+# 48 KiB a client, and output-limit with as much again for each hostile one that could fill it.
+bound=$((empty + clients * 48 + 100 * 512))
+if grep -q 'define SC_SANITIZED' "$SC_BUILDDIR/config.h"; then
+    skip_part "memory is not bounded in a build with sanitizers"
+else
+    [ "$highest" -le $bound ] || fail "more than $bound KiB"
+fi
+# Those that never read would be waited for until drain-timeout.
+for pid in $crowds; do
+    kill "$pid" 2>/dev/null || :
+done
+stop_server

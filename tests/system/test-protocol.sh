@@ -1,0 +1,56 @@
+#!/bin/sh
+# The wire protocol (docs/protocol.md) as a client sees it: any pieces, TLS 1.2 and 1.3, every end, every kind of address.
+test_seconds=120
+# shellcheck source=tests/system/lib.sh
+. "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
+
+peer() {
+    run 0 hostile "$@" "$address"
+    pass "$(cat out)"
+}
+
+start_server --max-body 4K
+peer split --piece 1 --max-body 4096
+peer split --piece 1 --max-body 4096 --tls12
+peer too-large --bytes 4097
+stop_server
+
+start_server --listen 127.0.0.1:0 --listen "unix:$tmp/socket"
+for version in '' --tls12; do
+    # shellcheck disable=SC2086
+    {
+        peer split --piece 0 $version
+        peer split --piece 16384 $version
+        peer split --piece 7 --max-body 2000 $version
+        peer half-close --count 400 --bytes 20000 --how close-notify $version
+        peer half-close --count 400 --bytes 20000 --how shutdown $version
+        peer half-close --count 1 --bytes 1 --how close-notify $version
+        peer half-close --count 1 --bytes 1 --how shutdown $version
+        peer alpn $version
+    }
+done
+for bytes in 1 4 7 8 12; do
+    peer truncate --bytes $bytes --how close-notify
+    peer truncate --bytes $bytes --how shutdown
+done
+peer too-large --bytes 65537
+peer too-large --bytes 65537 --piece 65537
+peer too-large --bytes 4294967295
+peer too-large --bytes 4294967295 --how unknown-type
+peer key-update --count 30
+
+[ "$(sed -n 2p "$port_file")" = "unix:$tmp/socket" ] || fail "the port file does not name the unix socket"
+address=unix:$tmp/socket
+peer split --piece 1000
+stop_server
+[ ! -e "$tmp/socket" ] || fail "the unix socket was left behind"
+
+if grep -q . /proc/net/if_inet6 2>/dev/null; then
+    start_server --listen '[::]:0'
+    for address in "127.0.0.1:$port" "[::1]:$port"; do
+        peer split --piece 1000
+    done
+    stop_server
+else
+    skip_part "no IPv6 on this machine"
+fi

@@ -1,0 +1,134 @@
+#!/bin/sh
+# What sc-server and systemd say to each other: readiness, reloads, the watchdog, the end, inherited sockets, credentials. A tool of the
+# tests plays systemd; systemd's own socket activation has a turn where it is installed.
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+make_certs
+certs="-c /dev/null --certificate $tmp/server.crt --private-key $tmp/server.key"
+
+# start_service [OPTION OF as-systemd]... -- [OPTION OF sc-server]...
+start_service() {
+    options=
+    while [ "$1" != -- ]; do
+        options="$options $1"
+        shift
+    done
+    shift
+    rm -f messages addresses
+    # shellcheck disable=SC2086
+    as-systemd $options messages addresses sc-server $certs "$@" >service.log 2>&1 </dev/null &
+    service=$!
+    own_pids="$own_pids $service"
+    wait-for 20 $service contains messages READY=1 || fail "the service did not get ready"
+}
+
+wait_message() {
+    wait-for 10 $service contains messages "$1" || fail "no such message: $1; there were: $(cat messages)"
+}
+
+stop_service() {
+    kill -TERM $service
+    finish $service 0
+}
+
+echo_over() {
+    run 0 sc-client --connect "$1" --pin server.crt echo "$2"
+    expect_out "$2"
+}
+
+# READY comes when the server serves, RELOADING and READY frame a reload, STOPPING begins the end; all from the main process.
+start_service -- --listen 127.0.0.1:0 --port-file port
+[ -s port ] || fail "READY came before the port file"
+echo_over "$(cat port)" ready
+grep -q ': READY=1 STATUS=.' messages || fail "READY has no status"
+kill -HUP $service
+wait_message RELOADING=1
+grep -Eq ': RELOADING=1 MONOTONIC_USEC=[1-9][0-9]*( |$)' messages || fail "RELOADING has no time"
+wait-for 10 $service contains service.log reloaded || fail "no reload in the log"
+stop_service
+grep -q ': STOPPING=1' messages || fail "no STOPPING"
+grep -q 'not the main process' messages && fail "a message came from another process"
+sed -n 's/^[0-9]*: \(READY\|RELOADING\|STOPPING\)=1.*/\1/p' messages | tr '\n' ' ' >order
+[ "$(cat order)" = "READY RELOADING READY STOPPING " ] || fail "wrong order: $(cat order)"
+
+# A reload of something wrong ends with READY too, or systemd would wait for it for ever.
+start_service -- --listen 127.0.0.1:0
+mv server.crt good.crt
+echo nonsense >server.crt
+kill -HUP $service
+wait-for 10 $service contains service.log reload_failed || fail "no reload_failed in the log"
+stop_service
+mv good.crt server.crt
+[ "$(grep -c ': READY=1' messages)" -ge 2 ] || fail "no READY after a reload that failed"
+
+# The watchdog is fed in less than its time, and not when there is none.
+start_service --watchdog 400 -- --listen 127.0.0.1:0
+wait_message WATCHDOG=1
+wait_message '6: ' # beside READY, and a STATUS or two
+[ "$(grep -c ': WATCHDOG=1' messages)" -ge 3 ] || fail "the watchdog starves"
+stop_service
+start_service -- --listen 127.0.0.1:0
+stop_service
+grep -q WATCHDOG messages && fail "WATCHDOG without a watchdog"
+
+# It is about every loop: when one worker stands still it is fed no more, although the main thread could, and systemd ends the service.
+ulimit -c 0
+start_service --watchdog $((600 * slow)) -- --listen 127.0.0.1:0 --workers 2
+wait_message WATCHDOG=1
+kill -USR1 $service
+wait-for 10 $service contains messages ' stopped' || fail "no thread was stopped"
+if grep -q 'a thread is stopped' messages; then
+    finish $service 134
+    grep -q 'watchdog timeout' messages || fail "it ended, and not because of the watchdog: $(cat messages)"
+    grep -q ' worker_stuck ' service.log || fail "the log does not say that a worker is stuck"
+else
+    skip_part "ptrace(2) is not allowed here"
+    stop_service
+fi
+
+# Sockets that are handed over take the place of listen, which is not even opened: this address is not of this machine.
+start_service --sockets 2 --names main:spare -- --listen 192.0.2.1:1 --port-file port
+cmp -s addresses port || fail "it does not listen on the sockets that were handed over"
+grep -q " inherited_socket name=main listen=$(sed -n 1p addresses)\$" service.log || fail "the first socket has lost its name"
+grep -q " inherited_socket name=spare listen=$(sed -n 2p addresses)\$" service.log || fail "the second socket has lost its name"
+echo_over "$(sed -n 1p addresses)" first
+echo_over "$(sed -n 2p addresses)" second
+stop_service
+start_service --sockets 2 -- --listen 192.0.2.1:1
+[ "$(grep -c ' inherited_socket name=unknown ' service.log)" -eq 2 ] || fail "sockets without names have some"
+stop_service
+
+# A passphrase that comes as a credential, at the start and at a reload.
+mkdir credentials
+echo secret >credentials/passphrase
+mv server.key plain.key
+openssl pkcs8 -topk8 -in plain.key -passout pass:secret -out server.key 2>/dev/null
+chmod 600 server.key
+export CREDENTIALS_DIRECTORY="$tmp/credentials"
+start_service -- --listen 127.0.0.1:0 --port-file port
+unset CREDENTIALS_DIRECTORY
+echo_over "$(cat port)" credential
+kill -HUP $service
+wait-for 10 $service contains service.log reloaded || fail "no reload with a credential"
+stop_service
+# shellcheck disable=SC2086
+run 78 sc-server --check-config $certs
+expect_err '^sc-server: .*encrypted'
+mv plain.key server.key
+
+# systemd's own program hands over its socket when the first client comes.
+if command -v systemd-socket-activate >/dev/null; then
+    start_service --sockets 1 -- --listen 127.0.0.1:0 # a port that is free now
+    free=$(cat addresses)
+    stop_service
+    # shellcheck disable=SC2086
+    systemd-socket-activate -l "$free" --fdname=sc-server -E PATH -E ASAN_OPTIONS "$SC_BUILDDIR/src/sc-server" $certs >activated.log 2>&1 &
+    server_pid=$!
+    own_pids="$own_pids $server_pid"
+    wait-for 10 $server_pid contains activated.log Listening || fail "systemd-socket-activate does not listen"
+    echo_over "$free" activated
+    kill -TERM $server_pid
+    end_server 0
+else
+    skip_part "no systemd-socket-activate here"
+fi
+pass "all said"

@@ -1,0 +1,30 @@
+#!/bin/sh
+# The units are what systemd understands, and shut in: made for systemd 252, checked by its own tools. No unit is started here.
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+units=$SC_BUILDDIR/contrib/systemd
+[ -e "$units/sc-server.service" ] || skip "configured with --without-systemd"
+for file in sc-server.service sc-server-keygen.service space-captain.sysusers space-captain.tmpfiles; do
+    grep -n '@[a-z]*@\|\${' "$units/$file" && fail "$file: a directory was not filled in"
+done
+
+# Every directive has its reason: a comment stands above it, or above the run of lines that it belongs to.
+awk '/^$/ { explained = 0 } /^#/ { explained = 1 } /^\[/ { explained = 0; service = /Service/ } /^[A-Z]/ && service && !explained { print; bad = 1 } END { exit bad }' \
+    "$units/sc-server.service" || fail "sc-server.service: these have no reason"
+
+command -v systemd-analyze >/dev/null || skip "no systemd-analyze here"
+
+# The programs of the build instead of those that are not installed yet.
+for unit in sc-server.service sc-server-keygen.service; do
+    sed -e "s|=[^ ]*/sc-server |=$SC_BUILDDIR/src/sc-server |" -e "s|=[^ ]*/sc-keygen |=$SC_BUILDDIR/src/sc-keygen |" "$units/$unit" >$unit
+done
+cp "$SC_SRCDIR/contrib/systemd/sc-server.socket" .
+timeout 30 systemd-analyze verify --man=no --recursive-errors=one sc-server.service sc-server.socket sc-server-keygen.service >verify.log 2>&1 ||
+    fail "systemd-analyze verify complains"
+
+# The threshold is in tenths: an exposure of 2.0 of 10.
+for unit in sc-server.service sc-server-keygen.service; do
+    timeout 30 systemd-analyze security --offline=true --no-pager --threshold=20 "./$unit" >security.log 2>&1 ||
+        fail "$unit: $(tail -n 1 security.log)"
+done
+pass "the units verify, and their exposure is low"

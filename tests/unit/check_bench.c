@@ -1,0 +1,325 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "bench/bench.h"
+#include "bench/expect.h"
+#include "bench/stream.h"
+#include "bench/thread.h"
+#include "bench/usage.h"
+#include "proto/handler.h"
+#include "suite.h"
+
+#include <unistd.h>
+
+static struct sc_bench_stream *make(enum sc_bench_type type, size_t size, unsigned depth)
+{
+    struct sc_err err;
+    struct sc_bench_stream *stream = sc_bench_stream_new(type, size, depth, &err);
+    ck_assert_ptr_nonnull(stream);
+    return stream;
+}
+
+/* What a right server answers to `count` requests from `slot` on. Returns its size. */
+static size_t answer(const struct sc_bench_stream *stream, size_t slot, size_t count, uint8_t *out)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t one = 1, bytes;
+        const uint8_t *request = sc_bench_stream_requests(
+            stream, (slot + i) % sc_bench_stream_slots(stream), &one, &bytes);
+        ck_assert_uint_eq(one, 1);
+        const struct sc_frame_header header = sc_frame_get_header(request);
+        const struct sc_handler *handler = sc_handler_find(header.type);
+        ck_assert_uint_eq(bytes, SC_FRAME_HEADER_BYTES + header.length);
+        const size_t length = handler->run(request + SC_FRAME_HEADER_BYTES, header.length,
+                                           out + used + SC_FRAME_HEADER_BYTES);
+        sc_frame_put_header(out + used, header.type, (uint32_t)length);
+        used += SC_FRAME_HEADER_BYTES + length;
+    }
+    return used;
+}
+
+START_TEST(slices_are_whole_requests_and_never_wrap)
+{
+    static const size_t sizes[] = {0, 1, 64, 16384, 1 << 20};
+    for (size_t i = 0; i < SC_COUNT_OF(sizes); i++) {
+        struct sc_bench_stream *stream = make(SC_BENCH_ECHO, sizes[i], 16);
+        for (size_t slot = 0; slot < sc_bench_stream_slots(stream); slot++) {
+            size_t count = 1000, bytes, one = 1, first_bytes;
+            const uint8_t *many = sc_bench_stream_requests(stream, slot, &count, &bytes);
+            ck_assert_uint_ge(count, 1);
+            ck_assert_uint_le(count, 16);
+            ck_assert_uint_eq(bytes, count * (sizes[i] + SC_FRAME_HEADER_BYTES));
+            /* The last of the slice is the request of its own slot, round the end of the ring. */
+            const uint8_t *last = sc_bench_stream_requests(
+                stream, (slot + count - 1) % sc_bench_stream_slots(stream), &one, &first_bytes);
+            ck_assert_mem_eq(many + bytes - first_bytes, last, first_bytes);
+        }
+        sc_bench_stream_free(stream);
+    }
+}
+END_TEST
+
+/* Right replies in pieces of every size, starting anywhere. */
+START_TEST(right_replies_pass_however_they_are_cut)
+{
+    static uint8_t replies[64 * 1024];
+    for (int type = SC_BENCH_ECHO; type <= SC_BENCH_MIX; type++) {
+        for (size_t size = 0; size < 100; size += 33) {
+            struct sc_bench_stream *stream = make((enum sc_bench_type)type, size, 8);
+            const size_t slot = sc_bench_stream_slots(stream) - 3;
+            const size_t total = answer(stream, slot, 10, replies);
+            for (size_t piece = 1; piece <= total; piece += piece < 120 ? 1 : 97) {
+                struct sc_bench_reader reader;
+                size_t done = 0, complete;
+                sc_bench_reader_init(&reader, slot);
+                for (size_t at = 0; at < total; at += piece) {
+                    const size_t n = total - at < piece ? total - at : piece;
+                    ck_assert_int_eq(sc_bench_stream_check(stream, &reader, replies + at, n,
+                                                           10 - done, &complete),
+                                     SC_BENCH_GOOD);
+                    done += complete;
+                }
+                ck_assert_uint_eq(done, 10);
+            }
+            sc_bench_stream_free(stream);
+        }
+    }
+}
+END_TEST
+
+/* Feeds it whole and byte by byte; both must say the same. */
+static void expect(const struct sc_bench_stream *stream, const uint8_t *bytes, size_t size,
+                   size_t due, enum sc_bench_verdict wanted, const char *why)
+{
+    for (size_t piece = 1; piece <= size; piece = piece == size ? size + 1 : size) {
+        struct sc_bench_reader reader;
+        enum sc_bench_verdict verdict = SC_BENCH_GOOD;
+        size_t left = due, complete;
+        sc_bench_reader_init(&reader, 0);
+        for (size_t at = 0; at < size && verdict == SC_BENCH_GOOD; at += piece) {
+            verdict = sc_bench_stream_check(stream, &reader, bytes + at, piece, left, &complete);
+            left -= complete;
+        }
+        ck_assert_int_eq(verdict, wanted);
+        ck_assert_msg(strstr(reader.why, why) != NULL, "\"%s\" is not in \"%s\"", why, reader.why);
+    }
+}
+
+START_TEST(every_wrong_byte_is_found)
+{
+    static uint8_t replies[4096];
+    for (int type = SC_BENCH_ECHO; type <= SC_BENCH_REVERSE; type++) {
+        struct sc_bench_stream *stream = make((enum sc_bench_type)type, 40, 4);
+        const size_t total = answer(stream, 0, 2, replies);
+        for (size_t i = SC_FRAME_HEADER_BYTES; i < total; i++) {
+            if (i % 48 >= SC_FRAME_HEADER_BYTES) {
+                replies[i] ^= 1;
+                expect(stream, replies, total, 2, SC_BENCH_GOT_WRONG, "wrong content");
+                replies[i] ^= 1;
+            }
+        }
+        sc_bench_stream_free(stream);
+    }
+}
+END_TEST
+
+START_TEST(what_is_wrong_is_named)
+{
+    uint8_t bytes[4096];
+    struct sc_bench_stream *stream = make(SC_BENCH_ECHO, 40, 4);
+    size_t size = answer(stream, 0, 2, bytes);
+
+    /* Two replies in the wrong order, and a reply that nobody asked for. */
+    uint8_t swapped[96];
+    memcpy(swapped, bytes + 48, 48);
+    memcpy(swapped + 48, bytes, 48);
+    expect(stream, swapped, 96, 2, SC_BENCH_GOT_WRONG, "wrong content in the reply to echo");
+    expect(stream, bytes, size, 1, SC_BENCH_GOT_WRONG, "a reply to nothing");
+
+    sc_frame_put_header(bytes, SC_FRAME_REVERSE, 40);
+    expect(stream, bytes, size, 2, SC_BENCH_GOT_WRONG,
+           "reverse of 40 bytes where echo of 40 was due");
+    sc_frame_put_header(bytes, SC_FRAME_ECHO, 39);
+    expect(stream, bytes, size, 2, SC_BENCH_GOT_WRONG, "echo of 39 bytes where echo of 40 was due");
+    memcpy(bytes, "HTTP/1.1", 8);
+    expect(stream, bytes, size, 2, SC_BENCH_GOT_JUNK, "not a reply of this protocol");
+
+    size = sc_frame_put_error(bytes, SC_ERROR_GOING_AWAY, 1000, "see you");
+    expect(stream, bytes, size, 2, SC_BENCH_GOT_ERROR, "ERROR 3 (going away): see you");
+    expect(stream, bytes, size, 0, SC_BENCH_GOT_ERROR, "ERROR 3 (going away): see you");
+    sc_frame_put_header(bytes, SC_FRAME_ERROR, 3);
+    expect(stream, bytes, 11, 2, SC_BENCH_GOT_ERROR, "without a code");
+    sc_bench_stream_free(stream);
+}
+END_TEST
+
+START_TEST(a_time_must_be_one)
+{
+    static const char *const wrong[] = {
+        "2026-11-21 01:22:03.123456Z", "2026-00-21T01:22:03.123456Z",
+        "2026-13-21T01:22:03.123456Z", "2026-11-00T01:22:03.123456Z",
+        "2026-11-32T01:22:03.123456Z", "2026-11-21T24:22:03.123456Z",
+        "2026-11-21T01:60:03.123456Z", "2026-11-21T01:22:61.123456Z",
+        "2026-11-21T01:22:03.12345xZ"};
+    uint8_t bytes[256];
+    struct sc_bench_stream *stream = make(SC_BENCH_TIME, 0, 1);
+    const size_t size = answer(stream, 0, 1, bytes);
+    for (size_t i = 0; i < SC_COUNT_OF(wrong); i++) {
+        memcpy(bytes + SC_FRAME_HEADER_BYTES, wrong[i], strlen(wrong[i]));
+        expect(stream, bytes, size, 1, SC_BENCH_GOT_WRONG, "wrong content in the reply to time");
+    }
+    memcpy(bytes + SC_FRAME_HEADER_BYTES, "2016-12-31T23:59:60.999999Z", 27);
+    expect(stream, bytes, size, 1, SC_BENCH_GOOD, "");
+    sc_bench_stream_free(stream);
+}
+END_TEST
+
+static void check_expectation(const struct sc_bench_result *result, const char *text, bool met)
+{
+    struct sc_bench_expectations list = {.count = 0};
+    struct sc_err err;
+    ck_assert_msg(sc_bench_expect_add(&list, text, &err) == 0, "%s", text);
+    ck_assert_uint_eq(list.count, 1);
+    ck_assert_msg(sc_bench_expect_is_met(&list.list[0], result) == met, "%s", text);
+}
+
+START_TEST(expectations_compare_as_they_read)
+{
+    static struct sc_bench_result result;
+    static const struct {
+        const char *text;
+        bool met;
+    } rows[] = {{"p99<5ms", true},         {"p99<1ms", false},     {"p99<=2000us", true},
+                {"p50>0.001s", true},      {"max=2ms", true},      {"min>=2ms", true},
+                {"mean<2000001ns", true},  {"rate=100", true},     {"rate>0.1K", false},
+                {"rate>=0.1K", true},      {"errors=0", false},    {"errors<=3", true},
+                {"errors.pin=0", true},    {"errors.tls=3", true}, {"requests=1", true},
+                {"cpu-rate<1000", true},   {"resumed=50", true},   {"p99.99<2.1ms", true},
+                {"errors.closed>0", false}};
+    sc_bench_stats_init(&result.stats);
+    sc_hist_record(&result.stats.latency, 2000000);
+    result.stats.errors[SC_BENCH_ERROR_TLS] = 3;
+    result.stats.in_time = 200;
+    result.elapsed_s = 2.0;
+    result.has_server = true;
+    result.server_cpu_s = 0.5;
+    result.stats.handshakes = 10;
+    result.stats.resumed = 5;
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        check_expectation(&result, rows[i].text, rows[i].met);
+    }
+}
+END_TEST
+
+START_TEST(what_was_not_measured_meets_no_expectation)
+{
+    static struct sc_bench_result result;
+    static const char *const nothing[] = {"p99<5ms",    "max<1s",    "mean>=0ns",
+                                          "cpu-rate<5", "resumed<1", "resumed=0"};
+    sc_bench_stats_init(&result.stats);
+    for (size_t i = 0; i < SC_COUNT_OF(nothing); i++) {
+        check_expectation(&result, nothing[i], false);
+    }
+    check_expectation(&result, "requests=0", true);
+    check_expectation(&result, "errors=0", true);
+    check_expectation(&result, "rate<1", true);
+}
+END_TEST
+
+START_TEST(bad_expectations_are_refused)
+{
+    static const char *const bad[] = {"",
+                                      "p99",
+                                      "p99<",
+                                      "p99<5",
+                                      "p99<5 ms",
+                                      "p99<ms",
+                                      "p101<5ms",
+                                      "p<5ms",
+                                      "errors=x",
+                                      "errors=-1",
+                                      "errors<>0",
+                                      "errors=<0",
+                                      "errors==0",
+                                      "rate>5ms",
+                                      "errors.x=0",
+                                      "frog<1",
+                                      "p99<5ms,",
+                                      ",p99<5ms",
+                                      "p99<5ms;errors=0",
+                                      "p99<<5ms",
+                                      "errors=0,,max<1s"};
+    struct sc_err err;
+    for (size_t i = 0; i < SC_COUNT_OF(bad); i++) {
+        struct sc_bench_expectations list = {.count = 0};
+        ck_assert_msg(sc_bench_expect_add(&list, bad[i], &err) == -1, "%s", bad[i]);
+        ck_assert_int_eq(err.status, EX_USAGE);
+    }
+    struct sc_bench_expectations list = {.count = 0};
+    ck_assert_int_eq(sc_bench_expect_add(&list, "p99<5ms,rate>1", &err), 0);
+    ck_assert(!sc_bench_expect_errors(&list));
+    ck_assert_int_eq(sc_bench_expect_add(&list, "errors.closed<5", &err), 0);
+    ck_assert(sc_bench_expect_errors(&list));
+    ck_assert_uint_eq(list.count, 3);
+    while (list.count < SC_BENCH_MAX_EXPECTATIONS) {
+        ck_assert_int_eq(sc_bench_expect_add(&list, "errors=0", &err), 0);
+    }
+    ck_assert_int_eq(sc_bench_expect_add(&list, "errors=0", &err), -1);
+}
+END_TEST
+
+START_TEST(usage_of_this_process_is_read)
+{
+    struct sc_err err;
+    struct sc_bench_usage usage;
+    uint64_t cpu_ns, rss_bytes;
+    ck_assert_int_eq(sc_bench_usage_process(getpid(), &cpu_ns, &rss_bytes, &err), 0);
+    ck_assert_uint_gt(rss_bytes, 100000);
+    ck_assert_int_eq(sc_bench_usage_process(INT32_MAX, &cpu_ns, &rss_bytes, &err), -1);
+    ck_assert_int_eq(err.status, EX_NOINPUT);
+    sc_bench_usage_thread(&usage);
+    ck_assert_uint_gt(usage.cpu_ns, 0);
+}
+END_TEST
+
+START_TEST(shares_follow_the_connections_and_lose_nothing)
+{
+    static const uint64_t totals[] = {0, 1, 5, 600, 1000003, UINT64_MAX / 2};
+    ck_assert_uint_eq(sc_bench_share(600, 3, 0, 2), 400);
+    ck_assert_uint_eq(sc_bench_share(600, 3, 2, 1), 200);
+    for (size_t i = 0; i < SC_COUNT_OF(totals); i++) {
+        uint64_t sum = 0;
+        for (unsigned first = 0; first < 1000000; first += 250000) {
+            sum += sc_bench_share(totals[i], 1000000, first, 250000);
+        }
+        ck_assert_uint_eq(sum, totals[i]);
+    }
+}
+END_TEST
+
+START_TEST(merged_counts_keep_the_first_text)
+{
+    static struct sc_bench_stats one, two;
+    sc_bench_stats_init(&one);
+    sc_bench_stats_init(&two);
+    two.errors[SC_BENCH_ERROR_TLS] = 2;
+    (void)snprintf(two.first_error[SC_BENCH_ERROR_TLS], sizeof(two.first_error[0]), "bad");
+    sc_bench_stats_merge(&one, &two);
+    two.errors[SC_BENCH_ERROR_TLS] = 1;
+    (void)snprintf(two.first_error[SC_BENCH_ERROR_TLS], sizeof(two.first_error[0]), "worse");
+    sc_bench_stats_merge(&one, &two);
+    ck_assert_uint_eq(one.errors[SC_BENCH_ERROR_TLS], 3);
+    ck_assert_str_eq(one.first_error[SC_BENCH_ERROR_TLS], "bad");
+}
+END_TEST
+
+SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap,
+           right_replies_pass_however_they_are_cut, every_wrong_byte_is_found,
+           what_is_wrong_is_named, a_time_must_be_one, expectations_compare_as_they_read,
+           what_was_not_measured_meets_no_expectation, bad_expectations_are_refused,
+           usage_of_this_process_is_read, shares_follow_the_connections_and_lose_nothing,
+           merged_counts_keep_the_first_text)

@@ -1,0 +1,107 @@
+# Unit tests: tests/unit/check_MODULE.c, one for each module, linked with the layer that the module is of and what is below it. A new one
+# is two lines.
+check_LIBRARIES += tests/unit/libtest.a
+tests_unit_libtest_a_SOURCES = \
+	tests/unit/keygen_fixture.h \
+	tests/unit/kept_log.h \
+	tests/unit/scratch.h \
+	tests/unit/suite.h \
+	tests/unit/tls_fixture.c tests/unit/tls_fixture.h \
+	tests/unit/tls_peer.c tests/unit/tls_peer.h
+
+TEST_BASE   = $(LIBS_BASE) $(CHECK_LIBS)
+TEST_PROTO  = $(LIBS_PROTO) $(CHECK_LIBS)
+TEST_TLS    = tests/unit/libtest.a $(LIBS_TLS) $(CHECK_LIBS)
+TEST_NET    = tests/unit/libtest.a $(LIBS_NET) $(CHECK_LIBS)
+TEST_SERVER = tests/unit/libtest.a $(LIBS_SERVER) $(CHECK_LIBS)
+TEST_CLIENT = tests/unit/libtest.a $(LIBS_CLIENT) $(CHECK_LIBS)
+TEST_BENCH  = $(LIBS_BENCH) $(CHECK_LIBS)
+
+UNIT_TESTS =
+UNIT_TESTS += tests/unit/check_clock
+tests_unit_check_clock_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_err
+tests_unit_check_err_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_escape
+tests_unit_check_escape_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_hist
+tests_unit_check_hist_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_log
+tests_unit_check_log_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_parse
+tests_unit_check_parse_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_pool
+tests_unit_check_pool_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_sysd
+tests_unit_check_sysd_LDADD = $(TEST_BASE)
+
+UNIT_TESTS += tests/unit/check_frame
+tests_unit_check_frame_LDADD = $(TEST_PROTO)
+UNIT_TESTS += tests/unit/check_handler
+tests_unit_check_handler_LDADD = $(TEST_PROTO)
+
+UNIT_TESTS += tests/unit/check_client_policy
+tests_unit_check_client_policy_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_context
+tests_unit_check_context_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_keygen
+tests_unit_check_keygen_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_keygen_file
+tests_unit_check_keygen_file_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_ocsp
+tests_unit_check_ocsp_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_pin
+tests_unit_check_pin_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_probe
+tests_unit_check_probe_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_tickets
+tests_unit_check_tickets_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_watch
+tests_unit_check_watch_LDADD = $(TEST_TLS)
+
+UNIT_TESTS += tests/unit/check_addr
+tests_unit_check_addr_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_framebuf
+tests_unit_check_framebuf_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_listen
+tests_unit_check_listen_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_loop
+tests_unit_check_loop_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_mailbox
+tests_unit_check_mailbox_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_tlsbev
+tests_unit_check_tlsbev_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_tlsbev_peer
+tests_unit_check_tlsbev_peer_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_wheel
+tests_unit_check_wheel_LDADD = $(TEST_NET)
+
+UNIT_TESTS += tests/unit/check_acceptor
+tests_unit_check_acceptor_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_accounts
+tests_unit_check_accounts_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_config
+tests_unit_check_config_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_conn
+tests_unit_check_conn_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_conn_log
+tests_unit_check_conn_log_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_limits
+tests_unit_check_limits_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_material
+tests_unit_check_material_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_passphrase
+tests_unit_check_passphrase_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_port_file
+tests_unit_check_port_file_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_settle
+tests_unit_check_settle_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_stats
+tests_unit_check_stats_LDADD = $(TEST_SERVER)
+
+UNIT_TESTS += tests/unit/check_connect
+tests_unit_check_connect_LDADD = $(TEST_CLIENT)
+
+UNIT_TESTS += tests/unit/check_bench
+tests_unit_check_bench_LDADD = $(TEST_BENCH)
+
