@@ -35,19 +35,16 @@ static void keep_lent_bytes(struct evbuffer *input)
 }
 
 /*
- * SSL_read() has given nothing: the rest is a part of a record, or the input has ended.
- * SSL_want_read() first: what another call may have left in the error queue cannot be taken for a
- * failure of this one.
+ * SSL_read() has given nothing: the rest is a part of a record, or the input has ended. Only
+ * SSL_get_error() knows, and only when the error queue was empty before: SSL_want_read() stays true
+ * when OpenSSL fails within a fragmented handshake message.
  */
 static void note_no_plaintext(struct sc_tlsbev *pair, int result)
 {
-    if (SSL_want_read(pair->ssl)) {
-        return;
-    }
-    if (SSL_get_error(pair->ssl, result) == SSL_ERROR_ZERO_RETURN) {
-        sc_tlsbev_pair_end(pair, SC_TLSBEV_CLOSE_NOTIFY, 0, 0);
-    } else {
-        sc_tlsbev_pair_end(pair, SC_TLSBEV_TLS, 0, ERR_peek_error());
+    switch (SSL_get_error(pair->ssl, result)) {
+    case SSL_ERROR_WANT_READ: return;
+    case SSL_ERROR_ZERO_RETURN: sc_tlsbev_pair_end(pair, SC_TLSBEV_CLOSE_NOTIFY, 0, 0); break;
+    default: sc_tlsbev_pair_end(pair, SC_TLSBEV_TLS, 0, ERR_peek_error()); break;
     }
     ERR_clear_error();
 }
@@ -69,6 +66,9 @@ static bool decrypt_record(struct sc_tlsbev *pair, size_t *room)
         return false;
     }
     do {
+        if (ERR_peek_error() != 0) {
+            ERR_clear_error(); /* another call's */
+        }
         got = SSL_read(pair->ssl, space[filled].iov_base, (int)space[filled].iov_len);
         if (got <= 0) {
             pair->holds_chain = true;

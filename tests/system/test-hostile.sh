@@ -25,6 +25,8 @@ peer --peers 10 --at-least-ms 2900 never-read --bytes 50000000
 peer plain
 peer plain --how 'SSH-2.0-OpenSSH_9.2 and some more of it'
 peer key-update --count 2000 --expect-end
+peer split-message --bytes 50000000
+peer split-message --bytes 100
 # Meanwhile everybody else is served.
 run 0 hostile many --count 50 --piece 20 "$address"
 pass "$(cat out)"
@@ -40,6 +42,7 @@ cat "$tmp"/background-*.log
 for reason in plaintext timeout; do
     grep "tls_handshake_failed .*peer=127\.0\.0\.1:.*stage=[a-z]* reason=$reason .*hint=" "$server_log" >/dev/null || fail "no log line with reason=$reason"
 done
+[ "$(grep -c 'peer_closed .*how=tls_error' "$server_log")" -eq 2 ] || fail "a TLS error inside of a message was not logged"
 if grep -q 'SSH-2\.0' "$server_log"; then
     fail "what a peer sent is in the log"
 fi

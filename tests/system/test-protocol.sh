@@ -38,12 +38,26 @@ peer too-large --bytes 65537 --piece 65537
 peer too-large --bytes 4294967295
 peer too-large --bytes 4294967295 --how unknown-type
 peer key-update --count 30
+early_data() {
+    for bytes in 1 1000 16384; do
+        peer early-data --bytes $bytes
+        peer early-data --bytes $bytes --how foreign
+    done
+    peer early-data --bytes 200000 --expect-end
+    peer early-data --bytes 200000 --how foreign --expect-end
+}
+early_data
 
 [ "$(sed -n 2p "$port_file")" = "unix:$tmp/socket" ] || fail "the port file does not name the unix socket"
 address=unix:$tmp/socket
 peer split --piece 1000
 stop_server
 [ ! -e "$tmp/socket" ] || fail "the unix socket was left behind"
+
+# Where a ClientHello may have to wait, early data waits behind it.
+start_server --handshake-rate 3
+early_data
+stop_server
 
 if grep -q . /proc/net/if_inet6 2>/dev/null; then
     start_server --listen '[::]:0'

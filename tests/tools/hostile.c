@@ -38,6 +38,11 @@ static const struct {
      "announces a body of --bytes (--how unknown-type), sends --piece bytes of it"},
     {"alpn", mode_alpn, "offers other protocols"},
     {"key-update", mode_key_update, "--count key updates (--expect-end)"},
+    {"split-message", mode_split_message,
+     "a part of a KeyUpdate, then --bytes of data, which must not be taken"},
+    {"early-data", mode_early_data,
+     "--bytes of early data are skipped (--how foreign: the ticket is of another server; "
+     "--expect-end: they are too many)"},
     {"drip-frame", mode_drip_frame, "one byte of a frame every --interval-ms"},
     {"idle", mode_idle, "is served, then says nothing"},
     {"never-read", mode_never_read,

@@ -18,8 +18,10 @@ tests_tools_hostile_SOURCES = \
 	tests/tools/modes_many.c \
 	tests/tools/modes_slow.c \
 	tests/tools/modes_tcp.c \
+	tests/tools/modes_tls.c \
 	tests/tools/peer.c tests/tools/peer.h \
-	tests/tools/script.c tests/tools/script.h
+	tests/tools/script.c tests/tools/script.h \
+	tests/tools/tls13_record.c tests/tools/tls13_record.h
 tests_tools_hostile_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
 tests_tools_odd_server_SOURCES = tests/tools/odd-server.c

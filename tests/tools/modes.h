@@ -18,7 +18,7 @@ struct mode_options {
     uint64_t count; /* connections, requests, updates */
     uint64_t piece;
     uint64_t max_body;
-    bool expect_end; /* key-update: the server must end it */
+    bool expect_end; /* key-update, early-data: the server must end it */
     const char *how;
     const char *ready_file; /* made when the peer has reached its state */
     const char *go_file; /* drain: nothing is read before it is there */
@@ -38,6 +38,10 @@ void mode_truncate(const struct mode_options *options);
 void mode_too_large(const struct mode_options *options);
 void mode_alpn(const struct mode_options *options);
 void mode_key_update(const struct mode_options *options);
+
+/* Records and messages of TLS (modes_tls.c). */
+void mode_split_message(const struct mode_options *options);
+void mode_early_data(const struct mode_options *options);
 
 /* Time and load (modes_slow.c). */
 void mode_drip_frame(const struct mode_options *options);

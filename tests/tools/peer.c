@@ -142,7 +142,6 @@ static bool wait_for_tls(struct peer *peer, int result, enum peer_end *end)
 
 bool peer_handshake(struct peer *peer)
 {
-    enum peer_end end = PEER_EOF;
     peer->ssl = SSL_new(peer_settings.context);
     if (!peer->ssl || !SSL_set_fd(peer->ssl, peer->fd)) {
         peer_fail("no TLS connection");
@@ -150,6 +149,12 @@ bool peer_handshake(struct peer *peer)
     if (peer_settings.session) {
         SSL_set_session(peer->ssl, peer_settings.session);
     }
+    return peer_finish_handshake(peer);
+}
+
+bool peer_finish_handshake(struct peer *peer)
+{
+    enum peer_end end = PEER_EOF;
     for (;;) {
         ERR_clear_error();
         const int result = SSL_connect(peer->ssl);

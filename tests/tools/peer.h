@@ -67,6 +67,8 @@ struct peer peer_open_tls(void);
  * stream.
  */
 bool peer_handshake(struct peer *peer);
+/* The same with an SSL that was made and has perhaps begun already. */
+bool peer_finish_handshake(struct peer *peer);
 void peer_close(struct peer *peer);
 /* Closes with a TCP reset. */
 void peer_reset(struct peer *peer);

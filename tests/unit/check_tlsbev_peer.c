@@ -14,6 +14,7 @@
 #include "base/pool.h"
 #include "base/slab.h"
 #include "net/tlsbev.h"
+#include "../tools/tls13_record.h"
 #include "suite.h"
 #include "tls_fixture.h"
 #include "tls_peer.h"
@@ -92,6 +93,7 @@ static void world_init(void)
     const struct sc_tls_server_settings settings = fixture_settings("server");
     server_context = fixture_server(&settings);
     client_context = fixture_client();
+    tls13_keep_secrets(sc_tls_context_ssl_ctx(client_context));
     base = run_base_new();
     shared = sc_tlsbev_shared_new(base, 64U << 10);
 }
@@ -260,6 +262,65 @@ TEST(gone_before_the_handshake)
     RUN_UNTIL(base, side->closed);
     ck_assert_int_eq(side->close.end, SC_TLSBEV_EOF);
     ck_assert_uint_eq(side->connected, 0);
+}
+
+static void write_record(struct tls_peer *peer, struct tls13_sender *sender, uint8_t type,
+                         const void *bytes, size_t length)
+{
+    uint8_t record[SSL3_RT_MAX_PLAIN_LENGTH + TLS13_RECORD_OVERHEAD];
+    const size_t size = tls13_seal(sender, type, bytes, length, record);
+    ck_assert_uint_gt(size, 0);
+    tls_peer_write_raw(peer, record, size);
+}
+
+/*
+ * OpenSSL fails in the middle of a message, while it wants to read the rest of it. Both in one
+ * read, and the second when the first is there.
+ */
+static void end_within_a_message(struct side *side, struct tls_peer *peer, bool in_one_read)
+{
+    static const uint8_t part_of_key_update[] = {SSL3_MT_KEY_UPDATE, 0, 0, 1};
+    struct tls13_sender sender;
+    begin_connected(side, peer);
+    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    write_record(peer, &sender, SSL3_RT_APPLICATION_DATA, "before", 6);
+    RUN_UNTIL(base, evbuffer_get_length(side->got) == 6);
+    if (in_one_read) {
+        tls_peer_hold(peer);
+    }
+    write_record(peer, &sender, SSL3_RT_HANDSHAKE, part_of_key_update, sizeof(part_of_key_update));
+    run_ready(base);
+    ck_assert_uint_eq(side->closed, 0);
+    write_record(peer, &sender, SSL3_RT_APPLICATION_DATA, "x", 1);
+    tls_peer_release(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_TLS);
+    ck_assert_int_eq(ERR_GET_LIB(side->close.error_code), ERR_LIB_SSL);
+    ck_assert_int_eq(ERR_GET_REASON(side->close.error_code), SSL_R_UNEXPECTED_RECORD);
+    RUN_UNTIL(base, peer->failed);
+    ck_assert_uint_eq(peer->watch.alert_received, SSL_AD_UNEXPECTED_MESSAGE);
+    ck_assert_uint_eq(evbuffer_get_length(side->got), 6);
+}
+
+TEST(an_error_within_a_message)
+{
+    end_within_a_message(side, peer, false);
+}
+
+TEST(an_error_within_a_message_in_one_read)
+{
+    end_within_a_message(side, peer, true);
+}
+
+/* What another call has left in the error queue is not a failure of this connection. */
+TEST(an_error_of_somebody_else)
+{
+    begin_connected(side, peer);
+    ERR_raise(ERR_LIB_USER, 1);
+    tls_peer_write_raw(peer, "\x17\3\3", 3);
+    run_ready(base);
+    ck_assert_uint_eq(side->closed, 0);
+    ck_assert_uint_eq(ERR_peek_error(), 0);
 }
 
 /* --- KeyUpdates --- */
@@ -456,7 +517,8 @@ TEST(an_idle_connection_holds_no_chain)
 
 SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment, end_without_close_notify,
            end_in_the_middle_of_a_record, reset, reset_while_output_waits,
-           garbage_after_the_handshake, no_tls_at_all, gone_before_the_handshake,
-           some_key_updates_are_fine, a_flood_of_key_updates_is_not,
+           garbage_after_the_handshake, an_error_within_a_message,
+           an_error_within_a_message_in_one_read, an_error_of_somebody_else, no_tls_at_all,
+           gone_before_the_handshake, some_key_updates_are_fine, a_flood_of_key_updates_is_not,
            bytes_of_two_connections_in_turn, a_hello_is_shown_until_it_is_admitted,
            a_hello_is_held_back AN_IDLE_CONNECTION_HOLDS_NO_CHAIN)

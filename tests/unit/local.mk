@@ -3,6 +3,7 @@
 check_LIBRARIES += tests/unit/libtest.a
 tests_unit_libtest_a_SOURCES = \
 	tests/unit/keygen_fixture.h \
+	tests/tools/tls13_record.c tests/tools/tls13_record.h \
 	tests/unit/kept_log.h \
 	tests/unit/scratch.h \
 	tests/unit/suite.h \
