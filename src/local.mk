@@ -68,8 +68,8 @@ src_libscserver_a_SOURCES = \
 	src/server/accounts.c src/server/accounts.h \
 	src/server/config_cmdline.c \
 	src/server/config_file.c \
-	src/server/config_scan.c src/server/config_scan.h \
-	src/server/config_table.c src/server/config_table.h \
+	src/server/config_errors.c src/server/config_errors.h \
+	src/server/config_table.h \
 	src/server/config_text.c \
 	src/server/config_value.c \
 	src/server/configuration.c src/server/configuration.h \

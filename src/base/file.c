@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -32,7 +34,8 @@ static int read_all(int fd, const char *path, size_t max_bytes, struct sc_file *
         return sc_err_set(err, EX_NOINPUT, "can't read %s: it is a directory; name a file in it",
                           path);
     }
-    if (!S_ISREG(out->stat.st_mode)) {
+    const bool null_device = S_ISCHR(out->stat.st_mode) && out->stat.st_rdev == makedev(1, 3);
+    if (!S_ISREG(out->stat.st_mode) && !null_device) {
         return sc_err_set(err, EX_NOINPUT, "can't read %s: it is not a regular file", path);
     }
     /* The size from fstat() may be stale: the end is where read() says, within the bound. */

@@ -19,7 +19,8 @@ struct sc_file {
 
 /*
  * Reads a regular file of at most `max_bytes`. EX_NOINPUT with the path and the reason: not there,
- * not readable, a directory, a device, too large. An empty file is read as such. On success
+ * not readable, a directory, a device, too large. An empty file and
+ * /dev/null are read as no bytes. On success
  * sc_file_fini() it.
  */
 int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out,

@@ -59,7 +59,7 @@ int sc_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out, st
     uint64_t value;
     if (take_digits(&p, &value) != 0 || *p != '\0' || value < min || value > max) {
         return sc_err_set(err, EX_USAGE,
-                          "\"%.64s\" is not allowed: a number from %" PRIu64 " to %" PRIu64 " is",
+                          "invalid value \"%.64s\": expected a number, %" PRIu64 " to %" PRIu64,
                           text, min, max);
     }
     *out = value;
@@ -76,9 +76,8 @@ int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out, s
         char low[32], high[32];
         sc_format_size(min, low);
         sc_format_size(max, high);
-        return sc_err_set(err, EX_USAGE,
-                          "\"%.64s\" is not allowed: a size from %s to %s is, such as 64K or 1M",
-                          text, low, high);
+        return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": expected a size, %s to %s", text,
+                          low, high);
     }
     *out = value;
     return 0;
@@ -124,9 +123,7 @@ int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t 
         char low[32], high[32];
         sc_format_duration_ms(min, low);
         sc_format_duration_ms(max, high);
-        return sc_err_set(err, EX_USAGE,
-                          "\"%.64s\" is not allowed: a duration from %s to %s with ms, s, m or h "
-                          "is, such as 500ms or 30s",
+        return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": expected a duration, %s to %s",
                           text, low, high);
     }
     *out = value;
@@ -162,8 +159,7 @@ static int bad_address(struct sc_err *err, const char *text, const char *why)
 {
     return sc_err_set(
         err, EX_USAGE,
-        "\"%.128s\" is not an address: %s; allowed are HOST:PORT, [IPV6]:PORT and unix:/path", text,
-        why);
+        "invalid address \"%.128s\": %s; expected HOST:PORT, [IPV6]:PORT or unix:/path", text, why);
 }
 
 static int parse_unix(const char *text, const char *path, struct sc_address *out,

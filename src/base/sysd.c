@@ -36,9 +36,10 @@ static int init_notify(struct sc_sysd *sysd, struct sc_err *err)
     }
     if ((path[0] != '/' && path[0] != '@') || length < 2 ||
         length >= sizeof(sysd->notify.sun_path)) {
-        return sc_err_set(
-            err, EX_CONFIG,
-            "NOTIFY_SOCKET=%.128s is not allowed: a path of up to 107 bytes, or @NAME, is", path);
+        return sc_err_set(err, EX_CONFIG,
+                          "invalid value \"%.128s\" of NOTIFY_SOCKET: expected a path of up to 107 "
+                          "bytes, or @NAME",
+                          path);
     }
     sysd->notify.sun_family = AF_UNIX;
     memcpy(sysd->notify.sun_path, path, length);

@@ -165,12 +165,12 @@ int sc_bench_expect_add(struct sc_bench_expectations *expectations, const char *
                               SC_BENCH_MAX_EXPECTATIONS);
         }
         if (length >= sizeof(one->text)) {
-            return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: %s", text, allowed);
+            return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": %s", text, allowed);
         }
         memcpy(one->text, text, length);
         one->text[length] = '\0';
         if (!take_one(one, one->text)) {
-            return sc_err_set(err, EX_USAGE, "\"%s\" is not allowed: %s", one->text, allowed);
+            return sc_err_set(err, EX_USAGE, "invalid value \"%s\": %s", one->text, allowed);
         }
         expectations->count++;
         if (text[length] == '\0') {

@@ -138,7 +138,7 @@ static int read_type(enum sc_bench_type *out, struct sc_err *err)
             return 0;
         }
     }
-    return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: echo, reverse, time and mix are",
+    return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": expected echo, reverse, time or mix",
                       optarg);
 }
 
@@ -153,9 +153,9 @@ static int read_rate(double *out, struct sc_err *err)
         end++;
     }
     if (*end != '\0' || !(rate >= 0.001) || rate > largest) {
-        return sc_err_set(err, EX_USAGE,
-                          "\"%.64s\" is not allowed: operations a second are, such as 500 or 20K",
-                          optarg);
+        return sc_err_set(
+            err, EX_USAGE,
+            "invalid value \"%.64s\": expected operations a second, such as 500 or 20K", optarg);
     }
     *out = rate;
     return 0;

@@ -39,33 +39,51 @@ static struct option *make_long_options(void)
     return out;
 }
 
-/*
- * True: this option decides alone what the program does, the rest of the command line does not
- * matter.
- */
-static bool take_program_option(struct sc_cmdline *cmdline, const char *key)
+#define KEY_BYTES 64U
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
 {
-    static const struct {
-        const char *key;
-        enum sc_cmdline_action action;
-        bool alone;
-    } actions[] = {
-        {"check-config", SC_CMDLINE_CHECK, false},  {"dump-config", SC_CMDLINE_DUMP, false},
-        {"sample-config", SC_CMDLINE_SAMPLE, true}, {"help", SC_CMDLINE_HELP, true},
-        {"version", SC_CMDLINE_VERSION, true},
-    };
-    if (strcmp(key, "config") == 0) {
-        cmdline->config_path = optarg;
-    } else if (strcmp(key, "port-file") == 0) {
-        cmdline->port_file = optarg;
+    const unsigned low = a < b ? a : b;
+    return low < c ? low : c;
+}
+
+/* Insertions, deletions and replacements from one to the other (Levenshtein). */
+static unsigned distance(const char *a, const char *b)
+{
+    const size_t length = strlen(b);
+    unsigned row[KEY_BYTES];
+    for (unsigned j = 0; j <= length; j++) {
+        row[j] = j;
     }
-    for (size_t i = 0; i < SC_COUNT_OF(actions); i++) {
-        if (strcmp(key, actions[i].key) == 0) {
-            cmdline->action = actions[i].action;
-            return actions[i].alone;
+    for (unsigned i = 1; a[i - 1]; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= length; j++) {
+            const unsigned above = row[j];
+            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
         }
     }
-    return false;
+    return row[length];
+}
+
+const char *sc_option_nearest(const char *section, const char *key)
+{
+    const size_t length = strlen(key);
+    const size_t count = sc_option_count + (section ? 0 : sc_program_option_count);
+    const char *nearest = NULL;
+    unsigned best = 2 + (unsigned)length / 4;
+    for (size_t i = 0; i < count && length < KEY_BYTES; i++) {
+        const bool of_file = i < sc_option_count;
+        const char *candidate =
+            of_file ? sc_options[i].key : sc_program_options[i - sc_option_count].key;
+        const unsigned found = distance(key, candidate);
+        if (found < best && !(section && strcmp(sc_options[i].section, section) != 0)) {
+            best = found;
+            nearest = candidate;
+        }
+    }
+    return nearest;
 }
 
 static void report_unknown(const char *argument, const struct option *long_options,
@@ -78,37 +96,47 @@ static void report_unknown(const char *argument, const struct option *long_optio
     unsigned matches = 0;
     for (; long_options->name; long_options++) {
         if (strcmp(long_options->name, name) == 0) {
-            sc_config_error(errors, EX_USAGE, "%s takes no value", key);
+            (void)sc_config_error(errors, EX_USAGE, "%s takes no value", key);
             return;
         }
         matches += strncmp(long_options->name, name, strlen(name)) == 0;
     }
     if (matches > 1 && *name) {
-        sc_config_error(errors, EX_USAGE, "option %s is short for %u options; see --help", key,
-                        matches);
+        (void)sc_config_error(errors, EX_USAGE, "option %s is short for %u options; see --help",
+                              key, matches);
     } else if (nearest) {
-        sc_config_error(errors, EX_USAGE, "unknown option %s: --%s is the nearest; see --help", key,
-                        nearest);
+        (void)sc_config_error(errors, EX_USAGE,
+                              "unknown option %s: --%s is the nearest; see --help", key, nearest);
     } else {
-        sc_config_error(errors, EX_USAGE, "unknown option %s; see --help", key);
+        (void)sc_config_error(errors, EX_USAGE, "unknown option %s; see --help", key);
     }
 }
 
-/* Takes one option. True: nothing more is to be read. */
+/*
+ * Takes one option. True: it decides alone what the program does, the rest of the command line
+ * does not matter.
+ */
 static bool take(struct sc_cmdline *cmdline, int found, char **argv,
                  const struct option *long_options, struct sc_config_errors *errors)
 {
     if (found == 'c') {
         cmdline->config_path = optarg;
     } else if (found >= FIRST_PROGRAM_OPTION) {
-        return take_program_option(cmdline, sc_program_options[found - FIRST_PROGRAM_OPTION].key);
+        const struct sc_program_option *option = &sc_program_options[found - FIRST_PROGRAM_OPTION];
+        if (option->argument) {
+            *(strcmp(option->key, "config") == 0 ? &cmdline->config_path : &cmdline->port_file) =
+                optarg;
+        } else {
+            cmdline->action = option->action;
+        }
+        return option->action >= SC_CMDLINE_SAMPLE;
     } else if (found >= FIRST_OPTION) {
         cmdline->settings[cmdline->count++] =
             (struct sc_cmdline_setting){&sc_options[found - FIRST_OPTION], optarg};
     } else if (found == ':') {
-        sc_config_error(errors, EX_USAGE, "%s needs a value; see --help", argv[optind - 1]);
+        (void)sc_config_error(errors, EX_USAGE, "%s needs a value; see --help", argv[optind - 1]);
     } else if (optopt > 0 && optopt < FIRST_OPTION) {
-        sc_config_error(errors, EX_USAGE, "unknown option -%c; see --help", optopt);
+        (void)sc_config_error(errors, EX_USAGE, "unknown option -%c; see --help", optopt);
     } else {
         report_unknown(argv[optind - 1], long_options, errors);
     }
@@ -120,7 +148,7 @@ static bool read_options(struct sc_cmdline *cmdline, int argc, char **argv,
 {
     struct option *long_options = make_long_options();
     if (!long_options) {
-        sc_config_error(errors, EX_OSERR, "out of memory");
+        (void)sc_config_out_of_memory(errors);
         return false;
     }
     const struct sc_config_errors before = *errors;
@@ -136,11 +164,11 @@ static bool read_options(struct sc_cmdline *cmdline, int argc, char **argv,
         *errors = before;
         return true;
     }
-    /* Behind an unknown option it may have been that option's value. */
+    /* After an unknown option it may have been that option's value. */
     for (; optind < argc && errors->count == before.count; optind++) {
-        sc_config_error(errors, EX_USAGE,
-                        "unexpected argument \"%.64s\": only options are taken; see --help",
-                        argv[optind]);
+        (void)sc_config_error(errors, EX_USAGE,
+                              "unexpected argument \"%.64s\": only options are taken; see --help",
+                              argv[optind]);
     }
     return errors->count == before.count;
 }
@@ -149,7 +177,7 @@ struct sc_cmdline *sc_cmdline_parse(int argc, char **argv, struct sc_config_erro
 {
     struct sc_cmdline *cmdline = calloc(1, sizeof(*cmdline));
     if (!cmdline || !(cmdline->settings = calloc((size_t)argc + 1, sizeof(*cmdline->settings)))) {
-        sc_config_error(errors, EX_OSERR, "out of memory");
+        (void)sc_config_out_of_memory(errors);
         free(cmdline);
         return NULL;
     }

@@ -1,4 +1,4 @@
-/* Inside of config*.c: the table of options.def as data, and values as text. Thread: any. */
+/* Inside of config*.c: the table of options.def as data, and what file and command line say. */
 #ifndef SC_SERVER_CONFIG_TABLE_H
 #define SC_SERVER_CONFIG_TABLE_H
 
@@ -30,7 +30,9 @@ struct sc_option {
 
 /* Options of the command line only. */
 struct sc_program_option {
-    const char *key, *argument, *help;
+    const char *key, *argument;
+    enum sc_cmdline_action action;
+    const char *help;
 };
 
 extern const struct sc_option sc_options[];
@@ -53,26 +55,17 @@ const char *sc_option_nearest(const char *section, const char *key);
 int sc_option_set(struct sc_config *config, const struct sc_option *option, const char *text,
                   bool append, struct sc_err *err) SC_NODISCARD;
 
-/*
- * The value as text that sc_option_set() reads; empty when there is none. free() it; NULL: out of
- * memory.
- */
-char *sc_option_get(const struct sc_config *config, const struct sc_option *option);
-
-/* Items of a list, ", " between them. free() it; NULL: out of memory. */
-typedef void sc_config_write_item(FILE *out, const void *items, size_t i);
-char *sc_config_join(const void *items, size_t count, sc_config_write_item *write_item);
+/* Writes the value as sc_option_set() reads it; nothing when there is none. */
+void sc_option_write(const struct sc_config *config, const struct sc_option *option, FILE *out);
 
 /* Gives back what a field holds. */
 void sc_option_clear(struct sc_config *config, const struct sc_option *option);
 
-/* Adds a line, unless there are too many. Control characters in it become '?'. */
-void sc_config_error(struct sc_config_errors *errors, int status, const char *fmt, ...)
-    SC_PRINTF(3, 4);
-
 /* One "key = value" of a file, in the order of the file. */
 struct sc_config_entry {
-    char *section, *key, *value;
+    const char *section; /* of the table: "server" or "tls" */
+    char *key;
+    char *value; /* NULL: it has none, which is in the errors */
     unsigned line; /* where it starts, from 1 */
 };
 
@@ -82,13 +75,15 @@ struct sc_config_file {
 };
 
 /*
- * Reads a file whole and checks its form: what is not a key of a known section with a value is in
- * errors. `optional`: a file that is not there is empty, and *found false. Returns -1 when
- * anything was wrong; what could be read is in *file all the same, and sc_config_file_fini() is
- * due.
+ * Reads a file whole. A file that is not there is empty when `optional`. Returns -1 when anything
+ * was wrong; what could be read is in *out all the same, and sc_config_file_fini() is due.
  */
-int sc_config_file_read(const char *path, bool optional, struct sc_config_file *file, bool *found,
+int sc_config_file_read(const char *path, bool optional, struct sc_config_file *out,
                         struct sc_config_errors *errors) SC_NODISCARD;
+
+/* The same with its content, which a NUL follows; `path` is for messages. */
+int sc_config_file_parse(const char *path, const char *text, size_t length,
+                         struct sc_config_file *out, struct sc_config_errors *errors) SC_NODISCARD;
 void sc_config_file_fini(struct sc_config_file *file);
 
 /* Settings of the command line in order. */

@@ -115,9 +115,28 @@ static void write_sections(FILE *out, const struct sc_config *config,
     }
 }
 
+/* What `write` writes, as a string. free() it; NULL: out of memory. */
+static char *text_of(const struct sc_config *config, const struct sc_option *option,
+                     void (*write)(const struct sc_config *config, const struct sc_option *option,
+                                   FILE *out))
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) {
+        return NULL;
+    }
+    write(config, option, out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
 static void write_key(FILE *out, const struct sc_config *config, const struct sc_option *option)
 {
-    char *value = sc_option_get(config, option);
+    char *value = text_of(config, option, sc_option_write);
     if (value && (*value || *option->initial)) {
         (void)fprintf(out, "%s = ", option->key);
         write_value(out, value);
@@ -153,7 +172,7 @@ void sc_config_write_sample(FILE *out)
 {
     (void)fputs(
         "# Configuration of sc-server, in the syntax of OpenSSL's config(5); sc-server.conf(5)\n"
-        "# explains it. A key behind a # shows its default, or the form of its value if it\n"
+        "# explains it. A key after a # shows its default, or the form of its value if it\n"
         "# is not set. After a change: sc-server --check-config -c FILE, then reload.\n\n",
         out);
     write_sections(out, NULL, write_sample_key);
@@ -163,43 +182,35 @@ void sc_config_write_sample(FILE *out)
                 out);
 }
 
-static void write_tls_command(FILE *out, const void *items, size_t i)
+static void write_tls_commands(const struct sc_config *config, const struct sc_option *option,
+                               FILE *out)
 {
-    const struct sc_tls_command *command = (const struct sc_tls_command *)items + i;
-    (void)fprintf(out, "%s = %s", command->name, command->value);
-}
-
-static char *tls_commands_as_text(const struct sc_config *config)
-{
-    return sc_config_join(config->tls_commands, config->tls_command_count, write_tls_command);
-}
-
-/* Takes over both texts. True: they differ. */
-static bool report_change(const char *key, bool needs_restart, char *before, char *after,
-                          sc_config_on_change *on_change, void *arg)
-{
-    const bool differs = before && after && strcmp(before, after) != 0;
-    if (differs) {
-        on_change(arg, key, needs_restart, before, after);
+    (void)option;
+    for (size_t i = 0; i < config->tls_command_count; i++) {
+        (void)fprintf(out, "%s%s = %s", i > 0 ? ", " : "", config->tls_commands[i].name,
+                      config->tls_commands[i].value);
     }
-    free(before);
-    free(after);
-    return differs;
 }
 
-size_t sc_config_diff(const struct sc_config *before, const struct sc_config *after,
-                      sc_config_on_change *on_change, void *arg)
+size_t sc_config_diff(const struct sc_config *started, const struct sc_config *active,
+                      const struct sc_config *fresh, sc_config_on_change *on_change, void *arg)
 {
-    size_t restarts = 0;
-    for (size_t i = 0; i < sc_option_count; i++) {
-        const struct sc_option *option = &sc_options[i];
-        const bool needs_restart = option->effect == SC_OPTION_RESTART;
-        const bool differs =
-            report_change(option->key, needs_restart, sc_option_get(before, option),
-                          sc_option_get(after, option), on_change, arg);
-        restarts += differs && needs_restart;
+    size_t changes = 0;
+    for (size_t i = 0; i <= sc_option_count; i++) {
+        const struct sc_option *option = i < sc_option_count ? &sc_options[i] : NULL;
+        const bool needs_restart = option && option->effect == SC_OPTION_RESTART;
+        char *before = text_of(needs_restart ? started : active, option,
+                               option ? sc_option_write : write_tls_commands);
+        char *after = text_of(fresh, option, option ? sc_option_write : write_tls_commands);
+        if (before && after && strcmp(before, after) != 0) {
+            changes++;
+            if (on_change) {
+                on_change(arg, option ? option->key : "[tls] commands", needs_restart, before,
+                          after);
+            }
+        }
+        free(before);
+        free(after);
     }
-    (void)report_change("[tls] commands", false, tls_commands_as_text(before),
-                        tls_commands_as_text(after), on_change, arg);
-    return restarts;
+    return changes;
 }

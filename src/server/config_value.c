@@ -1,4 +1,4 @@
-/* Values of options: text into fields and back, by kind. */
+/* The table, and values of options: text into fields and back, by kind. */
 #include "config.h"
 
 #include "server/config_table.h"
@@ -8,21 +8,44 @@
 #include <string.h>
 #include <sysexits.h>
 
+const struct sc_option sc_options[] = {
+#define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help) \
+    {SC_OPTION_##kind, \
+     SC_OPTION_##effect, \
+     #section, \
+     key, \
+     offsetof(struct sc_config, field), \
+     initial, \
+     min, \
+     max, \
+     argument, \
+     group, \
+     help},
+#define SC_PROGRAM_OPTION(key, argument, action, help)
+#include "server/options.def"
+};
+const size_t sc_option_count = SC_COUNT_OF(sc_options);
+
+const struct sc_program_option sc_program_options[] = {
+#define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help)
+#define SC_PROGRAM_OPTION(key, argument, action, help) {key, argument, SC_CMDLINE_##action, help},
+#include "server/options.def"
+};
+const size_t sc_program_option_count = SC_COUNT_OF(sc_program_options);
+
 static const char *const client_auth_names[] = {"none", "optional", "require", NULL};
 
-static void *field_of(struct sc_config *config, const struct sc_option *option)
+/* What a kind of option allows, in the order of its enum, NULL-terminated. */
+static const char *const *words_of(const struct sc_option *option)
 {
-    return (char *)config + option->offset;
+    return option->kind == SC_OPTION_LOG_LEVEL    ? sc_log_level_names
+           : option->kind == SC_OPTION_LOG_FORMAT ? sc_log_format_names
+                                                  : client_auth_names;
 }
 
-static const void *const_field_of(const struct sc_config *config, const struct sc_option *option)
+static const void *field_of(const struct sc_config *config, const struct sc_option *option)
 {
     return (const char *)config + option->offset;
-}
-
-static bool is_list(const struct sc_option *option)
-{
-    return option->kind == SC_OPTION_STRINGS || option->kind == SC_OPTION_ADDRESSES;
 }
 
 static int out_of_memory(struct sc_err *err)
@@ -30,19 +53,20 @@ static int out_of_memory(struct sc_err *err)
     return sc_err_set(err, EX_OSERR, "out of memory");
 }
 
-/* The index of a word; -1, with the words in the error, when it is none. */
-static int find_word(const char *const *words, const char *text, struct sc_err *err)
+static int set_word(int *field, const char *const *words, const char *text, struct sc_err *err)
 {
-    char allowed[128] = "";
+    char expected[128] = "";
     size_t used = 0;
     for (int i = 0; words[i]; i++) {
         if (strcmp(words[i], text) == 0) {
-            return i;
+            *field = i;
+            return 0;
         }
-        const char *between = i == 0 ? "" : words[i + 1] ? ", " : " and ";
-        used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s", between, words[i]);
+        const char *between = i == 0 ? "" : words[i + 1] ? ", " : " or ";
+        used +=
+            (size_t)snprintf(expected + used, sizeof(expected) - used, "%s%s", between, words[i]);
     }
-    return sc_err_set(err, EX_USAGE, "\"%.64s\" is not allowed: %s are", text, allowed);
+    return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": expected %s", text, expected);
 }
 
 static int check_text(const struct sc_option *option, const char *text, size_t length,
@@ -50,12 +74,12 @@ static int check_text(const struct sc_option *option, const char *text, size_t l
 {
     for (size_t i = 0; i < length; i++) {
         if (iscntrl((unsigned char)text[i])) {
-            return sc_err_set(err, EX_USAGE, "a control character (byte %zu) is not allowed",
+            return sc_err_set(err, EX_USAGE, "invalid value: byte %zu is a control character",
                               i + 1);
         }
     }
     if (length > option->max) {
-        return sc_err_set(err, EX_USAGE, "%zu bytes are too long: up to %u are allowed", length,
+        return sc_err_set(err, EX_USAGE, "invalid value: %zu bytes: expected up to %u", length,
                           (unsigned)option->max);
     }
     return 0;
@@ -66,7 +90,7 @@ static int set_string(char **field, const struct sc_option *option, const char *
 {
     const size_t length = strlen(text);
     if (length < option->min) {
-        return sc_err_set(err, EX_USAGE, "a value is needed: %s", option->argument);
+        return sc_err_set(err, EX_USAGE, "invalid value \"\": expected %s", option->argument);
     }
     if (check_text(option, text, length, err) != 0) {
         return -1;
@@ -88,12 +112,11 @@ static int add_string(void *list, const struct sc_option *option, const char *it
         return -1;
     }
     char **items = realloc(strings->items, (strings->count + 1) * sizeof(*items));
-    if (!items) {
-        return out_of_memory(err);
+    if (items) {
+        strings->items = items;
+        items[strings->count] = strdup(item);
     }
-    strings->items = items;
-    items[strings->count] = strdup(item);
-    if (!items[strings->count]) {
+    if (!items || !items[strings->count]) {
         return out_of_memory(err);
     }
     strings->count++;
@@ -109,7 +132,7 @@ static int add_address(void *list, const struct sc_option *option, const char *i
         return -1;
     }
     if (addresses->count >= option->max) {
-        return sc_err_set(err, EX_USAGE, "too many addresses: up to %u are allowed",
+        return sc_err_set(err, EX_USAGE, "too many addresses: expected up to %u",
                           (unsigned)option->max);
     }
     struct sc_address *items = realloc(addresses->items, (addresses->count + 1) * sizeof(*items));
@@ -138,9 +161,9 @@ static int set_list(void *list, const struct sc_option *option, const char *text
     const bool empty = text[strspn(text, " \t")] == '\0';
     char *rest = copy;
     if (empty) {
-        result = option->min > 0
-                     ? sc_err_set(err, EX_USAGE, "a value is needed: %s", option->argument)
-                     : 0;
+        result = option->min > 0 ? sc_err_set(err, EX_USAGE, "invalid value \"\": expected %s",
+                                              option->argument)
+                                 : 0;
         rest = NULL;
     }
     while (result == 0 && rest) {
@@ -150,8 +173,10 @@ static int set_list(void *list, const struct sc_option *option, const char *text
         while (length > 0 && isblank((unsigned char)item[length - 1])) {
             item[--length] = '\0';
         }
-        result = length > 0 ? add(list, option, item, err)
-                            : sc_err_set(err, EX_USAGE, "\"%.128s\" has an empty item", text);
+        result = length > 0
+                     ? add(list, option, item, err)
+                     : sc_err_set(err, EX_USAGE,
+                                  "invalid value \"%.128s\": an item of the list is empty", text);
     }
     free(copy);
     return result;
@@ -182,105 +207,74 @@ static int set_size(size_t *field, const struct sc_option *option, const char *t
 int sc_option_set(struct sc_config *config, const struct sc_option *option, const char *text,
                   bool append, struct sc_err *err)
 {
-    void *field = field_of(config, option);
-    int word;
-    if (is_list(option) && !append) {
-        sc_option_clear(config, option);
-    }
+    void *field = (char *)config + option->offset;
     switch (option->kind) {
     case SC_OPTION_DURATION:
         return sc_parse_duration_ms(text, option->min, option->max, field, err);
     case SC_OPTION_SIZE: return set_size(field, option, text, err);
     case SC_OPTION_NUMBER: return set_number(field, option, text, err);
     case SC_OPTION_STRING: return set_string(field, option, text, err);
-    case SC_OPTION_STRINGS: return set_list(field, option, text, add_string, err);
-    case SC_OPTION_ADDRESSES: return set_list(field, option, text, add_address, err);
+    case SC_OPTION_STRINGS:
+    case SC_OPTION_ADDRESSES:
+        if (!append) {
+            sc_option_clear(config, option);
+        }
+        return set_list(field, option, text,
+                        option->kind == SC_OPTION_STRINGS ? add_string : add_address, err);
     case SC_OPTION_LOG_LEVEL:
-        if ((word = find_word(sc_log_level_names, text, err)) >= 0) {
-            *(enum sc_log_level *)field = (enum sc_log_level)word;
-        }
-        return word < 0 ? -1 : 0;
     case SC_OPTION_LOG_FORMAT:
-        if ((word = find_word(sc_log_format_names, text, err)) >= 0) {
-            *(enum sc_log_format *)field = (enum sc_log_format)word;
-        }
-        return word < 0 ? -1 : 0;
-    case SC_OPTION_CLIENT_AUTH:
-        if ((word = find_word(client_auth_names, text, err)) >= 0) {
-            *(enum sc_client_auth *)field = (enum sc_client_auth)word;
-        }
-        return word < 0 ? -1 : 0;
+    case SC_OPTION_CLIENT_AUTH: return set_word(field, words_of(option), text, err);
     }
     return sc_err_set(err, EX_SOFTWARE, "option of unknown kind %d", (int)option->kind);
 }
 
-char *sc_config_join(const void *items, size_t count, sc_config_write_item *write_item)
+static void write_strings(const struct sc_config_strings *strings, FILE *out)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) {
-        return NULL;
+    for (size_t i = 0; i < strings->count; i++) {
+        (void)fprintf(out, "%s%s", i > 0 ? ", " : "", strings->items[i]);
     }
-    for (size_t i = 0; i < count; i++) {
-        (void)fputs(i > 0 ? ", " : "", out);
-        write_item(out, items, i);
-    }
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
 }
 
-static void write_string(FILE *out, const void *items, size_t i)
+static void write_addresses(const struct sc_config_addresses *addresses, FILE *out)
 {
-    (void)fputs(((char *const *)items)[i], out);
+    for (size_t i = 0; i < addresses->count; i++) {
+        char text[300];
+        sc_format_address(&addresses->items[i], text, sizeof(text));
+        (void)fprintf(out, "%s%s", i > 0 ? ", " : "", text);
+    }
 }
 
-static void write_address(FILE *out, const void *items, size_t i)
+void sc_option_write(const struct sc_config *config, const struct sc_option *option, FILE *out)
 {
-    char text[300];
-    sc_format_address(&((const struct sc_address *)items)[i], text, sizeof(text));
-    (void)fputs(text, out);
-}
-
-char *sc_option_get(const struct sc_config *config, const struct sc_option *option)
-{
-    const void *field = const_field_of(config, option);
+    const void *field = field_of(config, option);
+    const char *string = NULL;
     char text[32];
     switch (option->kind) {
     case SC_OPTION_DURATION:
         sc_format_duration_ms(*(const uint64_t *)field, text);
-        return strdup(text);
-    case SC_OPTION_SIZE: sc_format_size(*(const size_t *)field, text); return strdup(text);
+        string = text;
+        break;
+    case SC_OPTION_SIZE:
+        sc_format_size(*(const size_t *)field, text);
+        string = text;
+        break;
     case SC_OPTION_NUMBER:
         (void)snprintf(text, sizeof(text), "%u", (unsigned)*(const uint32_t *)field);
-        return strdup(text);
-    case SC_OPTION_STRING: {
-        const char *string = *(char *const *)field;
-        return strdup(string ? string : "");
-    }
-    case SC_OPTION_STRINGS: {
-        const struct sc_config_strings *strings = field;
-        return sc_config_join(strings->items, strings->count, write_string);
-    }
-    case SC_OPTION_ADDRESSES: {
-        const struct sc_config_addresses *addresses = field;
-        return sc_config_join(addresses->items, addresses->count, write_address);
-    }
-    case SC_OPTION_LOG_LEVEL: return strdup(sc_log_level_names[*(const enum sc_log_level *)field]);
+        string = text;
+        break;
+    case SC_OPTION_STRING: string = *(char *const *)field; break;
+    case SC_OPTION_STRINGS: write_strings(field, out); break;
+    case SC_OPTION_ADDRESSES: write_addresses(field, out); break;
+    case SC_OPTION_LOG_LEVEL:
     case SC_OPTION_LOG_FORMAT:
-        return strdup(sc_log_format_names[*(const enum sc_log_format *)field]);
-    case SC_OPTION_CLIENT_AUTH:
-        return strdup(client_auth_names[*(const enum sc_client_auth *)field]);
+    case SC_OPTION_CLIENT_AUTH: string = words_of(option)[*(const int *)field]; break;
     }
-    return NULL;
+    (void)fputs(string ? string : "", out);
 }
 
 void sc_option_clear(struct sc_config *config, const struct sc_option *option)
 {
-    void *field = field_of(config, option);
+    void *field = (char *)config + option->offset;
     if (option->kind == SC_OPTION_STRING) {
         free(*(char **)field);
         *(char **)field = NULL;

@@ -31,36 +31,42 @@ static bool set_defaults(struct sc_config *config, struct sc_config_errors *erro
     struct sc_err err;
     for (size_t i = 0; i < sc_option_count; i++) {
         if (sc_option_set(config, &sc_options[i], sc_options[i].initial, false, &err) != 0) {
-            sc_config_error(errors, err.status, "default of %s: %s", sc_options[i].key, err.text);
+            (void)sc_config_error(errors, err.status, "default of %s: %s", sc_options[i].key,
+                                  err.text);
             return false;
         }
     }
     return true;
 }
 
-/* A key that is none of its section's. */
+const struct sc_option *sc_option_find(const char *key)
+{
+    for (size_t i = 0; i < sc_option_count; i++) {
+        if (strcmp(sc_options[i].key, key) == 0) {
+            return &sc_options[i];
+        }
+    }
+    return NULL;
+}
+
 static void report_unknown(const char *path, const struct sc_config_entry *entry,
                            struct sc_config_errors *errors)
 {
     const struct sc_option *elsewhere = sc_option_find(entry->key);
     const char *nearest = sc_option_nearest(entry->section, entry->key);
-    if (elsewhere) {
-        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: this key belongs in [%s]", path,
-                        entry->line, entry->section, entry->key, elsewhere->section);
-    } else if (nearest) {
-        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %.64s: unknown key: %s is the nearest",
-                        path, entry->line, entry->section, entry->key, nearest);
-    } else {
-        sc_config_error(
-            errors, EX_CONFIG,
-            "%s:%u: [%s] %.64s: unknown key: see sc-server.conf(5) for those that are allowed",
-            path, entry->line, entry->section, entry->key);
-    }
+    (void)sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: %s%s%s", path, entry->line,
+                          entry->section, entry->key,
+                          elsewhere ? "this key belongs in [" : "unknown key: ",
+                          elsewhere ? elsewhere->section
+                          : nearest ? nearest
+                                    : "see sc-server.conf(5) for those that are allowed",
+                          elsewhere ? "]"
+                          : nearest ? " is the nearest"
+                                    : "");
 }
 
 /*
- * Every key of [tls] that looks like none of ours is a command of OpenSSL's; those have neither a
- * '-' nor a name close to ours.
+ * Every other key of [tls] is a command of OpenSSL's, unless it has a '-', which those do not have.
  */
 static bool is_tls_command(const struct sc_config_entry *entry)
 {
@@ -79,14 +85,14 @@ static void add_tls_command(struct sc_config *config, const char *path,
         config->tls_commands = commands;
     }
     if (!commands || !command.name || !command.value) {
-        sc_config_error(errors, EX_OSERR, "out of memory");
+        (void)sc_config_out_of_memory(errors);
         free((char *)command.name);
         free((char *)command.value);
         return;
     }
     commands[config->tls_command_count++] = command;
     if (sc_tls_command_check(&command, &err) != 0) {
-        sc_config_error(errors, err.status, "%s:%u: %s", path, entry->line, err.text);
+        (void)sc_config_error(errors, err.status, "%s:%u: %s", path, entry->line, err.text);
     }
 }
 
@@ -103,8 +109,8 @@ static void take_entry(struct sc_config *config, const char *path,
     } else if (!option || strcmp(option->section, entry->section) != 0) {
         report_unknown(path, entry, errors);
     } else if (sc_option_set(config, option, entry->value, false, &err) != 0) {
-        sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: %s", path, entry->line, entry->section,
-                        entry->key, err.text);
+        (void)sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: %s", path, entry->line,
+                              entry->section, entry->key, err.text);
     }
 }
 
@@ -112,15 +118,11 @@ static void take_file(struct sc_config *config, const char *path, bool optional,
                       struct sc_config_errors *errors)
 {
     struct sc_config_file file;
-    bool found = false;
-    (void)!sc_config_file_read(path, optional, &file, &found, errors);
+    (void)!sc_config_file_read(path, optional, &file, errors);
     for (size_t i = 0; i < file.count; i++) {
         take_entry(config, path, &file.entries[i], errors);
     }
     sc_config_file_fini(&file);
-    if (found && !(config->path = strdup(path))) {
-        sc_config_error(errors, EX_OSERR, "out of memory");
-    }
 }
 
 static bool given_before(const struct sc_cmdline_setting *settings, size_t index)
@@ -142,18 +144,9 @@ static void take_cmdline(struct sc_config *config, const struct sc_cmdline *cmdl
         struct sc_err err;
         if (sc_option_set(config, settings[i].option, settings[i].value, given_before(settings, i),
                           &err) != 0) {
-            sc_config_error(errors, err.status, "--%s: %s", settings[i].option->key, err.text);
+            (void)sc_config_error(errors, err.status, "--%s: %s", settings[i].option->key,
+                                  err.text);
         }
-    }
-}
-
-/* What no key alone can tell. */
-static void check_together(const struct sc_config *config, struct sc_config_errors *errors)
-{
-    if (config->client_auth == SC_CLIENT_AUTH_NONE && config->client_pin.count > 0) {
-        sc_config_error(
-            errors, EX_CONFIG,
-            "client-pin: without effect while client-auth is none: optional and require use it");
     }
 }
 
@@ -163,16 +156,13 @@ struct sc_config *sc_config_load(const struct sc_cmdline *cmdline, struct sc_con
     const char *path = sc_cmdline_config_path(cmdline);
     struct sc_config *config = calloc(1, sizeof(*config));
     if (!config) {
-        sc_config_error(errors, EX_OSERR, "out of memory");
+        (void)sc_config_out_of_memory(errors);
         return NULL;
     }
     atomic_init(&config->references, 1);
     if (set_defaults(config, errors)) {
         take_file(config, path ? path : default_path, !path, errors);
         take_cmdline(config, cmdline, errors);
-    }
-    if (errors->count == before) {
-        check_together(config, errors);
     }
     if (errors->count != before) {
         sc_config_unref(config);
@@ -203,6 +193,5 @@ void sc_config_unref(struct sc_config *config)
         free((char *)config->tls_commands[i].value);
     }
     free(config->tls_commands);
-    free(config->path);
     free(config);
 }

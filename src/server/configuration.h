@@ -33,6 +33,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "proto/frame.h"
+#include "server/config_errors.h"
 #include "tls/context.h"
 
 struct sc_config_addresses {
@@ -51,9 +52,9 @@ struct sc_config_strings {
 #define SC_CONFIG_STRING char *
 #define SC_CONFIG_STRINGS struct sc_config_strings
 #define SC_CONFIG_ADDRESSES struct sc_config_addresses
-#define SC_CONFIG_LOG_LEVEL enum sc_log_level
-#define SC_CONFIG_LOG_FORMAT enum sc_log_format
-#define SC_CONFIG_CLIENT_AUTH enum sc_client_auth
+#define SC_CONFIG_LOG_LEVEL int /* enum sc_log_level */
+#define SC_CONFIG_LOG_FORMAT int /* enum sc_log_format */
+#define SC_CONFIG_CLIENT_AUTH int /* enum sc_client_auth */
 
 /*
  * Read only for everybody but config*.c. The fields of options.def; a string that is not set is
@@ -62,35 +63,20 @@ struct sc_config_strings {
 struct sc_config {
 #define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help) \
     SC_CONFIG_##kind field;
-#define SC_PROGRAM_OPTION(key, argument, help)
+#define SC_PROGRAM_OPTION(key, argument, action, help)
 #include "server/options.def"
 
     /*
-     * Every key of [tls] that is none of ours, in the order of the file: commands of
+     * Every key of [tls] that is not in options.def, in the order of the file: commands of
      * SSL_CONF_cmd(3), each checked by itself.
      */
     struct sc_tls_command *tls_commands;
     size_t tls_command_count;
 
-    char *path; /* the file that was read; NULL: none was */
-
     _Atomic unsigned references;
 };
 
-/*
- * What went wrong, a line for each: "FILE:LINE: [SECTION] KEY: what is wrong; what is allowed".
- * Zero-initialised by the caller.
- */
-#define SC_CONFIG_MAX_ERRORS 20U
-struct sc_config_errors {
-    int status; /* exit status: EX_USAGE command line, EX_NOINPUT file not readable, EX_CONFIG its
-                   content; that of the first error */
-    size_t count; /* lines in `text` */
-    size_t dropped; /* errors beyond them; the last line says how many */
-    char text[SC_CONFIG_MAX_ERRORS + 1][640];
-};
-
-/* What the program was started to do. */
+/* What the program was started to do; from SAMPLE on, whatever else the command line says. */
 enum sc_cmdline_action {
     SC_CMDLINE_RUN,
     SC_CMDLINE_CHECK,
@@ -125,13 +111,15 @@ struct sc_config *sc_config_ref(struct sc_config *config);
 void sc_config_unref(struct sc_config *config); /* NULL is fine */
 
 /*
- * Calls back for every key whose value differs, with both values as text. `needs_restart`: the new
- * value is not in force before a restart. Returns how many of those there are.
+ * What a reload from `active` to `fresh` changes: calls back (NULL: nobody) for every key whose
+ * value differs, with both values as text, and returns how many there are. A key that only a
+ * restart changes (`needs_restart`) is compared with `started`, the configuration that the program
+ * was started with.
  */
 typedef void sc_config_on_change(void *arg, const char *key, bool needs_restart, const char *before,
                                  const char *after);
-size_t sc_config_diff(const struct sc_config *before, const struct sc_config *after,
-                      sc_config_on_change *on_change, void *arg);
+size_t sc_config_diff(const struct sc_config *started, const struct sc_config *active,
+                      const struct sc_config *fresh, sc_config_on_change *on_change, void *arg);
 
 /*
  * The configuration as a file that loads to the same configuration. Passphrases and keys are

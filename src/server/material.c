@@ -13,18 +13,6 @@ static const char *text_or_null(const char *text)
     return text && text[0] != '\0' ? text : NULL;
 }
 
-static int add_error(struct sc_config_errors *errors, const struct sc_err *err)
-{
-    if (errors->count < SC_CONFIG_MAX_ERRORS) {
-        (void)snprintf(errors->text[errors->count], sizeof(errors->text[0]), "%.639s", err->text);
-        errors->count++;
-    }
-    if (errors->status == 0) {
-        errors->status = err->status;
-    }
-    return -1;
-}
-
 static int load_tickets(struct sc_tickets *tickets, const struct sc_config *config, bool *changed,
                         struct sc_err *err)
 {
@@ -80,7 +68,7 @@ int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *pas
     if (!tls || load_tickets(tickets, config, &changed, &err) != 0) {
         sc_tls_context_unref(tls);
         sc_config_unref(config);
-        return add_error(errors, &err);
+        return sc_config_error(errors, err.status, "%s", err.text);
     }
     out->config = config;
     out->tls = tls;
@@ -96,21 +84,10 @@ void sc_material_unref(struct sc_material *material)
     material->tls = NULL;
 }
 
-static void count_change(void *arg, const char *key, bool needs_restart, const char *before,
-                         const char *after)
-{
-    (void)key;
-    (void)needs_restart;
-    (void)before;
-    (void)after;
-    ++*(size_t *)arg;
-}
-
 bool sc_material_equal(const struct sc_material *fresh, const struct sc_material *in_force)
 {
-    size_t changes = 0;
-    (void)sc_config_diff(in_force->config, fresh->config, count_change, &changes);
-    return changes == 0 && !fresh->new_ticket_keys &&
+    const struct sc_config *active = in_force->config;
+    return sc_config_diff(active, active, fresh->config, NULL, NULL) == 0 && !fresh->new_ticket_keys &&
            memcmp(sc_tls_context_digest(fresh->tls), sc_tls_context_digest(in_force->tls),
                   SC_TLS_CONTEXT_DIGEST_BYTES) == 0;
 }

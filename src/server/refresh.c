@@ -21,6 +21,7 @@
 struct sc_refresh {
     struct sc_refresh_parts parts;
     struct event *hangup, *interval, *retry, *rotation, *expiry;
+    struct sc_config *started; /* what the program runs with until it is restarted */
     bool stopped;
     unsigned retries;
     char last_failure[1024]; /* said already */
@@ -120,7 +121,7 @@ static void reload(struct sc_refresh *refresh, enum cause cause)
         }
         return;
     }
-    (void)sc_config_diff(parts->material->config, fresh.config, log_change, NULL);
+    (void)sc_config_diff(refresh->started, parts->material->config, fresh.config, log_change, NULL);
     parts->publish(&fresh, parts->arg);
     sc_material_log_warnings(parts->material);
     log_reloaded(parts->material);
@@ -208,6 +209,7 @@ struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refre
     struct sc_refresh *refresh = calloc(1, sizeof(*refresh));
     if (refresh) {
         refresh->parts = *parts;
+        refresh->started = sc_config_ref(parts->material->config);
         refresh->hangup = evsignal_new(base, SIGHUP, on_hangup, refresh);
         refresh->interval = evtimer_new(base, on_interval, refresh);
         refresh->retry = evtimer_new(base, on_retry, refresh);
@@ -247,5 +249,6 @@ void sc_refresh_free(struct sc_refresh *refresh)
             event_free(events[i]);
         }
     }
+    sc_config_unref(refresh->started);
     free(refresh);
 }

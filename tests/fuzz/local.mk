@@ -1,5 +1,5 @@
 # Fuzz targets: see tests/fuzz/fuzz.h. `make fuzz` gives each FUZZ_SECONDS; without libFuzzer they replay inputs of their own.
-FUZZERS      = tests/fuzz/fuzz_frame tests/fuzz/fuzz_text
+FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_frame tests/fuzz/fuzz_text
 FUZZ_SECONDS = 60
 if ENABLE_FUZZING
 FUZZ_MAIN  =
@@ -21,6 +21,11 @@ tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/fuzz/fuzz.h
 nodist_tests_fuzz_fuzz_text_SOURCES = $(FUZZ_MAIN)
 tests_fuzz_fuzz_text_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_text_LDADD   = $(LIBS_TLS)
+
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c tests/fuzz/fuzz.h
+nodist_tests_fuzz_fuzz_config_SOURCES = $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_config_LDADD   = $(LIBS_SERVER)
 
 fuzz: $(FUZZERS)
 	@if test -n '$(FUZZ_TESTS)'; then echo "make fuzz needs ./configure CC=clang --enable-fuzzing" >&2; exit 1; fi

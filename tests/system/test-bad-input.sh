@@ -72,12 +72,17 @@ printf '[server]\nmax-\0body = 1\n' >nul.conf
 printf '[server]\nmax-boddy = 1\n' >unknown.conf
 printf '[server]\nmax-body = 1\nmax-body = 2\n' >twice.conf
 printf '[server]\nmax-body = 1\n[tls]\n[server]\nidle-timeout = 2s\n' >section.conf
+{ echo '[server]' && cat good.key; } >pasted.conf
+printf '[server]\n\nidle-timeout 5m\n' >no-equal.conf
 cat >configurations <<'END'
-78 nul.conf nul.conf:2: a NUL byte
-78 long.conf long.conf: .*1 MiB
+78 nul.conf nul.conf:1: not a configuration of sc-server: expected text
+66 long.conf can't read long.conf: it is larger than 1048576 bytes
 78 unknown.conf unknown.conf:2: .*max-boddy: unknown key: max-body is the nearest
 78 twice.conf twice.conf:3: .*max-body: given again: .*line 2
 78 section.conf section.conf:4: section .server. again
+78 good.key good.key:1: not a configuration of sc-server: expected text with .server. or .tls. before anything else$
+78 pasted.conf pasted.conf:2: expected KEY = VALUE$
+78 no-equal.conf no-equal.conf:3: expected KEY = VALUE$
 66 directory can't read .*directory: .*directory
 66 missing.conf can't read .*missing.conf: No such file
 END

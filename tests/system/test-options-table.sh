@@ -87,7 +87,7 @@ printf '[server]\nmax-body = 64k\nworker = 2\n' >bad.conf
 # shellcheck disable=SC2086
 run 78 sc-server --check-config -c bad.conf $certs
 [ "$(wc -l <err)" = 2 ] || fail "not two lines"
-grep -q '^sc-server: bad.conf:2: \[server\] max-body: "64k" is not allowed: .*16M' err || fail "max-body is not named"
+grep -q '^sc-server: bad.conf:2: \[server\] max-body: invalid value "64k": expected a size, 1 to 16M$' err || fail "max-body is not named"
 grep -q '^sc-server: bad.conf:3: \[server\] worker: unknown key: workers' err || fail "worker is not named"
 # shellcheck disable=SC2086
 run 78 sc-server --check-config -c no.conf $certs

@@ -56,10 +56,10 @@ END_TEST
 START_TEST(prefixes_pile_up_in_front)
 {
     struct sc_err err = {0};
-    sc_err_set(&err, EX_CONFIG, "\"x\" is not allowed");
+    sc_err_set(&err, EX_CONFIG, "invalid value \"x\"");
     ck_assert_int_eq(sc_err_prefix(&err, "idle-timeout"), -1);
     ck_assert_int_eq(sc_err_prefix(&err, "%s:%d", "sc-server.conf", 12), -1);
-    ck_assert_str_eq(err.text, "sc-server.conf:12: idle-timeout: \"x\" is not allowed");
+    ck_assert_str_eq(err.text, "sc-server.conf:12: idle-timeout: invalid value \"x\"");
     ck_assert_int_eq(err.status, EX_CONFIG);
 }
 END_TEST
