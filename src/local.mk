@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a src/libscnet
 	src/libscbench.a
 
 src_libscbase_a_SOURCES = \
+	src/base/account.c src/base/account.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/compiler.h \
 	src/base/err.c src/base/err.h \

@@ -8,10 +8,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include "base/account.h"
 #include "base/clock.h"
 #include "programs/keygen_show.h"
 #include "tls/keygen.h"
@@ -162,6 +164,54 @@ static int check_key(struct check *check, const char *path, EVP_PKEY **out, stru
     return 0;
 }
 
+/*
+ * What root can read says nothing about the service: the owner of the directory must be able to.
+ * Last, because there is no way back from another account.
+ */
+static int check_access(struct check *check, const char *key_path, const char *certificate_path,
+                        struct sc_err *err)
+{
+    const char *const paths[] = {certificate_path, key_path};
+    struct sc_account account;
+    if (!sc_account_of_directory(key_path, &account)) {
+        return 0;
+    }
+    if (sc_account_become(&account, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(paths); i++) {
+        if (access(paths[i], R_OK) != 0) {
+            check->path = paths[i];
+            printf("%s:\n", paths[i]);
+            problem(check,
+                    "the user %s, who owns the directory, can't read it; \"chown %s %s\" mends "
+                    "that",
+                    account.name, account.name, paths[i]);
+        }
+    }
+    return 0;
+}
+
+static void check_match(struct check *check, const EVP_PKEY *key, const X509 *certificate,
+                        const char *certificate_path)
+{
+    if (key && certificate && X509_check_private_key(certificate, key) != 1) {
+        problem(check, "the certificate %s is not of this key", certificate_path);
+    }
+    ERR_clear_error();
+}
+
+static int summary(const struct check *check, struct sc_err *err)
+{
+    if (check->problems == 0) {
+        return 0;
+    }
+    return check->problems == 1
+               ? sc_err_set(err, EX_CONFIG, "%s: %s", check->first_path, check->first)
+               : sc_err_set(err, EX_CONFIG, "%s: %s; there are %u problems", check->first_path,
+                            check->first, check->problems);
+}
+
 int sc_check_pair(const char *key_path, const char *certificate_path, struct sc_err *err)
 {
     struct check check = {0};
@@ -171,17 +221,9 @@ int sc_check_pair(const char *key_path, const char *certificate_path, struct sc_
 
     if (check_certificate(&check, certificate_path, &certificate, err) == 0 &&
         check_key(&check, key_path, &key, err) == 0) {
-        if (key && certificate && X509_check_private_key(certificate, key) != 1) {
-            problem(&check, "the certificate %s is not of this key", certificate_path);
-        }
-        ERR_clear_error();
-        status = 0;
-        if (check.problems == 1) {
-            status = sc_err_set(err, EX_CONFIG, "%s: %s", check.first_path, check.first);
-        } else if (check.problems > 1) {
-            status = sc_err_set(err, EX_CONFIG, "%s: %s; there are %u problems", check.first_path,
-                                check.first, check.problems);
-        }
+        check_match(&check, key, certificate, certificate_path);
+        status =
+            check_access(&check, key_path, certificate_path, err) == 0 ? summary(&check, err) : -1;
     }
     X509_free(certificate);
     EVP_PKEY_free(key);

@@ -1,10 +1,12 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include <openssl/crypto.h>
 
+#include "base/account.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/sysd.h"
@@ -64,6 +66,31 @@ static int serve(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
     return status;
 }
 
+/*
+ * A check by root would see files that the service can't read: it looks as the account that the
+ * configuration belongs to, and says so when something is wrong.
+ */
+static int load_to_check(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase,
+                         struct sc_tickets *tickets, struct sc_material *material,
+                         struct sc_config_errors *errors)
+{
+    struct sc_account account;
+    struct sc_err err;
+    const bool other = sc_account_of_directory(sc_cmdline_config_file(cmdline), &account);
+    if (other && sc_account_become(&account, &err) != 0) {
+        errors->status = err.status;
+        (void)snprintf(errors->text[errors->count++], sizeof(errors->text[0]), "%.600s", err.text);
+        return -1;
+    }
+    const int result = sc_material_load(cmdline, passphrase, tickets, material, errors);
+    for (size_t i = 0; result != 0 && other && i < errors->count; i++) {
+        const size_t length = strlen(errors->text[i]);
+        (void)snprintf(errors->text[i] + length, sizeof(errors->text[i]) - length,
+                       " (read as the user %s)", account.name);
+    }
+    return result;
+}
+
 /* RUN and CHECK: both read everything. */
 static int load_and_serve(const struct sc_cmdline *cmdline)
 {
@@ -77,12 +104,14 @@ static int load_and_serve(const struct sc_cmdline *cmdline)
     if (!tickets) {
         return sc_program_fail(PROGRAM, &err);
     }
-    if (sc_material_load(cmdline, &passphrase, tickets, &material, &errors) != 0) {
+    const bool check_only = sc_cmdline_action(cmdline) == SC_CMDLINE_CHECK;
+    if ((check_only ? load_to_check : sc_material_load)(cmdline, &passphrase, tickets, &material,
+                                                        &errors) != 0) {
         status = fail(&errors);
-        if (sc_cmdline_action(cmdline) == SC_CMDLINE_CHECK && status != EX_USAGE) {
+        if (check_only && status != EX_USAGE) {
             status = EX_CONFIG;
         }
-    } else if (sc_cmdline_action(cmdline) == SC_CMDLINE_CHECK) {
+    } else if (check_only) {
         sc_log_init(SC_LOG_WARNING, SC_LOG_TEXT);
         sc_material_log_warnings(&material);
         (void)puts("configuration ok");

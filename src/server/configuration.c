@@ -150,10 +150,15 @@ static void take_cmdline(struct sc_config *config, const struct sc_cmdline *cmdl
     }
 }
 
+const char *sc_cmdline_config_file(const struct sc_cmdline *cmdline)
+{
+    const char *path = sc_cmdline_config_path(cmdline);
+    return path ? path : default_path;
+}
+
 struct sc_config *sc_config_load(const struct sc_cmdline *cmdline, struct sc_config_errors *errors)
 {
     const size_t before = errors->count;
-    const char *path = sc_cmdline_config_path(cmdline);
     struct sc_config *config = calloc(1, sizeof(*config));
     if (!config) {
         (void)sc_config_out_of_memory(errors);
@@ -161,7 +166,8 @@ struct sc_config *sc_config_load(const struct sc_cmdline *cmdline, struct sc_con
     }
     atomic_init(&config->references, 1);
     if (set_defaults(config, errors)) {
-        take_file(config, path ? path : default_path, !path, errors);
+        take_file(config, sc_cmdline_config_file(cmdline), !sc_cmdline_config_path(cmdline),
+                  errors);
         take_cmdline(config, cmdline, errors);
     }
     if (errors->count != before) {

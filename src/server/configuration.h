@@ -97,6 +97,9 @@ struct sc_cmdline *sc_cmdline_parse(int argc, char **argv,
 void sc_cmdline_free(
     struct sc_cmdline *cmdline); /* after the last sc_config_load(); NULL is fine */
 enum sc_cmdline_action sc_cmdline_action(const struct sc_cmdline *cmdline);
+
+/* The configuration file: that of -c, else the default one, whether it is there or not. */
+const char *sc_cmdline_config_file(const struct sc_cmdline *cmdline);
 const char *sc_cmdline_port_file(const struct sc_cmdline *cmdline); /* NULL: not asked for */
 
 /*

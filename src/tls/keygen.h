@@ -4,6 +4,7 @@
  *
  * Files appear whole or not at all: a temporary file in the same directory (O_EXCL, 0600 for a
  * key, 0644 for a certificate), fsync, rename. An existing file is replaced only when told to.
+ * Those that root makes in a directory of another account belong to that account.
  * Thread: any.
  */
 #ifndef SC_TLS_KEYGEN_H

@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "base/account.h"
 #include "base/file.h"
 #include "tls/error.h"
 
@@ -55,6 +56,13 @@ static void unstage(struct staged *staged)
     }
 }
 
+/* A key that root makes in the directory of a service's account is that account's to read. */
+static bool give_to_owner_of_directory(int fd, const char *path)
+{
+    struct sc_account account;
+    return !sc_account_of_directory(path, &account) || fchown(fd, account.uid, account.gid) == 0;
+}
+
 static int stage(struct staged *staged, const char *path, mode_t mode, BIO *content,
                  struct sc_err *err)
 {
@@ -74,7 +82,8 @@ static int stage(struct staged *staged, const char *path, mode_t mode, BIO *cont
         return sc_err_set_errno(err, EX_CANTCREAT, reason, "can't create %s", path);
     }
     /* It was made 0600, less what the umask takes; the mode that it is to have comes last. */
-    int reason = write_all(fd, bytes, (size_t)size) == 0 && fchmod(fd, mode) == 0 && fsync(fd) == 0
+    int reason = write_all(fd, bytes, (size_t)size) == 0 && give_to_owner_of_directory(fd, path) &&
+                         fchmod(fd, mode) == 0 && fsync(fd) == 0
                      ? 0
                      : errno;
     if (close(fd) != 0 && reason == 0) {

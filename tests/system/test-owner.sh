@@ -1,0 +1,54 @@
+#!/bin/sh
+# What root makes and checks in a directory of the service's account, the service can read.
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+[ "$(id -u)" -eq 0 ] || skip "only root can give files to another user"
+chmod 711 .
+user=nobody
+mkdir conf
+chown $user conf
+owner() { stat -c %U:%a "$1"; }
+
+# A pair that root makes there, and one that replaces it, belongs to the owner of the directory, and to nobody else.
+for force in '' --force; do
+    # shellcheck disable=SC2086
+    run 0 sc-keygen $force --out conf/server
+    [ "$(owner conf/server.key)" = $user:600 ] || fail "the key is $(owner conf/server.key)"
+    [ "$(owner conf/server.crt)" = $user:644 ] || fail "the certificate is $(owner conf/server.crt)"
+done
+run 0 sc-keygen --out own
+[ "$(owner own.key)" = root:600 ] || fail "in a directory of root the key is $(owner own.key)"
+
+# Root's check of a configuration there sees what that user sees.
+cat >conf/server.conf <<END
+[server]
+certificate = $tmp/conf/server.crt
+private-key = $tmp/conf/server.key
+END
+chmod 644 conf/server.conf
+run 0 sc-keygen --check conf
+run 0 sc-server --check-config -c conf/server.conf
+expect_out "configuration ok"
+chown root conf/server.key
+run 78 sc-keygen --check conf
+expect_err "^sc-keygen: conf/server.key: the user $user, who owns the directory, can't read it; \"chown $user conf/server.key\" mends that"
+run 78 sc-server --check-config -c conf/server.conf
+expect_err "^sc-server: .*conf/server.key: Permission denied \(read as the user $user\)"
+chown $user conf/server.key
+chmod 600 conf/server.crt
+chown root conf/server.crt
+run 78 sc-keygen --check conf
+expect_err "^sc-keygen: conf/server.crt: .*can't read it"
+run 78 sc-server --check-config -c conf/server.conf
+expect_err "conf/server.crt: Permission denied"
+
+# By group is as good as by owner; without -c, or with the file of root, root is who looks.
+chown "root:$(id -gn $user)" conf/server.crt conf/server.key
+chmod 640 conf/server.crt conf/server.key
+run 0 sc-keygen --check conf
+run 0 sc-server --check-config -c conf/server.conf
+chown root:0 conf/server.crt conf/server.key
+run 78 setpriv --groups 0 sc-server --check-config -c conf/server.conf
+expect_err "Permission denied"
+chmod 600 conf/server.crt conf/server.key
+run 0 sc-server --check-config -c /dev/null --certificate conf/server.crt --private-key conf/server.key
+pass "the files are the service's, and the checks see what it sees"
