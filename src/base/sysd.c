@@ -170,6 +170,13 @@ void sc_sysd_status(const struct sc_sysd *sysd, const char *status)
     send_status(sysd, "", status);
 }
 
+void sc_sysd_extend_timeout(const struct sc_sysd *sysd, uint64_t ms)
+{
+    char message[64];
+    (void)snprintf(message, sizeof(message), "EXTEND_TIMEOUT_USEC=%" PRIu64, ms * 1000U);
+    send_message(sysd, message, MSG_DONTWAIT);
+}
+
 void sc_sysd_watchdog(const struct sc_sysd *sysd)
 {
     if (sysd->watchdog_ms > 0) {

@@ -18,6 +18,7 @@
 #include "base/err.h"
 
 #define SC_SYSD_MAX_SOCKETS 64U
+#define SC_SYSD_STATUS_BYTES 640U /* enough for any status line, with its NUL */
 
 struct sc_sysd {
     struct sockaddr_un notify;
@@ -51,6 +52,12 @@ void sc_sysd_reloading(const struct sc_sysd *sysd);
 
 void sc_sysd_stopping(const struct sc_sysd *sysd, const char *status);
 void sc_sysd_status(const struct sc_sysd *sysd, const char *status);
+
+/*
+ * Asks for `ms` more than TimeoutStopSec=, counted from now; again before they are over, for as
+ * long as the stop makes progress (EXTEND_TIMEOUT_USEC). Never blocks.
+ */
+void sc_sysd_extend_timeout(const struct sc_sysd *sysd, uint64_t ms);
 
 /* Still alive; call it every watchdog_ms / 2 or sooner. Never blocks. */
 void sc_sysd_watchdog(const struct sc_sysd *sysd);

@@ -55,7 +55,6 @@ static void set_option(int fd, int level, int name, int value)
 /* Why a bind or listen failed, and the way out. */
 static int bind_error(struct sc_err *err, int errnum, const char *address, const char *port)
 {
-    char reason[128];
     sc_err_set_errno(err, EX_UNAVAILABLE, errnum, "can't listen on %.300s", address);
     switch (errnum) {
     case EADDRINUSE:
@@ -69,10 +68,11 @@ static int bind_error(struct sc_err *err, int errnum, const char *address, const
                           "address\" shows those it has",
                           address);
     case EACCES:
-        (void)snprintf(reason, sizeof(reason), "%s",
-                       atoi(port) < 1024 ? "; ports below 1024 need CAP_NET_BIND_SERVICE" : "");
-        return sc_err_set(err, EX_UNAVAILABLE, "can't listen on %.300s: permission denied%s",
-                          address, reason);
+        return sc_err_set(
+            err, EX_UNAVAILABLE, "can't listen on %.300s: permission denied%s", address,
+            atoi(port) < 1024 ? "; for a port below 1024 let systemd open it (sc-server.socket), "
+                                "or see \"Ports below 1024\" in sc-server(8)"
+                              : "");
     default: return -1;
     }
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 
 #define STATUS_EVERY_MS 5000U
+#define STOP_EXTENSION_MS (3U * STATUS_EVERY_MS) /* one may be late */
 
 struct sc_heartbeat {
     const struct sc_sysd *sysd;
@@ -19,8 +20,9 @@ struct sc_heartbeat {
     void (*status)(char *out, size_t out_size, void *arg);
     void *arg;
     struct event *timer;
-    char last_status[160];
+    char last_status[SC_SYSD_STATUS_BYTES];
     bool asked; /* the workers have been asked at least once */
+    bool stopping;
 };
 
 static bool every_worker_turns(const struct sc_heartbeat *heartbeat)
@@ -41,6 +43,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (every_worker_turns(heartbeat)) {
         sc_sysd_watchdog(heartbeat->sysd);
+        if (heartbeat->stopping) {
+            sc_sysd_extend_timeout(heartbeat->sysd, STOP_EXTENSION_MS);
+        }
         for (size_t i = 0; i < heartbeat->worker_count; i++) {
             heartbeat->beats[i] = sc_worker_beats(heartbeat->workers[i]);
             sc_worker_ping(heartbeat->workers[i]);
@@ -90,6 +95,12 @@ struct sc_heartbeat *sc_heartbeat_new(struct event_base *base, const struct sc_s
         return NULL;
     }
     return heartbeat;
+}
+
+void sc_heartbeat_stopping(struct sc_heartbeat *heartbeat)
+{
+    heartbeat->stopping = true;
+    sc_sysd_extend_timeout(heartbeat->sysd, STOP_EXTENSION_MS);
 }
 
 void sc_heartbeat_free(struct sc_heartbeat *heartbeat)

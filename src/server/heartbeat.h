@@ -20,6 +20,13 @@ struct sc_heartbeat *sc_heartbeat_new(struct event_base *base, const struct sc_s
                                       struct sc_worker *const *workers, size_t worker_count,
                                       void (*status)(char *out, size_t out_size, void *arg),
                                       void *arg, struct sc_err *err) SC_NODISCARD;
+
+/*
+ * The server drains: from now on, as long as every worker's loop turns, systemd is asked for more
+ * time than TimeoutStopSec=, so that drain-timeout alone decides.
+ */
+void sc_heartbeat_stopping(struct sc_heartbeat *heartbeat);
+
 void sc_heartbeat_free(struct sc_heartbeat *heartbeat); /* NULL is fine */
 
 #endif

@@ -131,7 +131,7 @@ static void reload(struct sc_refresh *refresh, enum cause cause)
 static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
 {
     struct sc_refresh *refresh = arg;
-    char status[160];
+    char status[SC_SYSD_STATUS_BYTES];
     (void)signal_number;
     (void)what;
     if (refresh->stopped) {
@@ -226,6 +226,11 @@ struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refre
     on_rotation(-1, 0, refresh);
     on_expiry_check(-1, 0, refresh);
     return refresh;
+}
+
+const char *sc_refresh_failure(const struct sc_refresh *refresh)
+{
+    return refresh->last_failure[0] != '\0' ? refresh->last_failure : NULL;
 }
 
 void sc_refresh_stop(struct sc_refresh *refresh)

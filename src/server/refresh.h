@@ -35,6 +35,9 @@ struct sc_refresh_parts {
 struct sc_refresh *sc_refresh_new(struct event_base *base, const struct sc_refresh_parts *parts,
                                   struct sc_err *err) SC_NODISCARD;
 
+/* Why the last reload failed; NULL: it did not. */
+const char *sc_refresh_failure(const struct sc_refresh *refresh);
+
 /* Reads nothing again: the server is stopping. SIGHUP is then only logged. */
 void sc_refresh_stop(struct sc_refresh *refresh);
 

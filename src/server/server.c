@@ -129,6 +129,7 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
         return;
     }
     sc_sysd_stopping(server->sysd, "draining");
+    sc_heartbeat_stopping(server->heartbeat);
     sc_log_message(SC_LOG_INFO, "stopping", "%s: draining %u connections", name,
                    sc_acceptor_open(server->acceptor));
     drain(server);
@@ -180,10 +181,17 @@ static void write_status(char *out, size_t out_size, void *arg)
     const struct sc_server *server = arg;
     const time_t left = sc_tls_context_not_after(server->material.tls) - sc_clock_wall().tv_sec;
     const char *condition = server->draining ? "draining" : "serving";
-    (void)snprintf(out, out_size,
-                   left > 0 ? "%s, %u connections, certificate ends in %ld days"
-                            : "%s, %u connections, certificate ended %ld days ago",
-                   condition, sc_acceptor_open(server->acceptor), labs((long)left / 86400));
+    const char *failure = server->refresh ? sc_refresh_failure(server->refresh) : NULL;
+    const int length =
+        snprintf(out, out_size,
+                 left > 0 ? "%s, %u connections, certificate ends in %ld days"
+                          : "%s, %u connections, certificate ended %ld days ago",
+                 condition, sc_acceptor_open(server->acceptor), labs((long)left / 86400));
+    if (failure && length > 0 && (size_t)length < out_size) {
+        (void)snprintf(out + length, out_size - (size_t)length,
+                       "; the last reload failed, the previous configuration is active: %s",
+                       failure);
+    }
 }
 
 /* --- Start --- */
@@ -327,7 +335,7 @@ static int start_upkeep(struct sc_server *server, struct sc_err *err)
 
 static void tell_ready(const struct sc_server *server)
 {
-    char status[160];
+    char status[SC_SYSD_STATUS_BYTES];
     write_status(status, sizeof(status), (void *)(uintptr_t)server);
     sc_sysd_ready(server->sysd, status);
 }

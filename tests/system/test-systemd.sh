@@ -46,6 +46,7 @@ grep -Eq ': RELOADING=1 MONOTONIC_USEC=[1-9][0-9]*( |$)' messages || fail "RELOA
 wait-for 10 $service contains service.log reloaded || fail "no reload in the log"
 stop_service
 grep -q ': STOPPING=1' messages || fail "no STOPPING"
+grep -q ': EXTEND_TIMEOUT_USEC=[1-9]' messages || fail "no time is asked for while it drains"
 grep -q 'not the main process' messages && fail "a message came from another process"
 sed -n 's/^[0-9]*: \(READY\|RELOADING\|STOPPING\)=1.*/\1/p' messages | tr '\n' ' ' >order
 [ "$(cat order)" = "READY RELOADING READY STOPPING " ] || fail "wrong order: $(cat order)"
@@ -56,9 +57,14 @@ mv server.crt good.crt
 echo nonsense >server.crt
 kill -HUP $service
 wait-for 10 $service contains service.log reload_failed || fail "no reload_failed in the log"
-stop_service
+wait_message 'the last reload failed, the previous configuration is active: '
+grep -q 'READY=1 STATUS=serving, 0 connections.*reload failed.*server.crt' messages || fail "the status does not say what failed"
 mv good.crt server.crt
-[ "$(grep -c ': READY=1' messages)" -ge 2 ] || fail "no READY after a reload that failed"
+kill -HUP $service
+wait-for 10 $service contains service.log reloaded || fail "no reload after one that failed"
+stop_service
+[ "$(grep -c ': READY=1' messages)" -eq 3 ] || fail "not one READY for each reload"
+sed -n 's/.*READY=1 STATUS=//p' messages | tail -n 1 | grep -q failed && fail "the failure stays in the status"
 
 # The watchdog is fed in less than its time, and not when there is none.
 start_service --watchdog 400 -- --listen 127.0.0.1:0

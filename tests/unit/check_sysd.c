@@ -83,6 +83,8 @@ static void check_messages(int fd)
     ck_assert_str_eq(receive(fd), "STOPPING=1\nSTATUS=Draining");
     sc_sysd_status(&sysd, "12 connections");
     ck_assert_str_eq(receive(fd), "STATUS=12 connections");
+    sc_sysd_extend_timeout(&sysd, 15000);
+    ck_assert_str_eq(receive(fd), "EXTEND_TIMEOUT_USEC=15000000");
     sc_sysd_watchdog(&sysd);
     ck_assert_str_eq(receive(fd), "WATCHDOG=1");
     ck_assert_str_eq(receive(fd), "");
