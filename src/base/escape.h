@@ -8,16 +8,25 @@
 #include <stdio.h>
 
 /*
- * For a terminal: UTF-8 text, newlines and tabs as they are; control characters, C1 ones too, and
- * bytes that are no UTF-8 as \xNN.
+ * All of these agree on what is unsafe, and show its bytes as \xNN (JSON: \uNNNN): control
+ * characters, C1 ones too; bytes that are not UTF-8; characters that reorder text (bidirectional
+ * controls) or that cannot be seen (zero width). Everything else is left as it is.
  */
-void sc_escape_terminal(FILE *out, const uint8_t *bytes, size_t length);
+
+/* For a terminal, in any number of lines: newlines and tabs are left as they are. */
+void sc_escape_terminal(FILE *out, const void *bytes, size_t length);
+
+/*
+ * As a part of one line: newlines and tabs are escaped too. What does not fit is cut, at a whole
+ * character. `out` is terminated unless out_size is 0. Returns the length.
+ */
+size_t sc_escape_line(char *out, size_t out_size, const void *bytes, size_t length);
 
 /* As the value of a JSON string, quotes included; only for what sc_escape_is_utf8(). */
-void sc_escape_json(FILE *out, const uint8_t *text, size_t length);
+void sc_escape_json(FILE *out, const void *text, size_t length);
 
 /* RFC 4648 section 4, with padding. */
-void sc_escape_base64(FILE *out, const uint8_t *bytes, size_t length);
+void sc_escape_base64(FILE *out, const void *bytes, size_t length);
 
 /* Well-formed as in RFC 3629. */
 bool sc_escape_is_utf8(const uint8_t *bytes, size_t length);

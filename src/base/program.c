@@ -14,25 +14,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/log.h"
-
-/*
- * Control characters, which a file name or a peer may bring, are shown as \xNN: an error stays one
- * line and moves no cursor.
- */
-static void escape(const char *text, char *out, size_t out_size)
-{
-    size_t used = 0;
-    for (; *text && used + sizeof("\\xNN") <= out_size; text++) {
-        const unsigned char byte = (unsigned char)*text;
-        if (byte < 0x20 || byte == 0x7f) {
-            used += (size_t)snprintf(out + used, out_size - used, "\\x%02x", byte);
-        } else {
-            out[used++] = (char)byte;
-        }
-    }
-    out[used] = '\0';
-}
 
 /*
  * A stderr that nobody reads any more is given this time once, then the program goes on, and
@@ -51,7 +34,7 @@ static void print_line(const char *program, const char *before, const char *text
 {
     char escaped[1024];
     char line[sizeof(escaped) + 256];
-    escape(text, escaped, sizeof(escaped));
+    (void)sc_escape_line(escaped, sizeof(escaped), text, strlen(text));
     /* What was printed so far comes first, also when both go to one file. */
     (void)fflush(stdout);
     const int length =

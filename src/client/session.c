@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "client/connect.h"
 #include "client/peer.h"
 #include "net/tlsbev.h"
@@ -192,23 +193,12 @@ static int broken(struct sc_session *session, const char *what)
     return -1;
 }
 
-/* The server's text, without what would move a cursor. */
-static void clean_text(const struct sc_frame_error *error, char *out, size_t out_size)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < error->text_length && used + 1 < out_size; i++) {
-        const unsigned char c = (unsigned char)error->text[i];
-        out[used++] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
-    }
-    out[used] = '\0';
-}
-
 /* An ERROR that answers no request. */
 static int refused(struct sc_session *session, const struct sc_frame_error *error)
 {
     struct sc_err err;
     char text[160], wait[32], advice[64] = "";
-    clean_text(error, text, sizeof(text));
+    (void)sc_escape_line(text, sizeof(text), error->text, error->text_length);
     if (error->retry_after_ms > 0) {
         sc_format_duration_ms(error->retry_after_ms, wait);
         (void)snprintf(advice, sizeof(advice), "; it asks to come back in %s", wait);

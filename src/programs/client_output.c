@@ -64,14 +64,14 @@ static void put_error_members(const struct sc_frame_error *error)
 static void tell_error(const struct sc_frame_error *error)
 {
     struct sc_err err;
-    char wait[32], advice[64] = "";
+    char wait[32], advice[64] = "", text[480];
+    (void)sc_escape_line(text, sizeof(text), error->text, error->text_length);
     if (error->retry_after_ms > 0) {
         sc_format_duration_ms(error->retry_after_ms, wait);
         (void)snprintf(advice, sizeof(advice), "; try again in %s", wait);
     }
-    const int length = error->text_length < 300 ? (int)error->text_length : 300;
-    (void)sc_err_set(&err, 1, "the server answered ERROR %" PRIu32 " (%s): %.*s%s", error->code,
-                     sc_error_code_name(error->code), length, error->text, advice);
+    (void)sc_err_set(&err, 1, "the server answered ERROR %" PRIu32 " (%s): %s%s", error->code,
+                     sc_error_code_name(error->code), text, advice);
     (void)sc_program_fail(PROGRAM, &err);
 }
 
@@ -159,7 +159,7 @@ void sc_client_print_pins(const struct sc_client_options *options,
     sc_pin_spell(info->key_pin, info->fingerprint, &as);
     if (options->json) {
         printf("{\"address\":");
-        sc_escape_json(stdout, (const uint8_t *)options->target, strlen(options->target));
+        sc_escape_json(stdout, options->target, strlen(options->target));
         put_text("peer", info->peer);
         put_text("curl", as.curl);
         put_text("rfc7469", as.rfc7469);

@@ -8,18 +8,13 @@
 
 #include <openssl/err.h>
 
-/*
- * Appends what fits. Control characters become spaces: OpenSSL's data may hold a file name or what
- * a peer sent, and this is one line.
- */
+#include "base/escape.h"
+
+/* Appends what fits. OpenSSL's data may hold a file name or what a peer sent: it is escaped. */
 static void append(char *out, size_t out_size, const char *text)
 {
-    size_t used = strlen(out);
-    while (*text && used + 1 < out_size) {
-        const unsigned char byte = (unsigned char)*text++;
-        out[used++] = byte < 0x20 || byte == 0x7f ? ' ' : (char)byte;
-    }
-    out[used] = '\0';
+    const size_t used = strlen(out);
+    (void)sc_escape_line(out + used, out_size - used, text, strlen(text));
 }
 
 static void append_reason(char *out, size_t out_size, unsigned long code)

@@ -6,7 +6,7 @@
 #include "base/escape.h"
 #include "suite.h"
 
-typedef void escape_function(FILE *out, const uint8_t *bytes, size_t length);
+typedef void escape_function(FILE *out, const void *bytes, size_t length);
 
 /* What the function prints for the bytes, in memory that lasts until the next call. */
 static const char *printed(escape_function *escape, const char *bytes, size_t length)
@@ -15,7 +15,7 @@ static const char *printed(escape_function *escape, const char *bytes, size_t le
     memset(text, 0, sizeof(text));
     FILE *out = fmemopen(text, sizeof(text), "w");
     ck_assert_ptr_nonnull(out);
-    escape(out, (const uint8_t *)bytes, length);
+    escape(out, bytes, length);
     ck_assert_int_eq(fclose(out), 0);
     return text;
 }
@@ -68,6 +68,79 @@ START_TEST(a_terminal_gets_nothing_that_steers_it)
 }
 END_TEST
 
+/* Every character that the issue names, and the neighbours of each range. */
+START_TEST(what_reorders_or_hides_text_is_shown)
+{
+    static const char *const unsafe[] = {
+        "\xc2\x80",     "\xc2\x9b",     "\xc2\x9f",     "\xc2\xad",         "\xd8\x9c",
+        "\xe2\x80\x8b", "\xe2\x80\x8c", "\xe2\x80\x8d", "\xe2\x80\x8e",     "\xe2\x80\x8f",
+        "\xe2\x80\xa8", "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",     "\xe2\x80\xad",
+        "\xe2\x80\xae", "\xe2\x81\xa0", "\xe2\x81\xa6", "\xe2\x81\xa7",     "\xe2\x81\xa8",
+        "\xe2\x81\xa9", "\xef\xbb\xbf", "\xe1\xa0\x8e", "\xf3\xa0\x81\x81",
+    };
+    static const char *const safe[] = {
+        " ",
+        "~",
+        "\\",
+        "\xc2\xa0",
+        "\xc2\xac",
+        "\xc2\xae",
+        "\xd8\x9b",
+        "\xd8\x9d",
+        "\xe2\x80\x8a",
+        "\xe2\x80\x90",
+        "\xe2\x80\xa7",
+        "\xe2\x80\xaf",
+        "\xe2\x81\x9f",
+        "\xe2\x81\xb0",
+        "\xe2\x82\xac",
+        "\xe4\xb8\xad",
+        "\xf0\x9f\x98\x80",
+    };
+    char line[64], json[64];
+    for (size_t i = 0; i < SC_COUNT_OF(unsafe); i++) {
+        const size_t length = strlen(unsafe[i]);
+        ck_assert_uint_eq(sc_escape_line(line, sizeof(line), unsafe[i], length), 4 * length);
+        for (size_t at = 0; at < length; at++) {
+            char byte[8];
+            (void)snprintf(byte, sizeof(byte), "\\x%02x", (uint8_t)unsafe[i][at]);
+            ck_assert_mem_eq(line + 4 * at, byte, 4);
+        }
+        ck_assert_str_eq(printed(sc_escape_terminal, unsafe[i], length), line);
+        ck_assert_mem_eq(printed(sc_escape_json, unsafe[i], length), "\"\\u", 3);
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(safe); i++) {
+        const size_t length = strlen(safe[i]);
+        ck_assert_uint_eq(sc_escape_line(line, sizeof(line), safe[i], length), length);
+        ck_assert_str_eq(line, safe[i]);
+        ck_assert_str_eq(printed(sc_escape_terminal, safe[i], length), safe[i]);
+        (void)snprintf(json, sizeof(json), "\"%s%s\"", *safe[i] == '\\' ? "\\" : "", safe[i]);
+        ck_assert_str_eq(printed(sc_escape_json, safe[i], length), json);
+    }
+    ck_assert_str_eq(PRINTED(sc_escape_json, "\xf3\xa0\x81\x81\xf0\x9f\x98\x80"),
+                     "\"\\udb40\\udc41\xf0\x9f\x98\x80\"");
+}
+END_TEST
+
+START_TEST(a_line_stays_one_and_is_cut_at_a_character)
+{
+    static const char text[] = "a\tb\n\xe2\x82\xac\0z";
+    char line[32];
+    ck_assert_uint_eq(sc_escape_line(line, sizeof(line), text, sizeof(text) - 1), 18);
+    ck_assert_str_eq(line, "a\\x09b\\x0a\xe2\x82\xac\\x00z");
+    for (size_t room = 1; room <= 19; room++) {
+        static const size_t fits[] = {0,  1,  1,  1,  1,  5,  6,  6,  6, 6,
+                                      10, 10, 10, 13, 13, 13, 13, 17, 18};
+        memset(line, 'x', sizeof(line));
+        ck_assert_uint_eq(sc_escape_line(line, room, text, sizeof(text) - 1), fits[room - 1]);
+        ck_assert_uint_eq(strlen(line), fits[room - 1]);
+    }
+    line[0] = 'x';
+    ck_assert_uint_eq(sc_escape_line(line, 0, text, 3), 0);
+    ck_assert_int_eq(line[0], 'x');
+}
+END_TEST
+
 START_TEST(json_strings_are_quoted)
 {
     ck_assert_str_eq(PRINTED(sc_escape_json, ""), "\"\"");
@@ -88,4 +161,5 @@ START_TEST(base64_is_that_of_rfc_4648)
 END_TEST
 
 SUITE_MAIN("escape", utf8_is_what_rfc_3629_says, a_terminal_gets_nothing_that_steers_it,
+           what_reorders_or_hides_text_is_shown, a_line_stays_one_and_is_cut_at_a_character,
            json_strings_are_quoted, base64_is_that_of_rfc_4648)
