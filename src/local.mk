@@ -22,11 +22,12 @@ src_libscproto_a_SOURCES = \
 	src/proto/handler.c src/proto/handler.h
 
 src_libsctls_a_SOURCES = \
+	src/tls/certificate.c src/tls/certificate.h \
 	src/tls/client_policy.c src/tls/client_policy.h \
 	src/tls/commands.c src/tls/commands.h \
 	src/tls/context.c src/tls/context.h \
 	src/tls/error.c src/tls/error.h \
-	src/tls/explain.c \
+	src/tls/explain.c src/tls/explain.h \
 	src/tls/info.c src/tls/info.h \
 	src/tls/keygen.c src/tls/keygen.h \
 	src/tls/keygen_file.c \

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "tls/error.h"
+#include "tls/explain.h"
 #include "tls/pin.h"
 
 #ifndef IP_BIND_ADDRESS_NO_PORT

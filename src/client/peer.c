@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/clock.h"
+#include "tls/certificate.h"
 #include "tls/error.h"
+#include "tls/explain.h"
 
 /* The host that the certificate must be for: a unix socket is this host. */
 static const char *host_of(const struct sc_address *address)
@@ -39,12 +42,6 @@ int sc_peer_set_name(SSL *ssl, const struct sc_address *address, struct sc_err *
     return 0;
 }
 
-static time_t to_time(const ASN1_TIME *from)
-{
-    struct tm tm;
-    return ASN1_TIME_to_tm(from, &tm) == 1 ? timegm(&tm) : 0;
-}
-
 int sc_peer_describe(SSL *ssl, struct sc_session_info *info, struct sc_err *err)
 {
     const X509 *leaf = SSL_get0_peer_certificate(ssl);
@@ -52,41 +49,27 @@ int sc_peer_describe(SSL *ssl, struct sc_session_info *info, struct sc_err *err)
     if (!leaf) {
         return sc_err_set(err, SC_EXIT_HANDSHAKE, "the server has shown no certificate");
     }
-    info->not_before = to_time(X509_get0_notBefore(leaf));
-    info->not_after = to_time(X509_get0_notAfter(leaf));
+    sc_certificate_dates(leaf, &info->not_before, &info->not_after);
     return sc_pin_of_certificate(leaf, info->key_pin, err) != 0 ||
                    sc_pin_fingerprint(leaf, info->fingerprint, err) != 0
                ? -1
                : 0;
 }
 
-static int refuse(const struct sc_session_settings *settings, const char *target,
-                  const struct sc_session_info *info, struct sc_err *err)
-{
-    struct sc_pin_spellings got;
-    char expected[240];
-    const char *reason = info->pin.reason;
-    sc_pin_spell(info->key_pin, info->fingerprint, &got);
-    sc_pin_set_describe(settings->pins, expected, sizeof(expected));
-    return sc_err_set(err, SC_EXIT_PIN,
-                      "%.80s is not the server that was pinned, nothing was sent: expected %s, got "
-                      "%s, %s%s%.140s%s; trust the new one only if "
-                      "the server's owner confirms it",
-                      target, expected, got.curl, got.cert_sha256, *reason ? " (" : "", reason,
-                      *reason ? ")" : "");
-}
-
 int sc_peer_check(const SSL *ssl, const struct sc_session_settings *settings, const char *target,
                   struct sc_session_info *info, struct sc_err *err)
 {
     if (sc_pin_set_match(settings->pins, ssl, host_of(&settings->address), &info->pin) != 0) {
-        return refuse(settings, target, info, err);
+        return sc_tls_refuse_server(settings->pins, ssl, &info->pin, target, err);
     }
     if (info->pin.expired && settings->strict_expiry) {
+        char validity[SC_CERTIFICATE_VALIDITY_BYTES];
+        sc_certificate_describe_validity(info->not_before, info->not_after, sc_clock_wall().tv_sec,
+                                         validity);
         return sc_err_set(err, SC_EXIT_UNTRUSTED,
-                          "the certificate of %s is outside its dates, and only a valid one is "
-                          "wanted: nothing was sent",
-                          target);
+                          "the certificate of %s is refused because of --strict-expiry, nothing "
+                          "was sent: %s",
+                          target, validity);
     }
     return 0;
 }

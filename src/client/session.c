@@ -10,14 +10,13 @@
 #include <unistd.h>
 
 #include <event2/buffer.h>
-#include <openssl/err.h>
 
 #include "base/clock.h"
 #include "base/escape.h"
 #include "client/connect.h"
 #include "client/peer.h"
 #include "net/tlsbev.h"
-#include "tls/watch.h"
+#include "tls/explain.h"
 
 #define SCRATCH_BYTES (64U << 10)
 #define CLOSE_MS 1000U /* how long the server may take to answer close_notify */
@@ -96,22 +95,6 @@ static void on_end_event(evutil_socket_t fd, short what, void *arg)
     session->callbacks.on_end(session->arg, session->failed ? &session->err : NULL);
 }
 
-/* Plain words, then what TLS itself said. */
-static void explain_tls(const struct sc_session *session, enum sc_tls_end how, unsigned long code,
-                        char *out, size_t out_size)
-{
-    const struct sc_tls_failure failure = sc_tls_explain(&session->watch, how, code, false);
-    const uint8_t alert = session->watch.alert_received;
-    if (alert != SC_TLS_NO_ALERT) {
-        (void)snprintf(out, out_size, "%s (alert: %s)", failure.hint,
-                       SSL_alert_desc_string_long(alert));
-    } else {
-        const char *reason = ERR_reason_error_string(code);
-        (void)snprintf(out, out_size, "%s%s%s%s", failure.hint, reason ? " (" : "",
-                       reason ? reason : "", reason ? ")" : "");
-    }
-}
-
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -122,7 +105,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     sc_format_duration_ms(session->settings.timeout_ms, time);
     switch (session->state) {
     case HANDSHAKING:
-        explain_tls(session, SC_TLS_END_TIMEOUT, 0, why, sizeof(why));
+        sc_tls_describe_failure(&session->watch, SC_TLS_END_TIMEOUT, 0, why, sizeof(why));
         sc_err_set(&err, EX_TEMPFAIL, "the TLS handshake with %s timed out after %s: %s",
                    session->target, time, why);
         end(session, &err);
@@ -375,7 +358,8 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     struct sc_err err;
     char why[256];
     if (session->state == HANDSHAKING || (session->state == READY && close->end == SC_TLSBEV_TLS)) {
-        explain_tls(session, tls_end(close->end), close->error_code, why, sizeof(why));
+        sc_tls_describe_failure(&session->watch, tls_end(close->end), close->error_code, why,
+                                sizeof(why));
         sc_err_set(&err, SC_EXIT_HANDSHAKE, "the TLS %s with %s failed: %s",
                    session->state == HANDSHAKING ? "handshake" : "connection", session->target,
                    why);

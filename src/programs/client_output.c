@@ -12,9 +12,9 @@
 #include "base/escape.h"
 #include "base/program.h"
 #include "proto/handler.h"
+#include "tls/certificate.h"
 
 #define PROGRAM SC_CLIENT_PROGRAM
-#define DAY 86400
 
 static double to_ms(uint64_t ns)
 {
@@ -144,14 +144,6 @@ void sc_client_print_summary(const struct sc_client_options *options, uint64_t s
     (void)putchar('\n');
 }
 
-static void format_date(time_t time, char out[32])
-{
-    struct tm tm;
-    memset(&tm, 0, sizeof(tm));
-    (void)gmtime_r(&time, &tm);
-    (void)strftime(out, 32, "%Y-%m-%d", &tm);
-}
-
 void sc_client_print_pins(const struct sc_client_options *options,
                           const struct sc_session_info *info)
 {
@@ -170,9 +162,9 @@ void sc_client_print_pins(const struct sc_client_options *options,
                (int64_t)info->not_before, (int64_t)info->not_after);
         return;
     }
-    char from[32], to[32];
-    format_date(info->not_before, from);
-    format_date(info->not_after, to);
+    char from[SC_CERTIFICATE_DATE_BYTES], to[SC_CERTIFICATE_DATE_BYTES];
+    sc_certificate_date(info->not_before, from);
+    sc_certificate_date(info->not_after, to);
     printf("%s shows a certificate that is valid from %s to %s\n", options->target, from, to);
     printf("  sc-client, curl  %s\n", as.curl);
     printf("  RFC 7469         %s\n", as.rfc7469);
@@ -186,10 +178,9 @@ void sc_client_print_pins(const struct sc_client_options *options,
 void sc_client_print_connection(const struct sc_client_options *options,
                                 const struct sc_session_info *info)
 {
-    char date[32];
-    const time_t now = sc_clock_wall().tv_sec;
-    const int64_t days = ((int64_t)info->not_after - (int64_t)now) / DAY;
-    format_date(info->not_after, date);
+    char validity[SC_CERTIFICATE_VALIDITY_BYTES];
+    sc_certificate_describe_validity(info->not_before, info->not_after, sc_clock_wall().tv_sec,
+                                     validity);
     if (options->verbose) {
         (void)fprintf(stderr, "%s: connected to %s (%s) in %.3f ms\n", PROGRAM, options->target,
                       info->peer, to_ms(info->connect_ns));
@@ -200,24 +191,10 @@ void sc_client_print_connection(const struct sc_client_options *options,
         if (!options->show_pin) {
             (void)fprintf(stderr, "%s: pin matched: %s\n", PROGRAM, info->pin.pin);
         }
-        if (info->not_after > now) {
-            (void)fprintf(stderr,
-                          "%s: the certificate is good for %" PRId64 " more days, until %s\n",
-                          PROGRAM, days, date);
-        }
+        (void)fprintf(stderr, "%s: the certificate: %s\n", PROGRAM, validity);
     }
-    if (!info->pin.expired) {
-        return;
-    }
-    if (info->not_before > now) {
-        format_date(info->not_before, date);
-        sc_program_warn(
-            PROGRAM,
-            "the certificate of %s is not valid before %s; it is taken because it is pinned",
-            options->target, date);
-    } else {
-        sc_program_warn(
-            PROGRAM, "the certificate of %s is past its date, %s; it is taken because it is pinned",
-            options->target, date);
+    if (info->pin.expired) {
+        sc_program_warn(PROGRAM, "the certificate of %s: %s; it is accepted because it is pinned",
+                        options->target, validity);
     }
 }

@@ -16,6 +16,7 @@
 #include "base/account.h"
 #include "base/clock.h"
 #include "programs/keygen_show.h"
+#include "tls/certificate.h"
 #include "tls/keygen.h"
 
 #define MIN_SECURITY_BITS \
@@ -83,33 +84,29 @@ static void check_strength(struct check *check, const EVP_PKEY *key)
 
 static void check_dates(struct check *check, const X509 *certificate)
 {
-    char from[32], until[32];
-    int days, seconds;
-    const ASN1_TIME *not_before = X509_get0_notBefore(certificate);
-    const ASN1_TIME *not_after = X509_get0_notAfter(certificate);
-    ASN1_TIME *now = ASN1_TIME_set(NULL, sc_clock_wall().tv_sec);
+    char from[SC_CERTIFICATE_DATE_BYTES], validity[SC_CERTIFICATE_VALIDITY_BYTES];
+    const time_t now = sc_clock_wall().tv_sec;
+    time_t not_before, not_after;
 
-    sc_show_date(not_before, from);
-    sc_show_date(not_after, until);
-    printf("  valid: %s to %s\n", from, until);
-    if (!now || ASN1_TIME_diff(&days, &seconds, now, not_before) != 1) {
+    sc_certificate_dates(certificate, &not_before, &not_after);
+    sc_certificate_date(not_before, from);
+    sc_certificate_describe_validity(not_before, not_after, now, validity);
+    printf("  valid from %s: %s\n", from, validity);
+    if (not_before == 0 || not_after == 0) {
         problem(check, "the dates can't be read");
-    } else if (days > 0 || seconds > 0) {
-        problem(check, "the certificate is not valid before %s; is the clock right?", from);
-    } else if (ASN1_TIME_diff(&days, &seconds, now, not_after) != 1) {
-        problem(check, "the dates can't be read");
-    } else if (days < 0 || seconds < 0) {
-        problem(check, "the certificate has been out of date since %s", until);
-    } else if (days < WARN_DAYS) {
-        printf("  note: %d days are left\n", days);
+    } else if (now < not_before) {
+        problem(check, "the certificate is %s; is the clock right?", validity);
+    } else if (now > not_after) {
+        problem(check, "the certificate %s", validity);
+    } else if (not_after - now < WARN_DAYS * 86400L) {
+        printf("  note: renew it soon\n");
     }
-    ASN1_TIME_free(now);
 }
 
 static void check_names(const X509 *certificate)
 {
     char names[1024];
-    sc_show_names(certificate, names, sizeof(names));
+    sc_certificate_names(certificate, names, sizeof(names));
     printf("  names: %s\n",
            names[0] ? names : "none; only a pin of the key or of the certificate can match");
 }

@@ -2,17 +2,16 @@
 
 #include "programs/keygen_show.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/x509v3.h>
 
+#include "tls/certificate.h"
 #include "tls/error.h"
 #include "tls/keygen.h"
 #include "tls/pin.h"
@@ -41,58 +40,6 @@ int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *er
     return 0;
 }
 
-/* --- What is in a certificate --- */
-
-void sc_show_date(const ASN1_TIME *time, char out[32])
-{
-    struct tm when;
-    if (ASN1_TIME_to_tm(time, &when) != 1 || strftime(out, 32, "%Y-%m-%d", &when) == 0) {
-        (void)snprintf(out, 32, "a date that cannot be read");
-    }
-}
-
-/* False: a kind of name that is of no use here. */
-static bool spell_name(const GENERAL_NAME *name, char *out, size_t out_size)
-{
-    int type;
-    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
-    const unsigned char *bytes = ASN1_STRING_get0_data(value);
-    const int size = ASN1_STRING_length(value);
-
-    if (type == GEN_IPADD && (size == 4 || size == 16)) {
-        return inet_ntop(size == 4 ? AF_INET : AF_INET6, bytes, out, (socklen_t)out_size) != NULL;
-    }
-    if (type != GEN_DNS || size <= 0 || (size_t)size >= out_size) {
-        return false;
-    }
-    memcpy(out, bytes, (size_t)size);
-    out[size] = '\0';
-    /* A stranger's certificate may hold anything, and this goes to a terminal and into commands. */
-    return strlen(out) == (size_t)size && sc_keygen_check_name(out, NULL) == 0;
-}
-
-static GENERAL_NAMES *names_of(const X509 *certificate)
-{
-    return X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-}
-
-void sc_show_names(const X509 *certificate, char *out, size_t out_size)
-{
-    char name[256];
-    size_t used = 0;
-    GENERAL_NAMES *names = names_of(certificate);
-
-    out[0] = '\0';
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        if (!spell_name(sk_GENERAL_NAME_value(names, i), name, sizeof(name)) ||
-            used + strlen(name) + sizeof(", ") > out_size) {
-            continue;
-        }
-        used += (size_t)snprintf(out + used, out_size - used, "%s%s", used ? ", " : "", name);
-    }
-    GENERAL_NAMES_free(names);
-}
-
 /*
  * The name to connect to in an example: localhost when the certificate has it, else its first host
  * name or address.
@@ -100,11 +47,12 @@ void sc_show_names(const X509 *certificate, char *out, size_t out_size)
 static void choose_host(const X509 *certificate, char *out, size_t out_size)
 {
     char name[256];
-    GENERAL_NAMES *names = names_of(certificate);
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 
     out[0] = '\0';
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        if (!spell_name(sk_GENERAL_NAME_value(names, i), name, sizeof(name)) || name[0] == '*') {
+        if (!sc_certificate_name(sk_GENERAL_NAME_value(names, i), name, sizeof(name)) ||
+            name[0] == '*') {
             continue;
         }
         const bool local = strcmp(name, "localhost") == 0;

@@ -22,15 +22,6 @@ int sc_show_file(const char *path, struct sc_err *err) SC_NODISCARD;
 int sc_show_commands(const X509 *certificate, const char *certificate_path,
                      struct sc_err *err) SC_NODISCARD;
 
-/*
- * "localhost, 127.0.0.1, ::1", what is in subjectAltName; what does not fit is left out. Empty: no
- * names.
- */
-void sc_show_names(const X509 *certificate, char *out, size_t out_size);
-
-/* "2036-11-18" (UTC). */
-void sc_show_date(const ASN1_TIME *time, char out[32]);
-
 /* Reads a key; when it is encrypted, asks on the terminal of the process, if there is one. */
 EVP_PKEY *sc_show_read_key(const char *path, struct sc_err *err) SC_NODISCARD;
 

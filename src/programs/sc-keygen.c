@@ -14,6 +14,7 @@
 #include "programs/keygen_names.h"
 #include "programs/keygen_show.h"
 #include "base/program.h"
+#include "tls/certificate.h"
 #include "tls/keygen.h"
 #include "programs/version.h"
 
@@ -221,7 +222,8 @@ static int make(const struct options *options, struct sc_err *err)
     const char *const *names = options->names;
     size_t count = options->name_count;
     int status = -1;
-    char what[80], until[32], listed[1024];
+    char what[80], until[SC_CERTIFICATE_DATE_BYTES], listed[1024];
+    time_t not_before, not_after;
 
     if (make_paths(&paths, options->base, options->base[strlen(options->base) - 1] == '/', err) !=
         0) {
@@ -239,8 +241,9 @@ static int make(const struct options *options, struct sc_err *err)
     if (certificate && sc_keygen_write_pair(paths.key, key, paths.certificate, certificate,
                                             options->force, err) == 0) {
         sc_keygen_describe_key(key, what, sizeof(what));
-        sc_show_date(X509_get0_notAfter(certificate), until);
-        sc_show_names(certificate, listed, sizeof(listed));
+        sc_certificate_dates(certificate, &not_before, &not_after);
+        sc_certificate_date(not_after, until);
+        sc_certificate_names(certificate, listed, sizeof(listed));
         printf("%s: private key, %s\n%s: certificate, valid until %s, for %s\n", paths.key, what,
                paths.certificate, until, listed);
         status = sc_show_pins(certificate, NULL, err) == 0

@@ -4,6 +4,8 @@
 
 #include <openssl/err.h>
 
+#include "tls/explain.h"
+
 #define FAILURES_A_SECOND 20U
 
 static bool begin(struct sc_log_line *line, enum sc_log_level level, const char *event,

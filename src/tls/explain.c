@@ -1,12 +1,14 @@
 #include "config.h"
 
+#include "tls/explain.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "base/compiler.h"
-#include "tls/watch.h"
 
 const char *sc_tls_reason_name(enum sc_tls_reason reason)
 {
@@ -99,7 +101,15 @@ static const struct row library_rows[] = {
     {SSL_R_CERTIFICATE_VERIFY_FAILED, SC_TLS_REASON_CLIENT_CERTIFICATE,
      "the client's certificate matches no client-pin, or its CA is not the one in VerifyCAFile",
      NULL},
-    {SSL_R_UNEXPECTED_EOF_WHILE_READING, SC_TLS_REASON_EOF, NULL, NULL},
+    {SSL_R_BAD_SIGNATURE, SC_TLS_REASON_OTHER, NULL,
+     "the server could not prove that it has the key of its certificate"},
+    {SSL_R_WRONG_CIPHER_RETURNED, SC_TLS_REASON_NO_SHARED_CIPHER, NULL,
+     "the server chose a cipher suite that was not offered"},
+    {SSL_R_UNKNOWN_CIPHER_RETURNED, SC_TLS_REASON_NO_SHARED_CIPHER, NULL,
+     "the server chose a cipher suite that was not offered"},
+    {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, SC_TLS_REASON_OTHER,
+     "what the client sent was changed on its way, or its TLS is broken",
+     "what the server sent was changed on its way, or its TLS is broken"},
 };
 
 #define REFUSED_OUR_CERTIFICATE \
@@ -202,8 +212,13 @@ static const char *plaintext_hint(const struct sc_tls_watch *watch, bool server)
                   : "the server does not speak TLS on this port; is this the right port?";
 }
 
-static struct sc_tls_failure explain_alert(uint8_t alert, bool server)
+static struct sc_tls_failure explain_alert(const struct sc_tls_watch *watch, uint8_t alert,
+                                           bool server)
 {
+    /* TLS 1.2 has no alert of its own for this. */
+    if (watch->certificate_requested && alert == SSL_AD_HANDSHAKE_FAILURE) {
+        alert = TLS13_AD_CERTIFICATE_REQUIRED;
+    }
     const struct row *row = find(alert_rows, SC_COUNT_OF(alert_rows), alert);
     const char *hint = !row ? NULL : server ? row->at_server : row->at_client;
     if (hint) {
@@ -220,6 +235,12 @@ const char *sc_tls_stage(const struct sc_tls_watch *watch)
         return "connected";
     }
     return watch->hello_answered ? "answered" : "hello";
+}
+
+static struct sc_tls_failure explain_other(bool server)
+{
+    return failure(SC_TLS_REASON_OTHER, server ? "what the client sent could not be used"
+                                               : "what the server sent could not be used");
 }
 
 /* No error of the library, and no alert: the connection ended, or never got going. */
@@ -267,7 +288,7 @@ static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum 
                                                 "TLS server");
     case SC_TLS_END_ERROR: break;
     }
-    return failure(SC_TLS_REASON_OTHER, "the TLS handshake failed; the error's text says why");
+    return explain_other(server);
 }
 
 struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_tls_end end,
@@ -282,12 +303,12 @@ struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_t
                                            "offers space-captain/1 or no ALPN at all");
     }
     if (watch->alert_received != SC_TLS_NO_ALERT) {
-        return explain_alert(watch->alert_received, server);
+        return explain_alert(watch, watch->alert_received, server);
     }
     if (ERR_GET_LIB(code) == ERR_LIB_SSL) {
         int reason = ERR_GET_REASON(code);
         if (reason > SSL_AD_REASON_OFFSET) {
-            return explain_alert((uint8_t)(reason - SSL_AD_REASON_OFFSET), server);
+            return explain_alert(watch, (uint8_t)(reason - SSL_AD_REASON_OFFSET), server);
         }
         const struct row *row = find(library_rows, SC_COUNT_OF(library_rows), reason);
         const char *hint = !row ? NULL : server ? row->at_server : row->at_client;
@@ -297,9 +318,58 @@ struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_t
         if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
             end = SC_TLS_END_EOF;
         } else if (end != SC_TLS_END_TIMEOUT) {
-            return failure(SC_TLS_REASON_OTHER,
-                           "the TLS handshake failed; the error's text says why");
+            return explain_other(server);
         }
     }
     return explain_end(watch, end, server);
+}
+
+void sc_tls_describe_failure(const struct sc_tls_watch *watch, enum sc_tls_end end,
+                             unsigned long code, char *out, size_t out_size)
+{
+    const struct sc_tls_failure failure = sc_tls_explain(watch, end, code, false);
+    const uint8_t alert = watch->alert_received;
+    const char *reason =
+        alert != SC_TLS_NO_ALERT ? sc_tls_alert_name(alert) : ERR_reason_error_string(code);
+    if (reason && failure.kind != SC_TLS_REASON_PLAINTEXT) {
+        (void)snprintf(out, out_size, "%s (%s%s)", failure.hint,
+                       alert != SC_TLS_NO_ALERT ? "alert: " : "", reason);
+    } else {
+        (void)snprintf(out, out_size, "%s", failure.hint);
+    }
+}
+
+static int refuse_key(const struct sc_pin_set *pins, const SSL *ssl,
+                      const struct sc_pin_result *result, const char *target, struct sc_err *err)
+{
+    const X509 *leaf = SSL_get0_peer_certificate(ssl);
+    uint8_t key[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES];
+    struct sc_pin_spellings got;
+    char expected[240];
+    if (!leaf || sc_pin_of_certificate(leaf, key, NULL) != 0 ||
+        sc_pin_fingerprint(leaf, fingerprint, NULL) != 0) {
+        return sc_err_set(err, SC_EXIT_PIN, "%.80s has shown no certificate, nothing was sent",
+                          target);
+    }
+    sc_pin_spell(key, fingerprint, &got);
+    sc_pin_set_describe(pins, expected, sizeof(expected));
+    return sc_err_set(err, SC_EXIT_PIN,
+                      "%.80s is not the server that was pinned, nothing was sent: expected %s, got "
+                      "%s, %s%s%.140s%s; trust the new one only if the server's owner confirms it",
+                      target, expected, got.curl, got.cert_sha256, *result->reason ? " (" : "",
+                      result->reason, *result->reason ? ")" : "");
+}
+
+int sc_tls_refuse_server(const struct sc_pin_set *pins, const SSL *ssl,
+                         const struct sc_pin_result *result, const char *target, struct sc_err *err)
+{
+    const char *way_out = NULL;
+    switch (result->cause) {
+    case SC_PIN_OTHER: return refuse_key(pins, ssl, result, target, err);
+    case SC_PIN_EXPIRED: way_out = "the server needs a new one"; break;
+    case SC_PIN_NOT_YET_VALID: way_out = "is the clock of this host right?"; break;
+    case SC_PIN_WRONG_NAME: way_out = "connect to a name that it has"; break;
+    }
+    return sc_err_set(err, SC_EXIT_PIN, "%.80s is refused, nothing was sent: %s; %s", target,
+                      result->reason, way_out);
 }

@@ -53,13 +53,21 @@ void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_siz
  */
 void sc_pin_set_digest(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES]);
 
+/*
+ * Why nothing matched. All but OTHER: the pinned issuer of a ca: pin has issued the certificate,
+ * and this alone is wrong with it.
+ */
+enum sc_pin_cause { SC_PIN_OTHER, SC_PIN_EXPIRED, SC_PIN_NOT_YET_VALID, SC_PIN_WRONG_NAME };
+
 struct sc_pin_result {
     bool matched;
+    enum sc_pin_cause cause; /* when it is not */
     char pin[128]; /* the pin that matched, in a spelling that can be given again (a path that does
                       not fit is cut) */
     bool expired; /* the leaf is outside its validity; a match by key or certificate stands all the
                      same */
-    char reason[256]; /* why a ca: pin did not match, if there is one; else empty */
+    char reason[256]; /* why a ca: pin did not match, in plain words: that of `cause`, or else of
+                         the last one; empty: there is no ca: pin */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/clock.h"
+#include "tls/certificate.h"
 #include "tls/pin_set.h"
 
 #define HOST_BYTES 256
@@ -51,43 +52,124 @@ static int set_host(X509_VERIFY_PARAM *param, const char *host)
     return 0;
 }
 
-static int chain_reason(X509_STORE_CTX *ctx, bool chain_is_missing, const char *path,
-                        struct sc_pin_result *result)
+/* Nothing is trusted but the certificates of the pin's file. NULL: out of memory. */
+static X509_STORE_CTX *new_validation(const struct sc_pin *pin, const SSL *ssl, X509 *leaf,
+                                      STACK_OF(X509) * chain)
 {
-    const int code = X509_STORE_CTX_get_error(ctx);
-    const char *hint = "";
-    if (chain_is_missing && (code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-                             code == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE)) {
-        hint = " (the resumed session holds no intermediate certificates; a full handshake does)";
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    if (!ctx || X509_STORE_CTX_init(ctx, pin->store, leaf, chain) != 1 ||
+        X509_STORE_CTX_set_default(ctx, SSL_is_server(ssl) ? "ssl_client" : "ssl_server") != 1) {
+        X509_STORE_CTX_free(ctx);
+        return NULL;
     }
-    (void)snprintf(result->reason, sizeof(result->reason), "ca:%.96s: %s%s", path,
-                   X509_verify_cert_error_string(code), hint);
-    return -1;
+    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+    X509_VERIFY_PARAM_set_time(param, sc_clock_wall().tv_sec);
+    X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ssl));
+    return ctx;
 }
 
-/* Chain validation with nothing trusted but the certificates of the file. */
+static bool is_valid(X509_STORE_CTX *ctx)
+{
+    return X509_verify_cert(ctx) == 1 && X509_STORE_CTX_get_error(ctx) == X509_V_OK;
+}
+
+/* Whether the chain is right but for dates and names: validation stops at the first error. */
+static bool is_issued_by(const struct sc_pin *pin, const SSL *ssl, X509 *leaf,
+                         STACK_OF(X509) * chain)
+{
+    X509_STORE_CTX *ctx = new_validation(pin, ssl, leaf, chain);
+    bool issued = false;
+    if (ctx) {
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+        X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_USE_CHECK_TIME); /* else it wins */
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME);
+        issued = is_valid(ctx);
+    }
+    X509_STORE_CTX_free(ctx);
+    return issued;
+}
+
+static enum sc_pin_cause cause_of(int code)
+{
+    switch (code) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return SC_PIN_EXPIRED;
+    case X509_V_ERR_CERT_NOT_YET_VALID: return SC_PIN_NOT_YET_VALID;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return SC_PIN_WRONG_NAME;
+    default: return SC_PIN_OTHER;
+    }
+}
+
+static const char *plain_words(int code)
+{
+    switch (code) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: return "the certificate was not issued by it";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return "the certificate is self-signed";
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE: return "a signature in the chain is wrong";
+    case X509_V_ERR_INVALID_PURPOSE: return "the certificate is not for this purpose";
+    case X509_V_ERR_INVALID_CA: return "an issuer in the chain is not a CA";
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL: return "a key in the chain is too short";
+    case X509_V_ERR_CA_MD_TOO_WEAK: return "a signature in the chain is too weak";
+    default: return X509_verify_cert_error_string(code);
+    }
+}
+
+/* Fills `reason`; `cause` is decided already. */
+static void explain(X509_STORE_CTX *ctx, bool chain_is_missing, const struct sc_pin *pin,
+                    const char *host, struct sc_pin_result *result)
+{
+    const int code = X509_STORE_CTX_get_error(ctx);
+    const X509 *certificate = X509_STORE_CTX_get_current_cert(ctx);
+    const char *which =
+        X509_STORE_CTX_get_error_depth(ctx) > 0 ? "certificate of an issuer" : "certificate";
+    char text[144], names[64];
+    time_t from, to;
+    if (result->cause == SC_PIN_WRONG_NAME) {
+        sc_certificate_names(X509_STORE_CTX_get0_cert(ctx), names, sizeof(names));
+        (void)snprintf(text, sizeof(text), "the certificate is for %s, not for %.40s",
+                       *names ? names : "no host", host);
+    } else if (result->cause != SC_PIN_OTHER && certificate) {
+        char validity[SC_CERTIFICATE_VALIDITY_BYTES];
+        sc_certificate_dates(certificate, &from, &to);
+        sc_certificate_describe_validity(from, to, sc_clock_wall().tv_sec, validity);
+        (void)snprintf(text, sizeof(text), "the %s %s%s", which,
+                       result->cause == SC_PIN_EXPIRED ? "" : "is ", validity);
+    } else {
+        const bool hint =
+            chain_is_missing && (code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+                                 code == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE);
+        (void)snprintf(text, sizeof(text), "%s%s", plain_words(code),
+                       hint ? " (the resumed session holds no intermediate certificates; a full "
+                              "handshake does)"
+                            : "");
+    }
+    (void)snprintf(result->reason, sizeof(result->reason), "ca:%.96s: %s", pin->path, text);
+}
+
+/* Chain validation up to the certificates of the file. */
 static int match_ca(const struct sc_pin *pin, const SSL *ssl, X509 *leaf, STACK_OF(X509) * chain,
                     const char *host, struct sc_pin_result *result)
 {
-    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    X509_STORE_CTX *ctx = new_validation(pin, ssl, leaf, chain);
     int rc = -1;
-    if (!ctx || X509_STORE_CTX_init(ctx, pin->store, leaf, chain) != 1 ||
-        X509_STORE_CTX_set_default(ctx, SSL_is_server(ssl) ? "ssl_client" : "ssl_server") != 1) {
+    if (!ctx) {
         (void)snprintf(result->reason, sizeof(result->reason), "ca:%.96s: out of memory",
                        pin->path);
-    } else {
-        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
-        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-        X509_VERIFY_PARAM_set_time(param, sc_clock_wall().tv_sec);
-        X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ssl));
-        if (host && set_host(param, host) != 0) {
-            (void)snprintf(result->reason, sizeof(result->reason),
-                           "ca:%.96s: there is no host name to check", pin->path);
-        } else if (X509_verify_cert(ctx) == 1 && X509_STORE_CTX_get_error(ctx) == X509_V_OK) {
-            rc = 0;
-        } else {
-            rc = chain_reason(ctx, sk_X509_num(chain) <= 0, pin->path, result);
-        }
+    } else if (host && set_host(X509_STORE_CTX_get0_param(ctx), host) != 0) {
+        (void)snprintf(result->reason, sizeof(result->reason),
+                       "ca:%.96s: there is no host name to check", pin->path);
+    } else if (is_valid(ctx)) {
+        rc = 0;
+    } else if (result->cause == SC_PIN_OTHER) { /* else an earlier pin has the better reason */
+        const enum sc_pin_cause cause = cause_of(X509_STORE_CTX_get_error(ctx));
+        result->cause =
+            cause != SC_PIN_OTHER && is_issued_by(pin, ssl, leaf, chain) ? cause : SC_PIN_OTHER;
+        explain(ctx, sk_X509_num(chain) <= 0, pin, host, result);
     }
     X509_STORE_CTX_free(ctx);
     ERR_clear_error();
@@ -125,6 +207,7 @@ int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X
         if (result->matched) {
             sc_pin_spell_one(pin, result->pin, sizeof(result->pin));
             result->reason[0] = '\0';
+            result->cause = SC_PIN_OTHER;
         }
     }
     return result->matched ? 0 : -1;

@@ -43,22 +43,34 @@ static void on_info(const SSL *ssl, int where, int value)
     }
 }
 
-/* Runs for every record: the common case leaves at the first comparison. */
+/* Runs twice for every record: the common cases leave at the first comparisons. */
 static void on_message(int write_p, int version, int content_type, const void *bytes, size_t length,
                        SSL *ssl, void *arg)
 {
     (void)version;
     (void)arg;
-    if (content_type != SSL3_RT_HANDSHAKE || write_p || length == 0) {
+    if (write_p || length == 0) {
+        return;
+    }
+    if (content_type == SSL3_RT_HEADER) {
+        struct sc_tls_watch *watch = SSL_get_app_data(ssl);
+        if (watch && watch->first_count == 0) {
+            sc_tls_watch_first_bytes(watch, bytes, length);
+        }
+        return;
+    }
+    if (content_type != SSL3_RT_HANDSHAKE) {
         return;
     }
     uint8_t type = *(const uint8_t *)bytes;
     if (type != SSL3_MT_KEY_UPDATE && type != SSL3_MT_CLIENT_HELLO &&
-        type != SSL3_MT_HELLO_REQUEST) {
+        type != SSL3_MT_HELLO_REQUEST && type != SSL3_MT_CERTIFICATE_REQUEST) {
         return;
     }
     struct sc_tls_watch *watch = SSL_get_app_data(ssl);
-    if (watch && watch->handshake_done && watch->key_updates < UINT16_MAX) {
+    if (watch && type == SSL3_MT_CERTIFICATE_REQUEST) {
+        watch->certificate_requested = true;
+    } else if (watch && watch->handshake_done && watch->key_updates < UINT16_MAX) {
         watch->key_updates++;
     }
 }

@@ -228,7 +228,7 @@ printf '\377\000' | timeout 20 sc-client --connect "$odd" --pin server.crt --jso
 grep -q '"body_base64":"/wA="' out || fail "bytes that are no text are not base64 in JSON"
 client 0 --verbose echo hello
 expect_out hello
-for said in "connected to $odd" 'TLSv1.3, cipher TLS_[A-Z0-9_]*, group [^ ]*, full handshake' 'pin matched: cert-sha256:' 'good for 36[0-9][0-9] more days'; do
+for said in "connected to $odd" 'TLSv1.3, cipher TLS_[A-Z0-9_]*, group [^ ]*, full handshake' 'pin matched: cert-sha256:' 'the certificate: valid until 20[0-9-]*, 36[0-9][0-9] more days'; do
     grep -q "$said" err || fail "--verbose does not say: $said"
 done
 run 0 env SSLKEYLOGFILE="$tmp/keys" sc-client --connect "$odd" --pin server.crt echo hello

@@ -23,17 +23,17 @@ run 0 sc-server --check-config -c /dev/null --certificate server.crt --private-k
 expect_out 'configuration ok'
 expect_err ' warning certificate message=.*server\.crt expired at 2021-01-01 '
 run 78 sc-keygen --check "$tmp/server"
-grep -q 'out of date since 2021-01-01' out || fail "sc-keygen --check does not see it"
+grep -q 'expired on 2021-01-01' out || fail "sc-keygen --check does not see it"
 start_server -c /dev/null
 grep -q ' warning certificate message=.*server\.crt expired at 2021-01-01 .*renew it' "$server_log" || fail "the log does not say it at the start"
 grep -q ' warning certificate_expiry message=.*server\.crt ended [1-9][0-9]* days ago' "$server_log" || fail "the log does not say since when"
 run 0 sc-client --connect "$address" --pin server.crt echo hello
 expect_out hello
-expect_err '^sc-client: warning: .* is past its date, 2021-01-01'
+expect_err '^sc-client: warning: .*: expired on 2021-01-01'
 run 60 sc-client --connect "$address" --pin server.crt --strict-expiry echo hello
-expect_err 'outside its dates'
+expect_err 'expired on 2021-01-01'
 run 90 sc-client --connect "$address" --pin ca:server.crt echo hello
-expect_err 'certificate has expired'
+expect_err 'ca:server.crt: the certificate expired on 2021-01-01'
 grep -q ' tls_handshake_failed ' "$server_log" && fail "the server saw a handshake fail, and the client's own check came after it"
 
 # A new one for the same key, while it runs: the pin of the key still holds, and nobody has anything to say.
@@ -52,7 +52,7 @@ dated $later $future
 kill -HUP "$server_pid"
 wait_log 'is not valid before 2048-01-01 '
 run 0 sc-client --connect "$address" --pin server.crt echo hello
-expect_err '^sc-client: warning: .* is not valid before 2048-01-01'
+expect_err '^sc-client: warning: .*: not valid before 2048-01-01'
 run 60 sc-client --connect "$address" --pin server.crt --strict-expiry echo hello
 stop_server
 pass "said by both"

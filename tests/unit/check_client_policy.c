@@ -8,6 +8,7 @@
 #include "suite.h"
 #include "tls/context.h"
 #include "tls/tickets.h"
+#include "tls/explain.h"
 #include "tls_fixture.h"
 
 /*

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include "suite.h"
+#include "tls/explain.h"
 #include "tls_fixture.h"
 
 #define HELLO "\x16\x03\x01"
@@ -66,12 +67,12 @@ START_TEST(tells_how_it_ended)
     expect(explain_bytes(HELLO, 3, SC_TLS_END_EOF, 0), SC_TLS_REASON_EOF, "in the middle");
     expect(explain_bytes(HELLO, 3, SC_TLS_END_RESET, 0), SC_TLS_REASON_RESET, "cut the connection");
     expect(explain_bytes(HELLO, 3, SC_TLS_END_TIMEOUT, 0), SC_TLS_REASON_TIMEOUT, "did not finish");
-    expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR, 0), SC_TLS_REASON_OTHER, "failed");
+    expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR, 0), SC_TLS_REASON_OTHER, "could not be used");
     expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR,
                          ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING)),
            SC_TLS_REASON_EOF, "in the middle");
     expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_PACKET)),
-           SC_TLS_REASON_OTHER, "failed");
+           SC_TLS_REASON_OTHER, "could not be used");
     expect(explain_bytes(HELLO, 3, SC_TLS_END_ERROR,
                          ERR_PACK(ERR_LIB_SSL, 0, SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN)),
            SC_TLS_REASON_CERTIFICATE_REFUSED, "its pin is for another key");
@@ -98,6 +99,95 @@ START_TEST(every_alert_has_a_hint)
     ck_assert_str_eq(sc_tls_alert_name(SSL_AD_UNKNOWN_CA), "unknown CA");
     ck_assert_str_eq(sc_tls_alert_name(SSL_AD_CERTIFICATE_UNKNOWN), "certificate unknown");
     ck_assert_str_eq(sc_tls_alert_name(TLS13_AD_CERTIFICATE_REQUIRED), "certificate required");
+}
+END_TEST
+
+static void start(struct tls_pair *pair, struct sc_tls_context **client,
+                  struct sc_tls_context **server);
+
+/* A client's one text: the hint, and what TLS said in brackets, never a number. */
+START_TEST(a_client_says_hint_and_alert)
+{
+    struct sc_tls_watch watch;
+    char text[256];
+    ck_assert_int_eq(OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL),
+                     1); /* the reasons' texts */
+    for (unsigned alert = 0; alert < SC_TLS_NO_ALERT; alert++) {
+        sc_tls_watch_init(&watch);
+        sc_tls_watch_first_bytes(&watch, HELLO, 3);
+        watch.alert_received = (uint8_t)alert;
+        sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, 0, text, sizeof(text));
+        ck_assert_ptr_nonnull(strstr(text, " (alert: "));
+        ck_assert_int_eq(text[strlen(text) - 1], ')');
+    }
+    sc_tls_watch_init(&watch);
+    sc_tls_watch_first_bytes(&watch, HELLO, 3);
+    watch.alert_received = TLS13_AD_CERTIFICATE_REQUIRED;
+    sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, 0, text, sizeof(text));
+    ck_assert_str_eq(text,
+                     "the server requires a client certificate (alert: certificate required)");
+    /* TLS 1.2 has no alert for it: what the server asked for tells. */
+    watch.alert_received = SSL_AD_HANDSHAKE_FAILURE;
+    sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, 0, text, sizeof(text));
+    ck_assert_ptr_nonnull(strstr(text, "nothing in common"));
+    watch.certificate_requested = true;
+    sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, 0, text, sizeof(text));
+    ck_assert_str_eq(text, "the server requires a client certificate (alert: handshake failure)");
+    sc_tls_watch_init(&watch);
+    sc_tls_watch_first_bytes(&watch, HELLO, 3);
+    sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_PACKET),
+                            text, sizeof(text));
+    ck_assert_str_eq(text, "what the server sent could not be used (bad packet)");
+    sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, 0, text, sizeof(text));
+    ck_assert_str_eq(text, "what the server sent could not be used");
+    sc_tls_watch_init(&watch);
+    sc_tls_watch_first_bytes(&watch, "HTTP/1.1 400", 12);
+    sc_tls_describe_failure(&watch, SC_TLS_END_ERROR,
+                            ERR_PACK(ERR_LIB_SSL, 0, SSL_R_WRONG_VERSION_NUMBER), text,
+                            sizeof(text));
+    ck_assert_str_eq(text, "an HTTP server answered; is this the right port?");
+}
+END_TEST
+
+/* OpenSSL reports the header of a record: a transport of its own need not note the first bytes. */
+START_TEST(the_header_of_the_first_record_is_noted)
+{
+    struct sc_tls_context *client = fixture_client();
+    struct sc_tls_watch watch;
+    SSL *ssl = SSL_new(sc_tls_context_ssl_ctx(client));
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    sc_tls_watch_init(&watch);
+    SSL_set_app_data(ssl, &watch);
+    SSL_set_bio(ssl, in, out);
+    SSL_set_connect_state(ssl);
+    ck_assert_int_eq(BIO_puts(in, "HTTP/1.1 400 Bad Request\r\n\r\n"), 28);
+    ck_assert_int_le(SSL_do_handshake(ssl), 0);
+    expect(sc_tls_explain(&watch, SC_TLS_END_ERROR, ERR_get_error(), false),
+           SC_TLS_REASON_PLAINTEXT, "HTTP server");
+    ERR_clear_error();
+    SSL_free(ssl);
+    sc_tls_context_unref(client);
+}
+END_TEST
+
+START_TEST(notes_that_a_client_certificate_is_wanted)
+{
+    for (int wanted = 0; wanted < 2; wanted++) {
+        for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+            struct sc_tls_context *client = NULL, *server = NULL;
+            struct tls_pair pair;
+            start(&pair, &client, &server);
+            ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
+            if (wanted) {
+                SSL_set_verify(pair.server, SSL_VERIFY_PEER, NULL);
+            }
+            ck_assert(tls_pair_handshake(&pair));
+            ck_assert_int_eq(pair.client_watch.certificate_requested, wanted);
+            tls_pair_fini(&pair);
+            sc_tls_context_unref(client);
+            sc_tls_context_unref(server);
+        }
+    }
 }
 END_TEST
 
@@ -168,7 +258,7 @@ START_TEST(explains_real_refusals)
         ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
         SSL_set_verify(pair.client, SSL_VERIFY_PEER, NULL);
         refuse(&pair, SC_TLS_REASON_CERTIFICATE_REFUSED, "refused our certificate",
-               SC_TLS_REASON_OTHER, "text says why");
+               SC_TLS_REASON_OTHER, "could not be used");
         ck_assert_uint_eq(pair.server_watch.alert_received, SSL_AD_UNKNOWN_CA);
         ck_assert_uint_eq(pair.client_watch.alert_sent, SSL_AD_UNKNOWN_CA);
     }
@@ -239,4 +329,6 @@ START_TEST(keeps_the_first_bytes)
 END_TEST
 
 SUITE_MAIN("watch", names_plaintext, tells_how_it_ended, every_alert_has_a_hint,
-           explains_real_refusals, counts_key_updates, counts_renegotiations, keeps_the_first_bytes)
+           a_client_says_hint_and_alert, the_header_of_the_first_record_is_noted,
+           notes_that_a_client_certificate_is_wanted, explains_real_refusals, counts_key_updates,
+           counts_renegotiations, keeps_the_first_bytes)
