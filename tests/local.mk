@@ -1,4 +1,5 @@
 # Each folder lists its own tests; see tests/README.
+EXTRA_DIST += tests/README
 TEST_EXTENSIONS = .sh
 AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_builddir)'; export SC_SRCDIR SC_BUILDDIR;
 

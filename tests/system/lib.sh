@@ -19,17 +19,19 @@
 #   finish PID STATUS          waits for it; its exit status must be STATUS
 #
 # Set before sourcing: test_seconds, the deadline of the whole test (60). SC_TEST_FACTOR in the environment multiplies it, for
-# slow builds ($slow; also to be used for upper bounds of times).
+# slow builds ($slow; also to be used for upper bounds of times). SC_TEST_KEEP=1 keeps $tmp.
 
 : "${SC_SRCDIR:?is set by make check}" "${SC_BUILDDIR:?is set by make check}"
 set -eu
 export LC_ALL=C
 unset SSLKEYLOGFILE NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_FDS LISTEN_PID LISTEN_FDNAMES JOURNAL_STREAM || :
 
+# SC_TEST_SHELL: another shell, with its options.
 # The deadline is kept by timeout(1) around the whole script; its signal reaches every process of the group, so the inner ones stay in it.
 if [ -z "${SC_TEST_GUARDED-}" ]; then
     export SC_TEST_GUARDED=1
-    exec timeout -k 10 "$((${test_seconds:-60} * ${SC_TEST_FACTOR:-1}))" "${SC_TEST_SHELL:-/bin/sh}" "$0" "$@"
+    # shellcheck disable=SC2086
+    exec timeout -k 10 "$((${test_seconds:-60} * ${SC_TEST_FACTOR:-1}))" ${SC_TEST_SHELL:-/bin/sh} "$0" "$@"
 fi
 unset SC_TEST_GUARDED
 
@@ -76,7 +78,11 @@ at_exit() {
     esac
     end_own
     cd /
-    rm -rf "$tmp"
+    if [ -n "${SC_TEST_KEEP-}" ]; then
+        echo "$test_name: the directory of the test is kept: $tmp" >&2
+    else
+        rm -rf "$tmp"
+    fi
     exit $status
 }
 trap at_exit EXIT

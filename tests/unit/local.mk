@@ -5,6 +5,7 @@ tests_unit_libtest_a_SOURCES = \
 	tests/unit/keygen_fixture.h \
 	tests/tools/tls13_record.c tests/tools/tls13_record.h \
 	tests/unit/kept_log.h \
+	tests/unit/leaks.h \
 	tests/unit/scratch.h \
 	tests/unit/suite.h \
 	tests/unit/tls_fixture.c tests/unit/tls_fixture.h \

@@ -1,6 +1,6 @@
 /*
- * The frame of a unit test program: SUITE_MAIN(name, test, test, ...). CK_FORK, CK_VERBOSITY and
- * friends work as check documents them.
+ * The frame of a unit test program: SUITE_MAIN("title", test, test, ...). Each test is a test case
+ * of its own name, so that CK_RUN_CASE=NAME runs it alone.
  */
 #ifndef SC_TESTS_SUITE_H
 #define SC_TESTS_SUITE_H
@@ -8,17 +8,17 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define SUITE_MAIN(name, ...) \
+#define SUITE_MAIN(title, ...) \
     int main(void) \
     { \
         const TTest *const tests[] = {__VA_ARGS__}; \
-        Suite *suite = suite_create(name); \
-        TCase *tcase = tcase_create("all"); \
-        tcase_set_timeout(tcase, 60); \
+        Suite *suite = suite_create(title); \
         for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) { \
+            TCase *tcase = tcase_create(tests[i]->name); \
+            tcase_set_timeout(tcase, 60); \
             tcase_add_test(tcase, tests[i]); \
+            suite_add_tcase(suite, tcase); \
         } \
-        suite_add_tcase(suite, tcase); \
         SRunner *runner = srunner_create(suite); \
         srunner_run_all(runner, CK_ENV); \
         int failed = srunner_ntests_failed(runner); \
