@@ -31,7 +31,7 @@ src_libsctls_a_SOURCES = \
 	src/tls/info.c src/tls/info.h \
 	src/tls/keygen.c src/tls/keygen.h \
 	src/tls/keygen_file.c \
-	src/tls/material.c src/tls/material.h \
+	src/tls/cert_files.c src/tls/cert_files.h \
 	src/tls/ocsp.c src/tls/ocsp.h \
 	src/tls/pin.c src/tls/pin.h \
 	src/tls/pin_match.c \
@@ -66,7 +66,7 @@ src_libscserver_a_SOURCES = \
 	src/server/acceptor.c src/server/acceptor.h \
 	src/server/admission.c src/server/admission.h \
 	src/server/heartbeat.c src/server/heartbeat.h \
-	src/server/refresh.c src/server/refresh.h \
+	src/server/reload.c src/server/reload.h \
 	src/server/accounts.c src/server/accounts.h \
 	src/server/config_cmdline.c \
 	src/server/config_file.c \
@@ -80,7 +80,7 @@ src_libscserver_a_SOURCES = \
 	src/server/conn_serve.c \
 	src/server/conn_state.h \
 	src/server/limits.c src/server/limits.h \
-	src/server/material.c src/server/material.h \
+	src/server/snapshot.c src/server/snapshot.h \
 	src/server/options.def \
 	src/server/passphrase.c src/server/passphrase.h \
 	src/server/port_file.c src/server/port_file.h \

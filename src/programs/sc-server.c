@@ -13,7 +13,7 @@
 #include "net/loop.h"
 #include "base/program.h"
 #include "server/configuration.h"
-#include "server/material.h"
+#include "server/snapshot.h"
 #include "server/server.h"
 #include "programs/version.h"
 
@@ -54,12 +54,12 @@ static int fail(const struct sc_config_errors *errors)
 }
 
 static int serve(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
-                 const struct sc_material *material, struct sc_tickets *tickets,
+                 const struct sc_snapshot *snapshot, struct sc_tickets *tickets,
                  struct sc_passphrase *passphrase)
 {
     struct sc_err err = {0};
-    sc_log_init(material->config->log_level, material->config->log_format);
-    struct sc_server *server = sc_server_new(cmdline, sysd, material, tickets, passphrase, &err);
+    sc_log_init(snapshot->config->log_level, snapshot->config->log_format);
+    struct sc_server *server = sc_server_new(cmdline, sysd, snapshot, tickets, passphrase, &err);
     const int status =
         server && sc_server_run(server, &err) == 0 ? 0 : sc_program_fail(PROGRAM, &err);
     sc_server_free(server);
@@ -71,7 +71,7 @@ static int serve(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
  * configuration belongs to, and says so when something is wrong.
  */
 static int load_to_check(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase,
-                         struct sc_tickets *tickets, struct sc_material *material,
+                         struct sc_tickets *tickets, struct sc_snapshot *snapshot,
                          struct sc_config_errors *errors)
 {
     struct sc_account account;
@@ -82,7 +82,7 @@ static int load_to_check(const struct sc_cmdline *cmdline, struct sc_passphrase 
         (void)snprintf(errors->text[errors->count++], sizeof(errors->text[0]), "%.600s", err.text);
         return -1;
     }
-    const int result = sc_material_load(cmdline, passphrase, tickets, material, errors);
+    const int result = sc_snapshot_load(cmdline, passphrase, tickets, snapshot, errors);
     for (size_t i = 0; result != 0 && other && i < errors->count; i++) {
         const size_t length = strlen(errors->text[i]);
         (void)snprintf(errors->text[i] + length, sizeof(errors->text[i]) - length,
@@ -96,7 +96,7 @@ static int load_and_serve(const struct sc_cmdline *cmdline)
 {
     struct sc_sysd sysd;
     struct sc_config_errors errors = {0};
-    struct sc_material material = {0};
+    struct sc_snapshot snapshot = {0};
     struct sc_passphrase passphrase = {.sysd = &sysd, .may_ask = true};
     struct sc_err err = {0};
     int status;
@@ -105,7 +105,7 @@ static int load_and_serve(const struct sc_cmdline *cmdline)
         return sc_program_fail(PROGRAM, &err);
     }
     const bool check_only = sc_cmdline_action(cmdline) == SC_CMDLINE_CHECK;
-    if ((check_only ? load_to_check : sc_material_load)(cmdline, &passphrase, tickets, &material,
+    if ((check_only ? load_to_check : sc_snapshot_load)(cmdline, &passphrase, tickets, &snapshot,
                                                         &errors) != 0) {
         status = fail(&errors);
         if (check_only && status != EX_USAGE) {
@@ -113,13 +113,13 @@ static int load_and_serve(const struct sc_cmdline *cmdline)
         }
     } else if (check_only) {
         sc_log_init(SC_LOG_WARNING, SC_LOG_TEXT);
-        sc_material_log_warnings(&material);
+        sc_snapshot_log_warnings(&snapshot);
         (void)puts("configuration ok");
         status = 0;
     } else {
-        status = serve(cmdline, &sysd, &material, tickets, &passphrase);
+        status = serve(cmdline, &sysd, &snapshot, tickets, &passphrase);
     }
-    sc_material_unref(&material);
+    sc_snapshot_unref(&snapshot);
     sc_tickets_unref(tickets);
     sc_passphrase_erase(&passphrase);
     return status;

@@ -22,7 +22,7 @@
 #include "server/heartbeat.h"
 #include "server/limits.h"
 #include "server/port_file.h"
-#include "server/refresh.h"
+#include "server/reload.h"
 #include "server/worker.h"
 
 #define RECONNECTS_A_SECOND 1000U /* what a drain spreads the clients' return to */
@@ -33,7 +33,7 @@ struct sc_server {
     const struct sc_sysd *sysd;
     struct sc_passphrase *passphrase;
     struct sc_tickets *tickets;
-    struct sc_material material; /* in force */
+    struct sc_snapshot snapshot; /* the active one */
     struct event_base *base;
     struct sc_mailbox *mailbox; /* from the workers: "I am empty" */
     struct sc_listen *listen;
@@ -43,7 +43,7 @@ struct sc_server {
     struct sc_admission admission;
     struct sc_acceptor_limits acceptor_limits; /* at the start */
     struct sc_acceptor *acceptor;
-    struct sc_refresh *refresh;
+    struct sc_reload *reload;
     struct sc_heartbeat *heartbeat;
     struct event *stop_signals[2], *drain_timer;
     size_t busy_workers; /* while draining */
@@ -101,11 +101,11 @@ static void drain(struct sc_server *server)
     const uint64_t window_ms =
         open < RECONNECTS_A_SECOND ? 1000U : open * 1000U / RECONNECTS_A_SECOND;
     const double step_ms = open > 0 ? (double)window_ms / open : 0;
-    const uint64_t limit_ms = server->material.config->drain_timeout_ms;
+    const uint64_t limit_ms = server->snapshot.config->drain_timeout_ms;
     const struct timeval limit = {.tv_sec = (time_t)(limit_ms / 1000),
                                   .tv_usec = (suseconds_t)(limit_ms % 1000 * 1000)};
     server->draining = true;
-    sc_refresh_stop(server->refresh);
+    sc_reload_stop(server->reload);
     sc_acceptor_stop(server->acceptor);
     sc_listen_close(server->listen);
     server->listen = NULL;
@@ -135,13 +135,13 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
     drain(server);
 }
 
-/* --- What is in force --- */
+/* --- The active configuration --- */
 
-static struct sc_worker_settings worker_settings(const struct sc_material *material)
+static struct sc_worker_settings worker_settings(const struct sc_snapshot *snapshot)
 {
-    const struct sc_config *config = material->config;
+    const struct sc_config *config = snapshot->config;
     return (struct sc_worker_settings){
-        .tls = material->tls,
+        .tls = snapshot->tls,
         .limits = {.max_body_bytes = config->max_body_bytes,
                    .output_limit_bytes = config->output_limit_bytes,
                    .handshake_timeout_ms = config->handshake_timeout_ms,
@@ -160,7 +160,7 @@ static struct sc_acceptor_limits acceptor_limits(const struct sc_config *config,
     };
 }
 
-static void publish(struct sc_material *fresh, void *arg)
+static void publish(struct sc_snapshot *fresh, void *arg)
 {
     struct sc_server *server = arg;
     const struct sc_worker_settings settings = worker_settings(fresh);
@@ -172,16 +172,16 @@ static void publish(struct sc_material *fresh, void *arg)
     sc_acceptor_set_limits(server->acceptor, &limits);
     sc_admission_set_rate(&server->admission, fresh->config->handshake_rate);
     sc_log_set_level(fresh->config->log_level);
-    sc_material_unref(&server->material);
-    server->material = *fresh;
+    sc_snapshot_unref(&server->snapshot);
+    server->snapshot = *fresh;
 }
 
 static void write_status(char *out, size_t out_size, void *arg)
 {
     const struct sc_server *server = arg;
-    const time_t left = sc_tls_context_not_after(server->material.tls) - sc_clock_wall().tv_sec;
+    const time_t left = sc_tls_context_not_after(server->snapshot.tls) - sc_clock_wall().tv_sec;
     const char *condition = server->draining ? "draining" : "serving";
-    const char *failure = server->refresh ? sc_refresh_failure(server->refresh) : NULL;
+    const char *failure = server->reload ? sc_reload_failure(server->reload) : NULL;
     const int length =
         snprintf(out, out_size,
                  left > 0 ? "%s, %u connections, certificate ends in %ld days"
@@ -198,8 +198,8 @@ static void write_status(char *out, size_t out_size, void *arg)
 
 static int start_workers(struct sc_server *server, struct sc_err *err)
 {
-    const struct sc_worker_settings settings = worker_settings(&server->material);
-    const size_t count = server->material.config->workers;
+    const struct sc_worker_settings settings = worker_settings(&server->snapshot);
+    const size_t count = server->snapshot.config->workers;
     server->worker_owner =
         (struct sc_worker_owner){&server->admission, on_worker_gone, on_worker_empty, server};
     server->workers = calloc(count, sizeof(struct sc_worker *));
@@ -269,7 +269,7 @@ static struct sc_listen *open_listen(const struct sc_sysd *sysd, const struct sc
 }
 
 struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
-                                const struct sc_material *material, struct sc_tickets *tickets,
+                                const struct sc_snapshot *snapshot, struct sc_tickets *tickets,
                                 struct sc_passphrase *passphrase, struct sc_err *err)
 {
     struct sc_server *server = calloc(1, sizeof(*server));
@@ -281,15 +281,15 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
     server->sysd = sysd;
     server->passphrase = passphrase;
     server->tickets = sc_tickets_ref(tickets);
-    server->material.config = sc_config_ref(material->config);
-    server->material.tls = sc_tls_context_ref(material->tls);
+    server->snapshot.config = sc_config_ref(snapshot->config);
+    server->snapshot.tls = sc_tls_context_ref(snapshot->tls);
     server->acceptor_limits = acceptor_limits(
-        material->config, material->config->workers); /* first: each worker opens files */
+        snapshot->config, snapshot->config->workers); /* first: each worker opens files */
     server->base = sc_loop_new_base(err);
     if (!server->base || !(server->mailbox = sc_mailbox_new(server->base, on_mail, server, err)) ||
         watch_signals(server, err) != 0 ||
-        !(server->listen = open_listen(server->sysd, material->config, err)) ||
-        sc_tlsbev_library_init(sc_tls_context_ssl_ctx(material->tls), err) != 0 ||
+        !(server->listen = open_listen(server->sysd, snapshot->config, err)) ||
+        sc_tlsbev_library_init(sc_tls_context_ssl_ctx(snapshot->tls), err) != 0 ||
         start_workers(server, err) != 0) {
         sc_server_free(server);
         return NULL;
@@ -315,18 +315,18 @@ static int start_accepting(struct sc_server *server, struct sc_err *err)
 
 static int start_upkeep(struct sc_server *server, struct sc_err *err)
 {
-    const struct sc_refresh_parts parts = {
+    const struct sc_reload_parts parts = {
         .cmdline = server->cmdline,
         .passphrase = server->passphrase,
         .tickets = server->tickets,
         .sysd = server->sysd,
-        .material = &server->material,
+        .snapshot = &server->snapshot,
         .publish = publish,
         .status = write_status,
         .arg = server,
     };
-    server->refresh = sc_refresh_new(server->base, &parts, err);
-    server->heartbeat = server->refresh
+    server->reload = sc_reload_new(server->base, &parts, err);
+    server->heartbeat = server->reload
                             ? sc_heartbeat_new(server->base, server->sysd, server->workers,
                                                server->worker_count, write_status, server, err)
                             : NULL;
@@ -383,12 +383,12 @@ static void log_stopped(const struct sc_server *server)
 int sc_server_run(struct sc_server *server, struct sc_err *err)
 {
     const char *port_file = sc_cmdline_port_file(server->cmdline);
-    sc_admission_set_rate(&server->admission, server->material.config->handshake_rate);
+    sc_admission_set_rate(&server->admission, server->snapshot.config->handshake_rate);
     if (start_accepting(server, err) != 0 || start_upkeep(server, err) != 0 ||
         (port_file && sc_port_file_write(port_file, server->listen, err) != 0)) {
         return -1;
     }
-    sc_material_log_warnings(&server->material);
+    sc_snapshot_log_warnings(&server->snapshot);
     log_ready(server);
     tell_ready(server);
     event_base_dispatch(server->base);
@@ -423,13 +423,13 @@ void sc_server_free(struct sc_server *server)
     sc_mailbox_free(server->mailbox, discard_mail, NULL);
     free_event(server->stop_signals[0]);
     free_event(server->stop_signals[1]);
-    sc_refresh_free(server->refresh);
+    sc_reload_free(server->reload);
     sc_heartbeat_free(server->heartbeat);
     free_event(server->drain_timer);
     if (server->base) {
         event_base_free(server->base);
     }
-    sc_material_unref(&server->material);
+    sc_snapshot_unref(&server->snapshot);
     sc_tickets_unref(server->tickets);
     free(server);
 }

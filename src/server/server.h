@@ -7,17 +7,17 @@
 
 #include "base/err.h"
 #include "base/sysd.h"
-#include "server/material.h"
+#include "server/snapshot.h"
 
 struct sc_server;
 
 /*
  * Opens the sockets and starts the workers; nothing is accepted yet. Takes its own references of
- * `material` and `tickets`; borrows `cmdline`, `sysd` and `passphrase` for its life (a reload
+ * `snapshot` and `tickets`; borrows `cmdline`, `sysd` and `passphrase` for its life (a reload
  * reads again). NULL on failure (EX_UNAVAILABLE cannot bind, EX_OSERR).
  */
 struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
-                                const struct sc_material *material, struct sc_tickets *tickets,
+                                const struct sc_snapshot *snapshot, struct sc_tickets *tickets,
                                 struct sc_passphrase *passphrase, struct sc_err *err) SC_NODISCARD;
 
 /*

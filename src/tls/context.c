@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "proto/frame.h"
 #include "tls/error.h"
-#include "tls/material.h"
+#include "tls/cert_files.h"
 #include "tls/ocsp.h"
 #include "tls/probe.h"
 #include "tls/selftest.h"
@@ -54,7 +54,7 @@ struct sc_tls_context {
     int keylog_fd; /* of a client; -1: none */
 
     /* Of a server. */
-    struct sc_tls_material material;
+    struct sc_cert_files files;
     struct sc_client_policy policy;
     struct sc_ocsp ocsp;
     struct sc_tls_probe *probe;
@@ -75,7 +75,7 @@ static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int ind
     (void)argp;
     struct sc_tls_context *context = ptr;
     if (context) {
-        sc_tls_material_fini(&context->material);
+        sc_cert_files_fini(&context->files);
         sc_client_policy_fini(&context->policy);
         sc_ocsp_fini(&context->ocsp);
         sc_tls_probe_free(context->probe);
@@ -170,22 +170,22 @@ static time_t to_time(const ASN1_TIME *time)
     return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
 }
 
-static int use_material(struct sc_tls_context *context,
-                        const struct sc_tls_server_settings *settings, struct sc_err *err)
+static int use_cert_files(struct sc_tls_context *context,
+                          const struct sc_tls_server_settings *settings, struct sc_err *err)
 {
-    struct sc_tls_material *material = &context->material;
-    if (sc_tls_material_load(settings->certificate_path, settings->private_key_path,
-                             settings->passphrase, settings->passphrase_arg, material, err) != 0) {
+    struct sc_cert_files *files = &context->files;
+    if (sc_cert_files_load(settings->certificate_path, settings->private_key_path,
+                           settings->passphrase, settings->passphrase_arg, files, err) != 0) {
         return -1;
     }
     /* No chain instead of an empty one: every SSL would have a copy of it. */
-    STACK_OF(X509) *chain = sk_X509_num(material->chain) > 0 ? material->chain : NULL;
-    if (SSL_CTX_use_cert_and_key(context->ssl_ctx, material->leaf, material->key, chain, 1) != 1) {
+    STACK_OF(X509) *chain = sk_X509_num(files->chain) > 0 ? files->chain : NULL;
+    if (SSL_CTX_use_cert_and_key(context->ssl_ctx, files->leaf, files->key, chain, 1) != 1) {
         return sc_tls_err(err, EX_CONFIG,
                           "certificate %s with private key %s can't be used for TLS",
                           settings->certificate_path, settings->private_key_path);
     }
-    context->not_after = to_time(X509_get0_notAfter(material->leaf));
+    context->not_after = to_time(X509_get0_notAfter(files->leaf));
     return 0;
 }
 
@@ -194,14 +194,13 @@ static int use_ocsp(struct sc_tls_context *context, const char *path, struct sc_
     if (!path) {
         return 0;
     }
-    if (sc_ocsp_load(path, context->material.leaf, context->material.chain, &context->ocsp, err) !=
-        0) {
+    if (sc_ocsp_load(path, context->files.leaf, context->files.chain, &context->ocsp, err) != 0) {
         return -1;
     }
     if (!sc_ocsp_is_current(&context->ocsp)) {
-        sc_tls_material_warn(&context->material,
-                             "OCSP response %s is out of date and is not sent; fetch a new one",
-                             path);
+        sc_cert_files_warn(&context->files,
+                           "OCSP response %s is out of date and is not sent; fetch a new one",
+                           path);
     }
     return sc_ocsp_install(&context->ocsp, context->ssl_ctx, err);
 }
@@ -217,11 +216,10 @@ static int make_digest(struct sc_tls_context *context,
 {
     const uint32_t sessions[2] = {settings->session_timeout_s, settings->session_cache_size};
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    bool ok =
-        md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-        EVP_DigestUpdate(md, sessions, sizeof(sessions)) == 1 &&
-        EVP_DigestUpdate(md, context->material.digest, sizeof(context->material.digest)) == 1 &&
-        EVP_DigestUpdate(md, context->policy.id, sizeof(context->policy.id)) == 1;
+    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+              EVP_DigestUpdate(md, sessions, sizeof(sessions)) == 1 &&
+              EVP_DigestUpdate(md, context->files.digest, sizeof(context->files.digest)) == 1 &&
+              EVP_DigestUpdate(md, context->policy.id, sizeof(context->policy.id)) == 1;
     for (size_t i = 0; i < settings->command_count && ok; i++) {
         ok =
             hash_text(md, settings->commands[i].name) && hash_text(md, settings->commands[i].value);
@@ -244,7 +242,7 @@ static int make_server(struct sc_tls_context *context,
                               settings->command_count, err) != 0 ||
         sc_client_policy_install(&context->policy, ssl_ctx, err) != 0 ||
         sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count, err) != 0 ||
-        use_material(context, settings, err) != 0 ||
+        use_cert_files(context, settings, err) != 0 ||
         use_ocsp(context, settings->ocsp_response_path, err) != 0 ||
         make_digest(context, settings, err) != 0 || sc_tls_selftest(ssl_ctx, err) != 0) {
         return -1;
@@ -349,5 +347,5 @@ const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context)
 
 const char *sc_tls_context_warning(const struct sc_tls_context *context, unsigned index)
 {
-    return index < context->material.warning_count ? context->material.warnings[index] : NULL;
+    return index < context->files.warning_count ? context->files.warnings[index] : NULL;
 }

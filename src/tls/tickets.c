@@ -98,7 +98,7 @@ void sc_tickets_unref(struct sc_tickets *tickets)
     }
 }
 
-/* Puts a set in force and erases it and the one before. True when it is another one. */
+/* Makes a set the active one and erases it and the one before. True when it is another one. */
 static bool publish(struct sc_tickets *tickets, struct key_set *set, bool from_file)
 {
     (void)pthread_mutex_lock(&tickets->mutex);
@@ -111,7 +111,7 @@ static bool publish(struct sc_tickets *tickets, struct key_set *set, bool from_f
     return changed;
 }
 
-/* A new key in front, and behind it the one that made tickets until now. */
+/* A new key in front, and after it the one that made tickets until now. */
 static int publish_random(struct sc_tickets *tickets, struct sc_err *err)
 {
     struct key_set set = {.count = 2};

@@ -38,7 +38,7 @@ void sc_tickets_unref(struct sc_tickets *tickets); /* NULL is fine; the last one
 
 /*
  * Takes the keys of a file, or takes them again; sets `*changed` (may be NULL) when they are
- * others. On failure (EX_NOINPUT unreadable, EX_CONFIG not what it should be) the keys in force
+ * others. On failure (EX_NOINPUT unreadable, EX_CONFIG not what it should be) the active keys
  * stay. Tickets made before with keys in memory open no more.
  */
 int sc_tickets_use_file(struct sc_tickets *tickets, const char *path, bool *changed,

@@ -127,7 +127,7 @@ while read -r status certificate key pattern; do
     rm -rf server.crt server.key
     [ "$certificate" = missing ] || cp -r "$certificate" server.crt
     [ "$key" = missing ] || cp -r "$key" server.key
-    # The names are those in force.
+    # The names are the active ones.
     pattern=$(echo "$pattern" | sed -e 's/weak\.key//' -e 's/read [a-z]*:/read .*:/' -e 's/certificate [a-z]* is/certificate .* is/' -e 's/key empty/key .*/')
     refused_reload "$pattern"
 done <pairs

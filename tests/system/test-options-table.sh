@@ -68,7 +68,7 @@ run 0 sc-server --dump-config -c sample
 cmp -s out defaults || fail "the sample sets something"
 sed -e 's/^#\([a-z-]* = [^A-Z]*\)$/\1/' sample >uncommented
 run 0 sc-server --dump-config -c uncommented --workers "$(sed -n 's/^workers = //p' defaults)"
-diff defaults out >&2 || fail "the sample's defaults are not those in force"
+diff defaults out >&2 || fail "the sample's defaults are not the active ones"
 run 0 sc-server --dump-config -c /dev/null --listen 'unix:/tmp/a b#c' --certificate ' "$x' --max-body 1000 --listen '[::1]:1' \
     --client-auth optional --client-pin 'ca:/a\b' --workers 3 --log-level debug
 cp out dump

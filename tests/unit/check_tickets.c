@@ -291,7 +291,7 @@ START_TEST(names_what_is_wrong_with_the_file)
                       "%d: %s", err.status, err.text);
         ck_assert_uint_eq(ERR_peek_error(), 0);
     }
-    ck_assert_msg(visit(server, TLS1_3_VERSION, &session), "the keys in force stay");
+    ck_assert_msg(visit(server, TLS1_3_VERSION, &session), "the active keys stay");
     SSL_SESSION_free(session);
     sc_tls_context_unref(server);
     sc_tickets_unref(tickets);

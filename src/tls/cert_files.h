@@ -2,8 +2,8 @@
  * A certificate, its chain and its key: read from files once, and checked as a whole before
  * anything serves with them. Thread: any.
  */
-#ifndef SC_TLS_MATERIAL_H
-#define SC_TLS_MATERIAL_H
+#ifndef SC_TLS_CERT_FILES_H
+#define SC_TLS_CERT_FILES_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,11 +14,11 @@
 
 #include "base/err.h"
 
-#define SC_TLS_MATERIAL_MAX_BYTES (1U << 20) /* of each file */
-#define SC_TLS_MATERIAL_MAX_CHAIN 10U /* certificates above the leaf */
-#define SC_TLS_MATERIAL_WARNINGS 6U
+#define SC_CERT_FILES_MAX_BYTES (1U << 20) /* of each file */
+#define SC_CERT_FILES_MAX_CHAIN 10U /* certificates above the leaf */
+#define SC_CERT_FILES_WARNINGS 6U
 
-struct sc_tls_material {
+struct sc_cert_files {
     X509 *leaf;
     STACK_OF(X509) * chain; /* above the leaf, in the order of the file; may be empty */
     EVP_PKEY *key;
@@ -29,7 +29,7 @@ struct sc_tls_material {
      * What is no error and what the operator should know, a sentence each: outside its dates, key
      * readable by others, chain out of order.
      */
-    char warnings[SC_TLS_MATERIAL_WARNINGS][384];
+    char warnings[SC_CERT_FILES_WARNINGS][384];
     unsigned warning_count;
 };
 
@@ -38,15 +38,15 @@ struct sc_tls_material {
  * belong together, the key is strong enough. Both paths may name one file. `passphrase` (NULL: an
  * encrypted key is refused) is asked at most once. Dates only warn: clients that pin accept an
  * expired certificate, and a server that is down helps nobody. EX_NOINPUT unreadable, EX_CONFIG
- * the rest. On failure `*out` is empty; on success sc_tls_material_fini() it.
+ * the rest. On failure `*out` is empty; on success sc_cert_files_fini() it.
  */
-int sc_tls_material_load(const char *certificate_path, const char *key_path,
-                         pem_password_cb *passphrase, void *passphrase_arg,
-                         struct sc_tls_material *out, struct sc_err *err) SC_NODISCARD;
+int sc_cert_files_load(const char *certificate_path, const char *key_path,
+                       pem_password_cb *passphrase, void *passphrase_arg, struct sc_cert_files *out,
+                       struct sc_err *err) SC_NODISCARD;
 
-/* Adds a warning; above SC_TLS_MATERIAL_WARNINGS it is dropped. */
-void sc_tls_material_warn(struct sc_tls_material *material, const char *fmt, ...) SC_PRINTF(2, 3);
+/* Adds a warning; above SC_CERT_FILES_WARNINGS it is dropped. */
+void sc_cert_files_warn(struct sc_cert_files *files, const char *fmt, ...) SC_PRINTF(2, 3);
 
-void sc_tls_material_fini(struct sc_tls_material *material);
+void sc_cert_files_fini(struct sc_cert_files *files);
 
 #endif

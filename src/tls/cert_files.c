@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "tls/material.h"
+#include "tls/cert_files.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,13 +18,13 @@
 
 #define MIN_SECURITY_BITS 112 /* OpenSSL's security level 2: RSA 2048, EC 224 */
 
-void sc_tls_material_warn(struct sc_tls_material *material, const char *fmt, ...)
+void sc_cert_files_warn(struct sc_cert_files *files, const char *fmt, ...)
 {
-    if (material->warning_count < SC_TLS_MATERIAL_WARNINGS) {
+    if (files->warning_count < SC_CERT_FILES_WARNINGS) {
         va_list args;
         va_start(args, fmt);
-        (void)vsnprintf(material->warnings[material->warning_count++],
-                        sizeof(material->warnings[0]), fmt, args);
+        (void)vsnprintf(files->warnings[files->warning_count++], sizeof(files->warnings[0]), fmt,
+                        args);
         va_end(args);
     }
 }
@@ -85,7 +85,7 @@ static int no_certificate(const char *path, const char *key_path, const struct s
 }
 
 static int read_certificates(const char *path, const char *key_path, const struct sc_file *file,
-                             struct sc_tls_material *out, struct sc_err *err)
+                             struct sc_cert_files *out, struct sc_err *err)
 {
     if (!holds_certificate(file)) {
         return no_certificate(path, key_path, file, err);
@@ -102,12 +102,12 @@ static int read_certificates(const char *path, const char *key_path, const struc
         if (!certificate) {
             break;
         }
-        if (count > SC_TLS_MATERIAL_MAX_CHAIN) {
+        if (count > SC_CERT_FILES_MAX_CHAIN) {
             X509_free(certificate);
             (void)sc_err_set(err, EX_CONFIG,
                              "certificate %s holds more than %u certificates; leave the leaf and "
                              "its own chain in it",
-                             path, SC_TLS_MATERIAL_MAX_CHAIN + 1);
+                             path, SC_CERT_FILES_MAX_CHAIN + 1);
             goto out;
         }
         if (!out->leaf) {
@@ -179,7 +179,7 @@ static int no_key(const char *path, const char *certificate_path, const struct s
 }
 
 static int read_key(const char *path, const char *certificate_path, const struct sc_file *file,
-                    struct passphrase *passphrase, struct sc_tls_material *out, struct sc_err *err)
+                    struct passphrase *passphrase, struct sc_cert_files *out, struct sc_err *err)
 {
     if (!holds_key(file)) {
         return no_key(path, certificate_path, file, err);
@@ -218,15 +218,15 @@ static int check_strength(const char *path, const EVP_PKEY *key, struct sc_err *
 }
 
 static int check_pair(const char *certificate_path, const char *key_path,
-                      const struct sc_tls_material *material, struct sc_err *err)
+                      const struct sc_cert_files *files, struct sc_err *err)
 {
-    int matches = X509_check_private_key(material->leaf, material->key);
+    int matches = X509_check_private_key(files->leaf, files->key);
     ERR_clear_error();
     if (matches == 1) {
         return 0;
     }
-    for (int i = 0; i < sk_X509_num(material->chain); i++) {
-        matches = X509_check_private_key(sk_X509_value(material->chain, i), material->key);
+    for (int i = 0; i < sk_X509_num(files->chain); i++) {
+        matches = X509_check_private_key(sk_X509_value(files->chain, i), files->key);
         ERR_clear_error();
         if (matches == 1) {
             return sc_err_set(err, EX_CONFIG,
@@ -249,34 +249,34 @@ static void print_time(const ASN1_TIME *time, char *out, size_t size)
     }
 }
 
-static void check_dates(const char *path, struct sc_tls_material *material)
+static void check_dates(const char *path, struct sc_cert_files *files)
 {
     time_t now = sc_clock_wall().tv_sec;
     char date[64];
-    if (X509_cmp_time(X509_get0_notBefore(material->leaf), &now) > 0) {
-        print_time(X509_get0_notBefore(material->leaf), date, sizeof(date));
-        sc_tls_material_warn(material, "certificate %s is not valid before %s; is the clock right?",
-                             path, date);
-    } else if (X509_cmp_time(X509_get0_notAfter(material->leaf), &now) < 0) {
-        print_time(X509_get0_notAfter(material->leaf), date, sizeof(date));
-        sc_tls_material_warn(material,
-                             "certificate %s expired at %s; clients that pin it still connect, "
-                             "others do not; renew it",
-                             path, date);
+    if (X509_cmp_time(X509_get0_notBefore(files->leaf), &now) > 0) {
+        print_time(X509_get0_notBefore(files->leaf), date, sizeof(date));
+        sc_cert_files_warn(files, "certificate %s is not valid before %s; is the clock right?",
+                           path, date);
+    } else if (X509_cmp_time(X509_get0_notAfter(files->leaf), &now) < 0) {
+        print_time(X509_get0_notAfter(files->leaf), date, sizeof(date));
+        sc_cert_files_warn(files,
+                           "certificate %s expired at %s; clients that pin it still connect, "
+                           "others do not; renew it",
+                           path, date);
     }
 }
 
-static void check_chain(const char *path, struct sc_tls_material *material)
+static void check_chain(const char *path, struct sc_cert_files *files)
 {
-    X509 *below = material->leaf;
-    for (int i = 0; i < sk_X509_num(material->chain); i++) {
-        X509 *above = sk_X509_value(material->chain, i);
+    X509 *below = files->leaf;
+    for (int i = 0; i < sk_X509_num(files->chain); i++) {
+        X509 *above = sk_X509_value(files->chain, i);
         int result = X509_check_issued(above, below);
         if (result != X509_V_OK) {
-            sc_tls_material_warn(material,
-                                 "certificate %s: number %d did not issue number %d; clients that "
-                                 "check the chain may refuse it",
-                                 path, i + 2, i + 1);
+            sc_cert_files_warn(files,
+                               "certificate %s: number %d did not issue number %d; clients that "
+                               "check the chain may refuse it",
+                               path, i + 2, i + 1);
             break;
         }
         below = above;
@@ -297,20 +297,20 @@ static int digest_files(const struct sc_file *certificate, const struct sc_file 
     return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't hash the certificate");
 }
 
-int sc_tls_material_load(const char *certificate_path, const char *key_path,
-                         pem_password_cb *passphrase, void *passphrase_arg,
-                         struct sc_tls_material *out, struct sc_err *err)
+int sc_cert_files_load(const char *certificate_path, const char *key_path,
+                       pem_password_cb *passphrase, void *passphrase_arg, struct sc_cert_files *out,
+                       struct sc_err *err)
 {
     struct sc_file certificate = {0}, key = {0};
     struct passphrase answer = {.ask = passphrase, .arg = passphrase_arg};
     int rc = -1;
     memset(out, 0, sizeof(*out));
     ERR_clear_error();
-    if (sc_file_read(certificate_path, SC_TLS_MATERIAL_MAX_BYTES, &certificate, err) != 0) {
+    if (sc_file_read(certificate_path, SC_CERT_FILES_MAX_BYTES, &certificate, err) != 0) {
         (void)sc_err_prefix(err, "certificate");
         goto out;
     }
-    if (sc_file_read(key_path, SC_TLS_MATERIAL_MAX_BYTES, &key, err) != 0) {
+    if (sc_file_read(key_path, SC_CERT_FILES_MAX_BYTES, &key, err) != 0) {
         (void)sc_err_prefix(err, "private key");
         goto out;
     }
@@ -322,7 +322,7 @@ int sc_tls_material_load(const char *certificate_path, const char *key_path,
         goto out;
     }
     if (key.stat.st_mode & (S_IROTH | S_IWOTH)) {
-        sc_tls_material_warn(
+        sc_cert_files_warn(
             out, "private key %s can be %s by every user of this machine; protect it: chmod 600 %s",
             key_path, key.stat.st_mode & S_IWOTH ? "changed" : "read", key_path);
     }
@@ -333,15 +333,15 @@ out:
     sc_file_fini(&certificate);
     sc_file_fini(&key);
     if (rc != 0) {
-        sc_tls_material_fini(out);
+        sc_cert_files_fini(out);
     }
     return rc;
 }
 
-void sc_tls_material_fini(struct sc_tls_material *material)
+void sc_cert_files_fini(struct sc_cert_files *files)
 {
-    X509_free(material->leaf);
-    sk_X509_pop_free(material->chain, X509_free);
-    EVP_PKEY_free(material->key);
-    memset(material, 0, sizeof(*material));
+    X509_free(files->leaf);
+    sk_X509_pop_free(files->chain, X509_free);
+    EVP_PKEY_free(files->key);
+    memset(files, 0, sizeof(*files));
 }

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "server/material.h"
+#include "server/snapshot.h"
 
 #include <sysexits.h>
 #include <time.h>
@@ -50,26 +50,26 @@ static void finish(void)
     }
 }
 
-static struct sc_material load(void)
+static struct sc_snapshot load(void)
 {
-    struct sc_material material = {0};
+    struct sc_snapshot snapshot = {0};
     memset(&errors, 0, sizeof(errors));
-    ck_assert_msg(sc_material_load(cmdline, &passphrase, tickets, &material, &errors) == 0, "%s",
+    ck_assert_msg(sc_snapshot_load(cmdline, &passphrase, tickets, &snapshot, &errors) == 0, "%s",
                   errors.text[0]);
     ck_assert_uint_eq(errors.count, 0);
-    return material;
+    return snapshot;
 }
 
 /* Nothing changes hands, and one line says why. */
 static void fails(int status, const char *words)
 {
-    struct sc_material material = {.new_ticket_keys = true};
-    const struct sc_material before = material;
+    struct sc_snapshot snapshot = {.new_ticket_keys = true};
+    const struct sc_snapshot before = snapshot;
     memset(&errors, 0, sizeof(errors));
-    ck_assert_int_eq(sc_material_load(cmdline, &passphrase, tickets, &material, &errors), -1);
-    ck_assert_ptr_eq(material.config, before.config);
-    ck_assert_ptr_eq(material.tls, before.tls);
-    ck_assert(material.new_ticket_keys);
+    ck_assert_int_eq(sc_snapshot_load(cmdline, &passphrase, tickets, &snapshot, &errors), -1);
+    ck_assert_ptr_eq(snapshot.config, before.config);
+    ck_assert_ptr_eq(snapshot.tls, before.tls);
+    ck_assert(snapshot.new_ticket_keys);
     ck_assert_uint_eq(errors.count, 1);
     ck_assert_int_eq(errors.status, status);
     ASSERT_HAS(errors.text[0], words);
@@ -79,17 +79,17 @@ START_TEST(the_same_files_make_the_same)
 {
     fixture_write_pair("server", "P-256");
     start(NULL, NULL);
-    struct sc_material first = load(), second = load();
+    struct sc_snapshot first = load(), second = load();
     ck_assert_ptr_ne(first.tls, second.tls);
-    ck_assert(sc_material_equal(&second, &first));
-    sc_material_unref(&second);
+    ck_assert(sc_snapshot_equal(&second, &first));
+    sc_snapshot_unref(&second);
     fixture_write_pair("server", "P-256");
     second = load();
-    ck_assert(!sc_material_equal(&second, &first));
-    sc_material_unref(&second);
+    ck_assert(!sc_snapshot_equal(&second, &first));
+    sc_snapshot_unref(&second);
     ck_assert_ptr_null(second.config);
-    sc_material_unref(&second); /* there is nothing left to give back */
-    sc_material_unref(&first);
+    sc_snapshot_unref(&second); /* there is nothing left to give back */
+    sc_snapshot_unref(&first);
     finish();
 }
 END_TEST
@@ -106,7 +106,7 @@ START_TEST(what_is_wrong_changes_nothing)
 }
 END_TEST
 
-/* Ticket keys are in force at once: they are not touched when anything else is wrong. */
+/* Ticket keys are active at once: they are not touched when anything else is wrong. */
 START_TEST(ticket_keys_come_last)
 {
     char keys[SC_TICKETS_KEY_BYTES];
@@ -114,10 +114,10 @@ START_TEST(ticket_keys_come_last)
     fixture_write_pair("server", "P-256");
     fixture_write("tickets", keys, sizeof(keys));
     start("--ticket-keys", fixture_path("tickets"));
-    struct sc_material first = load(), second = load();
+    struct sc_snapshot first = load(), second = load();
     ck_assert(first.new_ticket_keys);
     ck_assert(!second.new_ticket_keys);
-    sc_material_unref(&second);
+    sc_snapshot_unref(&second);
 
     keys[0] = 0x12;
     fixture_write("tickets", keys, sizeof(keys));
@@ -126,11 +126,11 @@ START_TEST(ticket_keys_come_last)
     (void)rename(fixture_path("away.crt"), fixture_path("server.crt"));
     second = load();
     ck_assert(second.new_ticket_keys);
-    ck_assert(!sc_material_equal(&second, &first)); /* they alone are worth a reload */
-    sc_material_unref(&second);
+    ck_assert(!sc_snapshot_equal(&second, &first)); /* they alone are worth a reload */
+    sc_snapshot_unref(&second);
     fixture_write("tickets", keys, 7);
     fails(EX_CONFIG, "tickets");
-    sc_material_unref(&first);
+    sc_snapshot_unref(&first);
     finish();
 }
 END_TEST
@@ -148,8 +148,8 @@ START_TEST(a_passphrase_file_that_fails_is_named)
     fixture_write("passphrase", "wrong\n", 6);
     fails(EX_CONFIG, "wrong passphrase");
     fixture_write("passphrase", "secret\n", 7);
-    struct sc_material material = load();
-    sc_material_unref(&material);
+    struct sc_snapshot snapshot = load();
+    sc_snapshot_unref(&snapshot);
     finish();
     X509_free(certificate);
     EVP_PKEY_free(key);
@@ -163,19 +163,19 @@ START_TEST(warnings_are_logged_each_in_its_line)
     fixture_write_key("server.key", key, NULL);
     fixture_write_certificate("server.crt", certificate, false);
     start(NULL, NULL);
-    struct sc_material material = load();
+    struct sc_snapshot snapshot = load();
     kept_start(SC_LOG_WARNING);
-    sc_material_log_warnings(&material);
+    sc_snapshot_log_warnings(&snapshot);
     ck_assert_uint_eq(kept_count, 1);
     ASSERT_HAS(kept_last(), " warning certificate message=\"certificate ");
     ASSERT_HAS(kept_last(), "server.crt expired at ");
-    sc_material_unref(&material);
+    sc_snapshot_unref(&snapshot);
     finish();
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
 END_TEST
 
-SUITE_MAIN("material", the_same_files_make_the_same, what_is_wrong_changes_nothing,
+SUITE_MAIN("snapshot", the_same_files_make_the_same, what_is_wrong_changes_nothing,
            ticket_keys_come_last, a_passphrase_file_that_fails_is_named,
            warnings_are_logged_each_in_its_line)

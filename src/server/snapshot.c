@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "server/material.h"
+#include "server/snapshot.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,8 +49,8 @@ static struct sc_tls_context *load_tls(const struct sc_config *config,
     return fresh;
 }
 
-int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase,
-                     struct sc_tickets *tickets, struct sc_material *out,
+int sc_snapshot_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase,
+                     struct sc_tickets *tickets, struct sc_snapshot *out,
                      struct sc_config_errors *errors)
 {
     struct sc_err err = {0};
@@ -62,7 +62,7 @@ int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *pas
     }
     tls = load_tls(config, passphrase, tickets, &err);
     /*
-     * The keys of tickets last: they are in force at once, and must not change if anything else is
+     * The keys of tickets last: they are active at once, and must not change if anything else is
      * wrong.
      */
     if (!tls || load_tickets(tickets, config, &changed, &err) != 0) {
@@ -76,26 +76,26 @@ int sc_material_load(const struct sc_cmdline *cmdline, struct sc_passphrase *pas
     return 0;
 }
 
-void sc_material_unref(struct sc_material *material)
+void sc_snapshot_unref(struct sc_snapshot *snapshot)
 {
-    sc_config_unref(material->config);
-    sc_tls_context_unref(material->tls);
-    material->config = NULL;
-    material->tls = NULL;
+    sc_config_unref(snapshot->config);
+    sc_tls_context_unref(snapshot->tls);
+    snapshot->config = NULL;
+    snapshot->tls = NULL;
 }
 
-bool sc_material_equal(const struct sc_material *fresh, const struct sc_material *in_force)
+bool sc_snapshot_equal(const struct sc_snapshot *fresh, const struct sc_snapshot *active)
 {
-    const struct sc_config *active = in_force->config;
-    return sc_config_diff(active, active, fresh->config, NULL, NULL) == 0 && !fresh->new_ticket_keys &&
-           memcmp(sc_tls_context_digest(fresh->tls), sc_tls_context_digest(in_force->tls),
+    return sc_config_diff(active->config, active->config, fresh->config, NULL, NULL) == 0 &&
+           !fresh->new_ticket_keys &&
+           memcmp(sc_tls_context_digest(fresh->tls), sc_tls_context_digest(active->tls),
                   SC_TLS_CONTEXT_DIGEST_BYTES) == 0;
 }
 
-void sc_material_log_warnings(const struct sc_material *material)
+void sc_snapshot_log_warnings(const struct sc_snapshot *snapshot)
 {
     const char *text;
-    for (unsigned i = 0; (text = sc_tls_context_warning(material->tls, i)) != NULL; i++) {
+    for (unsigned i = 0; (text = sc_tls_context_warning(snapshot->tls, i)) != NULL; i++) {
         sc_log_message(SC_LOG_WARNING, "certificate", "%s", text);
     }
 }

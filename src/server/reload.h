@@ -1,0 +1,46 @@
+/*
+ * Keeps what is served up to date: reads everything again on SIGHUP, and every reload-interval if
+ * its content has changed; rotates ticket keys in memory; warns before the certificate ends. What
+ * is wrong with new files is said once, the old stay active, and half-written files are tried
+ * again. Thread: the main one.
+ */
+#ifndef SC_SERVER_RELOAD_H
+#define SC_SERVER_RELOAD_H
+
+#include <event2/event.h>
+
+#include "base/err.h"
+#include "base/sysd.h"
+#include "server/snapshot.h"
+
+struct sc_reload;
+
+/* All but `publish` is borrowed; `snapshot` is the active one, which publish() replaces. */
+struct sc_reload_parts {
+    const struct sc_cmdline *cmdline;
+    struct sc_passphrase *passphrase;
+    struct sc_tickets *tickets;
+    const struct sc_sysd *sysd;
+    struct sc_snapshot *snapshot;
+
+    /* Makes `fresh` the active one and takes over its references. */
+    void (*publish)(struct sc_snapshot *fresh, void *arg);
+
+    /* The status line, for the end of a reload. */
+    void (*status)(char *out, size_t out_size, void *arg);
+    void *arg;
+};
+
+/* Starts watching. NULL on failure. */
+struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_parts *parts,
+                                struct sc_err *err) SC_NODISCARD;
+
+/* Why the last reload failed; NULL: it did not. */
+const char *sc_reload_failure(const struct sc_reload *reload);
+
+/* Reads nothing again: the server is stopping. SIGHUP is then only logged. */
+void sc_reload_stop(struct sc_reload *reload);
+
+void sc_reload_free(struct sc_reload *reload); /* NULL is fine */
+
+#endif

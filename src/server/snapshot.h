@@ -1,0 +1,38 @@
+/*
+ * What a server serves with: a configuration and the TLS context that its files make. Loaded as a
+ * whole; whoever holds the active one is not touched, and nothing is published here. Thread: the
+ * main one.
+ */
+#ifndef SC_SERVER_SNAPSHOT_H
+#define SC_SERVER_SNAPSHOT_H
+
+#include "base/err.h"
+#include "server/configuration.h"
+#include "server/passphrase.h"
+#include "tls/context.h"
+#include "tls/tickets.h"
+
+struct sc_snapshot {
+    struct sc_config *config;
+    struct sc_tls_context *tls;
+    bool new_ticket_keys; /* loading it brought other keys from `ticket-keys` */
+};
+
+/*
+ * Reads everything that the command line and the configuration name: two references in *out.
+ * `tickets` live longer than a snapshot: sessions go on after a reload. -1: `errors` says why, a
+ * line each, and *out is untouched.
+ */
+int sc_snapshot_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase,
+                     struct sc_tickets *tickets, struct sc_snapshot *out,
+                     struct sc_config_errors *errors) SC_NODISCARD;
+
+void sc_snapshot_unref(struct sc_snapshot *snapshot);
+
+/* `fresh` serves the same as the active one: nothing in the files has changed. */
+bool sc_snapshot_equal(const struct sc_snapshot *fresh, const struct sc_snapshot *active);
+
+/* Logs what the operator should know of it: warnings of the context, the end of the certificate. */
+void sc_snapshot_log_warnings(const struct sc_snapshot *snapshot);
+
+#endif
