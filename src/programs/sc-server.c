@@ -78,9 +78,7 @@ static int load_to_check(const struct sc_cmdline *cmdline, struct sc_passphrase 
     struct sc_err err;
     const bool other = sc_account_of_directory(sc_cmdline_config_file(cmdline), &account);
     if (other && sc_account_become(&account, &err) != 0) {
-        errors->status = err.status;
-        (void)snprintf(errors->text[errors->count++], sizeof(errors->text[0]), "%.600s", err.text);
-        return -1;
+        return sc_config_error(errors, err.status, "%s", err.text);
     }
     const int result = sc_snapshot_load(cmdline, passphrase, tickets, snapshot, errors);
     for (size_t i = 0; result != 0 && other && i < errors->count; i++) {
