@@ -64,10 +64,10 @@ src_libscclient_a_SOURCES = \
 src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'
 src_libscserver_a_SOURCES = \
 	src/server/acceptor.c src/server/acceptor.h \
+	src/server/address_limits.c src/server/address_limits.h \
 	src/server/admission.c src/server/admission.h \
 	src/server/heartbeat.c src/server/heartbeat.h \
 	src/server/reload.c src/server/reload.h \
-	src/server/accounts.c src/server/accounts.h \
 	src/server/config_cmdline.c \
 	src/server/config_file.c \
 	src/server/config_errors.c src/server/config_errors.h \

@@ -121,20 +121,20 @@ void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES])
     sc_addr_format((const struct sockaddr *)&address, length, out);
 }
 
-uint64_t sc_addr_key(const struct sockaddr *address)
+uint64_t sc_addr_key(const struct sc_addr *packed)
 {
     const uint64_t v4_range = UINT64_C(0xffff00000000);
-    if (address->sa_family == AF_INET) {
-        return v4_range |
-               ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
+    struct in6_addr v6;
+    if (packed->family == AF_INET) {
+        return v4_range | get_bytes(packed->host, 4);
     }
-    if (address->sa_family != AF_INET6) {
+    if (packed->family != AF_INET6) {
         return 0;
     }
-    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(v6)) {
-        return v4_range | get_bytes(v6->s6_addr + 12, 4);
+    memcpy(&v6, packed->host, sizeof(v6));
+    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+        return v4_range | get_bytes(packed->host + 12, 4);
     }
-    const uint64_t prefix = get_bytes(v6->s6_addr, 8);
+    const uint64_t prefix = get_bytes(packed->host, 8);
     return prefix == 0 ? 1 : prefix; /* ::1 */
 }

@@ -38,6 +38,6 @@ void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES]);
  * the least that one customer is given (RFC 6177). IPv4 is put where no /64 of the internet is
  * (below ::ffff:0:0:0:0). 0: neither, and limits per address do not apply.
  */
-uint64_t sc_addr_key(const struct sockaddr *address);
+uint64_t sc_addr_key(const struct sc_addr *packed);
 
 #endif

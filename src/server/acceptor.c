@@ -16,7 +16,7 @@
 
 #include "base/log.h"
 #include "net/addr.h"
-#include "server/accounts.h"
+#include "server/address_limits.h"
 
 #define MAX_ACCEPTS_A_PASS 64U /* then others have their turn */
 
@@ -27,7 +27,7 @@ struct sc_acceptor {
     struct sc_worker *const *workers;
     size_t worker_count;
     struct sc_acceptor_limits limits;
-    struct sc_accounts *accounts; /* connections by address */
+    struct sc_address_limits *address_limits;
     struct sc_stats stats;
     _Atomic uint32_t open;
     uint64_t next_id;
@@ -135,16 +135,16 @@ static struct sc_worker *least_loaded(const struct sc_acceptor *acceptor)
     return best;
 }
 
-static bool may_enter(struct sc_acceptor *acceptor, const struct sockaddr *address,
-                      struct sc_conn_origin *origin)
+static bool may_enter(struct sc_acceptor *acceptor, struct sc_conn_origin *origin)
 {
     if (sc_acceptor_open(acceptor) >= acceptor->limits.max_connections) {
         sc_stats_add(&acceptor->stats.refused_max_connections, 1);
         log_refusal(acceptor, "max_connections", &origin->peer, "max-connections is reached");
         return false;
     }
-    if (sc_accounts_enter(acceptor->accounts, address, acceptor->limits.max_connections_per_address,
-                          &origin->account) != 0) {
+    if (sc_address_limits_acquire(acceptor->address_limits, &origin->peer,
+                                  acceptor->limits.max_connections_per_address,
+                                  &origin->address_entry) != 0) {
         sc_stats_add(&acceptor->stats.refused_per_address, 1);
         log_refusal(acceptor, "max_connections_per_address", &origin->peer,
                     "max-connections-per-address is reached");
@@ -160,7 +160,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct sc_conn_origin origin = {.id = ++acceptor->next_id};
     (void)listener;
     origin.peer = sc_addr_pack(address, (socklen_t)length);
-    if (!may_enter(acceptor, address, &origin)) {
+    if (!may_enter(acceptor, &origin)) {
         (void)evutil_closesocket(fd);
     } else {
         atomic_fetch_add_explicit(&acceptor->open, 1, memory_order_relaxed);
@@ -190,10 +190,10 @@ struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket
     acceptor->worker_count = worker_count;
     acceptor->limits = *limits;
     acceptor->reserve_fd = open_reserve();
-    acceptor->accounts = sc_accounts_new();
+    acceptor->address_limits = sc_address_limits_new();
     acceptor->again = evtimer_new(base, on_again, acceptor);
     acceptor->listeners = calloc(fd_count, sizeof(struct evconnlistener *));
-    if (!acceptor->accounts || !acceptor->again || !acceptor->listeners) {
+    if (!acceptor->address_limits || !acceptor->again || !acceptor->listeners) {
         goto no_memory;
     }
     for (size_t i = 0; i < fd_count; i++) {
@@ -230,7 +230,7 @@ void sc_acceptor_stop(struct sc_acceptor *acceptor)
 
 void sc_acceptor_on_gone(struct sc_acceptor *acceptor, const struct sc_conn_origin *origin)
 {
-    sc_accounts_leave(acceptor->accounts, origin->account);
+    sc_address_limits_release(acceptor->address_limits, origin->address_entry);
     atomic_fetch_sub_explicit(&acceptor->open, 1, memory_order_relaxed);
 }
 
@@ -261,6 +261,6 @@ void sc_acceptor_free(struct sc_acceptor *acceptor)
     if (acceptor->reserve_fd >= 0) {
         (void)close(acceptor->reserve_fd);
     }
-    sc_accounts_free(acceptor->accounts);
+    sc_address_limits_free(acceptor->address_limits);
     free(acceptor);
 }

@@ -28,6 +28,7 @@
 #include "server/settle.h"
 #include "server/stats.h"
 
+struct sc_address_entry;
 struct sc_conn;
 struct sc_tls_context;
 struct sc_tlsbev_shared;
@@ -77,7 +78,7 @@ void sc_conn_env_fini(struct sc_conn_env *env);
 struct sc_conn_origin {
     uint64_t id; /* names the connection in the log */
     struct sc_addr peer;
-    void *account; /* the acceptor's per-address account; NULL: none */
+    struct sc_address_entry *address_entry; /* the acceptor's; NULL: not counted */
 };
 
 /*

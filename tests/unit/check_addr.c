@@ -69,8 +69,8 @@ END_TEST
 
 static uint64_t key_of(socklen_t length)
 {
-    (void)length;
-    return sc_addr_key((const struct sockaddr *)&storage);
+    const struct sc_addr packed = sc_addr_pack((const struct sockaddr *)&storage, length);
+    return sc_addr_key(&packed);
 }
 
 START_TEST(keys_join_what_one_client_can_have)

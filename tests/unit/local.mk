@@ -80,8 +80,8 @@ tests_unit_check_wheel_LDADD = $(TEST_NET)
 
 UNIT_TESTS += tests/unit/check_acceptor
 tests_unit_check_acceptor_LDADD = $(TEST_SERVER)
-UNIT_TESTS += tests/unit/check_accounts
-tests_unit_check_accounts_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_address_limits
+tests_unit_check_address_limits_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_config
 tests_unit_check_config_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_conn
