@@ -198,6 +198,30 @@ void sc_log_u64(struct sc_log_line *line, const char *key, uint64_t value)
     drop_if_cut(line, before);
 }
 
+bool sc_log_begin_limited(struct sc_log_line *line, struct sc_log_rate *rate, uint32_t per_second,
+                          enum sc_log_level level, const char *event)
+{
+    if (!sc_log_enabled(level)) {
+        return false;
+    }
+    const uint64_t second = sc_clock_ms() / 1000U;
+    if (second != rate->second) {
+        rate->second = second;
+        rate->written = 0;
+    }
+    if (rate->written >= per_second) {
+        rate->suppressed++;
+        return false;
+    }
+    rate->written++;
+    begin_line(line, level, event);
+    if (rate->suppressed > 0) {
+        sc_log_u64(line, "suppressed", rate->suppressed);
+        rate->suppressed = 0;
+    }
+    return true;
+}
+
 void sc_log_fmt(struct sc_log_line *line, const char *key, const char *fmt, ...)
 {
     char text[VALUE_MAX_BYTES + 64];
@@ -308,21 +332,4 @@ void sc_log_message(enum sc_log_level level, const char *event, const char *fmt,
     va_end(args);
     sc_log_str(&line, "message", text);
     sc_log_end(&line);
-}
-
-bool sc_log_rate_allow(struct sc_log_rate *rate, uint32_t per_second, uint64_t *suppressed)
-{
-    const uint64_t second = sc_clock_ms() / 1000U;
-    if (second != rate->second) {
-        rate->second = second;
-        rate->written = 0;
-    }
-    if (rate->written >= per_second) {
-        rate->suppressed++;
-        return false;
-    }
-    rate->written++;
-    *suppressed = rate->suppressed;
-    rate->suppressed = 0;
-    return true;
 }

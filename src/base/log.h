@@ -78,16 +78,20 @@ void sc_log_message(enum sc_log_level level, const char *event, const char *fmt,
 bool sc_log_write(const char *line, size_t length);
 
 /*
- * Bounds how often a line that a peer can provoke is written: at most `per_second` in a second;
- * zero-initialised, one for each thread and event. Returns true when the line may be written, and
- * then *suppressed says how many were not since the last one.
+ * The rate of one kind of line that a peer can provoke. Zero-initialised; one for each kind of
+ * line and thread.
  */
 struct sc_log_rate {
     uint64_t second;
     uint32_t written;
     uint64_t suppressed;
 };
-bool sc_log_rate_allow(struct sc_log_rate *rate, uint32_t per_second,
-                       uint64_t *suppressed) SC_NODISCARD;
+
+/*
+ * Like sc_log_begin() for such a line: at most `per_second` are begun in a second, the others are
+ * counted. The next line that is begun starts with suppressed=N when N were left out before it.
+ */
+bool sc_log_begin_limited(struct sc_log_line *line, struct sc_log_rate *rate, uint32_t per_second,
+                          enum sc_log_level level, const char *event) SC_NODISCARD;
 
 #endif

@@ -20,6 +20,11 @@
 
 #define MAX_ACCEPTS_A_PASS 64U /* then others have their turn */
 
+#define LINES_PER_SECOND 1U /* of each kind */
+
+/* Why a connection is refused. */
+enum refusal { REFUSAL_MAX_CONNECTIONS, REFUSAL_PER_ADDRESS, REFUSAL_DESCRIPTORS, REFUSAL_COUNT };
+
 struct sc_acceptor {
     struct event_base *base;
     struct evconnlistener **listeners;
@@ -34,7 +39,7 @@ struct sc_acceptor {
     struct event *again; /* enables the listeners */
     unsigned accepted_in_pass;
     int reserve_fd; /* -1: gone */
-    struct sc_log_rate refusal_rate;
+    struct sc_log_rate log_rates[REFUSAL_COUNT], accept_failed_log_rate;
 };
 
 static int open_reserve(void)
@@ -44,13 +49,22 @@ static int open_reserve(void)
 
 /* --- Refusing --- */
 
-static void log_refusal(struct sc_acceptor *acceptor, const char *reason,
-                        const struct sc_addr *peer, const char *hint)
+static void log_refusal(struct sc_acceptor *acceptor, enum refusal refusal,
+                        const struct sc_addr *peer)
 {
-    uint64_t suppressed;
+    static const struct {
+        const char *reason, *hint;
+    } rows[] = {
+        [REFUSAL_MAX_CONNECTIONS] = {"max_connections", "max-connections is reached"},
+        [REFUSAL_PER_ADDRESS] = {"max_connections_per_address",
+                                 "max-connections-per-address is reached"},
+        [REFUSAL_DESCRIPTORS] = {"descriptors",
+                                 "out of file descriptors: raise the limit (LimitNOFILE=, ulimit "
+                                 "-n) or lower max-connections"},
+    };
     struct sc_log_line line;
-    if (!sc_log_rate_allow(&acceptor->refusal_rate, 1, &suppressed) ||
-        !sc_log_begin(&line, SC_LOG_WARNING, "connection_refused")) {
+    if (!sc_log_begin_limited(&line, &acceptor->log_rates[refusal], LINES_PER_SECOND,
+                              SC_LOG_WARNING, "connection_refused")) {
         return;
     }
     if (peer) {
@@ -58,15 +72,22 @@ static void log_refusal(struct sc_acceptor *acceptor, const char *reason,
         sc_addr_format_packed(peer, text);
         sc_log_str(&line, "peer", text);
     }
-    sc_log_str(&line, "reason", reason);
-    sc_log_str(&line, "hint", hint);
-    if (suppressed > 0) {
-        sc_log_u64(&line, "suppressed", suppressed);
-    }
+    sc_log_str(&line, "reason", rows[refusal].reason);
+    sc_log_str(&line, "hint", rows[refusal].hint);
     sc_log_end(&line);
 }
 
-static void rest(struct sc_acceptor *acceptor, unsigned ms)
+static void log_accept_failed(struct sc_acceptor *acceptor, int errnum)
+{
+    struct sc_log_line line;
+    if (sc_log_begin_limited(&line, &acceptor->accept_failed_log_rate, LINES_PER_SECOND,
+                             SC_LOG_WARNING, "accept_failed")) {
+        sc_log_str(&line, "message", evutil_socket_error_to_string(errnum));
+        sc_log_end(&line);
+    }
+}
+
+static void pause_accept(struct sc_acceptor *acceptor, unsigned ms)
 {
     const struct timeval delay = {.tv_sec = 0, .tv_usec = (suseconds_t)ms * 1000};
     for (size_t i = 0; i < acceptor->listener_count; i++) {
@@ -100,12 +121,9 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
     const int errnum = EVUTIL_SOCKET_ERROR();
     const bool out = errnum == EMFILE || errnum == ENFILE;
     if (out) {
-        log_refusal(acceptor, "descriptors", NULL,
-                    "out of file descriptors: raise the limit (LimitNOFILE=, ulimit -n) or lower "
-                    "max-connections");
+        log_refusal(acceptor, REFUSAL_DESCRIPTORS, NULL);
     } else {
-        sc_log_message(SC_LOG_WARNING, "accept_failed", "%s",
-                       evutil_socket_error_to_string(errnum));
+        log_accept_failed(acceptor, errnum);
     }
     if (out && acceptor->reserve_fd >= 0) {
         (void)close(acceptor->reserve_fd);
@@ -119,7 +137,7 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
             return;
         }
     }
-    rest(acceptor, 100);
+    pause_accept(acceptor, 100);
 }
 
 /* --- Accepting --- */
@@ -139,15 +157,14 @@ static bool may_enter(struct sc_acceptor *acceptor, struct sc_conn_origin *origi
 {
     if (sc_acceptor_open(acceptor) >= acceptor->limits.max_connections) {
         sc_stats_add(&acceptor->stats.refused_max_connections, 1);
-        log_refusal(acceptor, "max_connections", &origin->peer, "max-connections is reached");
+        log_refusal(acceptor, REFUSAL_MAX_CONNECTIONS, &origin->peer);
         return false;
     }
     if (sc_address_limits_acquire(acceptor->address_limits, &origin->peer,
                                   acceptor->limits.max_connections_per_address,
                                   &origin->address_entry) != 0) {
         sc_stats_add(&acceptor->stats.refused_per_address, 1);
-        log_refusal(acceptor, "max_connections_per_address", &origin->peer,
-                    "max-connections-per-address is reached");
+        log_refusal(acceptor, REFUSAL_PER_ADDRESS, &origin->peer);
         return false;
     }
     return true;
@@ -170,7 +187,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         }
     }
     if (++acceptor->accepted_in_pass >= MAX_ACCEPTS_A_PASS) {
-        rest(acceptor, 0);
+        pause_accept(acceptor, 0);
     }
 }
 

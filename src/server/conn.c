@@ -134,7 +134,7 @@ static void on_connected(void *arg)
     struct sc_err err;
     if (sc_tls_context_check_peer(conn->context, sc_tlsbev_ssl(conn->tls), &err) != 0) {
         sc_stats_add(&conn->env->stats->handshakes_failed, 1);
-        sc_conn_log_event(SC_LOG_WARNING, &conn->origin, "client_refused", err.text);
+        sc_conn_log_event(&conn->env->log, SC_CONN_CLIENT_REFUSED, &conn->origin, err.text);
         sc_conn_free(conn);
         return;
     }
@@ -145,7 +145,7 @@ static void on_connected(void *arg)
     if (info.resumed && conn->took_token) {
         sc_admission_give_back(conn->env->admission);
     }
-    sc_conn_log_connected(&conn->origin, &info);
+    sc_conn_log_connected(&conn->env->log, &conn->origin, &info);
     if (conn->draining) {
         sc_tlsbev_again(conn->tls);
     }
@@ -191,15 +191,14 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     struct sc_conn *conn = arg;
     conn->input_ended = true;
     if (conn->state == SC_CONN_HANDSHAKE) {
-        sc_conn_log_handshake_failed(&conn->env->failure_log_rate, &conn->origin, &conn->watch,
-                                     close);
+        sc_conn_log_handshake_failed(&conn->env->log, &conn->origin, &conn->watch, close);
         sc_conn_free(conn);
         return;
     }
     if (close->end == SC_TLSBEV_KEY_UPDATES) {
         sc_stats_add(&conn->env->stats->key_update_floods, 1);
     }
-    sc_conn_log_closed(&conn->origin, close);
+    sc_conn_log_closed(&conn->env->log, &conn->origin, close);
     if (close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_RESET ||
         close->end == SC_TLSBEV_KEY_UPDATES) {
         sc_conn_free(conn);
@@ -265,26 +264,25 @@ static void on_deadline(struct sc_conn *conn, enum wait wait)
     switch (wait) {
     case WAIT_HANDSHAKE:
         sc_stats_add(&stats->timeouts_handshake, 1);
-        sc_conn_log_handshake_failed(&conn->env->failure_log_rate, &conn->origin, &conn->watch,
-                                     NULL);
+        sc_conn_log_handshake_failed(&conn->env->log, &conn->origin, &conn->watch, NULL);
         sc_conn_free(conn);
         return;
     case WAIT_WRITE:
         sc_stats_add(&stats->timeouts_write, 1);
-        sc_conn_log_event(SC_LOG_INFO, &conn->origin, "write_timeout",
+        sc_conn_log_event(&conn->env->log, SC_CONN_WRITE_TIMEOUT, &conn->origin,
                           "the client did not read its replies");
         sc_conn_free(conn);
         return;
     case WAIT_FRAME:
         sc_stats_add(&stats->timeouts_frame, 1);
-        sc_conn_log_event(SC_LOG_INFO, &conn->origin, "frame_timeout",
+        sc_conn_log_event(&conn->env->log, SC_CONN_FRAME_TIMEOUT, &conn->origin,
                           "a started frame did not arrive in time");
         sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT,
                                  "the frame did not arrive in time (frame-timeout)");
         break;
     case WAIT_IDLE:
         sc_stats_add(&stats->timeouts_idle, 1);
-        sc_conn_log_event(SC_LOG_DEBUG, &conn->origin, "idle_timeout",
+        sc_conn_log_event(&conn->env->log, SC_CONN_IDLE_TIMEOUT, &conn->origin,
                           "no request for a long time");
         sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT,
                                  "no request for too long (idle-timeout)");

@@ -21,10 +21,10 @@
 #include <event2/event.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "net/addr.h"
 #include "net/wheel.h"
 #include "server/admission.h"
+#include "server/conn_log.h"
 #include "server/settle.h"
 #include "server/stats.h"
 
@@ -67,7 +67,7 @@ struct sc_conn_env {
     struct sc_wheel *wheel;
     struct sc_settle settle;
     struct sc_replies replies;
-    struct sc_log_rate failure_log_rate;
+    struct sc_conn_log log;
     struct sc_admission_queue queue;
 };
 

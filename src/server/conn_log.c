@@ -4,14 +4,26 @@
 
 #include <openssl/err.h>
 
+#include "server/conn.h"
 #include "tls/explain.h"
 
-#define FAILURES_A_SECOND 20U
+static const struct {
+    enum sc_log_level level;
+    const char *name;
+} events[] = {
+#define SC_CONN_EVENT_ROW(name, level, event) {SC_LOG_##level, event},
+    SC_CONN_EVENTS(SC_CONN_EVENT_ROW)
+#undef SC_CONN_EVENT_ROW
+};
 
-static bool begin(struct sc_log_line *line, enum sc_log_level level, const char *event,
+/* The only way to a line: none escapes its limit. */
+static bool begin(struct sc_log_line *line, struct sc_conn_log *log, enum sc_conn_event event,
                   const struct sc_conn_origin *origin)
 {
-    if (!sc_log_begin(line, level, event)) {
+    const enum sc_log_level level = events[event].level;
+    const uint32_t per_second =
+        level == SC_LOG_DEBUG ? SC_CONN_LOG_DEBUG_PER_SECOND : SC_CONN_LOG_PER_SECOND;
+    if (!sc_log_begin_limited(line, &log->rates[event], per_second, level, events[event].name)) {
         return false;
     }
     char peer[SC_ADDR_TEXT_BYTES];
@@ -21,20 +33,21 @@ static bool begin(struct sc_log_line *line, enum sc_log_level level, const char 
     return true;
 }
 
-void sc_conn_log_event(enum sc_log_level level, const struct sc_conn_origin *origin,
-                       const char *event, const char *message)
+void sc_conn_log_event(struct sc_conn_log *log, enum sc_conn_event event,
+                       const struct sc_conn_origin *origin, const char *message)
 {
     struct sc_log_line line;
-    if (begin(&line, level, event, origin)) {
+    if (begin(&line, log, event, origin)) {
         sc_log_str(&line, "message", message);
         sc_log_end(&line);
     }
 }
 
-void sc_conn_log_connected(const struct sc_conn_origin *origin, const struct sc_tls_info *info)
+void sc_conn_log_connected(struct sc_conn_log *log, const struct sc_conn_origin *origin,
+                           const struct sc_tls_info *info)
 {
     struct sc_log_line line;
-    if (begin(&line, SC_LOG_DEBUG, "connected", origin)) {
+    if (begin(&line, log, SC_CONN_CONNECTED, origin)) {
         sc_log_str(&line, "tls", info->version);
         sc_log_str(&line, "cipher", info->cipher);
         sc_log_str(&line, "group", info->group);
@@ -72,19 +85,16 @@ static enum sc_tls_end explain_end(const struct sc_tlsbev_close *close)
     return SC_TLS_END_ERROR;
 }
 
-void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn_origin *origin,
+void sc_conn_log_handshake_failed(struct sc_conn_log *log, const struct sc_conn_origin *origin,
                                   const struct sc_tls_watch *watch,
                                   const struct sc_tlsbev_close *close)
 {
     const struct sc_tls_failure failure =
         sc_tls_explain(watch, explain_end(close), close ? close->error_code : 0, true);
-    /* Health checks of load balancers connect and close: no reason to warn. */
-    const enum sc_log_level level =
-        failure.kind == SC_TLS_REASON_PROBE ? SC_LOG_DEBUG : SC_LOG_WARNING;
-    uint64_t suppressed;
+    const enum sc_conn_event event =
+        failure.kind == SC_TLS_REASON_PROBE ? SC_CONN_LEFT_SILENTLY : SC_CONN_HANDSHAKE_FAILED;
     struct sc_log_line line;
-    if (!sc_log_enabled(level) || !sc_log_rate_allow(rate, FAILURES_A_SECOND, &suppressed) ||
-        !begin(&line, level, "tls_handshake_failed", origin)) {
+    if (!begin(&line, log, event, origin)) {
         return;
     }
     sc_log_str(&line, "stage", sc_tls_stage(watch));
@@ -100,19 +110,17 @@ void sc_conn_log_handshake_failed(struct sc_log_rate *rate, const struct sc_conn
         sc_log_str(&line, "alert_sent", sc_tls_alert_name(watch->alert_sent));
     }
     add_details(&line, close);
-    if (suppressed > 0) {
-        sc_log_u64(&line, "suppressed", suppressed);
-    }
     sc_log_end(&line);
 }
 
-void sc_conn_log_closed(const struct sc_conn_origin *origin, const struct sc_tlsbev_close *close)
+void sc_conn_log_closed(struct sc_conn_log *log, const struct sc_conn_origin *origin,
+                        const struct sc_tlsbev_close *close)
 {
     static const char *const words[] = {"close_notify", "eof", "reset", "tls_error",
                                         "key_update_flood"};
     const bool hostile = close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_KEY_UPDATES;
     struct sc_log_line line;
-    if (begin(&line, hostile ? SC_LOG_INFO : SC_LOG_DEBUG, "peer_closed", origin)) {
+    if (begin(&line, log, hostile ? SC_CONN_PEER_MISBEHAVED : SC_CONN_PEER_CLOSED, origin)) {
         sc_log_str(&line, "how", words[close->end]);
         add_details(&line, close);
         sc_log_end(&line);

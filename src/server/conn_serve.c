@@ -152,7 +152,7 @@ void sc_conn_on_all_answered(struct sc_conn *conn)
     if (SC_UNLIKELY(conn->input_ended)) {
         if (conn->frame_since_ms != 0) {
             sc_stats_add(&conn->env->stats->truncated, 1);
-            sc_conn_log_event(SC_LOG_DEBUG, &conn->origin, "truncated",
+            sc_conn_log_event(&conn->env->log, SC_CONN_TRUNCATED, &conn->origin,
                               "the peer ended in the middle of a frame");
         }
         close_after_replies(conn);

@@ -81,7 +81,7 @@ static void begin_connection(struct sc_worker *worker, struct letter *letter)
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
     worker->owner->on_gone(&letter->u.connection.origin, worker->owner->arg);
     sc_stats_add(&worker->stats.refused_memory, 1);
-    sc_log_message(SC_LOG_ERROR, "connection_refused", "%s", err.text);
+    sc_conn_log_event(&worker->env.log, SC_CONN_REFUSED, &letter->u.connection.origin, err.text);
 }
 
 static void take_settings(struct sc_worker *worker, struct sc_worker_settings *settings)

@@ -59,6 +59,17 @@ after=$(descriptors)
 pass "memory at the end: $(memory_kib "$server_pid") KiB, at its highest $(memory_kib "$server_pid" VmHWM) KiB"
 stop_server
 
+# Lines that peers provoke are limited: 120 at once are 20 in a second, and the next one says how many were left out.
+start_server --workers 1 --frame-timeout 1s
+run 0 hostile --peers 120 --at-most-ms $((20000 * slow)) drip-frame --interval-ms 200 "$address"
+run 0 hostile --at-most-ms $((20000 * slow)) drip-frame --interval-ms 200 "$address"
+stop_server
+lines=$(grep -c ' frame_timeout ' "$server_log")
+left_out=$(sed -n 's/.* frame_timeout suppressed=\([0-9]*\) .*/\1/p' "$server_log" | awk '{ n += $1 } END { print n + 0 }')
+[ $((lines + left_out)) -eq 121 ] || fail "$lines lines and $left_out left out, of 121"
+[ "$left_out" -gt 0 ] || fail "121 lines that peers provoked, and none was left out"
+pass "$lines lines of 121 that peers provoked, and the number of the others"
+
 # Limits: what is above them is closed before any TLS, and served again when there is room.
 limited() {
     start_server "$@"

@@ -184,7 +184,15 @@ START_TEST(refusals_are_counted_and_seldom_logged)
     at_second(6);
     is_refused(1);
     ck_assert_uint_eq(kept_count, 2);
-    ASSERT_HAS(kept_last(), " suppressed=9");
+    ASSERT_HAS(kept_last(), " suppressed=9 ");
+    /* Another reason has a limit of its own. */
+    sc_acceptor_set_limits(acceptor, &(const struct sc_acceptor_limits){
+                                         .max_connections = 9, .max_connections_per_address = 1});
+    const int two = enter(2);
+    is_refused(2);
+    ck_assert_uint_eq(kept_count, 3);
+    ASSERT_HAS(kept_last(), " connection_refused peer=127.0.0.2:");
+    leave(two);
     ck_assert_uint_eq(sc_stats_get(&sc_acceptor_stats(acceptor)->refused_max_connections), 11);
     leave(one);
     finish();

@@ -9,17 +9,18 @@
 
 #include "base/clock.h"
 #include "kept_log.h"
+#include "server/conn.h"
 #include "suite.h"
 
 static const struct sc_conn_origin origin = {
     .id = 17, .peer = {.host = {192, 0, 2, 1}, .port = 53122, .family = AF_INET}};
-static struct sc_log_rate rate;
+static struct sc_conn_log conn_log;
 
 static struct sc_tls_watch start(enum sc_log_level level)
 {
     struct sc_tls_watch watch;
     kept_start(level);
-    memset(&rate, 0, sizeof(rate));
+    memset(&conn_log, 0, sizeof(conn_log));
     sc_tls_watch_init(&watch);
     return watch;
 }
@@ -39,15 +40,16 @@ START_TEST(every_line_has_the_connection_and_its_peer)
                                      .group = "X25519",
                                      .resumed = true};
     sc_tls_watch_first_bytes(&watch, "\x16\x03\x01", 3);
-    sc_conn_log_event(SC_LOG_INFO, &origin, "timeout", "it was idle");
-    sc_conn_log_connected(&origin, &info);
-    sc_conn_log_handshake_failed(&rate, &origin, &watch, &close);
-    sc_conn_log_closed(&origin, &close);
+    sc_conn_log_event(&conn_log, SC_CONN_WRITE_TIMEOUT, &origin, "it was idle");
+    sc_conn_log_connected(&conn_log, &origin, &info);
+    sc_conn_log_handshake_failed(&conn_log, &origin, &watch, &close);
+    sc_conn_log_closed(&conn_log, &origin, &close);
     ck_assert_uint_eq(kept_count, 4);
     for (unsigned i = 0; i < kept_count; i++) {
         ASSERT_HAS(kept_lines[i], " conn=17 peer=192.0.2.1:53122 ");
     }
-    ASSERT_HAS(kept_lines[0], " info timeout conn=17 peer=192.0.2.1:53122 message=\"it was idle\"");
+    ASSERT_HAS(kept_lines[0],
+               " info write_timeout conn=17 peer=192.0.2.1:53122 message=\"it was idle\"");
     ASSERT_HAS(kept_lines[1], " debug connected ");
     ASSERT_HAS(kept_lines[1],
                " tls=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 group=X25519 resumed=yes");
@@ -67,7 +69,7 @@ START_TEST(a_peer_on_a_unix_socket_has_no_name)
     struct sc_conn_origin evil = {
         .id = 18, .peer = sc_addr_pack((struct sockaddr *)&address, sizeof(address))};
     (void)start(SC_LOG_INFO);
-    sc_conn_log_event(SC_LOG_INFO, &evil, "timeout", "it was idle");
+    sc_conn_log_event(&conn_log, SC_CONN_WRITE_TIMEOUT, &evil, "it was idle");
     ASSERT_HAS(kept_lines[0], " conn=18 peer=unix message=");
 }
 END_TEST
@@ -78,7 +80,7 @@ START_TEST(failures_say_what_is_known)
     const struct sc_tlsbev_close close = {
         .end = SC_TLSBEV_TLS, .error_code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_SHARED_CIPHER)};
     ck_assert_int_eq(OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL), 1);
-    sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
+    sc_conn_log_handshake_failed(&conn_log, &origin, &watch, NULL);
     ASSERT_HAS(kept_last(), " stage=connected reason=timeout hint=");
     ck_assert_ptr_null(strstr(kept_last(), "alert_"));
     ck_assert_ptr_null(strstr(kept_last(), "client_pin"));
@@ -89,7 +91,7 @@ START_TEST(failures_say_what_is_known)
     watch.alert_received = SSL_AD_UNKNOWN_CA;
     char pin[] = "sha256//AAAA";
     watch.refused_pin = pin;
-    sc_conn_log_handshake_failed(&rate, &origin, &watch, &close);
+    sc_conn_log_handshake_failed(&conn_log, &origin, &watch, &close);
     ASSERT_HAS(kept_last(), " client_pin=sha256//AAAA ");
     ASSERT_HAS(kept_last(), " alert_received=\"unknown CA\" alert_sent=\"handshake failure\"");
     ASSERT_HAS(kept_last(), " detail=\"no shared cipher\"");
@@ -106,30 +108,58 @@ START_TEST(probes_are_no_warnings)
     const struct sc_tls_watch watch = start(SC_LOG_INFO);
     at_second(5);
     for (int i = 0; i < 100; i++) {
-        sc_conn_log_handshake_failed(&rate, &origin, &watch, &close);
+        sc_conn_log_handshake_failed(&conn_log, &origin, &watch, &close);
     }
     ck_assert_uint_eq(kept_count, 0);
-    sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
+    sc_conn_log_handshake_failed(&conn_log, &origin, &watch, NULL);
     ck_assert_uint_eq(kept_count, 1);
     ck_assert_ptr_null(strstr(kept_last(), "suppressed"));
 }
 END_TEST
 
-START_TEST(a_flood_of_failures_is_counted_instead)
+static void log_kind(enum sc_conn_event event, const struct sc_tls_watch *watch)
 {
-    const struct sc_tls_watch watch = start(SC_LOG_WARNING);
-    at_second(5);
-    for (int i = 0; i < 50; i++) {
-        sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
+    static const struct sc_tls_info info = {.version = "TLSv1.3", .cipher = "x", .group = "x"};
+    static const struct sc_tlsbev_close eof = {.end = SC_TLSBEV_EOF}, tls = {.end = SC_TLSBEV_TLS};
+    switch (event) {
+    case SC_CONN_CONNECTED: sc_conn_log_connected(&conn_log, &origin, &info); break;
+    case SC_CONN_HANDSHAKE_FAILED:
+        sc_conn_log_handshake_failed(&conn_log, &origin, watch, NULL);
+        break;
+    case SC_CONN_LEFT_SILENTLY:
+        sc_conn_log_handshake_failed(&conn_log, &origin, watch, &eof);
+        break;
+    case SC_CONN_PEER_CLOSED: sc_conn_log_closed(&conn_log, &origin, &eof); break;
+    case SC_CONN_PEER_MISBEHAVED: sc_conn_log_closed(&conn_log, &origin, &tls); break;
+    default: sc_conn_log_event(&conn_log, event, &origin, "x"); break;
     }
-    ck_assert_uint_eq(kept_count, 20);
-    ck_assert_ptr_null(strstr(kept_last(), "suppressed"));
+}
+
+/* Each kind of line has its limit, and none of them uses up another's. */
+START_TEST(a_flood_is_counted_instead)
+{
+    const struct sc_tls_watch watch = start(SC_LOG_DEBUG);
+    at_second(5);
+    for (unsigned event = 0; event < SC_CONN_EVENT_COUNT; event++) {
+        kept_start(SC_LOG_DEBUG);
+        log_kind(event, &watch);
+        const unsigned limit =
+            strstr(kept_last(), " debug ") ? SC_CONN_LOG_DEBUG_PER_SECOND : SC_CONN_LOG_PER_SECOND;
+        ck_assert_ptr_null(strstr(kept_last(), "suppressed"));
+        for (unsigned i = 0; i < limit + 29; i++) {
+            log_kind(event, &watch);
+        }
+        ck_assert_uint_eq(kept_count, limit);
+    }
     at_second(6);
-    sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
-    ASSERT_HAS(kept_last(), " suppressed=30");
-    sc_conn_log_handshake_failed(&rate, &origin, &watch, NULL);
-    ck_assert_ptr_null(strstr(kept_last(), "suppressed"));
-    ck_assert_uint_eq(kept_count, 22);
+    for (unsigned event = 0; event < SC_CONN_EVENT_COUNT; event++) {
+        kept_start(SC_LOG_DEBUG);
+        log_kind(event, &watch);
+        ASSERT_HAS(kept_last(), " suppressed=30 conn=17 peer=");
+        log_kind(event, &watch);
+        ck_assert_ptr_null(strstr(kept_last(), "suppressed"));
+        ck_assert_uint_eq(kept_count, 2);
+    }
 }
 END_TEST
 
@@ -148,7 +178,7 @@ START_TEST(only_hostile_ends_are_worth_a_line)
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
         const struct sc_tlsbev_close close = {.end = cases[i].end};
         const unsigned before = kept_count;
-        sc_conn_log_closed(&origin, &close);
+        sc_conn_log_closed(&conn_log, &origin, &close);
         ck_assert_uint_eq(kept_count - before, cases[i].words != NULL);
         if (cases[i].words) {
             ASSERT_HAS(kept_last(), cases[i].words);
@@ -159,4 +189,4 @@ END_TEST
 
 SUITE_MAIN("conn_log", every_line_has_the_connection_and_its_peer,
            a_peer_on_a_unix_socket_has_no_name, failures_say_what_is_known, probes_are_no_warnings,
-           a_flood_of_failures_is_counted_instead, only_hostile_ends_are_worth_a_line)
+           a_flood_is_counted_instead, only_hostile_ends_are_worth_a_line)

@@ -333,28 +333,44 @@ START_TEST(full_lines_are_cut_between_keys)
 }
 END_TEST
 
+static bool write_limited(struct sc_log_rate *rate, enum sc_log_level level)
+{
+    struct sc_log_line line;
+    if (!sc_log_begin_limited(&line, rate, 3, level, "provoked")) {
+        return false;
+    }
+    sc_log_u64(&line, "conn", 7);
+    sc_log_end(&line);
+    return true;
+}
+
+static void at_ms(uint64_t now_ms)
+{
+    const uint64_t now_ns = now_ms * 1000000U;
+    sc_clock_fake(&now_ns, NULL);
+}
+
 START_TEST(lines_are_limited_in_a_second)
 {
-    struct sc_log_rate rate = {0};
-    uint64_t suppressed = 99;
-    uint64_t now_ns = UINT64_C(5000000000);
-    sc_clock_fake(&now_ns, NULL);
+    struct sc_log_rate rate = {0}, other = {0};
+    start(SC_LOG_INFO, SC_LOG_TEXT);
+    at_ms(5000);
     for (int i = 0; i < 3; i++) {
-        ck_assert(sc_log_rate_allow(&rate, 3, &suppressed));
-        ck_assert_uint_eq(suppressed, 0);
+        ck_assert(!write_limited(&rate, SC_LOG_DEBUG)); /* is not logged, and not counted */
+        ck_assert(write_limited(&rate, SC_LOG_INFO));
+        ck_assert_ptr_nonnull(strstr(last, " info provoked conn=7"));
     }
     for (int i = 0; i < 10; i++) {
-        ck_assert(!sc_log_rate_allow(&rate, 3, &suppressed));
+        ck_assert(!write_limited(&rate, SC_LOG_INFO));
     }
-    now_ns += 999000000U; /* still the same second */
-    sc_clock_fake(&now_ns, NULL);
-    ck_assert(!sc_log_rate_allow(&rate, 3, &suppressed));
-    now_ns += 1000000U;
-    sc_clock_fake(&now_ns, NULL);
-    ck_assert(sc_log_rate_allow(&rate, 3, &suppressed));
-    ck_assert_uint_eq(suppressed, 11);
-    ck_assert(sc_log_rate_allow(&rate, 3, &suppressed));
-    ck_assert_uint_eq(suppressed, 0);
+    ck_assert(write_limited(&other, SC_LOG_INFO)); /* another kind of line has its own limit */
+    at_ms(5999);
+    ck_assert(!write_limited(&rate, SC_LOG_INFO));
+    at_ms(6000);
+    ck_assert(write_limited(&rate, SC_LOG_INFO));
+    ck_assert_ptr_nonnull(strstr(last, " info provoked suppressed=11 conn=7"));
+    ck_assert(write_limited(&rate, SC_LOG_INFO));
+    ck_assert_ptr_nonnull(strstr(last, " info provoked conn=7"));
 }
 END_TEST
 
