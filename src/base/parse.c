@@ -2,6 +2,7 @@
 
 #include "base/parse.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -176,11 +177,36 @@ static int parse_unix(const char *text, const char *path, struct sc_address *out
     return 0;
 }
 
+/*
+ * getaddrinfo(3) reads any number as an IPv4 address: 4242 is 0.0.16.146. As in the URL standard, a
+ * host whose last label is a number is an IPv4 address in four parts, or a mistake.
+ */
+static bool is_misread_number(const char *host, bool is_alone, const char **why)
+{
+    const char *dot = strrchr(host, '.');
+    const char *label = dot ? dot + 1 : host;
+    const bool hex = label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
+    const size_t digits =
+        hex ? 2 + strspn(label + 2, "0123456789abcdefABCDEF") : strspn(label, "0123456789");
+    unsigned char bytes[sizeof(struct in_addr)];
+    if (*label == '\0' || label[digits] != '\0' || inet_pton(AF_INET, host, bytes) == 1) {
+        return false;
+    }
+    *why = dot        ? "the host is neither a name nor an IPv4 address"
+           : is_alone ? "a port alone does not say which host, as in localhost:4242"
+                      : "the host is a number";
+    return true;
+}
+
 int sc_parse_address(const char *text, const char *default_port, struct sc_address *out,
                      struct sc_err *err)
 {
+    const char *why;
     if (strncmp(text, "unix:", 5) == 0) {
         return parse_unix(text, text + 5, out, err);
+    }
+    if (strstr(text, "://")) {
+        return bad_address(err, text, "a URL is not one, leave out what is before the host");
     }
     const char *host = text;
     size_t count = strcspn(text, ":");
@@ -203,6 +229,12 @@ int sc_parse_address(const char *text, const char *default_port, struct sc_addre
             return bad_address(err, text, "the host has a character that no host has");
         }
     }
+    char name[sizeof(out->host)];
+    memcpy(name, host, count);
+    name[count] = '\0';
+    if (*text != '[' && is_misread_number(name, *rest == '\0', &why)) {
+        return bad_address(err, text, why);
+    }
     uint64_t port;
     if (*rest == '\0' && default_port) {
         rest = default_port;
@@ -215,8 +247,7 @@ int sc_parse_address(const char *text, const char *default_port, struct sc_addre
         return bad_address(err, text, "the port is not a number from 0 to 65535");
     }
     out->is_unix = false;
-    memcpy(out->host, host, count);
-    out->host[count] = '\0';
+    memcpy(out->host, name, count + 1);
     (void)snprintf(out->port, sizeof(out->port), "%u", (unsigned)port);
     return 0;
 }

@@ -42,7 +42,10 @@ struct sc_address {
     char port[6]; /* decimal, "0" to "65535"; empty for a unix socket */
 };
 
-/* `default_port` (NULL: a port must be given) is used when the text names none. */
+/*
+ * `default_port` (NULL: a port must be given) is used when the text names none. A URL is refused,
+ * and a host that is a number but not an IPv4 address: getaddrinfo(3) would make an address of it.
+ */
 int sc_parse_address(const char *text, const char *default_port, struct sc_address *out,
                      struct sc_err *err) SC_NODISCARD;
 

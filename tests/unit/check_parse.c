@@ -217,6 +217,11 @@ START_TEST(addresses)
     address_is("[::1]", "4242", "::1", "4242", "[::1]:4242");
     address_is("[fe80::1%eth0]:1", NULL, "fe80::1%eth0", "1", "[fe80::1%eth0]:1");
     address_is("host:0080", NULL, "host", "80", "host:80");
+    address_is("[::ffff:192.0.2.1]:1", NULL, "::ffff:192.0.2.1", "1", "[::ffff:192.0.2.1]:1");
+    address_is("4242.example:1", NULL, "4242.example", "1", "4242.example:1");
+    address_is("0xcafe.org:1", NULL, "0xcafe.org", "1", "0xcafe.org:1");
+    address_is("x4:1", NULL, "x4", "1", "x4:1");
+    address_is("unix://x", NULL, "//x", "", "unix://x");
     address_is("unix:/run/x.sock", NULL, "/run/x.sock", "", "unix:/run/x.sock");
     address_is("unix:x:1", "4242", "x:1", "", "unix:x:1");
 }
@@ -239,6 +244,19 @@ START_TEST(no_addresses)
     address_refused("[::1]4242", "4242", "port is missing");
     address_refused("[::1]", NULL, "port is missing");
     address_refused("unix:", NULL, "path is missing");
+    /* What getaddrinfo(3) would make an address of. */
+    address_refused("4242", "4242", "a port alone");
+    address_refused("4242", NULL, "a port alone");
+    address_refused("0x7f000001", "4242", "a port alone");
+    address_refused("4242:80", NULL, "the host is a number");
+    address_refused("0X7F:80", NULL, "the host is a number");
+    address_refused("127.1:4242", NULL, "neither a name nor an IPv4");
+    address_refused("127.0.0.256:4242", NULL, "neither a name nor an IPv4");
+    address_refused("127.0.0.0x1:4242", NULL, "neither a name nor an IPv4");
+    address_refused("host.123:4242", NULL, "neither a name nor an IPv4");
+    address_refused("tls://localhost:4242", "4242", "a URL is not one");
+    address_refused("https://localhost", "4242", "a URL is not one");
+    address_refused("unix:", "4242", "path is missing");
 }
 END_TEST
 
