@@ -138,7 +138,7 @@ src_sc_client_SOURCES = \
 	src/programs/client_lines.c \
 	src/programs/client_options.c src/programs/client_options.h \
 	src/programs/client_output.c src/programs/client_output.h \
-	src/programs/client_shot.c \
+	src/programs/client_oneshot.c \
 	$(PROGRAM_FILES)
 src_sc_client_LDADD = $(LIBS_CLIENT) $(PROGRAM_LIBS) $(EDIT_LIBS)
 

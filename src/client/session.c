@@ -15,7 +15,9 @@
 #include "base/escape.h"
 #include "client/connect.h"
 #include "client/peer.h"
+#include "net/framebuf.h"
 #include "net/tlsbev.h"
+#include "proto/handler.h"
 #include "tls/explain.h"
 
 #define SCRATCH_BYTES (64U << 10)
@@ -38,14 +40,14 @@ struct sc_session {
     enum state state;
     struct sc_connect *connect;
     struct sc_tlsbev_shared *shared;
-    struct sc_tlsbev *pair;
+    struct sc_tlsbev *tls;
     struct sc_tls_watch watch;
     struct sc_session_info info;
     struct event *timer; /* the deadline of the state */
     struct event *end_event;
     uint64_t started_ns; /* the connect, then the handshake */
-    struct evbuffer *out; /* frames of this turn */
-    bool in_turn; /* `out` is sent at its end */
+    struct evbuffer *out; /* frames for the next flush() */
+    bool in_callback; /* flush() follows at its end */
     struct request requests[SC_SESSION_MAX_REQUESTS]; /* a ring: unanswered, oldest first */
     size_t first, count;
     uint64_t unanswered_bytes; /* of their bodies */
@@ -90,8 +92,8 @@ static void on_end_event(evutil_socket_t fd, short what, void *arg)
     struct sc_session *session = arg;
     sc_connect_free(session->connect);
     session->connect = NULL;
-    sc_tlsbev_free(session->pair);
-    session->pair = NULL;
+    sc_tlsbev_free(session->tls);
+    session->tls = NULL;
     session->callbacks.on_end(session->arg, session->failed ? &session->err : NULL);
 }
 
@@ -137,7 +139,7 @@ size_t sc_session_unanswered(const struct sc_session *session)
 static void flush(struct sc_session *session)
 {
     if (evbuffer_get_length(session->out) > 0) {
-        sc_tlsbev_write_buffer(session->pair, session->out);
+        sc_tlsbev_write_buffer(session->tls, session->out);
     }
 }
 
@@ -163,8 +165,8 @@ void sc_session_send(struct sc_session *session, uint32_t type, const void *body
     if (session->count++ == 0) {
         arm(session, session->settings.timeout_ms);
     }
-    if (!session->in_turn) {
-        sc_tlsbev_again(session->pair);
+    if (!session->in_callback) {
+        sc_tlsbev_again(session->tls);
     }
 }
 
@@ -212,14 +214,15 @@ static int take_frame(struct sc_session *session, uint32_t type, const uint8_t *
         }
     }
     if (session->count == 0) {
-        return broken(session, "it answered what nobody asked");
+        return broken(session, "it answered without a request");
     }
     const struct request request = session->requests[session->first];
     if (type != SC_FRAME_ERROR && type != request.type) {
         return broken(session, "the reply has another type than the request");
     }
-    if ((type == SC_FRAME_ECHO || type == SC_FRAME_REVERSE) && length != request.length) {
-        return broken(session, "the reply has another length than the request");
+    const struct sc_handler *handler = sc_handler_find(type);
+    if (handler && !sc_handler_is_reply_length(handler, request.length, length)) {
+        return broken(session, "the length of the reply is wrong");
     }
     if (type == SC_FRAME_ERROR &&
         (reply.error.code == SC_ERROR_BODY_TOO_LARGE || reply.error.code == SC_ERROR_OVER_LIMIT)) {
@@ -237,33 +240,25 @@ static int take_frame(struct sc_session *session, uint32_t type, const uint8_t *
 /* All whole frames. Returns how many there were, -1 when the session has ended. */
 static int take_frames(struct sc_session *session, struct evbuffer *input)
 {
-    int frames = 0;
-    for (;; frames++) {
-        uint8_t head[SC_FRAME_HEADER_BYTES];
-        struct sc_frame_header header;
-        if (evbuffer_copyout(input, head, sizeof(head)) != (ssize_t)sizeof(head)) {
-            return frames;
+    enum sc_frame_status status;
+    struct sc_frame_header header;
+    struct sc_framebuf frames;
+    const uint8_t *body;
+    int count = 0;
+    sc_framebuf_begin(&frames, input);
+    while ((status = sc_framebuf_next(&frames, SC_FRAME_MAX_BODY_BYTES, &header, &body)) ==
+           SC_FRAME_COMPLETE) {
+        if (take_frame(session, header.type, body, header.length) != 0) {
+            count = -1;
+            break;
         }
-        header = sc_frame_get_header(head);
-        if (header.length > SC_FRAME_MAX_BODY_BYTES) {
-            return broken(session, "a reply is longer than 16 MiB");
-        }
-        const size_t size = sizeof(head) + header.length;
-        if (evbuffer_get_length(input) < size) {
-            return frames;
-        }
-        const uint8_t *frame = evbuffer_pullup(input, (ssize_t)size);
-        if (!frame) {
-            return broken(session, "no memory for its reply");
-        }
-        if (take_frame(session, header.type, frame + sizeof(head), header.length) != 0) {
-            return -1;
-        }
-        (void)evbuffer_drain(input, size);
+        count++;
     }
+    sc_framebuf_end(&frames);
+    return status == SC_FRAME_TOO_LARGE ? broken(session, "a reply is longer than 16 MiB") : count;
 }
 
-/* --- What the pair reports --- */
+/* --- Callbacks of the TLS connection --- */
 
 static void on_data(void *arg, struct evbuffer *input)
 {
@@ -272,12 +267,12 @@ static void on_data(void *arg, struct evbuffer *input)
         (void)evbuffer_drain(input, evbuffer_get_length(input));
         return;
     }
-    session->in_turn = true;
+    session->in_callback = true;
     const int frames = take_frames(session, input);
     if (frames > 0) {
         session->callbacks.on_progress(session->arg);
     }
-    session->in_turn = false;
+    session->in_callback = false;
     if (session->state != READY) {
         return;
     }
@@ -292,7 +287,7 @@ static void on_data(void *arg, struct evbuffer *input)
 static void on_connected(void *arg)
 {
     struct sc_session *session = arg;
-    SSL *ssl = sc_tlsbev_ssl(session->pair);
+    SSL *ssl = sc_tlsbev_ssl(session->tls);
     struct sc_err err;
     session->info.handshake_ns = sc_clock_ns() - session->started_ns;
     if (sc_peer_describe(ssl, &session->info, &err) != 0 ||
@@ -303,12 +298,12 @@ static void on_connected(void *arg)
     }
     session->state = READY;
     (void)evtimer_del(session->timer);
-    session->in_turn = true;
+    session->in_callback = true;
     session->callbacks.on_ready(session->arg, &session->info);
     if (session->state == READY) {
         session->callbacks.on_progress(session->arg);
     }
-    session->in_turn = false;
+    session->in_callback = false;
     if (session->state == READY) {
         flush(session);
     }
@@ -372,7 +367,7 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     }
 }
 
-/* --- The way up --- */
+/* --- Connecting --- */
 
 static int start_tls(struct sc_session *session, int fd, struct sc_err *err)
 {
@@ -396,8 +391,8 @@ static int start_tls(struct sc_session *session, int fd, struct sc_err *err)
     session->started_ns = sc_clock_ns();
     session->state = HANDSHAKING;
     arm(session, session->settings.timeout_ms);
-    session->pair = sc_tlsbev_new(session->shared, fd, ssl, false, &callbacks, session, err);
-    return session->pair ? 0 : -1;
+    session->tls = sc_tlsbev_new(session->shared, fd, ssl, false, &callbacks, session, err);
+    return session->tls ? 0 : -1;
 }
 
 static void on_connect(void *arg, const struct sc_connect_result *result)
@@ -461,7 +456,7 @@ void sc_session_close(struct sc_session *session)
     case READY:
         flush(session);
         session->state = CLOSING;
-        sc_tlsbev_shutdown(session->pair);
+        sc_tlsbev_shutdown(session->tls);
         arm(session, CLOSE_MS);
         break;
     case CONNECTING:
@@ -482,7 +477,7 @@ void sc_session_free(struct sc_session *session)
         return;
     }
     sc_connect_free(session->connect);
-    sc_tlsbev_free(session->pair);
+    sc_tlsbev_free(session->tls);
     sc_tlsbev_shared_free(session->shared);
     if (session->timer) {
         event_free(session->timer);

@@ -9,8 +9,8 @@
  *   on_progress: send more while !sc_session_is_full(session), or sc_session_close(session);
  *   on_end:      once, the last one; then sc_session_free(session)
  *
- * Requests may be sent before earlier ones are answered; those of one turn of the loop leave
- * together. Thread: that of the event_base.
+ * Requests may be sent before earlier ones are answered; those of one callback, or
+ * of one iteration of the loop, leave together. Thread: that of the event_base.
  */
 #ifndef SC_CLIENT_SESSION_H
 #define SC_CLIENT_SESSION_H
@@ -81,8 +81,8 @@ struct sc_session_callbacks {
     void (*on_ready)(void *arg, const struct sc_session_info *info);
 
     /*
-     * The reply to the oldest request. It has the request's type, and the length if type is ECHO
-     * or REVERSE, or else the session fails.
+     * The reply to the oldest request. It is an ERROR, or has the request's type and a length that
+     * proto/handler allows; else the session fails.
      */
     void (*on_reply)(void *arg, const struct sc_session_reply *reply);
 

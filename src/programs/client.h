@@ -12,7 +12,7 @@
 
 struct sc_client;
 
-/* Every member but `name` may be NULL. */
+/* Every member may be NULL. */
 struct sc_client_mode {
     /* Before the connect. Returns -1 when the program cannot go on. */
     int (*start)(struct sc_client *client, struct sc_err *err);
@@ -22,7 +22,7 @@ struct sc_client_mode {
     void (*on_progress)(struct sc_client *client);
     /*
      * Takes over from the loop once the session is ready; runs the loop itself with
-     * sc_client_turn().
+     * sc_client_iterate().
      */
     void (*converse)(struct sc_client *client);
     /* The session is over, well or not. */
@@ -41,25 +41,24 @@ struct sc_client {
     void *state; /* the mode's */
 };
 
-extern const struct sc_client_mode sc_client_shot; /* a COMMAND, once or repeated */
+extern const struct sc_client_mode sc_client_oneshot; /* a COMMAND, once or repeated */
 extern const struct sc_client_mode sc_client_lines; /* commands from standard input */
 extern const struct sc_client_mode
-    sc_client_interactive; /* commands from a person; without libedit, sc_client_lines does that */
+    sc_client_interactive; /* a prompt; without libedit, sc_client_lines has one */
 
-/* One turn of the event loop. Returns false once the session is over. */
-bool sc_client_turn(struct sc_client *client);
+/* One iteration of the event loop. Returns false once the session is over. */
+bool sc_client_iterate(struct sc_client *client);
 
-/*
- * A reply to a command of a person or a script: printed; an ERROR makes the program end with
- * status 1.
+/* A reply to a command from standard input: printed; an ERROR makes the program end with status 1.
  */
 void sc_client_take_reply(struct sc_client *client, const struct sc_session_reply *reply);
 
-/* What a person sees before the first prompt. */
+/* What is printed before the first prompt. */
 void sc_client_greet(const struct sc_client *client);
 
 /*
- * A person has typed what is no command: true for "quit" and "exit", else the commands are listed.
+ * A line at the prompt that is not a command: true for "quit" and "exit", else the commands are
+ * listed.
  */
 bool sc_client_wants_to_quit(const char *line, size_t length);
 

@@ -86,7 +86,7 @@ static int get_character(EditLine *editor, wchar_t *out)
         interactive->typed = false;
         (void)event_add(interactive->input, NULL);
         while (!interactive->typed) {
-            if (!sc_client_turn(client)) {
+            if (!sc_client_iterate(client)) {
                 return 0;
             }
         }
@@ -157,7 +157,7 @@ static bool take_line(struct sc_client *client, const char *line, size_t length)
         return !sc_client_wants_to_quit(line, length);
     }
     sc_session_send(client->session, command->type, text, text_length);
-    while (sc_session_unanswered(client->session) > 0 && sc_client_turn(client)) {
+    while (sc_session_unanswered(client->session) > 0 && sc_client_iterate(client)) {
     }
     return true;
 }

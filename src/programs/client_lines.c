@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "programs/client_output.h"
+#include "base/escape.h"
 #include "base/program.h"
 #include "proto/handler.h"
 
@@ -73,10 +74,12 @@ static int take_line(struct sc_client *client, const char *line, size_t length)
         (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: TEXT is longer than 16M",
                          (unsigned long long)lines->number);
     } else {
+        char commands[SC_HANDLER_LIST_BYTES], shown[64];
+        sc_handler_list(commands);
+        (void)sc_escape_line(shown, sizeof(shown), line, length);
         (void)sc_err_set(&err, EX_DATAERR,
-                         "standard input, line %llu: \"%.*s\" is no command; echo TEXT, reverse "
-                         "TEXT and time are",
-                         (unsigned long long)lines->number, (int)(length < 40 ? length : 40), line);
+                         "standard input, line %llu: \"%s\" is not a command; commands are %s",
+                         (unsigned long long)lines->number, shown, commands);
     }
     client->status = sc_program_fail(SC_CLIENT_PROGRAM, &err);
     return -1;

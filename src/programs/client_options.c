@@ -16,32 +16,43 @@
 #define PROGRAM SC_CLIENT_PROGRAM
 
 static const char help[] =
-    "Usage: sc-client [--connect ADDR] --pin PIN... [COMMAND [TEXT]]\n"
+    "Usage: sc-client [OPTION]... --pin PIN... [COMMAND [TEXT]]\n"
     "Sends requests to a Space Captain server, whose key must match a pin.\n"
     "\n"
-    "COMMAND is echo, reverse or time. TEXT is sent as it is; '-', or none with echo and reverse, "
-    "takes the bytes from standard input.\n"
-    "Without COMMAND each line of standard input is one; on a terminal there is a prompt.\n"
+    "COMMAND is one of: %s.\n"
+    "TEXT is sent as it is; '-', or none, takes the bytes from standard input.\n"
+    "Without COMMAND each line of standard input is one; on a terminal there is a\n"
+    "prompt.\n"
     "\n"
-    "      --connect ADDR       HOST:PORT, [V6]:PORT or unix:/path (localhost:4242)\n"
-    "      --pin PIN            what the server must show; may be repeated, one match is enough:\n"
-    "                             FILE               one of the certificates in a PEM file\n"
-    "                             sha256//BASE64     its public key; several joined by ';'\n"
-    "                             cert-sha256:HEX    its certificate\n"
-    "                             ca:FILE            an issuer; name and dates are checked too\n"
+    "      --connect ADDR       HOST[:PORT], [V6][:PORT] or unix:/path (localhost:4242)\n"
+    "      --pin PIN            what the server must show; may be repeated, one match is\n"
+    "                           enough:\n"
+    "                             FILE             a certificate in a PEM file\n"
+    "                             sha256//BASE64   its public key; several joined by ';'\n"
+    "                             cert-sha256:HEX  its certificate\n"
+    "                             ca:FILE          its issuer; name and dates must be\n"
+    "                                              right too\n"
     "      --show-pin           print the pins of the server, and send nothing\n"
-    "      --strict-expiry      refuse a pinned certificate that is past its date\n"
+    "      --strict-expiry      refuse a pinned certificate outside its dates\n"
     "      --timeout SECONDS    for the connect, the handshake, and each reply (10)\n"
     "      --count N            send the command N times, and sum up\n"
     "      --interval SECONDS   the time between two of them (1)\n"
     "      --json               every line of output is a JSON object\n"
     "      --verbose            tell on stderr how the connection went\n"
-    "      --help, --version    print this, or the versions, and exit\n"
+    "  -h, --help               print this\n"
+    "  -V, --version            print the versions of this program and its libraries\n"
     "\n"
-    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed, 60 server not "
-    "trusted, 64 wrong usage, 65 bad input,\n"
-    "66 a file can't be read, 69 no connection or lost, 74 output can't be written, 75 timed out, "
-    "76 protocol broken, 90 wrong pin.\n";
+    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed,\n"
+    "60 server not trusted, 64 wrong usage, 65 bad input, 66 a file can't be read,\n"
+    "69 can't connect or connection lost, 71 out of memory or descriptors, 74 output\n"
+    "can't be written, 75 timed out, 76 protocol broken, 90 wrong pin.\n";
+
+static void print_help(void)
+{
+    char commands[SC_HANDLER_LIST_BYTES];
+    sc_handler_list(commands);
+    (void)printf(help, commands);
+}
 
 enum {
     OPT_CONNECT = 256,
@@ -53,8 +64,8 @@ enum {
     OPT_INTERVAL,
     OPT_JSON,
     OPT_VERBOSE,
-    OPT_HELP,
-    OPT_VERSION
+    OPT_HELP = 'h',
+    OPT_VERSION = 'V',
 };
 
 static const struct option long_options[] = {
@@ -117,7 +128,7 @@ static int take_option(struct sc_client_options *options, int option, const char
     case OPT_JSON: options->json = true; return 0;
     case OPT_VERBOSE: options->verbose = true; return 0;
     case OPT_VERSION: sc_version_print(PROGRAM); return 1;
-    default: (void)fputs(help, stdout); return 1;
+    default: print_help(); return 1;
     }
 }
 
@@ -137,13 +148,15 @@ static int take_words(struct sc_client_options *options, int count, char *words[
     }
     options->command = sc_handler_find_name(words[0]);
     if (!options->command) {
-        return sc_program_usage(PROGRAM, "%s: no such command, echo, reverse and time are",
-                                words[0]);
+        char commands[SC_HANDLER_LIST_BYTES];
+        sc_handler_list(commands);
+        return sc_program_usage(PROGRAM, "%s: no such command; commands are %s", words[0],
+                                commands);
     }
     const char *text = count > 1 ? words[1] : NULL;
-    if (options->command->type == SC_FRAME_TIME) {
+    if (!options->command->takes_body) {
         options->text = "";
-        return text ? sc_program_usage(PROGRAM, "%s: the command time takes no TEXT", text) : 0;
+        return text ? sc_program_usage(PROGRAM, "%s: %s takes no TEXT", text, words[0]) : 0;
     }
     if (text && strlen(text) > SC_FRAME_MAX_BODY_BYTES) {
         return sc_program_usage(PROGRAM, "TEXT: longer than 16M");
@@ -172,7 +185,7 @@ static int parse(struct sc_client_options *options, int argc, char *argv[], int 
     struct sc_err err;
     int option, index = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":", long_options, &index)) != -1) {
+    while ((option = getopt_long(argc, argv, ":hV", long_options, &index)) != -1) {
         if (option == '?' || option == ':') {
             *status = sc_program_bad_option(PROGRAM, option, argc, argv);
             return -1;

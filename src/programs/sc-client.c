@@ -70,7 +70,7 @@ static void on_end(void *arg, const struct sc_err *err)
 
 /* --- What the modes share --- */
 
-bool sc_client_turn(struct sc_client *client)
+bool sc_client_iterate(struct sc_client *client)
 {
     if (!client->ended) {
         (void)event_base_loop(client->base, EVLOOP_ONCE);
@@ -89,7 +89,7 @@ void sc_client_take_reply(struct sc_client *client, const struct sc_session_repl
 const struct sc_handler *sc_client_parse_line(const char *line, size_t length, const char **text,
                                               size_t *text_length)
 {
-    char name[16];
+    char name[64];
     const char *space = memchr(line, ' ', length);
     const size_t name_length = space ? (size_t)(space - line) : length;
     if (name_length >= sizeof(name)) {
@@ -100,7 +100,7 @@ const struct sc_handler *sc_client_parse_line(const char *line, size_t length, c
     const struct sc_handler *command = sc_handler_find_name(name);
     *text = space ? space + 1 : line + length;
     *text_length = (size_t)(line + length - *text);
-    return command && command->type == SC_FRAME_TIME && *text_length > 0 ? NULL : command;
+    return command && !command->takes_body && *text_length > 0 ? NULL : command;
 }
 
 void sc_client_greet(const struct sc_client *client)
@@ -114,7 +114,9 @@ bool sc_client_wants_to_quit(const char *line, size_t length)
     if (length == 4 && (memcmp(line, "quit", 4) == 0 || memcmp(line, "exit", 4) == 0)) {
         return true;
     }
-    (void)puts("commands: echo TEXT, reverse TEXT, time, quit");
+    char commands[SC_HANDLER_LIST_BYTES];
+    sc_handler_list(commands);
+    printf("commands: %s, quit\n", commands);
     return false;
 }
 
@@ -134,7 +136,7 @@ static const struct sc_client_mode *choose_mode(const struct sc_client_options *
         return &show_pin;
     }
     if (options->command) {
-        return &sc_client_shot;
+        return &sc_client_oneshot;
     }
 #ifdef HAVE_LIBEDIT
     if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
@@ -206,7 +208,7 @@ static int run(const struct sc_client_options *options)
             if (client.info && client.mode->converse) {
                 client.mode->converse(&client);
             }
-        } while (sc_client_turn(&client));
+        } while (sc_client_iterate(&client));
     } else {
         client.status = sc_program_fail(PROGRAM, &err);
     }

@@ -2,15 +2,12 @@
 
 #include "proto/handler.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "proto/frame.h"
-
-static size_t same_length(size_t body_length)
-{
-    return body_length;
-}
 
 static size_t run_echo(const uint8_t *body, size_t body_length, uint8_t *reply)
 {
@@ -36,33 +33,30 @@ static size_t run_reverse(const uint8_t *body, size_t body_length, uint8_t *repl
     return body_length;
 }
 
-static size_t time_length(size_t body_length)
-{
-    (void)body_length;
-    return SC_CLOCK_RFC3339_BYTES + 1U;
-}
-
 static size_t run_time(const uint8_t *body, size_t body_length, uint8_t *reply)
 {
     (void)body;
     (void)body_length;
-    char text[SC_CLOCK_RFC3339_BYTES + 1];
+    char text[SC_CLOCK_RFC3339_BYTES + 1]; /* terminated */
     sc_clock_rfc3339(sc_clock_wall(), text);
     memcpy(reply, text, SC_CLOCK_RFC3339_BYTES);
     return SC_CLOCK_RFC3339_BYTES;
 }
 
 static const struct sc_handler handlers[] = {
-    {SC_FRAME_ECHO, "echo", true, same_length, run_echo},
-    {SC_FRAME_REVERSE, "reverse", false, same_length, run_reverse},
-    {SC_FRAME_TIME, "time", false, time_length, run_time},
+    {SC_FRAME_ECHO, "echo", .takes_body = true, .same_length = true, .run = run_echo},
+    {SC_FRAME_REVERSE, "reverse", .takes_body = true, .same_length = true, .run = run_reverse},
+    {SC_FRAME_TIME, "time", .reply_max = SC_CLOCK_RFC3339_BYTES, .run = run_time},
+#ifdef SC_TEST_HANDLERS
+    SC_TEST_HANDLERS /* tests/tools/handler_ping.c */
+#endif
 };
 
-_Static_assert(sizeof(handlers) / sizeof(handlers[0]) == SC_HANDLER_COUNT, "one row, one count");
+_Static_assert(SC_COUNT_OF(handlers) <= SC_HANDLER_MAX, "counters have room for every row");
 
 const struct sc_handler *sc_handler_at(size_t index)
 {
-    return index < SC_HANDLER_COUNT ? &handlers[index] : NULL;
+    return index < SC_COUNT_OF(handlers) ? &handlers[index] : NULL;
 }
 
 size_t sc_handler_index(const struct sc_handler *handler)
@@ -72,20 +66,28 @@ size_t sc_handler_index(const struct sc_handler *handler)
 
 const struct sc_handler *sc_handler_find(uint32_t type)
 {
-    /*
-     * Types are dense and start at 1: the row is the type. The check keeps that true for whoever
-     * adds one.
-     */
-    const struct sc_handler *handler = type - 1U < SC_HANDLER_COUNT ? &handlers[type - 1U] : NULL;
+    /* Types are dense and start at 1: the row is the type. The check below keeps that true. */
+    const struct sc_handler *handler = sc_handler_at(type - 1U);
     return handler && handler->type == type ? handler : NULL;
 }
 
 const struct sc_handler *sc_handler_find_name(const char *name)
 {
-    for (size_t i = 0; i < SC_HANDLER_COUNT; i++) {
+    for (size_t i = 0; i < SC_COUNT_OF(handlers); i++) {
         if (strcmp(handlers[i].name, name) == 0) {
             return &handlers[i];
         }
     }
     return NULL;
+}
+
+void sc_handler_list(char out[SC_HANDLER_LIST_BYTES])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < SC_COUNT_OF(handlers) && used < SC_HANDLER_LIST_BYTES; i++) {
+        used +=
+            (size_t)snprintf(out + used, SC_HANDLER_LIST_BYTES - used, "%s%s%s", i > 0 ? ", " : "",
+                             handlers[i].name, handlers[i].takes_body ? " TEXT" : "");
+    }
 }

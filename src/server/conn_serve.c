@@ -69,7 +69,7 @@ static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, 
 static void answer(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body,
                    size_t body_length)
 {
-    const size_t max = handler->reply_max(body_length);
+    const size_t max = sc_handler_reply_max(handler, body_length);
     uint8_t *room = reply_room(conn, SC_FRAME_HEADER_BYTES + max);
     if (SC_LIKELY(room != NULL)) {
         const size_t length = handler->run(body, body_length, room + SC_FRAME_HEADER_BYTES);

@@ -11,7 +11,7 @@ void sc_stats_sum(struct sc_stats *sum, const struct sc_stats *from)
 #define SC_COUNTER(field, help) sc_stats_add(&sum->field, sc_stats_get(&from->field));
 #include "server/stats.def"
 #undef SC_COUNTER
-    for (size_t i = 0; i < SC_HANDLER_COUNT; i++) {
+    for (size_t i = 0; i < SC_HANDLER_MAX; i++) {
         sc_stats_add(&sum->requests[i], sc_stats_get(&from->requests[i]));
     }
     for (size_t i = 0; i < SC_STATS_ERROR_CODES; i++) {
@@ -26,7 +26,7 @@ void sc_stats_each(const struct sc_stats *stats,
 #define SC_COUNTER(field, help) each(#field, sc_stats_get(&stats->field), arg);
 #include "server/stats.def"
 #undef SC_COUNTER
-    for (size_t i = 0; i < SC_HANDLER_COUNT; i++) {
+    for (size_t i = 0; sc_handler_at(i); i++) {
         (void)snprintf(name, sizeof(name), "requests_%s", sc_handler_at(i)->name);
         each(name, sc_stats_get(&stats->requests[i]), arg);
     }

@@ -20,7 +20,7 @@ struct sc_stats {
 #define SC_COUNTER(field, help) sc_counter field;
 #include "server/stats.def"
 #undef SC_COUNTER
-    sc_counter requests[SC_HANDLER_COUNT];
+    sc_counter requests[SC_HANDLER_MAX];
     sc_counter errors[SC_STATS_ERROR_CODES];
 };
 

@@ -72,7 +72,7 @@ sed 's/^echo //' commands | cmp - out || fail "20000 commands were answered wron
 printf 'echo one\nfrobnicate\necho two\n' >commands
 run 65 sc-client --connect "$odd" --pin server.crt <commands
 expect_out one
-expect_err 'line 2: "frobnicate" is no command'
+expect_err 'line 2: "frobnicate" is not a command; commands are echo TEXT, reverse TEXT, time$'
 printf 'time now\n' >commands
 run 65 sc-client --connect "$odd" --pin server.crt <commands
 expect_err 'line 1'
@@ -118,13 +118,13 @@ client 76 echo hello
 expect_err 'broke the protocol: the reply has another type'
 odd wrong-length
 client 76 echo hello
-expect_err 'another length'
+expect_err 'broke the protocol: the length of the reply is wrong'
 odd long-reply
 client 76 echo hello
 expect_err 'longer than 16 MiB'
 odd stray
 client 76 --interval 0.5 --count 2 echo hello
-expect_err 'nobody asked|another length'
+expect_err 'without a request|length of the reply'
 odd short-error
 client 76 echo hello
 expect_err 'ERROR frame is too short'

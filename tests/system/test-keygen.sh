@@ -118,7 +118,7 @@ one_line '.*at most 100'
 pass "--help and --version"
 run 0 sc-keygen --help
 grep -q '^Usage: sc-keygen ' out || fail "no usage in --help"
-[ "$(awk 'length > 120' out)" = "" ] || fail "--help has long lines"
+[ "$(awk 'length > 80' out)" = "" ] || fail "--help has long lines"
 run 0 sc-keygen --version
 grep -q '^sc-keygen (Space Captain) [0-9]' out && grep -q '^OpenSSL 3' out && grep -q '^libevent 2' out || fail "--version"
 [ ! -s err ] || fail "--version writes to stderr"

@@ -54,7 +54,12 @@ START_TEST(every_counter_has_a_name_of_its_own)
     struct seen seen = {0};
     fill(&stats, 1);
     sc_stats_each(&stats, see, &seen);
-    ck_assert_uint_eq(seen.count, COUNT - 1); /* there is no ERROR code 0 */
+    size_t rows = 0;
+    while (sc_handler_at(rows)) {
+        rows++;
+    }
+    /* There is no ERROR code 0, and there are counters for more rows than there are. */
+    ck_assert_uint_eq(seen.count, COUNT - 1 - (SC_HANDLER_MAX - rows));
     for (size_t i = 0; i < seen.count; i++) {
         ck_assert_uint_gt(strlen(seen.names[i]), 0);
         ck_assert_uint_eq(strspn(seen.names[i], "abcdefghijklmnopqrstuvwxyz_"),

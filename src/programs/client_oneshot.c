@@ -14,7 +14,7 @@
 #include "proto/handler.h"
 
 /* A COMMAND of the command line, sent once or, with --count or --interval, again and again. */
-struct shot {
+struct oneshot {
     char *body; /* NULL: options->text */
     size_t length;
     uint64_t sent, answered;
@@ -24,27 +24,28 @@ struct shot {
 };
 
 /* All of standard input, up to what a frame can carry. */
-static int read_body(struct shot *shot, struct sc_err *err)
+static int read_body(struct oneshot *oneshot, struct sc_err *err)
 {
     size_t room = 0;
     for (;;) {
-        if (shot->length == room) {
+        if (oneshot->length == room) {
             room = room > 0 ? 2 * room : 64U << 10;
-            char *body = realloc(shot->body, room);
+            char *body = realloc(oneshot->body, room);
             if (!body) {
                 return sc_err_set(err, EX_OSERR, "standard input: out of memory");
             }
-            shot->body = body;
+            oneshot->body = body;
         }
-        const ssize_t got = read(STDIN_FILENO, shot->body + shot->length, room - shot->length);
+        const ssize_t got =
+            read(STDIN_FILENO, oneshot->body + oneshot->length, room - oneshot->length);
         if (got == 0) {
             return 0;
         }
         if (got < 0 && errno != EINTR) {
             return sc_err_set_errno(err, EX_NOINPUT, errno, "can't read standard input");
         }
-        shot->length += got > 0 ? (size_t)got : 0;
-        if (shot->length > SC_FRAME_MAX_BODY_BYTES) {
+        oneshot->length += got > 0 ? (size_t)got : 0;
+        if (oneshot->length > SC_FRAME_MAX_BODY_BYTES) {
             return sc_err_set(
                 err, EX_DATAERR,
                 "standard input is longer than 16M, the most that a message can carry");
@@ -54,26 +55,26 @@ static int read_body(struct shot *shot, struct sc_err *err)
 
 static bool all_sent(const struct sc_client *client)
 {
-    const struct shot *shot = client->state;
-    return shot->sent >= (client->options->repeat ? client->options->count : 1);
+    const struct oneshot *oneshot = client->state;
+    return oneshot->sent >= (client->options->repeat ? client->options->count : 1);
 }
 
 static void send_one(struct sc_client *client)
 {
-    struct shot *shot = client->state;
-    const char *body = client->options->text ? client->options->text : shot->body;
-    sc_session_send(client->session, client->options->command->type, body, shot->length);
-    shot->sent++;
+    struct oneshot *oneshot = client->state;
+    const char *body = client->options->text ? client->options->text : oneshot->body;
+    sc_session_send(client->session, client->options->command->type, body, oneshot->length);
+    oneshot->sent++;
 }
 
 static void set_tick(const struct sc_client *client)
 {
-    const struct shot *shot = client->state;
+    const struct oneshot *oneshot = client->state;
     const uint64_t ms = client->options->interval_ms;
     const struct timeval wait = {.tv_sec = (time_t)(ms / 1000U),
                                  .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
     if (!all_sent(client) && ms > 0) {
-        (void)evtimer_add(shot->tick, &wait);
+        (void)evtimer_add(oneshot->tick, &wait);
     }
 }
 
@@ -93,28 +94,28 @@ static void on_interrupt(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct sc_client *client = arg;
-    const struct shot *shot = client->state;
-    (void)evtimer_del(shot->tick);
+    const struct oneshot *oneshot = client->state;
+    (void)evtimer_del(oneshot->tick);
     sc_session_close(client->session);
 }
 
 static int start(struct sc_client *client, struct sc_err *err)
 {
-    struct shot *shot = calloc(1, sizeof(*shot));
-    client->state = shot;
-    if (!shot) {
+    struct oneshot *oneshot = calloc(1, sizeof(*oneshot));
+    client->state = oneshot;
+    if (!oneshot) {
         return sc_err_set(err, EX_OSERR, "out of memory");
     }
-    sc_hist_init(&shot->times);
+    sc_hist_init(&oneshot->times);
     if (client->options->text) {
-        shot->length = strlen(client->options->text);
-    } else if (read_body(shot, err) != 0) {
+        oneshot->length = strlen(client->options->text);
+    } else if (read_body(oneshot, err) != 0) {
         return -1;
     }
     if (client->options->repeat) {
-        shot->tick = evtimer_new(client->base, on_tick, client);
-        shot->interrupt = evsignal_new(client->base, SIGINT, on_interrupt, client);
-        if (!shot->tick || !shot->interrupt) {
+        oneshot->tick = evtimer_new(client->base, on_tick, client);
+        oneshot->interrupt = evsignal_new(client->base, SIGINT, on_interrupt, client);
+        if (!oneshot->tick || !oneshot->interrupt) {
             return sc_err_set(err, EX_OSERR, "out of memory");
         }
     }
@@ -123,9 +124,9 @@ static int start(struct sc_client *client, struct sc_err *err)
 
 static void on_ready(struct sc_client *client)
 {
-    const struct shot *shot = client->state;
-    if (shot->interrupt) {
-        (void)evsignal_add(shot->interrupt,
+    const struct oneshot *oneshot = client->state;
+    if (oneshot->interrupt) {
+        (void)evsignal_add(oneshot->interrupt,
                            NULL); /* not before: an interrupt while it connects ends the program */
     }
     send_one(client);
@@ -134,25 +135,25 @@ static void on_ready(struct sc_client *client)
 
 static void on_reply(struct sc_client *client, const struct sc_session_reply *reply)
 {
-    struct shot *shot = client->state;
-    shot->answered++;
+    struct oneshot *oneshot = client->state;
+    oneshot->answered++;
     if (!client->options->repeat) {
         /* What came in byte for byte goes out byte for byte. */
         sc_client_print_reply(client->options, reply, client->options->text != NULL);
     } else {
-        sc_client_print_ping(client->options, client->info, reply, shot->answered);
+        sc_client_print_ping(client->options, client->info, reply, oneshot->answered);
     }
     if (reply->type == SC_FRAME_ERROR) {
         client->status = 1;
     } else {
-        sc_hist_record(&shot->times, reply->elapsed_ns);
+        sc_hist_record(&oneshot->times, reply->elapsed_ns);
     }
 }
 
 static void on_progress(struct sc_client *client)
 {
-    const struct shot *shot = client->state;
-    if (shot->answered < shot->sent) {
+    const struct oneshot *oneshot = client->state;
+    if (oneshot->answered < oneshot->sent) {
         return;
     }
     if (all_sent(client)) {
@@ -164,32 +165,32 @@ static void on_progress(struct sc_client *client)
 
 static void on_end(struct sc_client *client)
 {
-    const struct shot *shot = client->state;
-    if (shot->tick) {
-        (void)evtimer_del(shot->tick);
+    const struct oneshot *oneshot = client->state;
+    if (oneshot->tick) {
+        (void)evtimer_del(oneshot->tick);
     }
     if (client->options->repeat && client->info) {
-        sc_client_print_summary(client->options, shot->sent, shot->answered, &shot->times);
+        sc_client_print_summary(client->options, oneshot->sent, oneshot->answered, &oneshot->times);
     }
 }
 
 static void stop(struct sc_client *client)
 {
-    struct shot *shot = client->state;
-    if (!shot) {
+    struct oneshot *oneshot = client->state;
+    if (!oneshot) {
         return;
     }
-    if (shot->tick) {
-        event_free(shot->tick);
+    if (oneshot->tick) {
+        event_free(oneshot->tick);
     }
-    if (shot->interrupt) {
-        event_free(shot->interrupt);
+    if (oneshot->interrupt) {
+        event_free(oneshot->interrupt);
     }
-    free(shot->body);
-    free(shot);
+    free(oneshot->body);
+    free(oneshot);
 }
 
-const struct sc_client_mode sc_client_shot = {
+const struct sc_client_mode sc_client_oneshot = {
     .start = start,
     .on_ready = on_ready,
     .on_reply = on_reply,
