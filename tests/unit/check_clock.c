@@ -127,6 +127,29 @@ START_TEST(each_thread_keeps_its_own_second)
 }
 END_TEST
 
+static void *in_another_second(void *arg)
+{
+    const time_t second = *(const time_t *)arg;
+    char text[SC_CLOCK_RFC3339_BYTES + 1];
+    sc_clock_rfc3339((struct timespec){.tv_sec = second, .tv_nsec = 0}, text);
+    return NULL;
+}
+
+/* One after the other: no race is needed to see that a thread's text is its own. */
+START_TEST(another_thread_changes_nothing_here)
+{
+    pthread_t thread;
+    time_t second = 1798761600;
+    is(1795224123, 0, "2026-11-21T01:22:03.000000Z");
+    ck_assert_int_eq(pthread_create(&thread, NULL, in_another_second, &second), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    is(1795224123, 0, "2026-11-21T01:22:03.000000Z");
+    ck_assert_int_eq(pthread_create(&thread, NULL, in_another_second, &second), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    is(1798761600, 0, "2027-01-01T00:00:00.000000Z");
+}
+END_TEST
+
 SUITE_MAIN("clock", clocks_run_forward, the_wall_clock_is_that_of_the_system, tests_set_both_clocks,
            dates, the_second_before_1970, seconds_change_back_and_forth,
-           each_thread_keeps_its_own_second)
+           each_thread_keeps_its_own_second, another_thread_changes_nothing_here)

@@ -46,7 +46,10 @@ START_TEST(utf8_is_what_rfc_3629_says)
                                       "\xf4\x90\x80\x80",
                                       "\xf5\x80\x80\x80",
                                       "\xff",
-                                      "a\xc2z"};
+                                      "a\xc2z",
+                                      "\xc2\xc2",
+                                      "\xc2\xff",
+                                      "\xe2\x82\xe2"};
     for (size_t i = 0; i < SC_COUNT_OF(good); i++) {
         ck_assert_msg(sc_escape_is_utf8((const uint8_t *)good[i], strlen(good[i])), "good %zu", i);
     }
@@ -54,6 +57,8 @@ START_TEST(utf8_is_what_rfc_3629_says)
         ck_assert_msg(!sc_escape_is_utf8((const uint8_t *)bad[i], strlen(bad[i])), "bad %zu", i);
     }
     ck_assert(sc_escape_is_utf8((const uint8_t *)"a\0b", 3));
+    /* What is behind the end does not count. */
+    ck_assert(!sc_escape_is_utf8((const uint8_t *)"\xe2\x82\xac", 2));
 }
 END_TEST
 

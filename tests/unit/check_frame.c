@@ -51,14 +51,41 @@ START_TEST(error_frame_both_ways)
     ck_assert_mem_eq(error.text, "see you", 7);
     ck_assert_uint_eq(error.text_length, 7);
     ck_assert_int_eq(sc_frame_get_error(frame + 8, 7, &error), -1);
+    ck_assert_int_eq(sc_frame_get_error(frame + 8, 8, &error), 0);
+    ck_assert_uint_eq(error.text_length, 0);
 
     char text[1000];
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
     ck_assert_uint_eq(sc_frame_put_error(frame, SC_ERROR_INTERNAL, 0, text),
                       SC_FRAME_ERROR_MAX_BYTES);
+    ck_assert_uint_eq(sc_frame_get_header(frame).length, SC_FRAME_ERROR_MAX_BYTES - 8);
+}
+END_TEST
+
+/* docs/protocol.md: what is part of the protocol is not changed by the way. */
+START_TEST(numbers_and_names_of_the_protocol)
+{
+    ck_assert_str_eq(SC_PROTOCOL_ALPN, "space-captain/1");
+    ck_assert_str_eq(SC_PROTOCOL_PORT, "4242");
+    ck_assert_uint_eq(SC_FRAME_MAX_BODY_BYTES, 16777216);
+    static const char *const errors[] = {"error",      "unknown type", "body too large",
+                                         "going away", "over a limit", "internal error",
+                                         "error"};
+    for (uint32_t code = 0; code < sizeof(errors) / sizeof(errors[0]); code++) {
+        ck_assert_str_eq(sc_error_code_name(code), errors[code]);
+    }
+    ck_assert_int_eq(SC_ERROR_UNKNOWN_TYPE, 1);
+    ck_assert_int_eq(SC_ERROR_BODY_TOO_LARGE, 2);
+    ck_assert_int_eq(SC_ERROR_GOING_AWAY, 3);
+    ck_assert_int_eq(SC_ERROR_OVER_LIMIT, 4);
+    ck_assert_int_eq(SC_ERROR_INTERNAL, 5);
+    ck_assert_int_eq(SC_FRAME_ERROR, 0);
+    ck_assert_int_eq(SC_FRAME_ECHO, 1);
+    ck_assert_int_eq(SC_FRAME_REVERSE, 2);
+    ck_assert_int_eq(SC_FRAME_TIME, 3);
 }
 END_TEST
 
 SUITE_MAIN("frame", header_is_big_endian_both_ways, peek_at_every_size_and_limit,
-           error_frame_both_ways)
+           error_frame_both_ways, numbers_and_names_of_the_protocol)

@@ -82,6 +82,32 @@ START_TEST(ranks_are_exact_for_small_counts)
     ck_assert_uint_eq(sc_hist_percentile(&hist, 50.5), 51);
     ck_assert_uint_eq(sc_hist_percentile(&hist, 99), 99);
     ck_assert_uint_eq(sc_hist_percentile(&hist, 99.9), 100);
+    ck_assert_uint_eq(sc_hist_percentile(&hist, 1e-9), 1);
+}
+END_TEST
+
+/* 41,000 * 99.9 / 100 is 40,959, and a little more as a double. */
+START_TEST(a_rank_is_not_rounded_up_for_an_error_of_doubles)
+{
+    struct sc_hist hist;
+    sc_hist_init(&hist);
+    for (unsigned i = 0; i < 41000; i++) {
+        sc_hist_record(&hist, i < 40959 ? 1 : 2);
+    }
+    ck_assert_uint_eq(sc_hist_percentile(&hist, 99.9), 1);
+}
+END_TEST
+
+/* A bucket is wider than what was counted in it: no percentile is outside of the extremes. */
+START_TEST(percentiles_stay_between_minimum_and_maximum)
+{
+    struct sc_hist hist;
+    sc_hist_init(&hist);
+    sc_hist_record(&hist, 1001);
+    sc_hist_record(&hist, 1002);
+    ck_assert_uint_gt(sc_hist_bucket_max(sc_hist_index(1001)), 1002);
+    ck_assert_uint_eq(sc_hist_percentile(&hist, 0), 1001);
+    ck_assert_uint_eq(sc_hist_percentile(&hist, 50), 1002);
 }
 END_TEST
 
@@ -96,6 +122,8 @@ START_TEST(merging_is_counting_together)
         sc_hist_record(i % 3 ? &one : &two, ns);
         sc_hist_record(&both, ns);
     }
+    sc_hist_record(&two, SC_HIST_MAX_NS);
+    sc_hist_record(&both, SC_HIST_MAX_NS);
     sc_hist_merge(&one, &two);
     ck_assert_mem_eq(&one, &both, sizeof(one));
     sc_hist_init(&two);
@@ -121,4 +149,6 @@ END_TEST
 
 SUITE_MAIN("hist", buckets_are_contiguous_and_narrow, an_empty_one_is_all_zero,
            percentiles_agree_with_a_sort, ranks_are_exact_for_small_counts,
-           merging_is_counting_together, hours_and_more_keep_the_exact_maximum)
+           a_rank_is_not_rounded_up_for_an_error_of_doubles,
+           percentiles_stay_between_minimum_and_maximum, merging_is_counting_together,
+           hours_and_more_keep_the_exact_maximum)

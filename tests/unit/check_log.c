@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "leaks.h"
 #include "suite.h"
 
 static char last[4096]; /* the last line, without its newline */
@@ -118,6 +120,7 @@ static void log_sample(void)
     sc_log_str(&line, "peer", "192.0.2.1:53122");
     sc_log_fmt(&line, "hint", "%s on port %d", "HTTP", 4242);
     sc_log_str(&line, "empty", "");
+    sc_log_u64(&line, "bytes", UINT64_MAX);
     sc_log_end(&line);
 }
 
@@ -125,8 +128,9 @@ START_TEST(text)
 {
     start(SC_LOG_INFO, SC_LOG_TEXT);
     log_sample();
-    ck_assert_str_eq(last, TEXT_HEAD "warning tls_handshake_failed conn=17 peer=192.0.2.1:53122 "
-                                     "hint=\"HTTP on port 4242\" empty=\"\"");
+    ck_assert_str_eq(last,
+                     TEXT_HEAD "warning tls_handshake_failed conn=17 peer=192.0.2.1:53122 "
+                               "hint=\"HTTP on port 4242\" empty=\"\" bytes=18446744073709551615");
 }
 END_TEST
 
@@ -139,8 +143,8 @@ START_TEST(json)
     ck_assert_str_eq(
         last, JSON_HEAD
         "\"warning\",\"event\":\"tls_handshake_failed\",\"conn\":17,\"peer\":\"192.0.2.1:53122\","
-        "\"hint\":\"HTTP on port 4242\",\"empty\":\"\"}");
-    ck_assert_uint_eq(read_object("hint", value, &length), 7);
+        "\"hint\":\"HTTP on port 4242\",\"empty\":\"\",\"bytes\":18446744073709551615}");
+    ck_assert_uint_eq(read_object("hint", value, &length), 8);
     ck_assert_int_eq(length, (long)strlen("HTTP on port 4242"));
 }
 END_TEST
@@ -176,6 +180,12 @@ START_TEST(auto_finds_the_journal)
     ck_assert_str_eq(last, "<6>event message=x");
     (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev,
                    (unsigned long long)info.st_ino + 1);
+    ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
+    sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
+    sc_log_message(SC_LOG_INFO, "event", "x");
+    ck_assert_str_eq(last, TEXT_HEAD "info event message=x");
+    (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev + 1,
+                   (unsigned long long)info.st_ino);
     ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
     sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
     sc_log_message(SC_LOG_INFO, "event", "x");
@@ -330,6 +340,24 @@ START_TEST(full_lines_are_cut_between_keys)
         fill(SC_LOG_JSON, value, length);
         fill(SC_LOG_JOURNAL, value, length);
     }
+}
+END_TEST
+
+/* A key that did not fit is left out, and one that does comes after it. */
+START_TEST(what_still_fits_comes_after_what_did_not)
+{
+    struct sc_log_line line;
+    char value[512];
+    start(SC_LOG_INFO, SC_LOG_TEXT);
+    memset(value, 'v', sizeof(value));
+    ck_assert(sc_log_begin(&line, SC_LOG_INFO, "event"));
+    for (int i = 0; i < 20; i++) {
+        sc_log_bytes(&line, "key", value, sizeof(value));
+    }
+    sc_log_u64(&line, "number", 1);
+    sc_log_str(&line, "text", "x");
+    sc_log_end(&line);
+    ck_assert_str_eq(last + last_length - strlen("v number=1 text=x"), "v number=1 text=x");
 }
 END_TEST
 
@@ -502,12 +530,64 @@ START_TEST(a_full_pipe_without_a_descriptor_to_spare)
     fill_to_the_brim(ends[1]);
     none = before;
     none.rlim_cur = 3;
+    const int flags = fcntl(ends[1], F_GETFL);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     sc_log_message(SC_LOG_INFO, "event", "lost");
+    ck_assert_int_eq(fcntl(ends[1], F_GETFL), flags); /* others share it */
     (void)drain(ends[0]);
     sc_log_message(SC_LOG_INFO, "event", "x");
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     ck_assert_str_eq(drain(ends[0]), LOSS("1") TEXT_HEAD "info event message=x\n");
+    give_stderr_back();
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+END_TEST
+
+/* A line that stderr took a part of gets an end, once, before what is said next. */
+START_TEST(what_was_cut_gets_an_end)
+{
+    static char large[1U << 20];
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    take_stderr(ends[1]);
+    memset(large, '.', sizeof(large));
+    ck_assert(!sc_log_write(large, sizeof(large)));
+    sc_log_message(SC_LOG_INFO, "event", "lost");
+    (void)drain(ends[0]);
+    sc_log_message(SC_LOG_INFO, "event", "x");
+    ck_assert_str_eq(drain(ends[0]), "\n" LOSS("1") TEXT_HEAD "info event message=x\n");
+    fill_to_the_brim(ends[1]);
+    sc_log_message(SC_LOG_INFO, "event", "lost");
+    (void)drain(ends[0]);
+    sc_log_message(SC_LOG_INFO, "event", "y");
+    ck_assert_str_eq(drain(ends[0]), LOSS("1") TEXT_HEAD "info event message=y\n");
+    give_stderr_back();
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+END_TEST
+
+/* SIGPIPE would end the process. */
+START_TEST(a_reader_that_is_gone_ends_nobody)
+{
+    int ends[2];
+    (void)signal(SIGPIPE, SIG_DFL);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    (void)close(ends[0]);
+    take_stderr(ends[1]);
+    sc_log_message(SC_LOG_INFO, "event", "lost");
+    give_stderr_back();
+    (void)close(ends[1]);
+}
+END_TEST
+
+START_TEST(writing_keeps_no_descriptor)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    take_stderr(ends[1]);
+    ASSERT_KEEPS_NOTHING((sc_log_message(SC_LOG_INFO, "event", "x"), (void)drain(ends[0])));
     give_stderr_back();
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -564,7 +644,9 @@ END_TEST
 
 SUITE_MAIN("log", text, json, journal, auto_finds_the_journal, levels, every_byte_in_text,
            every_byte_in_json, nobody_can_forge_a_line, long_values_are_cut,
-           full_lines_are_cut_between_keys, lines_are_limited_in_a_second,
-           without_a_redirect_it_is_stderr, a_full_pipe_loses_lines_and_blocks_nobody,
-           a_full_socket_loses_lines_and_blocks_nobody, a_full_pipe_without_a_descriptor_to_spare,
-           a_stopped_terminal_blocks_nobody, a_file_is_written_at_its_end)
+           full_lines_are_cut_between_keys, what_still_fits_comes_after_what_did_not,
+           what_was_cut_gets_an_end, a_reader_that_is_gone_ends_nobody, writing_keeps_no_descriptor,
+           lines_are_limited_in_a_second, without_a_redirect_it_is_stderr,
+           a_full_pipe_loses_lines_and_blocks_nobody, a_full_socket_loses_lines_and_blocks_nobody,
+           a_full_pipe_without_a_descriptor_to_spare, a_stopped_terminal_blocks_nobody,
+           a_file_is_written_at_its_end)

@@ -117,8 +117,7 @@ START_TEST(limits_are_inclusive_and_named)
     ck_assert_int_eq(sc_parse_size("1K", 1024, 2048, &value, &err), 0);
     ck_assert_int_eq(sc_parse_size("1023", 1024, 2048, &value, &err), -1);
     ck_assert_int_eq(sc_parse_size("2049", 1024, 2048, &value, &err), -1);
-    ck_assert_str_eq(err.text,
-                     "invalid value \"2049\": expected a size, 1K to 2K");
+    ck_assert_str_eq(err.text, "invalid value \"2049\": expected a size, 1K to 2K");
     ck_assert_int_eq(sc_parse_duration_ms("1s", 1000, 3600000, &value, &err), 0);
     ck_assert_int_eq(sc_parse_duration_ms("0", 1000, 3600000, &value, &err), -1);
     ck_assert_int_eq(sc_parse_duration_ms("3600001ms", 1000, 3600000, &value, &err), -1);
@@ -243,6 +242,12 @@ START_TEST(no_addresses)
     address_refused("[]:4242", NULL, "host is missing");
     address_refused("[::1]4242", "4242", "port is missing");
     address_refused("[::1]", NULL, "port is missing");
+    address_refused("a b:1", NULL, "character that no host has");
+    address_refused("a\x7f:1", NULL, "character that no host has");
+    address_refused("a/b:1", NULL, "character that no host has");
+    address_refused("https://a", "4242", "port is not a number");
+    address_refused("[[::1]:1", NULL, "character that no host has");
+    address_refused("a]:1", NULL, "character that no host has");
     address_refused("unix:", NULL, "path is missing");
     /* What getaddrinfo(3) would make an address of. */
     address_refused("4242", "4242", "a port alone");

@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/sysd.h"
+#include "leaks.h"
 #include "suite.h"
 
 static struct sc_sysd sysd;
@@ -88,6 +90,12 @@ static void check_messages(int fd)
     sc_sysd_watchdog(&sysd);
     ck_assert_str_eq(receive(fd), "WATCHDOG=1");
     ck_assert_str_eq(receive(fd), "");
+    const uint64_t watchdog_ms = sysd.watchdog_ms;
+    sysd.watchdog_ms = 0; /* nobody asked for signs of life */
+    sc_sysd_watchdog(&sysd);
+    ck_assert_str_eq(receive(fd), "");
+    sysd.watchdog_ms = watchdog_ms;
+    ASSERT_KEEPS_NOTHING((sc_sysd_status(&sysd, "x"), receive(fd)));
 }
 
 START_TEST(messages_arrive_at_a_path_and_at_an_abstract_name)
@@ -113,6 +121,48 @@ START_TEST(messages_arrive_at_a_path_and_at_an_abstract_name)
     ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
     check_messages(fd);
     close(fd);
+}
+END_TEST
+
+/*
+ * A service manager that has stopped reading: a state is given half a second, a sign of life none.
+ * Twenty of them would else take ten seconds.
+ */
+START_TEST(a_manager_that_does_not_read_stops_nobody)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "@check_sysd.full.%ld", (long)getpid());
+    clear_env();
+    const int fd = listen_on(name);
+    set_env("NOTIFY_SOCKET", name);
+    set_env("WATCHDOG_USEC", "2000000");
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    for (unsigned i = 0; i < 5000; i++) {
+        sc_sysd_watchdog(&sysd); /* more than any queue takes */
+    }
+    sc_sysd_status(&sysd, "lost");
+    const uint64_t start_ms = sc_clock_ms();
+    for (unsigned i = 0; i < 20; i++) {
+        sc_sysd_watchdog(&sysd);
+    }
+    ck_assert_uint_lt(sc_clock_ms() - start_ms, 8000);
+    close(fd);
+}
+END_TEST
+
+START_TEST(the_watchdog_counts_milliseconds)
+{
+    static const struct {
+        const char *usec;
+        uint64_t ms;
+    } cases[] = {{"1", 1}, {"999", 1}, {"1000", 1}, {"1999", 1}, {"2000", 2}, {"30000000", 30000}};
+    clear_env();
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        set_env("WATCHDOG_USEC", cases[i].usec);
+        ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+        ck_assert_uint_eq(sysd.watchdog_ms, cases[i].ms);
+    }
+    clear_env();
 }
 END_TEST
 
@@ -188,10 +238,18 @@ START_TEST(an_environment_that_systemd_does_not_make)
     is_refused("NOTIFY_SOCKET", "relative");
     is_refused("NOTIFY_SOCKET", "@");
     is_refused("NOTIFY_SOCKET", long_path);
+    long_path[108] = '\0';
+    is_refused("NOTIFY_SOCKET", long_path);
+    long_path[107] = '\0';
+    set_env("NOTIFY_SOCKET", long_path);
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    set_env("NOTIFY_SOCKET", NULL);
     is_refused("WATCHDOG_USEC", "soon");
     set_env("LISTEN_PID", own_pid());
     is_refused("LISTEN_FDS", "-1");
     is_refused("LISTEN_FDS", "1000000");
+    is_refused("LISTEN_FDS", "65");
+    ck_assert_msg(strstr(err.text, "0 to 64") != NULL, "%s", err.text);
     close(10);
     is_refused("LISTEN_FDS", "60"); /* they are not open */
 }
@@ -210,14 +268,26 @@ START_TEST(credentials)
     close(open(path, O_CREAT | O_WRONLY, 0600));
     ck_assert_int_eq(sc_sysd_credential(&sysd, "passphrase", path, sizeof(path)), 0);
     ck_assert_ptr_nonnull(strstr(path, "/passphrase"));
-    ck_assert_int_eq(unlink(path), 0);
-    ck_assert_int_eq(sc_sysd_credential(&sysd, "../passphrase", path, sizeof(path)), -1);
+    /* One that is there, by a name that is no name, and a path that is cut to one that is there. */
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "./passphrase", path, sizeof(path)), -1);
+    ck_assert_int_eq(sc_sysd_credential(&sysd, ".", path, sizeof(path)), -1);
     ck_assert_int_eq(sc_sysd_credential(&sysd, "..", path, sizeof(path)), -1);
-    ck_assert_int_eq(sc_sysd_credential(&sysd, "passphrase", path, 10), -1);
+    (void)snprintf(path, sizeof(path), "%s/in", directory);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "in/../passphrase", path, sizeof(path)), -1);
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "passphrase", path,
+                                        strlen(directory) + sizeof("/passphrase") - 1),
+                     -1);
+    ck_assert_int_eq(sc_sysd_credential(&sysd, "inside", path, strlen(directory) + sizeof("/in")),
+                     -1);
+    ck_assert_int_eq(chdir(directory), 0);
+    ck_assert_int_eq(rmdir("in") | unlink("passphrase"), 0);
+    ck_assert_int_eq(chdir("/"), 0);
     ck_assert_int_eq(rmdir(directory), 0);
 }
 END_TEST
 
 SUITE_MAIN("sysd", messages_arrive_at_a_path_and_at_an_abstract_name,
+           a_manager_that_does_not_read_stops_nobody, the_watchdog_counts_milliseconds,
            without_systemd_nothing_happens, another_process_is_meant, sockets_and_their_names,
            an_environment_that_systemd_does_not_make, credentials)

@@ -26,6 +26,8 @@ UNIT_TESTS += tests/unit/check_err
 tests_unit_check_err_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_escape
 tests_unit_check_escape_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_file
+tests_unit_check_file_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_hist
 tests_unit_check_hist_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_log
@@ -34,6 +36,8 @@ UNIT_TESTS += tests/unit/check_parse
 tests_unit_check_parse_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_pool
 tests_unit_check_pool_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_program
+tests_unit_check_program_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_sysd
 tests_unit_check_sysd_LDADD = $(TEST_BASE)
 
