@@ -65,7 +65,9 @@ src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'
 src_libscserver_a_SOURCES = \
 	src/server/acceptor.c src/server/acceptor.h \
 	src/server/address_limits.c src/server/address_limits.h \
+	src/server/address_table.c src/server/address_table.h \
 	src/server/admission.c src/server/admission.h \
+	src/server/admission_queue.c src/server/admission_queue.h \
 	src/server/heartbeat.c src/server/heartbeat.h \
 	src/server/reload.c src/server/reload.h \
 	src/server/config_cmdline.c \

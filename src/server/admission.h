@@ -1,7 +1,7 @@
 /*
- * Rationing of full handshakes (handshake-rate): a budget that all workers share, and a queue in
- * each for those who have to wait. The budget is a bucket that fills at the rate and holds a tenth
- * of a second of it; taking from it is one compare-and-swap.
+ * Rationing of handshakes (handshake-rate): budgets that all workers share. A budget is a bucket of
+ * tokens that fills at its rate and holds those of a tenth of a second, at least one (GCRA); taking
+ * a token is one compare-and-swap. Thread: any. Zero-initialised: no limit.
  */
 #ifndef SC_SERVER_ADMISSION_H
 #define SC_SERVER_ADMISSION_H
@@ -9,61 +9,39 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
-#include <event2/event.h>
+#include "base/compiler.h"
 
-#include "base/err.h"
-
-/* Thread: any. Zero-initialised: no limit. */
-struct sc_admission {
-    _Atomic uint64_t interval_ns; /* between two handshakes; 0: no limit */
-    _Atomic uint64_t
-        full_at_ns; /* when the bucket would be full again if nothing more were taken (GCRA) */
+struct sc_admission_budget {
+    _Atomic uint64_t interval_ns; /* between two tokens; 0: no limit */
+    _Atomic uint64_t full_at_ns; /* when the bucket is full again if nothing more is taken */
 };
 
-/* Handshakes a second, 0: no limit. Thread: any. */
+/*
+ * Resumed handshakes that are allowed for each full one: in TLS 1.3 they save the signature, but
+ * not the key exchange (docs/operations.md).
+ */
+#define SC_ADMISSION_RESUMED_PER_FULL 4U
+
+struct sc_admission {
+    struct sc_admission_budget full, resumed;
+};
+
+/* Full handshakes a second, 0: no limit, also for resumed ones. */
 void sc_admission_set_rate(struct sc_admission *admission, uint32_t per_second);
 
 static inline bool sc_admission_is_limited(const struct sc_admission *admission)
 {
-    return atomic_load_explicit(&admission->interval_ns, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&admission->full.interval_ns, memory_order_relaxed) != 0;
 }
 
-/* Takes one if there is one. */
-bool sc_admission_try(struct sc_admission *admission) SC_NODISCARD;
+/* Takes a token if there is one. */
+bool sc_admission_try(struct sc_admission_budget *budget) SC_NODISCARD;
 
-/* One that was taken was not needed. */
-void sc_admission_give_back(struct sc_admission *admission);
+/* A token that was taken was not needed. */
+void sc_admission_give_back(struct sc_admission_budget *budget);
 
-/* Somebody who waits: a member of the one it stands for. Zero-initialised: does not wait. */
-struct sc_admission_waiter {
-    TAILQ_ENTRY(sc_admission_waiter) link;
-    bool waits;
-};
-
-/* First come, first served. Thread: the base's. */
-struct sc_admission_queue {
-    TAILQ_HEAD(, sc_admission_waiter) waiters;
-    struct sc_admission *admission;
-    struct event *timer;
-    void (*on_admitted)(struct sc_admission_waiter *waiter);
-};
-
-/* `on_admitted` is called from the loop, out of the queue, with one taken from the budget. */
-int sc_admission_queue_init(struct sc_admission_queue *queue, struct event_base *base,
-                            struct sc_admission *admission,
-                            void (*on_admitted)(struct sc_admission_waiter *waiter),
-                            struct sc_err *err) SC_NODISCARD;
-void sc_admission_queue_fini(struct sc_admission_queue *queue); /* nobody waits; fine on zeros */
-
-static inline bool sc_admission_nobody_waits(const struct sc_admission_queue *queue)
-{
-    return TAILQ_EMPTY(&queue->waiters);
-}
-
-void sc_admission_wait(struct sc_admission_queue *queue, struct sc_admission_waiter *waiter);
-void sc_admission_leave(struct sc_admission_queue *queue,
-                        struct sc_admission_waiter *waiter); /* fine if it does not wait */
+/* How long until there is a token; 0: there is one. */
+uint64_t sc_admission_wait_ns(const struct sc_admission_budget *budget);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "server/conn.h"
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -23,7 +24,7 @@
     2000U /* after our close_notify: a peer's bytes are read and dropped, so that no RST eats our \
              last reply */
 
-static void on_admitted(struct sc_admission_waiter *waiter);
+static const struct sc_admission_callbacks admission_callbacks;
 static void on_timer(struct sc_wheel_timer *timer);
 
 /* --- Environment --- */
@@ -40,7 +41,8 @@ int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err)
     }
     env->wheel = sc_wheel_new(env->base, on_timer, err);
     if (!env->wheel || sc_settle_init(&env->settle, env->base, err) != 0 ||
-        sc_admission_queue_init(&env->queue, env->base, env->admission, on_admitted, err) != 0) {
+        sc_admission_queue_init(&env->queue, env->base, &env->admission->full, &admission_callbacks,
+                                err) != 0) {
         sc_conn_env_fini(env);
         return -1;
     }
@@ -143,7 +145,7 @@ static void on_connected(void *arg)
     sc_tls_info_get(sc_tlsbev_ssl(conn->tls), &info);
     sc_stats_add(&conn->env->stats->handshakes_resumed, info.resumed);
     if (info.resumed && conn->took_token) {
-        sc_admission_give_back(conn->env->admission);
+        sc_admission_give_back(&conn->env->admission->full);
     }
     sc_conn_log_connected(&conn->env->log, &conn->origin, &info);
     if (conn->draining) {
@@ -221,7 +223,8 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 static bool on_hello(void *arg, const void *bytes, size_t length)
 {
     struct sc_conn *conn = arg;
-    if (sc_admission_nobody_waits(&conn->env->queue) && sc_admission_try(conn->env->admission)) {
+    if (sc_admission_queue_is_empty(&conn->env->queue) &&
+        sc_admission_try(&conn->env->admission->full)) {
         conn->took_token = true;
         return true;
     }
@@ -231,9 +234,21 @@ static bool on_hello(void *arg, const void *bytes, size_t length)
     case SC_TLS_HELLO_FULL: break;
     }
     sc_stats_add(&conn->env->stats->handshakes_delayed, 1);
-    sc_tlsbev_pause(conn->tls); /* a client that gives up is noticed when its turn comes, or by the
-                                   handshake's deadline */
-    sc_admission_wait(&conn->env->queue, &conn->waiting);
+    sc_tlsbev_pause(conn->tls);
+    return sc_admission_enqueue(&conn->env->queue, &conn->waiting,
+                                sc_addr_key(&conn->origin.peer)) != 0;
+}
+
+/* One that has left meanwhile takes no token; why it left, its next read says. */
+static bool is_alive(struct sc_admission_waiter *waiter)
+{
+    struct sc_conn *conn =
+        (struct sc_conn *)(void *)((char *)waiter - offsetof(struct sc_conn, waiting));
+    struct pollfd socket = {.fd = sc_tlsbev_fd(conn->tls), .events = POLLRDHUP};
+    if (poll(&socket, 1, 0) <= 0) {
+        return true;
+    }
+    sc_tlsbev_resume(conn->tls);
     return false;
 }
 
@@ -245,6 +260,9 @@ static void on_admitted(struct sc_admission_waiter *waiter)
     sc_tlsbev_resume(conn->tls);
     sc_tlsbev_admit(conn->tls);
 }
+
+static const struct sc_admission_callbacks admission_callbacks = {.is_alive = is_alive,
+                                                                  .on_admitted = on_admitted};
 
 static const struct sc_tlsbev_callbacks tls_callbacks = {.on_connected = on_connected,
                                                          .on_data = on_data,
@@ -350,7 +368,7 @@ void sc_conn_free(struct sc_conn *conn)
     sc_stats_add(&stats->bytes_received, sc_tlsbev_received(conn->tls));
     sc_stats_add(&stats->bytes_sent, sc_tlsbev_sent(conn->tls));
     sc_stats_add(&stats->connections_closed, 1);
-    sc_admission_leave(&conn->env->queue, &conn->waiting);
+    sc_admission_dequeue(&conn->env->queue, &conn->waiting);
     conn->env->on_gone(conn, conn->env->arg);
     sc_settle_closed(&conn->env->settle);
     sc_wheel_clear(&conn->timer);

@@ -23,7 +23,7 @@
 #include "base/err.h"
 #include "net/addr.h"
 #include "net/wheel.h"
-#include "server/admission.h"
+#include "server/admission_queue.h"
 #include "server/conn_log.h"
 #include "server/settle.h"
 #include "server/stats.h"

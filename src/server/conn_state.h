@@ -7,7 +7,6 @@
 
 #include "net/tlsbev.h"
 #include "proto/frame.h"
-#include "server/admission.h"
 #include "server/conn.h"
 #include "tls/watch.h"
 
