@@ -92,15 +92,16 @@ src_libscserver_a_SOURCES = \
 	src/server/worker.c src/server/worker.h
 
 src_libscbench_a_SOURCES = \
-	src/bench/bench.h \
+	src/bench/callbacks.c src/bench/callbacks.h \
 	src/bench/conn.c src/bench/conn.h \
 	src/bench/expect.c src/bench/expect.h \
 	src/bench/json.c \
 	src/bench/options.c src/bench/options.h \
+	src/bench/plan.h \
 	src/bench/report.c src/bench/report.h \
-	src/bench/run.c \
-	src/bench/schedule.c \
-	src/bench/stats.c \
+	src/bench/run.c src/bench/run.h \
+	src/bench/schedule.c src/bench/schedule.h \
+	src/bench/stats.c src/bench/stats.h \
 	src/bench/stream.c src/bench/stream.h \
 	src/bench/svg.c \
 	src/bench/target.c src/bench/target.h \

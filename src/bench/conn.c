@@ -13,7 +13,6 @@
 #include <openssl/err.h>
 
 #include "base/clock.h"
-#include "tls/error.h"
 #include "tls/explain.h"
 #include "tls/pin.h"
 
@@ -21,9 +20,7 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-static void drive(struct sc_bench_conn *conn);
-
-/* --- How it ends --- */
+/* --- Failure and close --- */
 
 static void release(struct sc_bench_conn *conn)
 {
@@ -69,46 +66,71 @@ static void fail_errno(struct sc_bench_conn *conn, enum sc_bench_error kind, con
     fail_with(conn, kind, err.text);
 }
 
-/* SSL said that it is over. */
-static void fail_tls(struct sc_bench_conn *conn, int why, int error)
+/* TLS itself has failed: said in the words of sc-client. */
+static void fail_tls(struct sc_bench_conn *conn, enum sc_tls_end end, unsigned long code)
 {
-    const bool early = conn->state == SC_BENCH_CONN_HANDSHAKE;
-    const unsigned long code = ERR_peek_error();
-    if (why == SSL_ERROR_ZERO_RETURN ||
-        (why == SSL_ERROR_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) ||
-        (why == SSL_ERROR_SYSCALL && (error == 0 || error == ECONNRESET || error == EPIPE))) {
-        ERR_clear_error();
-        if (conn->state == SC_BENCH_CONN_CLOSING) {
-            sc_bench_conn_fail(conn, NULL);
-        } else {
-            fail_with(conn, SC_BENCH_ERROR_CLOSED,
-                      early ? "the server closed the connection during the handshake"
-                            : "the server closed the connection");
-        }
-        return;
-    }
-    if (why == SSL_ERROR_SYSCALL) {
-        ERR_clear_error();
-        fail_errno(conn, SC_BENCH_ERROR_CLOSED, "the connection failed", error);
-        return;
-    }
-    char text[192];
-    if (early) {
-        const struct sc_tls_failure failure =
-            sc_tls_explain(&conn->watch, SC_TLS_END_ERROR, code, false);
-        ERR_clear_error();
-        (void)snprintf(text, sizeof(text), "TLS handshake failed: %s (%s)", failure.hint,
-                       failure.reason);
-    } else {
-        char reasons[128];
-        (void)sc_tls_drain_errors(reasons, sizeof(reasons));
-        (void)snprintf(text, sizeof(text), "TLS failed: %s", reasons);
-    }
+    char why[256], text[SC_BENCH_ERROR_TEXT_BYTES];
+    sc_tls_describe_failure(&conn->watch, end, code, why, sizeof(why));
+    (void)snprintf(text, sizeof(text), "the TLS %s with %s failed: %s",
+                   conn->state == SC_BENCH_CONN_HANDSHAKE ? "handshake" : "connection",
+                   conn->io->target->text, why);
     fail_with(conn, SC_BENCH_ERROR_TLS, text);
 }
 
-/* Whether to go on: false when it would block or has failed (the connection is then closed). */
-static bool may_go_on(struct sc_bench_conn *conn, int result)
+void sc_bench_conn_time_out(struct sc_bench_conn *conn)
+{
+    const char *target = conn->io->target->text;
+    char text[SC_BENCH_ERROR_TEXT_BYTES], limit[32], why[256];
+    sc_format_duration_ms(conn->io->plan->timeout_ms, limit);
+    switch (conn->state) {
+    case SC_BENCH_CONN_CONNECTING:
+        (void)snprintf(text, sizeof(text), "%s did not accept a connection within %s", target,
+                       limit);
+        break;
+    case SC_BENCH_CONN_HANDSHAKE:
+        sc_tls_describe_failure(&conn->watch, SC_TLS_END_TIMEOUT, 0, why, sizeof(why));
+        (void)snprintf(text, sizeof(text), "the TLS handshake with %s timed out after %s: %s",
+                       target, limit, why);
+        break;
+    case SC_BENCH_CONN_READY:
+        (void)snprintf(text, sizeof(text), "no reply from %s within %s, %u unanswered", target,
+                       limit, conn->in_flight);
+        break;
+    case SC_BENCH_CONN_CLOSING:
+        (void)snprintf(text, sizeof(text), "%s did not close the connection within %s", target,
+                       limit);
+        break;
+    case SC_BENCH_CONN_CLOSED: return;
+    }
+    fail_with(conn, SC_BENCH_ERROR_TIMEOUT, text);
+}
+
+/* The connection is over: `why` is what SSL_get_error() said, `error` an errno value. */
+static void on_failed_io(struct sc_bench_conn *conn, int why, int error)
+{
+    const unsigned long code = ERR_peek_error();
+    const bool eof =
+        why == SSL_ERROR_ZERO_RETURN ||
+        (why == SSL_ERROR_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) ||
+        (why == SSL_ERROR_SYSCALL && error == 0);
+    const bool reset = why == SSL_ERROR_SYSCALL && (error == ECONNRESET || error == EPIPE);
+    ERR_clear_error();
+    if (conn->state == SC_BENCH_CONN_CLOSING && (eof || reset)) {
+        sc_bench_conn_fail(conn, NULL);
+    } else if (conn->state == SC_BENCH_CONN_HANDSHAKE || (why == SSL_ERROR_SSL && !eof)) {
+        fail_tls(conn, eof ? SC_TLS_END_EOF : reset ? SC_TLS_END_RESET : SC_TLS_END_ERROR, code);
+    } else if (eof) {
+        fail_with(conn, SC_BENCH_ERROR_CLOSED,
+                  why == SSL_ERROR_ZERO_RETURN
+                      ? "the server closed the connection"
+                      : "the server closed the connection without close_notify");
+    } else {
+        fail_errno(conn, SC_BENCH_ERROR_CLOSED, "the connection failed", error);
+    }
+}
+
+/* False when the call would block or has failed (the connection is then closed). */
+static bool check_io(struct sc_bench_conn *conn, int result)
 {
     const int error = errno;
     if (result > 0) {
@@ -118,12 +140,12 @@ static bool may_go_on(struct sc_bench_conn *conn, int result)
     if (why == SSL_ERROR_WANT_WRITE) {
         (void)event_add(conn->write_event, NULL);
     } else if (why != SSL_ERROR_WANT_READ) {
-        fail_tls(conn, why, error);
+        on_failed_io(conn, why, error);
     }
     return false;
 }
 
-/* --- Requests out, replies in --- */
+/* --- Requests and replies --- */
 
 static void write_requests(struct sc_bench_conn *conn)
 {
@@ -135,7 +157,7 @@ static void write_requests(struct sc_bench_conn *conn)
         ERR_clear_error();
         errno = 0;
         const int sent = SSL_write(conn->ssl, from + conn->offset, (int)(bytes - conn->offset));
-        if (!may_go_on(conn, sent)) {
+        if (!check_io(conn, sent)) {
             return;
         }
         conn->offset += (size_t)sent;
@@ -156,9 +178,9 @@ static void write_requests(struct sc_bench_conn *conn)
 
 static void reject(struct sc_bench_conn *conn, enum sc_bench_verdict verdict)
 {
-    const enum sc_bench_error kind = verdict == SC_BENCH_GOT_ERROR   ? SC_BENCH_ERROR_SERVER
-                                     : verdict == SC_BENCH_GOT_WRONG ? SC_BENCH_ERROR_WRONG_REPLY
-                                                                     : SC_BENCH_ERROR_PROTOCOL;
+    const enum sc_bench_error kind = verdict == SC_BENCH_REPLY_ERROR   ? SC_BENCH_ERROR_SERVER
+                                     : verdict == SC_BENCH_REPLY_WRONG ? SC_BENCH_ERROR_WRONG_REPLY
+                                                                       : SC_BENCH_ERROR_PROTOCOL;
     fail_with(conn, kind, conn->reader.why);
 }
 
@@ -170,19 +192,19 @@ static void read_replies(struct sc_bench_conn *conn)
         ERR_clear_error();
         errno = 0;
         const int got = SSL_read(conn->ssl, io->scratch, (int)io->scratch_bytes);
-        if (!may_go_on(conn, got)) {
+        if (!check_io(conn, got)) {
             return;
         }
         const enum sc_bench_verdict verdict = sc_bench_stream_check(
             io->stream, &conn->reader, io->scratch, (size_t)got, conn->in_flight, &complete);
-        if (verdict != SC_BENCH_GOOD) {
+        if (verdict != SC_BENCH_REPLY_OK) {
             reject(conn, verdict);
             return;
         }
         if (complete > 0) {
             io->on_replies(conn, complete, sc_clock_ns());
         }
-        /* What is not in OpenSSL's hands yet the loop will report: no read that finds nothing. */
+        /* Level-triggered: what OpenSSL has not read yet the event loop reports. */
     } while (conn->state >= SC_BENCH_CONN_READY && SSL_has_pending(conn->ssl));
 }
 
@@ -211,12 +233,10 @@ static void check_pin(struct sc_bench_conn *conn)
 {
     struct sc_bench_io *io = conn->io;
     struct sc_pin_result result;
-    if (sc_pin_set_match(io->plan->pins, conn->ssl, io->host, &result) != 0) {
-        char text[192];
-        (void)snprintf(text, sizeof(text),
-                       "the server's certificate matches no pin%s%.120s; nothing was sent",
-                       *result.reason ? ": " : "", result.reason);
-        fail_with(conn, SC_BENCH_ERROR_PIN, text);
+    if (sc_pin_set_match(io->plan->pins, conn->ssl, io->target->host, &result) != 0) {
+        struct sc_err err;
+        (void)sc_tls_refuse_server(io->plan->pins, conn->ssl, &result, io->target->text, &err);
+        fail_with(conn, SC_BENCH_ERROR_PIN, err.text);
         return;
     }
     (void)snprintf(conn->pin, sizeof(conn->pin), "%s", result.pin);
@@ -226,12 +246,12 @@ static void check_pin(struct sc_bench_conn *conn)
     sc_bench_conn_flush(conn);
 }
 
-static void shake_hands(struct sc_bench_conn *conn)
+static void do_handshake(struct sc_bench_conn *conn)
 {
     ERR_clear_error();
     errno = 0;
     const int result = SSL_do_handshake(conn->ssl);
-    if (may_go_on(conn, result)) {
+    if (check_io(conn, result)) {
         check_pin(conn);
     }
 }
@@ -249,14 +269,14 @@ static void finish_connect(struct sc_bench_conn *conn)
     }
     conn->state = SC_BENCH_CONN_HANDSHAKE;
     (void)event_add(conn->read_event, NULL);
-    shake_hands(conn);
+    do_handshake(conn);
 }
 
-static void drive(struct sc_bench_conn *conn)
+static void advance(struct sc_bench_conn *conn)
 {
     switch (conn->state) {
     case SC_BENCH_CONN_CONNECTING: finish_connect(conn); break;
-    case SC_BENCH_CONN_HANDSHAKE: shake_hands(conn); break;
+    case SC_BENCH_CONN_HANDSHAKE: do_handshake(conn); break;
     case SC_BENCH_CONN_READY:
     case SC_BENCH_CONN_CLOSING: read_replies(conn); break;
     case SC_BENCH_CONN_CLOSED: return;
@@ -273,13 +293,13 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     if (what == EV_WRITE && conn->state == SC_BENCH_CONN_READY) {
         write_requests(conn);
     } else {
-        drive(conn);
+        advance(conn);
     }
 }
 
 static int make_socket(struct sc_bench_conn *conn, const struct sockaddr_storage *source)
 {
-    const struct sockaddr *target = (const struct sockaddr *)&conn->io->target;
+    const struct sockaddr *target = (const struct sockaddr *)&conn->io->target->address;
     const int on = 1;
     conn->fd = socket(target->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (conn->fd < 0) {
@@ -289,10 +309,7 @@ static int make_socket(struct sc_bench_conn *conn, const struct sockaddr_storage
         (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     }
     if (source) {
-        /*
-         * The port is chosen at connect(2), when the other end is known: one port serves many
-         * servers.
-         */
+        /* The port is chosen at connect(2): one port then serves many destinations. */
         (void)setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
         const socklen_t length = source->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
                                                                : sizeof(struct sockaddr_in);
@@ -317,11 +334,11 @@ static int make_ssl(struct sc_bench_conn *conn, bool resume)
     SSL_set_default_read_buffer_len(conn->ssl, io->scratch_bytes);
     (void)SSL_set_mode(conn->ssl,
                        SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    if (!io->lean) {
+    if (!io->release_buffers) {
         (void)SSL_clear_mode(conn->ssl, SSL_MODE_RELEASE_BUFFERS);
     }
-    if (io->host) {
-        (void)SSL_set_tlsext_host_name(conn->ssl, io->host);
+    if (*io->target->sni) {
+        (void)SSL_set_tlsext_host_name(conn->ssl, io->target->sni);
     }
     if (resume && conn->session) {
         (void)SSL_set_session(conn->ssl, conn->session);
@@ -350,7 +367,7 @@ void sc_bench_conn_open(struct sc_bench_conn *conn, const struct sockaddr_storag
         fail_with(conn, SC_BENCH_ERROR_CONNECT, "cannot set up a connection: out of memory");
         return;
     }
-    if (connect(conn->fd, (const struct sockaddr *)&io->target, io->target_length) == 0) {
+    if (connect(conn->fd, (const struct sockaddr *)&io->target->address, io->target->length) == 0) {
         finish_connect(conn);
     } else if (errno == EINPROGRESS) {
         (void)event_add(conn->write_event, NULL);
@@ -373,7 +390,7 @@ void sc_bench_conn_close(struct sc_bench_conn *conn, bool keep)
     }
 }
 
-/* --- Life --- */
+/* --- Lifetime --- */
 
 int sc_bench_conn_init(struct sc_bench_conn *conn, struct sc_bench_io *io, size_t first_slot)
 {

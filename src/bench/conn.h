@@ -1,8 +1,8 @@
 /*
  * One connection of the generator, from connect(2) to close(2): handshake, pin check, requests
- * out, replies compared. It tells its thread what happens and decides nothing about the load.
+ * sent, replies compared. It reports what happens to its owner and decides nothing about the load.
  *
- * Thread: that of the event_base.
+ * Thread: that of the event_base. A callback may run inside any function here that says so.
  */
 #ifndef SC_BENCH_CONN_H
 #define SC_BENCH_CONN_H
@@ -11,41 +11,40 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 
 #include <event2/event.h>
 #include <openssl/ssl.h>
 
-#include "bench/bench.h"
+#include "bench/plan.h"
+#include "bench/stats.h"
 #include "bench/stream.h"
+#include "bench/target.h"
 #include "tls/watch.h"
 
 struct sc_bench_conn;
 
 struct sc_bench_failure {
     enum sc_bench_error kind;
-    char text[192];
+    char text[SC_BENCH_ERROR_TEXT_BYTES];
 };
 
-/* What the connections of one thread share. */
+/* What the connections of one thread share. All of it is the owner's. */
 struct sc_bench_io {
     const struct sc_bench_plan *plan;
     const struct sc_bench_stream *stream;
+    const struct sc_bench_target *target;
     struct event_base *base;
     SSL_CTX *ssl_ctx;
-    const char *host; /* for SNI and the names of ca: pins; NULL: none */
-    struct sockaddr_storage target;
-    socklen_t target_length;
-    uint8_t *scratch; /* what is read at once */
+    uint8_t *scratch; /* for one read */
     size_t scratch_bytes;
-    bool lean; /* give buffers back when a connection is idle */
+    bool release_buffers; /* OpenSSL frees its buffers when a connection is idle */
     void *owner;
 
     /* The handshake is done and a pin has matched. */
     void (*on_ready)(struct sc_bench_conn *conn);
     /* `count` more replies came and were right; `now_ns` is when they were read. */
     void (*on_replies)(struct sc_bench_conn *conn, size_t count, uint64_t now_ns);
-    /* It is closed, and can be opened again. `failure` NULL: as wanted. */
+    /* It is closed and can be opened again. `failure` NULL: closed as asked for. */
     void (*on_closed)(struct sc_bench_conn *conn, const struct sc_bench_failure *failure);
 };
 
@@ -57,7 +56,7 @@ enum sc_bench_conn_state {
     SC_BENCH_CONN_CLOSING
 };
 
-/* One request in flight. */
+/* When an operation began: when it should have, and when it did. */
 struct sc_bench_start {
     uint64_t intended_ns, real_ns;
 };
@@ -70,16 +69,12 @@ struct sc_bench_conn {
     struct event *read_event, *write_event;
     struct sc_tls_watch watch;
     SSL_SESSION *session; /* to resume; NULL: none */
-    char pin[128]; /* that matched; of the first connection only it is ever read */
+    char pin[128]; /* that matched */
     uint64_t opened_ns, ready_ns;
 
-    /*
-     * Out: `unsent` requests from `next_slot` on are due, `offset` bytes of the first of them are
-     * gone.
-     */
+    /* To send: `unsent` requests from `next_slot` on, less the first `offset` bytes. */
     size_t next_slot, unsent, offset;
 
-    /* In. */
     struct sc_bench_reader reader;
 
     /* In flight: a ring of plan->depth starts. */
@@ -106,21 +101,27 @@ void sc_bench_conn_open(struct sc_bench_conn *conn, const struct sockaddr_storag
                         bool resume);
 
 /*
- * `count` more requests, begun at these times. READY, and in_flight + count at most the depth.
- * Leaves at sc_bench_conn_flush().
+ * Adds `count` requests that began at `start`. The connection must be READY, and in_flight + count
+ * at most the depth. They are sent by sc_bench_conn_flush().
  */
 void sc_bench_conn_request(struct sc_bench_conn *conn, unsigned count,
                            const struct sc_bench_start *start);
-/* Writes what is due. Not inside on_replies, which is followed by one. */
+/*
+ * Writes the requests that are due. After on_ready and on_replies it is done anyway. on_closed may
+ * run.
+ */
 void sc_bench_conn_flush(struct sc_bench_conn *conn);
 
 /*
- * Ends it with close_notify and waits for the server's; then on_closed. `keep`: keeps the session
- * for the next time.
+ * Sends close_notify and waits for the server's; then on_closed. `keep`: keeps the session for the
+ * next sc_bench_conn_open(). on_closed may run.
  */
 void sc_bench_conn_close(struct sc_bench_conn *conn, bool keep);
 
-/* Closes it now; on_closed with this failure (NULL: none). */
+/* The plan's timeout has passed in this state: closes it; on_closed runs. */
+void sc_bench_conn_time_out(struct sc_bench_conn *conn);
+
+/* Closes it now; on_closed runs with this failure (NULL: none). */
 void sc_bench_conn_fail(struct sc_bench_conn *conn, const struct sc_bench_failure *failure);
 
 #endif

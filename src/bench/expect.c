@@ -16,14 +16,17 @@ static const struct unit time_units[] = {
     {"ns", 1.0}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {NULL, 0.0}};
 static const struct unit count_units[] = {{"", 1.0}, {"K", 1e3}, {"M", 1e6}, {NULL, 0.0}};
 
-static const char allowed[] = "allowed are pN, min, mean, max (a time: 5ms), rate, cpu-rate, "
-                              "requests, resumed, errors, errors.KIND (a number), "
-                              "with < <= > >= or =, separated by commas";
+static const char expected[] =
+    "expected pN, min, mean, max (a time: 5ms), rate, cpu-rate, requests, resumed, errors, "
+    "errors.KIND (a number), with < <= > >= or =, separated by commas";
 
-/* The percentile of "p99.9"; -1: it is none. */
+/* The percentile that "p99.9", "min" or "max" names; -1: none. */
 static double percent_of(const char *figure)
 {
     char *end;
+    if (strcmp(figure, "min") == 0 || strcmp(figure, "max") == 0) {
+        return figure[1] == 'i' ? 0.0 : 100.0;
+    }
     if (figure[0] != 'p' || figure[1] < '0' || figure[1] > '9') {
         return -1.0;
     }
@@ -36,8 +39,7 @@ static int error_kind_of(const char *figure)
     static const char prefix[] = "errors.";
     if (strncmp(figure, prefix, sizeof(prefix) - 1) == 0) {
         for (int i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
-            if (strcmp(figure + sizeof(prefix) - 1, sc_bench_error_word((enum sc_bench_error)i)) ==
-                0) {
+            if (strcmp(figure + sizeof(prefix) - 1, sc_bench_error_kinds[i].word) == 0) {
                 return i;
             }
         }
@@ -47,19 +49,9 @@ static int error_kind_of(const char *figure)
 
 /* --- Figures --- */
 
-static double figure_min(const struct sc_bench_result *result)
-{
-    return (double)sc_hist_min(&result->stats.latency);
-}
-
 static double figure_mean(const struct sc_bench_result *result)
 {
     return sc_hist_mean(&result->stats.latency);
-}
-
-static double figure_max(const struct sc_bench_result *result)
-{
-    return (double)sc_hist_max(&result->stats.latency);
 }
 
 static double figure_requests(const struct sc_bench_result *result)
@@ -84,9 +76,7 @@ static const struct figure {
     bool is_time;
     double (*of)(const struct sc_bench_result *result);
 } figures[] = {
-    {"min", true, figure_min},
     {"mean", true, figure_mean},
-    {"max", true, figure_max},
     {"rate", false, sc_bench_rate},
     {"cpu-rate", false, sc_bench_per_cpu_second},
     {"requests", false, figure_requests},
@@ -165,12 +155,12 @@ int sc_bench_expect_add(struct sc_bench_expectations *expectations, const char *
                               SC_BENCH_MAX_EXPECTATIONS);
         }
         if (length >= sizeof(one->text)) {
-            return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": %s", text, allowed);
+            return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": %s", text, expected);
         }
         memcpy(one->text, text, length);
         one->text[length] = '\0';
         if (!take_one(one, one->text)) {
-            return sc_err_set(err, EX_USAGE, "invalid value \"%s\": %s", one->text, allowed);
+            return sc_err_set(err, EX_USAGE, "invalid value \"%s\": %s", one->text, expected);
         }
         expectations->count++;
         if (text[length] == '\0') {
@@ -221,7 +211,8 @@ bool sc_bench_expect_is_met(const struct sc_bench_expectation *expectation,
     }
 }
 
-bool sc_bench_expect_errors(const struct sc_bench_expectations *expectations)
+/* Then they, and not any error, decide the exit status. */
+static bool expects_errors(const struct sc_bench_expectations *expectations)
 {
     for (size_t i = 0; i < expectations->count; i++) {
         if (strncmp(expectations->list[i].figure, "errors", 6) == 0) {
@@ -229,4 +220,23 @@ bool sc_bench_expect_errors(const struct sc_bench_expectations *expectations)
         }
     }
     return false;
+}
+
+int sc_bench_expect_status(const struct sc_bench_expectations *expectations,
+                           const struct sc_bench_result *result)
+{
+    for (size_t i = 0; i < expectations->count; i++) {
+        if (!sc_bench_expect_is_met(&expectations->list[i], result)) {
+            return SC_EXIT_THRESHOLD;
+        }
+    }
+    for (int kind = SC_BENCH_ERROR_COUNT - 1; kind >= 0 && !expects_errors(expectations); kind--) {
+        if (result->stats.errors[kind] > 0) {
+            return sc_bench_error_kinds[kind].status;
+        }
+    }
+    if (result->interrupted) {
+        return SC_BENCH_EXIT_INTERRUPTED;
+    }
+    return result->gave_up ? EX_UNAVAILABLE : EX_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * What a run is expected to reach, "p99<5ms,errors=0,rate>=10000": a list of FIGURE OPERATOR
- * VALUE. Knows no argv and prints nothing. Thread: any.
+ * Expectations about a run, "p99<5ms,errors=0,rate>=10000": a list of FIGURE OPERATOR VALUE.
+ * Thread: any.
  */
 #ifndef SC_BENCH_EXPECT_H
 #define SC_BENCH_EXPECT_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "bench/bench.h"
+#include "bench/stats.h"
 
 #define SC_BENCH_MAX_EXPECTATIONS 32U
 
@@ -27,14 +27,14 @@ struct sc_bench_expectations {
 
 /*
  * Adds the expectations of one list. Figures: pN (a percentile: p50, p99.9), min, mean, max: a
- * time with us, ms or s; rate, requests, resumed (per cent), cpu-rate (operations for each second
+ * time in ns, us, ms or s; rate, requests, resumed (per cent), cpu-rate (operations for each second
  * of the server's processor): a number, with K, M or not; errors, errors.KIND. Operators: < <= >
- * >= =. EX_USAGE says what is allowed.
+ * >= =. -1, and EX_USAGE, for what is not one; the list then holds those before it.
  */
 int sc_bench_expect_add(struct sc_bench_expectations *expectations, const char *text,
                         struct sc_err *err) SC_NODISCARD;
 
-/* The figure of a run that an expectation is about, in its unit. */
+/* The figure of a run that the expectation is about: times in nanoseconds. */
 double sc_bench_expect_figure(const struct sc_bench_expectation *expectation,
                               const struct sc_bench_result *result);
 /*
@@ -43,12 +43,19 @@ double sc_bench_expect_figure(const struct sc_bench_expectation *expectation,
  */
 bool sc_bench_expect_has_figure(const struct sc_bench_expectation *expectation,
                                 const struct sc_bench_result *result);
-/* What was not measured meets nothing. */
+/* A figure that was not measured meets no expectation. */
 bool sc_bench_expect_is_met(const struct sc_bench_expectation *expectation,
                             const struct sc_bench_result *result);
-/* Whether it is about a time: figure and value are nanoseconds. */
+/* Whether figure and value are times. */
 bool sc_bench_expect_is_time(const struct sc_bench_expectation *expectation);
-/* Whether one of them is about errors: then they decide which errors are too many. */
-bool sc_bench_expect_errors(const struct sc_bench_expectations *expectations);
+#define SC_BENCH_EXIT_INTERRUPTED 130
+
+/*
+ * The exit status of a finished run: SC_EXIT_THRESHOLD when an expectation was missed; else that of
+ * the gravest kind of error that was counted, unless an expectation is about errors; else
+ * SC_BENCH_EXIT_INTERRUPTED, EX_UNAVAILABLE when the server did not come back, or 0.
+ */
+int sc_bench_expect_status(const struct sc_bench_expectations *expectations,
+                           const struct sc_bench_result *result);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A result as JSON. Numbers are plain, times are in the unit of their name, and every key is
- * always there (null: not measured).
+ * A result as JSON. Times are in the unit that the key ends with, and every key is always there
+ * (null: not measured).
  */
 #include "config.h"
 
@@ -12,8 +12,8 @@
 #include "base/escape.h"
 
 /*
- * Strings here are our own, file names and what a peer sent: of what is not UTF-8 every byte
- * outside printable ASCII is escaped.
+ * The text may be a file name or what a peer sent: if it is not UTF-8, every byte outside printable
+ * ASCII is escaped.
  */
 static void put_string(FILE *out, const char *text)
 {
@@ -42,6 +42,17 @@ static void put_named(FILE *out, const char *name, const char *text, const char 
     (void)fputs(after, out);
 }
 
+/* A line of the object: null when the text is empty. */
+static void put_text_or_null(FILE *out, const char *name, const char *text)
+{
+    if (*text) {
+        (void)fputs("  ", out);
+        put_named(out, name, text, ",\n");
+    } else {
+        (void)fprintf(out, "  \"%s\": null,\n", name);
+    }
+}
+
 static void put_hist(FILE *out, const char *name, const struct sc_hist *hist)
 {
     (void)fprintf(out, "  \"%s\": ", name);
@@ -49,13 +60,12 @@ static void put_hist(FILE *out, const char *name, const struct sc_hist *hist)
         (void)fputs("null,\n", out);
         return;
     }
-    (void)fprintf(out, "{\"count\": %" PRIu64 ", \"min\": %" PRIu64 ", \"mean\": %.1f", hist->count,
-                  sc_hist_min(hist), sc_hist_mean(hist));
-    for (size_t i = 0; i < SC_BENCH_PERCENTILES; i++) {
-        (void)fprintf(out, ", \"%s\": %" PRIu64, sc_bench_percentiles[i].name,
-                      sc_hist_percentile(hist, sc_bench_percentiles[i].percent));
+    (void)fprintf(out, "{\"count\": %" PRIu64, hist->count);
+    for (size_t i = 0; i < SC_BENCH_COLUMNS; i++) {
+        (void)fprintf(out, ", \"%s\": %.0f", sc_bench_columns[i].name,
+                      sc_bench_column_ns(&sc_bench_columns[i], hist));
     }
-    (void)fprintf(out, ", \"max\": %" PRIu64 ",\n    \"buckets\": [", sc_hist_max(hist));
+    (void)fputs(",\n    \"buckets\": [", out);
     const char *comma = "";
     for (size_t i = 0; i < SC_HIST_BUCKETS; i++) {
         if (hist->buckets[i] > 0) {
@@ -86,7 +96,7 @@ static void put_errors(FILE *out, const struct sc_bench_result *result)
 {
     (void)fprintf(out, "  \"errors\": {\"total\": %" PRIu64, sc_bench_errors(result));
     for (size_t i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
-        (void)fprintf(out, ", \"%s\": %" PRIu64, sc_bench_error_word((enum sc_bench_error)i),
+        (void)fprintf(out, ", \"%s\": %" PRIu64, sc_bench_error_kinds[i].word,
                       result->stats.errors[i]);
     }
     (void)fputs("},\n  \"first_errors\": {", out);
@@ -94,8 +104,7 @@ static void put_errors(FILE *out, const struct sc_bench_result *result)
     for (size_t i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
         if (result->stats.errors[i] > 0) {
             (void)fputs(comma, out);
-            put_named(out, sc_bench_error_word((enum sc_bench_error)i),
-                      result->stats.first_error[i], "");
+            put_named(out, sc_bench_error_kinds[i].word, result->stats.first_error[i], "");
             comma = ", ";
         }
     }
@@ -107,6 +116,7 @@ static void put_server(FILE *out, const struct sc_bench_plan *plan,
 {
     if (!result->has_server) {
         (void)fputs("  \"server\": null,\n", out);
+        put_text_or_null(out, "no_server", result->no_server);
         return;
     }
     const double more = (double)result->server_rss_bytes - (double)result->server_rss_before_bytes;
@@ -116,12 +126,13 @@ static void put_server(FILE *out, const struct sc_bench_plan *plan,
                   ", \"rss_per_connection_bytes\": ",
                   result->server_cpu_s, sc_bench_per_cpu_second(result),
                   result->server_rss_before_bytes, result->server_rss_bytes);
-    /* Connections that come and go have no memory of their own. */
+    /* Of connections that come and go nothing is left to be divided by. */
     if (plan->mode != SC_BENCH_HANDSHAKES && result->open > 0) {
         (void)fprintf(out, "%.0f},\n", more / (double)result->open);
     } else {
         (void)fputs("null},\n", out);
     }
+    put_text_or_null(out, "no_server", result->no_server);
 }
 
 static void put_expectations(FILE *out, const struct sc_bench_options *options,
@@ -167,8 +178,8 @@ void sc_bench_report_json(FILE *out, const struct sc_bench_options *options,
         stats->in_time, sc_bench_rate(result));
     (void)fprintf(out,
                   "  \"open_connections\": %" PRIu64 ", \"handshakes\": %" PRIu64
-                  ", \"resumed\": %" PRIu64 ",\n",
-                  result->open, stats->handshakes, stats->resumed);
+                  ", \"resumed\": %" PRIu64 ", \"never_sent\": %" PRIu64 ",\n",
+                  result->open, stats->handshakes, stats->resumed, result->never_sent);
     put_hist(out, "latency_ns", &stats->latency);
     put_hist(out, "latency_raw_ns", &stats->raw);
     put_hist(out, "handshake_ns", &stats->handshake);

@@ -16,48 +16,53 @@
 
 static const char help[] =
     "Usage: sc-bench [--connect ADDR] --pin PIN... [OPTION]...\n"
-    "Puts a load on a Space Captain server, verifies every reply, and says how fast they came.\n"
+    "Puts load on a Space Captain server and verifies every reply.\n"
     "\n"
-    "      --connect ADDR      HOST:PORT, [V6]:PORT or unix:/path (default: localhost:4242)\n"
-    "      --pin PIN           FILE, sha256//BASE64, cert-sha256:HEX or ca:FILE; repeatable, one "
-    "match is enough\n"
+    "      --connect ADDR     HOST:PORT, [V6]:PORT or unix:/path\n"
+    "                         (default: localhost:4242)\n"
+    "      --pin PIN          FILE, sha256//BASE64, cert-sha256:HEX or ca:FILE;\n"
+    "                         repeatable, one match is enough\n"
     "\n"
-    "The load:\n"
-    "  -c, --connections N     connections at the same time (default: 1)\n"
-    "  -d, --depth N           requests in flight on each connection (default: 1)\n"
-    "  -s, --size BYTES        the body of a request, 0 to 16M (default: 64)\n"
-    "  -t, --type TYPE         echo, reverse, time or mix (default: echo)\n"
-    "      --rate R            R operations a second, whatever the server does; latency counts "
-    "from the intended start\n"
-    "                          (default: the next request leaves when a reply has come)\n"
-    "      --handshakes        a new connection for each operation: full handshake, one request, "
-    "close\n"
-    "      --resume[=PERCENT]  the same, and this share of the handshakes resumes a session (100)\n"
-    "      --hold              connections that say nothing; at the end each must answer one "
-    "request\n"
+    "Load:\n"
+    "  -c, --connections N    connections at the same time (default: 1)\n"
+    "  -d, --depth N          requests in flight on each connection (default: 1)\n"
+    "  -s, --size BYTES       body of a request, 0 to 16M (default: 64)\n"
+    "  -t, --type TYPE        echo, reverse, time or mix (default: echo)\n"
+    "      --rate R           open loop: R operations a second, whatever the server\n"
+    "                         does; latencies count from the intended start\n"
+    "                         (default: closed loop, a request follows a reply)\n"
+    "      --handshakes       an operation is a connection: full handshake, one\n"
+    "                         request, close\n"
+    "      --resume[=PERCENT] the same, and this share of the handshakes resumes a\n"
+    "                         session (default: 100)\n"
+    "      --hold             idle connections; at the end each must answer one\n"
+    "                         request\n"
     "\n"
-    "How long and from where:\n"
-    "      --duration D        measure this long (default: 10s)\n"
-    "  -n, --requests N        measure so many operations instead\n"
-    "      --warm-up D         before that, the same load without counting (default: 0)\n"
-    "      --timeout D         for a connection to be made, and for each reply (default: 10s)\n"
-    "      --threads N         threads of the generator (default: 1)\n"
-    "      --source ADDR       connect from this local address; repeatable, they take turns\n"
+    "Duration and source:\n"
+    "      --duration D       measure this long (default: 10s)\n"
+    "  -n, --requests N       measure so many operations instead\n"
+    "      --warm-up D        the same load before, not counted (default: 0)\n"
+    "      --timeout D        for a connection, and for each reply (default: 10s)\n"
+    "      --threads N        threads of the generator (default: 1)\n"
+    "      --source ADDR      connect from this local address; repeatable, used in\n"
+    "                         rotation\n"
     "\n"
-    "What comes of it:\n"
-    "      --json              print the result as JSON, schema space-captain-bench/1\n"
-    "      --svg FILE          draw latency by percentile\n"
-    "      --expect LIST       such as 'p99<5ms,errors=0,rate>=10K'; missed: exit status 99\n"
-    "      --server-pid PID    add the server's processor time and memory; repeatable, they are "
-    "summed\n"
-    "      --help              print this\n"
-    "      --version           print the versions of this program and of its libraries\n"
+    "Result:\n"
+    "      --json             print JSON, schema space-captain-bench/1\n"
+    "      --svg FILE         draw latency by percentile\n"
+    "      --expect LIST      such as 'p99<5ms,errors=0,rate>=10K'; if one is missed\n"
+    "                         the exit status is 99\n"
+    "      --server-pid PID   add processor time and memory of the server;\n"
+    "                         repeatable, the sum is printed\n"
     "\n"
-    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed, 64 wrong usage, "
-    "65 bad data, 66 a file can't be read,\n"
-    "69 can't connect or the server went away, 73 a file can't be created, 75 timed out, 76 a "
-    "reply was wrong, 90 no pin matched,\n"
-    "99 an expectation was missed, 130 interrupted.\n";
+    "  -h, --help             print this help\n"
+    "  -V, --version          print the versions of the program and its libraries\n"
+    "\n"
+    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed,\n"
+    "64 wrong usage, 65 bad data, 66 a file or process can't be read, 69 can't\n"
+    "connect, or the server went away, 71 the system refused something, 73 the\n"
+    "drawing can't be created, 74 output can't be written, 75 timed out, 76 a reply\n"
+    "was wrong, 90 no pin matched, 99 an expectation was missed, 130 interrupted.\n";
 
 enum {
     OPT_CONNECT = 256,
@@ -74,9 +79,7 @@ enum {
     OPT_JSON,
     OPT_SVG,
     OPT_EXPECT,
-    OPT_SERVER_PID,
-    OPT_HELP,
-    OPT_VERSION
+    OPT_SERVER_PID
 };
 
 static const struct option long_options[] = {
@@ -100,12 +103,12 @@ static const struct option long_options[] = {
     {"svg", required_argument, NULL, OPT_SVG},
     {"expect", required_argument, NULL, OPT_EXPECT},
     {"server-pid", required_argument, NULL, OPT_SERVER_PID},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
 };
 
-/* What was given, beside the plan itself. */
+/* Options that were given: the plan holds defaults too. */
 struct given {
     bool duration, requests, depth, warm_up, mode;
 };
@@ -201,6 +204,11 @@ static int add_pid(struct sc_bench_plan *plan, struct sc_err *err)
     if (sc_parse_u64(optarg, 1, INT32_MAX, &pid, err) != 0) {
         return -1;
     }
+    for (size_t i = 0; i < plan->server_pid_count; i++) {
+        if (plan->server_pids[i] == (pid_t)pid) {
+            return 0; /* given twice, counted once */
+        }
+    }
     plan->server_pids[plan->server_pid_count++] = (pid_t)pid;
     return 0;
 }
@@ -220,7 +228,7 @@ static int apply_rest(struct sc_bench_options *options, struct given *given, int
     case OPT_SVG:
         options->svg_path = optarg;
         return *optarg ? 0 : sc_err_set(err, EX_USAGE, "the name of the file is empty");
-    case OPT_HELP: options->action = SC_BENCH_HELP; return 0;
+    case 'h': options->action = SC_BENCH_HELP; return 0;
     default: options->action = SC_BENCH_VERSION; return 0;
     }
 }
@@ -252,7 +260,7 @@ static int apply(struct sc_bench_options *options, struct given *given, int opti
     }
 }
 
-/* What is expected must be something that this run measures. */
+/* Each expectation must be about something that the run measures. */
 static int check_expectations(const struct sc_bench_options *options)
 {
     const struct sc_bench_plan *plan = &options->plan;
@@ -269,13 +277,14 @@ static int check_expectations(const struct sc_bench_options *options)
     return 0;
 }
 
-/* What does not go together, as a usage error; 0: all does. */
+/* Options that exclude each other, as a usage error; 0: none. */
 static int check(const struct sc_bench_options *options, const struct given *given)
 {
     const struct sc_bench_plan *plan = &options->plan;
     if (sc_pin_set_count(options->pins) == 0) {
-        return sc_program_usage(SC_BENCH_NAME, "no --pin: nothing is measured whose certificate is "
-                                               "not checked; give the server's, --pin server.crt");
+        return sc_program_usage(SC_BENCH_NAME,
+                                "no --pin: the server's certificate is always checked; "
+                                "give it, --pin server.crt");
     }
     if (given->duration && given->requests) {
         return sc_program_usage(SC_BENCH_NAME, "--duration and --requests: one of them");
@@ -331,7 +340,8 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
     }
     options->plan.pins = options->pins;
     opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, ":c:d:s:t:n:", long_options, NULL)) != -1;) {
+    for (int option;
+         (option = getopt_long(argc, argv, ":c:d:s:t:n:hV", long_options, NULL)) != -1;) {
         if (option == '?' || option == ':') {
             return sc_program_bad_option(SC_BENCH_NAME, option, argc, argv);
         }

@@ -1,4 +1,4 @@
-/* The command line of sc-bench. */
+/* The command line of sc-bench: a plan, and what to do with its result. Thread: the main one. */
 #ifndef SC_BENCH_OPTIONS_H
 #define SC_BENCH_OPTIONS_H
 
@@ -6,8 +6,8 @@
 
 #include "base/err.h"
 #include "base/parse.h"
-#include "bench/bench.h"
 #include "bench/expect.h"
+#include "bench/plan.h"
 #include "tls/pin.h"
 
 #define SC_BENCH_NAME "sc-bench"
@@ -17,14 +17,17 @@ enum sc_bench_action { SC_BENCH_RUN, SC_BENCH_HELP, SC_BENCH_VERSION };
 struct sc_bench_options {
     enum sc_bench_action action;
     struct sc_address address;
-    struct sc_bench_plan plan; /* without context; `pins` is owned here */
-    struct sc_pin_set *pins;
+    struct sc_bench_plan plan; /* all but the context */
+    struct sc_pin_set *pins; /* those of the plan; owned here */
     bool json;
     const char *svg_path;
     struct sc_bench_expectations expectations;
 };
 
-/* Reads the command line. 0, or the exit status; the error has been printed. */
+/*
+ * Reads the command line. Returns 0, or the exit status when the error has been printed. Either
+ * way sc_bench_options_fini() frees what it holds.
+ */
 int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv[]) SC_NODISCARD;
 void sc_bench_options_fini(struct sc_bench_options *options);
 

@@ -10,10 +10,6 @@
 
 #define BAR_WIDTH 40U
 
-const struct sc_bench_percentile sc_bench_percentiles[SC_BENCH_PERCENTILES] = {
-    {50.0, "p50"}, {75.0, "p75"},   {90.0, "p90"},    {95.0, "p95"},
-    {99.0, "p99"}, {99.9, "p99.9"}, {99.99, "p99.99"}};
-
 void sc_bench_format_ns(double ns, char out[32])
 {
     static const struct {
@@ -38,14 +34,7 @@ const char *sc_bench_operations_name(const struct sc_bench_plan *plan)
     return names[plan->mode];
 }
 
-static void print_time(FILE *out, double ns)
-{
-    char text[32];
-    sc_bench_format_ns(ns, text);
-    (void)fprintf(out, "%9s", text);
-}
-
-/* --- What was done --- */
+/* --- Plan and figures --- */
 
 static void print_head(FILE *out, const struct sc_bench_plan *plan,
                        const struct sc_bench_result *result)
@@ -61,7 +50,7 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
     }
     (void)fprintf(out, "%u connection%s", plan->connections, plan->connections == 1 ? "" : "s");
     if (plan->mode == SC_BENCH_HOLD) {
-        (void)fprintf(out, " that say%s nothing", plan->connections == 1 ? "s" : "");
+        (void)fprintf(out, ", idle");
     } else if (plan->mode == SC_BENCH_HANDSHAKES) {
         (void)fprintf(
             out,
@@ -139,7 +128,7 @@ static void print_server(FILE *out, const struct sc_bench_plan *plan,
     (void)fprintf(out, "\n");
 }
 
-/* One line, also of what the server said. */
+/* Escaped, and on one line: the text may be the server's. */
 static void print_line(FILE *out, const char *text)
 {
     for (size_t length; *text; text += length) {
@@ -164,9 +153,9 @@ static void print_errors(FILE *out, const struct sc_bench_plan *plan,
     (void)fprintf(out, "errors: %" PRIu64 "\n", sc_bench_errors(result));
     for (size_t i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
         if (result->stats.errors[i] > 0) {
-            (void)fprintf(out, "  %-12s %8" PRIu64 "  %s; the first: ",
-                          sc_bench_error_word((enum sc_bench_error)i), result->stats.errors[i],
-                          sc_bench_error_text((enum sc_bench_error)i));
+            (void)fprintf(out,
+                          "  %-12s %8" PRIu64 "  %s; the first: ", sc_bench_error_kinds[i].word,
+                          result->stats.errors[i], sc_bench_error_kinds[i].text);
             print_line(out, result->stats.first_error[i]);
         }
     }
@@ -181,23 +170,22 @@ static void print_row(FILE *out, const char *name, const struct sc_hist *hist)
         (void)fprintf(out, "  nothing was measured\n");
         return;
     }
-    print_time(out, (double)sc_hist_min(hist));
-    print_time(out, sc_hist_mean(hist));
-    for (size_t i = 0; i < SC_BENCH_PERCENTILES; i++) {
-        print_time(out, (double)sc_hist_percentile(hist, sc_bench_percentiles[i].percent));
+    for (size_t i = 0; i < SC_BENCH_COLUMNS; i++) {
+        char text[32];
+        sc_bench_format_ns(sc_bench_column_ns(&sc_bench_columns[i], hist), text);
+        (void)fprintf(out, "%9s", text);
     }
-    print_time(out, (double)sc_hist_max(hist));
     (void)fprintf(out, "\n");
 }
 
 static void print_latencies(FILE *out, const struct sc_bench_plan *plan,
                             const struct sc_bench_result *result)
 {
-    (void)fprintf(out, "\n%-10s%9s%9s", "latency", "min", "mean");
-    for (size_t i = 0; i < SC_BENCH_PERCENTILES; i++) {
-        (void)fprintf(out, "%9s", sc_bench_percentiles[i].name);
+    (void)fprintf(out, "\n%-10s", "latency");
+    for (size_t i = 0; i < SC_BENCH_COLUMNS; i++) {
+        (void)fprintf(out, "%9s", sc_bench_columns[i].name);
     }
-    (void)fprintf(out, "%9s\n", "max");
+    (void)fprintf(out, "\n");
     if (plan->rate > 0.0) {
         print_row(out, "intended", &result->stats.latency);
         print_row(out, "raw", &result->stats.raw);

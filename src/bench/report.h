@@ -1,4 +1,7 @@
-/* How sc-bench shows a result: text, JSON, SVG. */
+/*
+ * How sc-bench prints a result: as text, as JSON, as a drawing. Output errors of a FILE stay in it
+ * (ferror(3)). Thread: the main one.
+ */
 #ifndef SC_BENCH_REPORT_H
 #define SC_BENCH_REPORT_H
 
@@ -6,16 +9,9 @@
 #include <stdio.h>
 
 #include "base/err.h"
-#include "bench/bench.h"
 #include "bench/options.h"
-
-/* The percentiles of every report, ascending. */
-struct sc_bench_percentile {
-    double percent;
-    const char *name;
-};
-#define SC_BENCH_PERCENTILES 7U
-extern const struct sc_bench_percentile sc_bench_percentiles[SC_BENCH_PERCENTILES];
+#include "bench/run.h"
+#include "bench/stats.h"
 
 /* "12.3 us", "1.05 ms", "2.00 s". */
 void sc_bench_format_ns(double ns, char out[32]);
@@ -30,17 +26,17 @@ void sc_bench_report_text(FILE *out, const struct sc_bench_options *options,
 void sc_bench_report_json(FILE *out, const struct sc_bench_options *options,
                           const struct sc_bench_result *result);
 
-/* Whether the drawing can be created, to be known before the run. EX_CANTCREAT. */
+/* Whether the drawing can be created: asked before the run. -1: EX_CANTCREAT. */
 int sc_bench_report_svg_check(const char *path, struct sc_err *err) SC_NODISCARD;
 
 /*
- * A drawing that needs nothing else: latency by percentile; of an open loop both figures.
- * EX_CANTCREAT.
+ * A self-contained SVG: latency by percentile; for an open loop both figures. -1: EX_CANTCREAT,
+ * EX_IOERR.
  */
 int sc_bench_report_svg(const char *path, const struct sc_bench_options *options,
                         const struct sc_bench_result *result, struct sc_err *err) SC_NODISCARD;
 
-/* One line on a terminal, over itself. */
+/* One line on a terminal, each over the last; `arg` is a uint64_t, zero at the start. */
 void sc_bench_report_progress(void *arg, const struct sc_bench_progress *progress);
 
 #endif

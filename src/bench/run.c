@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "bench/bench.h"
+#include "bench/run.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,60 +10,66 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench/schedule.h"
 #include "bench/target.h"
 #include "bench/thread.h"
 #include "bench/usage.h"
 
-#define WAIT_MS \
-    100 /* how often an interruption and the end of the duration are looked for at most */
+/* A signal handler cannot wake the run: it looks for an interruption this often. */
+#define WAIT_MS 100
 #define PROGRESS_MS 250
-#define BUSY 0.95 /* of a processor: the generator had no reserve */
-#define SHORT_S 0.1 /* what a thread used of less cannot be told from how it is counted */
+/* Share of a processor above which the generator had no reserve. */
+#define BUSY 0.95
+/* In a shorter run the kernel's accounting says nothing about a thread. */
+#define SHORT_S 0.1
 
 struct state {
     const struct sc_bench_plan *plan;
+    const struct sc_bench_observer *observer;
     struct sc_bench_result *result;
-    struct sc_bench_run run;
+    struct sc_bench_shared shared;
     struct sc_bench_thread *threads;
     unsigned started; /* threads */
     uint64_t phase_ms; /* when the phase began */
     uint64_t progress_ms;
-    uint64_t cpu_before_ns;
 };
 
-/* --- The server, from outside --- */
+/* --- The server's memory --- */
 
-static int look_at_server(const struct sc_bench_plan *plan, uint64_t *cpu_ns, uint64_t *rss_bytes,
-                          struct sc_err *err)
+static int read_server_rss(const struct sc_bench_plan *plan, uint64_t *rss_bytes,
+                           struct sc_err *err)
 {
-    *cpu_ns = *rss_bytes = 0;
+    *rss_bytes = 0;
     for (size_t i = 0; i < plan->server_pid_count; i++) {
-        uint64_t cpu, rss;
-        if (sc_bench_usage_process(plan->server_pids[i], &cpu, &rss, err) != 0) {
+        uint64_t one;
+        if (sc_bench_usage_rss(plan->server_pids[i], &one, err) != 0) {
             return sc_err_prefix(err, "--server-pid");
         }
-        *cpu_ns += cpu;
-        *rss_bytes += rss;
+        *rss_bytes += one;
     }
     return 0;
 }
 
-/* A server that has gone meanwhile takes its own figures along, not the others. */
-static void look_again(struct state *state, uint64_t *cpu_ns, uint64_t *rss_bytes)
+/* At the end of the measured phase. A server that has ended by then has no figures, the run has. */
+static void measure_server(struct state *state)
 {
     struct sc_bench_result *result = state->result;
     struct sc_err err;
-    if (look_at_server(state->plan, cpu_ns, rss_bytes, &err) != 0 && !*result->no_server) {
-        (void)snprintf(result->no_server, sizeof(result->no_server), "%.127s", err.text);
+    if (state->plan->server_pid_count == 0) {
+        return;
+    }
+    result->has_server = read_server_rss(state->plan, &result->server_rss_bytes, &err) == 0;
+    if (!result->has_server) {
+        (void)snprintf(result->no_server, sizeof(result->no_server), "%.159s", err.text);
     }
 }
 
 /* --- Phases --- */
 
-static bool is_part_done(const struct state *state)
+static bool is_phase_done(const struct state *state)
 {
     for (unsigned i = 0; i < state->started; i++) {
-        if (atomic_load(&state->threads[i].done_phase) != atomic_load(&state->run.phase)) {
+        if (atomic_load(&state->threads[i].done_phase) != atomic_load(&state->shared.phase)) {
             return false;
         }
     }
@@ -72,16 +78,16 @@ static bool is_part_done(const struct state *state)
 
 static bool is_interrupted(const struct state *state)
 {
-    return state->plan->interrupted && *state->plan->interrupted;
+    return state->observer->interrupted && *state->observer->interrupted;
 }
 
 static void show_progress(struct state *state, uint64_t now_ms)
 {
     static const char *const names[] = {"connecting", "warming up", "measuring", "finishing", ""};
-    if (!state->plan->on_progress || now_ms - state->progress_ms < PROGRESS_MS) {
+    if (!state->observer->on_progress || now_ms - state->progress_ms < PROGRESS_MS) {
         return;
     }
-    struct sc_bench_progress progress = {.phase = names[atomic_load(&state->run.phase)],
+    struct sc_bench_progress progress = {.phase = names[atomic_load(&state->shared.phase)],
                                          .phase_s = (double)(now_ms - state->phase_ms) / 1e3};
     for (unsigned i = 0; i < state->started; i++) {
         progress.open += atomic_load_explicit(&state->threads[i].open, memory_order_relaxed);
@@ -91,13 +97,13 @@ static void show_progress(struct state *state, uint64_t now_ms)
             atomic_load_explicit(&state->threads[i].error_count, memory_order_relaxed);
     }
     state->progress_ms = now_ms;
-    state->plan->on_progress(state->plan->progress_arg, &progress);
+    state->observer->on_progress(state->observer->arg, &progress);
 }
 
 static void begin_phase(struct state *state, enum sc_bench_phase phase)
 {
     state->phase_ms = sc_clock_ms();
-    atomic_store(&state->run.phase, (int)phase);
+    atomic_store(&state->shared.phase, (int)phase);
     for (unsigned i = 0; i < state->started; i++) {
         sc_bench_thread_wake(&state->threads[i]);
     }
@@ -109,10 +115,10 @@ static void begin_phase(struct state *state, enum sc_bench_phase phase)
  */
 static int wait_phase(struct state *state, uint64_t limit_ms)
 {
-    struct sc_bench_run *run = &state->run;
+    struct sc_bench_shared *shared = &state->shared;
     int result = 0;
-    (void)pthread_mutex_lock(&run->lock);
-    while (!run->failed && !is_part_done(state) && !is_interrupted(state)) {
+    (void)pthread_mutex_lock(&shared->lock);
+    while (!shared->failed && !is_phase_done(state) && !is_interrupted(state)) {
         const uint64_t now = sc_clock_ms();
         if (now - state->phase_ms >= limit_ms) {
             break;
@@ -124,13 +130,13 @@ static int wait_phase(struct state *state, uint64_t limit_ms)
         const uint64_t ns = (uint64_t)until.tv_nsec + ms * 1000000U;
         until.tv_sec += (time_t)(ns / 1000000000U);
         until.tv_nsec = (long)(ns % 1000000000U);
-        (void)pthread_cond_timedwait(&run->changed, &run->lock, &until);
-        (void)pthread_mutex_unlock(&run->lock);
+        (void)pthread_cond_timedwait(&shared->changed, &shared->lock, &until);
+        (void)pthread_mutex_unlock(&shared->lock);
         show_progress(state, sc_clock_ms());
-        (void)pthread_mutex_lock(&run->lock);
+        (void)pthread_mutex_lock(&shared->lock);
     }
-    result = run->failed ? -1 : 0;
-    (void)pthread_mutex_unlock(&run->lock);
+    result = shared->failed ? -1 : 0;
+    (void)pthread_mutex_unlock(&shared->lock);
     return result;
 }
 
@@ -139,7 +145,6 @@ static int run_phases(struct state *state)
     const struct sc_bench_plan *plan = state->plan;
     struct sc_bench_result *result = state->result;
     const uint64_t start_ns = sc_clock_ns();
-    uint64_t cpu_ns, rss_bytes;
     if (wait_phase(state, UINT64_MAX) != 0) {
         return -1;
     }
@@ -150,18 +155,14 @@ static int run_phases(struct state *state)
             return -1;
         }
     }
-    look_again(state, &state->cpu_before_ns, &rss_bytes);
     begin_phase(state, SC_BENCH_MEASURE);
     if (wait_phase(state, plan->requests > 0 ? UINT64_MAX : plan->duration_ms) != 0) {
         return -1;
     }
-    look_again(state, &cpu_ns, &rss_bytes);
-    result->has_server = plan->server_pid_count > 0 && !*result->no_server;
-    result->server_cpu_s = result->has_server ? (double)(cpu_ns - state->cpu_before_ns) / 1e9 : 0.0;
-    result->server_rss_bytes = rss_bytes;
+    measure_server(state);
     result->interrupted = is_interrupted(state);
-    begin_phase(state, SC_BENCH_DRAIN);
-    /* Every request has its own deadline; this one is for a thread that could not keep it. */
+    begin_phase(state, SC_BENCH_FINISH);
+    /* Every request has a deadline of its own; this one is for a thread that does not keep it. */
     return result->interrupted ? 0 : wait_phase(state, plan->timeout_ms + 2000U);
 }
 
@@ -173,7 +174,7 @@ static int start_threads(struct state *state, struct sc_err *err)
     unsigned first = 0;
     for (unsigned i = 0; i < plan->threads; i++) {
         struct sc_bench_thread *thread = &state->threads[i];
-        thread->run = &state->run;
+        thread->shared = &state->shared;
         atomic_init(&thread->done_phase, -1);
         thread->first = first;
         thread->connections =
@@ -196,12 +197,12 @@ static void end_threads(struct state *state)
     begin_phase(state, SC_BENCH_STOP);
     for (unsigned i = 0; i < state->started; i++) {
         (void)pthread_join(state->threads[i].id, NULL);
-        (void)close(state->threads[i].wake_fd);
+        (void)close(state->threads[i].wakeup_fd);
     }
 }
 
-static void name_the_limit(const struct sc_bench_plan *plan, struct sc_bench_result *result,
-                           uint64_t never_sent)
+/* Puts into words what other than the server decided the figures. */
+static void name_limit(const struct sc_bench_plan *plan, struct sc_bench_result *result)
 {
     const double used = result->generator_cpu + result->generator_wait;
     const uint64_t lag_ns = sc_hist_percentile(&result->stats.lag, 99.0);
@@ -221,11 +222,11 @@ static void name_the_limit(const struct sc_bench_plan *plan, struct sc_bench_res
                        "processor and waited for one %.0f %% of the time%s",
                        100.0 * result->generator_cpu, 100.0 * result->generator_wait,
                        plan->threads < 2 ? "; with more processors, give it more --threads" : "");
-    } else if (never_sent > plan->connections) {
+    } else if (result->never_sent > plan->connections) {
         (void)snprintf(result->limit, sizeof(result->limit),
                        "the server did not keep up with the rate: %llu operations were due, found "
-                       "no free connection, and are in no figure",
-                       (unsigned long long)never_sent);
+                       "no free connection, and are in no latency",
+                       (unsigned long long)result->never_sent);
     } else if (lag_ns > 1000000U) {
         (void)snprintf(result->limit, sizeof(result->limit),
                        "the generator did not keep its own schedule: 1 %% of the requests began "
@@ -237,7 +238,6 @@ static void name_the_limit(const struct sc_bench_plan *plan, struct sc_bench_res
 static void collect(struct state *state)
 {
     struct sc_bench_result *result = state->result;
-    uint64_t never_sent = 0;
     double busiest = -1.0;
     uint64_t before_ns = UINT64_MAX, after_ns = 0;
     for (unsigned i = 0; i < state->started; i++) {
@@ -246,7 +246,7 @@ static void collect(struct state *state)
         sc_bench_stats_merge(&result->stats, &thread->stats);
         result->elapsed_s = elapsed > result->elapsed_s ? elapsed : result->elapsed_s;
         result->open += thread->open_at_end;
-        never_sent += thread->never_sent;
+        result->never_sent += thread->never_sent;
         before_ns = thread->server_before_ns < before_ns ? thread->server_before_ns : before_ns;
         after_ns = thread->server_after_ns > after_ns ? thread->server_after_ns : after_ns;
         result->gave_up = result->gave_up || thread->gave_up;
@@ -259,60 +259,60 @@ static void collect(struct state *state)
     if (result->has_server && after_ns > before_ns) {
         result->server_cpu_s = (double)(after_ns - before_ns) / 1e9;
     }
-    memcpy(result->tls_version, state->run.tls_version, sizeof(result->tls_version));
-    memcpy(result->tls_cipher, state->run.tls_cipher, sizeof(result->tls_cipher));
-    memcpy(result->tls_group, state->run.tls_group, sizeof(result->tls_group));
-    memcpy(result->pin, state->run.pin, sizeof(result->pin));
-    name_the_limit(state->plan, result, never_sent);
+    memcpy(result->tls_version, state->shared.tls_version, sizeof(result->tls_version));
+    memcpy(result->tls_cipher, state->shared.tls_cipher, sizeof(result->tls_cipher));
+    memcpy(result->tls_group, state->shared.tls_group, sizeof(result->tls_group));
+    memcpy(result->pin, state->shared.pin, sizeof(result->pin));
+    name_limit(state->plan, result);
 }
 
 static int prepare(struct state *state, struct sc_err *err)
 {
     const struct sc_bench_plan *plan = state->plan;
-    uint64_t cpu_ns;
     pthread_condattr_t attr;
-    (void)pthread_mutex_init(&state->run.lock, NULL);
+    (void)pthread_mutex_init(&state->shared.lock, NULL);
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&state->run.changed, &attr);
+    (void)pthread_cond_init(&state->shared.changed, &attr);
     (void)pthread_condattr_destroy(&attr);
     state->threads = calloc(plan->threads, sizeof(*state->threads));
     if (!state->threads) {
         return sc_err_set(err, EX_OSERR, "cannot prepare %u threads: out of memory", plan->threads);
     }
-    if (look_at_server(plan, &cpu_ns, &state->result->server_rss_before_bytes, err) != 0 ||
+    if (read_server_rss(plan, &state->result->server_rss_before_bytes, err) != 0 ||
         sc_bench_target_raise_limit(plan, err) != 0 ||
-        sc_bench_target_find(&state->run, err) != 0 ||
-        sc_bench_target_sources(&state->run, err) != 0) {
+        sc_bench_target_find(&state->shared.target, plan, err) != 0) {
         return -1;
     }
-    sc_bench_target_text(&state->run, state->result->target, sizeof(state->result->target));
+    (void)snprintf(state->result->target, sizeof(state->result->target), "%s",
+                   state->shared.target.text);
     return 0;
 }
 
-int sc_bench_run(const struct sc_bench_plan *plan, struct sc_bench_result *result,
-                 struct sc_err *err)
+int sc_bench_run(const struct sc_bench_plan *plan, const struct sc_bench_observer *observer,
+                 struct sc_bench_result *result, struct sc_err *err)
 {
-    struct state state = {.plan = plan, .result = result, .run = {.plan = plan}};
+    struct state state = {
+        .plan = plan, .observer = observer, .result = result, .shared = {.plan = plan}};
     memset(result, 0, sizeof(*result));
     sc_bench_stats_init(&result->stats);
     struct sc_bench_stream *stream =
         sc_bench_stream_new(plan->type, plan->size_bytes, plan->depth, err);
-    state.run.stream = stream;
+    state.shared.stream = stream;
     state.phase_ms = state.progress_ms = sc_clock_ms();
     int status = stream ? prepare(&state, err) : -1;
     if (status == 0) {
         state.phase_ms = sc_clock_ms();
         status = start_threads(&state, err) == 0 ? run_phases(&state) : -1;
         end_threads(&state);
-        if (state.run.failed && err) {
-            *err = state.run.err;
+        if (state.shared.failed && err) {
+            *err = state.shared.err;
         }
         collect(&state);
     }
     free(state.threads);
     sc_bench_stream_free(stream);
-    (void)pthread_cond_destroy(&state.run.changed);
-    (void)pthread_mutex_destroy(&state.run.lock);
+    (void)pthread_cond_destroy(&state.shared.changed);
+    (void)pthread_mutex_destroy(&state.shared.lock);
     return status;
 }

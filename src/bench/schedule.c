@@ -1,12 +1,24 @@
 #include "config.h"
 
-#include "bench/worker.h"
+#include "bench/schedule.h"
 
 #include "base/clock.h"
 
-#define MOST_CONNECTING \
-    64U /* handshakes under way while the connections are made: no backlog overflows */
-#define SHORTEST_WAIT_US 50U /* of the open loop's timer */
+/* Handshakes under way in the connect phase: fewer than any listen backlog. */
+#define MAX_CONNECTING 64U
+/* Of the open loop's timer. */
+#define MIN_WAIT_US 50U
+
+/* What falls to the first `count` connections. */
+static uint64_t share_of_first(uint64_t total, unsigned all, unsigned count)
+{
+    return total / all * count + total % all * count / all;
+}
+
+uint64_t sc_bench_share(uint64_t total, unsigned all, unsigned first, unsigned count)
+{
+    return share_of_first(total, all, first + count) - share_of_first(total, all, first);
+}
 
 static bool is_closed_loop(const struct sc_bench_worker *worker)
 {
@@ -34,46 +46,47 @@ static unsigned spend(struct sc_bench_worker *worker, unsigned wanted)
     return granted;
 }
 
-void sc_bench_worker_offer(struct sc_bench_worker *worker, struct sc_bench_conn *conn)
+void sc_bench_schedule_add(struct sc_bench_worker *worker, struct sc_bench_conn *conn)
 {
     if (!conn->linked) {
-        TAILQ_INSERT_TAIL(&worker->free_list, conn, link);
+        TAILQ_INSERT_TAIL(&worker->available, conn, link);
         conn->linked = true;
     }
 }
 
-void sc_bench_worker_take_off(struct sc_bench_worker *worker, struct sc_bench_conn *conn)
+void sc_bench_schedule_remove(struct sc_bench_worker *worker, struct sc_bench_conn *conn)
 {
     if (conn->linked) {
-        TAILQ_REMOVE(&worker->free_list, conn, link);
+        TAILQ_REMOVE(&worker->available, conn, link);
         conn->linked = false;
     }
 }
 
-void sc_bench_worker_open(struct sc_bench_worker *worker, struct sc_bench_conn *conn, bool resume)
+void sc_bench_schedule_open(struct sc_bench_worker *worker, struct sc_bench_conn *conn, bool resume)
 {
-    const size_t count = worker->run->source_count;
+    const size_t count = worker->shared->target.source_count;
     sc_bench_conn_open(
-        conn, count == 0 ? NULL : &worker->run->sources[worker->next_source++ % count], resume);
+        conn, count == 0 ? NULL : &worker->shared->target.sources[worker->next_source++ % count],
+        resume);
 }
 
-/* An even spread: every hundred connections have exactly the share. */
-static bool shall_resume(struct sc_bench_worker *worker)
+/* Evenly spread: of every hundred connections exactly the share. */
+static bool wants_resumption(struct sc_bench_worker *worker)
 {
-    worker->resume_dice += worker->plan->resume_percent;
-    const bool resume = worker->resume_dice >= 100U;
-    worker->resume_dice -= resume ? 100U : 0U;
+    worker->resume_sum += worker->plan->resume_percent;
+    const bool resume = worker->resume_sum >= 100U;
+    worker->resume_sum -= resume ? 100U : 0U;
     return resume;
 }
 
 static void begin_handshake(struct sc_bench_worker *worker, struct sc_bench_conn *conn,
                             const struct sc_bench_start *start)
 {
-    sc_bench_worker_take_off(worker, conn);
+    sc_bench_schedule_remove(worker, conn);
     conn->operation = *start;
     conn->is_busy = true;
     worker->under_way++;
-    sc_bench_worker_open(worker, conn, shall_resume(worker));
+    sc_bench_schedule_open(worker, conn, wants_resumption(worker));
 }
 
 static void begin_requests(struct sc_bench_worker *worker, struct sc_bench_conn *conn,
@@ -103,22 +116,22 @@ static void begin_due(struct sc_bench_worker *worker, struct sc_bench_conn *conn
         begin_handshake(worker, conn, &start);
         return;
     }
-    /* Round robin: to the end of the list, if there is still room. */
-    sc_bench_worker_take_off(worker, conn);
+    /* Round robin: to the end of the list when there is room left. */
+    sc_bench_schedule_remove(worker, conn);
     begin_requests(worker, conn, 1, &start);
     if (conn->in_flight < worker->plan->depth) {
-        sc_bench_worker_offer(worker, conn);
+        sc_bench_schedule_add(worker, conn);
     }
     sc_bench_conn_flush(conn);
 }
 
-static void keep_schedule(struct sc_bench_worker *worker)
+static void begin_all_due(struct sc_bench_worker *worker)
 {
     uint64_t now = sc_clock_ns();
     while (worker->next_due_ns <= now) {
-        struct sc_bench_conn *conn = TAILQ_FIRST(&worker->free_list);
+        struct sc_bench_conn *conn = TAILQ_FIRST(&worker->available);
         if (!conn && may_begin(worker)) {
-            worker->starved = true; /* the next free connection comes back here */
+            worker->starved = true; /* until a connection is available */
             return;
         }
         if (spend(worker, 1) == 0) {
@@ -133,16 +146,17 @@ static void keep_schedule(struct sc_bench_worker *worker)
     worker->starved = false;
     if (may_begin(worker)) {
         const uint64_t wait_us = (worker->next_due_ns - now) / 1000U;
-        const uint64_t us = wait_us > SHORTEST_WAIT_US ? wait_us : SHORTEST_WAIT_US;
+        const uint64_t us = wait_us > MIN_WAIT_US ? wait_us : MIN_WAIT_US;
         const struct timeval wait = {.tv_sec = (time_t)(us / 1000000U),
                                      .tv_usec = (suseconds_t)(us % 1000000U)};
-        (void)event_add(worker->schedule_event, &wait);
+        (void)event_add(worker->due_event, &wait);
     }
 }
 
-/* --- Both --- */
+/* --- Open and closed loop --- */
 
-static void fill_up(struct sc_bench_worker *worker, struct sc_bench_conn *conn, uint64_t now)
+static void begin_up_to_depth(struct sc_bench_worker *worker, struct sc_bench_conn *conn,
+                              uint64_t now)
 {
     const unsigned count = spend(worker, worker->plan->depth - conn->in_flight);
     if (count > 0) {
@@ -151,28 +165,28 @@ static void fill_up(struct sc_bench_worker *worker, struct sc_bench_conn *conn, 
     }
 }
 
-void sc_bench_worker_feed(struct sc_bench_worker *worker, struct sc_bench_conn *conn,
-                          uint64_t now_ns)
+void sc_bench_schedule_refill(struct sc_bench_worker *worker, struct sc_bench_conn *conn,
+                              uint64_t now_ns)
 {
     if (is_closed_loop(worker)) {
-        fill_up(worker, conn, now_ns);
+        begin_up_to_depth(worker, conn, now_ns);
         return;
     }
-    sc_bench_worker_offer(worker, conn);
+    sc_bench_schedule_add(worker, conn);
     if (worker->starved) {
-        sc_bench_worker_pump_later(worker);
+        sc_bench_schedule_run_later(worker);
     }
 }
 
 /*
- * Closed loop of connections: only those that are free now, so that one that fails at once is not
- * tried for ever in here.
+ * Only connections that are available now: one that fails at once comes back to the list, and would
+ * be tried forever in here.
  */
 static void begin_handshakes(struct sc_bench_worker *worker)
 {
     const uint64_t now = sc_clock_ns();
-    struct sc_bench_conn *last = TAILQ_LAST(&worker->free_list, sc_bench_conn_list);
-    struct sc_bench_conn *conn = TAILQ_FIRST(&worker->free_list);
+    struct sc_bench_conn *last = TAILQ_LAST(&worker->available, sc_bench_conn_list);
+    struct sc_bench_conn *conn = TAILQ_FIRST(&worker->available);
     while (conn && spend(worker, 1) > 0) {
         struct sc_bench_conn *next = conn == last ? NULL : TAILQ_NEXT(conn, link);
         begin_handshake(worker, conn,
@@ -181,40 +195,40 @@ static void begin_handshakes(struct sc_bench_worker *worker)
     }
 }
 
-void sc_bench_worker_pump(struct sc_bench_worker *worker)
+void sc_bench_schedule_run(struct sc_bench_worker *worker)
 {
     if (worker->phase == SC_BENCH_CONNECT) {
-        while (worker->plan->mode != SC_BENCH_HANDSHAKES && worker->connecting < MOST_CONNECTING &&
+        while (worker->plan->mode != SC_BENCH_HANDSHAKES && worker->connecting < MAX_CONNECTING &&
                worker->opened < worker->thread->connections) {
             worker->connecting++;
-            sc_bench_worker_open(worker, &worker->conns[worker->opened++], false);
+            sc_bench_schedule_open(worker, &worker->conns[worker->opened++], false);
         }
     } else if (!is_closed_loop(worker)) {
         if (may_begin(worker)) {
-            keep_schedule(worker);
+            begin_all_due(worker);
         }
     } else if (worker->plan->mode == SC_BENCH_HANDSHAKES) {
         begin_handshakes(worker);
     }
 }
 
-void sc_bench_worker_pump_later(struct sc_bench_worker *worker)
+void sc_bench_schedule_run_later(struct sc_bench_worker *worker)
 {
-    event_active(worker->pump_event, EV_TIMEOUT, 0);
+    event_active(worker->run_event, EV_TIMEOUT, 0);
 }
 
-void sc_bench_worker_kick(struct sc_bench_worker *worker)
+void sc_bench_schedule_start(struct sc_bench_worker *worker)
 {
     const uint64_t now = sc_clock_ns();
     worker->next_due_ns = now;
     for (unsigned i = 0; i < worker->thread->connections; i++) {
         struct sc_bench_conn *conn = &worker->conns[i];
         if (worker->plan->mode == SC_BENCH_HANDSHAKES && conn->state == SC_BENCH_CONN_CLOSED) {
-            sc_bench_worker_offer(worker, conn);
+            sc_bench_schedule_add(worker, conn);
         } else if (worker->plan->mode == SC_BENCH_REQUESTS && conn->state == SC_BENCH_CONN_READY) {
-            sc_bench_worker_feed(worker, conn, now);
+            sc_bench_schedule_refill(worker, conn, now);
             sc_bench_conn_flush(conn);
         }
     }
-    sc_bench_worker_pump(worker);
+    sc_bench_schedule_run(worker);
 }

@@ -1,57 +1,23 @@
 #include "config.h"
 
-#include "bench/bench.h"
+#include "bench/stats.h"
 
 #include <string.h>
-#include <sysexits.h>
 
-#include "bench/thread.h"
+const struct sc_bench_error_kind sc_bench_error_kinds[SC_BENCH_ERROR_COUNT] = {
+#define KIND(name, status, word, text) {status, word, text},
+    SC_BENCH_ERRORS(KIND)
+#undef KIND
+};
 
-const char *sc_bench_error_word(enum sc_bench_error kind)
+const struct sc_bench_column sc_bench_columns[SC_BENCH_COLUMNS] = {
+    {"min", 0.0},  {"mean", -1.0}, {"p50", 50.0},   {"p75", 75.0},     {"p90", 90.0},
+    {"p95", 95.0}, {"p99", 99.0},  {"p99.9", 99.9}, {"p99.99", 99.99}, {"max", 100.0}};
+
+double sc_bench_column_ns(const struct sc_bench_column *column, const struct sc_hist *hist)
 {
-    static const char *const words[] = {
-#define WORD(name, word, text) word,
-        SC_BENCH_ERRORS(WORD)
-#undef WORD
-    };
-    return words[kind];
-}
-
-const char *sc_bench_error_text(enum sc_bench_error kind)
-{
-    static const char *const texts[] = {
-#define TEXT(name, word, text) text,
-        SC_BENCH_ERRORS(TEXT)
-#undef TEXT
-    };
-    return texts[kind];
-}
-
-int sc_bench_error_status(enum sc_bench_error kind)
-{
-    switch (kind) {
-    case SC_BENCH_ERROR_CONNECT:
-    case SC_BENCH_ERROR_CLOSED: return EX_UNAVAILABLE;
-    case SC_BENCH_ERROR_TIMEOUT: return EX_TEMPFAIL;
-    case SC_BENCH_ERROR_TLS: return SC_EXIT_HANDSHAKE;
-    case SC_BENCH_ERROR_PIN: return SC_EXIT_PIN;
-    case SC_BENCH_ERROR_SERVER: return 1;
-    case SC_BENCH_ERROR_PROTOCOL:
-    case SC_BENCH_ERROR_WRONG_REPLY:
-    case SC_BENCH_ERROR_COUNT: break;
-    }
-    return EX_PROTOCOL;
-}
-
-/* What falls to the first connections. */
-static uint64_t share_of_first(uint64_t total, unsigned all, unsigned count)
-{
-    return total / all * count + total % all * count / all;
-}
-
-uint64_t sc_bench_share(uint64_t total, unsigned all, unsigned first, unsigned count)
-{
-    return share_of_first(total, all, first + count) - share_of_first(total, all, first);
+    return column->percent < 0.0 ? sc_hist_mean(hist)
+                                 : (double)sc_hist_percentile(hist, column->percent);
 }
 
 void sc_bench_stats_init(struct sc_bench_stats *stats)

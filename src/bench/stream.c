@@ -11,9 +11,8 @@
 #include "base/clock.h"
 #include "proto/handler.h"
 
-#define MOST_SLOTS \
-    63U /* no power of two: a depth of 2, 4, 8 ... does not go round evenly. A multiple of 3: the \
-           mix has three types */
+/* Not a power of two, so that a depth of 2, 4, 8 ... does not divide it; three types in a mix. */
+#define MAX_SLOTS 63U
 #define RING_BYTES ((size_t)2 << 20) /* about; three slots at least */
 #define SLICE_BYTES ((size_t)4 << 20)
 
@@ -25,10 +24,10 @@ struct slot {
 
 struct sc_bench_stream {
     size_t slot_count;
-    size_t most; /* requests in a slice */
-    uint8_t *requests; /* slot_count + most of them, so that a slice never wraps */
+    size_t max_slice; /* requests */
+    uint8_t *requests; /* slot_count + max_slice of them, so that a slice never wraps */
     uint8_t *replies; /* one for each slot; of TIME only the header counts */
-    struct slot *slots; /* slot_count + most + 1; the last has only request_at */
+    struct slot *slots; /* slot_count + max_slice + 1; the last has only request_at */
 };
 
 const char *const sc_bench_type_names[] = {"echo", "reverse", "time", "mix", NULL};
@@ -39,7 +38,7 @@ static const struct sc_handler *handler_of(enum sc_bench_type type, size_t index
     return sc_handler_find(types[type == SC_BENCH_MIX ? index % 3U : (size_t)type]);
 }
 
-/* Random enough that no two bodies agree at any shift (xorshift64*, Vigna 2016). */
+/* No two bodies agree at any shift (xorshift64*, Vigna 2016). */
 static void fill(uint8_t *to, size_t size, uint64_t seed)
 {
     uint64_t state = (seed + 1U) * UINT64_C(0x9e3779b97f4a7c15);
@@ -56,12 +55,12 @@ static void fill(uint8_t *to, size_t size, uint64_t seed)
 static void make_frames(struct sc_bench_stream *stream, enum sc_bench_type type, size_t size)
 {
     const size_t frame = SC_FRAME_HEADER_BYTES + size;
-    for (size_t i = 0; i <= stream->slot_count + stream->most; i++) {
+    for (size_t i = 0; i <= stream->slot_count + stream->max_slice; i++) {
         stream->slots[i].handler = handler_of(type, i % stream->slot_count);
         stream->slots[i].request_at = i * frame;
     }
     size_t reply_at = 0;
-    for (size_t i = 0; i < stream->slot_count + stream->most; i++) {
+    for (size_t i = 0; i < stream->slot_count + stream->max_slice; i++) {
         struct slot *slot = &stream->slots[i];
         const struct sc_handler *handler = slot->handler;
         uint8_t *request = stream->requests + slot->request_at;
@@ -92,12 +91,14 @@ struct sc_bench_stream *sc_bench_stream_new(enum sc_bench_type type, size_t size
         goto out_of_memory;
     }
     const size_t fit = RING_BYTES / frame / 3U * 3U;
-    stream->slot_count = fit < 3U ? 3U : fit > MOST_SLOTS ? MOST_SLOTS : fit;
-    stream->most = SLICE_BYTES / frame;
-    stream->most = stream->most < 1U ? 1U : stream->most > depth ? depth : stream->most;
-    stream->requests = malloc((stream->slot_count + stream->most) * frame);
+    stream->slot_count = fit < 3U ? 3U : fit > MAX_SLOTS ? MAX_SLOTS : fit;
+    stream->max_slice = SLICE_BYTES / frame;
+    stream->max_slice = stream->max_slice < 1U      ? 1U
+                        : stream->max_slice > depth ? depth
+                                                    : stream->max_slice;
+    stream->requests = malloc((stream->slot_count + stream->max_slice) * frame);
     stream->replies = malloc(stream->slot_count * reply);
-    stream->slots = calloc(stream->slot_count + stream->most + 1U, sizeof(*stream->slots));
+    stream->slots = calloc(stream->slot_count + stream->max_slice + 1U, sizeof(*stream->slots));
     if (!stream->requests || !stream->replies || !stream->slots) {
         goto out_of_memory;
     }
@@ -128,7 +129,7 @@ size_t sc_bench_stream_slots(const struct sc_bench_stream *stream)
 const uint8_t *sc_bench_stream_requests(const struct sc_bench_stream *stream, size_t slot,
                                         size_t *count, size_t *bytes)
 {
-    *count = *count < stream->most ? *count : stream->most;
+    *count = *count < stream->max_slice ? *count : stream->max_slice;
     *bytes = stream->slots[slot + *count].request_at - stream->slots[slot].request_at;
     return stream->requests + stream->slots[slot].request_at;
 }
@@ -142,14 +143,13 @@ void sc_bench_reader_init(struct sc_bench_reader *reader, size_t slot)
 {
     reader->slot = slot;
     reader->have = 0;
-    reader->odd = false;
-    reader->error_code = 0;
+    reader->unexpected = false;
     reader->why[0] = '\0';
 }
 
-/* --- What is not as it should be --- */
+/* --- Unexpected replies --- */
 
-static void say_server_error(struct sc_bench_reader *reader, size_t length)
+static void describe_error(struct sc_bench_reader *reader, size_t length)
 {
     struct sc_frame_error error;
     if (sc_frame_get_error(reader->bytes + SC_FRAME_HEADER_BYTES, length, &error) != 0) {
@@ -157,46 +157,45 @@ static void say_server_error(struct sc_bench_reader *reader, size_t length)
                        "the server answered ERROR without a code");
         return;
     }
-    reader->error_code = error.code;
     (void)snprintf(reader->why, sizeof(reader->why),
                    "the server answered ERROR %" PRIu32 " (%s): %.*s", error.code,
                    sc_error_code_name(error.code),
                    (int)(error.text_length > 100 ? 100 : error.text_length), error.text);
 }
 
-/* The start of the odd reply is in `bytes`. GOOD: more of it must come before it can be named. */
-static enum sc_bench_verdict name_odd(const struct sc_bench_stream *stream,
-                                      struct sc_bench_reader *reader, bool is_due)
+/* The start of the reply is in `bytes`. OK: more of it must come before it can be named. */
+static enum sc_bench_verdict name_unexpected(const struct sc_bench_stream *stream,
+                                             struct sc_bench_reader *reader, bool is_due)
 {
     if (reader->have < SC_FRAME_HEADER_BYTES) {
-        return SC_BENCH_GOOD;
+        return SC_BENCH_REPLY_OK;
     }
     const struct sc_frame_header header = sc_frame_get_header(reader->bytes);
     if (header.type == SC_FRAME_ERROR &&
         header.length <= sizeof(reader->bytes) - SC_FRAME_HEADER_BYTES) {
         if (reader->have < SC_FRAME_HEADER_BYTES + header.length) {
-            return SC_BENCH_GOOD;
+            return SC_BENCH_REPLY_OK;
         }
-        say_server_error(reader, header.length);
-        return SC_BENCH_GOT_ERROR;
+        describe_error(reader, header.length);
+        return SC_BENCH_REPLY_ERROR;
     }
     const struct sc_handler *handler = sc_handler_find(header.type);
     if (!handler || header.length > SC_FRAME_MAX_BODY_BYTES) {
         (void)snprintf(reader->why, sizeof(reader->why),
                        "not a reply of this protocol: type %" PRIu32 ", length %" PRIu32,
                        header.type, header.length);
-        return SC_BENCH_GOT_JUNK;
+        return SC_BENCH_REPLY_INVALID;
     }
     if (!is_due) {
         (void)snprintf(reader->why, sizeof(reader->why),
                        "a reply to nothing: %s of %" PRIu32 " bytes", handler->name, header.length);
-        return SC_BENCH_GOT_WRONG;
+        return SC_BENCH_REPLY_WRONG;
     }
     const struct slot *slot = &stream->slots[reader->slot];
     (void)snprintf(reader->why, sizeof(reader->why),
                    "%s of %" PRIu32 " bytes where %s of %zu was due", handler->name, header.length,
                    slot->handler->name, slot->reply_bytes - SC_FRAME_HEADER_BYTES);
-    return SC_BENCH_GOT_WRONG;
+    return SC_BENCH_REPLY_WRONG;
 }
 
 static size_t collect(struct sc_bench_reader *reader, const uint8_t *bytes, size_t size,
@@ -208,7 +207,7 @@ static size_t collect(struct sc_bench_reader *reader, const uint8_t *bytes, size
     return take;
 }
 
-/* --- The good way --- */
+/* --- Expected replies --- */
 
 static unsigned two_digits(const uint8_t *text)
 {
@@ -262,10 +261,7 @@ static size_t take_reply(const struct sc_bench_stream *stream, const struct slot
     return take;
 }
 
-/*
- * Some of these bytes are wrong. In the header: collect what the reply is. Behind it: the content
- * is.
- */
+/* Some of these bytes are wrong: in the header, then the reply is collected; or in the body. */
 static enum sc_bench_verdict reject(const struct sc_bench_stream *stream, const struct slot *slot,
                                     struct sc_bench_reader *reader, const uint8_t *bytes,
                                     size_t size)
@@ -275,8 +271,8 @@ static enum sc_bench_verdict reject(const struct sc_bench_stream *stream, const 
         reader->have < SC_FRAME_HEADER_BYTES ? SC_FRAME_HEADER_BYTES - reader->have : 0;
     if (first > 0 && memcmp(due + reader->have, bytes, size < first ? size : first) != 0) {
         memcpy(reader->bytes, due, reader->have);
-        reader->odd = true;
-        return SC_BENCH_GOOD;
+        reader->unexpected = true;
+        return SC_BENCH_REPLY_OK;
     }
     size_t at = reader->have;
     while (slot->handler->type != SC_FRAME_TIME && at - reader->have < size &&
@@ -287,7 +283,7 @@ static enum sc_bench_verdict reject(const struct sc_bench_stream *stream, const 
                    "wrong content in the reply to %s of %zu bytes, from byte %zu on",
                    slot->handler->name, slot->reply_bytes - SC_FRAME_HEADER_BYTES,
                    at > SC_FRAME_HEADER_BYTES ? at - SC_FRAME_HEADER_BYTES : 0);
-    return SC_BENCH_GOT_WRONG;
+    return SC_BENCH_REPLY_WRONG;
 }
 
 enum sc_bench_verdict sc_bench_stream_check(const struct sc_bench_stream *stream,
@@ -297,19 +293,19 @@ enum sc_bench_verdict sc_bench_stream_check(const struct sc_bench_stream *stream
     *complete = 0;
     while (size > 0) {
         const bool is_due = *complete < due;
-        reader->odd = reader->odd || !is_due;
-        if (reader->odd) {
+        reader->unexpected = reader->unexpected || !is_due;
+        if (reader->unexpected) {
             const size_t most = sizeof(reader->bytes);
             if (reader->have < most) {
                 (void)collect(reader, bytes, size, most);
             }
-            return name_odd(stream, reader, is_due);
+            return name_unexpected(stream, reader, is_due);
         }
         const struct slot *slot = &stream->slots[reader->slot];
         const size_t took = take_reply(stream, slot, reader, bytes, size);
         if (took == 0) {
             const enum sc_bench_verdict verdict = reject(stream, slot, reader, bytes, size);
-            if (verdict != SC_BENCH_GOOD) {
+            if (verdict != SC_BENCH_REPLY_OK) {
                 return verdict;
             }
             continue;
@@ -322,5 +318,5 @@ enum sc_bench_verdict sc_bench_stream_check(const struct sc_bench_stream *stream
             reader->slot = reader->slot + 1U == stream->slot_count ? 0 : reader->slot + 1U;
         }
     }
-    return SC_BENCH_GOOD;
+    return SC_BENCH_REPLY_OK;
 }

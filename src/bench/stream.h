@@ -1,8 +1,8 @@
 /*
  * The bytes of a load: a ring of requests, made once, of which a connection sends slices, and the
- * replies that are due to them. Bodies are patterned and differ from one request to the next, so
- * that a reply that is swapped, shifted or mixed up with another connection's is found by
- * comparing. Knows no sockets. Thread: a stream is immutable; a reader belongs to one connection.
+ * expected replies. Bodies are pseudo-random and differ from one request to the next, so that a
+ * reply that is swapped, shifted or another connection's is found by comparing. Knows no sockets.
+ * Thread: a stream is immutable; a reader belongs to one connection.
  */
 #ifndef SC_BENCH_STREAM_H
 #define SC_BENCH_STREAM_H
@@ -21,12 +21,12 @@ extern const char *const sc_bench_type_names[];
 
 struct sc_bench_stream;
 
-/* `depth`: how many requests are wanted in one slice. NULL on failure (EX_OSERR). */
+/* `depth`: requests wanted in one slice, at most. NULL on failure (EX_OSERR). */
 struct sc_bench_stream *sc_bench_stream_new(enum sc_bench_type type, size_t size_bytes,
                                             unsigned depth, struct sc_err *err) SC_NODISCARD;
 void sc_bench_stream_free(struct sc_bench_stream *stream); /* NULL is fine */
 
-/* How many different requests there are; slots are numbered from 0 and go round. */
+/* How many different requests there are; after the last slot comes slot 0. */
 size_t sc_bench_stream_slots(const struct sc_bench_stream *stream);
 
 /*
@@ -37,29 +37,28 @@ const uint8_t *sc_bench_stream_requests(const struct sc_bench_stream *stream, si
                                         size_t *count, size_t *bytes);
 size_t sc_bench_stream_request_bytes(const struct sc_bench_stream *stream, size_t slot);
 
-/* Where a connection is in its replies. */
+/* The position of a connection in the expected replies. */
 struct sc_bench_reader {
-    size_t slot; /* of the reply that is due */
+    size_t slot; /* of the next reply */
     size_t have; /* bytes of it that came */
-    bool odd; /* it is not what was due: its start is collected in `bytes`, to say what it is */
-    uint8_t bytes[SC_FRAME_ERROR_MAX_BYTES]; /* of an odd reply, and of the reply to TIME */
-    uint32_t error_code; /* the code of an ERROR */
-    char why[192];
+    bool unexpected; /* it is another one: its start is collected in `bytes`, to name it */
+    uint8_t bytes[SC_FRAME_ERROR_MAX_BYTES]; /* of an unexpected reply, and of the reply to TIME */
+    char why[192]; /* what is wrong, or the text of the ERROR; not escaped */
 };
 
 /* `slot`: of the first request that the connection sends. */
 void sc_bench_reader_init(struct sc_bench_reader *reader, size_t slot);
 
 enum sc_bench_verdict {
-    SC_BENCH_GOOD,
-    SC_BENCH_GOT_ERROR, /* the server answered ERROR: see error_code and why */
-    SC_BENCH_GOT_WRONG, /* a frame of the protocol, but not this reply: see why */
-    SC_BENCH_GOT_JUNK, /* no frame of the protocol: see why */
+    SC_BENCH_REPLY_OK,
+    SC_BENCH_REPLY_ERROR, /* the server answered ERROR: see why */
+    SC_BENCH_REPLY_WRONG, /* a frame of the protocol, but not this reply: see why */
+    SC_BENCH_REPLY_INVALID, /* not a frame of the protocol: see why */
 };
 
 /*
- * Takes all `size` bytes. At most `due` replies may come; `*complete` says how many did. After
- * anything but GOOD the reader is done.
+ * Compares all `size` bytes. At most `due` replies may come; `*complete` becomes how many did.
+ * After anything but OK the reader is not used again.
  */
 enum sc_bench_verdict sc_bench_stream_check(const struct sc_bench_stream *stream,
                                             struct sc_bench_reader *reader, const uint8_t *bytes,

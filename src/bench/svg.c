@@ -1,6 +1,5 @@
 /*
- * A result as a drawing: latency (logarithmic) over percentile, where each further nine takes the
- * same width.
+ * A result as SVG: latency (logarithmic) by percentile, where each further nine has the same width.
  */
 #include "config.h"
 
@@ -121,9 +120,7 @@ static void draw_plan(FILE *out, const struct sc_bench_plan *plan)
     (void)fprintf(out, "<text x=\"%.0f\" y=\"44\">%u connection%s", LEFT, plan->connections,
                   plan->connections == 1 ? "" : "s");
     switch (plan->mode) {
-    case SC_BENCH_HOLD:
-        (void)fprintf(out, " that say%s nothing", plan->connections == 1 ? "s" : "");
-        break;
+    case SC_BENCH_HOLD: (void)fprintf(out, ", idle"); break;
     case SC_BENCH_HANDSHAKES:
         (void)fprintf(out, " at a time, %u %% to be resumed, each for one request, %s of %s bytes",
                       plan->resume_percent, sc_bench_type_names[plan->type], size);
@@ -165,7 +162,7 @@ static void draw_head(FILE *out, const struct sc_bench_plan *plan,
 
 static void draw(FILE *out, const struct sc_bench_plan *plan, const struct sc_bench_result *result)
 {
-    /* Of --hold the handshakes are all there is. */
+    /* --hold has no latencies but those of the handshakes. */
     const struct sc_hist *hist =
         plan->mode == SC_BENCH_HOLD ? &result->stats.handshake : &result->stats.latency;
     const struct sc_hist *raw = &result->stats.raw;
@@ -197,7 +194,7 @@ int sc_bench_report_svg_check(const char *path, struct sc_err *err)
     struct stat status;
     const bool is_there = lstat(path, &status) == 0;
     if (is_there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
-        return 0; /* the reader of a FIFO would take the end of this for the end of the drawing */
+        return 0; /* opening and closing a FIFO would be the end of file for its reader */
     }
     const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) {

@@ -15,10 +15,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define DESCRIPTORS_BESIDE 64U /* what is open beside the connections, generously */
-#define CONNECTIONS_OF_ONE \
-    20000U /* from one address: Linux has 28,232 ports for it unless told otherwise */
-#define HANDSHAKE_SOURCES 8U /* closed connections hold their port for a while */
+/* Files that are open beside the connections, generously. */
+#define DESCRIPTORS_BESIDE 64U
+/* From one source address: Linux has 28,232 ports for it unless told otherwise. */
+#define CONNECTIONS_OF_ONE 20000U
+/* Closed connections hold their port for a minute (TIME_WAIT). */
+#define HANDSHAKE_SOURCES 8U
 
 static const char unreachable[] = "cannot connect to";
 
@@ -55,56 +57,72 @@ static int say_unreachable(struct sc_err *err, const char *address, int error)
                : sc_err_set_errno(err, status, error, "%s %s", unreachable, address);
 }
 
-static int find_unix(struct sc_bench_run *run, const char *text, struct sc_err *err)
+static int find_unix(struct sc_bench_target *target, const struct sc_bench_plan *plan,
+                     struct sc_err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     /* The parser has refused what is longer. */
-    memcpy(address.sun_path, run->plan->address->host,
-           strnlen(run->plan->address->host, sizeof(address.sun_path) - 1U));
-    memcpy(&run->target, &address, sizeof(address));
-    run->target_length = sizeof(address);
+    memcpy(address.sun_path, plan->address->host,
+           strnlen(plan->address->host, sizeof(address.sun_path) - 1U));
+    memcpy(&target->address, &address, sizeof(address));
+    target->length = sizeof(address);
+    target->host = "localhost"; /* a unix socket is on this host */
+    sc_format_address(plan->address, target->text, sizeof(target->text));
     const int error =
-        try_address((const struct sockaddr *)&address, sizeof(address), (int)run->plan->timeout_ms);
-    return error == 0 ? 0 : say_unreachable(err, text, error);
+        try_address((const struct sockaddr *)&address, sizeof(address), (int)plan->timeout_ms);
+    return error == 0 ? 0 : say_unreachable(err, target->text, error);
 }
 
-static bool is_literal(const char *host)
+static int find_tcp(struct sc_bench_target *target, const struct sc_bench_plan *plan,
+                    struct sc_err *err)
 {
-    uint8_t bytes[16];
-    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
-}
-
-int sc_bench_target_find(struct sc_bench_run *run, struct sc_err *err)
-{
-    const struct sc_address *address = run->plan->address;
-    char text[300];
-    sc_format_address(address, text, sizeof(text));
-    if (address->is_unix) {
-        return find_unix(run, text, err);
-    }
+    const struct sc_address *address = plan->address;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
+    char text[300], host[INET6_ADDRSTRLEN], port[8];
+    sc_format_address(address, text, sizeof(text));
     const int why = getaddrinfo(address->host, address->port, &hints, &list);
     if (why != 0) {
         return sc_err_set(err, EX_UNAVAILABLE, "%s %s: %s", unreachable, text, gai_strerror(why));
     }
     int error = ENOENT;
-    for (struct addrinfo *one = list; one; one = one->ai_next) {
-        error = try_address(one->ai_addr, one->ai_addrlen, (int)run->plan->timeout_ms);
+    for (const struct addrinfo *one = list; one && error != 0; one = one->ai_next) {
+        error = try_address(one->ai_addr, one->ai_addrlen, (int)plan->timeout_ms);
         if (error == 0) {
-            memcpy(&run->target, one->ai_addr, one->ai_addrlen);
-            run->target_length = one->ai_addrlen;
-            break;
+            memcpy(&target->address, one->ai_addr, one->ai_addrlen);
+            target->length = one->ai_addrlen;
         }
     }
     freeaddrinfo(list);
-    run->host = is_literal(address->host) ? NULL : address->host;
-    return error == 0 ? 0 : say_unreachable(err, text, error);
+    if (error != 0) {
+        return say_unreachable(err, text, error);
+    }
+    target->host = address->host;
+    if (getnameinfo((const struct sockaddr *)&target->address, target->length, host, sizeof(host),
+                    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+        (void)snprintf(target->text, sizeof(target->text),
+                       target->address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    }
+    return 0;
 }
 
-static int add_source(struct sc_bench_run *run, const char *text, struct sc_err *err)
+static void set_sni(struct sc_bench_target *target)
 {
-    struct sockaddr_storage *to = &run->sources[run->source_count];
+    uint8_t bytes[16];
+    if (inet_pton(AF_INET, target->host, bytes) == 1 ||
+        inet_pton(AF_INET6, target->host, bytes) == 1) {
+        return;
+    }
+    (void)snprintf(target->sni, sizeof(target->sni), "%s", target->host);
+    const size_t length = strlen(target->sni);
+    if (length > 0 && target->sni[length - 1] == '.') {
+        target->sni[length - 1] = '\0';
+    }
+}
+
+static int add_source(struct sc_bench_target *target, const char *text, struct sc_err *err)
+{
+    struct sockaddr_storage *to = &target->sources[target->source_count];
     memset(to, 0, sizeof(*to));
     if (inet_pton(AF_INET, text, &((struct sockaddr_in *)to)->sin_addr) == 1) {
         to->ss_family = AF_INET;
@@ -112,28 +130,29 @@ static int add_source(struct sc_bench_run *run, const char *text, struct sc_err 
         to->ss_family = AF_INET6;
     } else {
         return sc_err_set(err, EX_USAGE,
-                          "--source \"%.64s\": an IPv4 or IPv6 address of this machine is needed",
+                          "--source: invalid value \"%.64s\": expected an IPv4 or IPv6 address of "
+                          "this machine",
                           text);
     }
-    if (to->ss_family != run->target.ss_family) {
+    if (to->ss_family != target->address.ss_family) {
         return sc_err_set(err, EX_USAGE, "--source %s: the server's address is of another family",
                           text);
     }
-    run->source_count++;
+    target->source_count++;
     return 0;
 }
 
-int sc_bench_target_sources(struct sc_bench_run *run, struct sc_err *err)
+static int add_sources(struct sc_bench_target *target, const struct sc_bench_plan *plan,
+                       struct sc_err *err)
 {
-    const struct sc_bench_plan *plan = run->plan;
     for (size_t i = 0; i < plan->source_count; i++) {
-        if (add_source(run, plan->sources[i], err) != 0) {
+        if (add_source(target, plan->sources[i], err) != 0) {
             return -1;
         }
     }
-    const struct sockaddr_in *target = (const struct sockaddr_in *)&run->target;
-    if (plan->source_count > 0 || run->target.ss_family != AF_INET ||
-        ntohl(target->sin_addr.s_addr) >> 24 != 127) {
+    const struct sockaddr_in *to = (const struct sockaddr_in *)&target->address;
+    if (plan->source_count > 0 || target->address.ss_family != AF_INET ||
+        ntohl(to->sin_addr.s_addr) >> 24 != 127) {
         return 0;
     }
     unsigned count = plan->connections / CONNECTIONS_OF_ONE + 1U;
@@ -143,11 +162,23 @@ int sc_bench_target_sources(struct sc_bench_run *run, struct sc_err *err)
     for (unsigned i = 0; count > 1U && i < count && i < SC_BENCH_MAX_SOURCES; i++) {
         char text[32];
         (void)snprintf(text, sizeof(text), "127.0.0.%u", 2U + i);
-        if (add_source(run, text, err) != 0) {
+        if (add_source(target, text, err) != 0) {
             return -1;
         }
     }
     return 0;
+}
+
+int sc_bench_target_find(struct sc_bench_target *target, const struct sc_bench_plan *plan,
+                         struct sc_err *err)
+{
+    memset(target, 0, sizeof(*target));
+    if ((plan->address->is_unix ? find_unix(target, plan, err) : find_tcp(target, plan, err)) !=
+        0) {
+        return -1;
+    }
+    set_sni(target);
+    return add_sources(target, plan, err);
 }
 
 int sc_bench_target_raise_limit(const struct sc_bench_plan *plan, struct sc_err *err)
@@ -159,7 +190,7 @@ int sc_bench_target_raise_limit(const struct sc_bench_plan *plan, struct sc_err 
     }
     const rlim_t hard = limit.rlim_max;
     limit.rlim_cur = need;
-    limit.rlim_max = hard < need ? need : hard; /* above the hard limit: for root */
+    limit.rlim_max = hard < need ? need : hard; /* root may go above it */
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0) {
         return 0;
     }
@@ -167,17 +198,4 @@ int sc_bench_target_raise_limit(const struct sc_bench_plan *plan, struct sc_err 
                       "%u connections need %llu open files, and the hard limit is %llu; raise it "
                       "(ulimit -Hn) or use fewer",
                       plan->connections, (unsigned long long)need, (unsigned long long)hard);
-}
-
-void sc_bench_target_text(const struct sc_bench_run *run, char *out, size_t out_size)
-{
-    char host[INET6_ADDRSTRLEN], port[8];
-    if (run->target.ss_family == AF_UNIX) {
-        (void)snprintf(out, out_size, "unix:%s", run->plan->address->host);
-    } else if (getnameinfo((const struct sockaddr *)&run->target, run->target_length, host,
-                           sizeof(host), port, sizeof(port),
-                           NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-        (void)snprintf(out, out_size, run->target.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-                       port);
-    }
 }

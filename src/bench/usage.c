@@ -43,8 +43,8 @@ static int read_small(const char *path, char *out, size_t out_size)
 }
 
 /*
- * The same time as in /proc/PID/stat, but not in ticks of 10 ms: a short run of a fast server
- * takes only a few of them.
+ * The same time as in /proc/PID/stat, but not in ticks of 10 ms: a short run of a fast server takes
+ * only a few of them.
  */
 int sc_bench_usage_cpu(pid_t pid, uint64_t *cpu_ns)
 {
@@ -57,21 +57,17 @@ int sc_bench_usage_cpu(pid_t pid, uint64_t *cpu_ns)
     return 0;
 }
 
-int sc_bench_usage_process(pid_t pid, uint64_t *cpu_ns, uint64_t *rss_bytes, struct sc_err *err)
+int sc_bench_usage_rss(pid_t pid, uint64_t *rss_bytes, struct sc_err *err)
 {
     char path[64], text[256];
     uint64_t resident;
-    if (sc_bench_usage_cpu(pid, cpu_ns) != 0) {
-        return sc_err_set(err, EX_NOINPUT, "process %ld: there is none, or it cannot be looked at",
-                          (long)pid);
-    }
     (void)snprintf(path, sizeof(path), "/proc/%ld/statm", (long)pid);
     if (read_small(path, text, sizeof(text)) != 0 || sscanf(text, "%*u %" SCNu64, &resident) != 1) {
-        return sc_err_set(err, EX_NOINPUT, "%s: cannot be read", path);
+        return sc_err_set(err, EX_NOINPUT, "process %ld: it does not exist or cannot be read",
+                          (long)pid);
     }
-    if (resident == 0) {
-        return sc_err_set(err, EX_NOINPUT, "process %ld has ended",
-                          (long)pid); /* and its parent has not noticed yet */
+    if (resident == 0) { /* a zombie */
+        return sc_err_set(err, EX_NOINPUT, "process %ld has ended", (long)pid);
     }
     *rss_bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
     return 0;

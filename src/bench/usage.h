@@ -15,14 +15,10 @@ struct sc_bench_usage {
 /* Of the calling thread. */
 void sc_bench_usage_thread(struct sc_bench_usage *usage);
 
-/* Processor time of a process, all its threads. -1: there is none. */
+/* Processor time of a process, all its threads. -1: it does not exist. */
 int sc_bench_usage_cpu(pid_t pid, uint64_t *cpu_ns) SC_NODISCARD;
 
-/*
- * Of a process, all its threads; its resident memory too. EX_NOINPUT when there is none, or it is
- * a zombie.
- */
-int sc_bench_usage_process(pid_t pid, uint64_t *cpu_ns, uint64_t *rss_bytes,
-                           struct sc_err *err) SC_NODISCARD;
+/* Resident memory of a process. EX_NOINPUT when it does not exist or is a zombie. */
+int sc_bench_usage_rss(pid_t pid, uint64_t *rss_bytes, struct sc_err *err) SC_NODISCARD;
 
 #endif

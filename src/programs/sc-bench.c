@@ -1,4 +1,4 @@
-/* Puts a load on a server and says how it did. */
+/* sc-bench(1): argv, signals, exit status. The work is in bench/. */
 #include "config.h"
 
 #include <signal.h>
@@ -9,17 +9,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/program.h"
+#include "bench/expect.h"
 #include "bench/options.h"
 #include "bench/report.h"
-#include "base/program.h"
+#include "bench/run.h"
 #include "tls/context.h"
 #include "programs/version.h"
 
-#define EXIT_INTERRUPTED 130
-
-#define SAME_SIGNAL_MS \
-    1000 /* timeout(1) and a terminal send one to the process and one to its group: that is not \
-            asking twice */
+/* timeout(1) signals the process and its group: two signals so close are one. */
+#define SAME_SIGNAL_MS 1000
 
 static volatile sig_atomic_t interrupted;
 static atomic_uint_fast64_t interrupted_ms; /* when */
@@ -39,42 +38,22 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal,
-                               .sa_flags =
-                                   0}; /* no SA_RESTART: what waits for a file is interrupted too */
+    struct sigaction action = {.sa_handler = on_signal}; /* without SA_RESTART: open(2) must end */
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     action.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &action, NULL);
 }
 
-/*
- * An expectation that was missed outranks the errors; expectations about errors replace the rule
- * that none may happen.
- */
-static int judge(const struct sc_bench_options *options, const struct sc_bench_result *result)
-{
-    for (size_t i = 0; i < options->expectations.count; i++) {
-        if (!sc_bench_expect_is_met(&options->expectations.list[i], result)) {
-            return SC_EXIT_THRESHOLD;
-        }
-    }
-    for (int kind = SC_BENCH_ERROR_COUNT - 1;
-         kind >= 0 && !sc_bench_expect_errors(&options->expectations); kind--) {
-        if (result->stats.errors[kind] > 0) {
-            return sc_bench_error_status((enum sc_bench_error)kind);
-        }
-    }
-    if (result->interrupted) {
-        return EXIT_INTERRUPTED;
-    }
-    return result->gave_up ? EX_UNAVAILABLE : EX_OK;
-}
-
 static int run(struct sc_bench_options *options, struct sc_bench_result *result)
 {
     struct sc_err err;
     uint64_t seen = 0;
+    const bool on_terminal = isatty(STDERR_FILENO) != 0;
+    const struct sc_bench_observer observer = {.on_progress =
+                                                   on_terminal ? sc_bench_report_progress : NULL,
+                                               .arg = &seen,
+                                               .interrupted = &interrupted};
     const char *keylog = getenv("SSLKEYLOGFILE");
     struct sc_bench_plan *plan = &options->plan;
     if (options->svg_path && sc_bench_report_svg_check(options->svg_path, &err) != 0) {
@@ -88,18 +67,14 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
         sc_program_warn(SC_BENCH_NAME,
                         "SSLKEYLOGFILE: the secrets of every connection are written to %s", keylog);
     }
-    const bool on_terminal = isatty(STDERR_FILENO) != 0;
-    plan->interrupted = &interrupted;
-    plan->progress_arg = &seen;
-    plan->on_progress = on_terminal ? sc_bench_report_progress : NULL;
-    int status = sc_bench_run(plan, result, &err);
+    int status = sc_bench_run(plan, &observer, result, &err);
     if (on_terminal) {
         (void)fputs("\r\033[K", stderr);
     }
     sc_tls_context_unref(plan->context);
     if (status != 0) {
         status = sc_program_fail(SC_BENCH_NAME, &err);
-        return interrupted ? EXIT_INTERRUPTED : status;
+        return interrupted ? SC_BENCH_EXIT_INTERRUPTED : status;
     }
     if (options->json) {
         sc_bench_report_json(stdout, options, result);
@@ -109,7 +84,7 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
     if (options->svg_path && sc_bench_report_svg(options->svg_path, options, result, &err) != 0) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
-    return judge(options, result);
+    return sc_bench_expect_status(&options->expectations, result);
 }
 
 int main(int argc, char *argv[])
