@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "bench/schedule.h"
+#include "tls/certificate.h"
 
 /* --- To the run --- */
 
@@ -49,19 +50,22 @@ static const char *group_of(SSL *ssl)
     return name ? name : "";
 }
 
-/* The first good connection says what was negotiated. */
+/* What the first connection has negotiated is said of all. */
 static void describe(struct sc_bench_worker *worker, struct sc_bench_conn *conn)
 {
     struct sc_bench_shared *shared = worker->shared;
+    struct sc_bench_tls *tls = &shared->tls;
+    time_t from, to;
     (void)pthread_mutex_lock(&shared->lock);
     if (!shared->described) {
         shared->described = true;
-        (void)snprintf(shared->tls_version, sizeof(shared->tls_version), "%s",
-                       SSL_get_version(conn->ssl));
-        (void)snprintf(shared->tls_cipher, sizeof(shared->tls_cipher), "%s",
-                       SSL_get_cipher_name(conn->ssl));
-        (void)snprintf(shared->tls_group, sizeof(shared->tls_group), "%s", group_of(conn->ssl));
-        (void)snprintf(shared->pin, sizeof(shared->pin), "%s", conn->pin);
+        (void)snprintf(tls->version, sizeof(tls->version), "%s", SSL_get_version(conn->ssl));
+        (void)snprintf(tls->cipher, sizeof(tls->cipher), "%s", SSL_get_cipher_name(conn->ssl));
+        (void)snprintf(tls->group, sizeof(tls->group), "%s", group_of(conn->ssl));
+        (void)snprintf(tls->pin, sizeof(tls->pin), "%s", conn->pin);
+        sc_certificate_dates(SSL_get0_peer_certificate(conn->ssl), &from, &to);
+        sc_certificate_describe_validity(from, to, sc_clock_wall().tv_sec, tls->validity);
+        tls->outdated = conn->outdated;
     }
     (void)pthread_mutex_unlock(&shared->lock);
 }
@@ -154,7 +158,9 @@ static void count_failure(struct sc_bench_worker *worker, const struct sc_bench_
         (void)snprintf(first, sizeof(worker->stats->first_error[0]), "%s", failure->text);
     }
     worker->errors++;
-    if (failure->kind == SC_BENCH_ERROR_PIN || !worker->has_worked) {
+    /* With TLS 1.3 a server refuses a client, as for its certificate, after the handshake. */
+    const bool refused = failure->kind == SC_BENCH_ERROR_TLS && worker->operations == 0;
+    if (failure->kind == SC_BENCH_ERROR_PIN || !worker->has_worked || refused) {
         sc_bench_fail_run(worker, sc_bench_error_kinds[failure->kind].status, failure->text);
     } else if (worker->phase == SC_BENCH_CONNECT) {
         char text[sizeof(failure->text) + 40];

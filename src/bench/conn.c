@@ -73,13 +73,13 @@ static void fail_tls(struct sc_bench_conn *conn, enum sc_tls_end end, unsigned l
     sc_tls_describe_failure(&conn->watch, end, code, why, sizeof(why));
     (void)snprintf(text, sizeof(text), "the TLS %s with %s failed: %s",
                    conn->state == SC_BENCH_CONN_HANDSHAKE ? "handshake" : "connection",
-                   conn->io->target->text, why);
+                   conn->io->target->name, why);
     fail_with(conn, SC_BENCH_ERROR_TLS, text);
 }
 
 void sc_bench_conn_time_out(struct sc_bench_conn *conn)
 {
-    const char *target = conn->io->target->text;
+    const char *target = conn->io->target->name;
     char text[SC_BENCH_ERROR_TEXT_BYTES], limit[32], why[256];
     sc_format_duration_ms(conn->io->plan->timeout_ms, limit);
     switch (conn->state) {
@@ -235,11 +235,12 @@ static void check_pin(struct sc_bench_conn *conn)
     struct sc_pin_result result;
     if (sc_pin_set_match(io->plan->pins, conn->ssl, io->target->host, &result) != 0) {
         struct sc_err err;
-        (void)sc_tls_refuse_server(io->plan->pins, conn->ssl, &result, io->target->text, &err);
+        (void)sc_tls_refuse_server(io->plan->pins, conn->ssl, &result, io->target->name, &err);
         fail_with(conn, SC_BENCH_ERROR_PIN, err.text);
         return;
     }
     (void)snprintf(conn->pin, sizeof(conn->pin), "%s", result.pin);
+    conn->outdated = result.expired;
     conn->state = SC_BENCH_CONN_READY;
     conn->ready_ns = sc_clock_ns();
     io->on_ready(conn);

@@ -70,6 +70,7 @@ struct sc_bench_conn {
     struct sc_tls_watch watch;
     SSL_SESSION *session; /* to resume; NULL: none */
     char pin[128]; /* that matched */
+    bool outdated; /* the certificate is outside its dates; pinned, it is accepted */
     uint64_t opened_ns, ready_ns;
 
     /* To send: `unsent` requests from `next_slot` on, less the first `offset` bytes. */

@@ -166,10 +166,11 @@ void sc_bench_report_json(FILE *out, const struct sc_bench_options *options,
     put_named(out, "target", result->target, ",\n");
     put_plan(out, &options->plan);
     (void)fputs("  \"tls\": {", out);
-    put_named(out, "version", result->tls_version, ", ");
-    put_named(out, "cipher", result->tls_cipher, ", ");
-    put_named(out, "group", result->tls_group, ", ");
-    put_named(out, "pin", result->pin, "},\n");
+    put_named(out, "version", result->tls.version, ", ");
+    put_named(out, "cipher", result->tls.cipher, ", ");
+    put_named(out, "group", result->tls.group, ", ");
+    put_named(out, "pin", result->tls.pin, ", ");
+    put_named(out, "certificate", result->tls.validity, "},\n");
     (void)fprintf(
         out,
         "  \"interrupted\": %s, \"connect_s\": %.6f, \"elapsed_s\": %.6f, \"operations\": %" PRIu64

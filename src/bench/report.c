@@ -41,10 +41,10 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
 {
     char size[32];
     sc_format_size(plan->size_bytes, size);
-    if (*result->tls_version) {
-        (void)fprintf(out, "%s, %s %s%s%s, pin %s\n", result->target, result->tls_version,
-                      result->tls_cipher, *result->tls_group ? " " : "", result->tls_group,
-                      result->pin);
+    if (*result->tls.version) {
+        (void)fprintf(out, "%s, %s %s%s%s, pin %s\n", result->target, result->tls.version,
+                      result->tls.cipher, *result->tls.group ? " " : "", result->tls.group,
+                      result->tls.pin);
     } else {
         (void)fprintf(out, "%s, no connection was made\n", result->target);
     }

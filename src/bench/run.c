@@ -259,10 +259,7 @@ static void collect(struct state *state)
     if (result->has_server && after_ns > before_ns) {
         result->server_cpu_s = (double)(after_ns - before_ns) / 1e9;
     }
-    memcpy(result->tls_version, state->shared.tls_version, sizeof(result->tls_version));
-    memcpy(result->tls_cipher, state->shared.tls_cipher, sizeof(result->tls_cipher));
-    memcpy(result->tls_group, state->shared.tls_group, sizeof(result->tls_group));
-    memcpy(result->pin, state->shared.pin, sizeof(result->pin));
+    result->tls = state->shared.tls;
     name_limit(state->plan, result);
 }
 

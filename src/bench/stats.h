@@ -59,6 +59,14 @@ void sc_bench_stats_init(struct sc_bench_stats *stats);
 /* Adds what `from` has counted; the first text of a kind stays. */
 void sc_bench_stats_merge(struct sc_bench_stats *into, const struct sc_bench_stats *from);
 
+/* What the first connection has negotiated. */
+struct sc_bench_tls {
+    char version[16], cipher[64], group[32]; /* empty: none */
+    char pin[128]; /* that matched */
+    char validity[80]; /* of the certificate, "valid until 2036-11-18, 3649 more days" */
+    bool outdated; /* the certificate is outside its dates; pinned, it is accepted */
+};
+
 /* A finished run. */
 struct sc_bench_result {
     struct sc_bench_stats stats;
@@ -68,8 +76,7 @@ struct sc_bench_result {
     bool gave_up; /* ended with fewer operations than asked for: the server did not come back */
     uint64_t never_sent; /* open loop: due before the end, but no connection was free */
 
-    char tls_version[16], tls_cipher[64], tls_group[32];
-    char pin[128]; /* that matched */
+    struct sc_bench_tls tls;
     char target[300]; /* numeric address */
     char limit[256]; /* what other than the server limited the run or ended it; empty: nothing */
 

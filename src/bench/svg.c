@@ -157,7 +157,7 @@ static void draw_head(FILE *out, const struct sc_bench_plan *plan,
                       sc_bench_operations_name(plan));
     }
     (void)fprintf(out, "%" PRIu64 " errors, %s %s %s</text>\n", sc_bench_errors(result),
-                  result->tls_version, result->tls_cipher, result->tls_group);
+                  result->tls.version, result->tls.cipher, result->tls.group);
 }
 
 static void draw(FILE *out, const struct sc_bench_plan *plan, const struct sc_bench_result *result)

@@ -67,10 +67,10 @@ static int find_unix(struct sc_bench_target *target, const struct sc_bench_plan 
     memcpy(&target->address, &address, sizeof(address));
     target->length = sizeof(address);
     target->host = "localhost"; /* a unix socket is on this host */
-    sc_format_address(plan->address, target->text, sizeof(target->text));
+    memcpy(target->text, target->name, sizeof(target->text));
     const int error =
         try_address((const struct sockaddr *)&address, sizeof(address), (int)plan->timeout_ms);
-    return error == 0 ? 0 : say_unreachable(err, target->text, error);
+    return error == 0 ? 0 : say_unreachable(err, target->name, error);
 }
 
 static int find_tcp(struct sc_bench_target *target, const struct sc_bench_plan *plan,
@@ -79,11 +79,11 @@ static int find_tcp(struct sc_bench_target *target, const struct sc_bench_plan *
     const struct sc_address *address = plan->address;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
-    char text[300], host[INET6_ADDRSTRLEN], port[8];
-    sc_format_address(address, text, sizeof(text));
+    char host[INET6_ADDRSTRLEN], port[8];
     const int why = getaddrinfo(address->host, address->port, &hints, &list);
     if (why != 0) {
-        return sc_err_set(err, EX_UNAVAILABLE, "%s %s: %s", unreachable, text, gai_strerror(why));
+        return sc_err_set(err, EX_UNAVAILABLE, "%s %s: %s", unreachable, target->name,
+                          gai_strerror(why));
     }
     int error = ENOENT;
     for (const struct addrinfo *one = list; one && error != 0; one = one->ai_next) {
@@ -95,7 +95,7 @@ static int find_tcp(struct sc_bench_target *target, const struct sc_bench_plan *
     }
     freeaddrinfo(list);
     if (error != 0) {
-        return say_unreachable(err, text, error);
+        return say_unreachable(err, target->name, error);
     }
     target->host = address->host;
     if (getnameinfo((const struct sockaddr *)&target->address, target->length, host, sizeof(host),
@@ -173,6 +173,7 @@ int sc_bench_target_find(struct sc_bench_target *target, const struct sc_bench_p
                          struct sc_err *err)
 {
     memset(target, 0, sizeof(*target));
+    sc_format_address(plan->address, target->name, sizeof(target->name));
     if ((plan->address->is_unix ? find_unix(target, plan, err) : find_tcp(target, plan, err)) !=
         0) {
         return -1;

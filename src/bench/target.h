@@ -15,6 +15,7 @@ struct sc_bench_target {
     struct sockaddr_storage address; /* that accepted a connection */
     socklen_t length;
     char text[300]; /* the same, numeric, "127.0.0.1:4242" */
+    char name[300]; /* the plan's address as it was given, for errors */
     const char *host; /* that a certificate must name (for ca: pins); the plan's */
     char sni[256]; /* empty: none, as for a numeric address (RFC 6066 section 3) */
     struct sockaddr_storage sources[SC_BENCH_MAX_SOURCES]; /* to connect from, in rotation */

@@ -41,7 +41,7 @@ struct sc_bench_shared {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a thread has finished its part of a phase, or the run has failed */
     bool described; /* the TLS parameters are set */
-    char tls_version[16], tls_cipher[64], tls_group[32], pin[128];
+    struct sc_bench_tls tls;
     bool failed; /* the run must end, with `err` */
     struct sc_err err;
 };

@@ -76,6 +76,11 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
         status = sc_program_fail(SC_BENCH_NAME, &err);
         return interrupted ? SC_BENCH_EXIT_INTERRUPTED : status;
     }
+    if (result->tls.outdated) {
+        sc_program_warn(SC_BENCH_NAME,
+                        "the certificate of %s: %s; it is accepted because it is pinned",
+                        result->target, result->tls.validity);
+    }
     if (options->json) {
         sc_bench_report_json(stdout, options, result);
     } else {

@@ -87,7 +87,7 @@ expect_json expectations.0.met false expectations.0.text 'rate>100M'
 pass "pins"
 zero=sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 run 90 sc-bench --connect "$address" --pin $zero -n 10
-expect_err "^sc-bench: .*no pin; nothing was sent$"
+expect_err "^sc-bench: $address is not the server that was pinned, nothing was sent: expected $zero, got sha256//"
 run 90 sc-bench --connect "$address" --pin $zero --resume -n 10
 run 0 sc-bench --connect "$address" --pin $zero --pin server.crt -n 10
 run 64 sc-bench --connect "$address" -n 10
@@ -136,7 +136,7 @@ counts cut 69 closed
 counts mute 75 timeout
 odd plain 'HTTP/1.1 400 Bad Request'
 run 35 sc-bench --connect "$odd" --pin server.crt -n 1
-expect_err "TLS handshake failed"
+expect_err "the TLS handshake with .* failed: an HTTP server answered"
 
 pass "a drawing for whoever reads a FIFO"
 mkfifo fifo
@@ -232,6 +232,8 @@ sed -n 's/^ .* --\([a-z-]*\).*/\1/p' out >options
 while read -r option; do
     grep -Eq -e "Fl Fl $option( |\$)" "$SC_SRCDIR/man/sc-bench.1" || fail "sc-bench.1 lacks --$option"
 done <options
-for status in $(sed -n '/^Exit status/,$p' out | grep -o '\<[0-9][0-9]* [a-z]' | cut -d ' ' -f 1); do
+sed -n '/^Exit status/,$p' out | tr -d '\n' | grep -o '\<[0-9][0-9]* [a-z]' | cut -d ' ' -f 1 >statuses
+[ "$(wc -l <statuses)" = "$(grep -c '^\.It [0-9]*$' "$SC_SRCDIR/man/sc-bench.1")" ] || fail "not the exit statuses of sc-bench.1"
+while read -r status; do
     grep -q -e "^\.It $status\$" "$SC_SRCDIR/man/sc-bench.1" || fail "sc-bench.1 lacks status $status"
-done
+done <statuses
