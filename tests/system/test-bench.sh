@@ -232,7 +232,7 @@ sed -n 's/^ .* --\([a-z-]*\).*/\1/p' out >options
 while read -r option; do
     grep -Eq -e "Fl Fl $option( |\$)" "$SC_SRCDIR/man/sc-bench.1" || fail "sc-bench.1 lacks --$option"
 done <options
-sed -n '/^Exit status/,$p' out | tr -d '\n' | grep -o '\<[0-9][0-9]* [a-z]' | cut -d ' ' -f 1 >statuses
+sed -n '/^Exit status/,$p' out | tr '\n' ' ' | grep -o '\<[0-9][0-9]* [a-zA-Z]' | cut -d ' ' -f 1 >statuses
 [ "$(wc -l <statuses)" = "$(grep -c '^\.It [0-9]*$' "$SC_SRCDIR/man/sc-bench.1")" ] || fail "not the exit statuses of sc-bench.1"
 while read -r status; do
     grep -q -e "^\.It $status\$" "$SC_SRCDIR/man/sc-bench.1" || fail "sc-bench.1 lacks status $status"
