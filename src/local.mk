@@ -49,9 +49,8 @@ src_libscnet_a_SOURCES = \
 	src/net/loop.c src/net/loop.h \
 	src/net/mailbox.c src/net/mailbox.h \
 	src/net/tlsbev.c src/net/tlsbev.h \
-	src/net/tlsbev_pair.h \
-	src/net/tlsbev_shared.c \
-	src/net/tlsbev_turn.c \
+	src/net/tlsbev_cycle.c src/net/tlsbev_cycle.h \
+	src/net/tlsbev_io.c src/net/tlsbev_io.h \
 	src/net/wheel.c src/net/wheel.h
 
 src_libscclient_a_SOURCES = \

@@ -309,7 +309,7 @@ static void on_connected(void *arg)
     }
 }
 
-static void on_drained(void *arg)
+static void on_flushed(void *arg)
 {
     (void)arg; /* what may be under way is bounded by requests, not by what the socket takes */
 }
@@ -373,7 +373,7 @@ static int start_tls(struct sc_session *session, int fd, struct sc_err *err)
 {
     static const struct sc_tlsbev_callbacks callbacks = {.on_connected = on_connected,
                                                          .on_data = on_data,
-                                                         .on_drained = on_drained,
+                                                         .on_flushed = on_flushed,
                                                          .on_closed = on_closed};
     SSL *ssl = SSL_new(sc_tls_context_ssl_ctx(session->settings.context));
     session->shared = sc_tlsbev_shared_new(session->base, SCRATCH_BYTES);

@@ -1,18 +1,18 @@
 /*
  * TLS over a socket: an OpenSSL filter bufferevent over a socket bufferevent, and the rules that
- * make the pair safe and fast. The only file that includes <event2/bufferevent_ssl.h>.
+ * make the two safe and fast.
  *
- * The pair is driven in turns. A turn starts when the socket is readable, when a blocked socket
- * has taken all output, or when the owner asks for one; in it the ciphertext is read and
- * decrypted, the owner's callbacks run in a fixed order (connected, data, drained, closed), and at
- * its end everything they wrote leaves in one send(2). Callbacks are never nested and never run
- * inside a call of the owner. Closed comes once, behind all the data; only what the owner itself
- * still does (again, write, shutdown) has callbacks after it.
+ * A connection is driven in I/O cycles. One starts when the socket is readable, when a full socket
+ * has taken all output, or when the owner asks for one; in it the ciphertext is read and decrypted,
+ * the owner's callbacks run in a fixed order (connected, data, flushed, closed), and at its end
+ * everything they wrote leaves in one send(2). Callbacks are never nested and never run inside a
+ * call of the owner. Closed comes once, after all the data; only what the owner itself still does
+ * (again, write, shutdown) has callbacks after it.
  *
- * Why turns, and not libevent's own callbacks: in 2.1 an end of stream is reported before the data
+ * Why cycles, and not libevent's own callbacks: in 2.1 an end of stream is reported before the data
  * that preceded it, one failure is reported several times, an append can report a failure from
  * inside itself, and every request costs two epoll_ctl(2), one ioctl(2) and reads of at most 4,096
- * bytes (docs/architecture.md, "The pair").
+ * bytes (docs/architecture.md, "A TLS connection").
  *
  * Thread: one, that of the event_base.
  */
@@ -29,7 +29,6 @@
 #include "base/err.h"
 
 struct evbuffer;
-struct bufferevent;
 struct sc_tlsbev;
 
 /* How the input ended. */
@@ -52,7 +51,7 @@ struct sc_tlsbev_callbacks {
     /*
      * Optional. Decides, before anything is spent on the handshake, from all the bytes that have
      * come so far. True: go on. False: they are kept; it is asked again when more come, or
-     * sc_tlsbev_admit() lets it go on. Only for sockets.
+     * sc_tlsbev_admit() lets it go on.
      */
     bool (*on_hello)(void *arg, const void *bytes, size_t length);
 
@@ -61,7 +60,7 @@ struct sc_tlsbev_callbacks {
 
     /*
      * `input` holds decrypted bytes; what the owner leaves there stays. Called when bytes arrived,
-     * and in every turn the owner asked for.
+     * and in every cycle the owner asked for.
      */
     void (*on_data)(void *arg, struct evbuffer *input);
 
@@ -69,30 +68,31 @@ struct sc_tlsbev_callbacks {
     void (*on_blocked)(void *arg);
 
     /*
-     * The socket was blocked, and now everything has been handed to it, or it failed and nothing
+     * The socket was full, and now everything has been handed to it, or it failed and nothing
      * is left; and once when the close_notify of sc_tlsbev_shutdown() has left.
      */
-    void (*on_drained)(void *arg);
+    void (*on_flushed)(void *arg);
 
     /*
      * No more input will come. Called once. Only after CLOSE_NOTIFY and EOF something can still be
-     * written. The owner may free the pair here.
+     * written. The owner may free it here.
      */
     void (*on_closed)(void *arg, const struct sc_tlsbev_close *close);
 };
 
 /*
- * What the pairs of one thread share, one for each event_base: the memory that ciphertext is read
- * into, `read_bytes` at once, 16 KiB or more, and the queue of those that want a turn. NULL: out
- * of memory.
+ * What the connections of one thread share, one for each event_base: the memory that ciphertext is
+ * read into, `read_bytes` at once, 16 KiB or more, and the queues of those that ask for a cycle.
+ * NULL: out of memory.
  */
 struct sc_tlsbev_shared;
 struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t read_bytes);
-void sc_tlsbev_shared_free(struct sc_tlsbev_shared *shared); /* after every pair that uses it */
+void sc_tlsbev_shared_free(
+    struct sc_tlsbev_shared *shared); /* after all that use it; NULL is fine */
 
 /*
- * Once, before the second thread that makes pairs: libevent sets up its OpenSSL BIO at the first
- * use, without a lock.
+ * Once, before the second thread that makes connections: libevent sets up its OpenSSL BIO at the
+ * first use, without a lock.
  */
 int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err) SC_NODISCARD;
 
@@ -106,72 +106,63 @@ struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t
                                 struct sc_err *err) SC_NODISCARD;
 
 /*
- * The same over any bufferevent (a bufferevent_pair, for tests and transports that are not
- * sockets): libevent's own callbacks drive the turns. Takes over `transport`.
- */
-struct sc_tlsbev *sc_tlsbev_new_over(struct sc_tlsbev_shared *shared, struct bufferevent *transport,
-                                     SSL *ssl, bool server,
-                                     const struct sc_tlsbev_callbacks *callbacks, void *arg,
-                                     struct sc_err *err) SC_NODISCARD;
-
-/*
  * Closes the socket and frees everything; unsent output is lost. No callback follows. Fine inside
  * a callback. NULL is fine.
  */
-void sc_tlsbev_free(struct sc_tlsbev *pair);
+void sc_tlsbev_free(struct sc_tlsbev *tls);
 
 /*
  * Encrypts and queues `length` bytes at once: nothing of `data` is used after the return. One
- * call, one run of TLS records of 16 KiB: collect all replies of a turn before the call. They
- * leave at the end of the turn, or, outside of one, in a turn that is then asked for.
+ * call, one run of TLS records of 16 KiB: collect all replies of a cycle before the call. They
+ * leave at its end, or, outside of one, in a cycle that is then asked for.
  */
-void sc_tlsbev_write(struct sc_tlsbev *pair, const void *data, size_t length);
+void sc_tlsbev_write(struct sc_tlsbev *tls, const void *data, size_t length);
 
 /* Like sc_tlsbev_write() for bytes that are in a buffer; it is empty afterwards. */
-void sc_tlsbev_write_buffer(struct sc_tlsbev *pair, struct evbuffer *data);
+void sc_tlsbev_write_buffer(struct sc_tlsbev *tls, struct evbuffer *data);
 
-/* Ciphertext that the socket has not taken yet, bytes, in both layers. */
-size_t sc_tlsbev_pending(const struct sc_tlsbev *pair);
+/* Ciphertext that the socket has not taken yet, bytes. */
+size_t sc_tlsbev_pending(const struct sc_tlsbev *tls);
 
 /* The socket does not take everything now. */
-bool sc_tlsbev_is_blocked(const struct sc_tlsbev *pair);
+bool sc_tlsbev_is_blocked(const struct sc_tlsbev *tls);
 
 /* Total that the socket took; grows while the peer reads. For write deadlines. */
-uint64_t sc_tlsbev_sent(const struct sc_tlsbev *pair);
+uint64_t sc_tlsbev_sent(const struct sc_tlsbev *tls);
 /* Total that came from the socket. */
-uint64_t sc_tlsbev_received(const struct sc_tlsbev *pair);
+uint64_t sc_tlsbev_received(const struct sc_tlsbev *tls);
 
 /* Stops and starts reading the socket. What is in the input stays. */
-void sc_tlsbev_pause(struct sc_tlsbev *pair);
-void sc_tlsbev_resume(struct sc_tlsbev *pair);
+void sc_tlsbev_pause(struct sc_tlsbev *tls);
+void sc_tlsbev_resume(struct sc_tlsbev *tls);
 
 /*
- * What on_hello held back goes on, in a turn of its own. Not inside a callback; the pair may be
- * gone afterwards if a callback freed it.
+ * What on_hello held back goes on, in a cycle of its own. Not inside a callback; the connection may
+ * be gone afterwards if a callback freed it.
  */
-void sc_tlsbev_admit(struct sc_tlsbev *pair);
+void sc_tlsbev_admit(struct sc_tlsbev *tls);
 
 /*
  * Bytes that have arrived wait in the socket. A system call: for the end of a connection, not for
  * every request.
  */
-size_t sc_tlsbev_unread(const struct sc_tlsbev *pair);
+size_t sc_tlsbev_unread(const struct sc_tlsbev *tls);
 
 /*
- * Asks for a turn after every other event that is ready now has had its own: on_data is called
- * even if no byte arrived.
+ * Asks for a cycle in the next iteration of the event loop, after everything that is ready then:
+ * on_data is called even if no byte arrived.
  */
-void sc_tlsbev_again(struct sc_tlsbev *pair);
+void sc_tlsbev_again(struct sc_tlsbev *tls);
 
 /*
- * Queues close_notify behind all output, and shuts down our side of the TCP connection when it has
+ * Queues close_notify after all output, and shuts down our side of the TCP connection when it has
  * left, unless the peer's has ended: then that is left to sc_tlsbev_free(). Nothing can be written
  * afterwards. Input is still read. Safe to call twice.
  */
-void sc_tlsbev_shutdown(struct sc_tlsbev *pair);
+void sc_tlsbev_shutdown(struct sc_tlsbev *tls);
 
-SSL *sc_tlsbev_ssl(const struct sc_tlsbev *pair);
-evutil_socket_t sc_tlsbev_fd(const struct sc_tlsbev *pair);
-bool sc_tlsbev_is_connected(const struct sc_tlsbev *pair); /* the handshake is done */
+SSL *sc_tlsbev_ssl(const struct sc_tlsbev *tls);
+evutil_socket_t sc_tlsbev_fd(const struct sc_tlsbev *tls);
+bool sc_tlsbev_is_connected(const struct sc_tlsbev *tls); /* the handshake is done */
 
 #endif

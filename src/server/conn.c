@@ -169,7 +169,7 @@ static void on_blocked(void *arg)
     sc_conn_arm(conn, now);
 }
 
-static void on_drained(void *arg)
+static void on_flushed(void *arg)
 {
     struct sc_conn *conn = arg;
     const uint64_t now = sc_clock_ms();
@@ -267,13 +267,13 @@ static const struct sc_admission_callbacks admission_callbacks = {.is_alive = is
 static const struct sc_tlsbev_callbacks tls_callbacks = {.on_connected = on_connected,
                                                          .on_data = on_data,
                                                          .on_blocked = on_blocked,
-                                                         .on_drained = on_drained,
+                                                         .on_flushed = on_flushed,
                                                          .on_closed = on_closed};
 static const struct sc_tlsbev_callbacks rationed_tls_callbacks = {.on_hello = on_hello,
                                                                   .on_connected = on_connected,
                                                                   .on_data = on_data,
                                                                   .on_blocked = on_blocked,
-                                                                  .on_drained = on_drained,
+                                                                  .on_flushed = on_flushed,
                                                                   .on_closed = on_closed};
 
 static void on_deadline(struct sc_conn *conn, enum wait wait)

@@ -104,7 +104,7 @@ void sc_conn_start_reading(struct sc_conn *conn)
 static void bound_backlog(struct sc_conn *conn, const struct evbuffer *input, bool frames_are_left)
 {
     if (SC_UNLIKELY(conn->paused)) {
-        return; /* on_drained() goes on */
+        return; /* on_flushed() goes on */
     }
     if (SC_UNLIKELY(frames_are_left && evbuffer_get_length(input) >= BACKLOG_BYTES)) {
         sc_tlsbev_pause(conn->tls);
@@ -116,7 +116,7 @@ static void bound_backlog(struct sc_conn *conn, const struct evbuffer *input, bo
 /* --- The end --- */
 
 /*
- * Everything is answered: close_notify behind the last reply; on_drained() goes on when it has
+ * Everything is answered: close_notify behind the last reply; on_flushed() goes on when it has
  * left.
  */
 static void close_after_replies(struct sc_conn *conn)
@@ -272,7 +272,7 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
     if (SC_UNLIKELY(pending >= limit)) {
         conn->all_answered = false;
         if (sc_tlsbev_is_blocked(conn->tls)) {
-            stop_reading(conn); /* on_drained() goes on */
+            stop_reading(conn); /* on_flushed() goes on */
         } else {
             sc_tlsbev_again(
                 conn->tls); /* the socket has not been asked yet: at the end of this turn it is */

@@ -6,17 +6,16 @@
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 
 #include "suite.h"
 #include "tls_fixture.h"
 #include "tls_peer.h"
 
 /*
- * Two pairs that talk to each other, over memory and over sockets. Each end writes down what it is
- * told: C connected, d data, D drained, X closed.
+ * Two connections that talk to each other. Each end writes down what it is
+ * told: C connected, d data, D flushed, X closed.
  */
-enum over { OVER_PAIR, OVER_UNIX, OVER_TCP, OVER_COUNT };
+enum over { OVER_UNIX, OVER_TCP, OVER_COUNT };
 
 struct end {
     struct sc_tlsbev *tls;
@@ -74,7 +73,7 @@ static void on_data(void *arg, struct evbuffer *input)
     }
 }
 
-static void on_drained(void *arg)
+static void on_flushed(void *arg)
 {
     told(arg, 'D');
 }
@@ -93,7 +92,7 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 
 static const struct sc_tlsbev_callbacks callbacks = {.on_connected = on_connected,
                                                      .on_data = on_data,
-                                                     .on_drained = on_drained,
+                                                     .on_flushed = on_flushed,
                                                      .on_closed = on_closed};
 
 static bool was_told(const struct end *end, char what)
@@ -146,21 +145,12 @@ static void begin(enum over over)
     server.got = evbuffer_new();
     client.other = &server;
     server.other = &client;
-    if (over == OVER_PAIR) {
-        struct bufferevent *ends[2];
-        ck_assert_int_eq(bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, ends), 0);
-        SSL *ssl = new_ssl(&server, server_context);
-        server.tls = sc_tlsbev_new_over(shared, ends[0], ssl, true, &callbacks, &server, &err);
-        ssl = new_ssl(&client, client_context);
-        client.tls = sc_tlsbev_new_over(shared, ends[1], ssl, false, &callbacks, &client, &err);
-    } else {
-        int fds[2];
-        SSL *ssl = new_ssl(&server, server_context);
-        socket_pair(over == OVER_TCP, fds);
-        server.tls = sc_tlsbev_new(shared, fds[0], ssl, true, &callbacks, &server, &err);
-        ssl = new_ssl(&client, client_context);
-        client.tls = sc_tlsbev_new(shared, fds[1], ssl, false, &callbacks, &client, &err);
-    }
+    int fds[2];
+    SSL *ssl = new_ssl(&server, server_context);
+    socket_pair(over == OVER_TCP, fds);
+    server.tls = sc_tlsbev_new(shared, fds[0], ssl, true, &callbacks, &server, &err);
+    ssl = new_ssl(&client, client_context);
+    client.tls = sc_tlsbev_new(shared, fds[1], ssl, false, &callbacks, &client, &err);
     ck_assert_ptr_nonnull(server.tls);
     ck_assert_ptr_nonnull(client.tls);
 }
@@ -202,7 +192,7 @@ OVER_ALL(data_goes_both_ways)
 {
     begin_connected(over);
     ck_assert_int_eq(server.trace[0], 'C');
-    /* From outside of any turn. */
+    /* From outside of any cycle. */
     sc_tlsbev_write(client.tls, "request", 7);
     RUN_UNTIL(base, got(&server) == 7);
     sc_tlsbev_write(server.tls, "reply", 5);
@@ -271,7 +261,7 @@ OVER_ALL(one_append_one_run_of_records)
     finish();
 }
 
-/* --- Asking for turns --- */
+/* --- Asking for cycles --- */
 
 OVER_ALL(again_calls_without_data)
 {
@@ -300,7 +290,7 @@ static void ask_and_write(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Another reason for a turn in the same pass of the loop must not swallow the one that was asked
+ * Another reason for a cycle in the same iteration must not swallow the one that was asked
  * for.
  */
 OVER_ALL(again_survives_a_write)
@@ -344,16 +334,10 @@ OVER_ALL(pause_and_resume)
     sc_tlsbev_write(client.tls, "abc", 3);
     run_ready(base);
     ck_assert_uint_eq(got(&server), 0);
-    ck_assert_int_eq(sc_tlsbev_unread(server.tls) > 3, over != OVER_PAIR);
+    ck_assert_uint_gt(sc_tlsbev_unread(server.tls), 3);
     sc_tlsbev_resume(server.tls);
     sc_tlsbev_resume(server.tls);
-    if (over == OVER_PAIR) {
-        sc_tlsbev_write(client.tls, "def",
-                        3); /* a pair looks at its buffers only when something moves */
-        RUN_UNTIL(base, got(&server) == 6);
-    } else {
-        RUN_UNTIL(base, got(&server) == 3);
-    }
+    RUN_UNTIL(base, got(&server) == 3);
     ck_assert_uint_eq(sc_tlsbev_unread(server.tls), 0);
     finish();
 }
@@ -432,10 +416,10 @@ OVER_ALL(freed_inside_each_callback)
 OVER_ALL(freed_at_any_time)
 {
     static uint8_t data[1U << 20];
-    for (int turns = 0; turns < 12; turns++) {
+    for (int iterations = 0; iterations < 12; iterations++) {
         begin(over);
         client.on_connected = write_and_shut;
-        for (int i = 0; i < turns; i++) {
+        for (int i = 0; i < iterations; i++) {
             (void)event_base_loop(base, EVLOOP_NONBLOCK);
         }
         if (sc_tlsbev_is_connected(server.tls)) {
@@ -484,27 +468,23 @@ OVER_ALL(all_of_much_arrives)
     sc_tlsbev_shutdown(server.tls);
     ck_assert_uint_gt(sc_tlsbev_pending(server.tls), BULK_BYTES);
     run_ready(base);
-    if (over != OVER_PAIR) {
-        /* The kernel took what it has room for; the rest waits, and the owner sees how much. */
-        ck_assert_uint_gt(sc_tlsbev_pending(server.tls), BULK_BYTES / 4);
-        ck_assert_uint_lt(sc_tlsbev_pending(server.tls), BULK_BYTES);
-        ck_assert_str_eq(server.trace, "C");
-        const size_t pending = sc_tlsbev_pending(server.tls);
-        const uint64_t sent = sc_tlsbev_sent(server.tls);
-        run_ready(base);
-        ck_assert_uint_eq(sc_tlsbev_pending(server.tls), pending);
-        ck_assert_uint_eq(sc_tlsbev_sent(server.tls), sent);
-    }
+    /* The kernel took what it has room for; the rest waits, and the owner sees how much. */
+    ck_assert_uint_gt(sc_tlsbev_pending(server.tls), BULK_BYTES / 4);
+    ck_assert_uint_lt(sc_tlsbev_pending(server.tls), BULK_BYTES);
+    ck_assert_str_eq(server.trace, "C");
+    const size_t pending = sc_tlsbev_pending(server.tls);
+    const uint64_t sent = sc_tlsbev_sent(server.tls);
+    run_ready(base);
+    ck_assert_uint_eq(sc_tlsbev_pending(server.tls), pending);
+    ck_assert_uint_eq(sc_tlsbev_sent(server.tls), sent);
     sc_tlsbev_resume(client.tls);
     RUN_UNTIL(base, was_told(&client, 'X'));
     run_ready(base);
-    ck_assert_int_eq(client.close.end, SC_TLSBEV_CLOSE_NOTIFY); /* behind all data */
+    ck_assert_int_eq(client.close.end, SC_TLSBEV_CLOSE_NOTIFY); /* after all data */
     check_bulk(client.got);
     ck_assert(was_told(&server, 'D'));
     ck_assert_uint_eq(sc_tlsbev_pending(server.tls), 0);
-    if (over != OVER_PAIR) {
-        ck_assert_uint_eq(sc_tlsbev_received(client.tls), sc_tlsbev_sent(server.tls));
-    }
+    ck_assert_uint_eq(sc_tlsbev_received(client.tls), sc_tlsbev_sent(server.tls));
     finish();
 }
 
@@ -518,41 +498,13 @@ OVER_ALL(freed_with_pending_output)
     sc_tlsbev_free(server.tls);
     server.tls = NULL;
     sc_tlsbev_resume(client.tls);
-    if (over != OVER_PAIR) {
-        RUN_UNTIL(base, was_told(&client, 'X'));
-        ck_assert_int_eq(client.close.end, SC_TLSBEV_EOF);
-        ck_assert_uint_lt(got(&client), BULK_BYTES);
-    }
+    RUN_UNTIL(base, was_told(&client, 'X'));
+    ck_assert_int_eq(client.close.end, SC_TLSBEV_EOF);
+    ck_assert_uint_lt(got(&client), BULK_BYTES);
     finish();
 }
-
-/* --- The end of a transport that is no socket --- */
-
-START_TEST(end_of_a_bufferevent)
-{
-    struct bufferevent *ends[2];
-    struct sc_err err = {0};
-    world_init();
-    memset(&server, 0, sizeof(server));
-    server.got = evbuffer_new();
-    ck_assert_int_eq(bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, ends), 0);
-    SSL *ssl = new_ssl(&server, server_context);
-    server.tls = sc_tlsbev_new_over(shared, ends[0], ssl, true, &callbacks, &server, &err);
-    ck_assert_ptr_nonnull(server.tls);
-    ck_assert_int_eq(sc_tlsbev_fd(server.tls), -1);
-    bufferevent_enable(ends[1], EV_READ | EV_WRITE);
-    ck_assert_int_eq(bufferevent_flush(ends[1], EV_WRITE, BEV_FINISHED), 0);
-    RUN_UNTIL(base, was_told(&server, 'X'));
-    ck_assert_str_eq(server.trace, "X");
-    ck_assert_int_eq(server.close.end, SC_TLSBEV_EOF);
-    sc_tlsbev_free(server.tls);
-    bufferevent_free(ends[1]);
-    evbuffer_free(server.got);
-    world_fini();
-}
-END_TEST
 
 SUITE_MAIN("tlsbev", data_goes_both_ways, a_buffer_is_taken_whole, one_append_one_run_of_records,
            again_calls_without_data, again_survives_a_write, what_the_owner_leaves_stays,
            pause_and_resume, data_comes_before_the_end, half_closed, freed_inside_each_callback,
-           freed_at_any_time, all_of_much_arrives, freed_with_pending_output, end_of_a_bufferevent)
+           freed_at_any_time, all_of_much_arrives, freed_with_pending_output)

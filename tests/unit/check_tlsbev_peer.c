@@ -19,13 +19,14 @@
 #include "tls_fixture.h"
 #include "tls_peer.h"
 
-/* One TLS pair on a socket, the server, and a peer at the other end that does what no pair does. */
+/* One TLS connection, the server, and a peer at the other end that does what sc_tlsbev never does.
+ */
 struct side {
     struct sc_tlsbev *tls;
     struct evbuffer *got;
     struct sc_tlsbev_close close;
     struct sc_tls_watch watch;
-    unsigned connected, drained, closed;
+    unsigned connected, flushed, closed;
     size_t got_when_closed;
     bool echoes;
 };
@@ -49,9 +50,9 @@ static void on_data(void *arg, struct evbuffer *input)
     ck_assert_int_eq(evbuffer_add_buffer(side->got, input), 0);
 }
 
-static void on_drained(void *arg)
+static void on_flushed(void *arg)
 {
-    ((struct side *)arg)->drained++;
+    ((struct side *)arg)->flushed++;
 }
 
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)
@@ -65,7 +66,7 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 
 static const struct sc_tlsbev_callbacks callbacks = {.on_connected = on_connected,
                                                      .on_data = on_data,
-                                                     .on_drained = on_drained,
+                                                     .on_flushed = on_flushed,
                                                      .on_closed = on_closed};
 
 static void side_init(struct side *side, int fd)
@@ -160,8 +161,8 @@ TEST(data_and_close_notify_in_one_segment)
     tls_peer_shut_write(peer);
     RUN_UNTIL(base, evbuffer_get_length(peer->got) == 4);
     sc_tlsbev_shutdown(side->tls);
-    RUN_UNTIL(base, peer->closed && side->drained);
-    ck_assert_uint_eq(side->drained, 1);
+    RUN_UNTIL(base, peer->closed && side->flushed);
+    ck_assert_uint_eq(side->flushed, 1);
     ck_assert(!peer->failed);
 }
 
@@ -217,7 +218,7 @@ TEST(reset_while_output_waits)
     run_ready(base);
     ck_assert_int_eq(side->close.end, SC_TLSBEV_RESET);
     ck_assert_uint_eq(sc_tlsbev_pending(side->tls), 0);
-    ck_assert_uint_eq(side->drained, 1); /* whoever waits for the output learns that it is gone */
+    ck_assert_uint_eq(side->flushed, 1); /* whoever waits for the output learns that it is gone */
     ck_assert_uint_eq(sc_tlsbev_sent(side->tls), sent);
 }
 
@@ -356,7 +357,7 @@ TEST(a_flood_of_key_updates_is_not)
 /* --- Scratch memory is shared --- */
 
 /*
- * Two connections in turn, a byte at a time: what the one left in the scratch memory must not
+ * Two connections by turns, a byte at a time: what the one left in the scratch memory must not
  * reach the other.
  */
 TEST(bytes_of_two_connections_in_turn)
@@ -400,7 +401,7 @@ static bool on_hello(void *arg, const void *bytes, size_t length)
 static const struct sc_tlsbev_callbacks asking_callbacks = {.on_hello = on_hello,
                                                             .on_connected = on_connected,
                                                             .on_data = on_data,
-                                                            .on_drained = on_drained,
+                                                            .on_flushed = on_flushed,
                                                             .on_closed = on_closed};
 
 static void begin_asking(struct side *side, struct tls_peer *peer)

@@ -1,0 +1,283 @@
+#include "config.h"
+
+#include "net/tlsbev_io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <openssl/err.h>
+
+#include "tls/watch.h"
+
+#define READ_AHEAD_BYTES 4096U
+
+/* --- How it ends --- */
+
+void sc_tlsbev_io_end(struct sc_tlsbev *tls, enum sc_tlsbev_end how, int error_number,
+                      unsigned long error_code)
+{
+    if (tls->input != SC_TLSBEV_INPUT_OPEN) {
+        return;
+    }
+    tls->input = SC_TLSBEV_INPUT_ENDED;
+    tls->close = (struct sc_tlsbev_close){how, error_number, error_code};
+    if (how != SC_TLSBEV_CLOSE_NOTIFY && how != SC_TLSBEV_EOF) {
+        sc_tlsbev_io_close_output(tls, SC_TLSBEV_OUTPUT_BROKEN);
+    }
+}
+
+void sc_tlsbev_io_lose_output(struct sc_tlsbev *tls, int error_number)
+{
+    struct evbuffer *output = bufferevent_get_output(tls->transport);
+    sc_tlsbev_io_end(tls, SC_TLSBEV_RESET, error_number, 0);
+    sc_tlsbev_io_close_output(tls, SC_TLSBEV_OUTPUT_BROKEN);
+    if (tls->output_cb) {
+        evbuffer_cb_clear_flags(output, tls->output_cb, EVBUFFER_CB_ENABLED); /* it is not sent */
+    }
+    evbuffer_unfreeze(output, 1);
+    evbuffer_drain(output, evbuffer_get_length(output));
+    tls->sender = SC_TLSBEV_FLUSHED;
+}
+
+/* --- In --- */
+
+/*
+ * Bytes that were not taken while they were lent would be overwritten by the next read: make them
+ * the buffer's own.
+ */
+static void keep_lent_bytes(struct evbuffer *input)
+{
+    const size_t left = evbuffer_get_length(input);
+    uint8_t *copy = malloc(left);
+    if (copy) {
+        evbuffer_remove(input, copy, left);
+        evbuffer_add(input, copy, left);
+        free(copy);
+    } else {
+        evbuffer_drain(input, left); /* the record layer notices */
+    }
+}
+
+/*
+ * SSL_read() has given nothing: the rest is a part of a record, or the input has ended. Only
+ * SSL_get_error() knows, and only when the error queue was empty before: SSL_want_read() stays true
+ * when OpenSSL fails within a fragmented handshake message.
+ */
+static void note_no_plaintext(struct sc_tlsbev *tls, int result)
+{
+    switch (SSL_get_error(tls->ssl, result)) {
+    case SSL_ERROR_WANT_READ: return;
+    case SSL_ERROR_ZERO_RETURN: sc_tlsbev_io_end(tls, SC_TLSBEV_CLOSE_NOTIFY, 0, 0); break;
+    default: sc_tlsbev_io_end(tls, SC_TLSBEV_TLS, 0, ERR_peek_error()); break;
+    }
+    ERR_clear_error();
+}
+
+/*
+ * SSL_read() is offered memory before it says that there is nothing to read. Draining a buffer
+ * frees every chain, but one that is empty already drains nothing.
+ */
+static void free_empty_chain(struct evbuffer *plain)
+{
+    if (evbuffer_get_length(plain) == 0) {
+        evbuffer_add(plain, "", 1);
+        evbuffer_drain(plain, 1);
+    }
+}
+
+/*
+ * One record, as long as `room`, into the filter's input: into what is left of its last chain and
+ * into another one, since a chain of libevent's holds a record and a half or so. False: there was
+ * none.
+ */
+static bool decrypt_record(struct sc_tlsbev *tls, size_t *room)
+{
+    struct evbuffer *plain = bufferevent_get_input(tls->filter);
+    struct evbuffer_iovec space[2];
+    const size_t size = *room < SSL3_RT_MAX_PLAIN_LENGTH ? *room : SSL3_RT_MAX_PLAIN_LENGTH;
+    const int pieces = evbuffer_reserve_space(plain, (ev_ssize_t)size, space, 2);
+    int filled = 0, got;
+    if (pieces < 1) {
+        sc_tlsbev_io_end(tls, SC_TLSBEV_RESET, ENOMEM, 0);
+        return false;
+    }
+    do {
+        if (ERR_peek_error() != 0) {
+            ERR_clear_error(); /* another call's */
+        }
+        got = SSL_read(tls->ssl, space[filled].iov_base, (int)space[filled].iov_len);
+        if (got <= 0) {
+            note_no_plaintext(tls, got);
+            break;
+        }
+        space[filled++].iov_len = (size_t)got;
+        *room -= (size_t)got;
+    } while (filled < pieces && SSL_pending(tls->ssl) > 0);
+    if (filled > 0) {
+        evbuffer_commit_space(plain, space, filled);
+        tls->data |= SC_TLSBEV_GOT_DATA;
+    } else {
+        free_empty_chain(plain);
+    }
+    return got > 0;
+}
+
+/*
+ * libevent's own reading goes on until SSL_read() finds nothing, and finding nothing costs as much
+ * as a small record: a record buffer, an error to fetch, an error queue to clear. We know how much
+ * ciphertext is left.
+ */
+static void decrypt_records(struct sc_tlsbev *tls, const struct evbuffer *cipher)
+{
+    /*
+     * Plaintext is shorter than what it comes from: the ciphertext, and what the record layer has
+     * kept of earlier reads.
+     */
+    size_t room = evbuffer_get_length(cipher) +
+                  (SSL_has_pending(tls->ssl) ? SSL3_RT_MAX_ENCRYPTED_LENGTH : 0);
+    while (tls->input == SC_TLSBEV_INPUT_OPEN &&
+           (evbuffer_get_length(cipher) > 0 || SSL_has_pending(tls->ssl)) &&
+           decrypt_record(tls, &room)) {
+    }
+}
+
+/*
+ * Goes on with the handshake, or decrypts into the filter's input, from what is in the
+ * transport's. Returns how many bytes are left there.
+ */
+static size_t decrypt(struct sc_tlsbev *tls)
+{
+    const struct evbuffer *cipher = bufferevent_get_input(tls->transport);
+    if (tls->phase < SC_TLSBEV_CONNECTED) {
+        bufferevent_trigger(tls->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+    }
+    if (tls->phase >= SC_TLSBEV_CONNECTED) {
+        decrypt_records(tls, cipher);
+    }
+    return evbuffer_get_length(cipher);
+}
+
+void sc_tlsbev_io_admit(struct sc_tlsbev *tls)
+{
+    sc_tlsbev_io_advance(tls, SC_TLSBEV_HANDSHAKE);
+    (void)decrypt(tls);
+}
+
+/* What has just been read, beyond what on_hello has kept before. */
+static bool ask_admission(struct sc_tlsbev *tls, size_t length)
+{
+    struct evbuffer *input = bufferevent_get_input(tls->transport);
+    const size_t kept = evbuffer_get_length(input);
+    if (kept == 0 && tls->callbacks->on_hello(tls->arg, tls->shared->bytes, length)) {
+        sc_tlsbev_io_advance(tls, SC_TLSBEV_HANDSHAKE);
+        return true;
+    }
+    const int failed = evbuffer_add(input, tls->shared->bytes, length);
+    if (failed) {
+        sc_tlsbev_io_end(tls, SC_TLSBEV_RESET, ENOMEM, 0);
+    } else if (kept > 0 &&
+               tls->callbacks->on_hello(tls->arg, evbuffer_pullup(input, -1), kept + length)) {
+        sc_tlsbev_io_admit(tls);
+    }
+    return false;
+}
+
+static void decrypt_lent(struct sc_tlsbev *tls, size_t length)
+{
+    struct evbuffer *input = bufferevent_get_input(tls->transport);
+    size_t left = 0;
+    if (evbuffer_add_reference(input, tls->shared->bytes, length, NULL, NULL) != 0) {
+        sc_tlsbev_io_end(tls, SC_TLSBEV_RESET, ENOMEM, 0);
+    } else {
+        /*
+         * Small records in one BIO_read() each; with large ones OpenSSL would move what it has
+         * read ahead.
+         */
+        SSL_set_read_ahead(tls->ssl, length < READ_AHEAD_BYTES);
+        left = decrypt(tls);
+    }
+    if (left > 0) {
+        keep_lent_bytes(input);
+    }
+}
+
+/*
+ * OpenSSL 3.0 takes any number of KeyUpdates, and each costs a derivation and, if the peer asks, a
+ * reply.
+ */
+static void check_key_updates(struct sc_tlsbev *tls)
+{
+    const struct sc_tls_watch *watch = SSL_get_app_data(tls->ssl);
+    if (watch && watch->key_updates > SC_TLS_MAX_KEY_UPDATES + (tls->received >> 20)) {
+        sc_tlsbev_io_end(tls, SC_TLSBEV_KEY_UPDATES, 0, 0);
+    }
+}
+
+static void take(struct sc_tlsbev *tls, size_t length)
+{
+    tls->received += length;
+    if (tls->phase < SC_TLSBEV_CONNECTED) {
+        struct sc_tls_watch *watch = SSL_get_app_data(tls->ssl);
+        if (watch) {
+            sc_tls_watch_first_bytes(watch, tls->shared->bytes, length);
+        }
+    }
+    /*
+     * After the end of the TLS stream there is nothing to decrypt; it is read so that closing does
+     * not send a RST.
+     */
+    if (tls->input == SC_TLSBEV_INPUT_OPEN &&
+        (tls->phase > SC_TLSBEV_HELD || ask_admission(tls, length))) {
+        decrypt_lent(tls, length);
+        check_key_updates(tls);
+    }
+}
+
+void sc_tlsbev_io_read(struct sc_tlsbev *tls)
+{
+    const ssize_t got = recv(tls->fd, tls->shared->bytes, tls->shared->size, 0);
+    if (got > 0) {
+        take(tls, (size_t)got);
+    } else if (got == 0) {
+        event_del(tls->read_event);
+        sc_tlsbev_io_end(tls, SC_TLSBEV_EOF, 0, 0);
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        event_del(tls->read_event);
+        sc_tlsbev_io_end(tls, SC_TLSBEV_RESET, errno, 0);
+    }
+}
+
+/* --- Out --- */
+
+/* Mostly there is one piece, and send(2) costs less than writev(2). */
+static ssize_t write_output(struct sc_tlsbev *tls, struct evbuffer *output)
+{
+    struct evbuffer_iovec pieces[2];
+    ssize_t written;
+    if (evbuffer_peek(output, -1, NULL, pieces, 2) == 1) {
+        written = send(tls->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+        if (written > 0) {
+            evbuffer_drain(output, (size_t)written);
+        }
+    } else {
+        written = evbuffer_write(output, tls->fd);
+    }
+    return written;
+}
+
+bool sc_tlsbev_io_send(struct sc_tlsbev *tls)
+{
+    struct evbuffer *output = bufferevent_get_output(tls->transport);
+    if (evbuffer_get_length(output) == 0) {
+        return true;
+    }
+    const ssize_t written = write_output(tls, output);
+    if (written > 0) {
+        tls->sent += (uint64_t)written;
+    } else if (written < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
+               errno != ENOTCONN) {
+        sc_tlsbev_io_lose_output(tls, errno);
+    }
+    return evbuffer_get_length(output) == 0;
+}
