@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "net/addr.h"
 #include "suite.h"
@@ -62,6 +63,8 @@ START_TEST(text_of_every_family)
     memset(path, 'p', sizeof(path)); /* the kernel need not end it */
     (void)snprintf(expected, sizeof(expected), "unix:%.108s", path);
     is_written(local(path, sizeof(path)), expected);
+    is_written(v4("192.0.2.1", 5) - 1, "unknown");
+    is_written(v6("2001:db8::1", 5, 0) - 1, "unknown");
     is_written(0, "unknown");
     is_written(1, "unknown");
 }
@@ -90,4 +93,26 @@ START_TEST(keys_join_what_one_client_can_have)
 }
 END_TEST
 
-SUITE_MAIN("addr", text_of_every_family, keys_join_what_one_client_can_have)
+static void is_local(int fd, const char *expected)
+{
+    char text[SC_ADDR_TEXT_BYTES];
+    sc_addr_format_local(fd, text);
+    ck_assert_str_eq(text, expected);
+}
+
+START_TEST(our_end_of_a_socket)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof(address);
+    char expected[32];
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, length), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    (void)snprintf(expected, sizeof(expected), "127.0.0.1:%u", ntohs(address.sin_port));
+    is_local(fd, expected);
+    is_local(-1, "unknown"); /* not what the one before left on the stack */
+    (void)close(fd);
+}
+END_TEST
+
+SUITE_MAIN("addr", our_end_of_a_socket, text_of_every_family, keys_join_what_one_client_can_have)

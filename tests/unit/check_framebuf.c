@@ -79,6 +79,7 @@ static size_t take_frames(struct evbuffer *buffer, size_t next)
     }
     sc_framebuf_end(&frames);
     ck_assert_uint_eq(evbuffer_get_length(buffer), left);
+    ck_assert_uint_eq(sc_framebuf_left(&frames), left);
     return next;
 }
 

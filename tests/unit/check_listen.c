@@ -13,11 +13,53 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <sys/syscall.h>
+
+#include "leaks.h"
 #include "net/addr.h"
 #include "net/listen.h"
 #include "suite.h"
 
 static struct sc_err err;
+
+/*
+ * In place of the C library's: what a test machine does not have. A family that the kernel lacks, a
+ * reason why bind() fails, and the mode of a unix socket's file before it is set.
+ */
+static int lacking_family, bind_errno;
+static mode_t mode_before;
+
+int socket(int family, int type, int protocol)
+{
+    if (family == lacking_family) {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    return (int)syscall(SYS_socket, family, type, protocol);
+}
+
+#ifdef __GLIBC__
+int bind(int fd, __CONST_SOCKADDR_ARG union_of_pointers, socklen_t length)
+{
+    const struct sockaddr *address = union_of_pointers.__sockaddr__;
+#else
+int bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+#endif
+    if (bind_errno != 0) {
+        errno = bind_errno;
+        return -1;
+    }
+    return (int)syscall(SYS_bind, fd, address, length);
+}
+
+int chmod(const char *path, mode_t mode)
+{
+    struct stat status;
+    ck_assert_int_eq(stat(path, &status), 0);
+    mode_before = status.st_mode & 07777;
+    return fchmodat(AT_FDCWD, path, mode, 0);
+}
 
 static struct sc_listen *open_list(const char *const *texts)
 {
@@ -83,6 +125,9 @@ START_TEST(real_addresses_and_flags)
     ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &size), 0);
     ck_assert_int_ne(nodelay, 0);
+    int reuse = 0;
+    ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &size), 0);
+    ck_assert_int_ne(reuse, 0);
     ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
     sc_listen_close(set);
 }
@@ -102,8 +147,15 @@ START_TEST(wildcards)
     (void)snprintf(both[1], sizeof(both[1]), "0.0.0.0:%s", port_of(set, 0));
     sc_listen_close(set);
     if (has_ipv6()) {
+        set = OPEN("[::]:0");
+        ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
+        sc_listen_close(set);
         set = OPEN(both[0], both[1]); /* beside an IPv4 wildcard the other one is for IPv6 alone */
         ck_assert_msg(set != NULL, "%s", err.text);
+        sc_listen_close(set);
+        set = OPEN("*:0", both[1]); /* another port: no reason to */
+        ck_assert_msg(set != NULL, "%s", err.text);
+        ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
         sc_listen_close(set);
         set = OPEN("[::1]:0");
         ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), ECONNREFUSED);
@@ -111,6 +163,54 @@ START_TEST(wildcards)
     }
 }
 END_TEST
+
+START_TEST(a_machine_without_ipv6)
+{
+    lacking_family = AF_INET6;
+    static const char *const wild[] = {"*:0", "[::]:0"};
+    for (size_t i = 0; i < SC_COUNT_OF(wild); i++) {
+        struct sc_listen *set = OPEN(wild[i]);
+        ck_assert_msg(set != NULL, "%s", err.text);
+        ck_assert_uint_eq(sc_listen_count(set), 1);
+        ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "0.0.0.0:", 8), 0);
+        sc_listen_close(set);
+    }
+    /* A name may have addresses of both families, whatever this machine's resolver says. */
+    struct sc_listen *set = OPEN("localhost:0");
+    ck_assert_msg(set != NULL, "%s", err.text);
+    sc_listen_close(set);
+    ck_assert_ptr_null(OPEN("[::1]:0"));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_msg(strstr(err.text, "can't listen on [::1]:0: Address family not") != NULL, "%s",
+                  err.text);
+    lacking_family = 0;
+}
+END_TEST
+
+static void cannot_bind(int errnum, const char *address, const char *words, bool there)
+{
+    bind_errno = errnum;
+    ck_assert_ptr_null(OPEN(address));
+    bind_errno = 0;
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_msg(strstr(err.text, address) != NULL, "%s", err.text);
+    ck_assert_msg((strstr(err.text, words) != NULL) == there, "%s", err.text);
+}
+
+START_TEST(the_way_out_depends_on_the_reason)
+{
+    cannot_bind(EACCES, "127.0.0.1:443", "below 1024", true);
+    cannot_bind(EACCES, "127.0.0.1:1023", "below 1024", true);
+    cannot_bind(EACCES, "127.0.0.1:1024", "below 1024", false);
+    cannot_bind(EIO, "127.0.0.1:443", "Input/output error", true);
+}
+END_TEST
+
+static void open_and_close(const char *const *texts)
+{
+    sc_listen_close(open_list(texts));
+}
+#define OPEN_AND_CLOSE(...) open_and_close((const char *const[]){__VA_ARGS__, NULL})
 
 START_TEST(why_not)
 {
@@ -153,11 +253,13 @@ START_TEST(unix_sockets)
 {
     struct stat status;
     enter_directory();
+    (void)umask(0);
     struct sc_listen *set = OPEN("unix:s");
     ck_assert_msg(set != NULL, "%s", err.text);
     ck_assert_str_eq(sc_listen_address(set, 0), "unix:s");
     ck_assert_int_eq(lstat("s", &status), 0);
     ck_assert_uint_eq(status.st_mode, S_IFSOCK | 0660);
+    ck_assert_uint_eq(mode_before & 0177, 0); /* nobody else could connect in between */
 
     ck_assert_ptr_null(OPEN("unix:s")); /* somebody listens there */
     ck_assert_int_eq(err.status, EX_UNAVAILABLE);
@@ -208,6 +310,82 @@ START_TEST(unix_socket_left_over)
 }
 END_TEST
 
+/* Somebody listens who has no time: its file must stay. */
+START_TEST(a_busy_unix_socket_is_not_left_over)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
+    int clients[64];
+    size_t count = 0;
+    enter_directory();
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(fd, 1), 0);
+    do {
+        ck_assert_uint_lt(count, SC_COUNT_OF(clients));
+        clients[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    } while (connect(clients[count++], (struct sockaddr *)&address, sizeof(address)) == 0);
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_ptr_null(OPEN("unix:s"));
+    ck_assert_msg(strstr(err.text, "somebody listens") != NULL, "%s", err.text);
+    while (count > 0) {
+        (void)close(clients[--count]);
+    }
+    (void)close(fd);
+    ck_assert_int_eq(unlink("s"), 0);
+    leave_directory();
+}
+END_TEST
+
+/* A socket file of nobody's is replaced, again and again. */
+static void replace(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    (void)close(fd);
+    OPEN_AND_CLOSE("unix:s");
+}
+
+START_TEST(nothing_is_kept)
+{
+    struct sc_listen *set = OPEN("127.0.0.1:0");
+    const char *const in_use = sc_listen_address(set, 0);
+    enter_directory();
+    ASSERT_KEEPS_NOTHING(OPEN_AND_CLOSE("127.0.0.1:0", "unix:s"));
+    ASSERT_KEEPS_NOTHING(OPEN_AND_CLOSE("127.0.0.1:0", in_use));
+    ASSERT_KEEPS_NOTHING(OPEN_AND_CLOSE("unix:s", "unix:no/s"));
+    ASSERT_KEEPS_NOTHING(replace());
+    sc_listen_close(set);
+    leave_directory();
+}
+END_TEST
+
+START_TEST(there_is_a_most)
+{
+    struct sc_address addresses[65];
+    int descriptors[65];
+    for (size_t i = 0; i < SC_COUNT_OF(addresses); i++) {
+        ck_assert_int_eq(sc_parse_address("127.0.0.1:0", NULL, &addresses[i], &err), 0);
+    }
+    struct sc_listen *set = sc_listen_open(addresses, 64, &err);
+    ck_assert_msg(set != NULL, "%s", err.text);
+    const int next = leaks_descriptor();
+    ck_assert_ptr_null(sc_listen_open(addresses, 65, &err));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(err.text, "64 addresses"));
+    ck_assert_int_eq(leaks_descriptor(), next);
+
+    for (size_t i = 0; i < 64; i++) {
+        descriptors[i] = sc_listen_descriptor(set, i);
+    }
+    descriptors[64] = descriptors[0];
+    ck_assert_ptr_null(sc_listen_adopt(descriptors, 65, &err));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(err.text, "too many"));
+    sc_listen_close(set);
+}
+END_TEST
+
 static bool refuses(int fd, const char *why)
 {
     err.text[0] = '\0';
@@ -238,11 +416,17 @@ START_TEST(inherited_descriptors)
     ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "0.0.0.0:", 8), 0);
     ck_assert(fcntl(stream, F_GETFL) & O_NONBLOCK);
     ck_assert(fcntl(stream, F_GETFD) & FD_CLOEXEC);
+    int nodelay = 0;
+    socklen_t size = sizeof(nodelay);
+    ck_assert_int_eq(getsockopt(stream, IPPROTO_TCP, TCP_NODELAY, &nodelay, &size), 0);
+    ck_assert_int_ne(nodelay, 0);
     ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
     sc_listen_close(set);
     ck_assert_int_eq(fcntl(stream, F_GETFD), -1);
 }
 END_TEST
 
-SUITE_MAIN("listen", real_addresses_and_flags, wildcards, why_not, unix_sockets,
-           unix_socket_left_over, inherited_descriptors)
+SUITE_MAIN("listen", real_addresses_and_flags, wildcards, a_machine_without_ipv6, why_not,
+           the_way_out_depends_on_the_reason, unix_sockets, unix_socket_left_over,
+           a_busy_unix_socket_is_not_left_over, nothing_is_kept, there_is_a_most,
+           inherited_descriptors)

@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "kept_log.h"
+#include "leaks.h"
 #include "suite.h"
 
 static struct sc_err err;
@@ -95,6 +97,39 @@ START_TEST(what_libevent_says_goes_into_the_log)
 }
 END_TEST
 
+/* libevent ends the process itself for what it calls an error: the line must have left before. */
+START_TEST(what_libevent_dies_of_is_an_error)
+{
+    int ends[2];
+    char line[512] = "";
+    ck_assert_int_eq(pipe(ends), 0);
+    const pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        (void)dup2(ends[1], STDERR_FILENO);
+        sc_log_init(SC_LOG_ERROR, SC_LOG_TEXT);
+        sc_log_redirect(NULL);
+        sc_loop_init();
+        event_enable_debug_mode();
+        event_enable_debug_mode(); /* once only */
+        _exit(0);
+    }
+    (void)close(ends[1]);
+    (void)!read(ends[0], line, sizeof(line) - 1);
+    ASSERT_HAS(line, " error libevent message=");
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    (void)close(ends[0]);
+}
+END_TEST
+
+START_TEST(a_base_is_given_back)
+{
+    sc_loop_init();
+    ASSERT_KEEPS_NOTHING(event_base_free(sc_loop_new_base(&err)));
+    sc_loop_fini();
+}
+END_TEST
+
 START_TEST(a_peer_that_is_gone_does_not_end_the_process)
 {
     int ends[2];
@@ -109,4 +144,5 @@ START_TEST(a_peer_that_is_gone_does_not_end_the_process)
 END_TEST
 
 SUITE_MAIN("loop", a_base_turns, without_descriptors_there_is_a_line_and_no_abort,
-           what_libevent_says_goes_into_the_log, a_peer_that_is_gone_does_not_end_the_process)
+           what_libevent_says_goes_into_the_log, what_libevent_dies_of_is_an_error,
+           a_base_is_given_back, a_peer_that_is_gone_does_not_end_the_process)

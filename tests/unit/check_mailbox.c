@@ -2,9 +2,11 @@
 
 #include "net/mailbox.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "leaks.h"
 #include "net/loop.h"
 #include "suite.h"
 
@@ -124,4 +126,64 @@ START_TEST(what_is_left_is_handed_back)
 }
 END_TEST
 
-SUITE_MAIN("mailbox", letters_come_in_order, many_threads_post, what_is_left_is_handed_back)
+/* Posts, and runs the loop for a moment or until the message is there. How often the loop woke. */
+static unsigned passes_of_one(struct inbox *inbox, struct sc_mailbox *mailbox)
+{
+    static const struct timeval moment = {.tv_usec = 50000};
+    unsigned passes = 0;
+    post(mailbox, 0, inbox->next[0]);
+    ck_assert_int_eq(event_base_loopexit(inbox->base, &moment), 0);
+    do {
+        event_base_loop(inbox->base, EVLOOP_ONCE);
+        passes++;
+    } while (!event_base_got_exit(inbox->base));
+    return passes;
+}
+
+/* A single one wakes the loop, once; the next one does so again. */
+START_TEST(each_message_wakes_the_loop_once)
+{
+    struct inbox inbox = {.enough = 0};
+    struct sc_mailbox *mailbox = open_mailbox(&inbox);
+    for (unsigned i = 1; i <= 3; i++) {
+        const unsigned passes = passes_of_one(&inbox, mailbox);
+        ck_assert_uint_eq(inbox.count, i);
+        ck_assert_uint_le(passes, 4);
+    }
+    sc_mailbox_free(mailbox, count_discarded, NULL);
+    event_base_free(inbox.base);
+}
+END_TEST
+
+START_TEST(a_mailbox_is_given_back)
+{
+    struct inbox inbox = {.enough = 0};
+    struct sc_err err;
+    unsigned discarded = 0;
+    sc_mailbox_free(open_mailbox(&inbox), count_discarded, &discarded);
+    ASSERT_KEEPS_NOTHING(sc_mailbox_free(sc_mailbox_new(inbox.base, on_mail, &inbox, &err),
+                                         count_discarded, &discarded));
+    ck_assert_int_eq(event_base_get_num_events(inbox.base, EVENT_BASE_COUNT_ADDED), 0);
+    event_base_free(inbox.base);
+}
+END_TEST
+
+/* No child of ours gets it, and a wake-up that was for nothing does not stop the thread. */
+START_TEST(its_descriptor_is_ours_and_does_not_block)
+{
+    struct inbox inbox = {.enough = 0};
+    struct sc_err err;
+    sc_loop_init();
+    inbox.base = sc_loop_new_base(&err);
+    const int fd = leaks_descriptor();
+    struct sc_mailbox *mailbox = sc_mailbox_new(inbox.base, on_mail, &inbox, &err);
+    ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    sc_mailbox_free(mailbox, count_discarded, NULL);
+    event_base_free(inbox.base);
+}
+END_TEST
+
+SUITE_MAIN("mailbox", each_message_wakes_the_loop_once, a_mailbox_is_given_back,
+           its_descriptor_is_ours_and_does_not_block, letters_come_in_order, many_threads_post,
+           what_is_left_is_handed_back)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "leaks.h"
 #include "net/loop.h"
 #include "suite.h"
 
@@ -116,6 +117,84 @@ START_TEST(a_long_sleep)
     sc_wheel_set(wheel, &timers[0], sc_clock_ms() + 200);
     go_to(start + UINT64_C(86400000) + 300);
     ck_assert_uint_eq(fired, 101);
+    /* One in each bucket: none is left out. */
+    const uint64_t again = sc_clock_ms();
+    for (size_t i = 0; i < SC_WHEEL_BUCKETS; i++) {
+        sc_wheel_set(wheel, &timers[i], again + i * SC_WHEEL_TICK_MS);
+    }
+    go_to(again + UINT64_C(86400000));
+    ck_assert_uint_eq(fired, 101 + SC_WHEEL_BUCKETS);
+    end();
+}
+END_TEST
+
+static int pending(void)
+{
+    return event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
+}
+
+/* The loop is not woken when there is nothing to wait for. */
+START_TEST(without_deadlines_there_is_no_event)
+{
+    begin(note);
+    const uint64_t start = sc_clock_ms();
+    ck_assert_int_eq(pending(), 0);
+    sc_wheel_set(wheel, &timers[0], SC_WHEEL_NEVER);
+    ck_assert_int_eq(pending(), 0);
+    sc_wheel_set(wheel, &timers[0], start + 1000);
+    sc_wheel_set(wheel, &timers[1], start + 2000);
+    ck_assert_int_eq(pending(), 1);
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    go_to(start + 1100);
+    ck_assert_uint_eq(fired, 1);
+    ck_assert_int_eq(pending(), 1);
+    sc_wheel_clear(&timers[1]);
+    struct sc_wheel *first = wheel;
+    struct sc_err err;
+    wheel = sc_wheel_new(base, note, &err);
+    sc_wheel_free(first);
+    ck_assert_int_eq(pending(), 0);
+    end();
+}
+END_TEST
+
+/* The loop is late, and somebody sets another deadline before the wheel has run. */
+START_TEST(a_deadline_that_is_set_late_hides_no_other)
+{
+    begin(note);
+    const uint64_t start = sc_clock_ms();
+    sc_wheel_set(wheel, &timers[0], start + 100);
+    now_ns = (start + 500) * 1000000;
+    sc_clock_fake(&now_ns, NULL);
+    sc_wheel_set(wheel, &timers[1], start + 1000);
+    sc_wheel_run(wheel);
+    ck_assert_uint_eq(fired, 1);
+    ck_assert_uint_ne(fired_at_ms[0], 0);
+    go_to(start + 1100);
+    ck_assert_uint_eq(fired, 2);
+    end();
+}
+END_TEST
+
+/* A deadline that has passed already fires in the next pass. */
+START_TEST(the_past_is_due)
+{
+    begin(note);
+    const uint64_t start = sc_clock_ms();
+    sc_wheel_set(wheel, &timers[0], start - 100000);
+    sc_wheel_set(wheel, &timers[1], 1);
+    go_to(start + SC_WHEEL_TICK_MS);
+    ck_assert_uint_eq(fired, 2);
+    end();
+}
+END_TEST
+
+START_TEST(a_wheel_is_given_back)
+{
+    struct sc_err err;
+    begin(note);
+    ASSERT_KEEPS_NOTHING(sc_wheel_free(sc_wheel_new(base, note, &err)));
+    sc_wheel_free(NULL);
     end();
 }
 END_TEST
@@ -199,6 +278,26 @@ START_TEST(the_loop_wakes)
 }
 END_TEST
 
+/* It wakes when something is due, and not all the time until then. */
+START_TEST(the_loop_sleeps_until_then)
+{
+    static const uint64_t ahead_ms[] = {200, 1100};
+    begin(note);
+    sc_clock_fake(NULL, NULL);
+    for (size_t i = 0; i < sizeof(ahead_ms) / sizeof(ahead_ms[0]); i++) {
+        unsigned passes = 0;
+        sc_wheel_set(wheel, &timers[i], sc_clock_ms() + ahead_ms[i]);
+        for (; fired == i; passes++) {
+            ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
+        }
+        ck_assert_uint_le(passes, 8); /* the cheap clock lags by a tick of the kernel's */
+    }
+    end();
+}
+END_TEST
+
 SUITE_MAIN("wheel", fires_late_by_a_tick_at_most_and_never_early, is_moved_and_cleared,
-           a_long_sleep, a_late_pass_skips_no_bucket, timers_are_changed_while_they_fire,
-           the_loop_wakes)
+           a_long_sleep, without_deadlines_there_is_no_event,
+           a_deadline_that_is_set_late_hides_no_other, the_past_is_due, a_wheel_is_given_back,
+           the_loop_sleeps_until_then, a_late_pass_skips_no_bucket,
+           timers_are_changed_while_they_fire, the_loop_wakes)
