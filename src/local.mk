@@ -77,6 +77,7 @@ src_libscserver_a_SOURCES = \
 	src/server/config_value.c \
 	src/server/configuration.c src/server/configuration.h \
 	src/server/conn.c src/server/conn.h \
+	src/server/conn_deadline.c src/server/conn_deadline.h \
 	src/server/conn_log.c src/server/conn_log.h \
 	src/server/conn_serve.c \
 	src/server/conn_state.h \

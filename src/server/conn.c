@@ -10,8 +10,8 @@
 #include <event2/buffer.h>
 
 #include "base/clock.h"
-#include "base/pool.h"
 #include "server/conn_log.h"
+#include "server/conn_deadline.h"
 #include "server/conn_state.h"
 #include "tls/context.h"
 #include "tls/info.h"
@@ -20,134 +20,67 @@
 #define READ_BYTES (64U << 10) /* ciphertext read at once */
 #define REPLIES_BYTES \
     (96U << 10) /* room for the replies to one read; a larger reply gets its own memory */
-#define LINGER_MS \
-    2000U /* after our close_notify: a peer's bytes are read and dropped, so that no RST eats our \
-             last reply */
 
 static const struct sc_admission_callbacks admission_callbacks;
 static void on_timer(struct sc_wheel_timer *timer);
 
-/* --- Environment --- */
+/* --- What the connections of a worker share --- */
 
-int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err)
+int sc_conn_context_init(struct sc_conn_context *context, struct sc_err *err)
 {
-    env->shared = sc_tlsbev_shared_new(env->base, READ_BYTES);
-    env->replies.bytes = malloc(REPLIES_BYTES);
-    env->replies.size = REPLIES_BYTES;
-    env->replies.used = 0;
-    if (!env->shared || !env->replies.bytes) {
-        sc_conn_env_fini(env);
+    context->shared = sc_tlsbev_shared_new(context->base, READ_BYTES);
+    context->replies.bytes = malloc(REPLIES_BYTES);
+    context->replies.size = REPLIES_BYTES;
+    context->replies.used = 0;
+    if (!context->shared || !context->replies.bytes) {
+        sc_conn_context_fini(context);
         return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
     }
-    env->wheel = sc_wheel_new(env->base, on_timer, err);
-    if (!env->wheel || sc_settle_init(&env->settle, env->base, err) != 0 ||
-        sc_admission_queue_init(&env->queue, env->base, &env->admission->full, &admission_callbacks,
-                                err) != 0) {
-        sc_conn_env_fini(env);
+    context->wheel = sc_wheel_new(context->base, on_timer, err);
+    if (!context->wheel || sc_settle_init(&context->settle, context->base, err) != 0 ||
+        sc_admission_queue_init(&context->queue, context->base, &context->admission->full,
+                                &admission_callbacks, err) != 0) {
+        sc_conn_context_fini(context);
         return -1;
     }
     return 0;
 }
 
-void sc_conn_env_fini(struct sc_conn_env *env)
+void sc_conn_context_fini(struct sc_conn_context *context)
 {
-    sc_tlsbev_shared_free(env->shared);
-    sc_wheel_free(env->wheel);
-    sc_admission_queue_fini(&env->queue);
-    sc_settle_fini(&env->settle);
-    free(env->replies.bytes);
-    env->shared = NULL;
-    env->replies.bytes = NULL;
-    env->wheel = NULL;
+    sc_tlsbev_shared_free(context->shared);
+    sc_wheel_free(context->wheel);
+    sc_admission_queue_fini(&context->queue);
+    sc_settle_fini(&context->settle);
+    free(context->replies.bytes);
+    context->shared = NULL;
+    context->replies.bytes = NULL;
+    context->wheel = NULL;
 }
 
-/* --- State and deadlines --- */
-
-void sc_conn_enter(struct sc_conn *conn, enum sc_conn_state state)
-{
-    conn->state = state;
-    conn->state_since_ms = sc_clock_ms();
-    conn->request_ms = conn->state_since_ms;
-}
-
-/* What the connection waits for, and until when. */
-enum wait { WAIT_HANDSHAKE, WAIT_WRITE, WAIT_FRAME, WAIT_IDLE, WAIT_LINGER };
-
-static enum wait waits_for(const struct sc_conn *conn, uint64_t *deadline_ms)
-{
-    const struct sc_conn_limits *limits = conn->env->limits;
-    if (conn->state == SC_CONN_HANDSHAKE) {
-        *deadline_ms = conn->state_since_ms + limits->handshake_timeout_ms;
-        return WAIT_HANDSHAKE;
-    }
-    if (sc_tlsbev_is_blocked(conn->tls)) {
-        *deadline_ms = conn->progress_ms + limits->write_timeout_ms;
-        return WAIT_WRITE;
-    }
-    if (conn->state == SC_CONN_CLOSING) {
-        *deadline_ms = conn->state_since_ms + LINGER_MS;
-        return WAIT_LINGER;
-    }
-    if (conn->frame_since_ms != 0) {
-        *deadline_ms = conn->frame_since_ms + limits->frame_timeout_ms;
-        return WAIT_FRAME;
-    }
-    *deadline_ms =
-        limits->idle_timeout_ms == 0 ? SC_WHEEL_NEVER : conn->request_ms + limits->idle_timeout_ms;
-    return WAIT_IDLE;
-}
-
-/*
- * The timer is moved only when it would fire too late: on the path of a request it is not touched.
- */
-void sc_conn_arm(struct sc_conn *conn, uint64_t now_ms)
-{
-    uint64_t deadline_ms;
-    if (waits_for(conn, &deadline_ms) == WAIT_WRITE) {
-        /*
-         * Looked at four times before it is over: whether the client has read meanwhile is not
-         * told to us.
-         */
-        const uint64_t look_ms = now_ms + conn->env->limits->write_timeout_ms / 4 + 1;
-        deadline_ms = deadline_ms < look_ms ? deadline_ms : look_ms;
-    }
-    if (deadline_ms < conn->timer.due_ms) {
-        sc_wheel_set(conn->env->wheel, &conn->timer, deadline_ms);
-    }
-}
-
-void sc_conn_note_progress(struct sc_conn *conn, uint64_t now_ms)
-{
-    const uint64_t sent = sc_tlsbev_sent(conn->tls);
-    if (sent != conn->progress_sent || !sc_tlsbev_is_blocked(conn->tls)) {
-        conn->progress_sent = sent;
-        conn->progress_ms = now_ms;
-    }
-}
-
-/* --- What the TLS pair tells --- */
+/* --- The TLS callbacks --- */
 
 static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
-    sc_settle_later(&conn->env->settle);
+    sc_settle_later(&conn->worker->settle);
     sc_conn_enter(conn, SC_CONN_OPEN);
     conn->all_answered = true;
     struct sc_err err;
-    if (sc_tls_context_check_peer(conn->context, sc_tlsbev_ssl(conn->tls), &err) != 0) {
-        sc_stats_add(&conn->env->stats->handshakes_failed, 1);
-        sc_conn_log_event(&conn->env->log, SC_CONN_CLIENT_REFUSED, &conn->origin, err.text);
+    if (sc_tls_context_check_peer(conn->tls_context, sc_tlsbev_ssl(conn->tls), &err) != 0) {
+        sc_stats_add(&conn->worker->stats->handshakes_failed, 1);
+        sc_conn_log_event(&conn->worker->log, SC_CONN_CLIENT_REFUSED, &conn->origin, err.text);
         sc_conn_free(conn);
         return;
     }
-    sc_stats_add(&conn->env->stats->handshakes_completed, 1);
+    sc_stats_add(&conn->worker->stats->handshakes_completed, 1);
     struct sc_tls_info info;
     sc_tls_info_get(sc_tlsbev_ssl(conn->tls), &info);
-    sc_stats_add(&conn->env->stats->handshakes_resumed, info.resumed);
+    sc_stats_add(&conn->worker->stats->handshakes_resumed, info.resumed);
     if (info.resumed && conn->took_token) {
-        sc_admission_give_back(&conn->env->admission->full);
+        sc_admission_give_back(&conn->worker->admission->full);
     }
-    sc_conn_log_connected(&conn->env->log, &conn->origin, &info);
+    sc_conn_log_connected(&conn->worker->log, &conn->origin, &info);
     if (conn->draining) {
         sc_tlsbev_again(conn->tls);
     }
@@ -163,29 +96,27 @@ static void on_data(void *arg, struct evbuffer *input)
 static void on_blocked(void *arg)
 {
     struct sc_conn *conn = arg;
-    const uint64_t now = sc_clock_ms();
-    conn->progress_sent = sc_tlsbev_sent(conn->tls);
-    conn->progress_ms = now;
-    sc_conn_arm(conn, now);
+    const uint64_t now_ms = sc_clock_ms();
+    sc_conn_output_waits(conn, now_ms);
+    sc_conn_arm(conn, now_ms);
 }
 
 static void on_flushed(void *arg)
 {
     struct sc_conn *conn = arg;
-    const uint64_t now = sc_clock_ms();
-    sc_conn_note_progress(conn, now);
+    const uint64_t now_ms = sc_clock_ms();
     if (conn->state == SC_CONN_CLOSING && conn->input_ended) {
         sc_conn_free(conn);
         return;
     }
     if (conn->state == SC_CONN_CLOSING) {
-        conn->state_since_ms = now; /* the linger starts when the last byte has left */
+        conn->state_since_ms = now_ms; /* the linger starts when the last byte has left */
     }
     if (conn->paused) {
         sc_conn_start_reading(conn);
         sc_tlsbev_again(conn->tls);
     }
-    sc_conn_arm(conn, now);
+    sc_conn_arm(conn, now_ms);
 }
 
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)
@@ -193,14 +124,14 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     struct sc_conn *conn = arg;
     conn->input_ended = true;
     if (conn->state == SC_CONN_HANDSHAKE) {
-        sc_conn_log_handshake_failed(&conn->env->log, &conn->origin, &conn->watch, close);
+        sc_conn_log_handshake_failed(&conn->worker->log, &conn->origin, &conn->watch, close);
         sc_conn_free(conn);
         return;
     }
     if (close->end == SC_TLSBEV_KEY_UPDATES) {
-        sc_stats_add(&conn->env->stats->key_update_floods, 1);
+        sc_stats_add(&conn->worker->stats->key_update_floods, 1);
     }
-    sc_conn_log_closed(&conn->env->log, &conn->origin, close);
+    sc_conn_log_closed(&conn->worker->log, &conn->origin, close);
     if (close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_RESET ||
         close->end == SC_TLSBEV_KEY_UPDATES) {
         sc_conn_free(conn);
@@ -223,19 +154,19 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 static bool on_hello(void *arg, const void *bytes, size_t length)
 {
     struct sc_conn *conn = arg;
-    if (sc_admission_queue_is_empty(&conn->env->queue) &&
-        sc_admission_try(&conn->env->admission->full)) {
+    if (sc_admission_queue_is_empty(&conn->worker->queue) &&
+        sc_admission_try(&conn->worker->admission->full)) {
         conn->took_token = true;
         return true;
     }
-    switch (sc_tls_probe_hello(conn->context, bytes, length)) {
+    switch (sc_tls_probe_hello(conn->tls_context, bytes, length)) {
     case SC_TLS_HELLO_RESUMES: return true;
     case SC_TLS_HELLO_INCOMPLETE: return false;
     case SC_TLS_HELLO_FULL: break;
     }
-    sc_stats_add(&conn->env->stats->handshakes_delayed, 1);
+    sc_stats_add(&conn->worker->stats->handshakes_delayed, 1);
     sc_tlsbev_pause(conn->tls);
-    return sc_admission_enqueue(&conn->env->queue, &conn->waiting,
+    return sc_admission_enqueue(&conn->worker->queue, &conn->waiting,
                                 sc_addr_key(&conn->origin.peer)) != 0;
 }
 
@@ -276,36 +207,38 @@ static const struct sc_tlsbev_callbacks rationed_tls_callbacks = {.on_hello = on
                                                                   .on_flushed = on_flushed,
                                                                   .on_closed = on_closed};
 
-static void on_deadline(struct sc_conn *conn, enum wait wait)
+/* --- Deadlines --- */
+
+static void on_deadline(struct sc_conn *conn, enum sc_conn_wait wait)
 {
-    struct sc_stats *stats = conn->env->stats;
+    struct sc_stats *stats = conn->worker->stats;
     switch (wait) {
-    case WAIT_HANDSHAKE:
+    case SC_CONN_WAIT_HANDSHAKE:
         sc_stats_add(&stats->timeouts_handshake, 1);
-        sc_conn_log_handshake_failed(&conn->env->log, &conn->origin, &conn->watch, NULL);
+        sc_conn_log_handshake_failed(&conn->worker->log, &conn->origin, &conn->watch, NULL);
         sc_conn_free(conn);
         return;
-    case WAIT_WRITE:
+    case SC_CONN_WAIT_WRITE:
         sc_stats_add(&stats->timeouts_write, 1);
-        sc_conn_log_event(&conn->env->log, SC_CONN_WRITE_TIMEOUT, &conn->origin,
+        sc_conn_log_event(&conn->worker->log, SC_CONN_WRITE_TIMEOUT, &conn->origin,
                           "the client did not read its replies");
         sc_conn_free(conn);
         return;
-    case WAIT_FRAME:
+    case SC_CONN_WAIT_FRAME:
         sc_stats_add(&stats->timeouts_frame, 1);
-        sc_conn_log_event(&conn->env->log, SC_CONN_FRAME_TIMEOUT, &conn->origin,
+        sc_conn_log_event(&conn->worker->log, SC_CONN_FRAME_TIMEOUT, &conn->origin,
                           "a started frame did not arrive in time");
         sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT,
                                  "the frame did not arrive in time (frame-timeout)");
         break;
-    case WAIT_IDLE:
+    case SC_CONN_WAIT_IDLE:
         sc_stats_add(&stats->timeouts_idle, 1);
-        sc_conn_log_event(&conn->env->log, SC_CONN_IDLE_TIMEOUT, &conn->origin,
+        sc_conn_log_event(&conn->worker->log, SC_CONN_IDLE_TIMEOUT, &conn->origin,
                           "no request for a long time");
         sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT,
                                  "no request for too long (idle-timeout)");
         break;
-    case WAIT_LINGER: sc_conn_free(conn); return;
+    case SC_CONN_WAIT_LINGER: sc_conn_free(conn); return;
     }
     sc_conn_arm(conn, sc_clock_ms());
 }
@@ -314,11 +247,9 @@ static void on_timer(struct sc_wheel_timer *timer)
 {
     struct sc_conn *conn =
         (struct sc_conn *)(void *)((char *)timer - offsetof(struct sc_conn, timer));
-    uint64_t deadline_ms;
     const uint64_t now_ms = sc_clock_ms();
-    sc_conn_note_progress(conn, now_ms);
-    const enum wait wait = waits_for(conn, &deadline_ms);
-    if (deadline_ms <= now_ms) {
+    enum sc_conn_wait wait;
+    if (sc_conn_waited_too_long(conn, now_ms, &wait)) {
         on_deadline(conn, wait);
     } else {
         sc_conn_arm(conn, now_ms);
@@ -327,40 +258,41 @@ static void on_timer(struct sc_wheel_timer *timer)
 
 /* --- Life --- */
 
-struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls, evutil_socket_t fd,
-                            const struct sc_conn_origin *origin, struct sc_err *err)
+struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_context *tls,
+                            evutil_socket_t fd, const struct sc_conn_origin *origin,
+                            struct sc_err *err)
 {
-    struct sc_conn *conn = sc_pool_calloc(sizeof(*conn));
+    struct sc_conn *conn = calloc(1, sizeof(*conn));
     SSL *ssl = conn ? SSL_new(sc_tls_context_ssl_ctx(tls)) : NULL;
     if (!ssl) {
-        sc_pool_free(conn);
+        free(conn);
         (void)evutil_closesocket(fd);
         (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
         return NULL;
     }
-    conn->env = env;
+    conn->worker = context;
     conn->origin = *origin;
     sc_wheel_timer_init(&conn->timer);
     sc_tls_watch_init(&conn->watch);
     SSL_set_app_data(ssl, &conn->watch);
     sc_conn_enter(conn, SC_CONN_HANDSHAKE);
     const struct sc_tlsbev_callbacks *callbacks =
-        sc_admission_is_limited(env->admission) ? &rationed_tls_callbacks : &tls_callbacks;
-    conn->tls = sc_tlsbev_new(env->shared, fd, ssl, true, callbacks, conn, err);
+        sc_admission_is_limited(context->admission) ? &rationed_tls_callbacks : &tls_callbacks;
+    conn->tls = sc_tlsbev_new(context->shared, fd, ssl, true, callbacks, conn, err);
     if (!conn->tls) {
-        sc_pool_free(conn);
+        free(conn);
         return NULL;
     }
-    conn->context = sc_tls_context_ref(tls);
-    sc_stats_add(&env->stats->handshakes_started, 1);
-    sc_settle_opened(&env->settle);
+    conn->tls_context = sc_tls_context_ref(tls);
+    sc_stats_add(&context->stats->handshakes_started, 1);
+    sc_settle_opened(&context->settle);
     sc_conn_arm(conn, conn->state_since_ms);
     return conn;
 }
 
 void sc_conn_free(struct sc_conn *conn)
 {
-    struct sc_stats *stats = conn->env->stats;
+    struct sc_stats *stats = conn->worker->stats;
     if (conn->state == SC_CONN_HANDSHAKE) {
         sc_stats_add(&stats->handshakes_failed,
                      1); /* for whatever reason, also when the server cuts it */
@@ -368,14 +300,14 @@ void sc_conn_free(struct sc_conn *conn)
     sc_stats_add(&stats->bytes_received, sc_tlsbev_received(conn->tls));
     sc_stats_add(&stats->bytes_sent, sc_tlsbev_sent(conn->tls));
     sc_stats_add(&stats->connections_closed, 1);
-    sc_admission_dequeue(&conn->env->queue, &conn->waiting);
-    conn->env->on_gone(conn, conn->env->arg);
-    sc_settle_closed(&conn->env->settle);
+    sc_admission_dequeue(&conn->worker->queue, &conn->waiting);
+    conn->worker->on_gone(conn, conn->worker->arg);
+    sc_settle_closed(&conn->worker->settle);
     sc_wheel_clear(&conn->timer);
     sc_tlsbev_free(conn->tls);
     sc_tls_watch_fini(&conn->watch);
-    sc_tls_context_unref(conn->context);
-    sc_pool_free(conn);
+    sc_tls_context_unref(conn->tls_context);
+    free(conn);
 }
 
 void sc_conn_drain(struct sc_conn *conn, uint32_t retry_after_ms)

@@ -1,13 +1,13 @@
 /*
  * One connection: its state, its deadlines, and the loop that turns requests into replies. Knows
- * no other connection, no thread, no listener. Thread: the one of its environment's event base.
+ * no other connection, no thread, no listener. Thread: that of the event base.
  *
  *   HANDSHAKE --connected--> OPEN --last reply queued--> CLOSING --all sent, and peer gone or
  *   linger over--> freed
  *       |                      |                            |
  *       +------- failure, deadline, reset: freed -----------+
  *
- * Every change of state is made by one function (sc_conn_enter() in conn.c), and a connection is
+ * Every change of state is made by one function (sc_conn_enter()), and a connection is
  * freed in one (sc_conn_free()).
  */
 #ifndef SC_SERVER_CONN_H
@@ -34,7 +34,7 @@ struct sc_tls_context;
 struct sc_tlsbev_shared;
 
 /*
- * What guards a connection. Borrowed; may change between turns (a reload), and then holds for
+ * What guards a connection. Borrowed; may change between cycles (a reload), and then holds for
  * connections that are open already.
  */
 struct sc_conn_limits {
@@ -46,15 +46,15 @@ struct sc_conn_limits {
     uint64_t write_timeout_ms;
 };
 
-/* Where the replies of one turn are collected; one for each thread. */
-struct sc_replies {
+/* Where the replies of one cycle are collected; one for each thread. */
+struct sc_reply_buffer {
     uint8_t *bytes;
     size_t used, size;
-    size_t sent; /* in this turn, before those that are collected */
+    size_t sent; /* in this cycle, before those that are collected */
 };
 
-/* What all connections of one thread share. Owned by the worker. */
-struct sc_conn_env {
+/* What the connections of one worker share. Owned by the worker. */
+struct sc_conn_context {
     struct event_base *base;
     const struct sc_conn_limits *limits;
     struct sc_stats *stats;
@@ -62,17 +62,17 @@ struct sc_conn_env {
     void (*on_gone)(struct sc_conn *conn, void *arg); /* just before the connection is freed */
     void *arg;
 
-    /* sc_conn_env_init() makes these. */
+    /* sc_conn_context_init() makes these. */
     struct sc_tlsbev_shared *shared;
     struct sc_wheel *wheel;
     struct sc_settle settle;
-    struct sc_replies replies;
+    struct sc_reply_buffer replies;
     struct sc_conn_log log;
     struct sc_admission_queue queue;
 };
 
-int sc_conn_env_init(struct sc_conn_env *env, struct sc_err *err) SC_NODISCARD;
-void sc_conn_env_fini(struct sc_conn_env *env);
+int sc_conn_context_init(struct sc_conn_context *context, struct sc_err *err) SC_NODISCARD;
+void sc_conn_context_fini(struct sc_conn_context *context);
 
 /* What the acceptor knows of a connection; copied. */
 struct sc_conn_origin {
@@ -85,19 +85,20 @@ struct sc_conn_origin {
  * Takes over the accepted, non-blocking socket and starts the handshake. On failure NULL, the
  * socket is closed, and on_gone is not called.
  */
-struct sc_conn *sc_conn_new(struct sc_conn_env *env, struct sc_tls_context *tls, evutil_socket_t fd,
-                            const struct sc_conn_origin *origin, struct sc_err *err) SC_NODISCARD;
+struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_context *tls,
+                            evutil_socket_t fd, const struct sc_conn_origin *origin,
+                            struct sc_err *err) SC_NODISCARD;
 
 /* At once, without close_notify. */
 void sc_conn_free(struct sc_conn *conn);
 
 /*
  * Answers what has arrived, says that the server goes away and when to come back, and closes; all
- * of it in later turns.
+ * of it in later cycles.
  */
 void sc_conn_drain(struct sc_conn *conn, uint32_t retry_after_ms);
 
-/* The environment's limits have other values: a deadline may be nearer than before. */
+/* The limits have other values: a deadline may be nearer than before. */
 void sc_conn_limits_changed(struct sc_conn *conn);
 
 const struct sc_conn_origin *sc_conn_origin(const struct sc_conn *conn);

@@ -9,29 +9,30 @@
 #include "base/clock.h"
 #include "net/framebuf.h"
 #include "proto/handler.h"
+#include "server/conn_deadline.h"
 #include "server/conn_log.h"
 
-#define MAX_FRAMES_A_TURN 256U /* then other connections have their turn */
+#define MAX_FRAMES_A_CYCLE 256U /* then other connections go first */
 #define BACKLOG_BYTES \
-    (64U << 10) /* complete frames that wait for their turn; above it the client is not read */
+    (64U << 10) /* complete frames that wait to be answered; above it the client is not read */
 
 /* --- Replies --- */
 
 static void send_replies(struct sc_conn *conn)
 {
-    struct sc_replies *replies = &conn->env->replies;
+    struct sc_reply_buffer *replies = &conn->worker->replies;
     sc_tlsbev_write(conn->tls, replies->bytes, replies->used);
     replies->sent += replies->used;
     replies->used = 0;
 }
 
 /*
- * Room for `size` bytes behind the replies so far; those leave first when there is none. NULL:
+ * Room for `size` bytes after the replies so far; those leave first when there is none. NULL:
  * larger than the whole.
  */
 static uint8_t *reply_room(struct sc_conn *conn, size_t size)
 {
-    struct sc_replies *replies = &conn->env->replies;
+    struct sc_reply_buffer *replies = &conn->worker->replies;
     if (SC_UNLIKELY(size > replies->size - replies->used)) {
         send_replies(conn);
         if (size > replies->size) {
@@ -45,11 +46,11 @@ static void reply_error(struct sc_conn *conn, enum sc_error_code code, uint32_t 
                         const char *text)
 {
     uint8_t *room = reply_room(conn, SC_FRAME_ERROR_MAX_BYTES);
-    conn->env->replies.used += sc_frame_put_error(room, code, retry_after_ms, text);
-    sc_stats_add(&conn->env->stats->errors[code], 1);
+    conn->worker->replies.used += sc_frame_put_error(room, code, retry_after_ms, text);
+    sc_stats_add(&conn->worker->stats->errors[code], 1);
 }
 
-/* A reply that does not fit beside others: in memory of its own, encrypted from there. */
+/* A reply that does not fit with others: in memory of its own, encrypted from there. */
 static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body,
                         size_t body_length, size_t max)
 {
@@ -61,9 +62,9 @@ static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, 
     const size_t length = handler->run(body, body_length, reply + SC_FRAME_HEADER_BYTES);
     sc_frame_put_header(reply, handler->type, (uint32_t)length);
     sc_tlsbev_write(conn->tls, reply, SC_FRAME_HEADER_BYTES + length);
-    conn->env->replies.sent += SC_FRAME_HEADER_BYTES + length;
+    conn->worker->replies.sent += SC_FRAME_HEADER_BYTES + length;
     free(reply);
-    sc_settle_later(&conn->env->settle);
+    sc_settle_later(&conn->worker->settle);
 }
 
 static void answer(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body,
@@ -74,11 +75,11 @@ static void answer(struct sc_conn *conn, const struct sc_handler *handler, const
     if (SC_LIKELY(room != NULL)) {
         const size_t length = handler->run(body, body_length, room + SC_FRAME_HEADER_BYTES);
         sc_frame_put_header(room, handler->type, (uint32_t)length);
-        conn->env->replies.used += SC_FRAME_HEADER_BYTES + length;
+        conn->worker->replies.used += SC_FRAME_HEADER_BYTES + length;
     } else {
         reply_large(conn, handler, body, body_length, max);
     }
-    sc_stats_add(&conn->env->stats->requests[sc_handler_index(handler)], 1);
+    sc_stats_add(&conn->worker->stats->requests[sc_handler_index(handler)], 1);
 }
 
 static void stop_reading(struct sc_conn *conn)
@@ -86,7 +87,7 @@ static void stop_reading(struct sc_conn *conn)
     if (!conn->paused) {
         conn->paused = true;
         conn->frame_since_ms = 0; /* it is us who do not read */
-        sc_stats_add(&conn->env->stats->paused, 1);
+        sc_stats_add(&conn->worker->stats->paused, 1);
         sc_tlsbev_pause(conn->tls);
     }
 }
@@ -98,7 +99,7 @@ void sc_conn_start_reading(struct sc_conn *conn)
 }
 
 /*
- * A read brings more small frames than a turn answers: without this, a client that sends fast
+ * A read brings more small frames than a cycle answers: without this, a client that sends fast
  * enough fills our memory.
  */
 static void bound_backlog(struct sc_conn *conn, const struct evbuffer *input, bool frames_are_left)
@@ -116,7 +117,7 @@ static void bound_backlog(struct sc_conn *conn, const struct evbuffer *input, bo
 /* --- The end --- */
 
 /*
- * Everything is answered: close_notify behind the last reply; on_flushed() goes on when it has
+ * Everything is answered: close_notify after the last reply; on_flushed() goes on when it has
  * left.
  */
 static void close_after_replies(struct sc_conn *conn)
@@ -151,8 +152,8 @@ void sc_conn_on_all_answered(struct sc_conn *conn)
 {
     if (SC_UNLIKELY(conn->input_ended)) {
         if (conn->frame_since_ms != 0) {
-            sc_stats_add(&conn->env->stats->truncated, 1);
-            sc_conn_log_event(&conn->env->log, SC_CONN_TRUNCATED, &conn->origin,
+            sc_stats_add(&conn->worker->stats->truncated, 1);
+            sc_conn_log_event(&conn->worker->log, SC_CONN_TRUNCATED, &conn->origin,
                               "the peer ended in the middle of a frame");
         }
         close_after_replies(conn);
@@ -182,7 +183,7 @@ static bool skip(struct sc_conn *conn, struct evbuffer *input)
 
 enum served {
     SERVED_ALL, /* no complete frame is left */
-    SERVED_SOME, /* there may be; others have their turn first */
+    SERVED_SOME, /* there may be; others go first */
     SERVED_LAST, /* the connection is being closed */
 };
 
@@ -199,20 +200,20 @@ static void answer_frame(struct sc_conn *conn, const struct sc_frame_header *hea
 }
 
 /*
- * Complete frames, in order, until there are no more, or it is the turn of others, or the replies
- * of this turn are `room` bytes.
+ * Complete frames, in order, until there are no more, or others go first, or the replies of this
+ * cycle are `room` bytes.
  */
 static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, size_t room,
                                  unsigned *answered)
 {
-    const size_t max_body = conn->env->limits->max_body_bytes;
-    struct sc_replies *replies = &conn->env->replies;
+    const size_t max_body = conn->worker->limits->max_body_bytes;
+    struct sc_reply_buffer *replies = &conn->worker->replies;
     enum sc_frame_status status = SC_FRAME_COMPLETE;
     struct sc_frame_header header = {0, 0};
     struct sc_framebuf frames;
     const uint8_t *body;
     sc_framebuf_begin(&frames, input);
-    while (*answered < MAX_FRAMES_A_TURN && replies->sent + replies->used < room) {
+    while (*answered < MAX_FRAMES_A_CYCLE && replies->sent + replies->used < room) {
         status = sc_framebuf_next(&frames, max_body, &header, &body);
         if (status != SC_FRAME_COMPLETE) {
             break;
@@ -263,7 +264,7 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
 {
     const uint64_t now_ms = sc_clock_ms();
     const size_t pending = sc_tlsbev_pending(conn->tls);
-    const size_t limit = conn->env->limits->output_limit_bytes;
+    const size_t limit = conn->worker->limits->output_limit_bytes;
     unsigned answered = 0;
     if (SC_UNLIKELY(conn->state != SC_CONN_OPEN)) {
         evbuffer_drain(input, evbuffer_get_length(input)); /* lingering */
@@ -275,12 +276,12 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
             stop_reading(conn); /* on_flushed() goes on */
         } else {
             sc_tlsbev_again(
-                conn->tls); /* the socket has not been asked yet: at the end of this turn it is */
+                conn->tls); /* the socket has not been asked yet: at the end of this cycle it is */
         }
         sc_conn_arm(conn, now_ms);
         return;
     }
-    conn->env->replies.sent = 0;
+    conn->worker->replies.sent = 0;
     const enum served served = answer_input(conn, input, limit - pending, &answered);
     if (served == SERVED_LAST) {
         evbuffer_drain(input, evbuffer_get_length(input));

@@ -1,9 +1,10 @@
 /*
- * The inside of a connection, for its own files only: conn.c has its life, its deadlines and what
- * the TLS pair tells; conn_serve.c turns requests into replies.
+ * The inside of a connection, for its own files only: conn_deadline.c has its state and what it
+ * waits for; conn_serve.c, on top of that, turns requests into replies; conn.c, on top of both, has
+ * its life and the TLS callbacks.
  */
-#ifndef SC_SERVER_CONN_SC_CONN_H
-#define SC_SERVER_CONN_SC_CONN_H
+#ifndef SC_SERVER_CONN_STATE_H
+#define SC_SERVER_CONN_STATE_H
 
 #include "net/tlsbev.h"
 #include "proto/frame.h"
@@ -16,9 +17,9 @@ enum sc_conn_state { SC_CONN_HANDSHAKE, SC_CONN_OPEN, SC_CONN_CLOSING };
 
 struct sc_conn {
     LIST_ENTRY(sc_conn) link;
-    struct sc_conn_env *env;
+    struct sc_conn_context *worker;
     struct sc_tlsbev *tls;
-    struct sc_tls_context *context; /* a reference */
+    struct sc_tls_context *tls_context; /* a reference */
     struct sc_wheel_timer timer;
     uint64_t state_since_ms;
     uint64_t frame_since_ms; /* the first byte of an unfinished frame; 0: there is none */
@@ -38,19 +39,7 @@ struct sc_conn {
     struct sc_conn_origin origin;
 };
 
-/* The only function that changes the state. */
-void sc_conn_enter(struct sc_conn *conn, enum sc_conn_state state);
-
-/*
- * Moves the timer when it would fire too late. Called at the end of whatever may have moved a
- * deadline.
- */
-void sc_conn_arm(struct sc_conn *conn, uint64_t now_ms);
-
-/* Notes whether the socket has taken something since the last time. */
-void sc_conn_note_progress(struct sc_conn *conn, uint64_t now_ms);
-
-/* Answers the complete requests in the input, as many as one turn may take. */
+/* Answers the complete requests in the input, as many as one cycle may take. */
 void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input);
 
 /*
@@ -59,7 +48,7 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input);
  */
 void sc_conn_on_all_answered(struct sc_conn *conn);
 
-/* An ERROR frame behind the replies so far, then the end. */
+/* An ERROR frame after the replies so far, then the end. */
 void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_error_code code, const char *text);
 
 void sc_conn_start_reading(struct sc_conn *conn);

@@ -38,7 +38,7 @@ struct sc_worker {
     unsigned index;
     struct event_base *base;
     struct sc_mailbox *mailbox;
-    struct sc_conn_env env;
+    struct sc_conn_context context;
     struct sc_stats stats;
     struct sc_worker_settings settings; /* this thread's */
     struct sc_conn_list conns;
@@ -71,8 +71,8 @@ static void on_gone(struct sc_conn *conn, void *arg)
 static void begin_connection(struct sc_worker *worker, struct letter *letter)
 {
     struct sc_err err;
-    struct sc_conn *conn = sc_conn_new(&worker->env, worker->settings.tls, letter->u.connection.fd,
-                                       &letter->u.connection.origin, &err);
+    struct sc_conn *conn = sc_conn_new(&worker->context, worker->settings.tls,
+                                       letter->u.connection.fd, &letter->u.connection.origin, &err);
     if (conn) {
         sc_conn_list_insert(&worker->conns, conn);
         sc_stats_add(&worker->stats.connections_accepted, 1);
@@ -81,7 +81,8 @@ static void begin_connection(struct sc_worker *worker, struct letter *letter)
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
     worker->owner->on_gone(&letter->u.connection.origin, worker->owner->arg);
     sc_stats_add(&worker->stats.refused_memory, 1);
-    sc_conn_log_event(&worker->env.log, SC_CONN_REFUSED, &letter->u.connection.origin, err.text);
+    sc_conn_log_event(&worker->context.log, SC_CONN_REFUSED, &letter->u.connection.origin,
+                      err.text);
 }
 
 static void take_settings(struct sc_worker *worker, struct sc_worker_settings *settings)
@@ -198,13 +199,13 @@ struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
         (!base && !(worker->mailbox = sc_mailbox_new(worker->base, on_mail, worker, err)))) {
         goto failed;
     }
-    worker->env.base = worker->base;
-    worker->env.limits = &worker->settings.limits;
-    worker->env.stats = &worker->stats;
-    worker->env.admission = owner->admission;
-    worker->env.on_gone = on_gone;
-    worker->env.arg = worker;
-    if (sc_conn_env_init(&worker->env, err) != 0) {
+    worker->context.base = worker->base;
+    worker->context.limits = &worker->settings.limits;
+    worker->context.stats = &worker->stats;
+    worker->context.admission = owner->admission;
+    worker->context.on_gone = on_gone;
+    worker->context.arg = worker;
+    if (sc_conn_context_init(&worker->context, err) != 0) {
         goto failed;
     }
     const int failed_errno = base ? 0 : start_thread(worker);
@@ -322,7 +323,7 @@ void sc_worker_free(struct sc_worker *worker)
     }
     sc_worker_join(worker);
     sc_mailbox_free(worker->mailbox, discard, NULL);
-    sc_conn_env_fini(&worker->env); /* its timer is of the base */
+    sc_conn_context_fini(&worker->context); /* its timer is of the base */
     if (worker->base && worker->owns_base) {
         event_base_free(worker->base);
     }

@@ -18,7 +18,7 @@
 /* One connection of a server, and a real TLS client at the other end of its socket, in one loop. */
 static struct event_base *base;
 static struct sc_tls_context *client_context, *server_context;
-static struct sc_conn_env env;
+static struct sc_conn_context context;
 static struct sc_conn_limits limits;
 static struct sc_stats stats;
 static struct sc_admission admission;
@@ -29,7 +29,7 @@ static struct evbuffer *expected;
 static void on_gone(struct sc_conn *gone, void *arg)
 {
     ck_assert_ptr_eq(gone, conn);
-    ck_assert_ptr_eq(arg, &env);
+    ck_assert_ptr_eq(arg, &context);
     ck_assert_uint_eq(sc_conn_origin(gone)->id, 17);
     conn = NULL;
 }
@@ -57,14 +57,14 @@ static void world_init(void)
                                      .frame_timeout_ms = 30000,
                                      .idle_timeout_ms = 30000,
                                      .write_timeout_ms = 30000};
-    env = (struct sc_conn_env){.base = base,
-                               .limits = &limits,
-                               .stats = &stats,
-                               .admission = &admission,
-                               .on_gone = on_gone,
-                               .arg = &env};
+    context = (struct sc_conn_context){.base = base,
+                                       .limits = &limits,
+                                       .stats = &stats,
+                                       .admission = &admission,
+                                       .on_gone = on_gone,
+                                       .arg = &context};
     expected = evbuffer_new();
-    ck_assert_int_eq(sc_conn_env_init(&env, &err), 0);
+    ck_assert_int_eq(sc_conn_context_init(&context, &err), 0);
 }
 
 static void begin(void)
@@ -73,7 +73,7 @@ static void begin(void)
     struct sc_err err = {0};
     int fds[2];
     socket_pair(true, fds);
-    conn = sc_conn_new(&env, server_context, fds[0], &origin, &err);
+    conn = sc_conn_new(&context, server_context, fds[0], &origin, &err);
     ck_assert_msg(conn != NULL, "%s", err.text);
     tls_peer_init(&peer, base, client_context, fds[1]);
 }
@@ -96,7 +96,7 @@ static void world_fini(void)
     ck_assert_uint_eq(sc_stats_get(&stats.connections_closed), ended);
     tls_peer_fini(&peer);
     run_ready(base);
-    sc_conn_env_fini(&env);
+    sc_conn_context_fini(&context);
     run_base_free(base);
     evbuffer_free(expected);
     sc_tls_context_unref(server_context);

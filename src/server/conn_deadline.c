@@ -1,0 +1,72 @@
+#include "config.h"
+
+#include "server/conn_deadline.h"
+
+#include "base/clock.h"
+
+/*
+ * After our close_notify a peer's bytes are read and dropped for so long, so that no RST destroys
+ * our last reply.
+ */
+#define LINGER_MS 2000U
+
+void sc_conn_enter(struct sc_conn *conn, enum sc_conn_state state)
+{
+    conn->state = state;
+    conn->state_since_ms = sc_clock_ms();
+    conn->request_ms = conn->state_since_ms;
+}
+
+static enum sc_conn_wait waits_for(const struct sc_conn *conn, uint64_t *deadline_ms)
+{
+    const struct sc_conn_limits *limits = conn->worker->limits;
+    if (conn->state == SC_CONN_HANDSHAKE) {
+        *deadline_ms = conn->state_since_ms + limits->handshake_timeout_ms;
+        return SC_CONN_WAIT_HANDSHAKE;
+    }
+    if (sc_tlsbev_is_blocked(conn->tls)) {
+        *deadline_ms = conn->progress_ms + limits->write_timeout_ms;
+        return SC_CONN_WAIT_WRITE;
+    }
+    if (conn->state == SC_CONN_CLOSING) {
+        *deadline_ms = conn->state_since_ms + LINGER_MS;
+        return SC_CONN_WAIT_LINGER;
+    }
+    if (conn->frame_since_ms != 0) {
+        *deadline_ms = conn->frame_since_ms + limits->frame_timeout_ms;
+        return SC_CONN_WAIT_FRAME;
+    }
+    *deadline_ms =
+        limits->idle_timeout_ms == 0 ? SC_WHEEL_NEVER : conn->request_ms + limits->idle_timeout_ms;
+    return SC_CONN_WAIT_IDLE;
+}
+
+void sc_conn_arm(struct sc_conn *conn, uint64_t now_ms)
+{
+    uint64_t deadline_ms;
+    if (waits_for(conn, &deadline_ms) == SC_CONN_WAIT_WRITE) {
+        /* Nothing tells us that the client has read: the timer looks four times before it is over.
+         */
+        const uint64_t look_ms = now_ms + conn->worker->limits->write_timeout_ms / 4 + 1;
+        deadline_ms = deadline_ms < look_ms ? deadline_ms : look_ms;
+    }
+    if (deadline_ms < conn->timer.due_ms) {
+        sc_wheel_set(conn->worker->wheel, &conn->timer, deadline_ms);
+    }
+}
+
+void sc_conn_output_waits(struct sc_conn *conn, uint64_t now_ms)
+{
+    conn->progress_sent = sc_tlsbev_sent(conn->tls);
+    conn->progress_ms = now_ms;
+}
+
+bool sc_conn_waited_too_long(struct sc_conn *conn, uint64_t now_ms, enum sc_conn_wait *wait)
+{
+    uint64_t deadline_ms;
+    if (sc_tlsbev_sent(conn->tls) != conn->progress_sent) {
+        sc_conn_output_waits(conn, now_ms); /* it has read meanwhile */
+    }
+    *wait = waits_for(conn, &deadline_ms);
+    return deadline_ms <= now_ms;
+}
