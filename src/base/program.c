@@ -54,7 +54,9 @@ void sc_program_start(void)
 
 int sc_program_fail(const char *program, const struct sc_err *err)
 {
-    print_line(program, "", err->text, "");
+    if (err->text[0] != '\0') {
+        print_line(program, "", err->text, "");
+    }
     return err->status;
 }
 
@@ -112,17 +114,32 @@ int sc_program_bad_option(const char *program, int result, int argc, char *const
                             result == ':' ? "an argument is missing" : "no such option");
 }
 
-int sc_program_end(const char *program, int status)
+/* A write that fails in the middle of a printf() leaves only the mark on the stream. */
+static bool is_broken_pipe(int error_number)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return error_number == EPIPE ||
+           (error_number == 0 && poll(&out, 1, 0) == 1 && (out.revents & POLLERR));
+}
+
+int sc_program_flush(struct sc_err *err)
 {
     /* An earlier write that failed has left only the mark, so errno counts for this flush alone. */
     errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout)) {
+    if (!ferror(stdout) && fflush(stdout) == 0) {
+        return 0;
+    }
+    if (is_broken_pipe(errno)) {
+        return sc_err_set(err, EX_IOERR, "%s", "");
+    }
+    return sc_err_set_errno(err, EX_IOERR, errno != 0 ? errno : EIO, "standard output");
+}
+
+int sc_program_end(const char *program, int status)
+{
+    struct sc_err err;
+    if (sc_program_flush(&err) == 0 || status != EX_OK) {
         return status;
     }
-    struct sc_err err;
-    if (errno == 0) {
-        errno = EIO;
-    }
-    (void)sc_err_set_errno(&err, EX_IOERR, errno, "standard output");
-    return status == EX_OK ? sc_program_fail(program, &err) : status;
+    return sc_program_fail(program, &err);
 }

@@ -18,7 +18,8 @@
 void sc_program_start(void);
 
 /*
- * Prints "PROGRAM: TEXT" on stderr, one line whatever the text holds. Returns err->status. This
+ * Prints "PROGRAM: TEXT" on stderr, one line whatever the text holds; nothing when it is empty.
+ * Returns err->status. This
  * and the other lines on stderr are lost when nobody takes them for two seconds: a program ends in
  * time also when it has nobody to tell why.
  */
@@ -40,8 +41,14 @@ int sc_program_bad_option(const char *program, int result, int argc, char *const
 void sc_program_warn(const char *program, const char *fmt, ...) SC_PRINTF(2, 3);
 
 /*
- * Flushes stdout. Returns `status`, or EX_IOERR (and says why on stderr) when something could not
- * be written, as to /dev/full.
+ * Flushes stdout. -1: something could not be written, EX_IOERR; the text is empty when stdout is a
+ * pipe that nobody reads any more, as behind `| head`: nothing is wrong then that has to be said.
+ */
+int sc_program_flush(struct sc_err *err) SC_NODISCARD;
+
+/*
+ * sc_program_flush() at the end of main. Returns `status`, or EX_IOERR (and says why on stderr) for
+ * EX_OK when something could not be written, as to /dev/full.
  */
 int sc_program_end(const char *program, int status);
 

@@ -224,8 +224,7 @@ static int take_frame(struct sc_session *session, uint32_t type, const uint8_t *
     if (handler && !sc_handler_is_reply_length(handler, request.length, length)) {
         return broken(session, "the length of the reply is wrong");
     }
-    if (type == SC_FRAME_ERROR &&
-        (reply.error.code == SC_ERROR_BODY_TOO_LARGE || reply.error.code == SC_ERROR_OVER_LIMIT)) {
+    if (type == SC_FRAME_ERROR && sc_error_code_closes(reply.error.code)) {
         session->last_error = reply.error.code;
     }
     session->first = (session->first + 1) % SC_SESSION_MAX_REQUESTS;

@@ -18,6 +18,7 @@ struct oneshot {
     char *body; /* NULL: options->text */
     size_t length;
     uint64_t sent, answered;
+    bool refused; /* by an ERROR after which the server closes: nothing more is sent */
     struct sc_hist times; /* of the replies that are no ERROR */
     struct event *tick;
     struct event *interrupt;
@@ -53,10 +54,12 @@ static int read_body(struct oneshot *oneshot, struct sc_err *err)
     }
 }
 
+/* Nothing more is to be sent. */
 static bool all_sent(const struct sc_client *client)
 {
     const struct oneshot *oneshot = client->state;
-    return oneshot->sent >= (client->options->repeat ? client->options->count : 1);
+    return oneshot->refused ||
+           oneshot->sent >= (client->options->repeat ? client->options->count : 1);
 }
 
 static void send_one(struct sc_client *client)
@@ -83,7 +86,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct sc_client *client = arg;
-    if (!sc_session_is_full(client->session)) {
+    if (!all_sent(client) && !sc_session_is_full(client->session)) {
         send_one(client);
     }
     set_tick(client);
@@ -145,6 +148,7 @@ static void on_reply(struct sc_client *client, const struct sc_session_reply *re
     }
     if (reply->type == SC_FRAME_ERROR) {
         client->status = 1;
+        oneshot->refused = sc_error_code_closes(reply->error.code);
     } else {
         sc_hist_record(&oneshot->times, reply->elapsed_ns);
     }

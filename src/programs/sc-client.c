@@ -38,13 +38,10 @@ static void on_reply(void *arg, const struct sc_session_reply *reply)
 /* Writes out what was printed. When it can't be written the session ends with EX_IOERR. */
 static void flush_output(struct sc_client *client)
 {
-    errno = 0;
-    if (!ferror(stdout) && fflush(stdout) == 0) {
-        return;
-    }
     struct sc_err err;
-    (void)sc_err_set_errno(&err, EX_IOERR, errno != 0 ? errno : EIO, "standard output");
-    sc_session_abort(client->session, &err);
+    if (sc_program_flush(&err) != 0) {
+        sc_session_abort(client->session, &err);
+    }
 }
 
 static void on_progress(void *arg)

@@ -11,6 +11,7 @@
 #ifndef SC_PROTO_FRAME_H
 #define SC_PROTO_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -108,6 +109,13 @@ struct sc_frame_error {
     size_t text_length;
 };
 int sc_frame_get_error(const uint8_t *body, size_t length, struct sc_frame_error *out);
+
+/* Whether the server closes the connection after an ERROR with this code. */
+static inline bool sc_error_code_closes(uint32_t code)
+{
+    return code == SC_ERROR_BODY_TOO_LARGE || code == SC_ERROR_GOING_AWAY ||
+           code == SC_ERROR_OVER_LIMIT;
+}
 
 /* "unknown type", "body too large", ...; "error" for a code that is not known. */
 const char *sc_error_code_name(uint32_t code);

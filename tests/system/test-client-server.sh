@@ -62,6 +62,11 @@ fi
 start_server --max-body 100
 head -c 101 /dev/zero | run 1 sc-client --connect "$address" --pin server.crt echo
 expect_err 'the server answered ERROR 2 \(body too large\)'
+head -c 101 /dev/zero | run 1 sc-client --connect "$address" --pin server.crt --count 3 --interval 0 echo
+expect_err 'the server answered ERROR 2 \(body too large\)'
+expect_out "$address: 1 sent, 1 answered"
+head -c 100 /dev/zero | run 0 sc-client --connect "$address" --pin server.crt --count 3 --interval 0 echo
+grep -q ': echo 3, 100 bytes, ' out && grep -q ': 3 sent, 3 answered, ' out || fail "a body from standard input is not sent each time"
 stop_server
 
 # A server that stops tells so; one that is killed does not. Standard input stays open all the time.

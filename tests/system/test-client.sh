@@ -215,6 +215,28 @@ run 0 sc-client --help
 run 0 sc-client --version
 grep -q '^OpenSSL ' out || fail "--version does not name OpenSSL"
 
+# A pipe that nobody reads any more ends the program, and nothing is wrong that has to be said.
+mkfifo unread
+sh -c 'exec <unread' &
+own_pids="$own_pids $!"
+exec 8>unread
+finish $! 0
+awk 'BEGIN { for (i = 0; i < 100000; i++) print "echo a line that fills the buffer of standard output before it is flushed" }' >commands
+for arguments in 'echo hello' '--show-pin' '--help' '--version' '--count 100000 --interval 0 echo x' ''; do
+    status=0
+    # shellcheck disable=SC2086
+    timeout 20 sc-client --connect "$odd" --pin server.crt $arguments <commands >&8 2>err || status=$?
+    [ "$status" = 74 ] || fail "exit status $status, not 74, with a pipe that nobody reads: $arguments"
+    no_err
+done
+for program in sc-server sc-keygen sc-bench; do
+    status=0
+    timeout 20 "$program" --help >&8 2>err || status=$?
+    [ "$status" = 74 ] || [ "$status" = 141 ] || fail "exit status $status of $program with a pipe that nobody reads"
+    no_err
+done
+exec 8>&-
+
 # --- Repeated, JSON, verbose, key log ---
 client 0 --count 5 --interval 0 echo hello
 [ "$(grep -c "^$odd: echo [1-5], 5 bytes, [0-9.]* ms$" out)" -eq 5 ] || fail "no line for every reply"
