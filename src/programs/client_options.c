@@ -24,11 +24,11 @@ static const char help[] =
     "Without COMMAND each line of standard input is one; on a terminal there is a\n"
     "prompt.\n"
     "\n"
-    "      --connect ADDR       HOST[:PORT], [V6][:PORT] or unix:/path (localhost:4242)\n"
-    "      --pin PIN            what the server must show; may be repeated, one match is\n"
+    "      --connect ADDR       HOST:PORT, [V6]:PORT or unix:/path (localhost:4242)\n"
+    "      --pin PIN            what the server must show; repeatable, one match is\n"
     "                           enough:\n"
     "                             FILE             a certificate in a PEM file\n"
-    "                             sha256//BASE64   its public key; several joined by ';'\n"
+    "                             sha256//BASE64   its public key; several with ';'\n"
     "                             cert-sha256:HEX  its certificate\n"
     "                             ca:FILE          its issuer; name and dates must be\n"
     "                                              right too\n"
@@ -44,8 +44,8 @@ static const char help[] =
     "\n"
     "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed,\n"
     "60 server not trusted, 64 wrong usage, 65 bad input, 66 a file can't be read,\n"
-    "69 can't connect or connection lost, 71 out of memory or descriptors, 74 output\n"
-    "can't be written, 75 timed out, 76 protocol broken, 90 wrong pin.\n";
+    "69 can't connect or connection lost, 71 the system refused, 74 output can't be\n"
+    "written, 75 timed out, 76 protocol broken, 90 wrong pin.\n";
 
 static void print_help(void)
 {

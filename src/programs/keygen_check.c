@@ -198,9 +198,12 @@ static void check_match(struct check *check, const EVP_PKEY *key, const X509 *ce
     ERR_clear_error();
 }
 
-static int summary(const struct check *check, struct sc_err *err)
+static int summary(const struct check *check, const char *key_path, const char *certificate_path,
+                   struct sc_err *err)
 {
     if (check->problems == 0) {
+        printf("all is well: %s and %s are a pair, the dates and permissions are right\n", key_path,
+               certificate_path);
         return 0;
     }
     return check->problems == 1
@@ -219,8 +222,10 @@ int sc_check_pair(const char *key_path, const char *certificate_path, struct sc_
     if (check_certificate(&check, certificate_path, &certificate, err) == 0 &&
         check_key(&check, key_path, &key, err) == 0) {
         check_match(&check, key, certificate, certificate_path);
-        status =
-            check_access(&check, key_path, certificate_path, err) == 0 ? summary(&check, err) : -1;
+        status = check_access(&check, key_path, certificate_path, err);
+        if (status == 0) {
+            status = summary(&check, key_path, certificate_path, err);
+        }
     }
     X509_free(certificate);
     EVP_PKEY_free(key);

@@ -11,6 +11,7 @@
 
 #include <openssl/x509v3.h>
 
+#include "base/clock.h"
 #include "tls/certificate.h"
 #include "tls/error.h"
 #include "tls/keygen.h"
@@ -148,6 +149,18 @@ EVP_PKEY *sc_show_read_key(const char *path, struct sc_err *err)
     return sc_keygen_read_key(path, who_to_ask(), (void *)(uintptr_t)path, err);
 }
 
+static void show_names_and_dates(const X509 *certificate)
+{
+    char names[1024], from[SC_CERTIFICATE_DATE_BYTES], validity[SC_CERTIFICATE_VALIDITY_BYTES];
+    time_t not_before, not_after;
+    sc_certificate_names(certificate, names, sizeof(names));
+    sc_certificate_dates(certificate, &not_before, &not_after);
+    sc_certificate_date(not_before, from);
+    sc_certificate_describe_validity(not_before, not_after, sc_clock_wall().tv_sec, validity);
+    printf("  names            %s\n", names[0] ? names : "none");
+    printf("  dates            from %s; %s\n", from, validity);
+}
+
 int sc_show_file(const char *path, struct sc_err *err)
 {
     char what[80];
@@ -163,6 +176,9 @@ int sc_show_file(const char *path, struct sc_err *err)
     if (described) {
         sc_keygen_describe_key(described, what, sizeof(what));
         printf("%s: %s, %s\n", path, certificate ? "certificate" : "private key", what);
+        if (certificate) {
+            show_names_and_dates(certificate);
+        }
         status = sc_show_pins(certificate, key, err);
     } else {
         (void)sc_tls_err(err, EX_DATAERR, "%s: the public key in it can't be read", path);

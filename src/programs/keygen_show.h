@@ -13,8 +13,8 @@
 int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *err) SC_NODISCARD;
 
 /*
- * sc_show_pins() for a PEM file with a certificate, else with a private key; an encrypted one asks
- * on the terminal.
+ * The kind of key, names, dates and pins of a PEM file with a certificate, else the kind and pins
+ * of a private key; an encrypted one asks on the terminal.
  */
 int sc_show_file(const char *path, struct sc_err *err) SC_NODISCARD;
 

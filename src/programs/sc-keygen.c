@@ -39,30 +39,31 @@ struct options {
 };
 
 static const char help[] =
-    "Usage: sc-keygen [--ec | --rsa BITS | --ed25519] [--name NAME]... [--days N] [--force] [--out "
-    "BASE]\n"
+    "Usage: sc-keygen [--ec | --rsa BITS | --ed25519] [--name NAME]... [--days N]\n"
+    "                 [--force] [--out BASE]\n"
     "       sc-keygen --show FILE\n"
     "       sc-keygen --check BASE\n"
-    "Makes a private key and a self-signed certificate, BASE.key and BASE.crt, and prints the pins "
-    "that clients need.\n"
+    "Makes a private key and a self-signed certificate, BASE.key and BASE.crt, and\n"
+    "prints the pins that clients need.\n"
     "\n"
     "      --ec          a key on the curve P-256 (the default)\n"
     "      --rsa BITS    an RSA key of 2048 to 16384 bits\n"
     "      --ed25519     an Ed25519 key\n"
-    "      --name NAME   a host name or an address that the certificate is for; repeatable\n"
-    "                    (default: this host's names, localhost, 127.0.0.1, ::1)\n"
-    "      --days N      the certificate is valid for so many days, 1 to 36500 (default: 3650)\n"
+    "      --name NAME   a host name or an address that the certificate is for;\n"
+    "                    repeatable (this host's names, localhost, 127.0.0.1, ::1)\n"
+    "      --days N      the certificate is valid for N days, 1 to 36500 (3650)\n"
     "      --force       replace files that are there\n"
-    "      --out BASE    where the files go, without .key and .crt (default: server)\n"
-    "      --show FILE   print the pins of a certificate or a private key\n"
-    "      --check BASE  say whether pair, dates and permissions are right; of a directory: "
-    "DIRECTORY/server\n"
-    "      --help        print this\n"
-    "      --version     print the versions of this program and of its libraries\n"
+    "      --out BASE    where the files go, without .key and .crt (server)\n"
+    "      --show FILE   print what is in a certificate or a private key: its kind,\n"
+    "                    names, dates, and pins\n"
+    "      --check BASE  say whether pair, dates and permissions are right; of a\n"
+    "                    directory: DIRECTORY/server\n"
+    "  -h, --help        print this\n"
+    "  -V, --version     print the versions of this program and its libraries\n"
     "\n"
-    "Exit status: 0 success, 64 wrong usage, 65 bad data in a file, 66 a file can't be read, 73 a "
-    "file can't be created,\n"
-    "74 input or output failed, 78 --check found a problem.\n";
+    "Exit status: 0 success, 64 wrong usage, 65 bad data in a file, 66 a file can't\n"
+    "be read, 70 a key can't be made, 71 the system refused, 73 a file can't be\n"
+    "created, 74 writing failed, 78 --check found a problem.\n";
 
 enum {
     OPT_EC = 256,
@@ -74,8 +75,8 @@ enum {
     OPT_OUT,
     OPT_SHOW,
     OPT_CHECK,
-    OPT_HELP,
-    OPT_VERSION
+    OPT_HELP = 'h',
+    OPT_VERSION = 'V',
 };
 
 static const struct option long_options[] = {
@@ -170,7 +171,7 @@ static int read_options(int argc, char *argv[], struct options *options)
     int option;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:hV", long_options, NULL)) != -1) {
         if (option == '?' || option == ':') {
             return sc_program_bad_option(NAME, option, argc, argv);
         }
@@ -198,19 +199,30 @@ struct pair_paths {
     char key[PATH_BYTES], certificate[PATH_BYTES];
 };
 
+/* Without the suffix of one of the two files: "server.crt" names the pair too. */
+static size_t base_length(const char *base)
+{
+    const size_t length = strlen(base);
+    const bool has_suffix =
+        length > 4 && base[length - 5] != '/' &&
+        (strcmp(base + length - 4, ".key") == 0 || strcmp(base + length - 4, ".crt") == 0);
+    return has_suffix ? length - 4 : length;
+}
+
 /* `in_directory`: BASE is a directory, and "server" in it is meant. */
 static int make_paths(struct pair_paths *paths, const char *base, bool in_directory,
                       struct sc_err *err)
 {
-    const size_t length = strlen(base);
+    const size_t length = in_directory ? strlen(base) : base_length(base);
     const char *slash = base[length - 1] == '/' ? "" : "/";
+    const char *name = in_directory ? "server" : "";
     if (length + sizeof("/server.key") > PATH_BYTES) {
         return sc_err_set(err, EX_USAGE, "%.100s...: the name is too long", base);
     }
-    (void)snprintf(paths->key, PATH_BYTES, "%s%s%s.key", base, in_directory ? slash : "",
-                   in_directory ? "server" : "");
-    (void)snprintf(paths->certificate, PATH_BYTES, "%s%s%s.crt", base, in_directory ? slash : "",
-                   in_directory ? "server" : "");
+    (void)snprintf(paths->key, PATH_BYTES, "%.*s%s%s.key", (int)length, base,
+                   in_directory ? slash : "", name);
+    (void)snprintf(paths->certificate, PATH_BYTES, "%.*s%s%s.crt", (int)length, base,
+                   in_directory ? slash : "", name);
     return 0;
 }
 

@@ -1,0 +1,48 @@
+#!/bin/sh
+# --help and the manual page of each program: the same options and exit statuses, two dashes where there are two, and lines that fit.
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+# render PAGE: as text, without overstrikes, in $tmp/page; fails when there is nothing to do it with.
+render() {
+    if command -v mandoc >/dev/null; then
+        mandoc -T ascii "$1" | sed 's/.\x08//g' >page
+    elif command -v groff >/dev/null; then
+        groff -P -c -mdoc -T ascii "$1" 2>/dev/null | sed 's/.\x08//g' >page
+    else
+        return 1
+    fi
+}
+
+for program in sc-server sc-client sc-keygen sc-bench; do
+    page=$(ls "$SC_SRCDIR/man/$program".[18])
+    run 0 "$program" --help
+    cp out help
+    run 0 "$program" --version
+    long=$(awk 'length > 80' help)
+    [ -z "$long" ] || fail "$program --help has lines of more than 80 columns: $long"
+
+    # What --help has, the page has; of sc-server's, the keys of the configuration are in sc-server.conf(5).
+    sed -n 's/^ .*--\([a-z][a-z0-9-]*\).*/\1/p; s/^  -., --\([a-z-]*\), .*/\1/p' help >options
+    [ -s options ] || fail "$program --help has no options"
+    while read -r option; do
+        grep -Eq "Fl Fl $option( |\$)" "$page" || { [ "$program" = sc-server ] && grep -q "^\.It Cm $option " "$SC_SRCDIR/man/sc-server.conf.5"; } ||
+            fail "$page does not have --$option"
+    done <options
+    for option in $(sed -n 's/^\.It .*Fl Fl \([a-z][a-z0-9-]*\).*/\1/p' "$page"); do
+        grep -q -e "--$option" help || fail "$program --help does not have --$option"
+    done
+    if grep -q '^Exit status: ' help; then
+        sed -n '/^Exit status/,$p' help | tr '\n' ' ' | grep -o '\<[0-9][0-9]* [a-zA-Z-]' | cut -d ' ' -f 1 | sort >statuses
+        sed -n '/^\.Sh EXIT STATUS/,/^\.Sh EX[^I]/s/^\.It \([0-9]*\)$/\1/p' "$page" | sort >of-page
+        diff statuses of-page >&2 || fail "$program: --help (<) and the page (>) have other exit statuses"
+    fi
+
+    if render "$page"; then
+        for option in $(sed -n 's/.*Fl Fl \([a-z][a-z0-9-]*\).*/\1/p' "$page") $(cat options); do
+            ! grep -Eq "(^|[^-a-z])-$option([^a-z-]|\$)" page || fail "$page shows --$option with one dash"
+        done
+    else
+        skip_part "there is no mandoc and no groff to show $page"
+    fi
+done
+pass "--help and manuals agree"
