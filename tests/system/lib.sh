@@ -18,6 +18,7 @@
 #   background COMMAND...      starts it, its output in $tmp/background-N.log: $background_pid
 #   finish PID STATUS          waits for it; its exit status must be STATUS
 #
+# Set by what builds on it: at_end, a function that is called at the end, however it comes.
 # Set before sourcing: test_seconds, the deadline of the whole test (60). SC_TEST_FACTOR in the environment multiplies it, for
 # slow builds ($slow; also to be used for upper bounds of times). SC_TEST_KEEP=1 keeps $tmp.
 
@@ -77,6 +78,7 @@ at_exit() {
     *) dump ;;
     esac
     end_own
+    ${at_end:-:}
     cd /
     if [ -n "${SC_TEST_KEEP-}" ]; then
         echo "$test_name: the directory of the test is kept: $tmp" >&2

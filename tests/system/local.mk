@@ -23,8 +23,9 @@ SHELL_TESTS = \
 	tests/system/test-plots.sh \
 	tests/system/test-protocol.sh \
 	tests/system/test-reload.sh \
+	tests/system/test-service.sh \
 	tests/system/test-stuck-log.sh \
 	tests/system/test-systemd.sh \
 	tests/system/test-tls.sh \
 	tests/system/test-units.sh
-EXTRA_DIST += $(SHELL_TESTS) tests/system/lib.sh
+EXTRA_DIST += $(SHELL_TESTS) tests/system/lib.sh tests/system/box.sh tests/system/box-boot.sh
