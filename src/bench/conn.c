@@ -235,7 +235,8 @@ static void check_pin(struct sc_bench_conn *conn)
     struct sc_pin_result result;
     if (sc_pin_set_match(io->plan->pins, conn->ssl, io->target->host, &result) != 0) {
         struct sc_err err;
-        (void)sc_tls_refuse_server(io->plan->pins, conn->ssl, &result, io->target->name, &err);
+        (void)sc_tls_refuse_server(io->plan->pins, SSL_get0_peer_certificate(conn->ssl), &result,
+                                   io->target->name, &err);
         fail_with(conn, SC_BENCH_ERROR_PIN, err.text);
         return;
     }

@@ -60,7 +60,8 @@ int sc_peer_check(const SSL *ssl, const struct sc_session_settings *settings, co
                   struct sc_session_info *info, struct sc_err *err)
 {
     if (sc_pin_set_match(settings->pins, ssl, host_of(&settings->address), &info->pin) != 0) {
-        return sc_tls_refuse_server(settings->pins, ssl, &info->pin, target, err);
+        return sc_tls_refuse_server(settings->pins, SSL_get0_peer_certificate(ssl), &info->pin,
+                                    target, err);
     }
     if (info->pin.expired && settings->strict_expiry) {
         char validity[SC_CERTIFICATE_VALIDITY_BYTES];

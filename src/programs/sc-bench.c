@@ -59,7 +59,8 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
     if (options->svg_path && sc_bench_report_svg_check(options->svg_path, &err) != 0) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
-    plan->context = sc_tls_context_new_client(keylog && *keylog ? keylog : NULL, &err);
+    plan->context = sc_tls_context_new_client(
+        &(struct sc_tls_client_settings){.keylog_path = keylog && *keylog ? keylog : NULL}, &err);
     if (!plan->context) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }

@@ -151,12 +151,13 @@ static struct sc_tls_context *make_context(struct sc_err *err)
 {
     const char *keylog_path = secure_getenv("SSLKEYLOGFILE");
     if (!keylog_path || !*keylog_path) {
-        return sc_tls_context_new_client(NULL, err);
+        return sc_tls_context_new_client(&(struct sc_tls_client_settings){0}, err);
     }
-    struct sc_tls_context *context = sc_tls_context_new_client(keylog_path, err);
+    struct sc_tls_context *context = sc_tls_context_new_client(
+        &(struct sc_tls_client_settings){.keylog_path = keylog_path}, err);
     if (!context) {
         sc_program_warn(PROGRAM, "%s", err->text);
-        return sc_tls_context_new_client(NULL, err);
+        return sc_tls_context_new_client(&(struct sc_tls_client_settings){0}, err);
     }
     sc_program_warn(PROGRAM, "SSLKEYLOGFILE is set: who reads %s can read this connection",
                     keylog_path);

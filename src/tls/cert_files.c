@@ -98,8 +98,7 @@ static int read_certificates(const char *path, const char *key_path, const struc
         goto out;
     }
     for (unsigned count = 0;; count++) {
-        /* An empty passphrase for one that is encrypted: nobody is asked. */
-        X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, (void *)(uintptr_t) "");
+        X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
         if (!certificate) {
             break;
         }

@@ -14,13 +14,11 @@
 
 #include "base/clock.h"
 #include "proto/frame.h"
-#include "tls/command_files.h"
 #include "tls/error.h"
 #include "tls/cert_files.h"
 #include "tls/ocsp.h"
 #include "tls/probe.h"
 #include "tls/selftest.h"
-#include "tls/session_cache.h"
 #include "tls/tickets.h"
 #include "tls/watch.h"
 
@@ -59,7 +57,6 @@ struct sc_tls_context {
     struct sc_cert_files files;
     struct sc_client_policy policy;
     struct sc_ocsp ocsp;
-    uint8_t commands[SC_TLS_COMMANDS_DIGEST_BYTES];
     struct sc_tls_probe *probe;
     time_t not_after;
     uint8_t digest[SC_TLS_CONTEXT_DIGEST_BYTES];
@@ -154,25 +151,17 @@ static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *s
 {
     uint32_t timeout_s =
         settings->session_timeout_s ? settings->session_timeout_s : DEFAULT_SESSION_TIMEOUT_S;
-    const uint32_t size = settings->session_cache_size;
     /* OpenSSL reads a size of 0 as "no limit". */
-    (void)SSL_CTX_set_session_cache_mode(ssl_ctx,
-                                         size ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
-    (void)SSL_CTX_sess_set_cache_size(ssl_ctx, (long)size);
+    (void)SSL_CTX_set_session_cache_mode(
+        ssl_ctx, settings->session_cache_size ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_sess_set_cache_size(ssl_ctx, (long)settings->session_cache_size);
     (void)SSL_CTX_set_timeout(ssl_ctx, (long)timeout_s);
     /* One ticket: the unread second one turns a client's close into a reset. */
     if (SSL_CTX_set_num_tickets(ssl_ctx, 1) != 1 || SSL_CTX_set_max_early_data(ssl_ctx, 0) != 1 ||
         SSL_CTX_set_recv_max_early_data(ssl_ctx, MAX_SKIPPED_EARLY_DATA) != 1) {
         return sc_tls_err(err, EX_SOFTWARE, "can't set up TLS sessions");
     }
-    if (!settings->tickets) {
-        return 0;
-    }
-    if (size > 0 && sc_session_cache_install(sc_tickets_session_cache(settings->tickets), ssl_ctx,
-                                             size, err) != 0) {
-        return -1;
-    }
-    return sc_tickets_install(settings->tickets, ssl_ctx, err);
+    return settings->tickets ? sc_tickets_install(settings->tickets, ssl_ctx, err) : 0;
 }
 
 static time_t to_time(const ASN1_TIME *time)
@@ -181,12 +170,13 @@ static time_t to_time(const ASN1_TIME *time)
     return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
 }
 
-static int use_cert_files(struct sc_tls_context *context,
-                          const struct sc_tls_server_settings *settings, struct sc_err *err)
+static int use_cert_files(struct sc_tls_context *context, const char *certificate_path,
+                          const char *key_path, pem_password_cb *passphrase, void *passphrase_arg,
+                          struct sc_err *err)
 {
     struct sc_cert_files *files = &context->files;
-    if (sc_cert_files_load(settings->certificate_path, settings->private_key_path,
-                           settings->passphrase, settings->passphrase_arg, files, err) != 0) {
+    if (sc_cert_files_load(certificate_path, key_path, passphrase, passphrase_arg, files, err) !=
+        0) {
         return -1;
     }
     /* No chain instead of an empty one: every SSL would have a copy of it. */
@@ -194,7 +184,7 @@ static int use_cert_files(struct sc_tls_context *context,
     if (SSL_CTX_use_cert_and_key(context->ssl_ctx, files->leaf, files->key, chain, 1) != 1) {
         return sc_tls_err(err, EX_CONFIG,
                           "certificate %s with private key %s can't be used for TLS",
-                          settings->certificate_path, settings->private_key_path);
+                          certificate_path, key_path);
     }
     context->not_after = to_time(X509_get0_notAfter(files->leaf));
     return 0;
@@ -216,6 +206,11 @@ static int use_ocsp(struct sc_tls_context *context, const char *path, struct sc_
     return sc_ocsp_install(&context->ocsp, context->ssl_ctx, err);
 }
 
+static bool hash_text(EVP_MD_CTX *md, const char *text)
+{
+    return EVP_DigestUpdate(md, text, strlen(text) + 1) == 1;
+}
+
 /* Names everything that two contexts could differ in. */
 static int make_digest(struct sc_tls_context *context,
                        const struct sc_tls_server_settings *settings, struct sc_err *err)
@@ -226,8 +221,11 @@ static int make_digest(struct sc_tls_context *context,
               EVP_DigestUpdate(md, sessions, sizeof(sessions)) == 1 &&
               EVP_DigestUpdate(md, context->files.digest, sizeof(context->files.digest)) == 1 &&
               EVP_DigestUpdate(md, context->policy.id, sizeof(context->policy.id)) == 1;
-    ok = ok && EVP_DigestUpdate(md, context->commands, sizeof(context->commands)) == 1 &&
-         EVP_DigestUpdate(md, context->ocsp.der, context->ocsp.length) == 1 &&
+    for (size_t i = 0; i < settings->command_count && ok; i++) {
+        ok =
+            hash_text(md, settings->commands[i].name) && hash_text(md, settings->commands[i].value);
+    }
+    ok = ok && EVP_DigestUpdate(md, context->ocsp.der, context->ocsp.length) == 1 &&
          EVP_DigestFinal_ex(md, context->digest, NULL) == 1;
     EVP_MD_CTX_free(md);
     return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't set up TLS");
@@ -244,9 +242,9 @@ static int make_server(struct sc_tls_context *context,
                               settings->client_pin_count, settings->commands,
                               settings->command_count, err) != 0 ||
         sc_client_policy_install(&context->policy, ssl_ctx, err) != 0 ||
-        sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count,
-                              context->commands, err) != 0 ||
-        use_cert_files(context, settings, err) != 0 ||
+        sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count, err) != 0 ||
+        use_cert_files(context, settings->certificate_path, settings->private_key_path,
+                       settings->passphrase, settings->passphrase_arg, err) != 0 ||
         use_ocsp(context, settings->ocsp_response_path, err) != 0 ||
         make_digest(context, settings, err) != 0 || sc_tls_selftest(ssl_ctx, err) != 0) {
         return -1;
@@ -282,7 +280,30 @@ static void on_keylog(const SSL *ssl, const char *line)
     }
 }
 
-struct sc_tls_context *sc_tls_context_new_client(const char *keylog_path, struct sc_err *err)
+static int give_passphrase(char *out, int size, int writing, void *arg)
+{
+    const size_t length = arg ? strlen(arg) : 0;
+    (void)writing;
+    if (length == 0 || length > (size_t)size) {
+        return -1;
+    }
+    memcpy(out, arg, length);
+    return (int)length;
+}
+
+static int open_keylog(struct sc_tls_context *context, const char *path, struct sc_err *err)
+{
+    context->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    if (context->keylog_fd < 0) {
+        return sc_err_set_errno(err, EX_CANTCREAT, errno,
+                                "can't write TLS keys to %s (SSLKEYLOGFILE)", path);
+    }
+    SSL_CTX_set_keylog_callback(context->ssl_ctx, on_keylog);
+    return 0;
+}
+
+struct sc_tls_context *sc_tls_context_new_client(const struct sc_tls_client_settings *settings,
+                                                 struct sc_err *err)
 {
     struct sc_tls_context *context = context_new(TLS_client_method(), err);
     if (!context) {
@@ -296,16 +317,13 @@ struct sc_tls_context *sc_tls_context_new_client(const char *keylog_path, struct
         sc_tls_context_unref(context);
         return NULL;
     }
-    if (keylog_path) {
-        context->keylog_fd =
-            open(keylog_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-        if (context->keylog_fd < 0) {
-            (void)sc_err_set_errno(err, EX_CANTCREAT, errno,
-                                   "can't write TLS keys to %s (SSLKEYLOGFILE)", keylog_path);
-            sc_tls_context_unref(context);
-            return NULL;
-        }
-        SSL_CTX_set_keylog_callback(context->ssl_ctx, on_keylog);
+    if ((settings->keylog_path && open_keylog(context, settings->keylog_path, err) != 0) ||
+        (settings->certificate_path &&
+         use_cert_files(context, settings->certificate_path, settings->private_key_path,
+                        settings->passphrase ? give_passphrase : NULL,
+                        (void *)(uintptr_t)settings->passphrase, err) != 0)) {
+        sc_tls_context_unref(context);
+        return NULL;
     }
     return context;
 }
@@ -331,11 +349,6 @@ SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context)
 time_t sc_tls_context_not_after(const struct sc_tls_context *context)
 {
     return context->not_after;
-}
-
-const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context)
-{
-    return &context->ocsp;
 }
 
 int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl,

@@ -23,7 +23,6 @@
 
 struct sc_tls_context;
 struct sc_tls_probe;
-struct sc_ocsp;
 struct sc_tickets;
 
 /*
@@ -66,13 +65,20 @@ struct sc_tls_server_settings {
 struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_settings *settings,
                                                  struct sc_err *err) SC_NODISCARD;
 
+/* Borrowed for the call only; NULL: not set. */
+struct sc_tls_client_settings {
+    const char *keylog_path; /* SSLKEYLOGFILE: appended to, made with 0600 */
+    const char *certificate_path, *private_key_path; /* the client's own, PEM */
+    const char *passphrase; /* of its key; NULL: an encrypted key is refused */
+};
+
 /*
- * A client context: the same protocol versions and ciphers, offers ALPN. The handshake itself
- * verifies nothing: whoever uses it must call sc_pin_set_match() when the handshake is done and
- * before anything is sent. `keylog_path` (NULL: none) is SSLKEYLOGFILE: appended to, made with
- * 0600. Sessions are not cached inside; SSL_CTX_sess_set_new_cb() gets every one.
+ * A client context: the same protocol versions and ciphers, offers ALPN. It verifies nothing by
+ * itself: its user checks the server with tls/pin.h, in a verify callback, and when the handshake
+ * is done and before anything is sent. Sessions are not cached inside; SSL_CTX_sess_set_new_cb()
+ * gets every one. NULL on failure (EX_CANTCREAT the key log; of the certificate as for a server).
  */
-struct sc_tls_context *sc_tls_context_new_client(const char *keylog_path,
+struct sc_tls_context *sc_tls_context_new_client(const struct sc_tls_client_settings *settings,
                                                  struct sc_err *err) SC_NODISCARD;
 
 struct sc_tls_context *sc_tls_context_ref(struct sc_tls_context *context);
@@ -82,9 +88,6 @@ SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context);
 
 /* When a server context's leaf ends, in seconds since the epoch; a client's: 0. */
 time_t sc_tls_context_not_after(const struct sc_tls_context *context);
-
-/* What a server context staples; its `der` is NULL when that is nothing. */
-const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context);
 
 /*
  * Is the client of this finished handshake one that client-auth takes? Call it after every

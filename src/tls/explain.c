@@ -339,10 +339,9 @@ void sc_tls_describe_failure(const struct sc_tls_watch *watch, enum sc_tls_end e
     }
 }
 
-static int refuse_key(const struct sc_pin_set *pins, const SSL *ssl,
+static int refuse_key(const struct sc_pin_set *pins, const X509 *leaf,
                       const struct sc_pin_result *result, const char *target, struct sc_err *err)
 {
-    const X509 *leaf = SSL_get0_peer_certificate(ssl);
     uint8_t key[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES];
     struct sc_pin_spellings got;
     char expected[240];
@@ -360,12 +359,12 @@ static int refuse_key(const struct sc_pin_set *pins, const SSL *ssl,
                       result->reason, *result->reason ? ")" : "");
 }
 
-int sc_tls_refuse_server(const struct sc_pin_set *pins, const SSL *ssl,
+int sc_tls_refuse_server(const struct sc_pin_set *pins, const X509 *leaf,
                          const struct sc_pin_result *result, const char *target, struct sc_err *err)
 {
     const char *way_out = NULL;
     switch (result->cause) {
-    case SC_PIN_OTHER: return refuse_key(pins, ssl, result, target, err);
+    case SC_PIN_OTHER: return refuse_key(pins, leaf, result, target, err);
     case SC_PIN_EXPIRED: way_out = "the server needs a new one"; break;
     case SC_PIN_NOT_YET_VALID: way_out = "is the clock of this host right?"; break;
     case SC_PIN_WRONG_NAME: way_out = "connect to a name that it has"; break;
