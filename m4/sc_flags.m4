@@ -14,6 +14,7 @@ AC_DEFUN([SC_HARDENING], [
                   [sc_hardening=$enableval], [sc_hardening=yes])
     AS_IF([test "x$sc_hardening" = xyes], [
         AX_APPEND_COMPILE_FLAGS([-fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE], [SC_CFLAGS], [-Werror])
+        AX_APPEND_LINK_FLAGS([-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack], [SC_SHARED_LDFLAGS])
         AX_APPEND_LINK_FLAGS([-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack], [SC_LDFLAGS], [-fPIE])
     ])
 ])

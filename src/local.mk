@@ -1,8 +1,9 @@
 # Each layer is an archive. Order matters to the linker, upper layers first: it is what keeps the arrows pointing one way.
-noinst_LIBRARIES += src/libscbase.a src/libscproto.a src/libsctls.a src/libscnet.a src/libscserver.a src/libscclient.a \
-	src/libscbench.a
+noinst_LIBRARIES   += src/libscnet.a src/libscserver.a src/libscclient.a src/libscbench.a
+# What libspacecaptain is made of: built with and without -fPIC.
+noinst_LTLIBRARIES += src/libscbase.la src/libscproto.la src/libsctls.la src/libsclib.la
 
-src_libscbase_a_SOURCES = \
+src_libscbase_la_SOURCES = \
 	src/base/account.c src/base/account.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/compiler.h \
@@ -17,14 +18,13 @@ src_libscbase_a_SOURCES = \
 	src/base/slab.c src/base/slab.h \
 	src/base/sysd.c src/base/sysd.h
 
-src_libscproto_a_SOURCES = \
+src_libscproto_la_SOURCES = \
 	src/proto/frame.c src/proto/frame.h \
 	src/proto/handler.c src/proto/handler.h
 
-src_libsctls_a_SOURCES = \
+src_libsctls_la_SOURCES = \
 	src/tls/certificate.c src/tls/certificate.h \
 	src/tls/client_policy.c src/tls/client_policy.h \
-	src/tls/command_files.c src/tls/command_files.h \
 	src/tls/commands.c src/tls/commands.h \
 	src/tls/context.c src/tls/context.h \
 	src/tls/error.c src/tls/error.h \
@@ -40,9 +40,34 @@ src_libsctls_a_SOURCES = \
 	src/tls/pin_spell.c \
 	src/tls/probe.c src/tls/probe.h \
 	src/tls/selftest.c src/tls/selftest.h \
-	src/tls/session_cache.c src/tls/session_cache.h \
 	src/tls/tickets.c src/tls/tickets.h \
 	src/tls/watch.c src/tls/watch.h
+
+src_libsclib_la_SOURCES = \
+	src/lib/blocking.c \
+	src/lib/client.c \
+	src/lib/connect.c src/lib/connect.h \
+	src/lib/engine.c src/lib/engine.h \
+	src/lib/engine_new.c \
+	src/lib/frame_reader.c src/lib/frame_reader.h \
+	src/lib/resolve.c src/lib/resolve.h \
+	src/lib/saved_session.c src/lib/saved_session.h \
+	src/lib/settings.c \
+	src/lib/tls_library.c src/lib/tls_library.h \
+	src/lib/tls_openssl.c \
+	src/lib/verify.c src/lib/verify.h
+
+# The library: its interface is src/spacecaptain/client.h, and its symbols are those of the map.
+lib_LTLIBRARIES += src/libspacecaptain.la
+spacecaptainincludedir = $(includedir)/spacecaptain
+spacecaptaininclude_HEADERS = src/spacecaptain/client.h src/spacecaptain/client_libevent.h
+src_libspacecaptain_la_SOURCES =
+src_libspacecaptain_la_LIBADD  = src/libsclib.la src/libscproto.la src/libsctls.la src/libscbase.la $(OPENSSL_LIBS) $(PTHREAD_LIBS)
+src_libspacecaptain_la_LDFLAGS = $(SC_SHARED_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--version-script=$(srcdir)/src/lib/libspacecaptain.map
+EXTRA_DIST += src/lib/libspacecaptain.map
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = src/lib/space-captain.pc
 
 src_libscnet_a_SOURCES = \
 	src/net/addr.c src/net/addr.h \
@@ -112,13 +137,14 @@ src_libscbench_a_SOURCES = \
 	src/bench/worker.h
 
 # What to link with a layer and all below it.
-LIBS_BASE  = src/libscbase.a $(PTHREAD_LIBS)
-LIBS_PROTO = src/libscproto.a $(LIBS_BASE)
-LIBS_TLS   = src/libsctls.a $(OPENSSL_LIBS) $(LIBS_BASE)
-LIBS_NET   = src/libscnet.a src/libscproto.a $(EVENT_LIBS) $(LIBS_TLS)
+LIBS_BASE  = src/libscbase.la $(PTHREAD_LIBS)
+LIBS_PROTO = src/libscproto.la $(LIBS_BASE)
+LIBS_TLS   = src/libsctls.la $(OPENSSL_LIBS) $(LIBS_BASE)
+LIBS_NET   = src/libscnet.a src/libscproto.la $(EVENT_LIBS) $(LIBS_TLS)
+LIBS_LIB   = src/libsclib.la src/libscproto.la $(LIBS_TLS)
 LIBS_SERVER = src/libscserver.a $(LIBS_NET)
 LIBS_CLIENT = src/libscclient.a $(LIBS_NET)
-LIBS_BENCH  = src/libscbench.a $(EVENT_LIBS) src/libscproto.a $(LIBS_TLS) -lm
+LIBS_BENCH  = src/libscbench.a $(EVENT_LIBS) src/libscproto.la $(LIBS_TLS) -lm
 
 # Compiled once for all programs.
 PROGRAM_FILES = src/programs/version.c src/programs/version.h

@@ -21,6 +21,7 @@ refuse "base includes only base and libc" 'proto/|tls/|net/|server/|client/|benc
 refuse "proto knows bytes only" 'tls/|net/|server/|client/|bench/|programs/|openssl/|event2/' $(sources proto)
 refuse "tls knows neither libevent nor what is above it" 'proto/handler|net/|server/|client/|bench/|programs/|event2/' $(sources tls)
 refuse "net knows nothing above it" 'proto/handler|server/|client/|bench/|programs/' $(sources net)
+refuse "the library knows neither libevent nor what is above it" 'event2/|net/|server/|client/|bench/|programs/' $(sources lib)
 refuse "server, client and bench never include each other" 'client/|bench/|programs/' $(sources server)
 refuse "server, client and bench never include each other" 'server/|bench/|programs/' $(sources client)
 refuse "bench knows neither the others nor net: it is lighter than what it measures" 'net/|server/|client/|programs/' $(sources bench)

@@ -16,6 +16,7 @@ TEST_PROTO  = $(LIBS_PROTO) $(CHECK_LIBS)
 TEST_TLS    = tests/unit/libtest.a $(LIBS_TLS) $(CHECK_LIBS)
 TEST_NET    = tests/unit/libtest.a $(LIBS_NET) $(CHECK_LIBS)
 TEST_SERVER = tests/unit/libtest.a $(LIBS_SERVER) $(CHECK_LIBS)
+TEST_LIB    = tests/unit/libtest.a $(LIBS_LIB) $(CHECK_LIBS)
 TEST_CLIENT = tests/unit/libtest.a $(LIBS_CLIENT) $(CHECK_LIBS)
 TEST_BENCH  = $(LIBS_BENCH) $(CHECK_LIBS)
 
@@ -113,3 +114,5 @@ tests_unit_check_connect_LDADD = $(TEST_CLIENT)
 UNIT_TESTS += tests/unit/check_bench
 tests_unit_check_bench_LDADD = $(TEST_BENCH)
 
+UNIT_TESTS += tests/unit/check_engine
+tests_unit_check_engine_LDADD = $(TEST_LIB)

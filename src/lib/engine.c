@@ -1,0 +1,470 @@
+#include "config.h"
+
+#include "lib/engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/escape.h"
+#include "base/parse.h"
+#include "proto/handler.h"
+
+#define CLOSE_MS 1000U /* how long the server may take to answer close_notify */
+#define ERROR_MAX_BODY 65536U /* of an ERROR: more than our server sends */
+#define NO_DEADLINE UINT64_MAX
+
+/* --- The end --- */
+
+/* `err` NULL: as the owner wanted it. The first time counts. */
+static void end(struct sc_client_engine *engine, const struct sc_err *err)
+{
+    if (engine->state != SC_ENGINE_ENDED) {
+        engine->state = SC_ENGINE_ENDED;
+        engine->deadline_ms = NO_DEADLINE;
+        engine->failed = err != NULL;
+        if (err) {
+            engine->err = *err;
+        }
+    }
+}
+
+static void broken(struct sc_client_engine *engine, const char *what)
+{
+    struct sc_err err;
+    (void)sc_err_set(&err, EX_PROTOCOL, "%s broke the protocol: %s", engine->target, what);
+    engine->settings->library->shutdown(engine->tls);
+    end(engine, &err);
+}
+
+static void out_of_memory(struct sc_client_engine *engine)
+{
+    struct sc_err err;
+    (void)sc_err_set(&err, EX_OSERR, "the connection with %s is given up: out of memory",
+                     engine->target);
+    end(engine, &err);
+}
+
+static void unanswered_text(const struct sc_client_engine *engine, const char *before, char out[64])
+{
+    out[0] = '\0';
+    if (engine->count > 0) {
+        (void)snprintf(out, 64, "%s%zu request%s unanswered", before, engine->count,
+                       engine->count > 1 ? "s" : "");
+    }
+}
+
+/* The server has ended the connection, with close_notify or without. */
+static void lost(struct sc_client_engine *engine, const char *how)
+{
+    struct sc_err err;
+    char unanswered[64], why[256], reason[128];
+    switch (engine->state) {
+    case SC_ENGINE_HANDSHAKE:
+        engine->settings->library->explain(engine->tls, false, why, sizeof(why));
+        (void)sc_err_set(&err, SC_EXIT_HANDSHAKE, "the TLS handshake with %s failed: %s",
+                         engine->target, why);
+        end(engine, &err);
+        break;
+    case SC_ENGINE_READY:
+        if (engine->error_number != 0) {
+            how = sc_err_errno_text(engine->error_number, reason, sizeof(reason));
+        }
+        unanswered_text(engine, " with ", unanswered);
+        (void)sc_err_set(&err, engine->last_error != 0 ? SC_CLIENT_REFUSED : EX_UNAVAILABLE,
+                         "%s went away%s: %s", engine->target, unanswered,
+                         engine->last_error != 0 ? sc_error_code_name(engine->last_error) : how);
+        end(engine, &err);
+        break;
+    case SC_ENGINE_CLOSING:
+    case SC_ENGINE_ENDED: end(engine, NULL); break;
+    }
+}
+
+/* An ERROR that answers no request: the server closes. */
+static void refused(struct sc_client_engine *engine, const struct sc_frame_error *error)
+{
+    struct sc_err err;
+    char text[200], wait[32], advice[64] = "", unanswered[64];
+    (void)sc_escape_line(text, sizeof(text), error->text, error->text_length);
+    if (error->retry_after_ms > 0) {
+        sc_format_duration_ms(error->retry_after_ms, wait);
+        (void)snprintf(advice, sizeof(advice), "; it asks to come back in %s", wait);
+    }
+    unanswered_text(engine, ", ", unanswered);
+    (void)sc_err_set(&err, error->code == SC_ERROR_GOING_AWAY ? EX_UNAVAILABLE : SC_CLIENT_REFUSED,
+                     "%s ended the connection: %s%s%s%s%s%s", engine->target,
+                     sc_error_code_name(error->code), *text ? " (" : "", text, *text ? ")" : "",
+                     unanswered, advice);
+    engine->retry_after_ms = error->retry_after_ms;
+    engine->settings->library->shutdown(engine->tls);
+    end(engine, &err);
+}
+
+/* --- Replies --- */
+
+/* What can be wrong with a reply is seen in its header, before memory is taken for its body. */
+static bool header_is_good(struct sc_client_engine *engine)
+{
+    const struct sc_frame_header header = sc_frame_reader_header(&engine->reader);
+    if (header.type == SC_FRAME_ERROR) {
+        if (header.length > ERROR_MAX_BODY) {
+            broken(engine, "an ERROR is longer than 64 KiB");
+            return false;
+        }
+        return true;
+    }
+    if (engine->count == 0) {
+        broken(engine, "it answered what nobody asked");
+        return false;
+    }
+    const struct sc_engine_request *request = &engine->requests[engine->first];
+    const struct sc_handler *handler = sc_handler_find(request->type);
+    if (header.type != request->type) {
+        broken(engine, "the reply has another type than the request");
+        return false;
+    }
+    if (handler && !sc_handler_is_reply_length(handler, request->length, header.length)) {
+        broken(engine, "the reply has another length than its request asks for");
+        return false;
+    }
+    if (header.length > SC_FRAME_MAX_BODY_BYTES) {
+        broken(engine, "a reply is longer than 16 MiB");
+        return false;
+    }
+    return true;
+}
+
+/* The request that the reply is for is answered. */
+static void take_request(struct sc_client_engine *engine, uint64_t now_ms,
+                         struct sc_client_reply *reply)
+{
+    const struct sc_engine_request *request = &engine->requests[engine->first];
+    reply->request = engine->oldest++;
+    reply->type = request->type;
+    engine->unanswered_bytes -= request->length;
+    engine->first = (engine->first + 1) % engine->room;
+    engine->count--;
+    engine->deadline_ms = engine->count > 0 ? now_ms + engine->settings->timeout_ms : NO_DEADLINE;
+}
+
+/* A whole frame. True: `reply` is an event. */
+static bool take_frame(struct sc_client_engine *engine, uint64_t now_ms,
+                       struct sc_client_reply *reply)
+{
+    const struct sc_frame_header header = sc_frame_reader_header(&engine->reader);
+    struct sc_frame_error error;
+    reply->body = engine->reader.body;
+    reply->length = header.length;
+    reply->error_code = reply->retry_after_ms = 0;
+    if (header.type == SC_FRAME_ERROR) {
+        if (sc_frame_get_error(engine->reader.body, header.length, &error) != 0) {
+            broken(engine, "an ERROR is too short");
+            return false;
+        }
+        if (error.code == SC_ERROR_GOING_AWAY || engine->count == 0) {
+            refused(engine, &error);
+            return false;
+        }
+        if (error.code == SC_ERROR_BODY_TOO_LARGE || error.code == SC_ERROR_OVER_LIMIT) {
+            engine->last_error = error.code;
+        }
+        reply->error_code = error.code;
+        reply->retry_after_ms = error.retry_after_ms;
+        reply->length =
+            sc_escape_line(engine->text, sizeof(engine->text), error.text, error.text_length);
+        reply->body = (const uint8_t *)engine->text;
+    }
+    take_request(engine, now_ms, reply);
+    return true;
+}
+
+/* Reads until a reply is whole (true), or there is no more input. */
+static bool read_reply(struct sc_client_engine *engine, uint64_t now_ms,
+                       struct sc_client_reply *reply)
+{
+    const struct sc_tls_library *library = engine->settings->library;
+    struct sc_frame_reader *reader = &engine->reader;
+    if (sc_frame_reader_is_complete(reader)) {
+        sc_frame_reader_next(reader); /* the event before this one */
+    }
+    for (;;) {
+        struct sc_err err;
+        size_t room, got = 0;
+        uint8_t *space = sc_frame_reader_space(reader, &room);
+        if (!space) {
+            out_of_memory(engine);
+            return false;
+        }
+        switch (library->read(engine->tls, space, room, &got, &err)) {
+        case SC_TLS_STEP_DONE: break;
+        case SC_TLS_STEP_WANT_INPUT: return false;
+        case SC_TLS_STEP_CLOSED: lost(engine, "it closed the connection"); return false;
+        case SC_TLS_STEP_EOF:
+            lost(engine, "the connection was cut, without close_notify");
+            return false;
+        case SC_TLS_STEP_FAILED: end(engine, &err); return false;
+        }
+        const bool had_header = sc_frame_reader_has_header(reader);
+        sc_frame_reader_add(reader, got);
+        if (!had_header && sc_frame_reader_has_header(reader) && !header_is_good(engine)) {
+            return false;
+        }
+        if (sc_frame_reader_is_complete(reader)) {
+            return take_frame(engine, now_ms, reply);
+        }
+    }
+}
+
+/* --- Handshake and close --- */
+
+static void go_on_with_handshake(struct sc_client_engine *engine)
+{
+    const struct sc_tls_library *library = engine->settings->library;
+    struct sc_err err;
+    switch (library->handshake(engine->tls, &err)) {
+    case SC_TLS_STEP_DONE: break;
+    case SC_TLS_STEP_WANT_INPUT: return;
+    case SC_TLS_STEP_CLOSED:
+    case SC_TLS_STEP_EOF: lost(engine, ""); return;
+    case SC_TLS_STEP_FAILED: end(engine, &err); return;
+    }
+    /* A resumed handshake shows no certificate: what the session remembers is checked here. */
+    if (library->check_peer(engine->tls) != 0) {
+        library->shutdown(engine->tls);
+        end(engine, &engine->verify.err);
+        return;
+    }
+    engine->state = SC_ENGINE_READY;
+    engine->deadline_ms = NO_DEADLINE;
+}
+
+/* After our close_notify replies are dropped; the server's close_notify is waited for. */
+static void wait_for_close(struct sc_client_engine *engine)
+{
+    uint8_t dropped[4096];
+    struct sc_err err;
+    size_t got;
+    for (;;) {
+        switch (
+            engine->settings->library->read(engine->tls, dropped, sizeof(dropped), &got, &err)) {
+        case SC_TLS_STEP_DONE: break;
+        case SC_TLS_STEP_WANT_INPUT: return;
+        case SC_TLS_STEP_CLOSED:
+        case SC_TLS_STEP_EOF:
+        case SC_TLS_STEP_FAILED: end(engine, NULL); return;
+        }
+    }
+}
+
+static int end_event(struct sc_client_engine *engine, struct sc_client_event *event)
+{
+    if (engine->end_told) {
+        return 0;
+    }
+    engine->end_told = true;
+    event->type = SC_CLIENT_EVENT_END;
+    event->unanswered = engine->count;
+    event->error.code = SC_CLIENT_OK;
+    event->error.text[0] = '\0';
+    event->error.retry_after_ms = 0;
+    if (engine->failed) {
+        (void)sc_lib_error(&event->error, &engine->err);
+        event->error.retry_after_ms = engine->retry_after_ms;
+    }
+    return 1;
+}
+
+int sc_client_engine_next_event(struct sc_client_engine *engine, uint64_t now_ms,
+                                struct sc_client_event *event)
+{
+    event->type = SC_CLIENT_EVENT_NONE;
+    if (engine->state == SC_ENGINE_HANDSHAKE) {
+        go_on_with_handshake(engine);
+    }
+    if (engine->state == SC_ENGINE_READY) {
+        if (!engine->ready_told) {
+            engine->ready_told = true;
+            event->type = SC_CLIENT_EVENT_READY;
+            return 1;
+        }
+        if (read_reply(engine, now_ms, &event->reply)) {
+            event->type = SC_CLIENT_EVENT_REPLY;
+            return 1;
+        }
+    }
+    if (engine->state == SC_ENGINE_CLOSING) {
+        wait_for_close(engine);
+    }
+    return engine->state == SC_ENGINE_ENDED ? end_event(engine, event) : 0;
+}
+
+/* --- Bytes and time --- */
+
+size_t sc_client_engine_output(struct sc_client_engine *engine, const void **bytes)
+{
+    const uint8_t *at;
+    const size_t size = engine->settings->library->output(engine->tls, &at);
+    *bytes = at;
+    return size;
+}
+
+void sc_client_engine_sent(struct sc_client_engine *engine, size_t count)
+{
+    engine->settings->library->sent(engine->tls, count);
+}
+
+size_t sc_client_engine_receive(struct sc_client_engine *engine, const void *bytes, size_t count)
+{
+    return engine->state == SC_ENGINE_ENDED
+               ? count
+               : engine->settings->library->receive(engine->tls, bytes, count);
+}
+
+size_t sc_engine_receive_room(const struct sc_client_engine *engine)
+{
+    return engine->settings->library->room(engine->tls);
+}
+
+void sc_client_engine_receive_end(struct sc_client_engine *engine, int error_number)
+{
+    engine->error_number = error_number;
+    engine->settings->library->receive_end(engine->tls);
+}
+
+int sc_client_engine_deadline(const struct sc_client_engine *engine, uint64_t *at_ms)
+{
+    *at_ms = engine->deadline_ms;
+    return engine->deadline_ms != NO_DEADLINE;
+}
+
+void sc_client_engine_tick(struct sc_client_engine *engine, uint64_t now_ms)
+{
+    struct sc_err err;
+    char time[32], why[256];
+    if (now_ms < engine->deadline_ms) {
+        return;
+    }
+    sc_format_duration_ms(engine->settings->timeout_ms, time);
+    switch (engine->state) {
+    case SC_ENGINE_HANDSHAKE:
+        engine->settings->library->explain(engine->tls, true, why, sizeof(why));
+        (void)sc_err_set(&err, EX_TEMPFAIL, "the TLS handshake with %s timed out after %s: %s",
+                         engine->target, time, why);
+        end(engine, &err);
+        break;
+    case SC_ENGINE_READY:
+        (void)sc_err_set(&err, EX_TEMPFAIL, "no reply from %s within %s, %zu unanswered",
+                         engine->target, time, engine->count);
+        engine->settings->library->shutdown(engine->tls);
+        end(engine, &err);
+        break;
+    case SC_ENGINE_CLOSING:
+    case SC_ENGINE_ENDED: end(engine, NULL); break;
+    }
+}
+
+/* --- Requests --- */
+
+int sc_client_engine_is_full(const struct sc_client_engine *engine)
+{
+    return engine->count >= SC_CLIENT_MAX_REQUESTS ||
+           engine->unanswered_bytes >= SC_CLIENT_MAX_REQUEST_BYTES;
+}
+
+size_t sc_client_engine_unanswered(const struct sc_client_engine *engine)
+{
+    return engine->count;
+}
+
+/* Room for one more in the ring. */
+static bool grow(struct sc_client_engine *engine)
+{
+    if (engine->count < engine->room) {
+        return true;
+    }
+    const size_t room = engine->room == 0 ? 16 : engine->room * 2;
+    struct sc_engine_request *requests = calloc(room, sizeof(*requests));
+    if (!requests) {
+        return false;
+    }
+    for (size_t i = 0; i < engine->count; i++) {
+        requests[i] = engine->requests[(engine->first + i) % engine->room];
+    }
+    free(engine->requests);
+    engine->requests = requests;
+    engine->first = 0;
+    engine->room = room;
+    return true;
+}
+
+/* Header and body in one run of TLS records. */
+static int write_frame(struct sc_client_engine *engine, uint32_t type, const void *body,
+                       size_t length, struct sc_err *err)
+{
+    uint8_t small[1024];
+    uint8_t *frame = small;
+    const size_t size = SC_FRAME_HEADER_BYTES + length;
+    if (size > sizeof(small) && !(frame = malloc(size))) {
+        return sc_err_set(err, EX_OSERR, "can't send a request: out of memory");
+    }
+    sc_frame_put_header(frame, type, (uint32_t)length);
+    if (length > 0) {
+        memcpy(frame + SC_FRAME_HEADER_BYTES, body, length);
+    }
+    const int result = engine->settings->library->write(engine->tls, frame, size, err);
+    if (frame != small) {
+        free(frame);
+    }
+    return result;
+}
+
+int64_t sc_client_engine_send(struct sc_client_engine *engine, uint32_t type, const void *body,
+                              size_t length, uint64_t now_ms, struct sc_client_error *error)
+{
+    struct sc_err err;
+    if (engine->state != SC_ENGINE_READY || engine->settings->inspect) {
+        (void)sc_err_set(&err, EX_USAGE, "can't send a request: %s",
+                         engine->state == SC_ENGINE_HANDSHAKE ? "the handshake is not done"
+                         : engine->state == SC_ENGINE_READY   ? "the server is not trusted"
+                                                              : "the connection is closed");
+        return sc_lib_error(error, &err);
+    }
+    if (length > SC_CLIENT_MAX_BODY || type == SC_FRAME_ERROR) {
+        (void)sc_err_set(&err, EX_USAGE, "can't send a request: %s",
+                         type == SC_FRAME_ERROR ? "type 0 is for replies"
+                                                : "the body is longer than 16 MiB");
+        return sc_lib_error(error, &err);
+    }
+    if (sc_client_engine_is_full(engine)) {
+        (void)sc_err_set(&err, EX_OSERR, "can't send a request: too many are unanswered");
+        return sc_lib_error(error, &err);
+    }
+    if (!grow(engine)) {
+        (void)sc_err_set(&err, EX_OSERR, "can't send a request: out of memory");
+        return sc_lib_error(error, &err);
+    }
+    if (write_frame(engine, type, body, length, &err) != 0) {
+        return sc_lib_error(error, &err);
+    }
+    engine->requests[(engine->first + engine->count) % engine->room] =
+        (struct sc_engine_request){.type = type, .length = (uint32_t)length};
+    engine->unanswered_bytes += length;
+    if (engine->count++ == 0) {
+        engine->deadline_ms = now_ms + engine->settings->timeout_ms;
+    }
+    return (int64_t)(engine->oldest + engine->count - 1);
+}
+
+void sc_client_engine_close(struct sc_client_engine *engine, uint64_t now_ms)
+{
+    if (engine->state == SC_ENGINE_READY) {
+        engine->settings->library->shutdown(engine->tls);
+        engine->state = SC_ENGINE_CLOSING;
+        engine->deadline_ms = now_ms + CLOSE_MS;
+    } else if (engine->state == SC_ENGINE_HANDSHAKE) {
+        end(engine, NULL);
+    }
+}

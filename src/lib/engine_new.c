@@ -1,0 +1,137 @@
+/* The life of an engine, and what it tells of its connection. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/engine.h"
+#include "lib/saved_session.h"
+
+static bool is_literal(const char *host)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+    return strchr(host, ':') || inet_pton(AF_INET, host, bytes) == 1;
+}
+
+/* server_name (RFC 6066 section 3): not for addresses, and without the final dot. */
+static const char *server_name(const char *host, char out[256])
+{
+    if (!*host || is_literal(host)) {
+        return NULL;
+    }
+    (void)snprintf(out, 256, "%s", host);
+    const size_t length = strlen(out);
+    if (out[length - 1] == '.') {
+        out[length - 1] = '\0';
+    }
+    return *out ? out : NULL;
+}
+
+struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, const char *host,
+                                       const char *target, uint64_t now_ms, struct sc_err *err)
+{
+    char name[256];
+    struct sc_client_engine *engine = calloc(1, sizeof(*engine));
+    if (!engine) {
+        (void)sc_err_set(err, EX_OSERR, "can't set up a connection: out of memory");
+        return NULL;
+    }
+    engine->settings = sc_lib_settings_use(settings, err);
+    if (!engine->settings) {
+        free(engine);
+        return NULL;
+    }
+    (void)snprintf(engine->host, sizeof(engine->host), "%s", host ? host : "");
+    (void)snprintf(engine->target, sizeof(engine->target), "%s", target);
+    engine->verify = (struct sc_lib_verify){.pins = settings->pins,
+                                            .host = host ? engine->host : NULL,
+                                            .target = engine->target,
+                                            .strict_expiry = settings->strict_expiry,
+                                            .inspect = settings->inspect};
+    engine->oldest = 1;
+    engine->deadline_ms = now_ms + settings->timeout_ms;
+    size_t session_size;
+    uint8_t *session = sc_lib_settings_session(settings, &session_size);
+    engine->tls =
+        settings->library->conn_new(settings->shared, &engine->verify,
+                                    server_name(engine->host, name), session, session_size, err);
+    free(session);
+    if (!engine->tls) {
+        sc_client_engine_free(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+struct sc_client_engine *sc_client_engine_new(struct sc_client_settings *settings, const char *host,
+                                              uint64_t now_ms, struct sc_client_error *error)
+{
+    struct sc_err err;
+    struct sc_client_engine *engine =
+        sc_engine_new(settings, host, host ? host : "the server", now_ms, &err);
+    if (!engine) {
+        (void)sc_lib_error(error, &err);
+    }
+    return engine;
+}
+
+void sc_client_engine_free(struct sc_client_engine *engine)
+{
+    if (!engine) {
+        return;
+    }
+    if (engine->tls) {
+        engine->settings->library->conn_free(engine->tls);
+    }
+    sc_frame_reader_fini(&engine->reader);
+    free(engine->requests);
+    sc_client_settings_free(engine->settings);
+    free(engine);
+}
+
+int sc_client_engine_info(const struct sc_client_engine *engine, struct sc_client_info *info)
+{
+    struct sc_tls_params params;
+    if (!engine->ready_told) {
+        return -1;
+    }
+    engine->settings->library->params(engine->tls, &params);
+    struct sc_client_info all = {
+        .size = info->size,
+        .peer = "",
+        .tls_library = engine->settings->library->name,
+        .tls_version = params.version,
+        .cipher = params.cipher,
+        .group = params.group,
+        .resumed = params.resumed,
+        .pin = engine->verify.pin.pin,
+        .expired = engine->verify.pin.expired,
+        .not_before = engine->verify.not_before,
+        .not_after = engine->verify.not_after,
+    };
+    memcpy(all.key_pin, engine->verify.key_pin, sizeof(all.key_pin));
+    memcpy(all.fingerprint, engine->verify.fingerprint, sizeof(all.fingerprint));
+    memcpy(info, &all, info->size < sizeof(all) ? info->size : sizeof(all));
+    return 0;
+}
+
+size_t sc_client_engine_session(const struct sc_client_engine *engine, void *out, size_t room)
+{
+    const struct sc_client_settings *settings = engine->settings;
+    const size_t header = SC_SAVED_SESSION_HEADER_BYTES;
+    uint8_t *to = room > header ? (uint8_t *)out + header : NULL;
+    if (!engine->ready_told || settings->inspect) {
+        return 0;
+    }
+    const size_t size = settings->library->session(engine->tls, to, to ? room - header : 0);
+    if (size == 0 || size > SC_SAVED_SESSION_MAX_BYTES - header) {
+        return 0;
+    }
+    if (to && size <= room - header) {
+        sc_saved_session_put_header(out, settings->library->name, settings->pins);
+    }
+    return header + size;
+}

@@ -1,0 +1,265 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/compiler.h"
+#include "lib/engine.h"
+#include "lib/saved_session.h"
+
+#define DEFAULT_TIMEOUT_MS 10000U
+#define MAX_TIMEOUT_MS 86400000U
+
+int sc_lib_error(struct sc_client_error *error, const struct sc_err *err)
+{
+    if (error) {
+        error->code = err->status;
+        error->retry_after_ms = 0;
+        (void)snprintf(error->text, sizeof(error->text), "%s", err->text);
+    }
+    return -1;
+}
+
+static void settings_destroy(struct sc_client_settings *settings)
+{
+    if (settings->shared) {
+        settings->library->shared_free(settings->shared);
+    }
+    sc_pin_set_free(settings->pins);
+    sc_saved_session_wipe(settings->session, settings->session_size);
+    free(settings->certificate_path);
+    free(settings->key_path);
+    sc_saved_session_wipe((uint8_t *)settings->passphrase,
+                          settings->passphrase ? strlen(settings->passphrase) : 0);
+    free(settings->key_log_path);
+    (void)pthread_mutex_destroy(&settings->lock);
+    free(settings);
+}
+
+struct sc_client_settings *sc_client_settings_new(const char *tls_library,
+                                                  struct sc_client_error *error)
+{
+    struct sc_err err;
+    const struct sc_tls_library *library = sc_tls_library_find(tls_library);
+    if (!library) {
+        (void)sc_err_set(&err, EX_USAGE, "TLS library \"%.40s\": this build has %s", tls_library,
+                         sc_tls_library_names());
+        (void)sc_lib_error(error, &err);
+        return NULL;
+    }
+    struct sc_client_settings *settings = calloc(1, sizeof(*settings));
+    if (!settings) {
+        (void)sc_err_set(&err, EX_OSERR, "can't set up a client: out of memory");
+        (void)sc_lib_error(error, &err);
+        return NULL;
+    }
+    (void)pthread_mutex_init(&settings->lock, NULL);
+    settings->references = 1;
+    settings->library = library;
+    settings->timeout_ms = DEFAULT_TIMEOUT_MS;
+    settings->pins = sc_pin_set_new();
+    (void)sc_err_set(&err, EX_OSERR, "can't set up a client: out of memory");
+    settings->shared =
+        settings->pins ? library->shared_new(&(struct sc_tls_options){0}, &err) : NULL;
+    if (!settings->shared) {
+        (void)sc_lib_error(error, &err);
+        settings_destroy(settings);
+        return NULL;
+    }
+    return settings;
+}
+
+void sc_client_settings_free(struct sc_client_settings *settings)
+{
+    if (!settings) {
+        return;
+    }
+    (void)pthread_mutex_lock(&settings->lock);
+    const bool last = --settings->references == 0;
+    (void)pthread_mutex_unlock(&settings->lock);
+    if (last) {
+        settings_destroy(settings);
+    }
+}
+
+struct sc_client_settings *sc_lib_settings_use(struct sc_client_settings *settings,
+                                               struct sc_err *err)
+{
+    if (!settings->inspect && sc_pin_set_count(settings->pins) == 0) {
+        (void)sc_err_set(err, SC_EXIT_UNTRUSTED, "no pin: a server is not trusted without one");
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&settings->lock);
+    settings->references++;
+    settings->used = true;
+    (void)pthread_mutex_unlock(&settings->lock);
+    return settings;
+}
+
+/* Settings that are in use are read without the lock. */
+static int can_change(struct sc_client_settings *settings, struct sc_err *err)
+{
+    (void)pthread_mutex_lock(&settings->lock);
+    const bool used = settings->used;
+    (void)pthread_mutex_unlock(&settings->lock);
+    return used ? sc_err_set(err, EX_USAGE,
+                             "the settings can't be changed: a connection has used them")
+                : 0;
+}
+
+int sc_client_settings_add_pin(struct sc_client_settings *settings, const char *pin,
+                               struct sc_client_error *error)
+{
+    struct sc_err err;
+    return can_change(settings, &err) != 0 || sc_pin_set_add(settings->pins, pin, &err) != 0
+               ? sc_lib_error(error, &err)
+               : 0;
+}
+
+int sc_client_settings_set_strict_expiry(struct sc_client_settings *settings, int on,
+                                         struct sc_client_error *error)
+{
+    struct sc_err err;
+    if (can_change(settings, &err) != 0) {
+        return sc_lib_error(error, &err);
+    }
+    settings->strict_expiry = on != 0;
+    return 0;
+}
+
+int sc_client_settings_set_inspect(struct sc_client_settings *settings, int on,
+                                   struct sc_client_error *error)
+{
+    struct sc_err err;
+    if (can_change(settings, &err) != 0) {
+        return sc_lib_error(error, &err);
+    }
+    settings->inspect = on != 0;
+    return 0;
+}
+
+int sc_client_settings_set_timeout(struct sc_client_settings *settings, uint32_t ms,
+                                   struct sc_client_error *error)
+{
+    struct sc_err err;
+    if (can_change(settings, &err) != 0) {
+        return sc_lib_error(error, &err);
+    }
+    if (ms == 0 || ms > MAX_TIMEOUT_MS) {
+        (void)sc_err_set(&err, EX_USAGE, "timeout: expected 1 to %u milliseconds", MAX_TIMEOUT_MS);
+        return sc_lib_error(error, &err);
+    }
+    settings->timeout_ms = ms;
+    return 0;
+}
+
+/* Sets up the TLS library anew with one more option; the old set-up stays when that fails. */
+static int set_up_again(struct sc_client_settings *settings, struct sc_err *err)
+{
+    struct sc_tls_shared *shared = settings->library->shared_new(
+        &(struct sc_tls_options){.certificate_path = settings->certificate_path,
+                                 .key_path = settings->key_path,
+                                 .passphrase = settings->passphrase,
+                                 .key_log_path = settings->key_log_path},
+        err);
+    if (!shared) {
+        return -1;
+    }
+    settings->library->shared_free(settings->shared);
+    settings->shared = shared;
+    return 0;
+}
+
+/* A copy in place of what `slot` holds. */
+static int replace(char **slot, const char *text, struct sc_err *err)
+{
+    char *copy = text ? strdup(text) : NULL;
+    if (text && !copy) {
+        return sc_err_set(err, EX_OSERR, "can't set up a client: out of memory");
+    }
+    free(*slot);
+    *slot = copy;
+    return 0;
+}
+
+int sc_client_settings_set_certificate(struct sc_client_settings *settings,
+                                       const char *certificate_path, const char *key_path,
+                                       const char *passphrase, struct sc_client_error *error)
+{
+    struct sc_err err;
+    return can_change(settings, &err) != 0 ||
+                   replace(&settings->certificate_path, certificate_path, &err) != 0 ||
+                   replace(&settings->key_path, key_path, &err) != 0 ||
+                   replace(&settings->passphrase, passphrase, &err) != 0 ||
+                   set_up_again(settings, &err) != 0
+               ? sc_lib_error(error, &err)
+               : 0;
+}
+
+int sc_client_settings_set_key_log(struct sc_client_settings *settings, const char *path,
+                                   struct sc_client_error *error)
+{
+    struct sc_err err;
+    return can_change(settings, &err) != 0 || replace(&settings->key_log_path, path, &err) != 0 ||
+                   set_up_again(settings, &err) != 0
+               ? sc_lib_error(error, &err)
+               : 0;
+}
+
+/* --- Session --- */
+
+int sc_client_settings_set_session(struct sc_client_settings *settings, const void *bytes,
+                                   size_t count, struct sc_client_error *error)
+{
+    struct sc_err err;
+    uint8_t *copy = NULL;
+    if (bytes) {
+        if (sc_saved_session_check(bytes, count, &err) != 0) {
+            return sc_lib_error(error, &err);
+        }
+        copy = malloc(count);
+        if (!copy) {
+            (void)sc_err_set(&err, EX_OSERR, "can't keep a session: out of memory");
+            return sc_lib_error(error, &err);
+        }
+        memcpy(copy, bytes, count);
+    }
+    (void)pthread_mutex_lock(&settings->lock);
+    uint8_t *old = settings->session;
+    const size_t old_size = settings->session_size;
+    settings->session = copy;
+    settings->session_size = copy ? count : 0;
+    (void)pthread_mutex_unlock(&settings->lock);
+    sc_saved_session_wipe(old, old_size);
+    return 0;
+}
+
+uint8_t *sc_lib_settings_session(struct sc_client_settings *settings, size_t *size)
+{
+    uint8_t *copy = NULL;
+    (void)pthread_mutex_lock(&settings->lock);
+    size_t payload;
+    const uint8_t *at = sc_saved_session_payload(settings->session, settings->session_size,
+                                                 settings->library->name, settings->pins, &payload);
+    if (at && (copy = malloc(payload)) != NULL) {
+        memcpy(copy, at, payload);
+        *size = payload;
+    }
+    (void)pthread_mutex_unlock(&settings->lock);
+    return copy;
+}
+
+/* --- The library --- */
+
+const char *sc_client_version(void)
+{
+    return VERSION;
+}
+
+const char *sc_client_tls_version(const char *tls_library)
+{
+    const struct sc_tls_library *library = sc_tls_library_find(tls_library);
+    return library ? library->version() : NULL;
+}

@@ -1,0 +1,345 @@
+/* OpenSSL over memory BIOs: the connection never sees a socket. */
+#include "config.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+#include "lib/tls_library.h"
+#include "lib/verify.h"
+#include "tls/context.h"
+#include "tls/error.h"
+#include "tls/explain.h"
+#include "tls/info.h"
+#include "tls/watch.h"
+
+/* Ciphertext that waits to be decrypted: two records. */
+#define INPUT_BYTES ((size_t)2 * SSL3_RT_MAX_ENCRYPTED_LENGTH)
+
+struct shared {
+    struct sc_tls_shared base;
+    struct sc_tls_context *context;
+};
+
+struct conn {
+    struct sc_tls_conn base;
+    struct sc_tls_watch watch; /* the application data of the SSL */
+    SSL *ssl;
+    BIO *input, *output; /* of the SSL */
+    struct sc_lib_verify *verify;
+    bool input_ended;
+    unsigned long error_code; /* OpenSSL's first error of a handshake that failed */
+    uint64_t received;
+};
+
+static struct conn *conn_of(struct sc_tls_conn *base)
+{
+    return (struct conn *)(void *)base;
+}
+
+static struct conn *conn_of_ssl(const SSL *ssl)
+{
+    return (struct conn *)(void *)((char *)SSL_get_app_data(ssl) - offsetof(struct conn, watch));
+}
+
+static const char *version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}
+
+/* --- Shared --- */
+
+/* Instead of OpenSSL's chain validation: 1 goes on, 0 ends the handshake with bad_certificate. */
+static int on_certificate(X509_STORE_CTX *store, void *arg)
+{
+    (void)arg;
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct conn *conn = conn_of_ssl(ssl);
+    const bool good = sc_lib_verify_certificate(conn->verify, X509_STORE_CTX_get0_cert(store),
+                                                X509_STORE_CTX_get0_untrusted(store), ssl) == 0;
+    X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+    return good;
+}
+
+static void shared_free(struct sc_tls_shared *base)
+{
+    struct shared *shared = (struct shared *)(void *)base;
+    if (shared) {
+        sc_tls_context_unref(shared->context);
+        free(shared);
+    }
+}
+
+static struct sc_tls_shared *shared_new(const struct sc_tls_options *options, struct sc_err *err)
+{
+    struct shared *shared = calloc(1, sizeof(*shared));
+    if (!shared) {
+        (void)sc_err_set(err, EX_OSERR, "can't set up TLS: out of memory");
+        return NULL;
+    }
+    shared->base.library = &sc_tls_openssl;
+    shared->context = sc_tls_context_new_client(
+        &(struct sc_tls_client_settings){.keylog_path = options->key_log_path,
+                                         .certificate_path = options->certificate_path,
+                                         .private_key_path = options->key_path,
+                                         .passphrase = options->passphrase},
+        err);
+    if (!shared->context) {
+        free(shared);
+        return NULL;
+    }
+    SSL_CTX *ssl_ctx = sc_tls_context_ssl_ctx(shared->context);
+    /* With SSL_VERIFY_NONE the callback is called and its answer ignored. */
+    SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ssl_ctx, on_certificate, NULL);
+    return &shared->base;
+}
+
+/* --- Connection --- */
+
+static void conn_free(struct sc_tls_conn *base)
+{
+    struct conn *conn = conn_of(base);
+    if (conn) {
+        SSL_free(conn->ssl);
+        sc_tls_watch_fini(&conn->watch);
+        free(conn);
+    }
+}
+
+/* A session that cannot be used is ignored: the handshake is then a full one. */
+static void offer_session(SSL *ssl, const uint8_t *bytes, size_t size)
+{
+    if (bytes && size <= LONG_MAX) {
+        const unsigned char *at = bytes;
+        SSL_SESSION *session = d2i_SSL_SESSION(NULL, &at, (long)size);
+        if (session && SSL_SESSION_is_resumable(session)) {
+            (void)SSL_set_session(ssl, session);
+        }
+        SSL_SESSION_free(session);
+        ERR_clear_error();
+    }
+}
+
+static struct sc_tls_conn *conn_new(struct sc_tls_shared *base, struct sc_lib_verify *verify,
+                                    const char *name, const uint8_t *session, size_t session_size,
+                                    struct sc_err *err)
+{
+    const struct shared *shared = (struct shared *)(void *)base;
+    ERR_clear_error();
+    struct conn *conn = calloc(1, sizeof(*conn));
+    if (!conn) {
+        (void)sc_err_set(err, EX_OSERR, "can't set up TLS: out of memory");
+        return NULL;
+    }
+    conn->base.library = &sc_tls_openssl;
+    conn->verify = verify;
+    sc_tls_watch_init(&conn->watch);
+    conn->ssl = SSL_new(sc_tls_context_ssl_ctx(shared->context));
+    BIO *input = BIO_new(BIO_s_mem());
+    BIO *output = BIO_new(BIO_s_mem());
+    if (!conn->ssl || !input || !output || SSL_set_app_data(conn->ssl, &conn->watch) != 1 ||
+        (name && SSL_set_tlsext_host_name(conn->ssl, name) != 1)) {
+        (void)sc_tls_err(err, EX_OSERR, "can't set up TLS");
+        BIO_free(input);
+        BIO_free(output);
+        conn_free(&conn->base);
+        return NULL;
+    }
+    (void)BIO_set_mem_eof_return(input, -1); /* empty: try again later */
+    SSL_set_bio(conn->ssl, input, output);
+    conn->input = input;
+    conn->output = output;
+    SSL_set_connect_state(conn->ssl);
+    offer_session(conn->ssl, session, session_size);
+    return &conn->base;
+}
+
+static size_t room(const struct sc_tls_conn *base)
+{
+    const size_t waiting = BIO_ctrl_pending(((const struct conn *)(const void *)base)->input);
+    return waiting < INPUT_BYTES ? INPUT_BYTES - waiting : 0;
+}
+
+static size_t receive(struct sc_tls_conn *base, const uint8_t *bytes, size_t count)
+{
+    struct conn *conn = conn_of(base);
+    const size_t most = room(base);
+    const size_t take = count < most ? count : most;
+    if (take == 0) {
+        return 0;
+    }
+    sc_tls_watch_first_bytes(&conn->watch, bytes, take);
+    const int taken = BIO_write(conn->input, bytes, (int)take);
+    if (taken > 0) {
+        conn->received += (uint64_t)taken;
+    }
+    return taken > 0 ? (size_t)taken : 0;
+}
+
+static void receive_end(struct sc_tls_conn *base)
+{
+    conn_of(base)->input_ended = true;
+}
+
+static size_t output(struct sc_tls_conn *base, const uint8_t **bytes)
+{
+    char *at = NULL;
+    const long size = BIO_get_mem_data(conn_of(base)->output, &at);
+    *bytes = (const uint8_t *)at;
+    return size > 0 ? (size_t)size : 0;
+}
+
+static void sent(struct sc_tls_conn *base, size_t count)
+{
+    struct conn *conn = conn_of(base);
+    uint8_t scratch[4096];
+    if (count >= BIO_ctrl_pending(conn->output)) {
+        (void)BIO_reset(conn->output);
+        return;
+    }
+    while (count > 0) {
+        const int read = BIO_read(conn->output, scratch,
+                                  (int)(count < sizeof(scratch) ? count : sizeof(scratch)));
+        if (read <= 0) {
+            return;
+        }
+        count -= (size_t)read;
+    }
+}
+
+static enum sc_tls_end end_of(const struct conn *conn, bool timed_out)
+{
+    if (timed_out) {
+        return SC_TLS_END_TIMEOUT;
+    }
+    return conn->input_ended && conn->error_code == 0 ? SC_TLS_END_EOF : SC_TLS_END_ERROR;
+}
+
+static void explain(struct sc_tls_conn *base, bool timed_out, char *out, size_t out_size)
+{
+    const struct conn *conn = conn_of(base);
+    sc_tls_describe_failure(&conn->watch, end_of(conn, timed_out), conn->error_code, out, out_size);
+}
+
+/* What a call that did not succeed means. */
+static enum sc_tls_step step_of(struct conn *conn, int result, const char *what, struct sc_err *err)
+{
+    char why[256];
+    switch (SSL_get_error(conn->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return conn->input_ended && BIO_ctrl_pending(conn->input) == 0 ? SC_TLS_STEP_EOF
+                                                                       : SC_TLS_STEP_WANT_INPUT;
+    case SSL_ERROR_ZERO_RETURN: return SC_TLS_STEP_CLOSED;
+    default: break;
+    }
+    if (conn->verify->refused) {
+        *err = conn->verify->err;
+    } else {
+        conn->error_code = ERR_peek_error();
+        explain(&conn->base, false, why, sizeof(why));
+        (void)sc_err_set(err, SC_EXIT_HANDSHAKE, "the TLS %s with %s failed: %s", what,
+                         conn->verify->target, why);
+    }
+    ERR_clear_error();
+    return SC_TLS_STEP_FAILED;
+}
+
+static enum sc_tls_step handshake(struct sc_tls_conn *base, struct sc_err *err)
+{
+    struct conn *conn = conn_of(base);
+    ERR_clear_error();
+    const int result = SSL_do_handshake(conn->ssl);
+    return result == 1 ? SC_TLS_STEP_DONE : step_of(conn, result, "handshake", err);
+}
+
+static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t room, size_t *got,
+                                   struct sc_err *err)
+{
+    struct conn *conn = conn_of(base);
+    ERR_clear_error();
+    const int result = SSL_read_ex(conn->ssl, to, room, got);
+    if (conn->watch.key_updates > SC_TLS_MAX_KEY_UPDATES + (conn->received >> 20)) {
+        (void)sc_err_set(err, EX_PROTOCOL, "%s broke the protocol: it updates its keys without end",
+                         conn->verify->target);
+        return SC_TLS_STEP_FAILED;
+    }
+    return result == 1 ? SC_TLS_STEP_DONE : step_of(conn, result, "connection", err);
+}
+
+static int write_plain(struct sc_tls_conn *base, const uint8_t *bytes, size_t count,
+                       struct sc_err *err)
+{
+    struct conn *conn = conn_of(base);
+    size_t written;
+    ERR_clear_error();
+    if (SSL_write_ex(conn->ssl, bytes, count, &written) != 1) {
+        return sc_tls_err(err, EX_OSERR, "can't encrypt a request");
+    }
+    return 0;
+}
+
+static void shut_down(struct sc_tls_conn *base)
+{
+    ERR_clear_error();
+    (void)SSL_shutdown(conn_of(base)->ssl);
+    ERR_clear_error();
+}
+
+static int check_peer(struct sc_tls_conn *base)
+{
+    struct conn *conn = conn_of(base);
+    const int result = sc_lib_verify_certificate(conn->verify, SSL_get0_peer_certificate(conn->ssl),
+                                                 SSL_get_peer_cert_chain(conn->ssl), conn->ssl);
+    ERR_clear_error();
+    return result;
+}
+
+static void params(struct sc_tls_conn *base, struct sc_tls_params *out)
+{
+    struct sc_tls_info info;
+    sc_tls_info_get(conn_of(base)->ssl, &info);
+    *out = (struct sc_tls_params){.version = info.version,
+                                  .cipher = info.cipher,
+                                  .group = info.group,
+                                  .resumed = info.resumed};
+}
+
+static size_t session(struct sc_tls_conn *base, uint8_t *out, size_t room)
+{
+    SSL_SESSION *now = SSL_get0_session(conn_of(base)->ssl);
+    const int size = now && SSL_SESSION_is_resumable(now) ? i2d_SSL_SESSION(now, NULL) : 0;
+    if (size > 0 && (size_t)size <= room) {
+        unsigned char *at = out;
+        (void)i2d_SSL_SESSION(now, &at);
+    }
+    return size > 0 ? (size_t)size : 0;
+}
+
+const struct sc_tls_library sc_tls_openssl = {
+    .name = "openssl",
+    .version = version,
+    .shared_new = shared_new,
+    .shared_free = shared_free,
+    .conn_new = conn_new,
+    .conn_free = conn_free,
+    .room = room,
+    .receive = receive,
+    .receive_end = receive_end,
+    .output = output,
+    .sent = sent,
+    .handshake = handshake,
+    .read = read_plain,
+    .write = write_plain,
+    .shutdown = shut_down,
+    .check_peer = check_peer,
+    .params = params,
+    .session = session,
+    .explain = explain,
+};

@@ -1,0 +1,39 @@
+/*
+ * Whether the server's certificate is the one that is expected: the one place in which a client
+ * decides that, whatever the TLS library. Thread: that of the connection.
+ */
+#ifndef SC_LIB_VERIFY_H
+#define SC_LIB_VERIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+#include "tls/pin.h"
+
+struct sc_lib_verify {
+    const struct sc_pin_set *pins; /* borrowed */
+    const char *host; /* for ca: pins; NULL: the name is not checked; borrowed */
+    const char *target; /* names the server in errors; borrowed */
+    bool strict_expiry;
+    bool inspect; /* takes any certificate, only to tell what it is */
+
+    /* What the last check has found. */
+    struct sc_pin_result pin;
+    uint8_t key_pin[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES];
+    time_t not_before, not_after;
+    bool refused;
+    struct sc_err err; /* why, when it was refused */
+};
+
+/*
+ * `chain`: what the peer sent along, NULL: nothing. `ssl`: its security level holds for ca: chains,
+ * NULL: the default level. 0 take it; -1 refuse it with the alert bad_certificate.
+ */
+int sc_lib_verify_certificate(struct sc_lib_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
+                              const SSL *ssl) SC_NODISCARD;
+
+#endif

@@ -1,0 +1,401 @@
+/*
+ * libspacecaptain: the client of a Space Captain server.
+ *
+ * It speaks TLS 1.2 or 1.3 to one server, trusts that server by a pin and by nothing else, sends
+ * requests and gives their replies in order. A whole program:
+ *
+ *     #include <stdio.h>
+ *     #include <spacecaptain/client.h>
+ *
+ *     int main(void)
+ *     {
+ *         struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+ *         struct sc_client_reply reply = SC_CLIENT_REPLY_INIT;
+ *         struct sc_client_settings *settings = sc_client_settings_new(NULL, &error);
+ *         struct sc_client *client = NULL;
+ *         int status = 1;
+ *         if (settings && sc_client_settings_add_pin(settings, "server.crt", &error) == 0 &&
+ *             (client = sc_client_connect(settings, "localhost:4242", &error)) != NULL &&
+ *             sc_client_call(client, SC_CLIENT_ECHO, "hello", 5, &reply, &error) == 0) {
+ *             printf("%.*s\n", (int)reply.length, (const char *)reply.body);
+ *             status = 0;
+ *         } else {
+ *             fprintf(stderr, "%s\n", error.text);
+ *         }
+ *         sc_client_free(client);
+ *         sc_client_settings_free(settings);
+ *         return status;
+ *     }
+ *
+ * There are three ways to drive a connection, on the same objects:
+ *
+ *   blocking        sc_client_connect(), sc_client_call(): each call has a deadline
+ *   non-blocking    sc_client_start(), then sc_client_fd(), sc_client_events(),
+ *                   sc_client_timeout_ms(), sc_client_process(), sc_client_next_event() in any
+ *                   event loop; <spacecaptain/client_libevent.h> does it for libevent
+ *   your own bytes  struct sc_client_engine: ciphertext in, ciphertext out, no descriptor and no
+ *                   clock; for a transport of your own
+ *
+ * Results: a function returns 0, or a pointer, and -1, or NULL, on failure; then *error says what
+ * failed and why, in one line, and error->code is the exit status that sc-client(1) has for it. An
+ * `error` may be NULL. Running out of memory is such a failure.
+ *
+ * Structs with a member `size` are set up by their ..._INIT macro; the library writes no more of
+ * them than that size, so that they can grow within a soname.
+ *
+ * The library prints nothing, never exits, raises or handles no signal (SIGPIPE included), and
+ * calls nothing back. It has no global state: objects of one connection belong to one thread at a
+ * time, different connections may be used in different threads at once, and they may share
+ * settings.
+ *
+ * Times are milliseconds. Sizes are bytes.
+ */
+#ifndef SPACECAPTAIN_CLIENT_H
+#define SPACECAPTAIN_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SC_CLIENT_API __attribute__((visibility("default")))
+#define SC_CLIENT_NODISCARD __attribute__((warn_unused_result))
+#else
+#define SC_CLIENT_API
+#define SC_CLIENT_NODISCARD
+#endif
+
+/* --- Errors --- */
+
+/* What failed. The numbers are the exit statuses of sc-client(1). */
+enum sc_client_code {
+    SC_CLIENT_OK = 0,
+    SC_CLIENT_REFUSED = 1, /* the server answered ERROR and closed */
+    SC_CLIENT_HANDSHAKE = 35, /* TLS failed */
+    SC_CLIENT_UNTRUSTED = 60, /* no pin is known, or a certificate outside its dates is refused */
+    SC_CLIENT_USAGE = 64, /* an argument is wrong, or a call does not fit the state */
+    SC_CLIENT_BAD_DATA = 65, /* a file or a saved session has the wrong content */
+    SC_CLIENT_NO_INPUT = 66, /* a file cannot be read */
+    SC_CLIENT_UNAVAILABLE = 69, /* cannot connect, or the server went away */
+    SC_CLIENT_SYSTEM = 71, /* out of memory or of descriptors */
+    SC_CLIENT_TIMEOUT = 75, /* a deadline has passed */
+    SC_CLIENT_PROTOCOL = 76, /* the server broke the protocol */
+    SC_CLIENT_PIN = 90 /* no pin matches the server: nothing was sent to it */
+};
+
+struct sc_client_error {
+    size_t size;
+    int code; /* enum sc_client_code; later versions may add some */
+    uint32_t retry_after_ms; /* when the server asked to come back, 0: it did not */
+    char text[768]; /* "what failed: why; the way out": one line of printable UTF-8, no newline */
+};
+#define SC_CLIENT_ERROR_INIT \
+    { \
+        sizeof(struct sc_client_error), 0, 0, \
+        { \
+            0 \
+        } \
+    }
+
+/* --- Settings --- */
+
+/*
+ * What connections have in common. To be filled in first and then used by any number of
+ * connections, which keep it alive; changing it after its first use fails with SC_CLIENT_USAGE.
+ */
+struct sc_client_settings;
+
+/*
+ * `tls_library` is "openssl", "mbedtls" where the library was built with it, or NULL for the
+ * default, "openssl". NULL on failure: SC_CLIENT_USAGE, there is no such library; SC_CLIENT_SYSTEM.
+ */
+SC_CLIENT_API struct sc_client_settings *
+sc_client_settings_new(const char *tls_library, struct sc_client_error *error) SC_CLIENT_NODISCARD;
+SC_CLIENT_API void sc_client_settings_free(struct sc_client_settings *settings); /* or NULL */
+
+/*
+ * Adds what one PIN argument of sc-client(1) names: a PEM file of certificates, "sha256//BASE64",
+ * "cert-sha256:HEX", "ca:FILE". The server must match one of the pins, and without any there is no
+ * connection. SC_CLIENT_USAGE: not a pin; SC_CLIENT_NO_INPUT, SC_CLIENT_BAD_DATA: its file.
+ */
+SC_CLIENT_API int sc_client_settings_add_pin(struct sc_client_settings *settings, const char *pin,
+                                             struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/* A pinned certificate outside its dates is refused (default 0: it is accepted). */
+SC_CLIENT_API int sc_client_settings_set_strict_expiry(struct sc_client_settings *settings, int on,
+                                                       struct sc_client_error *error);
+
+/*
+ * Connections take any server and tell what it is (sc_client_info()); they send no request. For
+ * looking at a server before it is trusted. Default 0.
+ */
+SC_CLIENT_API int sc_client_settings_set_inspect(struct sc_client_settings *settings, int on,
+                                                 struct sc_client_error *error);
+
+/*
+ * How long the connect, the handshake and each reply may take, 1 to 86,400,000 (default 10,000).
+ */
+SC_CLIENT_API int sc_client_settings_set_timeout(struct sc_client_settings *settings, uint32_t ms,
+                                                 struct sc_client_error *error);
+
+/*
+ * The client's own certificate (PEM, leaf first) and private key (PEM). `passphrase` decrypts the
+ * key, NULL: an encrypted key is refused. SC_CLIENT_NO_INPUT, SC_CLIENT_BAD_DATA.
+ */
+SC_CLIENT_API int sc_client_settings_set_certificate(
+    struct sc_client_settings *settings, const char *certificate_path, const char *key_path,
+    const char *passphrase, struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/*
+ * Appends the TLS secrets of every connection to this file, made with mode 0600, in the format of
+ * SSLKEYLOGFILE: for debugging. SC_CLIENT_NO_INPUT: the file cannot be written.
+ */
+SC_CLIENT_API int sc_client_settings_set_key_log(struct sc_client_settings *settings,
+                                                 const char *path,
+                                                 struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/* --- What a connection says --- */
+
+/* Types of requests (docs/protocol.md). Any other type is sent as well. */
+enum { SC_CLIENT_ECHO = 1, SC_CLIENT_REVERSE = 2, SC_CLIENT_TIME = 3 };
+
+/* Codes of the ERROR replies of a server. */
+enum {
+    SC_CLIENT_ERROR_UNKNOWN_TYPE = 1,
+    SC_CLIENT_ERROR_BODY_TOO_LARGE = 2,
+    SC_CLIENT_ERROR_GOING_AWAY = 3,
+    SC_CLIENT_ERROR_OVER_LIMIT = 4,
+    SC_CLIENT_ERROR_INTERNAL = 5
+};
+
+/* The answer to one request. */
+struct sc_client_reply {
+    size_t size;
+    uint64_t request; /* which: the number that its call returned */
+    uint32_t type; /* of the request */
+    uint32_t error_code; /* 0; else the server answered ERROR, and `body` is its text */
+    uint32_t retry_after_ms; /* of an ERROR; 0: no advice */
+    const uint8_t
+        *body; /* valid until the next call on the connection; of an ERROR: escaped UTF-8 */
+    size_t length;
+};
+#define SC_CLIENT_REPLY_INIT \
+    { \
+        sizeof(struct sc_client_reply), 0, 0, 0, 0, NULL, 0 \
+    }
+
+/* A connection whose handshake is done. Texts live as long as the connection. */
+struct sc_client_info {
+    size_t size;
+    const char *peer; /* the address that answered, "127.0.0.1:4242"; "" of an engine */
+    const char *tls_library; /* "openssl" */
+    const char *tls_version; /* "TLSv1.3" */
+    const char *cipher; /* "TLS_AES_256_GCM_SHA384" */
+    const char *group; /* "x25519"; "" when not known */
+    int resumed;
+    const char *pin; /* the one that matched, in a form that can be given again */
+    int expired; /* the certificate is outside its dates */
+    int64_t not_before, not_after; /* its dates, seconds since 1970 */
+    uint8_t key_pin[32]; /* SHA-256 of the server's public key */
+    uint8_t fingerprint[32]; /* SHA-256 of its certificate */
+    uint64_t connect_ns, handshake_ns; /* 0 of an engine */
+};
+#define SC_CLIENT_INFO_INIT \
+    { \
+        sizeof(struct sc_client_info), NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, {0}, {0}, \
+            0, 0 \
+    }
+
+enum sc_client_event_type {
+    SC_CLIENT_EVENT_NONE, /* nothing has happened */
+    SC_CLIENT_EVENT_READY, /* a pin has matched: requests may be sent. Comes first, once */
+    SC_CLIENT_EVENT_REPLY, /* the reply to the oldest request without one */
+    SC_CLIENT_EVENT_END /* the last one. `error.code` SC_CLIENT_OK: after a close of ours */
+};
+
+struct sc_client_event {
+    size_t size;
+    int type; /* enum sc_client_event_type */
+    uint64_t unanswered; /* END: requests that were sent and not answered */
+    struct sc_client_reply reply; /* of REPLY */
+    struct sc_client_error error; /* of END */
+};
+#define SC_CLIENT_EVENT_INIT \
+    { \
+        sizeof(struct sc_client_event), 0, 0, SC_CLIENT_REPLY_INIT, SC_CLIENT_ERROR_INIT \
+    }
+
+/* Requests that may be without a reply at a time, and the bytes of their bodies. */
+#define SC_CLIENT_MAX_REQUESTS 1024U
+#define SC_CLIENT_MAX_REQUEST_BYTES (1U << 20)
+/* The largest body of a request or a reply. */
+#define SC_CLIENT_MAX_BODY (16U << 20)
+
+/* --- A connection over a socket --- */
+
+/*
+ * A connection to one server. ADDRESS is "HOST:PORT", "[V6]:PORT", "unix:/path", or a host alone
+ * (port 4242). The settings must hold a pin.
+ */
+struct sc_client;
+
+/*
+ * Connects, does the handshake and checks the pins: returns when requests can be sent. Each of
+ * looking up the name and connecting, and of the handshake, takes the timeout of the settings at
+ * the most. NULL on failure.
+ */
+SC_CLIENT_API struct sc_client *
+sc_client_connect(struct sc_client_settings *settings, const char *address,
+                  struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/*
+ * Sends one request and waits for its reply, and for those of earlier requests, which are dropped.
+ * 0: *reply is set, also when the server answered ERROR (reply->error_code). -1: the connection is
+ * over, and only sc_client_free() is of use; SC_CLIENT_USAGE: the request was not sent.
+ */
+SC_CLIENT_API int sc_client_call(struct sc_client *client, uint32_t type, const void *body,
+                                 size_t length, struct sc_client_reply *reply,
+                                 struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/*
+ * Waits for the next event, at most `timeout_ms` (0: does not wait, -1: as long as the deadlines of
+ * the connection let it). 1: *event is set; 0: nothing has happened; never fails: the failure of
+ * the connection is an event.
+ */
+SC_CLIENT_API int sc_client_wait(struct sc_client *client, int timeout_ms,
+                                 struct sc_client_event *event);
+
+/*
+ * Begins to connect and returns at once; the events tell what comes of it. Driven by
+ * sc_client_process().
+ */
+SC_CLIENT_API struct sc_client *sc_client_start(struct sc_client_settings *settings,
+                                                const char *address,
+                                                struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/*
+ * The same over a connected stream socket (of a socketpair(2), say), which the connection takes
+ * over, makes non-blocking, and closes; on failure it stays the caller's. `host`: as of an engine.
+ */
+SC_CLIENT_API struct sc_client *
+sc_client_start_fd(struct sc_client_settings *settings, int fd, const char *host,
+                   struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/*
+ * What to wait for: the descriptor (it can change with every call of sc_client_process(), and is -1
+ * when there is none to wait for), the events of poll(2) (POLLIN, POLLOUT, or both), and how long
+ * until sc_client_process() must be called all the same (milliseconds, -1: for ever).
+ */
+SC_CLIENT_API int sc_client_fd(const struct sc_client *client);
+SC_CLIENT_API short sc_client_events(const struct sc_client *client);
+SC_CLIENT_API int sc_client_timeout_ms(const struct sc_client *client);
+
+/*
+ * Reads and writes what can be without waiting. Then sc_client_next_event() until there is none.
+ * Also to be called once after requests that were sent outside of this: they leave here.
+ */
+SC_CLIENT_API void sc_client_process(struct sc_client *client);
+SC_CLIENT_API int sc_client_next_event(struct sc_client *client, struct sc_client_event *event);
+
+/*
+ * Queues a request; `body` is copied. Its number, counted from 1, or -1: SC_CLIENT_USAGE before
+ * READY, after a close, or with a body above SC_CLIENT_MAX_BODY; SC_CLIENT_SYSTEM too many are
+ * unanswered (sc_client_is_full()), or out of memory.
+ */
+SC_CLIENT_API int64_t sc_client_send(struct sc_client *client, uint32_t type, const void *body,
+                                     size_t length, struct sc_client_error *error);
+SC_CLIENT_API int sc_client_is_full(const struct sc_client *client);
+SC_CLIENT_API size_t sc_client_unanswered(const struct sc_client *client);
+
+/* Ends the connection with close_notify; END follows within a second. */
+SC_CLIENT_API void sc_client_close(struct sc_client *client);
+
+/* Set after READY. */
+SC_CLIENT_API int sc_client_info(const struct sc_client *client, struct sc_client_info *info);
+
+/* At once; close_notify is sent if that takes no waiting. NULL is fine. */
+SC_CLIENT_API void sc_client_free(struct sc_client *client);
+
+/* --- A connection over bytes of your own --- */
+
+/*
+ * The same without descriptor and clock. The loop of its owner:
+ *
+ *     take what sc_client_engine_output() gives, send it, and say so with sc_client_engine_sent();
+ *     give what arrived to sc_client_engine_receive(), which takes a part when its memory is full;
+ *     call sc_client_engine_next_event() until there is none, then both of the above again;
+ *     call sc_client_engine_tick() when the time of sc_client_engine_deadline() has come.
+ *
+ * `now_ms` is any clock of the owner's that does not go back.
+ */
+struct sc_client_engine;
+
+/* `host`: the name that the server is asked for and that "ca:" pins check; NULL: none. */
+SC_CLIENT_API struct sc_client_engine *
+sc_client_engine_new(struct sc_client_settings *settings, const char *host, uint64_t now_ms,
+                     struct sc_client_error *error) SC_CLIENT_NODISCARD;
+SC_CLIENT_API void sc_client_engine_free(struct sc_client_engine *engine); /* or NULL */
+
+/* Bytes to send, and how many; valid until the next call on the engine. Also after END. */
+SC_CLIENT_API size_t sc_client_engine_output(struct sc_client_engine *engine, const void **bytes);
+SC_CLIENT_API void sc_client_engine_sent(struct sc_client_engine *engine, size_t count);
+
+/* Returns how many of the bytes were taken: fewer than `count` until events are fetched. */
+SC_CLIENT_API size_t sc_client_engine_receive(struct sc_client_engine *engine, const void *bytes,
+                                              size_t count);
+/* Nothing more will come; `error_number` is the errno of a failed transport, 0: it has ended. */
+SC_CLIENT_API void sc_client_engine_receive_end(struct sc_client_engine *engine, int error_number);
+
+/* 1: *event is set; 0: nothing has happened. */
+SC_CLIENT_API int sc_client_engine_next_event(struct sc_client_engine *engine, uint64_t now_ms,
+                                              struct sc_client_event *event);
+
+/* 1: *at_ms is set; 0: nothing is waited for. */
+SC_CLIENT_API int sc_client_engine_deadline(const struct sc_client_engine *engine, uint64_t *at_ms);
+SC_CLIENT_API void sc_client_engine_tick(struct sc_client_engine *engine, uint64_t now_ms);
+
+/* As for a connection over a socket. */
+SC_CLIENT_API int64_t sc_client_engine_send(struct sc_client_engine *engine, uint32_t type,
+                                            const void *body, size_t length, uint64_t now_ms,
+                                            struct sc_client_error *error);
+SC_CLIENT_API int sc_client_engine_is_full(const struct sc_client_engine *engine);
+SC_CLIENT_API size_t sc_client_engine_unanswered(const struct sc_client_engine *engine);
+SC_CLIENT_API void sc_client_engine_close(struct sc_client_engine *engine, uint64_t now_ms);
+SC_CLIENT_API int sc_client_engine_info(const struct sc_client_engine *engine,
+                                        struct sc_client_info *info);
+
+/* --- Sessions --- */
+
+/*
+ * The TLS session of the connection, to be resumed by another one: bytes that hold secrets and the
+ * pins that it was made under. Servers send it after the handshake, so ask late: 0 when there is
+ * none yet. Returns the size; writes nothing when `room` is smaller.
+ */
+SC_CLIENT_API size_t sc_client_session(const struct sc_client *client, void *out, size_t room);
+SC_CLIENT_API size_t sc_client_engine_session(const struct sc_client_engine *engine, void *out,
+                                              size_t room);
+
+/*
+ * Offers a session to the next connections. With other pins than the settings have, from another
+ * TLS library, or out of date it is not used, which is no failure. SC_CLIENT_BAD_DATA: not a
+ * session. `bytes` NULL: none. May be called between connections.
+ */
+SC_CLIENT_API int sc_client_settings_set_session(struct sc_client_settings *settings,
+                                                 const void *bytes, size_t count,
+                                                 struct sc_client_error *error);
+
+/* --- The library --- */
+
+/* The version of the library that runs, "0.1.0", and of the TLS library of this name (NULL: there
+ * is none of that name). Static. */
+SC_CLIENT_API const char *sc_client_version(void);
+SC_CLIENT_API const char *sc_client_tls_version(const char *tls_library);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,138 @@
+/*
+ * Drives connections of libspacecaptain in an event loop of libevent 2: include this and link with
+ * libevent_core; the library itself does not need libevent.
+ *
+ *     struct sc_client *client = sc_client_start(settings, "localhost:4242", &error);
+ *     struct sc_client_libevent *driver = sc_client_libevent_new(base, client, on_event, arg);
+ *     ... in on_event: sc_client_send(), sc_client_close()
+ *     sc_client_libevent_free(driver);
+ *     sc_client_free(client);
+ *
+ * Thread: that of the event_base. Functions of this file are inline: nothing of it is in the
+ * library.
+ */
+#ifndef SPACECAPTAIN_CLIENT_LIBEVENT_H
+#define SPACECAPTAIN_CLIENT_LIBEVENT_H
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include <spacecaptain/client.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Called from the loop for every event; both frees are allowed inside. */
+typedef void sc_client_libevent_cb(struct sc_client *client, const struct sc_client_event *event,
+                                   void *arg);
+
+struct sc_client_libevent {
+    struct event_base *base;
+    struct sc_client *client;
+    struct event *event;
+    sc_client_libevent_cb *on_event;
+    void *arg;
+    int fd; /* what `event` waits for */
+    short what;
+    int in_callback, freed;
+};
+
+static inline void sc_client_libevent_on_ready(evutil_socket_t fd, short what, void *arg);
+
+/*
+ * Waits for what the connection wants now. To be called after sc_client_send() and
+ * sc_client_close() outside of the callback. Returns -1 when out of memory.
+ */
+static inline int sc_client_libevent_update(struct sc_client_libevent *driver)
+{
+    const int fd = sc_client_fd(driver->client);
+    const short wanted = sc_client_events(driver->client);
+    const int timeout_ms = sc_client_timeout_ms(driver->client);
+    const short what =
+        (short)(((wanted & POLLIN) ? EV_READ : 0) | ((wanted & POLLOUT) ? EV_WRITE : 0));
+    struct timeval timeout;
+    if (driver->event && (fd != driver->fd || what != driver->what)) {
+        event_free(driver->event);
+        driver->event = NULL;
+    }
+    if (!driver->event) {
+        driver->event =
+            event_new(driver->base, what ? fd : -1, what, sc_client_libevent_on_ready, driver);
+        driver->fd = fd;
+        driver->what = what;
+    }
+    if (!driver->event) {
+        return -1;
+    }
+    if (what == 0 && timeout_ms < 0) {
+        return event_del(driver->event);
+    }
+    timeout.tv_sec = timeout_ms / 1000;
+    timeout.tv_usec = (timeout_ms % 1000) * 1000;
+    return event_add(driver->event, timeout_ms < 0 ? NULL : &timeout);
+}
+
+static inline void sc_client_libevent_free(struct sc_client_libevent *driver)
+{
+    if (!driver) {
+        return;
+    }
+    if (driver->event) {
+        event_free(driver->event);
+        driver->event = NULL;
+    }
+    driver->freed = 1;
+    if (!driver->in_callback) {
+        free(driver);
+    }
+}
+
+static inline void sc_client_libevent_on_ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_client_libevent *driver = (struct sc_client_libevent *)arg;
+    struct sc_client_event event = SC_CLIENT_EVENT_INIT;
+    (void)fd;
+    (void)what;
+    sc_client_process(driver->client);
+    driver->in_callback = 1;
+    while (!driver->freed && sc_client_next_event(driver->client, &event)) {
+        driver->on_event(driver->client, &event, driver->arg);
+    }
+    driver->in_callback = 0;
+    if (driver->freed) {
+        free(driver);
+    } else {
+        (void)sc_client_libevent_update(driver);
+    }
+}
+
+/* Both are borrowed and must outlive the driver. NULL: out of memory. */
+static inline struct sc_client_libevent *sc_client_libevent_new(struct event_base *base,
+                                                                struct sc_client *client,
+                                                                sc_client_libevent_cb *on_event,
+                                                                void *arg)
+{
+    struct sc_client_libevent *driver = (struct sc_client_libevent *)calloc(1, sizeof(*driver));
+    if (driver) {
+        driver->base = base;
+        driver->client = client;
+        driver->on_event = on_event;
+        driver->arg = arg;
+        if (sc_client_libevent_update(driver) != 0) {
+            sc_client_libevent_free(driver);
+            driver = NULL;
+        } else {
+            event_active(driver->event, EV_TIMEOUT, 0); /* an event may be there already */
+        }
+    }
+    return driver;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
