@@ -166,8 +166,8 @@ static size_t answer(struct server *server, const uint8_t *bytes, size_t count)
         const uint8_t *body = bytes + at + SC_FRAME_HEADER_BYTES;
         const struct sc_handler *handler = sc_handler_find(header.type);
         if (handler) {
-            uint8_t *to =
-                reserve(server, SC_FRAME_HEADER_BYTES + sc_handler_reply_max(handler, header.length));
+            uint8_t *to = reserve(server, SC_FRAME_HEADER_BYTES +
+                                              sc_handler_reply_max(handler, header.length));
             const size_t length = handler->run(body, header.length, to + SC_FRAME_HEADER_BYTES);
             sc_frame_put_header(to, header.type, (uint32_t)length);
             server->out_used += SC_FRAME_HEADER_BYTES + length;

@@ -245,7 +245,7 @@ START_TEST(no_addresses)
     address_refused("a b:1", NULL, "character that no host has");
     address_refused("a\x7f:1", NULL, "character that no host has");
     address_refused("a/b:1", NULL, "character that no host has");
-    address_refused("https://a", "4242", "port is not a number");
+    address_refused("https://a", "4242", "a URL is not one");
     address_refused("[[::1]:1", NULL, "character that no host has");
     address_refused("a]:1", NULL, "character that no host has");
     address_refused("unix:", NULL, "path is missing");
