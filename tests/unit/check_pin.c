@@ -5,74 +5,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include "base/clock.h"
+#include "leaks.h"
+#include "pin_fixture.h"
 #include "suite.h"
 #include "tls/pin.h"
-
-#define DAY 86400L
-
-/* A key and its certificate; `issuer` NULL: self-signed. */
-struct identity {
-    EVP_PKEY *key;
-    X509 *certificate;
-};
-
-static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *value)
-{
-    X509V3_CTX ctx;
-    X509V3_set_ctx(&ctx, issuer, certificate, NULL, NULL, 0);
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-    ck_assert_ptr_nonnull(extension);
-    ck_assert_int_eq(X509_add_ext(certificate, extension, -1), 1);
-    X509_EXTENSION_free(extension);
-}
-
-/* Valid from `from` to `to`, days from now. `names` NULL: a certificate authority. */
-static struct identity make(const char *cn, const char *names, const struct identity *issuer,
-                            long from, long to)
-{
-    static long serial = 1;
-    struct identity made = {EVP_EC_gen("P-256"), X509_new()};
-    const X509 *parent = issuer ? issuer->certificate : made.certificate;
-    ck_assert_int_eq(X509_set_version(made.certificate, 2), 1);
-    ASN1_INTEGER_set(X509_get_serialNumber(made.certificate), serial++);
-    X509_gmtime_adj(X509_getm_notBefore(made.certificate), from * DAY - 3600);
-    X509_gmtime_adj(X509_getm_notAfter(made.certificate), to * DAY);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(made.certificate), "CN", MBSTRING_ASC,
-                               (const unsigned char *)cn, -1, -1, 0);
-    X509_set_issuer_name(made.certificate, X509_get_subject_name(parent));
-    X509_set_pubkey(made.certificate, made.key);
-    add_extension(made.certificate, issuer ? issuer->certificate : made.certificate,
-                  NID_basic_constraints, names ? "critical,CA:FALSE" : "critical,CA:TRUE");
-    if (names) {
-        add_extension(made.certificate, issuer ? issuer->certificate : made.certificate,
-                      NID_subject_alt_name, names);
-    }
-    ck_assert_int_gt(X509_sign(made.certificate, issuer ? issuer->key : made.key, EVP_sha256()), 0);
-    return made;
-}
-
-static void drop(struct identity *identity)
-{
-    EVP_PKEY_free(identity->key);
-    X509_free(identity->certificate);
-}
-
-/* Certificates in a temporary file; its name in `path`. */
-static void write_pem(char path[32], size_t count, X509 *const *certificates)
-{
-    strcpy(path, "/tmp/sc-check-pin.XXXXXX");
-    FILE *file = fdopen(mkstemp(path), "w");
-    ck_assert_ptr_nonnull(file);
-    for (size_t i = 0; i < count; i++) {
-        ck_assert_int_eq(PEM_write_X509(file, certificates[i]), 1);
-    }
-    ck_assert_int_eq(fclose(file), 0);
-}
 
 /* A finished handshake between two SSLs in memory. */
 struct link {
@@ -237,11 +177,15 @@ START_TEST(what_is_no_pin_is_refused_and_the_set_stays)
         "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;;",
         "pin-sha256=\"\"",
         "pin-sha256=\"",
+        "pin-sha256=\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "pin-sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
         "cert-sha256:",
         "cert-sha256:00",
         "cert-sha256:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:"
         "AA:BB:CC:DD:EE-FF",
         "cert-sha256:g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        "cert-sha256:0g112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        "cert-sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddee0:",
     };
     struct sc_err err;
     struct sc_pin_set *set = set_of("sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
@@ -445,6 +389,107 @@ START_TEST(a_digest_names_the_set_and_not_its_order)
 }
 END_TEST
 
+/* Two that begin alike are two, and a key's is not a certificate's. */
+START_TEST(a_pin_is_all_of_its_bytes_and_its_kind)
+{
+    static const char *const same[] = {
+        "cert-sha256:0000000000000000000000000000000000000000000000000000000000000001",
+        "cert-sha256:0000000000000000000000000000000000000000000000000000000000000002",
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=",
+    };
+    uint8_t digests[SC_COUNT_OF(same)][SC_PIN_BYTES];
+    struct sc_pin_set *all = sc_pin_set_new();
+    for (size_t i = 0; i < SC_COUNT_OF(same); i++) {
+        struct sc_pin_set *one = set_of(same[i]);
+        sc_pin_set_digest(one, digests[i]);
+        sc_pin_set_free(one);
+        ck_assert_int_eq(sc_pin_set_add(all, same[i], NULL), 0);
+        ck_assert_uint_eq(sc_pin_set_count(all), i + 1);
+    }
+    sc_pin_set_free(all);
+    ck_assert_mem_ne(digests[0], digests[1], SC_PIN_BYTES);
+    ck_assert_mem_ne(digests[0], digests[2], SC_PIN_BYTES);
+}
+END_TEST
+
+START_TEST(the_same_authorities_are_the_same_pin)
+{
+    struct identity a = make("a", NULL, NULL, 0, 10), b = make("b", NULL, NULL, 0, 10);
+    char ab[32], ba[32], only_b[32], specs[3][40];
+    write_pem(ab, 2, (X509 *const[]){a.certificate, b.certificate});
+    write_pem(ba, 2, (X509 *const[]){b.certificate, a.certificate});
+    write_pem(only_b, 1, &b.certificate);
+    (void)snprintf(specs[0], sizeof(specs[0]), "ca:%s", ab);
+    (void)snprintf(specs[1], sizeof(specs[1]), "ca:%s", ba);
+    (void)snprintf(specs[2], sizeof(specs[2]), "ca:%s", only_b);
+    struct sc_pin_set *set = set_of(specs[0]);
+    ck_assert_int_eq(sc_pin_set_add(set, specs[1], NULL), 0);
+    ck_assert_uint_eq(sc_pin_set_count(set), 1);
+    ck_assert_int_eq(sc_pin_set_add(set, specs[2], NULL), 0);
+    ck_assert_uint_eq(sc_pin_set_count(set), 2);
+    sc_pin_set_free(set);
+
+    /* A set says where its pins come from. */
+    char text[256], expected[256];
+    set = set_of(specs[2]);
+    ck_assert_int_eq(sc_pin_set_add(set, only_b, NULL), 0);
+    sc_pin_set_describe(set, text, sizeof(text));
+    (void)snprintf(expected, sizeof(expected), "%s or %s (%s)", specs[2], spell(&b).cert_sha256,
+                   only_b);
+    ck_assert_str_eq(text, expected);
+    sc_pin_set_free(set);
+
+    ASSERT_KEEPS_NOTHING(sc_pin_set_free(set_of(specs[0])));
+    ASSERT_KEEPS_NOTHING(sc_pin_set_free(set_of(ab)));
+    ck_assert_int_eq(unlink(ab) | unlink(ba) | unlink(only_b), 0);
+    drop(&a);
+    drop(&b);
+}
+END_TEST
+
+START_TEST(spellings_of_a_known_digest)
+{
+    uint8_t digest[SC_PIN_BYTES];
+    struct sc_pin_spellings out;
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        digest[i] = (uint8_t)(224 + i);
+    }
+    sc_pin_spell(digest, digest, &out);
+    ck_assert_str_eq(out.curl, "sha256//4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8=");
+    ck_assert_str_eq(out.rfc7469, "pin-sha256=\"4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8=\"");
+    ck_assert_str_eq(out.ssh, "SHA256:4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8");
+    ck_assert_str_eq(out.dane,
+                     "3 1 1 E0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF");
+    ck_assert_str_eq(out.cert_sha256, "cert-sha256:E0:E1:E2:E3:E4:E5:E6:E7:E8:E9:EA:EB:EC:ED:EE:EF:"
+                                      "F0:F1:F2:F3:F4:F5:F6:F7:F8:F9:FA:FB:FC:FD:FE:FF");
+    sc_pin_spell(digest, NULL, &out);
+    ck_assert_str_eq(out.cert_sha256, "");
+}
+END_TEST
+
+/* SHA-256 of what a certificate and its key are in DER. */
+START_TEST(digests_are_of_the_encoded_bytes)
+{
+    struct identity leaf = make("a", "DNS:a", NULL, 0, 10);
+    unsigned char *der = NULL;
+    uint8_t expected[SHA256_DIGEST_LENGTH], got[SC_PIN_BYTES];
+    int length = i2d_X509(leaf.certificate, &der);
+    (void)SHA256(der, (size_t)length, expected);
+    ck_assert_int_eq(sc_pin_fingerprint(leaf.certificate, got, NULL), 0);
+    ck_assert_mem_eq(got, expected, sizeof(got));
+    OPENSSL_free(der);
+    der = NULL;
+    length = i2d_PUBKEY(leaf.key, &der);
+    (void)SHA256(der, (size_t)length, expected);
+    ck_assert_int_eq(sc_pin_of_certificate(leaf.certificate, got, NULL), 0);
+    ck_assert_mem_eq(got, expected, sizeof(got));
+    OPENSSL_free(der);
+    ASSERT_KEEPS_NOTHING(ck_assert_int_eq(sc_pin_of_certificate(leaf.certificate, got, NULL), 0));
+    ASSERT_KEEPS_NOTHING(ck_assert_int_eq(sc_pin_of_key(leaf.key, got, NULL), 0));
+    drop(&leaf);
+}
+END_TEST
+
 START_TEST(a_digest_may_begin_with_a_slash)
 {
     static const char *const specs[] = {
@@ -465,4 +510,6 @@ END_TEST
 SUITE_MAIN("pin", a_digest_may_begin_with_a_slash, every_spelling_pins_and_a_changed_digit_does_not,
            what_is_no_pin_is_refused_and_the_set_stays, a_file_pins_each_of_its_certificates,
            a_pinned_authority_means_chain_name_and_dates,
-           resumed_handshakes_are_checked_like_full_ones, a_digest_names_the_set_and_not_its_order)
+           resumed_handshakes_are_checked_like_full_ones, a_digest_names_the_set_and_not_its_order,
+           a_pin_is_all_of_its_bytes_and_its_kind, the_same_authorities_are_the_same_pin,
+           spellings_of_a_known_digest, digests_are_of_the_encoded_bytes)

@@ -6,6 +6,7 @@ tests_unit_libtest_a_SOURCES = \
 	tests/tools/tls13_record.c tests/tools/tls13_record.h \
 	tests/unit/kept_log.h \
 	tests/unit/leaks.h \
+	tests/unit/pin_fixture.h \
 	tests/unit/scratch.h \
 	tests/unit/suite.h \
 	tests/unit/tls_fixture.c tests/unit/tls_fixture.h \
@@ -59,6 +60,8 @@ UNIT_TESTS += tests/unit/check_ocsp
 tests_unit_check_ocsp_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_pin
 tests_unit_check_pin_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_pin_match
+tests_unit_check_pin_match_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_probe
 tests_unit_check_probe_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_tickets
