@@ -147,35 +147,6 @@ static bool check_io(struct sc_bench_conn *conn, int result)
 
 /* --- Requests and replies --- */
 
-static void write_requests(struct sc_bench_conn *conn)
-{
-    const struct sc_bench_stream *stream = conn->io->stream;
-    const size_t slots = sc_bench_stream_slots(stream);
-    while (conn->unsent > 0) {
-        size_t count = conn->unsent, bytes;
-        const uint8_t *from = sc_bench_stream_requests(stream, conn->next_slot, &count, &bytes);
-        ERR_clear_error();
-        errno = 0;
-        const int sent = SSL_write(conn->ssl, from + conn->offset, (int)(bytes - conn->offset));
-        if (!check_io(conn, sent)) {
-            return;
-        }
-        conn->offset += (size_t)sent;
-        if (conn->offset == bytes) {
-            conn->next_slot = (conn->next_slot + count) % slots;
-            conn->unsent -= count;
-            conn->offset = 0;
-            continue;
-        }
-        for (size_t one;
-             conn->offset >= (one = sc_bench_stream_request_bytes(stream, conn->next_slot));) {
-            conn->next_slot = (conn->next_slot + 1U) % slots;
-            conn->unsent--;
-            conn->offset -= one;
-        }
-    }
-}
-
 static void reject(struct sc_bench_conn *conn, enum sc_bench_verdict verdict)
 {
     const enum sc_bench_error kind = verdict == SC_BENCH_REPLY_ERROR   ? SC_BENCH_ERROR_SERVER
@@ -206,6 +177,42 @@ static void read_replies(struct sc_bench_conn *conn)
         }
         /* Level-triggered: what OpenSSL has not read yet the event loop reports. */
     } while (conn->state >= SC_BENCH_CONN_READY && SSL_has_pending(conn->ssl));
+}
+
+static void write_requests(struct sc_bench_conn *conn)
+{
+    const struct sc_bench_stream *stream = conn->io->stream;
+    const size_t slots = sc_bench_stream_slots(stream);
+    while (conn->unsent > 0) {
+        size_t count = conn->unsent, bytes;
+        const uint8_t *from = sc_bench_stream_requests(stream, conn->next_slot, &count, &bytes);
+        ERR_clear_error();
+        errno = 0;
+        const int sent = SSL_write(conn->ssl, from + conn->offset, (int)(bytes - conn->offset));
+        if (sent <= 0 && (errno == EPIPE || errno == ECONNRESET)) {
+            /* Why the server has closed it may wait to be read: an alert, an ERROR. */
+            conn->unsent = conn->offset = 0;
+            ERR_clear_error();
+            read_replies(conn);
+            return;
+        }
+        if (!check_io(conn, sent)) {
+            return;
+        }
+        conn->offset += (size_t)sent;
+        if (conn->offset == bytes) {
+            conn->next_slot = (conn->next_slot + count) % slots;
+            conn->unsent -= count;
+            conn->offset = 0;
+            continue;
+        }
+        for (size_t one;
+             conn->offset >= (one = sc_bench_stream_request_bytes(stream, conn->next_slot));) {
+            conn->next_slot = (conn->next_slot + 1U) % slots;
+            conn->unsent--;
+            conn->offset -= one;
+        }
+    }
 }
 
 void sc_bench_conn_request(struct sc_bench_conn *conn, unsigned count,

@@ -2,6 +2,7 @@
 SHELL_TESTS = \
 	tests/system/test-bad-input.sh \
 	tests/system/test-bench.sh \
+	tests/system/test-bench-latency.sh \
 	tests/system/test-bench-tls.sh \
 	tests/system/test-client-openssl.sh \
 	tests/system/test-client-server.sh \

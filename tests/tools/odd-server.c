@@ -108,6 +108,22 @@ static void mode_serve(struct connection *connection)
     }
 }
 
+/* TEXT is "N MS": the first of every N requests is answered after MS milliseconds. */
+static void mode_slow(struct connection *connection)
+{
+    unsigned every = 1;
+    int delay_ms = 0;
+    struct sc_frame_header header;
+    uint8_t *body;
+    (void)sscanf(mode_text, "%u %d", &every, &delay_ms);
+    for (unsigned i = 0; read_request(connection, &header, &body); i++) {
+        if (every > 0 && i % every == 0) {
+            (void)poll(NULL, 0, delay_ms);
+        }
+        send_frame(connection, header.type, header.length, body, header.length);
+    }
+}
+
 static void mode_mute(struct connection *connection)
 {
     read_all(connection);
@@ -230,6 +246,7 @@ static const struct {
     void (*run)(struct connection *connection);
 } modes[] = {
     {"serve", mode_serve},
+    {"slow", mode_slow},
     {"mute", mode_mute},
     {"wrong-type", mode_wrong_type},
     {"wrong-length", mode_wrong_length},

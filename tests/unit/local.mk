@@ -116,6 +116,12 @@ tests_unit_check_connect_LDADD = $(TEST_CLIENT)
 
 UNIT_TESTS += tests/unit/check_bench
 tests_unit_check_bench_LDADD = $(TEST_BENCH)
+UNIT_TESTS += tests/unit/check_bench_conn
+tests_unit_check_bench_conn_LDADD = tests/unit/libtest.a $(TEST_BENCH)
+UNIT_TESTS += tests/unit/check_bench_counting
+tests_unit_check_bench_counting_LDADD = $(TEST_BENCH)
+UNIT_TESTS += tests/unit/check_bench_options
+tests_unit_check_bench_options_LDADD = $(TEST_BENCH)
 
 UNIT_TESTS += tests/unit/check_engine
 tests_unit_check_engine_LDADD = $(TEST_LIB)
