@@ -14,16 +14,16 @@ clients=5000
 
 start_server
 empty=$(memory_kib "$server_pid")
-crowds=
-crowd() {
+hostile_pids=
+hostile_clients() {
     background hostile --peers 20 --give-up-ms 160000 --deadline-ms 170000 "$@" "$address"
-    crowds="$crowds $background_pid"
+    hostile_pids="$hostile_pids $background_pid"
 }
-crowd silent
-crowd drip-frame --interval-ms 1000
-crowd never-read --bytes 50000000
-crowd never-read --bytes 50000000 --tls12
-crowd reset --count 30
+hostile_clients silent
+hostile_clients drip-frame --interval-ms 1000
+hostile_clients never-read --bytes 50000000
+hostile_clients never-read --bytes 50000000 --tls12
+hostile_clients reset --count 30
 
 ulimit -S -n "$(ulimit -H -n)"
 run 0 hostile --deadline-ms $((100000 * slow)) --at-most-ms $((1000 * slow)) many --count $clients --piece 3 "$address"
@@ -38,7 +38,7 @@ else
     [ "$highest" -le $bound ] || fail "more than $bound KiB"
 fi
 # Those that never read would be waited for until drain-timeout.
-for pid in $crowds; do
+for pid in $hostile_pids; do
     kill "$pid" 2>/dev/null || :
 done
 stop_server

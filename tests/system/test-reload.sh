@@ -37,18 +37,18 @@ log_lines() {
     grep -vc 'nothing has changed' "$server_log"
 }
 
-storm --clients 200 --reconnect-every 4 --server-pid "$server_pid" "$address" >storm.log 2>&1 &
-storm_pid=$!
-own_pids="$own_pids $storm_pid"
-wait-for 30 "$storm_pid" contains storm.log connected || fail "the storm did not begin"
+load --clients 200 --reconnect-every 4 --server-pid "$server_pid" "$address" >load.log 2>&1 &
+load_pid=$!
+own_pids="$own_pids $load_pid"
+wait-for 30 "$load_pid" contains load.log connected || fail "the load did not start"
 
-# After each reload: every client gets replies, every fourth comes back with a session from before, and strangers see the right certificate.
+# After each reload: every client gets replies, every fourth comes back with a session from before, and new clients see the right certificate.
 rounds=0
 play_round() {
     rounds=$((rounds + 1))
-    kill -USR1 "$storm_pid"
-    wait-for 30 "$storm_pid" contains storm.log "round $rounds:" || fail "round $rounds did not end"
-    grep -Eq "^round $rounds: .* 50 clients reconnected, 50 of them resumed" storm.log || fail "not everybody resumed in round $rounds"
+    kill -USR1 "$load_pid"
+    wait-for 30 "$load_pid" contains load.log "round $rounds:" || fail "round $rounds did not end"
+    grep -Eq "^round $rounds: .* 50 clients reconnected, 50 of them resumed" load.log || fail "not all resumed in round $rounds"
     run 0 sc-client --connect "$address" --pin "$1" time
 }
 
@@ -89,13 +89,13 @@ good_reload 5
 cp bad.conf sc.conf
 bad_reload 'max-boddy.*max-body' pair-5.crt
 
-kill -USR2 "$storm_pid"
-finish "$storm_pid" 0
+kill -USR2 "$load_pid"
+finish "$load_pid" 0
 end_server 0
-grep -q '^200 clients, .*: 0 lost, 0 doubled, 0 wrong$' storm.log || fail "replies were lost, doubled or wrong"
-grep -q '^550 reconnected, 550 of them resumed$' storm.log || fail "not everybody resumed"
-grep -q ' 200 ERROR 3, 200 close_notify' storm.log || fail "not everybody was told"
+grep -q '^200 clients, .*: 0 lost, 0 doubled, 0 wrong$' load.log || fail "replies were lost, doubled or wrong"
+grep -q '^550 reconnected, 550 of them resumed$' load.log || fail "not all resumed"
+grep -q ' 200 ERROR 3, 200 close_notify' load.log || fail "not all were told"
 
 # Nothing else was worth a line: ready, five good and five bad reloads, stopping, stopped.
 [ "$(log_lines)" -eq "$((ready_lines + 12))" ] || fail "the log has other lines"
-sed -n '/^200 clients/,$p' storm.log
+sed -n '/^200 clients/,$p' load.log

@@ -1,12 +1,12 @@
 # What the shell tests need beside the programs under test.
 TEST_TOOLS = tests/tools/wait-for tests/tools/json-get tests/tools/hostile tests/tools/odd-server tests/tools/terminal tests/tools/as-systemd
 
-TEST_TOOLS += tests/tools/storm
-tests_tools_storm_SOURCES = \
-	tests/tools/storm.c \
-	tests/tools/storm_client.c tests/tools/storm_client.h \
+TEST_TOOLS += tests/tools/load
+tests_tools_load_SOURCES = \
+	tests/tools/load.c \
+	tests/tools/load_client.c tests/tools/load_client.h \
 	tests/tools/peer.c tests/tools/peer.h
-tests_tools_storm_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
+tests_tools_load_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
 tests_tools_wait_for_SOURCES = tests/tools/wait-for.c
 tests_tools_wait_for_LDADD   = $(LIBS_BASE)

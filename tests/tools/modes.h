@@ -1,5 +1,5 @@
 /*
- * The modes of tests/tools/hostile: each is one connection (or a crowd) that misbehaves in one way
+ * The modes of tests/tools/hostile: each is one connection (or many) that misbehaves in one way
  * and says what it saw.
  */
 #ifndef SC_TESTS_MODES_H

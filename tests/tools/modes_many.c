@@ -12,60 +12,60 @@
 #include "script.h"
 #include "proto/frame.h"
 
-struct crowd {
+struct group {
     struct peer *peers;
     size_t count;
 };
 
-static struct crowd open_crowd(uint64_t count)
+static struct group open_group(uint64_t count)
 {
-    struct crowd crowd = {.peers = calloc(count + 1, sizeof(struct peer)), .count = (size_t)count};
-    if (!crowd.peers) {
+    struct group group = {.peers = calloc(count + 1, sizeof(struct peer)), .count = (size_t)count};
+    if (!group.peers) {
         peer_fail("out of memory");
     }
-    for (size_t i = 0; i < crowd.count; i++) {
-        crowd.peers[i] = peer_open_tls();
+    for (size_t i = 0; i < group.count; i++) {
+        group.peers[i] = peer_open_tls();
     }
-    return crowd;
+    return group;
 }
 
 /* The peers' deadlines start again. */
-static void begin_round(struct crowd *crowd)
+static void begin_round(struct group *group)
 {
-    for (size_t i = 0; i < crowd->count; i++) {
-        crowd->peers[i].deadline_ns = sc_clock_ns() + peer_settings.deadline_ms * 1000000U;
+    for (size_t i = 0; i < group->count; i++) {
+        group->peers[i].deadline_ns = sc_clock_ns() + peer_settings.deadline_ms * 1000000U;
     }
 }
 
-static void close_crowd(struct crowd *crowd)
+static void close_group(struct group *group)
 {
-    for (size_t i = 0; i < crowd->count; i++) {
-        peer_close(&crowd->peers[i]);
+    for (size_t i = 0; i < group->count; i++) {
+        peer_close(&group->peers[i]);
     }
-    free(crowd->peers);
+    free(group->peers);
 }
 
 /* One request to each, then the reply of each. */
-static void play_round(struct crowd *crowd, const struct script *script)
+static void run_round(struct group *group, const struct script *script)
 {
-    begin_round(crowd);
-    for (size_t i = 0; i < crowd->count; i++) {
-        script_send(&crowd->peers[i], script);
+    begin_round(group);
+    for (size_t i = 0; i < group->count; i++) {
+        script_send(&group->peers[i], script);
     }
-    for (size_t i = 0; i < crowd->count; i++) {
-        script_check(&crowd->peers[i], script);
+    for (size_t i = 0; i < group->count; i++) {
+        script_check(&group->peers[i], script);
     }
 }
 
 /* The longest time that one client alone waited for its reply, of `samples`. */
-static uint64_t longest_wait_us(struct crowd *crowd, unsigned samples)
+static uint64_t longest_wait_us(struct group *group, unsigned samples)
 {
     struct script script = {0};
     uint64_t longest = 0;
     script_add(&script, SC_FRAME_ECHO, 64, 0);
-    begin_round(crowd);
+    begin_round(group);
     for (unsigned i = 0; i < samples; i++) {
-        struct peer *peer = &crowd->peers[i * 7919U % crowd->count];
+        struct peer *peer = &group->peers[i * 7919U % group->count];
         const uint64_t start = sc_clock_ns();
         script_send(peer, &script);
         script_check(peer, &script);
@@ -80,25 +80,25 @@ static uint64_t longest_wait_us(struct crowd *crowd, unsigned samples)
 void mode_many(const struct mode_options *options)
 {
     const uint64_t start = sc_clock_ns();
-    struct crowd crowd = open_crowd(options->count);
+    struct group group = open_group(options->count);
     struct script script = script_of_mix(4, 600);
     const uint64_t opened = sc_clock_ns();
     mode_announce_ready(options);
     for (uint64_t round = 0; round < options->piece; round++) {
-        play_round(&crowd, &script);
+        run_round(&group, &script);
     }
-    const uint64_t replies = crowd.count * options->piece * script.count;
-    const uint64_t longest = crowd.count ? longest_wait_us(&crowd, 500) : 0;
+    const uint64_t replies = group.count * options->piece * script.count;
+    const uint64_t longest = group.count ? longest_wait_us(&group, 500) : 0;
     printf("%zu clients at once: connected in %llu ms, %llu right replies in %llu ms, one alone "
            "waited %llu us at most\n",
-           crowd.count, (unsigned long long)((opened - start) / 1000000U),
+           group.count, (unsigned long long)((opened - start) / 1000000U),
            (unsigned long long)replies, (unsigned long long)((sc_clock_ns() - opened) / 1000000U),
            (unsigned long long)longest);
     if (options->at_most_ms && longest > options->at_most_ms * 1000) {
         peer_fail("a client waited %llu us for its reply", (unsigned long long)longest);
     }
     script_free(&script);
-    close_crowd(&crowd);
+    close_group(&group);
 }
 
 static void check_goodbye(const struct peer_ending *ending, size_t which)
@@ -112,7 +112,7 @@ static void check_goodbye(const struct peer_ending *ending, size_t which)
 }
 
 /*
- * A crowd that lives through the server's end: every request that has arrived is answered, then
+ * Connections that live through the server's end: every request that has arrived is answered, then
  * ERROR 3 with advice, then close_notify. With a go file nothing is read before the test says so:
  * the requests wait in the server's socket because the replies to the first of them are not taken.
  * With --how partial some requests may still have been on their way, in our own kernel: then the
@@ -121,20 +121,20 @@ static void check_goodbye(const struct peer_ending *ending, size_t which)
 void mode_drain(const struct mode_options *options)
 {
     const bool partial = options->how && strcmp(options->how, "partial") == 0;
-    struct crowd crowd = open_crowd(options->count);
+    struct group group = open_group(options->count);
     struct script script = script_of_mix((unsigned)options->piece, (uint32_t)options->bytes);
     uint32_t soonest = UINT32_MAX;
     uint32_t latest = 0;
     size_t answered = 0;
-    for (size_t i = 0; i < crowd.count; i++) {
-        script_send(&crowd.peers[i], &script);
+    for (size_t i = 0; i < group.count; i++) {
+        script_send(&group.peers[i], &script);
     }
     mode_announce_ready(options);
     mode_wait_for_go(options);
-    begin_round(&crowd);
-    for (size_t i = 0; i < crowd.count; i++) {
+    begin_round(&group);
+    for (size_t i = 0; i < group.count; i++) {
         struct peer_ending ending;
-        const size_t replies = script_check_to_end(&crowd.peers[i], &script, &ending);
+        const size_t replies = script_check_to_end(&group.peers[i], &script, &ending);
         check_goodbye(&ending, i);
         if (replies < script.count && !partial) {
             peer_fail("client %zu: %zu replies to %zu requests", i, replies, script.count);
@@ -145,10 +145,10 @@ void mode_drain(const struct mode_options *options)
     }
     printf("%zu clients, %zu replies to %zu requests, then ERROR 3 (retry after %u to %u ms) and "
            "close_notify\n",
-           crowd.count, answered, crowd.count * script.count, soonest, latest);
-    if (crowd.count >= 20 && latest - soonest < 10) {
+           group.count, answered, group.count * script.count, soonest, latest);
+    if (group.count >= 20 && latest - soonest < 10) {
         peer_fail("the advice when to come back is not spread");
     }
     script_free(&script);
-    close_crowd(&crowd);
+    close_group(&group);
 }

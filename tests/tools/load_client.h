@@ -1,19 +1,19 @@
 /*
- * One client of the storm: sends requests of every kind and size, many at once, checks each reply
- * for type, order and content, and counts what is not right. Made of a non-blocking peer; only
- * connecting and the handshake wait.
+ * One client of the load: sends requests of every kind and size, many at once, checks each reply
+ * for type, order and content, and counts what is wrong. A non-blocking peer; only connecting and
+ * the handshake block.
  */
-#ifndef SC_TESTS_STORM_CLIENT_H
-#define SC_TESTS_STORM_CLIENT_H
+#ifndef SC_TESTS_LOAD_CLIENT_H
+#define SC_TESTS_LOAD_CLIENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "peer.h"
 
-#define STORM_MAX_DEPTH 32U
+#define LOAD_MAX_DEPTH 32U
 
-struct storm_tally {
+struct load_tally {
     uint64_t replies, reply_bytes;
     uint64_t lost, doubled, wrong; /* replies */
     uint64_t reconnected, resumed; /* connections */
@@ -24,13 +24,13 @@ struct storm_tally {
 };
 
 /* A request without its reply. */
-struct storm_request {
+struct load_request {
     uint32_t type, size;
     uint64_t number; /* of this client; its body follows from it */
     uint64_t end; /* how many bytes were sent with it */
 };
 
-struct storm_client {
+struct load_client {
     struct peer peer;
     unsigned index;
     SSL_CTX *context;
@@ -42,35 +42,35 @@ struct storm_client {
     uint64_t sent; /* bytes of requests, of this connection */
     uint64_t next_number, answered;
     uint64_t must_answer; /* requests below this one had arrived when the server was told to stop */
-    uint64_t replied_ns; /* when it last came on */
+    uint64_t replied_ns; /* when it last got a reply */
     uint64_t random;
-    struct storm_request waiting[2 * STORM_MAX_DEPTH];
+    struct load_request waiting[2 * LOAD_MAX_DEPTH];
     unsigned first, count;
     bool open, stopping, goodbye;
     bool silent; /* sends nothing new */
     bool reconnects; /* as soon as nothing is unanswered */
-    bool has_come_on; /* since this was last cleared */
+    bool has_progressed; /* since this was last cleared */
     char last_time[32]; /* TIME never goes back */
-    struct storm_tally *tally;
+    struct load_tally *tally;
 };
 
 /* An SSL_CTX for such clients: their sessions are kept. */
-SSL_CTX *storm_context(bool tls12);
+SSL_CTX *load_context(bool tls12);
 
 /* Connects. `context` and `tally` are the caller's. */
-void storm_client_init(struct storm_client *client, unsigned index, SSL_CTX *context,
-                       struct storm_tally *tally);
-void storm_client_fini(struct storm_client *client);
+void load_client_init(struct load_client *client, unsigned index, SSL_CTX *context,
+                      struct load_tally *tally);
+void load_client_fini(struct load_client *client);
 
 /* Reads, checks, writes what can be without waiting; reconnects if it is to and can. */
-void storm_client_turn(struct storm_client *client);
+void load_client_run(struct load_client *client);
 
-bool storm_client_wants_to_write(const struct storm_client *client);
+bool load_client_wants_to_write(const struct load_client *client);
 
 /*
  * The server is being told to stop: from now on ERROR 3 is right. What has arrived there must be
  * answered before it.
  */
-void storm_client_expect_end(struct storm_client *client);
+void load_client_expect_end(struct load_client *client);
 
 #endif

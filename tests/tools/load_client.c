@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "storm_client.h"
+#include "load_client.h"
 
 #include <linux/sockios.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #define IN_BYTES (2 * (SC_FRAME_HEADER_BYTES + MAX_BODY))
 #define TAG_BYTES 16U
 #define TIME_BYTES 27U
-#define MAX_READS_A_TURN 8U
+#define MAX_READS_A_PASS 8U
 
 /* --- Bodies: a function of client and number --- */
 
@@ -29,7 +29,7 @@ static uint64_t mix(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-static void fill_body(const struct storm_client *client, const struct storm_request *request,
+static void fill_body(const struct load_client *client, const struct load_request *request,
                       uint8_t *body)
 {
     const uint64_t tag[2] = {client->index, request->number};
@@ -54,7 +54,7 @@ static void reverse(uint8_t *bytes, size_t count)
 }
 
 /* The request that a reply with a wrong body belongs to. False: it can't be told. */
-static bool number_of(const struct storm_client *client, const struct sc_frame_header *header,
+static bool number_of(const struct load_client *client, const struct sc_frame_header *header,
                       const uint8_t *body, uint64_t *number)
 {
     uint8_t bytes[TAG_BYTES];
@@ -82,12 +82,12 @@ static uint32_t choose_size(uint64_t random)
     return is_at_a_limit ? limit : (uint32_t)((random >> 16) % limit);
 }
 
-static void add_request(struct storm_client *client)
+static void add_request(struct load_client *client)
 {
     static const uint32_t types[] = {SC_FRAME_ECHO, SC_FRAME_REVERSE, SC_FRAME_ECHO,
                                      SC_FRAME_REVERSE, SC_FRAME_TIME};
     const uint64_t random = mix(&client->random);
-    struct storm_request *request =
+    struct load_request *request =
         &client->waiting[(client->first + client->count++) % SC_COUNT_OF(client->waiting)];
     request->type = types[(random >> 48) % SC_COUNT_OF(types)];
     request->size = choose_size(random);
@@ -99,13 +99,13 @@ static void add_request(struct storm_client *client)
 }
 
 /* A new batch when half of the last is answered: there is always something under way. */
-static void add_requests(struct storm_client *client)
+static void add_requests(struct load_client *client)
 {
     if (client->silent || client->reconnects || client->goodbye ||
-        client->out_sent < client->out_used || client->count > STORM_MAX_DEPTH / 2) {
+        client->out_sent < client->out_used || client->count > LOAD_MAX_DEPTH / 2) {
         return;
     }
-    const unsigned depth = 1 + (unsigned)(mix(&client->random) % (STORM_MAX_DEPTH - client->count));
+    const unsigned depth = 1 + (unsigned)(mix(&client->random) % (LOAD_MAX_DEPTH - client->count));
     client->out_used = 0;
     client->out_sent = 0;
     for (unsigned i = 0; i < depth && client->out_used < BATCH_BYTES; i++) {
@@ -113,7 +113,7 @@ static void add_requests(struct storm_client *client)
     }
 }
 
-static void send_requests(struct storm_client *client)
+static void send_requests(struct load_client *client)
 {
     while (client->out_sent < client->out_used) {
         const int count = peer_send_some(&client->peer, client->out + client->out_sent,
@@ -131,7 +131,7 @@ static void send_requests(struct storm_client *client)
 
 /* --- Replies --- */
 
-static bool is_time(const struct storm_client *client, const uint8_t *body, size_t length)
+static bool is_time(const struct load_client *client, const uint8_t *body, size_t length)
 {
     static const char shape[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
     if (length != TIME_BYTES || memcmp(body, client->last_time, TIME_BYTES) < 0) {
@@ -145,7 +145,7 @@ static bool is_time(const struct storm_client *client, const uint8_t *body, size
     return true;
 }
 
-static bool is_right(struct storm_client *client, const struct storm_request *request,
+static bool is_right(struct load_client *client, const struct load_request *request,
                      const struct sc_frame_header *header, const uint8_t *body)
 {
     static uint8_t expected[MAX_BODY];
@@ -164,7 +164,7 @@ static bool is_right(struct storm_client *client, const struct storm_request *re
     return header->length == request->size && memcmp(body, expected, request->size) == 0;
 }
 
-static void count_wrong(struct storm_client *client, const struct storm_request *request,
+static void count_wrong(struct load_client *client, const struct load_request *request,
                         const struct sc_frame_header *header, const uint8_t *body)
 {
     uint64_t number;
@@ -175,16 +175,16 @@ static void count_wrong(struct storm_client *client, const struct storm_request 
     uint64_t *counter = !is_known        ? &client->tally->wrong
                         : what[0] == 'd' ? &client->tally->doubled
                                          : &client->tally->lost;
-    fprintf(stderr, "storm: client %u, request %llu: a reply of type %u and %u bytes is %s\n",
+    fprintf(stderr, "load: client %u, request %llu: a reply of type %u and %u bytes is %s\n",
             client->index, (unsigned long long)(request ? request->number : client->next_number),
             header->type, header->length, what);
     ++*counter;
 }
 
-static bool take_goodbye(struct storm_client *client, const struct sc_frame_header *header,
+static bool take_goodbye(struct load_client *client, const struct sc_frame_header *header,
                          const uint8_t *body)
 {
-    struct storm_tally *tally = client->tally;
+    struct load_tally *tally = client->tally;
     struct sc_frame_error error;
     if (!client->stopping || client->goodbye ||
         sc_frame_get_error(body, header->length, &error) != 0 ||
@@ -202,11 +202,10 @@ static bool take_goodbye(struct storm_client *client, const struct sc_frame_head
     return true;
 }
 
-static void take_reply(struct storm_client *client, const struct sc_frame_header *header,
+static void take_reply(struct load_client *client, const struct sc_frame_header *header,
                        const uint8_t *body)
 {
-    const struct storm_request *request =
-        client->count > 0 ? &client->waiting[client->first] : NULL;
+    const struct load_request *request = client->count > 0 ? &client->waiting[client->first] : NULL;
     if (header->type == SC_FRAME_ERROR && take_goodbye(client, header, body)) {
         return;
     }
@@ -221,10 +220,10 @@ static void take_reply(struct storm_client *client, const struct sc_frame_header
     client->tally->replies++;
     client->tally->reply_bytes += header->length;
     client->replied_ns = sc_clock_ns();
-    client->has_come_on = true;
+    client->has_progressed = true;
 }
 
-static void take_replies(struct storm_client *client)
+static void take_replies(struct load_client *client)
 {
     struct sc_frame_header header;
     size_t at = 0;
@@ -237,13 +236,13 @@ static void take_replies(struct storm_client *client)
     memmove(client->in, client->in + at, client->in_used);
 }
 
-static void on_end(struct storm_client *client, enum peer_end end)
+static void on_end(struct load_client *client, enum peer_end end)
 {
     client->open = false;
     if (end == PEER_CLOSE_NOTIFY && client->in_used == 0) {
         client->tally->clean_ends++;
     } else {
-        fprintf(stderr, "storm: client %u: %s, with %zu bytes of a frame\n", client->index,
+        fprintf(stderr, "load: client %u: %s, with %zu bytes of a frame\n", client->index,
                 peer_end_names[end], client->in_used);
     }
     const uint64_t lost =
@@ -251,7 +250,7 @@ static void on_end(struct storm_client *client, enum peer_end end)
     if (!client->goodbye || lost > 0) {
         fprintf(
             stderr,
-            "storm: client %u: left%s with %llu requests unanswered that had arrived, %u in all\n",
+            "load: client %u: left%s with %llu requests unanswered that had arrived, %u in all\n",
             client->index, client->goodbye ? "" : " without a word", (unsigned long long)lost,
             client->count);
     }
@@ -259,10 +258,10 @@ static void on_end(struct storm_client *client, enum peer_end end)
     client->tally->too_late += client->goodbye ? client->count - lost : 0;
 }
 
-static void read_replies(struct storm_client *client)
+static void read_replies(struct load_client *client)
 {
     enum peer_end end = PEER_EOF;
-    for (unsigned i = 0; i < MAX_READS_A_TURN; i++) {
+    for (unsigned i = 0; i < MAX_READS_A_PASS; i++) {
         const int count = peer_receive_some(&client->peer, client->in + client->in_used,
                                             IN_BYTES - client->in_used, &end);
         if (count < 0) {
@@ -280,7 +279,7 @@ static void read_replies(struct storm_client *client)
 
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
-    struct storm_client *client = SSL_get_app_data(ssl);
+    struct load_client *client = SSL_get_app_data(ssl);
     if (client) {
         SSL_SESSION_free(client->session);
         client->session = session;
@@ -288,7 +287,7 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
     return client != NULL;
 }
 
-SSL_CTX *storm_context(bool tls12)
+SSL_CTX *load_context(bool tls12)
 {
     static const unsigned char alpn[] = "\x0fspace-captain/1";
     SSL_CTX *made = peer_context(tls12, alpn, sizeof(alpn) - 1);
@@ -297,7 +296,7 @@ SSL_CTX *storm_context(bool tls12)
     return made;
 }
 
-static void connect_client(struct storm_client *client)
+static void connect_client(struct load_client *client)
 {
     peer_settings.context = client->context;
     peer_settings.session = client->session;
@@ -309,18 +308,18 @@ static void connect_client(struct storm_client *client)
         SSL_SESSION_free(client->session);
         client->session = SSL_get1_session(client->peer.ssl);
     }
-    client->peer.deadline_ns = UINT64_MAX; /* from here the storm itself looks after it */
+    client->peer.deadline_ns = UINT64_MAX; /* from here load.c checks for stalls */
     client->sent = 0;
     client->replied_ns = sc_clock_ns();
     client->open = true;
     client->reconnects = false;
 }
 
-void storm_client_init(struct storm_client *client, unsigned index, SSL_CTX *context,
-                       struct storm_tally *tally)
+void load_client_init(struct load_client *client, unsigned index, SSL_CTX *context,
+                      struct load_tally *tally)
 {
     *client =
-        (struct storm_client){.index = index, .context = context, .tally = tally, .random = index};
+        (struct load_client){.index = index, .context = context, .tally = tally, .random = index};
     client->out = malloc(OUT_BYTES);
     client->in = malloc(IN_BYTES);
     if (!client->out || !client->in) {
@@ -329,7 +328,7 @@ void storm_client_init(struct storm_client *client, unsigned index, SSL_CTX *con
     connect_client(client);
 }
 
-void storm_client_fini(struct storm_client *client)
+void load_client_fini(struct load_client *client)
 {
     peer_close(&client->peer);
     SSL_SESSION_free(client->session);
@@ -337,7 +336,7 @@ void storm_client_fini(struct storm_client *client)
     free(client->in);
 }
 
-static void reconnect(struct storm_client *client)
+static void reconnect(struct load_client *client)
 {
     SSL_shutdown(client->peer.ssl);
     peer_close(&client->peer);
@@ -346,7 +345,7 @@ static void reconnect(struct storm_client *client)
     client->tally->resumed += SSL_session_reused(client->peer.ssl) ? 1 : 0;
 }
 
-void storm_client_turn(struct storm_client *client)
+void load_client_run(struct load_client *client)
 {
     read_replies(client);
     if (client->open && client->reconnects && client->count == 0) {
@@ -358,12 +357,12 @@ void storm_client_turn(struct storm_client *client)
     }
 }
 
-bool storm_client_wants_to_write(const struct storm_client *client)
+bool load_client_wants_to_write(const struct load_client *client)
 {
     return client->out_sent < client->out_used;
 }
 
-void storm_client_expect_end(struct storm_client *client)
+void load_client_expect_end(struct load_client *client)
 {
     int under_way = 1;
     client->stopping = true;
@@ -373,7 +372,7 @@ void storm_client_expect_end(struct storm_client *client)
         return;
     }
     for (unsigned i = 0; i < client->count; i++) {
-        const struct storm_request *request =
+        const struct load_request *request =
             &client->waiting[(client->first + i) % SC_COUNT_OF(client->waiting)];
         if (request->end <= client->sent) {
             client->must_answer = request->number + 1;
