@@ -11,26 +11,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sysexits.h>
 #include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #include "programs/client_output.h"
+#include "base/escape.h"
 #include "base/program.h"
 #include "proto/handler.h"
 
 #define HISTORY_LINES 1000
 
 /*
- * A prompt with line editing and history. While a person thinks, the event loop runs: a server
- * that goes away is told at once.
+ * A prompt with line editing and history. While a line is typed the event loop runs: a server that
+ * goes away is reported at once, on a line of its own. The program ends then only when nothing is
+ * typed, because a shell would run the rest of the line.
  */
 struct interactive {
     EditLine *editor;
     History *history;
     struct event *input;
-    bool typed; /* standard input can be read */
+    bool is_readable; /* standard input */
+    bool at_prompt; /* a line is being read */
+    bool is_told; /* the session has ended, and the line stands below the notice */
 };
 
 /* As it was before us. */
@@ -70,7 +75,35 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct interactive *interactive = arg;
-    interactive->typed = true;
+    interactive->is_readable = true;
+}
+
+/* Something is typed: in the line, or not yet read. */
+static bool is_typing(const struct interactive *interactive)
+{
+    const LineInfo *line = interactive->at_prompt ? el_line(interactive->editor) : NULL;
+    int unread = 0;
+    return (line && line->lastchar > line->buffer) ||
+           (ioctl(STDIN_FILENO, FIONREAD, &unread) == 0 && unread > 0);
+}
+
+/* Until standard input can be read. False: the session has ended, and nothing is typed. */
+static bool wait_for_input(struct sc_client *client)
+{
+    struct interactive *interactive = client->state;
+    interactive->is_readable = false;
+    (void)event_add(interactive->input, NULL);
+    while (!interactive->is_readable) {
+        if (client->ended && !is_typing(interactive)) {
+            return false;
+        }
+        if (client->ended && !interactive->is_told) {
+            interactive->is_told = true;
+            (void)el_set(interactive->editor, EL_REFRESH); /* below the notice */
+        }
+        (void)event_base_loop(client->base, EVLOOP_ONCE);
+    }
+    return true;
 }
 
 /* The next character for the editor; 0 is the end, -1 an error. */
@@ -80,15 +113,10 @@ static int get_character(EditLine *editor, wchar_t *out)
     mbstate_t shift = {0};
     size_t status = (size_t)-2;
     (void)el_get(editor, EL_CLIENTDATA, &client);
-    struct interactive *interactive = client->state;
     while (status == (size_t)-2) {
         char byte;
-        interactive->typed = false;
-        (void)event_add(interactive->input, NULL);
-        while (!interactive->typed) {
-            if (!sc_client_iterate(client)) {
-                return 0;
-            }
+        if (!wait_for_input(client)) {
+            return 0;
         }
         const ssize_t got = read(STDIN_FILENO, &byte, 1);
         if (got == 0) {
@@ -130,21 +158,45 @@ static int start(struct sc_client *client, struct sc_err *err)
     (void)el_set(interactive->editor, EL_SIGNAL, 1);
     (void)el_set(interactive->editor, EL_HIST, history, interactive->history);
     (void)el_set(interactive->editor, EL_GETCFN, get_character);
+    /*
+     * Between two lines libedit gives the terminal back, and a ^D that is typed then would be the
+     * terminal's to interpret, and lost: the modes for "execution" are those of editing.
+     */
+    (void)el_set(interactive->editor, EL_SETTY, "-x", "-icanon", "-echo", "-iexten", NULL);
     (void)el_source(interactive->editor, NULL);
     return 0;
 }
 
-/*
- * The next line, NULL at the end. libedit prepares the terminal only after it has printed the
- * prompt, and undoes that when it has the line; what is typed meanwhile would be the terminal's to
- * interpret: a ^D would be lost. So it stays prepared, also while a reply is waited for.
- */
-static const char *read_line(EditLine *editor, int *length)
+/* The next line, NULL at the end. */
+static const char *read_line(struct interactive *interactive, int *length)
 {
-    (void)el_set(editor, EL_PREP_TERM, 1);
-    const char *line = el_gets(editor, length);
-    (void)el_set(editor, EL_PREP_TERM, 1);
+    interactive->at_prompt = true;
+    const char *line = el_gets(interactive->editor, length);
+    interactive->at_prompt = false;
     return line;
+}
+
+/* The notice about the end of the session must not stand in the line that is typed. */
+static void on_end(struct sc_client *client)
+{
+    const struct interactive *interactive = client->state;
+    if (interactive->at_prompt) {
+        (void)putchar('\n');
+        (void)fflush(stdout);
+    }
+}
+
+/*
+ * A line that was typed while the session ended is not run, neither here nor by the shell: el_end()
+ * discards what else is typed.
+ */
+static void drop_line(const char *line, size_t length)
+{
+    char shown[256];
+    struct sc_err err;
+    (void)sc_escape_line(shown, sizeof(shown), line, length);
+    (void)sc_err_set(&err, EX_UNAVAILABLE, "the connection is gone, not sent: %s", shown);
+    (void)sc_program_fail(SC_CLIENT_PROGRAM, &err);
 }
 
 /* Returns false for quit. */
@@ -167,11 +219,13 @@ static void converse(struct sc_client *client)
     struct interactive *interactive = client->state;
     HistEvent event;
     sc_client_greet(client);
-    while (!client->ended) {
+    while (!client->ended || is_typing(interactive)) {
         int count = 0;
-        const char *line = read_line(interactive->editor, &count);
+        const char *line = read_line(interactive, &count);
         if (!line || count <= 0) {
-            (void)putchar('\n');
+            if (!client->ended) {
+                (void)putchar('\n');
+            }
             break;
         }
         size_t length = (size_t)count;
@@ -180,6 +234,10 @@ static void converse(struct sc_client *client)
         }
         if (length == 0) {
             continue;
+        }
+        if (client->ended) {
+            drop_line(line, length);
+            break;
         }
         (void)history(interactive->history, &event, H_ENTER, line);
         if (!take_line(client, line, length)) {
@@ -214,6 +272,7 @@ const struct sc_client_mode sc_client_interactive = {
     .start = start,
     .on_reply = sc_client_take_reply,
     .converse = converse,
+    .on_end = on_end,
     .stop = stop,
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "programs/client_output.h"
@@ -184,10 +185,38 @@ static int start(struct sc_client *client, struct sc_err *err)
     return 0;
 }
 
+/* The notice about the end of the session must not stand in the line that is typed. */
+static void on_end(struct sc_client *client)
+{
+    const struct lines *lines = client->state;
+    if (lines->asked && !lines->end_of_input) {
+        (void)putchar('\n');
+        (void)fflush(stdout);
+    }
+}
+
+/*
+ * The session has ended while a line may be typed: the rest of it would be run by the shell. What
+ * is typed stands in the terminal until Enter is pressed, and is dropped here.
+ */
+static void drop_line(void)
+{
+    char bytes[256];
+    ssize_t got;
+    (void)fputs("press Enter to end\n", stderr);
+    do {
+        got = read(STDIN_FILENO, bytes, sizeof(bytes));
+    } while ((got < 0 && errno == EINTR) || (got > 0 && bytes[got - 1] != '\n'));
+    (void)tcflush(STDIN_FILENO, TCIFLUSH);
+}
+
 static void stop(struct sc_client *client)
 {
     struct lines *lines = client->state;
     if (lines) {
+        if (lines->asked && !lines->end_of_input) {
+            drop_line();
+        }
         if (lines->input) {
             event_free(lines->input);
         }
@@ -200,4 +229,5 @@ const struct sc_client_mode sc_client_lines = {.start = start,
                                                .on_ready = on_ready,
                                                .on_reply = sc_client_take_reply,
                                                .on_progress = take_lines,
+                                               .on_end = on_end,
                                                .stop = stop};

@@ -69,6 +69,29 @@ head -c 100 /dev/zero | run 0 sc-client --connect "$address" --pin server.crt --
 grep -q ': echo 3, 100 bytes, ' out && grep -q ': 3 sent, 3 answered, ' out || fail "a body from standard input is not sent each time"
 stop_server
 
+# At the prompt: what is being typed when the server leaves stays there, and is run by nobody.
+export TERM=dumb
+# leave_while_typing EXPECT SEND...: types "echo par", stops the server, goes on.
+leave_while_typing() {
+    start_server
+    status=0
+    # shellcheck disable=SC2016
+    terminal 20 '> ' 'echo par' 'echo par' "!kill -TERM $server_pid" 'going away' '' "$@" 'status 69' '\x04' -- \
+        sh -c 'sc-client --connect "$1" --pin server.crt; echo "status $?"; cat' sh "$address" >out 2>err || status=$?
+    [ "$status" = 0 ] || fail "exit status $status at a prompt whose server left"
+    end_server 0
+    grep -q "^sc-client: $address ended the connection: going away" out || fail "the notice is not on a line of its own"
+}
+if grep -q 'define HAVE_LIBEDIT' "$SC_BUILDDIR/config.h"; then
+    leave_while_typing '> echo par' 'tial; rest\n' 'connection is gone, not sent: echo partial; rest' ''
+    ! sed -n '/^status 69/,$p' out | grep -q rest || fail "the shell got what was typed at the prompt"
+    leave_while_typing '> echo par' '\x15'
+    ! grep -q 'not sent' out || fail "an empty line was not sent"
+else
+    leave_while_typing 'press Enter' 'tial; rest\n'
+    ! sed -n '/^status 69/,$p' out | grep -q rest || fail "the shell got what was typed at the prompt"
+fi
+
 # A server that stops tells so; one that is killed does not. Standard input stays open all the time.
 for signal in TERM KILL; do
     start_server

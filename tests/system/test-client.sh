@@ -283,6 +283,19 @@ on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
 # What is typed while a reply is on its way is not lost, nor the terminal's to interpret.
 odd drip
 on_terminal 0 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x04' 'slow reply' ''
+# Also when no reply comes.
+odd mute
+status=0
+terminal 20 '> ' 'echo hello\n' 'hello' '' '\n' 'ha' 'no reply' '' '' 'lf\n' -- \
+    sc-client --connect "$odd" --pin server.crt --timeout "$slow" >out 2>err || status=$?
+[ "$status" = 75 ] || fail "exit status $status at a prompt without a reply"
+grep -q 'not sent: half' out || ! grep -q 'define HAVE_LIBEDIT' "$SC_BUILDDIR/config.h" || fail "what was typed while a reply was waited for is lost"
+# Between two lines the terminal is not given back: this sc-client is ended when it is (tests/tools/tty_modes.c).
+odd serve
+PATH=$SC_BUILDDIR/tests/tools/extended:$PATH
+on_terminal 0 '> ' 'echo one\n' 'one' '' '> ' 'echo two\n' 'two' '' '> ' '\x04'
+PATH=${PATH#*:}
+odd drip
 # An interrupt ends it, before and while it waits for a reply, and leaves the terminal as it was.
 on_terminal 130 '> ' '\x03'
 on_terminal 130 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x03'

@@ -35,10 +35,11 @@ tests_tools_json_get_SOURCES = tests/tools/json-get.c
 tests_tools_as_systemd_SOURCES = tests/tools/as-systemd.c
 tests_tools_as_systemd_LDADD   = $(LIBS_BASE)
 
-# The programs with a longer table of message types: handler_ping.c takes the place of proto/handler.c.
+# The programs with a longer table of message types: handler_ping.c takes the place of proto/handler.c. The client also watches over
+# what it does to the terminal.
 TEST_TOOLS += tests/tools/extended/sc-server tests/tools/extended/sc-client
 tests_tools_extended_sc_server_SOURCES = tests/tools/handler_ping.c $(src_sc_server_SOURCES)
 tests_tools_extended_sc_server_LDADD   = $(src_sc_server_LDADD)
 tests_tools_extended_sc_client_CPPFLAGS = $(src_sc_client_CPPFLAGS)
-tests_tools_extended_sc_client_SOURCES = tests/tools/handler_ping.c $(src_sc_client_SOURCES)
+tests_tools_extended_sc_client_SOURCES = tests/tools/handler_ping.c tests/tools/tty_modes.c $(src_sc_client_SOURCES)
 tests_tools_extended_sc_client_LDADD   = $(src_sc_client_LDADD)

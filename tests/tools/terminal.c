@@ -4,7 +4,8 @@
  *   terminal SECONDS [EXPECT SEND]... -- COMMAND ARGUMENT...
  *
  * waits until the program has printed EXPECT, types SEND (in both, \n, \t, \e and \xNN are
- * understood), and so on; then waits for its end. What the program printed goes to stdout. Exit
+ * understood), and so on; then waits for its end. A SEND that starts with '!' is not typed: it is a
+ * command for the shell, run to its end. What the program printed goes to stdout. Exit
  * status: the program's; 70 when it left the terminal in another mode than it found it in, 75 when
  * the time was up, 76 when it ended before an EXPECT.
  */
@@ -148,7 +149,11 @@ int main(int argc, char *argv[])
     for (int i = 2; i < dashes; i += 2) {
         unescape_all(argv[i]);
         wait_for(terminal, argv[i]);
-        type(terminal, argv[i + 1]);
+        if (argv[i + 1][0] != '!') {
+            type(terminal, argv[i + 1]);
+        } else if (system(argv[i + 1] + 1) != 0) {
+            give_up(EX_SOFTWARE, argv[i + 1]);
+        }
     }
     while (read_more(terminal)) {
     }
