@@ -30,8 +30,6 @@ AC_DEFUN([SC_SANITIZERS], [
              SC_LDFLAGS="$SC_LDFLAGS -fsanitize=$sc_sanitizers"
              AC_DEFINE([SC_SANITIZED], [1], [Define to 1 in a build with sanitizers.])],
             [AC_MSG_ERROR([the compiler has no -fsanitize=$sc_sanitizers])])
-        AS_IF([test "x$sc_sanitizers" != xthread],
-              [AC_DEFINE([SC_NO_POOL], [1], [Define to 1 to leave all memory to malloc(), so that a sanitizer sees each block.])])
     ])
 ])
 

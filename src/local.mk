@@ -14,8 +14,6 @@ src_libscbase_la_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/parse.c src/base/parse.h \
 	src/base/program.c src/base/program.h \
-	src/base/pool.c src/base/pool.h \
-	src/base/slab.c src/base/slab.h \
 	src/base/sysd.c src/base/sysd.h
 
 src_libscproto_la_SOURCES = \
@@ -109,12 +107,12 @@ src_libscserver_a_SOURCES = \
 	src/server/conn_serve.c \
 	src/server/conn_state.h \
 	src/server/limits.c src/server/limits.h \
+	src/server/memory_trim.c src/server/memory_trim.h \
 	src/server/snapshot.c src/server/snapshot.h \
 	src/server/options.def \
 	src/server/passphrase.c src/server/passphrase.h \
 	src/server/port_file.c src/server/port_file.h \
 	src/server/server.c src/server/server.h \
-	src/server/settle.c src/server/settle.h \
 	src/server/stats.c src/server/stats.def src/server/stats.h \
 	src/server/worker.c src/server/worker.h
 

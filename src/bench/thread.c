@@ -13,7 +13,6 @@
 #include <openssl/crypto.h>
 
 #include "base/clock.h"
-#include "base/pool.h"
 #include "bench/callbacks.h"
 #include "bench/schedule.h"
 #include "tls/context.h"
@@ -253,7 +252,6 @@ static void *run_thread(void *arg)
     }
     tear_down(&worker);
     OPENSSL_thread_stop();
-    sc_pool_thread_end();
     return NULL;
 }
 

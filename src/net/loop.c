@@ -9,9 +9,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/log.h"
-#include "base/pool.h"
+#include <event2/event_struct.h>
 
+#include "base/log.h"
+
+#define RESERVE_DESCRIPTORS 64
 #define DESCRIPTORS_OF_A_BASE 4U /* the backend's, its timer's, and a pipe */
 
 static void on_libevent_log(int severity, const char *message)
@@ -25,8 +27,6 @@ static void on_libevent_log(int severity, const char *message)
 void sc_loop_init(void)
 {
     (void)signal(SIGPIPE, SIG_IGN); /* writev(2) has no MSG_NOSIGNAL */
-    sc_pool_start();
-    event_set_mem_functions(sc_pool_malloc, sc_pool_realloc, sc_pool_free);
     event_set_log_callback(on_libevent_log);
 }
 
@@ -74,4 +74,31 @@ struct event_base *sc_loop_new_base(struct sc_err *err)
                          "descriptors or memory ran out");
     }
     return base;
+}
+
+static void ignore(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+}
+
+evutil_socket_t sc_loop_reserve_descriptors(struct event_base *base, evutil_socket_t fd)
+{
+    const evutil_socket_t end = fd + RESERVE_DESCRIPTORS;
+    struct event event;
+    int copy = fd;
+    /* An entry is made for open descriptors only: copies, which take the numbers that are free. */
+    for (int number = fd; number < end; number = copy + 1) {
+        copy = fcntl(fd, F_DUPFD_CLOEXEC, number);
+        if (copy < 0) {
+            break;
+        }
+        if (copy < end && event_assign(&event, base, copy, EV_READ, ignore, NULL) == 0 &&
+            event_add(&event, NULL) == 0) {
+            (void)event_del(&event);
+        }
+        (void)close(copy);
+    }
+    return end;
 }

@@ -11,10 +11,17 @@
 #include "base/err.h"
 
 /*
- * Before any base and any thread: libevent's log into ours, its memory from base/pool, which it
- * starts, and SIGPIPE ignored.
+ * Before any base and any thread: libevent's log into ours, and SIGPIPE ignored.
  */
 void sc_loop_init(void);
+
+/*
+ * libevent keeps an entry of 16 bytes for each descriptor number that was ever added to a base,
+ * until the base is freed. Made one by one they lie between the blocks of connections, and each
+ * keeps a page from going back to the system. This makes those of `fd`, which is open, and of the
+ * numbers after it together. Returns the first number that has none yet.
+ */
+evutil_socket_t sc_loop_reserve_descriptors(struct event_base *base, evutil_socket_t fd);
 
 /* Frees what libevent holds for the process. After every base. */
 void sc_loop_fini(void);

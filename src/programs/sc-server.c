@@ -4,44 +4,18 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <openssl/crypto.h>
-
 #include "base/account.h"
 #include "base/log.h"
-#include "base/pool.h"
 #include "base/sysd.h"
 #include "net/loop.h"
 #include "base/program.h"
 #include "server/configuration.h"
+#include "server/memory_trim.h"
 #include "server/snapshot.h"
 #include "server/server.h"
 #include "programs/version.h"
 
 #define PROGRAM "sc-server"
-
-/* OpenSSL's memory comes from the pool too. Before its first allocation. */
-static void *pool_malloc(size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return sc_pool_malloc(size);
-}
-
-static void *pool_realloc(void *block, size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return sc_pool_realloc(block, size);
-}
-
-static void pool_free(void *block, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    if (block) { /* OpenSSL frees 60 NULLs for each small request */
-        sc_pool_free(block);
-    }
-}
 
 static int fail(const struct sc_config_errors *errors)
 {
@@ -153,16 +127,11 @@ int main(int argc, char **argv)
     struct sc_config_errors errors = {0};
     int status;
     sc_program_start();
-    if (CRYPTO_set_mem_functions(pool_malloc, pool_realloc, pool_free) != 1) {
-        (void)fputs(PROGRAM ": OpenSSL was used before its memory could be set up\n", stderr);
-        return EX_SOFTWARE;
-    }
+    sc_memory_trim_setup();
     sc_loop_init();
     struct sc_cmdline *cmdline = sc_cmdline_parse(argc, argv, &errors);
     status = cmdline ? run(cmdline) : fail(&errors);
     sc_cmdline_free(cmdline);
     sc_loop_fini();
-    status = sc_program_end(PROGRAM, status);
-    sc_pool_thread_end();
-    return status;
+    return sc_program_end(PROGRAM, status);
 }

@@ -37,7 +37,7 @@ int sc_conn_context_init(struct sc_conn_context *context, struct sc_err *err)
         return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
     }
     context->wheel = sc_wheel_new(context->base, on_timer, err);
-    if (!context->wheel || sc_settle_init(&context->settle, context->base, err) != 0 ||
+    if (!context->wheel || sc_memory_trim_init(&context->memory_trim, context->base, err) != 0 ||
         sc_admission_queue_init(&context->queue, context->base, &context->admission->full,
                                 &admission_callbacks, err) != 0) {
         sc_conn_context_fini(context);
@@ -51,7 +51,7 @@ void sc_conn_context_fini(struct sc_conn_context *context)
     sc_tlsbev_shared_free(context->shared);
     sc_wheel_free(context->wheel);
     sc_admission_queue_fini(&context->queue);
-    sc_settle_fini(&context->settle);
+    sc_memory_trim_fini(&context->memory_trim);
     free(context->replies.bytes);
     context->shared = NULL;
     context->replies.bytes = NULL;
@@ -63,7 +63,7 @@ void sc_conn_context_fini(struct sc_conn_context *context)
 static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
-    sc_settle_later(&conn->worker->settle);
+    sc_memory_trim_later(&conn->worker->memory_trim); /* handshakes need 50 KiB for a moment */
     sc_conn_enter(conn, SC_CONN_OPEN);
     conn->all_answered = true;
     struct sc_err err;
@@ -285,7 +285,7 @@ struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_conte
     }
     conn->tls_context = sc_tls_context_ref(tls);
     sc_stats_add(&context->stats->handshakes_started, 1);
-    sc_settle_opened(&context->settle);
+    sc_memory_trim_opened(&context->memory_trim);
     sc_conn_arm(conn, conn->state_since_ms);
     return conn;
 }
@@ -302,7 +302,7 @@ void sc_conn_free(struct sc_conn *conn)
     sc_stats_add(&stats->connections_closed, 1);
     sc_admission_dequeue(&conn->worker->queue, &conn->waiting);
     conn->worker->on_gone(conn, conn->worker->arg);
-    sc_settle_closed(&conn->worker->settle);
+    sc_memory_trim_closed(&conn->worker->memory_trim);
     sc_wheel_clear(&conn->timer);
     sc_tlsbev_free(conn->tls);
     sc_tls_watch_fini(&conn->watch);

@@ -25,7 +25,7 @@
 #include "net/wheel.h"
 #include "server/admission_queue.h"
 #include "server/conn_log.h"
-#include "server/settle.h"
+#include "server/memory_trim.h"
 #include "server/stats.h"
 
 struct sc_address_entry;
@@ -65,7 +65,7 @@ struct sc_conn_context {
     /* sc_conn_context_init() makes these. */
     struct sc_tlsbev_shared *shared;
     struct sc_wheel *wheel;
-    struct sc_settle settle;
+    struct sc_memory_trim memory_trim;
     struct sc_reply_buffer replies;
     struct sc_conn_log log;
     struct sc_admission_queue queue;

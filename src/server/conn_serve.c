@@ -64,7 +64,7 @@ static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, 
     sc_tlsbev_write(conn->tls, reply, SC_FRAME_HEADER_BYTES + length);
     conn->worker->replies.sent += SC_FRAME_HEADER_BYTES + length;
     free(reply);
-    sc_settle_later(&conn->worker->settle);
+    sc_memory_trim_later(&conn->worker->memory_trim);
 }
 
 static void answer(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body,

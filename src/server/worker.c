@@ -11,7 +11,6 @@
 
 #include <openssl/crypto.h>
 
-#include "base/pool.h"
 #include "net/loop.h"
 #include "tls/context.h"
 
@@ -43,6 +42,7 @@ struct sc_worker {
     struct sc_worker_settings settings; /* this thread's */
     struct sc_conn_list conns;
     const struct sc_worker_owner *owner;
+    evutil_socket_t reserved; /* descriptors below it */
     _Atomic uint32_t load, beats;
     bool draining, empty_told;
     bool owns_base; /* and with it a thread and a mailbox */
@@ -71,6 +71,9 @@ static void on_gone(struct sc_conn *conn, void *arg)
 static void begin_connection(struct sc_worker *worker, struct letter *letter)
 {
     struct sc_err err;
+    if (letter->u.connection.fd >= worker->reserved) {
+        worker->reserved = sc_loop_reserve_descriptors(worker->base, letter->u.connection.fd);
+    }
     struct sc_conn *conn = sc_conn_new(&worker->context, worker->settings.tls,
                                        letter->u.connection.fd, &letter->u.connection.origin, &err);
     if (conn) {
@@ -150,7 +153,6 @@ static void *run(void *arg)
     event_base_loop(worker->base, EVLOOP_NO_EXIT_ON_EMPTY);
     close_all(worker);
     OPENSSL_thread_stop(); /* else it frees what it has for each thread behind us */
-    sc_pool_thread_end();
     return NULL;
 }
 

@@ -8,7 +8,6 @@
 
 #include <event2/buffer.h>
 
-#include "base/pool.h"
 #include "proto/frame.h"
 #include "server/conn_state.h"
 #include "suite.h"
@@ -447,32 +446,7 @@ TEST(freed_at_any_time)
     }
 }
 
-/* --- Memory --- */
-
-/*
- * In the steady state no request reaches malloc(). A build with sanitizers keeps nothing, and
- * misses nothing.
- */
-TEST(steady_state_asks_for_no_memory)
-{
-    struct evbuffer *requests = evbuffer_new();
-    uint64_t misses = 0;
-    begin_connected();
-    for (unsigned i = 0; i < 1100; i++) {
-        if (i == 100) {
-            misses = sc_pool_misses();
-        }
-        put_request(requests, i - i % 3, 64);
-        send_all(requests, 0);
-        await_replies();
-        evbuffer_drain(peer.got, evbuffer_get_length(peer.got));
-        evbuffer_drain(expected, evbuffer_get_length(expected));
-    }
-    ck_assert_uint_eq(sc_pool_misses(), misses);
-    evbuffer_free(requests);
-}
-
 SUITE_MAIN("conn", any_split, a_long_pipeline, large_bodies, too_large, half_closed_tcp,
            ended_in_a_frame, handshake_timeout, frame_timeout, idle_timeout,
            idle_timeout_of_a_reload, output_limit, write_timeout, small_requests_are_not_hoarded,
-           drained, drained_in_the_handshake, freed_at_any_time, steady_state_asks_for_no_memory)
+           drained, drained_in_the_handshake, freed_at_any_time)

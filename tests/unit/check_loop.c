@@ -130,6 +130,60 @@ START_TEST(a_base_is_given_back)
 }
 END_TEST
 
+static unsigned allocations;
+
+static void *count_malloc(size_t size)
+{
+    allocations++;
+    return malloc(size);
+}
+
+static void *count_realloc(void *block, size_t size)
+{
+    allocations++;
+    return realloc(block, size);
+}
+
+static void ignore(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+}
+
+/* Descriptors whose numbers were reserved cost libevent no memory any more. */
+START_TEST(entries_for_descriptors_are_reserved)
+{
+    struct event *events[16];
+    int ends[2], unchanged, fds[16];
+    event_set_mem_functions(count_malloc, count_realloc, free);
+    kept_start(SC_LOG_DEBUG);
+    sc_loop_init();
+    struct event_base *base = sc_loop_new_base(&err);
+    ck_assert_int_eq(pipe(ends), 0);
+    const unsigned before = open_descriptors(&unchanged);
+    const evutil_socket_t end = sc_loop_reserve_descriptors(base, ends[0]);
+    ck_assert_int_ge(end, ends[0] + 60);
+    ck_assert_uint_eq(open_descriptors(&unchanged), before);
+    for (size_t i = 0; i < 16; i++) {
+        fds[i] = dup(ends[0]);
+        events[i] = event_new(base, fds[i], EV_READ, ignore, NULL);
+    }
+    allocations = 0;
+    for (size_t i = 0; i < 16; i++) {
+        ck_assert_int_eq(event_add(events[i], NULL), 0);
+    }
+    ck_assert_uint_eq(allocations, 0);
+    for (size_t i = 0; i < 16; i++) {
+        event_free(events[i]);
+        (void)close(fds[i]);
+    }
+    ck_assert_uint_eq(kept_count, 0);
+    event_base_free(base);
+    sc_loop_fini();
+}
+END_TEST
+
 START_TEST(a_peer_that_is_gone_does_not_end_the_process)
 {
     int ends[2];
@@ -145,4 +199,5 @@ END_TEST
 
 SUITE_MAIN("loop", a_base_turns, without_descriptors_there_is_a_line_and_no_abort,
            what_libevent_says_goes_into_the_log, what_libevent_dies_of_is_an_error,
-           a_base_is_given_back, a_peer_that_is_gone_does_not_end_the_process)
+           a_base_is_given_back, entries_for_descriptors_are_reserved,
+           a_peer_that_is_gone_does_not_end_the_process)

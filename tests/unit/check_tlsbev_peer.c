@@ -11,8 +11,6 @@
 #include <event2/buffer.h>
 #include <openssl/err.h>
 
-#include "base/pool.h"
-#include "base/slab.h"
 #include "net/tlsbev.h"
 #include "../tools/tls13_record.h"
 #include "suite.h"
@@ -454,14 +452,12 @@ static long held_bytes;
 
 static long size_of(void *block)
 {
-    return sc_slab_owns(block) ? (long)sc_slab_class_bytes(sc_slab_class_of(block))
-           : block             ? (long)malloc_usable_size(block)
-                               : 0;
+    return (long)malloc_usable_size(block);
 }
 
 static void *count_malloc(size_t size)
 {
-    void *block = sc_pool_malloc(size);
+    void *block = malloc(size);
     held_bytes += size_of(block);
     return block;
 }
@@ -469,7 +465,7 @@ static void *count_malloc(size_t size)
 static void *count_realloc(void *block, size_t size)
 {
     held_bytes -= size_of(block);
-    block = sc_pool_realloc(block, size);
+    block = realloc(block, size);
     held_bytes += size_of(block);
     return block;
 }
@@ -477,7 +473,7 @@ static void *count_realloc(void *block, size_t size)
 static void count_free(void *block)
 {
     held_bytes -= size_of(block);
-    sc_pool_free(block);
+    free(block);
 }
 
 static void send_part_of_a_record(struct side *side, struct tls_peer *peer)
