@@ -23,6 +23,7 @@ src_libscproto_la_SOURCES = \
 src_libsctls_la_SOURCES = \
 	src/tls/certificate.c src/tls/certificate.h \
 	src/tls/client_policy.c src/tls/client_policy.h \
+	src/tls/command_files.c src/tls/command_files.h \
 	src/tls/commands.c src/tls/commands.h \
 	src/tls/context.c src/tls/context.h \
 	src/tls/error.c src/tls/error.h \
@@ -38,6 +39,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/pin_spell.c \
 	src/tls/probe.c src/tls/probe.h \
 	src/tls/selftest.c src/tls/selftest.h \
+	src/tls/session_cache.c src/tls/session_cache.h \
 	src/tls/tickets.c src/tls/tickets.h \
 	src/tls/watch.c src/tls/watch.h
 

@@ -89,6 +89,7 @@ static int load_and_serve(const struct sc_cmdline *cmdline)
         (void)puts("configuration ok");
         status = 0;
     } else {
+        passphrase.may_ask = false; /* a reload must not wait for an answer */
         status = serve(cmdline, &sysd, &snapshot, tickets, &passphrase);
     }
     sc_snapshot_unref(&snapshot);

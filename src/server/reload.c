@@ -11,12 +11,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "tls/ocsp.h"
 
 #define RETRY_MS 1000U /* files that are being replaced are whole again by then */
 #define MAX_RETRIES 5U
 #define ROTATE_MIN_MS (12U * 3600U * 1000U)
-#define EXPIRY_CHECK_MS (3600U * 1000U)
+#define EXPIRY_CHECK_S 3600
 #define DAY_S 86400
+
+enum ocsp_said { OCSP_GOOD, OCSP_ENDS, OCSP_ENDED };
 
 struct sc_reload {
     struct sc_reload_parts parts;
@@ -25,6 +28,7 @@ struct sc_reload {
     bool stopped;
     unsigned retries;
     char last_failure[1024]; /* said already */
+    enum ocsp_said ocsp_said; /* of the active OCSP response */
     long warned_on_day; /* since the epoch; of the end of the certificate */
 };
 
@@ -35,9 +39,91 @@ static void set_timer(struct event *timer, uint64_t ms)
     event_add(timer, &delay);
 }
 
-/* --- Reload --- */
+/* --- What time does to a snapshot: ticket keys, certificate, OCSP response --- */
 
-enum cause { CAUSE_SIGNAL, CAUSE_INTERVAL, CAUSE_RETRY };
+static void on_rotation(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_reload *reload = arg;
+    struct sc_err err;
+    uint64_t next_ms = 0;
+    (void)fd;
+    (void)what;
+    const uint64_t session_ms = reload->parts.snapshot->config->session_timeout_ms;
+    const uint64_t period_ms = session_ms > ROTATE_MIN_MS ? session_ms : ROTATE_MIN_MS;
+    if (sc_tickets_rotate(reload->parts.tickets, period_ms, &next_ms, &err) != 0) {
+        sc_log_message(SC_LOG_ERROR, "ticket_rotation_failed", "%s", err.text);
+        next_ms = 60000U;
+    }
+    set_timer(reload->rotation, next_ms);
+}
+
+/*
+ * Once a day in the last 30 days, and for as long as it is past; that it is past already is one of
+ * the snapshot's own warnings.
+ */
+static void check_certificate(struct sc_reload *reload, time_t now)
+{
+    const time_t left = sc_tls_context_not_after(reload->parts.snapshot->tls) - now;
+    const long today = (long)(now / DAY_S);
+    if (left > (time_t)30 * DAY_S || today == reload->warned_on_day) {
+        return;
+    }
+    reload->warned_on_day = today;
+    sc_log_message(SC_LOG_WARNING, "certificate_expiry",
+                   left > 0 ? "the certificate %s ends in %ld days: put a new one for the same key "
+                              "in its place, then reload"
+                            : "the certificate %s ended %ld days ago: put a new one for the same "
+                              "key in its place, then reload",
+                   reload->parts.snapshot->config->certificate, labs((long)left / DAY_S));
+}
+
+/*
+ * Says once that the OCSP response ends soon (in a quarter of its time, at most a day), and once
+ * that it has ended. Returns the seconds until there is something to say.
+ */
+static time_t check_ocsp(struct sc_reload *reload, time_t now)
+{
+    const struct sc_ocsp *ocsp = sc_tls_context_ocsp(reload->parts.snapshot->tls);
+    const char *path = reload->parts.snapshot->config->ocsp_response;
+    const time_t quarter = (ocsp->next_update - ocsp->this_update) / 4;
+    const time_t warn_at = ocsp->next_update - (quarter < DAY_S ? quarter : DAY_S);
+    if (!ocsp->der || reload->ocsp_said == OCSP_ENDED) {
+        return EXPIRY_CHECK_S;
+    }
+    if (now >= ocsp->next_update) {
+        reload->ocsp_said = OCSP_ENDED;
+        sc_log_message(
+            SC_LOG_WARNING, "ocsp_response_ended",
+            "the OCSP response %s is out of date and is not sent any more: put a new one "
+            "in its place, then reload",
+            path);
+        return EXPIRY_CHECK_S;
+    }
+    if (now < warn_at) {
+        return warn_at - now;
+    }
+    if (reload->ocsp_said == OCSP_GOOD) {
+        reload->ocsp_said = OCSP_ENDS;
+        sc_log_message(SC_LOG_WARNING, "ocsp_response_expiry",
+                       "the OCSP response %s ends in %ld minutes: put a new one in its place, then "
+                       "reload",
+                       path, (long)(ocsp->next_update - now + 59) / 60);
+    }
+    return ocsp->next_update - now;
+}
+
+static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_reload *reload = arg;
+    const time_t now = sc_clock_wall().tv_sec;
+    (void)fd;
+    (void)what;
+    check_certificate(reload, now);
+    const time_t next_s = check_ocsp(reload, now);
+    /* Not for longer than an hour: the wall clock may be set. */
+    set_timer(reload->expiry,
+              1000U * (uint64_t)(next_s < EXPIRY_CHECK_S ? next_s : EXPIRY_CHECK_S));
+}
 
 static void arm_interval(struct sc_reload *reload)
 {
@@ -48,6 +134,22 @@ static void arm_interval(struct sc_reload *reload)
         event_del(reload->interval);
     }
 }
+
+/* Everything that waits for a time of the active snapshot. */
+static void watch_snapshot(struct sc_reload *reload)
+{
+    const struct sc_tls_context *tls = reload->parts.snapshot->tls;
+    const time_t now = sc_clock_wall().tv_sec;
+    reload->warned_on_day = sc_tls_context_not_after(tls) <= now ? (long)(now / DAY_S) : 0;
+    reload->ocsp_said = sc_ocsp_is_current(sc_tls_context_ocsp(tls)) ? OCSP_GOOD : OCSP_ENDED;
+    arm_interval(reload);
+    on_rotation(-1, 0, reload);
+    on_expiry_check(-1, 0, reload);
+}
+
+/* --- Reload --- */
+
+enum cause { CAUSE_SIGNAL, CAUSE_INTERVAL, CAUSE_RETRY };
 
 /* A failure that lasts is said once, and again whenever somebody asks with a signal. */
 static void report_failure(struct sc_reload *reload, const struct sc_config_errors *errors,
@@ -113,18 +215,22 @@ static void run_reload(struct sc_reload *reload, enum cause cause)
     const bool failed_before = reload->last_failure[0] != '\0';
     reload->last_failure[0] = '\0';
     reload->retries = 0;
-    if (sc_snapshot_equal(&fresh, parts->snapshot)) {
+    const bool equal = sc_snapshot_equal(&fresh, parts->snapshot);
+    if (equal && (cause == CAUSE_SIGNAL || failed_before)) {
+        sc_log_message(SC_LOG_INFO, "reloaded", "nothing has changed");
+    }
+    /* Whoever asks by a signal gets what was read, whatever the comparison says. */
+    if (equal && cause != CAUSE_SIGNAL) {
         sc_snapshot_unref(&fresh);
-        if (cause == CAUSE_SIGNAL || failed_before) {
-            sc_log_message(SC_LOG_INFO, "reloaded", "nothing has changed");
-        }
         return;
     }
     (void)sc_config_diff(reload->started, parts->snapshot->config, fresh.config, log_change, NULL);
     parts->publish(&fresh, parts->arg);
     sc_snapshot_log_warnings(parts->snapshot);
-    log_reloaded(parts->snapshot);
-    reload->warned_on_day = 0;
+    if (!equal) {
+        log_reloaded(parts->snapshot);
+    }
+    watch_snapshot(reload);
 }
 
 static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
@@ -139,7 +245,6 @@ static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
     }
     sc_sysd_reloading(reload->parts.sysd);
     run_reload(reload, CAUSE_SIGNAL);
-    arm_interval(reload);
     reload->parts.status(status, sizeof(status), reload->parts.arg);
     sc_sysd_ready(reload->parts.sysd, status);
 }
@@ -158,46 +263,6 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     run_reload(arg, CAUSE_RETRY);
-}
-
-/* --- Tickets and the end of the certificate --- */
-
-static void on_rotation(evutil_socket_t fd, short what, void *arg)
-{
-    struct sc_reload *reload = arg;
-    struct sc_err err;
-    uint64_t next_ms = 0;
-    (void)fd;
-    (void)what;
-    const uint64_t session_ms = reload->parts.snapshot->config->session_timeout_ms;
-    const uint64_t period_ms = session_ms > ROTATE_MIN_MS ? session_ms : ROTATE_MIN_MS;
-    if (sc_tickets_rotate(reload->parts.tickets, period_ms, &next_ms, &err) != 0) {
-        sc_log_message(SC_LOG_ERROR, "ticket_rotation_failed", "%s", err.text);
-        next_ms = 60000U;
-    }
-    set_timer(reload->rotation, next_ms);
-}
-
-/* Once a day in the last 30 days, and for as long as it is past. */
-static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
-{
-    struct sc_reload *reload = arg;
-    const time_t now = sc_clock_wall().tv_sec;
-    const time_t left = sc_tls_context_not_after(reload->parts.snapshot->tls) - now;
-    const long today = (long)(now / DAY_S);
-    (void)fd;
-    (void)what;
-    if (left <= (time_t)30 * DAY_S && today != reload->warned_on_day) {
-        const char *path = reload->parts.snapshot->config->certificate;
-        reload->warned_on_day = today;
-        sc_log_message(SC_LOG_WARNING, "certificate_expiry",
-                       left > 0 ? "the certificate %s ends in %ld days: put a new one for the same "
-                                  "key in its place, then reload"
-                                : "the certificate %s ended %ld days ago: put a new one for the "
-                                  "same key in its place, then reload",
-                       path, labs((long)left / DAY_S));
-    }
-    set_timer(reload->expiry, EXPIRY_CHECK_MS);
 }
 
 /* --- Life --- */
@@ -221,9 +286,7 @@ struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_
         sc_reload_free(reload);
         return NULL;
     }
-    arm_interval(reload);
-    on_rotation(-1, 0, reload);
-    on_expiry_check(-1, 0, reload);
+    watch_snapshot(reload);
     return reload;
 }
 

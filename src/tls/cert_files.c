@@ -98,7 +98,8 @@ static int read_certificates(const char *path, const char *key_path, const struc
         goto out;
     }
     for (unsigned count = 0;; count++) {
-        X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
+        /* An empty passphrase for one that is encrypted: nobody is asked. */
+        X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, (void *)(uintptr_t) "");
         if (!certificate) {
             break;
         }

@@ -10,37 +10,19 @@
 #include <openssl/evp.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "proto/frame.h"
+#include "tls/command_files.h"
 #include "tls/error.h"
 #include "tls/watch.h"
-
-#define MAX_CA_FILE_BYTES (1U << 20)
-
-/*
- * A file of CA certificates counts with its content: another CA under the same name is another
- * policy.
- */
-static bool hash_command(EVP_MD_CTX *md, const struct sc_tls_command *command)
-{
-    struct sc_file file;
-    if (EVP_DigestUpdate(md, command->name, strlen(command->name) + 1) != 1 ||
-        EVP_DigestUpdate(md, command->value, strlen(command->value) + 1) != 1) {
-        return false;
-    }
-    if (sc_file_read(command->value, MAX_CA_FILE_BYTES, &file, NULL) != 0) {
-        return true; /* a directory or a store: OpenSSL says whether it is good */
-    }
-    bool ok = EVP_DigestUpdate(md, file.bytes, file.length) == 1;
-    sc_file_fini(&file);
-    return ok;
-}
 
 static int make_id(struct sc_client_policy *policy, const struct sc_tls_command *commands,
                    size_t count, struct sc_err *err)
 {
     const uint8_t auth = (uint8_t)policy->auth;
-    uint8_t digest[SC_PIN_BYTES] = {0};
+    uint8_t digest[SC_PIN_BYTES] = {0}, cas[SC_TLS_COMMANDS_DIGEST_BYTES];
+    if (sc_tls_commands_digest(commands, count, sc_tls_command_is_client_ca, cas, err) != 0) {
+        return -1;
+    }
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     if (policy->pins) {
         sc_pin_set_digest(policy->pins, digest);
@@ -48,13 +30,9 @@ static int make_id(struct sc_client_policy *policy, const struct sc_tls_command 
     bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
               EVP_DigestUpdate(md, SC_PROTOCOL_ALPN, sizeof(SC_PROTOCOL_ALPN)) == 1 &&
               EVP_DigestUpdate(md, &auth, 1) == 1 &&
-              EVP_DigestUpdate(md, digest, sizeof(digest)) == 1;
-    for (size_t i = 0; i < count && ok; i++) {
-        if (sc_tls_command_is_client_ca(&commands[i])) {
-            ok = hash_command(md, &commands[i]);
-        }
-    }
-    ok = ok && EVP_DigestFinal_ex(md, policy->id, NULL) == 1;
+              EVP_DigestUpdate(md, digest, sizeof(digest)) == 1 &&
+              EVP_DigestUpdate(md, cas, sizeof(cas)) == 1 &&
+              EVP_DigestFinal_ex(md, policy->id, NULL) == 1;
     EVP_MD_CTX_free(md);
     return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't set up client-auth");
 }

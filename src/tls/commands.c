@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 
+#include "tls/command_files.h"
 #include "tls/error.h"
 
 /* Commands that have a key of their own, which does more than they do. */
@@ -19,7 +20,7 @@ static const struct {
     {"VerifyMode", "client-auth in [tls]"},
 };
 
-static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, struct sc_err *err)
+static int check_reserved(const struct sc_tls_command *command, struct sc_err *err)
 {
     for (size_t i = 0; i < SC_COUNT_OF(reserved); i++) {
         if (strcasecmp(command->name, reserved[i].command) == 0) {
@@ -27,6 +28,11 @@ static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, s
                               reserved[i].key);
         }
     }
+    return 0;
+}
+
+static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, struct sc_err *err)
+{
     ERR_clear_error();
     int rc = SSL_CONF_cmd(conf, command->name, command->value);
     if (rc > 0) {
@@ -36,7 +42,7 @@ static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, s
     if (rc == -2) {
         ERR_clear_error();
         return sc_err_set(err, EX_CONFIG,
-                          "[tls] %s is not a key of ours, and no command for servers in "
+                          "[tls] %s is not a key of sc-server, and not a command for servers in "
                           "SSL_CONF_cmd(3); there are MinProtocol, CipherString, "
                           "Ciphersuites, Groups and more",
                           command->name);
@@ -59,14 +65,22 @@ static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, s
 }
 
 int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *commands, size_t count,
-                          struct sc_err *err)
+                          uint8_t *digest, struct sc_err *err)
 {
+    uint8_t own[SC_TLS_COMMANDS_DIGEST_BYTES];
+    for (size_t i = 0; i < count; i++) {
+        if (check_reserved(&commands[i], err) != 0) {
+            return -1;
+        }
+    }
+    if (sc_tls_commands_digest(commands, count, NULL, digest ? digest : own, err) != 0) {
+        return -1;
+    }
     SSL_CONF_CTX *conf = SSL_CONF_CTX_new();
     if (!conf) {
         return sc_tls_err(err, EX_OSERR, "can't set up TLS");
     }
-    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER |
-                                     SSL_CONF_FLAG_CERTIFICATE | SSL_CONF_FLAG_SHOW_ERRORS);
+    (void)SSL_CONF_CTX_set_flags(conf, SC_TLS_COMMANDS_FLAGS);
     SSL_CONF_CTX_set_ssl_ctx(conf, context);
     int rc = 0;
     for (size_t i = 0; i < count && rc == 0; i++) {
@@ -82,7 +96,7 @@ int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *command
 int sc_tls_command_check(const struct sc_tls_command *command, struct sc_err *err)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    const int rc = context ? sc_tls_commands_apply(context, command, 1, err)
+    const int rc = context ? sc_tls_commands_apply(context, command, 1, NULL, err)
                            : sc_tls_err(err, EX_OSERR, "can't set up TLS");
     SSL_CTX_free(context);
     return rc;

@@ -7,10 +7,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <openssl/ssl.h>
 
 #include "base/err.h"
+
+#define SC_TLS_COMMANDS_FLAGS \
+    (SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER | SSL_CONF_FLAG_CERTIFICATE | \
+     SSL_CONF_FLAG_SHOW_ERRORS)
 
 /* One command: "MinProtocol", "CipherString", "Groups", ... */
 struct sc_tls_command {
@@ -19,10 +24,12 @@ struct sc_tls_command {
 
 /*
  * In order. EX_CONFIG names the command and what is wrong; commands that would bypass our own
- * checks are refused with the key to use.
+ * checks are refused with the key to use, EX_NOINPUT files that can't be read. `digest` (32 bytes;
+ * NULL: not needed) is that of tls/command_files over all of them, taken before OpenSSL reads the
+ * files.
  */
 int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *commands, size_t count,
-                          struct sc_err *err) SC_NODISCARD;
+                          uint8_t *digest, struct sc_err *err) SC_NODISCARD;
 
 /*
  * Whether a server's context takes this one command, by itself. The same errors; nothing is kept.

@@ -14,11 +14,13 @@
 
 #include "base/clock.h"
 #include "proto/frame.h"
+#include "tls/command_files.h"
 #include "tls/error.h"
 #include "tls/cert_files.h"
 #include "tls/ocsp.h"
 #include "tls/probe.h"
 #include "tls/selftest.h"
+#include "tls/session_cache.h"
 #include "tls/tickets.h"
 #include "tls/watch.h"
 
@@ -57,6 +59,7 @@ struct sc_tls_context {
     struct sc_cert_files files;
     struct sc_client_policy policy;
     struct sc_ocsp ocsp;
+    uint8_t commands[SC_TLS_COMMANDS_DIGEST_BYTES];
     struct sc_tls_probe *probe;
     time_t not_after;
     uint8_t digest[SC_TLS_CONTEXT_DIGEST_BYTES];
@@ -151,17 +154,25 @@ static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *s
 {
     uint32_t timeout_s =
         settings->session_timeout_s ? settings->session_timeout_s : DEFAULT_SESSION_TIMEOUT_S;
+    const uint32_t size = settings->session_cache_size;
     /* OpenSSL reads a size of 0 as "no limit". */
-    (void)SSL_CTX_set_session_cache_mode(
-        ssl_ctx, settings->session_cache_size ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
-    (void)SSL_CTX_sess_set_cache_size(ssl_ctx, (long)settings->session_cache_size);
+    (void)SSL_CTX_set_session_cache_mode(ssl_ctx,
+                                         size ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_sess_set_cache_size(ssl_ctx, (long)size);
     (void)SSL_CTX_set_timeout(ssl_ctx, (long)timeout_s);
     /* One ticket: the unread second one turns a client's close into a reset. */
     if (SSL_CTX_set_num_tickets(ssl_ctx, 1) != 1 || SSL_CTX_set_max_early_data(ssl_ctx, 0) != 1 ||
         SSL_CTX_set_recv_max_early_data(ssl_ctx, MAX_SKIPPED_EARLY_DATA) != 1) {
         return sc_tls_err(err, EX_SOFTWARE, "can't set up TLS sessions");
     }
-    return settings->tickets ? sc_tickets_install(settings->tickets, ssl_ctx, err) : 0;
+    if (!settings->tickets) {
+        return 0;
+    }
+    if (size > 0 && sc_session_cache_install(sc_tickets_session_cache(settings->tickets), ssl_ctx,
+                                             size, err) != 0) {
+        return -1;
+    }
+    return sc_tickets_install(settings->tickets, ssl_ctx, err);
 }
 
 static time_t to_time(const ASN1_TIME *time)
@@ -206,11 +217,6 @@ static int use_ocsp(struct sc_tls_context *context, const char *path, struct sc_
     return sc_ocsp_install(&context->ocsp, context->ssl_ctx, err);
 }
 
-static bool hash_text(EVP_MD_CTX *md, const char *text)
-{
-    return EVP_DigestUpdate(md, text, strlen(text) + 1) == 1;
-}
-
 /* Names everything that two contexts could differ in. */
 static int make_digest(struct sc_tls_context *context,
                        const struct sc_tls_server_settings *settings, struct sc_err *err)
@@ -221,11 +227,8 @@ static int make_digest(struct sc_tls_context *context,
               EVP_DigestUpdate(md, sessions, sizeof(sessions)) == 1 &&
               EVP_DigestUpdate(md, context->files.digest, sizeof(context->files.digest)) == 1 &&
               EVP_DigestUpdate(md, context->policy.id, sizeof(context->policy.id)) == 1;
-    for (size_t i = 0; i < settings->command_count && ok; i++) {
-        ok =
-            hash_text(md, settings->commands[i].name) && hash_text(md, settings->commands[i].value);
-    }
-    ok = ok && EVP_DigestUpdate(md, context->ocsp.der, context->ocsp.length) == 1 &&
+    ok = ok && EVP_DigestUpdate(md, context->commands, sizeof(context->commands)) == 1 &&
+         EVP_DigestUpdate(md, context->ocsp.der, context->ocsp.length) == 1 &&
          EVP_DigestFinal_ex(md, context->digest, NULL) == 1;
     EVP_MD_CTX_free(md);
     return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't set up TLS");
@@ -242,7 +245,8 @@ static int make_server(struct sc_tls_context *context,
                               settings->client_pin_count, settings->commands,
                               settings->command_count, err) != 0 ||
         sc_client_policy_install(&context->policy, ssl_ctx, err) != 0 ||
-        sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count, err) != 0 ||
+        sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count,
+                              context->commands, err) != 0 ||
         use_cert_files(context, settings->certificate_path, settings->private_key_path,
                        settings->passphrase, settings->passphrase_arg, err) != 0 ||
         use_ocsp(context, settings->ocsp_response_path, err) != 0 ||
@@ -349,6 +353,11 @@ SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context)
 time_t sc_tls_context_not_after(const struct sc_tls_context *context)
 {
     return context->not_after;
+}
+
+const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context)
+{
+    return &context->ocsp;
 }
 
 int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl,

@@ -23,6 +23,7 @@
 
 struct sc_tls_context;
 struct sc_tls_probe;
+struct sc_ocsp;
 struct sc_tickets;
 
 /*
@@ -88,6 +89,9 @@ SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context);
 
 /* When a server context's leaf ends, in seconds since the epoch; a client's: 0. */
 time_t sc_tls_context_not_after(const struct sc_tls_context *context);
+
+/* What a server context staples; its `der` is NULL when that is nothing. */
+const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context);
 
 /*
  * Is the client of this finished handshake one that client-auth takes? Call it after every

@@ -13,8 +13,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/file.h"
 #include "tls/error.h"
 #include "tls/pin_set.h"
+
+#define MAX_FILE_BYTES (1U << 20)
 
 struct sc_pin_set *sc_pin_set_new(void)
 {
@@ -228,7 +231,8 @@ static int add_list(struct sc_pin_set *set, const char *spec, struct sc_err *err
 static X509 *next_certificate(BIO *bio, bool *bad)
 {
     ERR_clear_error();
-    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    /* An empty passphrase for one that is encrypted: nobody is asked. */
+    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, (void *)(uintptr_t) "");
     if (!certificate) {
         const unsigned long code = ERR_peek_last_error();
         *bad = ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE;
@@ -271,27 +275,14 @@ static int read_certificates(struct sc_pin_set *set, BIO *bio, const char *path,
 
 static int add_file(struct sc_pin_set *set, const char *path, X509_STORE *store, struct sc_err *err)
 {
-    errno = 0;
-    FILE *file = fopen(path, "re");
-    BIO *bio = file ? BIO_new_fp(file, BIO_NOCLOSE) : NULL;
-    int rc = -1;
-    if (!file) {
-        sc_err_set_errno(err, EX_NOINPUT, errno, "can't read the pinned certificate %s", path);
-    } else if (!bio) {
-        out_of_memory(err);
-    } else {
-        rc = read_certificates(set, bio, path, store, err);
-        if (rc != 0 && ferror(file)) {
-            sc_err_set(
-                err, EX_NOINPUT,
-                "can't read the pinned certificate %s: it is no regular file, or the disk failed",
-                path);
-        }
+    struct sc_file file;
+    if (sc_file_read(path, MAX_FILE_BYTES, &file, err) != 0) {
+        return sc_err_prefix(err, "pinned certificate");
     }
+    BIO *bio = BIO_new_mem_buf(file.bytes, (int)file.length);
+    const int rc = bio ? read_certificates(set, bio, path, store, err) : out_of_memory(err);
     BIO_free(bio);
-    if (file) {
-        (void)fclose(file);
-    }
+    sc_file_fini(&file);
     return rc;
 }
 

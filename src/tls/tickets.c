@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "tls/error.h"
+#include "tls/session_cache.h"
 
 #define NAME_BYTES 16U
 #define HALF_BYTES 32U
@@ -43,6 +44,7 @@ struct sc_tickets {
     struct key_set set;
     bool from_file;
     uint64_t rotated_ms;
+    struct sc_session_cache *sessions;
     EVP_CIPHER *cipher; /* fetched once: a fetch for each handshake takes locks */
 };
 
@@ -75,7 +77,8 @@ struct sc_tickets *sc_tickets_new(struct sc_err *err)
     tickets->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
     if (!tickets->cipher) {
         (void)sc_tls_err(err, EX_SOFTWARE, "can't use AES-256-CBC for session tickets");
-    } else if (random_key(&tickets->set.keys[0], err) == 0) {
+    } else if ((tickets->sessions = sc_session_cache_new(err)) &&
+               random_key(&tickets->set.keys[0], err) == 0) {
         return tickets;
     }
     sc_tickets_unref(tickets);
@@ -92,10 +95,16 @@ void sc_tickets_unref(struct sc_tickets *tickets)
 {
     if (tickets && atomic_fetch_sub_explicit(&tickets->references, 1, memory_order_acq_rel) == 1) {
         EVP_CIPHER_free(tickets->cipher);
+        sc_session_cache_free(tickets->sessions);
         (void)pthread_mutex_destroy(&tickets->mutex);
         OPENSSL_cleanse(&tickets->set, sizeof(tickets->set));
         free(tickets);
     }
+}
+
+struct sc_session_cache *sc_tickets_session_cache(const struct sc_tickets *tickets)
+{
+    return tickets->sessions;
 }
 
 /* Makes a set the active one and erases it and the one before. True when it is another one. */

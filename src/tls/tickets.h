@@ -30,6 +30,7 @@
 #define SC_TICKETS_MAX_KEYS 16U /* in a file */
 
 struct sc_tickets;
+struct sc_session_cache;
 
 /* With random keys in memory. One reference; NULL: no memory, or no randomness. */
 struct sc_tickets *sc_tickets_new(struct sc_err *err) SC_NODISCARD;
@@ -57,6 +58,12 @@ int sc_tickets_use_memory(struct sc_tickets *tickets, struct sc_err *err) SC_NOD
  */
 int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *next_ms,
                       struct sc_err *err) SC_NODISCARD;
+
+/*
+ * Sessions that are resumed by id, which outlast a context as the keys do. Lives as long as the
+ * tickets.
+ */
+struct sc_session_cache *sc_tickets_session_cache(const struct sc_tickets *tickets);
 
 /*
  * Makes the context use the keys. The context holds a reference until it is freed. Called once for

@@ -26,7 +26,7 @@ run 78 sc-keygen --check "$tmp/server"
 grep -q 'expired on 2021-01-01' out || fail "sc-keygen --check does not see it"
 start_server -c /dev/null
 grep -q ' warning certificate message=.*server\.crt expired at 2021-01-01 .*renew it' "$server_log" || fail "the log does not say it at the start"
-grep -q ' warning certificate_expiry message=.*server\.crt ended [1-9][0-9]* days ago' "$server_log" || fail "the log does not say since when"
+[ "$(grep -c 'server\.crt' "$server_log")" -eq 1 ] || fail "the log says it more than once at the start"
 run 0 sc-client --connect "$address" --pin server.crt echo hello
 expect_out hello
 expect_err '^sc-client: warning: .*: expired on 2021-01-01'

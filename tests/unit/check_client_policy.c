@@ -1,7 +1,9 @@
 #include "config.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 
@@ -216,6 +218,58 @@ START_TEST(a_new_policy_ends_old_sessions)
 }
 END_TEST
 
+/* Other CAs under the same names: what counts is the content of the files. */
+START_TEST(another_ca_ends_old_sessions)
+{
+    setup();
+    char file_path[512], directory[512];
+    ck_assert_int_gt(snprintf(file_path, sizeof(file_path), "%s", fixture_path("ca.crt")), 0);
+    ck_assert_int_gt(snprintf(directory, sizeof(directory), "%s", fixture_path("cas")), 0);
+    ck_assert_int_eq(mkdir(directory, 0700), 0);
+    const struct sc_tls_command file[] = {{"VerifyCAFile", file_path},
+                                          {"Options", "-SessionTicket"}};
+    const struct sc_tls_command path[] = {{"VerifyCAPath", directory},
+                                          {"Options", "-SessionTicket"}};
+    for (int i = 0; i < 2; i++) {
+        char name[80];
+        ck_assert_int_gt(snprintf(name, sizeof(name), "cas/%08lx.0", X509_subject_name_hash(ca)),
+                         0);
+        struct sc_tls_server_settings settings = {.client_auth = SC_CLIENT_AUTH_REQUIRE,
+                                                  .tickets = tickets,
+                                                  .session_cache_size = 100,
+                                                  .commands = i == 0 ? file : path};
+        for (settings.command_count = 1; settings.command_count <= 2; settings.command_count++) {
+            for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+                SSL_SESSION *session = NULL;
+                fixture_write_certificate("ca.crt", ca, false);
+                fixture_write_certificate(name, ca, false);
+                settings.certificate_path = fixture_path("server.crt");
+                settings.private_key_path = fixture_path("server.key");
+                struct sc_tls_context *before = fixture_server(&settings);
+                struct sc_tls_context *same = fixture_server(&settings);
+                fixture_write_certificate("ca.crt", alice.certificate, false);
+                ck_assert_int_eq(unlink(fixture_path(name)), 0);
+                struct sc_tls_context *other = fixture_server(&settings);
+                ck_assert_mem_eq(sc_tls_context_digest(before), sc_tls_context_digest(same),
+                                 SC_TLS_CONTEXT_DIGEST_BYTES);
+                ck_assert_mem_ne(sc_tls_context_digest(before), sc_tls_context_digest(other),
+                                 SC_TLS_CONTEXT_DIGEST_BYTES);
+                fixture_write_certificate(name, ca, false); /* read when it is needed */
+                ck_assert_int_eq(visit(before, &issued, version, &session), SERVED);
+                ck_assert_int_eq(visit(same, &issued, version, &session), RESUMED);
+                ck_assert_int_eq(unlink(fixture_path(name)), 0);
+                ck_assert_int_eq(visit(other, &issued, version, &session), REFUSED_IN_HANDSHAKE);
+                SSL_SESSION_free(session);
+                sc_tls_context_unref(before);
+                sc_tls_context_unref(same);
+                sc_tls_context_unref(other);
+            }
+        }
+    }
+    teardown();
+}
+END_TEST
+
 /*
  * What the check after the handshake is for: OpenSSL asks nobody about the certificate of a
  * resumed session.
@@ -311,5 +365,5 @@ START_TEST(names_what_does_not_go_together)
 END_TEST
 
 SUITE_MAIN("client_policy", pins_decide, a_ca_decides, a_new_policy_ends_old_sessions,
-           resumed_sessions_are_checked_again, tells_the_pin_that_was_refused,
-           names_what_does_not_go_together)
+           another_ca_ends_old_sessions, resumed_sessions_are_checked_again,
+           tells_the_pin_that_was_refused, names_what_does_not_go_together)

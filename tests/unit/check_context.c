@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 
@@ -206,7 +207,7 @@ START_TEST(names_what_is_wrong_with_commands)
         struct sc_tls_command command;
         const char *first, *second;
     } cases[] = {
-        {{"Colour", "blue"}, "Colour is not a key of ours", "SSL_CONF_cmd"},
+        {{"Colour", "blue"}, "Colour is not a key of sc-server", "SSL_CONF_cmd"},
         {{"MinProtocol", "TLSv9"}, "MinProtocol = TLSv9", "bad value"},
         {{"CipherString", "NONE-SUCH"}, "CipherString = NONE-SUCH", "no cipher match"},
         {{"Ciphersuites", "TLS_NONE"}, "Ciphersuites = TLS_NONE", "no cipher match"},
@@ -441,6 +442,48 @@ START_TEST(digest_names_the_content)
 }
 END_TEST
 
+static void refuse_command(const char *name, const char *path, int status, const char *words)
+{
+    const struct sc_tls_command command = {name, path};
+    struct sc_tls_server_settings settings = fixture_settings("server");
+    settings.commands = &command;
+    settings.command_count = 1;
+    refuse(&settings, status, words, name);
+    struct sc_err err;
+    ck_assert_int_eq(sc_tls_command_check(&command, &err), -1);
+}
+
+/* OpenSSL opens these itself: it would wait for a FIFO, and ask for a passphrase. */
+START_TEST(files_of_commands_are_looked_at_first)
+{
+    static const char encrypted[] = "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
+                                    "DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+                                    "AAAA\n-----END CERTIFICATE-----\n";
+    fixture_write_pair("server", "P-256");
+    fixture_write("encrypted", encrypted, sizeof(encrypted) - 1);
+    ck_assert_int_eq(mkdir(fixture_path("waits"), 0700), 0);
+    ck_assert_int_eq(mkdir(fixture_path("fine"), 0700), 0);
+    ck_assert_int_eq(mkfifo(fixture_path("waits/fifo"), 0600), 0);
+    ck_assert_int_eq(symlink("nowhere", fixture_path("fine/link")), 0);
+    refuse_command("ChainCAFile", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
+    refuse_command("RequestCAFile", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
+    refuse_command("DHParameters", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
+    refuse_command("ChainCAStore", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
+    refuse_command("ChainCAPath", fixture_path("waits"), EX_NOINPUT, "not a regular file");
+    refuse_command("ChainCAPath", fixture_path("missing"), EX_NOINPUT, "No such file");
+    refuse_command("RequestCAFile", fixture_path("encrypted"), EX_CONFIG, "is encrypted");
+    const struct sc_tls_command command = {"ChainCAPath", fixture_path("fine")};
+    struct sc_tls_context *first = server_with("server", &command, 1);
+    fixture_write_certificate("fine/one", SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)),
+                              false);
+    struct sc_tls_context *second = server_with("server", &command, 1);
+    ck_assert_mem_ne(sc_tls_context_digest(first), sc_tls_context_digest(second),
+                     SC_TLS_CONTEXT_DIGEST_BYTES);
+    sc_tls_context_unref(first);
+    sc_tls_context_unref(second);
+}
+END_TEST
+
 /* A connection keeps its context, with all that hangs on it, alive. */
 START_TEST(connections_keep_their_context)
 {
@@ -499,4 +542,4 @@ SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe,
            names_what_is_wrong_with_commands, names_what_is_wrong_with_files, refuses_weak_keys,
            refuses_what_nobody_can_connect_to, opens_encrypted_keys,
            reads_chains_and_combined_files, warns_about_dates_and_modes, digest_names_the_content,
-           connections_keep_their_context, writes_a_key_log)
+           files_of_commands_are_looked_at_first, connections_keep_their_context, writes_a_key_log)

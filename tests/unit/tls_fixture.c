@@ -20,18 +20,28 @@
 static char directory[256];
 static pid_t directory_owner;
 
+/* No assertions here: the test is over. */
+static void remove_all(int parent, const char *name)
+{
+    const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            unlinkat(fd, entry->d_name, 0) != 0) {
+            remove_all(fd, entry->d_name);
+        }
+    }
+    if (dir) {
+        (void)closedir(dir);
+    }
+    (void)unlinkat(parent, name, AT_REMOVEDIR);
+}
+
 static void remove_directory(void)
 {
-    DIR *dir = getpid() == directory_owner ? opendir(directory) : NULL;
-    if (!dir) {
-        return;
+    if (getpid() == directory_owner) {
+        remove_all(AT_FDCWD, directory);
     }
-    /* No assertions here: the test is over. */
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        (void)unlinkat(dirfd(dir), entry->d_name, 0);
-    }
-    (void)closedir(dir);
-    (void)rmdir(directory);
 }
 
 const char *fixture_directory(void)
