@@ -320,7 +320,8 @@ static enum sc_tls_end tls_end(enum sc_tlsbev_end how)
     case SC_TLSBEV_EOF: return SC_TLS_END_EOF;
     case SC_TLSBEV_RESET: return SC_TLS_END_RESET;
     case SC_TLSBEV_TLS:
-    case SC_TLSBEV_KEY_UPDATES: break;
+    case SC_TLSBEV_KEY_UPDATES:
+    case SC_TLSBEV_RENEGOTIATION: break;
     }
     return SC_TLS_END_ERROR;
 }

@@ -83,6 +83,7 @@ static struct sc_tlsbev *new_tlsbev(struct sc_tlsbev_shared *shared, SSL *ssl, b
     tls->transport = transport;
     tls->ssl = ssl;
     tls->fd = -1;
+    (void)SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
     tls->filter =
         bufferevent_openssl_filter_new(shared->base, transport, ssl, state, BEV_OPT_CLOSE_ON_FREE);
     if (!tls->filter) {
@@ -245,6 +246,9 @@ void sc_tlsbev_resume(struct sc_tlsbev *tls)
     if (tls->input == SC_TLSBEV_INPUT_OPEN || tls->close.end == SC_TLSBEV_CLOSE_NOTIFY) {
         event_add(tls->read_event, NULL);
     }
+    if (tls->backlog > 0) {
+        sc_tlsbev_cycle_later(tls);
+    }
 }
 
 void sc_tlsbev_admit(struct sc_tlsbev *tls)
@@ -277,16 +281,16 @@ uint64_t sc_tlsbev_sent(const struct sc_tlsbev *tls)
 
 uint64_t sc_tlsbev_received(const struct sc_tlsbev *tls)
 {
-    return tls->received;
+    return tls->received - tls->backlog;
 }
 
 size_t sc_tlsbev_unread(const struct sc_tlsbev *tls)
 {
     int unread = 0;
-    return tls->input == SC_TLSBEV_INPUT_OPEN && ioctl(tls->fd, FIONREAD, &unread) == 0 &&
-                   unread > 0
-               ? (size_t)unread
-               : 0;
+    if (tls->input != SC_TLSBEV_INPUT_OPEN || ioctl(tls->fd, FIONREAD, &unread) != 0) {
+        return 0;
+    }
+    return (size_t)unread + tls->backlog;
 }
 
 SSL *sc_tlsbev_ssl(const struct sc_tlsbev *tls)

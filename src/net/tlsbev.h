@@ -6,8 +6,10 @@
  * has taken all output, or when the owner asks for one; in it the ciphertext is read and decrypted,
  * the owner's callbacks run in a fixed order (connected, data, flushed, closed), and at its end
  * everything they wrote leaves in one send(2). Callbacks are never nested and never run inside a
- * call of the owner. Closed comes once, after all the data; only what the owner itself still does
- * (again, write, shutdown) has callbacks after it.
+ * call of the owner. A cycle is a bounded piece of work whatever the peer sends: it decrypts a
+ * number of records, and goes on with the rest after other connections. Closed comes once, after
+ * all the data; only what the owner itself still does (again, write, shutdown) has callbacks after
+ * it.
  *
  * Why cycles, and not libevent's own callbacks: in 2.1 an end of stream is reported before the data
  * that preceded it, one failure is reported several times, an append can report a failure from
@@ -39,6 +41,7 @@ enum sc_tlsbev_end {
     SC_TLSBEV_TLS, /* TLS failed: see error_code; the alert has been written */
     SC_TLSBEV_KEY_UPDATES, /* the peer floods us with KeyUpdates: more than SC_TLS_MAX_KEY_UPDATES
                               and one a MiB */
+    SC_TLSBEV_RENEGOTIATION, /* TLS 1.2: the peer has begun another handshake */
 };
 
 struct sc_tlsbev_close {
@@ -97,7 +100,8 @@ void sc_tlsbev_shared_free(
 int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err) SC_NODISCARD;
 
 /*
- * Takes over the socket (non-blocking) and the SSL. `server`: accept, else connect (the
+ * Takes over the socket (non-blocking) and the SSL, whose application data is a struct sc_tls_watch
+ * (tls/watch.h) that lives as long. `server`: accept, else connect (the
  * ClientHello leaves before this returns, or, when the TCP connection is still under way, as soon
  * as it is there). On failure NULL, and both are freed.
  */
@@ -129,7 +133,7 @@ bool sc_tlsbev_is_blocked(const struct sc_tlsbev *tls);
 
 /* Total that the socket took; grows while the peer reads. For write deadlines. */
 uint64_t sc_tlsbev_sent(const struct sc_tlsbev *tls);
-/* Total that came from the socket. */
+/* Total that came from the socket and has been decrypted. */
 uint64_t sc_tlsbev_received(const struct sc_tlsbev *tls);
 
 /* Stops and starts reading the socket. What is in the input stays. */
@@ -143,8 +147,8 @@ void sc_tlsbev_resume(struct sc_tlsbev *tls);
 void sc_tlsbev_admit(struct sc_tlsbev *tls);
 
 /*
- * Bytes that have arrived wait in the socket. A system call: for the end of a connection, not for
- * every request.
+ * Bytes that have arrived and are not decrypted yet. A system call: for the end of a connection,
+ * not for every request.
  */
 size_t sc_tlsbev_unread(const struct sc_tlsbev *tls);
 

@@ -239,6 +239,9 @@ static void end(struct sc_tlsbev *tls)
     if (tls->input == SC_TLSBEV_INPUT_ENDED || tls->sender == SC_TLSBEV_FLUSHED) {
         sc_tlsbev_cycle_soon(tls); /* noted when its callback could not be called any more */
     }
+    if (tls->backlog > 0 && !tls->paused) {
+        sc_tlsbev_cycle_later(tls);
+    }
 }
 
 /* What was read has been decrypted, or the handshake has gone on with it. */
@@ -280,7 +283,11 @@ bool sc_tlsbev_cycle_start(struct sc_tlsbev *tls)
 void sc_tlsbev_cycle_run(struct sc_tlsbev *tls, bool readable)
 {
     begin(tls);
-    if (readable) {
+    if (tls->backlog > 0) {
+        if (!tls->paused) {
+            sc_tlsbev_io_decrypt(tls);
+        }
+    } else if (readable) {
         sc_tlsbev_io_read(tls);
     }
     act(tls);

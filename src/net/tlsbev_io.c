@@ -10,7 +10,8 @@
 
 #include "tls/watch.h"
 
-#define READ_AHEAD_BYTES 4096U
+#define HANDSHAKE_READ_BYTES 4096U /* one-byte records of a handshake cost a microsecond each */
+#define MAX_RECORDS_A_CYCLE 256U /* decrypted; then other connections go first */
 
 /* --- How it ends --- */
 
@@ -49,7 +50,7 @@ void sc_tlsbev_io_lose_output(struct sc_tlsbev *tls, int error_number)
 static void keep_lent_bytes(struct evbuffer *input)
 {
     const size_t left = evbuffer_get_length(input);
-    uint8_t *copy = malloc(left);
+    uint8_t *copy = left > 0 ? malloc(left) : NULL;
     if (copy) {
         evbuffer_remove(input, copy, left);
         evbuffer_add(input, copy, left);
@@ -123,13 +124,29 @@ static bool decrypt_record(struct sc_tlsbev *tls, size_t *room)
     return got > 0;
 }
 
+/* What OpenSSL 3.0 takes any number of, after the handshake. */
+static void check_watch(struct sc_tlsbev *tls, const struct sc_tls_watch *watch)
+{
+    if (watch->key_updates > SC_TLS_MAX_KEY_UPDATES + (tls->received >> 20)) {
+        sc_tlsbev_io_end(tls, SC_TLSBEV_KEY_UPDATES, 0, 0);
+    } else if (watch->renegotiates) {
+        sc_tlsbev_io_end(tls, SC_TLSBEV_RENEGOTIATION, 0, 0);
+    }
+}
+
 /*
  * libevent's own reading goes on until SSL_read() finds nothing, and finding nothing costs as much
  * as a small record: a record buffer, an error to fetch, an error queue to clear. We know how much
  * ciphertext is left.
+ *
+ * Without SSL_MODE_AUTO_RETRY SSL_read() returns after each record without data, too, so that none
+ * goes uncounted; only empty ones it takes up to 32 of in a row.
  */
-static void decrypt_records(struct sc_tlsbev *tls, const struct evbuffer *cipher)
+static void decrypt_records(struct sc_tlsbev *tls)
 {
+    struct evbuffer *cipher = bufferevent_get_input(tls->transport);
+    const struct sc_tls_watch *watch = SSL_get_app_data(tls->ssl);
+    const uint32_t first = watch->records;
     /*
      * Plaintext is shorter than what it comes from: the ciphertext, and what the record layer has
      * kept of earlier reads.
@@ -137,31 +154,46 @@ static void decrypt_records(struct sc_tlsbev *tls, const struct evbuffer *cipher
     size_t room = evbuffer_get_length(cipher) +
                   (SSL_has_pending(tls->ssl) ? SSL3_RT_MAX_ENCRYPTED_LENGTH : 0);
     while (tls->input == SC_TLSBEV_INPUT_OPEN &&
-           (evbuffer_get_length(cipher) > 0 || SSL_has_pending(tls->ssl)) &&
-           decrypt_record(tls, &room)) {
+           (evbuffer_get_length(cipher) > 0 || SSL_has_pending(tls->ssl))) {
+        if (watch->records - first >= MAX_RECORDS_A_CYCLE && SSL_pending(tls->ssl) == 0) {
+            break;
+        }
+        const bool got = decrypt_record(tls, &room);
+        check_watch(tls, watch);
+        if (!got && evbuffer_get_length(cipher) == 0) {
+            break;
+        }
     }
+    if (tls->input != SC_TLSBEV_INPUT_OPEN) {
+        evbuffer_drain(cipher, evbuffer_get_length(cipher));
+    }
+    tls->backlog = evbuffer_get_length(cipher);
 }
 
 /*
  * Goes on with the handshake, or decrypts into the filter's input, from what is in the
- * transport's. Returns how many bytes are left there.
+ * transport's.
  */
-static size_t decrypt(struct sc_tlsbev *tls)
+static void decrypt(struct sc_tlsbev *tls)
 {
-    const struct evbuffer *cipher = bufferevent_get_input(tls->transport);
     if (tls->phase < SC_TLSBEV_CONNECTED) {
         bufferevent_trigger(tls->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
     }
     if (tls->phase >= SC_TLSBEV_CONNECTED) {
-        decrypt_records(tls, cipher);
+        decrypt_records(tls);
     }
-    return evbuffer_get_length(cipher);
+}
+
+void sc_tlsbev_io_decrypt(struct sc_tlsbev *tls)
+{
+    SSL_set_read_ahead(tls->ssl, 0);
+    decrypt_records(tls);
 }
 
 void sc_tlsbev_io_admit(struct sc_tlsbev *tls)
 {
     sc_tlsbev_io_advance(tls, SC_TLSBEV_HANDSHAKE);
-    (void)decrypt(tls);
+    decrypt(tls);
 }
 
 /* What has just been read, beyond what on_hello has kept before. */
@@ -183,34 +215,29 @@ static bool ask_admission(struct sc_tlsbev *tls, size_t length)
     return false;
 }
 
+/*
+ * One whole record, which is what a request mostly is. Then it costs one BIO_read() when OpenSSL
+ * reads ahead; with more, it would take records that are not counted yet, and move large ones.
+ */
+static bool is_one_record(const struct sc_tlsbev *tls, size_t length)
+{
+    const uint8_t *header = tls->shared->bytes;
+    return length >= SSL3_RT_HEADER_LENGTH &&
+           length - SSL3_RT_HEADER_LENGTH == ((size_t)header[3] << 8 | header[4]) &&
+           !SSL_has_pending(tls->ssl);
+}
+
 static void decrypt_lent(struct sc_tlsbev *tls, size_t length)
 {
     struct evbuffer *input = bufferevent_get_input(tls->transport);
-    size_t left = 0;
     if (evbuffer_add_reference(input, tls->shared->bytes, length, NULL, NULL) != 0) {
         sc_tlsbev_io_end(tls, SC_TLSBEV_RESET, ENOMEM, 0);
-    } else {
-        /*
-         * Small records in one BIO_read() each; with large ones OpenSSL would move what it has
-         * read ahead.
-         */
-        SSL_set_read_ahead(tls->ssl, length < READ_AHEAD_BYTES);
-        left = decrypt(tls);
+        return;
     }
-    if (left > 0) {
+    SSL_set_read_ahead(tls->ssl, is_one_record(tls, length));
+    decrypt(tls);
+    if (tls->backlog > 0 || tls->phase < SC_TLSBEV_CONNECTED) {
         keep_lent_bytes(input);
-    }
-}
-
-/*
- * OpenSSL 3.0 takes any number of KeyUpdates, and each costs a derivation and, if the peer asks, a
- * reply.
- */
-static void check_key_updates(struct sc_tlsbev *tls)
-{
-    const struct sc_tls_watch *watch = SSL_get_app_data(tls->ssl);
-    if (watch && watch->key_updates > SC_TLS_MAX_KEY_UPDATES + (tls->received >> 20)) {
-        sc_tlsbev_io_end(tls, SC_TLSBEV_KEY_UPDATES, 0, 0);
     }
 }
 
@@ -218,10 +245,7 @@ static void take(struct sc_tlsbev *tls, size_t length)
 {
     tls->received += length;
     if (tls->phase < SC_TLSBEV_CONNECTED) {
-        struct sc_tls_watch *watch = SSL_get_app_data(tls->ssl);
-        if (watch) {
-            sc_tls_watch_first_bytes(watch, tls->shared->bytes, length);
-        }
+        sc_tls_watch_first_bytes(SSL_get_app_data(tls->ssl), tls->shared->bytes, length);
     }
     /*
      * After the end of the TLS stream there is nothing to decrypt; it is read so that closing does
@@ -230,13 +254,13 @@ static void take(struct sc_tlsbev *tls, size_t length)
     if (tls->input == SC_TLSBEV_INPUT_OPEN &&
         (tls->phase > SC_TLSBEV_HELD || ask_admission(tls, length))) {
         decrypt_lent(tls, length);
-        check_key_updates(tls);
     }
 }
 
 void sc_tlsbev_io_read(struct sc_tlsbev *tls)
 {
-    const ssize_t got = recv(tls->fd, tls->shared->bytes, tls->shared->size, 0);
+    const size_t size = tls->phase < SC_TLSBEV_CONNECTED ? HANDSHAKE_READ_BYTES : tls->shared->size;
+    const ssize_t got = recv(tls->fd, tls->shared->bytes, size, 0);
     if (got > 0) {
         take(tls, (size_t)got);
     } else if (got == 0) {

@@ -74,6 +74,7 @@ struct sc_tlsbev {
     void *arg;
     uint64_t sent, received;
     struct sc_tlsbev_close close; /* valid when the input has ended */
+    size_t backlog; /* ciphertext in the transport's input that a cycle has left for the next */
     evutil_socket_t fd; /* -1: not taken yet */
     uint32_t round; /* of SC_TLSBEV_LATER */
     uint8_t phase; /* enum sc_tlsbev_phase */
@@ -129,8 +130,11 @@ void sc_tlsbev_io_end(struct sc_tlsbev *tls, enum sc_tlsbev_end how, int error_n
 /* The socket takes nothing any more: what waits is thrown away, which counts as flushed. */
 void sc_tlsbev_io_lose_output(struct sc_tlsbev *tls, int error_number);
 
-/* Reads the socket once; decrypts, or goes on with the handshake. */
+/* Reads the socket once; decrypts, or goes on with the handshake. Not while there is a backlog. */
 void sc_tlsbev_io_read(struct sc_tlsbev *tls);
+
+/* Decrypts some of the backlog. */
+void sc_tlsbev_io_decrypt(struct sc_tlsbev *tls);
 
 /* The same with what on_hello has held back. */
 void sc_tlsbev_io_admit(struct sc_tlsbev *tls);

@@ -132,8 +132,7 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
         sc_stats_add(&conn->worker->stats->key_update_floods, 1);
     }
     sc_conn_log_closed(&conn->worker->log, &conn->origin, close);
-    if (close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_RESET ||
-        close->end == SC_TLSBEV_KEY_UPDATES) {
+    if (close->end != SC_TLSBEV_CLOSE_NOTIFY && close->end != SC_TLSBEV_EOF) {
         sc_conn_free(conn);
     } else if (conn->state == SC_CONN_CLOSING) {
         if (sc_tlsbev_pending(conn->tls) == 0) {

@@ -80,7 +80,8 @@ static enum sc_tls_end explain_end(const struct sc_tlsbev_close *close)
     case SC_TLSBEV_CLOSE_NOTIFY: return SC_TLS_END_EOF;
     case SC_TLSBEV_RESET: return SC_TLS_END_RESET;
     case SC_TLSBEV_TLS:
-    case SC_TLSBEV_KEY_UPDATES: break;
+    case SC_TLSBEV_KEY_UPDATES:
+    case SC_TLSBEV_RENEGOTIATION: break;
     }
     return SC_TLS_END_ERROR;
 }
@@ -116,9 +117,9 @@ void sc_conn_log_handshake_failed(struct sc_conn_log *log, const struct sc_conn_
 void sc_conn_log_closed(struct sc_conn_log *log, const struct sc_conn_origin *origin,
                         const struct sc_tlsbev_close *close)
 {
-    static const char *const words[] = {"close_notify", "eof", "reset", "tls_error",
-                                        "key_update_flood"};
-    const bool hostile = close->end == SC_TLSBEV_TLS || close->end == SC_TLSBEV_KEY_UPDATES;
+    static const char *const words[] = {"close_notify",     "eof",          "reset", "tls_error",
+                                        "key_update_flood", "renegotiation"};
+    const bool hostile = close->end >= SC_TLSBEV_TLS;
     struct sc_log_line line;
     if (begin(&line, log, hostile ? SC_CONN_PEER_MISBEHAVED : SC_CONN_PEER_CLOSED, origin)) {
         sc_log_str(&line, "how", words[close->end]);

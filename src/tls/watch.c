@@ -36,6 +36,8 @@ static void on_info(const SSL *ssl, int where, int value)
     }
     if (where & SSL_CB_ALERT) {
         note_alert(where & SSL_CB_READ ? &watch->alert_received : &watch->alert_sent, value);
+    } else if (where == SSL_CB_HANDSHAKE_START) {
+        watch->renegotiates = watch->handshake_done && SSL_version(ssl) != TLS1_3_VERSION;
     } else if (where == SSL_CB_HANDSHAKE_DONE) {
         watch->handshake_done = true;
     } else if (where == SSL_CB_ACCEPT_LOOP && SSL_get_state(ssl) == TLS_ST_SW_SRVR_HELLO) {
@@ -54,7 +56,7 @@ static void on_message(int write_p, int version, int content_type, const void *b
     }
     if (content_type == SSL3_RT_HEADER) {
         struct sc_tls_watch *watch = SSL_get_app_data(ssl);
-        if (watch && watch->first_count == 0) {
+        if (watch && watch->records++ == 0) {
             sc_tls_watch_first_bytes(watch, bytes, length);
         }
         return;
@@ -63,8 +65,8 @@ static void on_message(int write_p, int version, int content_type, const void *b
         return;
     }
     uint8_t type = *(const uint8_t *)bytes;
-    if (type != SSL3_MT_KEY_UPDATE && type != SSL3_MT_CLIENT_HELLO &&
-        type != SSL3_MT_HELLO_REQUEST && type != SSL3_MT_CERTIFICATE_REQUEST) {
+    if (type != SSL3_MT_KEY_UPDATE && type != SSL3_MT_HELLO_REQUEST &&
+        type != SSL3_MT_CERTIFICATE_REQUEST) {
         return;
     }
     struct sc_tls_watch *watch = SSL_get_app_data(ssl);

@@ -3,9 +3,10 @@
  * watch hangs on an SSL as its application data (SSL_set_app_data); the callbacks of the context
  * write it.
  *
- * It also bounds what OpenSSL 3.0 accepts without limit after the handshake: KeyUpdates in TLS 1.3
- * (every one costs key derivation, and a reply when the peer asks for one) and refused
- * renegotiations in TLS 1.2 (every one costs an alert). Thread: the SSL's.
+ * It also counts what OpenSSL 3.0 accepts without limit after the handshake, for those that bound
+ * it: records, KeyUpdates in TLS 1.3 (every one costs key derivation, and a reply when the peer
+ * asks for one), and renegotiations in TLS 1.2, for which OpenSSL takes memory for all that the
+ * first header announces, also when they are not allowed. Thread: the SSL's.
  */
 #ifndef SC_TLS_WATCH_H
 #define SC_TLS_WATCH_H
@@ -24,10 +25,12 @@
 #define SC_TLS_NO_ALERT 255U
 
 struct sc_tls_watch {
-    uint16_t key_updates; /* from the peer, renegotiations included; stops at its maximum */
+    uint32_t records; /* that came; wraps around */
+    uint16_t key_updates; /* from the peer, HelloRequests included; stops at its maximum */
     uint8_t alert_received; /* SSL_AD_*, SC_TLS_NO_ALERT: none; close_notify is not one */
     uint8_t alert_sent; /* likewise */
     bool handshake_done;
+    bool renegotiates; /* TLS 1.2: the peer has begun another handshake */
     bool hello_answered; /* a server: it took the ClientHello and sent its own */
     bool alpn_refused; /* the client offered ALPN without space-captain/1 */
     bool certificate_requested; /* a client: the server asked for a client certificate */

@@ -27,6 +27,9 @@ peer plain --how 'SSH-2.0-OpenSSH_9.2 and some more of it'
 peer key-update --count 2000 --expect-end
 peer split-message --bytes 50000000
 peer split-message --bytes 100
+peer --peers 3 record-flood --how key-update --count 20000
+peer --peers 3 record-flood --count 60000
+peer --peers 3 record-flood --how empty --count 5000
 # Meanwhile everybody else is served.
 run 0 hostile many --count 50 --piece 20 "$address"
 pass "$(cat out)"

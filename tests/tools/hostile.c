@@ -43,6 +43,9 @@ static const struct {
     {"early-data", mode_early_data,
      "--bytes of early data are skipped (--how foreign: the ticket is of another server; "
      "--expect-end: they are too many)"},
+    {"record-flood", mode_record_flood,
+     "--count records: a request in pieces of a byte (--how empty: with empty ones between), or "
+     "KeyUpdates (--how key-update), which must be ended"},
     {"drip-frame", mode_drip_frame, "one byte of a frame every --interval-ms"},
     {"idle", mode_idle, "is served, then says nothing"},
     {"never-read", mode_never_read,

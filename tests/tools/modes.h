@@ -21,7 +21,7 @@ struct mode_options {
     bool expect_end; /* key-update, early-data: the server must end it */
     const char *how;
     const char *ready_file; /* made when the peer has reached its state */
-    const char *go_file; /* drain: nothing is read before it is there */
+    const char *go_file; /* drain, record-flood: nothing is read, or sent, before it is there */
 };
 
 /* Below TLS (modes_tcp.c). */
@@ -42,6 +42,7 @@ void mode_key_update(const struct mode_options *options);
 /* Records and messages of TLS (modes_tls.c). */
 void mode_split_message(const struct mode_options *options);
 void mode_early_data(const struct mode_options *options);
+void mode_record_flood(const struct mode_options *options);
 
 /* Time and load (modes_slow.c). */
 void mode_drip_frame(const struct mode_options *options);

@@ -201,3 +201,73 @@ void mode_early_data(const struct mode_options *options)
     SSL_SESSION_free(session);
     peer_close(&peer);
 }
+
+struct flood {
+    uint8_t *bytes;
+    size_t size, used;
+    struct tls13_sender sender;
+};
+
+static void add_record(struct flood *flood, uint8_t type, const void *bytes, size_t length)
+{
+    if (flood->size - flood->used < length + TLS13_RECORD_OVERHEAD) {
+        flood->size += (1U << 20) + length;
+        flood->bytes = realloc(flood->bytes, flood->size);
+        if (!flood->bytes) {
+            peer_fail("no memory");
+        }
+    }
+    flood->used += seal(&flood->sender, type, bytes, length, flood->bytes + flood->used);
+}
+
+/*
+ * --count records as fast as they go. --how key-update: each wants an answer, and the server must
+ * end it. tiny: of one byte, empty: with 30 empty ones before each; they are a request, whose reply
+ * must come.
+ */
+void mode_record_flood(const struct mode_options *options)
+{
+    static const uint8_t key_update[] = {SSL3_MT_KEY_UPDATE, 0, 0, 1, SSL_KEY_UPDATE_REQUESTED};
+    const bool updates = options->how && strcmp(options->how, "key-update") == 0;
+    const unsigned empty = options->how && strcmp(options->how, "empty") == 0 ? 30 : 0;
+    struct script script = {0};
+    struct flood flood = {0};
+    struct peer peer = open_sender(&flood.sender);
+    script_add(&script, SC_FRAME_ECHO, (uint32_t)options->count, 0);
+    uint8_t *request = malloc(SC_FRAME_HEADER_BYTES + options->count);
+    if (!request) {
+        peer_fail("no memory");
+    }
+    script_request(&script.items[0], request);
+    for (uint64_t i = 0; i < (updates ? options->count : SC_FRAME_HEADER_BYTES + options->count);
+         i++) {
+        if (updates) {
+            add_record(&flood, SSL3_RT_HANDSHAKE, key_update, sizeof(key_update));
+            if (!tls13_next_keys(&flood.sender)) {
+                peer_fail("no next keys");
+            }
+            continue;
+        }
+        for (unsigned k = 0; k < empty; k++) {
+            add_record(&flood, SSL3_RT_APPLICATION_DATA, "", 0);
+        }
+        add_record(&flood, SSL3_RT_APPLICATION_DATA, request + i, 1);
+    }
+    mode_announce_ready(options);
+    mode_wait_for_go(options);
+    const bool alive = send_all(&peer, flood.bytes, flood.used);
+    if (updates) {
+        printf("%llu KeyUpdates: %s\n", (unsigned long long)options->count,
+               peer_end_names[read_to_end(&peer)]);
+    } else if (!alive) {
+        peer_fail("ended among %llu small records", (unsigned long long)options->count);
+    } else {
+        script_check(&peer, &script);
+        printf("a request in %llu records of a byte, %u empty ones before each: replied\n",
+               (unsigned long long)options->count, empty);
+    }
+    script_free(&script);
+    free(request);
+    free(flood.bytes);
+    peer_close(&peer);
+}

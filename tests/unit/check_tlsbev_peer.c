@@ -26,6 +26,7 @@ struct side {
     struct sc_tls_watch watch;
     unsigned connected, flushed, closed;
     size_t got_when_closed;
+    uint32_t records, most_records; /* so far; at most from one call of on_data to the next */
     bool echoes;
 };
 
@@ -42,6 +43,9 @@ static void on_data(void *arg, struct evbuffer *input)
 {
     struct side *side = arg;
     ck_assert_uint_eq(side->connected, 1);
+    const uint32_t records = side->watch.records - side->records;
+    side->most_records = records > side->most_records ? records : side->most_records;
+    side->records = side->watch.records;
     if (side->echoes && evbuffer_get_length(input) > 0) {
         sc_tlsbev_write(side->tls, evbuffer_pullup(input, -1), evbuffer_get_length(input));
     }
@@ -118,6 +122,7 @@ static void begin_connected(struct side *side, struct tls_peer *peer)
     begin(side, peer);
     RUN_UNTIL(base, side->connected && peer->connected && tls_peer_all_sent(peer));
     run_ready(base);
+    side->records = side->watch.records;
 }
 
 static void finish(struct side *side, struct tls_peer *peer)
@@ -352,6 +357,219 @@ TEST(a_flood_of_key_updates_is_not)
     ck_assert_uint_eq(sc_tlsbev_pending(side->tls), 0);
 }
 
+static void write_key_updates(struct tls_peer *peer, struct tls13_sender *sender, unsigned count)
+{
+    static const uint8_t key_update[] = {SSL3_MT_KEY_UPDATE, 0, 0, 1, SSL_KEY_UPDATE_NOT_REQUESTED};
+    for (unsigned i = 0; i < count; i++) {
+        write_record(peer, sender, SSL3_RT_HANDSHAKE, key_update, sizeof(key_update));
+        ck_assert(tls13_next_keys(sender));
+    }
+}
+
+static void expect_one_key_update_too_many(const struct side *side)
+{
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_KEY_UPDATES);
+    ck_assert_uint_eq(side->watch.key_updates, SC_TLS_MAX_KEY_UPDATES + 1);
+}
+
+TEST(key_updates_are_counted_one_by_one)
+{
+    struct tls13_sender sender;
+    begin_connected(side, peer);
+    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    tls_peer_hold(peer);
+    write_key_updates(peer, &sender, 1000);
+    tls_peer_release(peer);
+    expect_one_key_update_too_many(side);
+}
+
+TEST(key_updates_of_a_small_read_are_counted_one_by_one)
+{
+    struct tls13_sender sender;
+    begin_connected(side, peer);
+    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    tls_peer_hold(peer);
+    write_key_updates(peer, &sender, SC_TLS_MAX_KEY_UPDATES + 30);
+    tls_peer_release(peer);
+    expect_one_key_update_too_many(side);
+}
+
+/*
+ * The second read starts within a record, at bytes that look like the header of a record which
+ * fills all of the read.
+ */
+TEST(key_updates_behind_a_false_header_are_counted_one_by_one)
+{
+    static uint8_t zeros[1000], bytes[64000];
+    struct tls13_sender sender;
+    begin_connected(side, peer);
+    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    tls_peer_hold(peer);
+    write_record(peer, &sender, SSL3_RT_APPLICATION_DATA, zeros, sizeof(zeros));
+    write_key_updates(peer, &sender, 1000);
+    const size_t all = (size_t)evbuffer_remove(peer->unsent, bytes, sizeof(bytes));
+    size_t start = 0, length = 0;
+    while (length < 5000 || start + length > all) {
+        ck_assert_uint_lt(++start, sizeof(zeros));
+        length = SSL3_RT_HEADER_LENGTH + ((size_t)bytes[start + 3] << 8 | bytes[start + 4]);
+    }
+    tls_peer_release(peer);
+    tls_peer_write_raw(peer, bytes, start);
+    run_ready(base);
+    ck_assert_uint_eq(side->closed, 0);
+    tls_peer_write_raw(peer, bytes + start, length);
+    expect_one_key_update_too_many(side);
+}
+
+/* --- Renegotiation --- */
+
+/* Makes a ClientHello longer than one record of 512 bytes. */
+static int add_extension(SSL *ssl, unsigned type, const unsigned char **bytes, size_t *length,
+                         int *alert, void *arg)
+{
+    static const unsigned char zeros[600];
+    (void)ssl;
+    (void)type;
+    (void)alert;
+    (void)arg;
+    *bytes = zeros;
+    *length = sizeof(zeros);
+    return 1;
+}
+
+/*
+ * OpenSSL takes memory for all that the header of the ClientHello announces, and then waits for
+ * it: not even a part of one is waited for.
+ */
+static void begin_to_renegotiate(struct side *side, struct tls_peer *peer, bool partly)
+{
+    SSL_CTX *context = sc_tls_context_ssl_ctx(client_context);
+    ck_assert_int_eq(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
+    SSL_CTX_clear_options(context, SSL_OP_NO_RENEGOTIATION);
+    ck_assert_int_eq(
+        SSL_CTX_add_client_custom_ext(context, 47110, add_extension, NULL, NULL, NULL, NULL), 1);
+    begin_connected(side, peer);
+    ck_assert_int_eq(SSL_version(peer->ssl), TLS1_2_VERSION);
+    ck_assert_int_eq((int)SSL_set_max_send_fragment(peer->ssl, 512), 1);
+    tls_peer_hold(peer);
+    ck_assert_int_eq(SSL_renegotiate(peer->ssl), 1);
+    ck_assert_int_le(SSL_do_handshake(peer->ssl), 0);
+    ck_assert_int_eq(SSL_get_error(peer->ssl, -1), SSL_ERROR_WANT_READ);
+    tls_peer_take(peer);
+    ck_assert_uint_gt(evbuffer_get_length(peer->unsent), 600);
+    if (partly) {
+        uint8_t first[512 + 5 + 8 + 16];
+        evbuffer_remove(peer->unsent, first, sizeof(first));
+        ck_assert_uint_eq(first[0], SSL3_RT_HANDSHAKE);
+        ck_assert_uint_eq((size_t)first[3] << 8 | first[4], sizeof(first) - 5);
+        evbuffer_drain(peer->unsent, evbuffer_get_length(peer->unsent));
+        evbuffer_add(peer->unsent, first, sizeof(first));
+    }
+    tls_peer_release(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_RENEGOTIATION);
+    sc_tlsbev_write(side->tls, "x", 1);
+    ck_assert_uint_eq(sc_tlsbev_pending(side->tls), 0);
+}
+
+TEST(a_renegotiation_ends_it)
+{
+    begin_to_renegotiate(side, peer, false);
+    RUN_UNTIL(base, peer->watch.alert_received == SSL_AD_NO_RENEGOTIATION);
+}
+
+TEST(a_part_of_a_renegotiation_ends_it)
+{
+    begin_to_renegotiate(side, peer, true);
+}
+
+/* --- A cycle is a bounded piece of work --- */
+
+#define MOST_RECORDS (256U + 33U) /* OpenSSL takes up to 32 empty ones with one that is not */
+
+/* Records with one byte each, and so many empty ones before each of them. */
+static void write_small_records(struct tls_peer *peer, struct tls13_sender *sender, unsigned count,
+                                unsigned empty)
+{
+    tls_peer_hold(peer);
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned k = 0; k < empty; k++) {
+            write_record(peer, sender, SSL3_RT_APPLICATION_DATA, "", 0);
+        }
+        write_record(peer, sender, SSL3_RT_APPLICATION_DATA, "x", 1);
+    }
+    tls_peer_release(peer);
+}
+
+TEST(others_go_between_small_records)
+{
+    struct side other_side;
+    struct tls_peer other;
+    struct tls13_sender sender;
+    begin_connected(&other_side, &other);
+    begin_connected(side, peer);
+    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    sc_tlsbev_pause(side->tls);
+    write_small_records(peer, &sender, 2000, 0);
+    tls_peer_write(&other, "request", 7);
+    RUN_UNTIL(base, tls_peer_all_sent(peer) && sc_tlsbev_unread(side->tls) > 0);
+    const uint32_t before = side->watch.records;
+    sc_tlsbev_resume(side->tls);
+    RUN_UNTIL(base, evbuffer_get_length(other_side.got) == 7);
+    ck_assert_uint_le(side->watch.records - before, 2 * MOST_RECORDS);
+    RUN_UNTIL(base, evbuffer_get_length(side->got) == 2000);
+    ck_assert_uint_gt(side->most_records, 1); /* they came in large reads */
+    ck_assert_uint_le(side->most_records, MOST_RECORDS);
+    ck_assert_uint_eq(sc_tlsbev_unread(side->tls), 0);
+    finish(&other_side, &other);
+}
+
+TEST(others_go_between_empty_records)
+{
+    struct tls13_sender sender;
+    begin_connected(side, peer);
+    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    write_small_records(peer, &sender, 80, 30);
+    RUN_UNTIL(base, evbuffer_get_length(side->got) == 80);
+    ck_assert_uint_gt(side->most_records, 100);
+    ck_assert_uint_le(side->most_records, MOST_RECORDS);
+}
+
+/* What a cycle has left for the next one is not decrypted while the owner wants no more. */
+TEST(paused_between_small_records)
+{
+    struct tls13_sender sender;
+    begin_connected(side, peer);
+    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    write_small_records(peer, &sender, 2000, 0);
+    RUN_UNTIL(base, evbuffer_get_length(side->got) > 0);
+    sc_tlsbev_pause(side->tls);
+    const size_t got = evbuffer_get_length(side->got);
+    ck_assert_uint_lt(got, 2000);
+    run_ready(base);
+    ck_assert_uint_eq(evbuffer_get_length(side->got), got);
+    ck_assert_uint_ge(sc_tlsbev_unread(side->tls), (2000 - got) * 23);
+    sc_tlsbev_resume(side->tls);
+    RUN_UNTIL(base, evbuffer_get_length(side->got) == 2000);
+}
+
+/* The end comes after all of them. */
+TEST(the_end_after_small_records)
+{
+    struct tls13_sender sender;
+    static const uint8_t close_notify[] = {1, SSL_AD_CLOSE_NOTIFY};
+    begin_connected(side, peer);
+    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    write_small_records(peer, &sender, 2000, 0);
+    write_record(peer, &sender, SSL3_RT_ALERT, close_notify, sizeof(close_notify));
+    RUN_UNTIL(base, tls_peer_all_sent(peer));
+    tls_peer_shut_write(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_CLOSE_NOTIFY);
+    ck_assert_uint_eq(side->got_when_closed, 2000);
+}
+
 /* --- Scratch memory is shared --- */
 
 /*
@@ -517,5 +735,10 @@ SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment, end_without_clos
            garbage_after_the_handshake, an_error_within_a_message,
            an_error_within_a_message_in_one_read, an_error_of_somebody_else, no_tls_at_all,
            gone_before_the_handshake, some_key_updates_are_fine, a_flood_of_key_updates_is_not,
-           bytes_of_two_connections_in_turn, a_hello_is_shown_until_it_is_admitted,
+           key_updates_are_counted_one_by_one, key_updates_of_a_small_read_are_counted_one_by_one,
+           key_updates_behind_a_false_header_are_counted_one_by_one, a_renegotiation_ends_it,
+           a_part_of_a_renegotiation_ends_it, others_go_between_small_records,
+           others_go_between_empty_records, paused_between_small_records,
+           the_end_after_small_records, bytes_of_two_connections_in_turn,
+           a_hello_is_shown_until_it_is_admitted,
            a_hello_is_held_back AN_IDLE_CONNECTION_HOLDS_NO_CHAIN)

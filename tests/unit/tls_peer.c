@@ -231,6 +231,12 @@ void tls_peer_key_update(struct tls_peer *peer, int type)
     send_some(peer);
 }
 
+void tls_peer_take(struct tls_peer *peer)
+{
+    take_ciphertext(peer);
+    send_some(peer);
+}
+
 void tls_peer_write_raw(struct tls_peer *peer, const void *bytes, size_t length)
 {
     ck_assert_int_eq(evbuffer_add(peer->unsent, bytes, length), 0);

@@ -44,6 +44,9 @@ void tls_peer_write(struct tls_peer *peer, const void *bytes, size_t length);
 void tls_peer_close_notify(struct tls_peer *peer);
 void tls_peer_key_update(struct tls_peer *peer, int type); /* SSL_KEY_UPDATE_* */
 
+/* Takes over what the test itself had the SSL make. */
+void tls_peer_take(struct tls_peer *peer);
+
 /* Puts bytes into the stream that TLS knows nothing of. */
 void tls_peer_write_raw(struct tls_peer *peer, const void *bytes, size_t length);
 
