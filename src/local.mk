@@ -94,7 +94,7 @@ src_libscserver_a_SOURCES = \
 	src/server/address_table.c src/server/address_table.h \
 	src/server/admission.c src/server/admission.h \
 	src/server/admission_queue.c src/server/admission_queue.h \
-	src/server/heartbeat.c src/server/heartbeat.h \
+	src/server/watchdog.c src/server/watchdog.h \
 	src/server/reload.c src/server/reload.h \
 	src/server/config_cmdline.c \
 	src/server/config_file.c \

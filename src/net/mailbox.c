@@ -16,14 +16,14 @@
 /* An eventfd where there is one, else a pipe: both ends are then different. */
 struct sc_mailbox {
     pthread_mutex_t lock; /* guards first and last */
-    struct sc_mail *first, **last;
+    struct sc_message *first, **last;
     struct event *readable;
     int read_fd, write_fd;
-    void (*on_mail)(struct sc_mail *mail, void *arg);
+    void (*on_message)(struct sc_message *message, void *arg);
     void *arg;
 };
 
-static int open_bell(struct sc_mailbox *mailbox)
+static int open_wakeup_fd(struct sc_mailbox *mailbox)
 {
 #ifdef HAVE_EVENTFD
     mailbox->read_fd = mailbox->write_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -40,38 +40,38 @@ static int open_bell(struct sc_mailbox *mailbox)
 #endif
 }
 
-static struct sc_mail *take_all(struct sc_mailbox *mailbox)
+static struct sc_message *take_all(struct sc_mailbox *mailbox)
 {
     pthread_mutex_lock(&mailbox->lock);
-    struct sc_mail *mail = mailbox->first;
+    struct sc_message *message = mailbox->first;
     mailbox->first = NULL;
     mailbox->last = &mailbox->first;
     pthread_mutex_unlock(&mailbox->lock);
-    return mail;
+    return message;
 }
 
-static void on_bell(evutil_socket_t fd, short what, void *arg)
+static void on_wakeup(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_mailbox *mailbox = arg;
     uint64_t count;
     (void)what;
     /*
-     * Before taking the messages: a post in between rings again. Empty is no error: one ring may
-     * stand for several.
+     * Before taking the messages: a post in between wakes the owner again. Nothing
+     * to read is not an error: one wakeup may stand for several messages.
      */
     while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR) {
     }
-    struct sc_mail *mail = take_all(mailbox);
-    while (mail) {
-        struct sc_mail *next = mail->next;
-        mailbox->on_mail(mail, mailbox->arg);
-        mail = next;
+    struct sc_message *message = take_all(mailbox);
+    while (message) {
+        struct sc_message *next = message->next;
+        mailbox->on_message(message, mailbox->arg);
+        message = next;
     }
 }
 
 struct sc_mailbox *sc_mailbox_new(struct event_base *base,
-                                  void (*on_mail)(struct sc_mail *mail, void *arg), void *arg,
-                                  struct sc_err *err)
+                                  void (*on_message)(struct sc_message *message, void *arg),
+                                  void *arg, struct sc_err *err)
 {
     struct sc_mailbox *mailbox = calloc(1, sizeof(*mailbox));
     if (!mailbox) {
@@ -79,16 +79,16 @@ struct sc_mailbox *sc_mailbox_new(struct event_base *base,
         return NULL;
     }
     mailbox->last = &mailbox->first;
-    mailbox->on_mail = on_mail;
+    mailbox->on_message = on_message;
     mailbox->arg = arg;
     mailbox->read_fd = mailbox->write_fd = -1;
     (void)pthread_mutex_init(&mailbox->lock, NULL);
-    if (open_bell(mailbox) != 0) {
+    if (open_wakeup_fd(mailbox) != 0) {
         (void)sc_err_set_errno(err, EX_OSERR, errno, "cannot create a mailbox");
         sc_mailbox_free(mailbox, NULL, NULL);
         return NULL;
     }
-    mailbox->readable = event_new(base, mailbox->read_fd, EV_READ | EV_PERSIST, on_bell, mailbox);
+    mailbox->readable = event_new(base, mailbox->read_fd, EV_READ | EV_PERSIST, on_wakeup, mailbox);
     if (!mailbox->readable || event_add(mailbox->readable, NULL) != 0) {
         (void)sc_err_set(err, EX_OSERR, "cannot create a mailbox: out of memory");
         sc_mailbox_free(mailbox, NULL, NULL);
@@ -97,8 +97,8 @@ struct sc_mailbox *sc_mailbox_new(struct event_base *base,
     return mailbox;
 }
 
-void sc_mailbox_free(struct sc_mailbox *mailbox, void (*discard)(struct sc_mail *mail, void *arg),
-                     void *arg)
+void sc_mailbox_free(struct sc_mailbox *mailbox,
+                     void (*discard)(struct sc_message *message, void *arg), void *arg)
 {
     if (!mailbox) {
         return;
@@ -106,11 +106,11 @@ void sc_mailbox_free(struct sc_mailbox *mailbox, void (*discard)(struct sc_mail 
     if (mailbox->readable) {
         event_free(mailbox->readable);
     }
-    struct sc_mail *mail = take_all(mailbox);
-    while (mail) {
-        struct sc_mail *next = mail->next;
-        discard(mail, arg);
-        mail = next;
+    struct sc_message *message = take_all(mailbox);
+    while (message) {
+        struct sc_message *next = message->next;
+        discard(message, arg);
+        message = next;
     }
     if (mailbox->write_fd != mailbox->read_fd) {
         (void)close(mailbox->write_fd);
@@ -122,17 +122,17 @@ void sc_mailbox_free(struct sc_mailbox *mailbox, void (*discard)(struct sc_mail 
     free(mailbox);
 }
 
-void sc_mailbox_post(struct sc_mailbox *mailbox, struct sc_mail *mail)
+void sc_mailbox_post(struct sc_mailbox *mailbox, struct sc_message *message)
 {
     const uint64_t one = 1;
-    mail->next = NULL;
+    message->next = NULL;
     pthread_mutex_lock(&mailbox->lock);
     const int was_empty = mailbox->first == NULL;
-    *mailbox->last = mail;
-    mailbox->last = &mail->next;
+    *mailbox->last = message;
+    mailbox->last = &message->next;
     pthread_mutex_unlock(&mailbox->lock);
     if (was_empty) {
-        /* EAGAIN means that the bell is ringing already. */
+        /* EAGAIN: the wakeup fd is full, so the owner is going to wake up. */
         while (write(mailbox->write_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
         }
     }

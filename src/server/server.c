@@ -19,7 +19,7 @@
 #include "net/tlsbev.h"
 #include "server/acceptor.h"
 #include "server/admission.h"
-#include "server/heartbeat.h"
+#include "server/watchdog.h"
 #include "server/limits.h"
 #include "server/port_file.h"
 #include "server/reload.h"
@@ -44,7 +44,7 @@ struct sc_server {
     struct sc_acceptor_limits acceptor_limits; /* at the start */
     struct sc_acceptor *acceptor;
     struct sc_reload *reload;
-    struct sc_heartbeat *heartbeat;
+    struct sc_watchdog *watchdog;
     struct event *stop_signals[2], *drain_timer;
     size_t busy_workers; /* while draining */
     bool draining;
@@ -62,25 +62,25 @@ static void on_worker_gone(const struct sc_conn_origin *origin, void *arg)
 static void on_worker_empty(void *arg)
 {
     struct sc_server *server = arg;
-    struct sc_mail *mail = malloc(sizeof(*mail));
-    if (mail) {
-        sc_mailbox_post(server->mailbox, mail); /* else the drain timer ends it */
+    struct sc_message *message = malloc(sizeof(*message));
+    if (message) {
+        sc_mailbox_post(server->mailbox, message); /* else the drain timer ends it */
     }
 }
 
-static void on_mail(struct sc_mail *mail, void *arg)
+static void on_message(struct sc_message *message, void *arg)
 {
     struct sc_server *server = arg;
-    free(mail);
+    free(message);
     if (--server->busy_workers == 0) {
         event_base_loopbreak(server->base);
     }
 }
 
-static void discard_mail(struct sc_mail *mail, void *arg)
+static void discard_message(struct sc_message *message, void *arg)
 {
     (void)arg;
-    free(mail);
+    free(message);
 }
 
 static void on_drain_timeout(evutil_socket_t fd, short what, void *arg)
@@ -129,7 +129,7 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
         return;
     }
     sc_sysd_stopping(server->sysd, "draining");
-    sc_heartbeat_stopping(server->heartbeat);
+    sc_watchdog_stopping(server->watchdog);
     sc_log_message(SC_LOG_INFO, "stopping", "%s: draining %u connections", name,
                    sc_acceptor_open(server->acceptor));
     drain(server);
@@ -286,7 +286,8 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
     server->acceptor_limits = acceptor_limits(
         snapshot->config, snapshot->config->workers); /* first: each worker opens files */
     server->base = sc_loop_new_base(err);
-    if (!server->base || !(server->mailbox = sc_mailbox_new(server->base, on_mail, server, err)) ||
+    if (!server->base ||
+        !(server->mailbox = sc_mailbox_new(server->base, on_message, server, err)) ||
         watch_signals(server, err) != 0 ||
         !(server->listen = open_listen(server->sysd, snapshot->config, err)) ||
         sc_tlsbev_library_init(sc_tls_context_ssl_ctx(snapshot->tls), err) != 0 ||
@@ -326,11 +327,11 @@ static int start_upkeep(struct sc_server *server, struct sc_err *err)
         .arg = server,
     };
     server->reload = sc_reload_new(server->base, &parts, err);
-    server->heartbeat = server->reload
-                            ? sc_heartbeat_new(server->base, server->sysd, server->workers,
-                                               server->worker_count, write_status, server, err)
-                            : NULL;
-    return server->heartbeat ? 0 : -1;
+    server->watchdog = server->reload
+                           ? sc_watchdog_new(server->base, server->sysd, server->workers,
+                                             server->worker_count, write_status, server, err)
+                           : NULL;
+    return server->watchdog ? 0 : -1;
 }
 
 static void tell_ready(const struct sc_server *server)
@@ -420,11 +421,11 @@ void sc_server_free(struct sc_server *server)
     free(server->workers);
     sc_acceptor_free(server->acceptor);
     sc_listen_close(server->listen);
-    sc_mailbox_free(server->mailbox, discard_mail, NULL);
+    sc_mailbox_free(server->mailbox, discard_message, NULL);
     free_event(server->stop_signals[0]);
     free_event(server->stop_signals[1]);
     sc_reload_free(server->reload);
-    sc_heartbeat_free(server->heartbeat);
+    sc_watchdog_free(server->watchdog);
     free_event(server->drain_timer);
     if (server->base) {
         event_base_free(server->base);

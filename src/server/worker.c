@@ -14,11 +14,17 @@
 #include "net/loop.h"
 #include "tls/context.h"
 
-enum letter_kind { LETTER_CONNECTION, LETTER_SETTINGS, LETTER_DRAIN, LETTER_PING, LETTER_STOP };
+enum message_kind {
+    MESSAGE_CONNECTION,
+    MESSAGE_SETTINGS,
+    MESSAGE_DRAIN,
+    MESSAGE_PING,
+    MESSAGE_STOP
+};
 
-struct letter {
-    struct sc_mail mail; /* first: a letter is its mail */
-    enum letter_kind kind;
+struct worker_message {
+    struct sc_message base; /* the first member, see net/mailbox.h */
+    enum message_kind kind;
     union {
         struct {
             evutil_socket_t fd;
@@ -43,7 +49,7 @@ struct sc_worker {
     struct sc_conn_list conns;
     const struct sc_worker_owner *owner;
     evutil_socket_t reserved; /* descriptors below it */
-    _Atomic uint32_t load, beats;
+    _Atomic uint32_t load, pings_answered;
     bool draining, empty_told;
     bool owns_base; /* and with it a thread and a mailbox */
     bool running; /* the owner's: the thread is to be joined */
@@ -68,30 +74,31 @@ static void on_gone(struct sc_conn *conn, void *arg)
     tell_if_empty(worker);
 }
 
-static void begin_connection(struct sc_worker *worker, struct letter *letter)
+static void begin_connection(struct sc_worker *worker, struct worker_message *message)
 {
     struct sc_err err;
-    if (letter->u.connection.fd >= worker->reserved) {
-        worker->reserved = sc_loop_reserve_descriptors(worker->base, letter->u.connection.fd);
+    if (message->u.connection.fd >= worker->reserved) {
+        worker->reserved = sc_loop_reserve_descriptors(worker->base, message->u.connection.fd);
     }
-    struct sc_conn *conn = sc_conn_new(&worker->context, worker->settings.tls,
-                                       letter->u.connection.fd, &letter->u.connection.origin, &err);
+    struct sc_conn *conn =
+        sc_conn_new(&worker->context, worker->settings.tls, message->u.connection.fd,
+                    &message->u.connection.origin, &err);
     if (conn) {
         sc_conn_list_insert(&worker->conns, conn);
         sc_stats_add(&worker->stats.connections_accepted, 1);
         return;
     }
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
-    worker->owner->on_gone(&letter->u.connection.origin, worker->owner->arg);
+    worker->owner->on_gone(&message->u.connection.origin, worker->owner->arg);
     sc_stats_add(&worker->stats.refused_memory, 1);
-    sc_conn_log_event(&worker->context.log, SC_CONN_REFUSED, &letter->u.connection.origin,
+    sc_conn_log_event(&worker->context.log, SC_CONN_REFUSED, &message->u.connection.origin,
                       err.text);
 }
 
 static void take_settings(struct sc_worker *worker, struct sc_worker_settings *settings)
 {
     sc_tls_context_unref(worker->settings.tls);
-    worker->settings = *settings; /* with the letter's reference */
+    worker->settings = *settings; /* with the message's reference */
     for (struct sc_conn *conn = LIST_FIRST(&worker->conns); conn; conn = sc_conn_list_next(conn)) {
         sc_conn_limits_changed(conn);
     }
@@ -110,20 +117,22 @@ static void begin_drain(struct sc_worker *worker, uint32_t first_ms, double step
     tell_if_empty(worker);
 }
 
-static void on_mail(struct sc_mail *mail, void *arg)
+static void on_message(struct sc_message *base, void *arg)
 {
     struct sc_worker *worker = arg;
-    struct letter *letter = (struct letter *)mail;
-    switch (letter->kind) {
-    case LETTER_CONNECTION: begin_connection(worker, letter); break;
-    case LETTER_SETTINGS: take_settings(worker, &letter->u.settings); break;
-    case LETTER_DRAIN:
-        begin_drain(worker, letter->u.drain.first_ms, letter->u.drain.step_ms);
+    struct worker_message *message = (struct worker_message *)base;
+    switch (message->kind) {
+    case MESSAGE_CONNECTION: begin_connection(worker, message); break;
+    case MESSAGE_SETTINGS: take_settings(worker, &message->u.settings); break;
+    case MESSAGE_DRAIN:
+        begin_drain(worker, message->u.drain.first_ms, message->u.drain.step_ms);
         break;
-    case LETTER_PING: atomic_fetch_add_explicit(&worker->beats, 1, memory_order_relaxed); break;
-    case LETTER_STOP: event_base_loopbreak(worker->base); break;
+    case MESSAGE_PING:
+        atomic_fetch_add_explicit(&worker->pings_answered, 1, memory_order_relaxed);
+        break;
+    case MESSAGE_STOP: event_base_loopbreak(worker->base); break;
     }
-    free(letter);
+    free(message);
 }
 
 static void close_all(struct sc_worker *worker)
@@ -158,16 +167,16 @@ static void *run(void *arg)
 
 /* --- In other threads --- */
 
-static void discard(struct sc_mail *mail, void *arg)
+static void discard(struct sc_message *base, void *arg)
 {
-    struct letter *letter = (struct letter *)mail;
+    struct worker_message *message = (struct worker_message *)base;
     (void)arg;
-    if (letter->kind == LETTER_CONNECTION) {
-        (void)evutil_closesocket(letter->u.connection.fd);
-    } else if (letter->kind == LETTER_SETTINGS) {
-        sc_tls_context_unref(letter->u.settings.tls);
+    if (message->kind == MESSAGE_CONNECTION) {
+        (void)evutil_closesocket(message->u.connection.fd);
+    } else if (message->kind == MESSAGE_SETTINGS) {
+        sc_tls_context_unref(message->u.settings.tls);
     }
-    free(letter);
+    free(message);
 }
 
 /* Signals are the main thread's: a new thread inherits the mask. */
@@ -198,7 +207,7 @@ struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
     worker->base = base ? base : sc_loop_new_base(err);
     worker->owns_base = base == NULL;
     if (!worker->base ||
-        (!base && !(worker->mailbox = sc_mailbox_new(worker->base, on_mail, worker, err)))) {
+        (!base && !(worker->mailbox = sc_mailbox_new(worker->base, on_message, worker, err)))) {
         goto failed;
     }
     worker->context.base = worker->base;
@@ -224,70 +233,70 @@ failed:
     return NULL;
 }
 
-static void post(struct sc_worker *worker, struct letter *letter)
+static void post(struct sc_worker *worker, struct worker_message *message)
 {
     if (worker->owns_base) {
-        sc_mailbox_post(worker->mailbox, &letter->mail);
+        sc_mailbox_post(worker->mailbox, &message->base);
     } else {
-        on_mail(&letter->mail, worker);
+        on_message(&message->base, worker);
     }
 }
 
-static struct letter *new_letter(enum letter_kind kind)
+static struct worker_message *new_message(enum message_kind kind)
 {
-    struct letter *letter = calloc(1, sizeof(*letter));
-    if (letter) {
-        letter->kind = kind;
+    struct worker_message *message = calloc(1, sizeof(*message));
+    if (message) {
+        message->kind = kind;
     }
-    return letter;
+    return message;
 }
 
-/* For the letters without which the server cannot be run or stopped: a handful in its life. */
-static struct letter *must_letter(enum letter_kind kind)
+/* For the messages without which the server cannot be run or stopped: a handful in its life. */
+static struct worker_message *must_message(enum message_kind kind)
 {
-    struct letter *letter = new_letter(kind);
-    if (!letter) {
+    struct worker_message *message = new_message(kind);
+    if (!message) {
         sc_log_message(SC_LOG_ERROR, "out_of_memory", "cannot tell a worker what to do");
         abort();
     }
-    return letter;
+    return message;
 }
 
 int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd,
                    const struct sc_conn_origin *origin)
 {
-    struct letter *letter = new_letter(LETTER_CONNECTION);
-    if (!letter) {
+    struct worker_message *message = new_message(MESSAGE_CONNECTION);
+    if (!message) {
         (void)evutil_closesocket(fd);
         return -1;
     }
-    letter->u.connection.fd = fd;
-    letter->u.connection.origin = *origin;
+    message->u.connection.fd = fd;
+    message->u.connection.origin = *origin;
     atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
-    post(worker, letter);
+    post(worker, message);
     return 0;
 }
 
 void sc_worker_publish(struct sc_worker *worker, const struct sc_worker_settings *settings)
 {
-    struct letter *letter = must_letter(LETTER_SETTINGS);
-    letter->u.settings = *settings;
-    letter->u.settings.tls = sc_tls_context_ref(settings->tls);
-    post(worker, letter);
+    struct worker_message *message = must_message(MESSAGE_SETTINGS);
+    message->u.settings = *settings;
+    message->u.settings.tls = sc_tls_context_ref(settings->tls);
+    post(worker, message);
 }
 
 void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double retry_step_ms)
 {
-    struct letter *letter = must_letter(LETTER_DRAIN);
-    letter->u.drain.first_ms = retry_first_ms;
-    letter->u.drain.step_ms = retry_step_ms;
-    post(worker, letter);
+    struct worker_message *message = must_message(MESSAGE_DRAIN);
+    message->u.drain.first_ms = retry_first_ms;
+    message->u.drain.step_ms = retry_step_ms;
+    post(worker, message);
 }
 
 void sc_worker_join(struct sc_worker *worker)
 {
     if (worker->running && worker->owns_base) {
-        post(worker, must_letter(LETTER_STOP));
+        post(worker, must_message(MESSAGE_STOP));
         (void)pthread_join(worker->thread, NULL);
     } else if (worker->running) {
         close_all(worker);
@@ -297,15 +306,15 @@ void sc_worker_join(struct sc_worker *worker)
 
 void sc_worker_ping(struct sc_worker *worker)
 {
-    struct letter *letter = new_letter(LETTER_PING);
-    if (letter) {
-        post(worker, letter);
+    struct worker_message *message = new_message(MESSAGE_PING);
+    if (message) {
+        post(worker, message);
     }
 }
 
-uint32_t sc_worker_beats(const struct sc_worker *worker)
+uint32_t sc_worker_pings_answered(const struct sc_worker *worker)
 {
-    return atomic_load_explicit(&worker->beats, memory_order_relaxed);
+    return atomic_load_explicit(&worker->pings_answered, memory_order_relaxed);
 }
 
 uint32_t sc_worker_load(const struct sc_worker *worker)

@@ -1,6 +1,6 @@
 /*
  * A worker: a thread (or, if it is the only one, the server's own), its event base, and its
- * connections from birth to death. Other threads only post to it; nothing on the path of a request
+ * connections from accept to close. Other threads only post to it; nothing on the path of a request
  * is shared. Thread: the functions may be called from any, sc_worker_new/join/free from the one
  * that owns it.
  */
@@ -30,7 +30,7 @@ struct sc_worker_owner {
 
     /* In the worker's thread. */
     void (*on_gone)(const struct sc_conn_origin *origin,
-                    void *arg); /* a connection has ended, or could not be begun */
+                    void *arg); /* a connection has ended, or could not be set up */
     void (*on_empty)(void *arg); /* draining, and the last connection is gone; called once */
     void *arg;
 };
@@ -59,22 +59,22 @@ int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd,
 void sc_worker_publish(struct sc_worker *worker, const struct sc_worker_settings *settings);
 
 /*
- * Answer what has arrived, say goodbye to everybody, close. The first client is told to come back
- * after retry_first_ms, each further one retry_step_ms later. on_empty follows.
+ * Answers what has arrived, sends each client GOING AWAY, and closes. The first client is told to
+ * come back after retry_first_ms, each further one retry_step_ms later. on_empty follows.
  */
 void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double retry_step_ms);
 
 /*
  * Closes what is left and ends the thread; returns when it has ended. Connections given but not
- * begun are closed. Safe to call twice.
+ * set up yet are closed. Safe to call twice.
  */
 void sc_worker_join(struct sc_worker *worker);
 
 void sc_worker_free(struct sc_worker *worker); /* joins first; NULL is fine */
 
-/* Asks for a sign of life; sc_worker_beats() then grows. One that does not is stuck. */
+/* sc_worker_pings_answered() grows by one when the worker's event loop runs next. */
 void sc_worker_ping(struct sc_worker *worker);
-uint32_t sc_worker_beats(const struct sc_worker *worker);
+uint32_t sc_worker_pings_answered(const struct sc_worker *worker);
 
 /* Connections given to it that have not ended. */
 uint32_t sc_worker_load(const struct sc_worker *worker);

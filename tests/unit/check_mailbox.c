@@ -11,10 +11,10 @@
 #include "suite.h"
 
 #define THREADS 4U
-#define LETTERS 5000U
+#define MESSAGES 5000U
 
-struct letter {
-    struct sc_mail mail;
+struct numbered {
+    struct sc_message message;
     unsigned sender, number;
 };
 
@@ -24,13 +24,13 @@ struct inbox {
     unsigned count, enough;
 };
 
-static void on_mail(struct sc_mail *mail, void *arg)
+static void on_message(struct sc_message *message, void *arg)
 {
-    struct letter *letter = (struct letter *)mail;
+    struct numbered *numbered = (struct numbered *)message;
     struct inbox *inbox = arg;
-    ck_assert_uint_eq(letter->number, inbox->next[letter->sender]);
-    inbox->next[letter->sender]++;
-    free(letter);
+    ck_assert_uint_eq(numbered->number, inbox->next[numbered->sender]);
+    inbox->next[numbered->sender]++;
+    free(numbered);
     if (++inbox->count == inbox->enough) {
         event_base_loopbreak(inbox->base);
     }
@@ -38,11 +38,11 @@ static void on_mail(struct sc_mail *mail, void *arg)
 
 static void post(struct sc_mailbox *mailbox, unsigned sender, unsigned number)
 {
-    struct letter *letter = calloc(1, sizeof(*letter));
-    ck_assert_ptr_nonnull(letter);
-    letter->sender = sender;
-    letter->number = number;
-    sc_mailbox_post(mailbox, &letter->mail);
+    struct numbered *numbered = calloc(1, sizeof(*numbered));
+    ck_assert_ptr_nonnull(numbered);
+    numbered->sender = sender;
+    numbered->number = number;
+    sc_mailbox_post(mailbox, &numbered->message);
 }
 
 static struct sc_mailbox *open_mailbox(struct inbox *inbox)
@@ -51,27 +51,27 @@ static struct sc_mailbox *open_mailbox(struct inbox *inbox)
     sc_loop_init();
     inbox->base = sc_loop_new_base(&err);
     ck_assert_ptr_nonnull(inbox->base);
-    struct sc_mailbox *mailbox = sc_mailbox_new(inbox->base, on_mail, inbox, &err);
+    struct sc_mailbox *mailbox = sc_mailbox_new(inbox->base, on_message, inbox, &err);
     ck_assert_msg(mailbox != NULL, "%s", err.text);
     return mailbox;
 }
 
-static void count_discarded(struct sc_mail *mail, void *arg)
+static void count_discarded(struct sc_message *message, void *arg)
 {
     ++*(unsigned *)arg;
-    free(mail);
+    free(message);
 }
 
-START_TEST(letters_come_in_order)
+START_TEST(messages_come_in_order)
 {
-    struct inbox inbox = {.enough = LETTERS};
+    struct inbox inbox = {.enough = MESSAGES};
     struct sc_mailbox *mailbox = open_mailbox(&inbox);
-    for (unsigned i = 0; i < LETTERS; i++) {
+    for (unsigned i = 0; i < MESSAGES; i++) {
         post(mailbox, 0, i);
     }
     ck_assert_uint_eq(inbox.count, 0); /* only in the owner's loop */
     event_base_loop(inbox.base, 0);
-    ck_assert_uint_eq(inbox.count, LETTERS);
+    ck_assert_uint_eq(inbox.count, MESSAGES);
     sc_mailbox_free(mailbox, count_discarded, NULL);
     event_base_free(inbox.base);
 }
@@ -82,10 +82,10 @@ struct sender {
     unsigned index;
 };
 
-static void *send_letters(void *arg)
+static void *send_messages(void *arg)
 {
     const struct sender *sender = arg;
-    for (unsigned i = 0; i < LETTERS; i++) {
+    for (unsigned i = 0; i < MESSAGES; i++) {
         post(sender->mailbox, sender->index, i);
     }
     return NULL;
@@ -93,18 +93,18 @@ static void *send_letters(void *arg)
 
 START_TEST(many_threads_post)
 {
-    struct inbox inbox = {.enough = THREADS * LETTERS};
+    struct inbox inbox = {.enough = THREADS * MESSAGES};
     struct sc_mailbox *mailbox = open_mailbox(&inbox);
     pthread_t threads[THREADS];
     struct sender senders[THREADS];
     for (unsigned i = 0; i < THREADS; i++) {
         senders[i] = (struct sender){mailbox, i};
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, send_letters, &senders[i]), 0);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, send_messages, &senders[i]), 0);
     }
     event_base_loop(inbox.base, 0);
     for (unsigned i = 0; i < THREADS; i++) {
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-        ck_assert_uint_eq(inbox.next[i], LETTERS);
+        ck_assert_uint_eq(inbox.next[i], MESSAGES);
     }
     sc_mailbox_free(mailbox, count_discarded, NULL);
     event_base_free(inbox.base);
@@ -161,7 +161,7 @@ START_TEST(a_mailbox_is_given_back)
     struct sc_err err;
     unsigned discarded = 0;
     sc_mailbox_free(open_mailbox(&inbox), count_discarded, &discarded);
-    ASSERT_KEEPS_NOTHING(sc_mailbox_free(sc_mailbox_new(inbox.base, on_mail, &inbox, &err),
+    ASSERT_KEEPS_NOTHING(sc_mailbox_free(sc_mailbox_new(inbox.base, on_message, &inbox, &err),
                                          count_discarded, &discarded));
     ck_assert_int_eq(event_base_get_num_events(inbox.base, EVENT_BASE_COUNT_ADDED), 0);
     event_base_free(inbox.base);
@@ -176,7 +176,7 @@ START_TEST(its_descriptor_is_ours_and_does_not_block)
     sc_loop_init();
     inbox.base = sc_loop_new_base(&err);
     const int fd = leaks_descriptor();
-    struct sc_mailbox *mailbox = sc_mailbox_new(inbox.base, on_mail, &inbox, &err);
+    struct sc_mailbox *mailbox = sc_mailbox_new(inbox.base, on_message, &inbox, &err);
     ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
     sc_mailbox_free(mailbox, count_discarded, NULL);
@@ -185,5 +185,5 @@ START_TEST(its_descriptor_is_ours_and_does_not_block)
 END_TEST
 
 SUITE_MAIN("mailbox", each_message_wakes_the_loop_once, a_mailbox_is_given_back,
-           its_descriptor_is_ours_and_does_not_block, letters_come_in_order, many_threads_post,
+           its_descriptor_is_ours_and_does_not_block, messages_come_in_order, many_threads_post,
            what_is_left_is_handed_back)
