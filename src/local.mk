@@ -59,6 +59,7 @@ src_libsclib_la_SOURCES = \
 
 # The library: its interface is src/spacecaptain/client.h, and its symbols are those of the map.
 lib_LTLIBRARIES += src/libspacecaptain.la
+dist_man_MANS += man/sc_client.3 man/sc_client_engine.3 man/sc_client_settings.3
 spacecaptainincludedir = $(includedir)/spacecaptain
 spacecaptaininclude_HEADERS = src/spacecaptain/client.h src/spacecaptain/client_libevent.h
 src_libspacecaptain_la_SOURCES =

@@ -13,6 +13,7 @@ SHELL_TESTS = \
 	tests/system/test-interop.sh \
 	tests/system/test-keygen.sh \
 	tests/system/test-layers.sh \
+	tests/system/test-library.sh \
 	tests/system/test-lifecycle.sh \
 	tests/system/test-man.sh \
 	tests/system/test-many.sh \
