@@ -28,8 +28,10 @@ no_err() {
     [ ! -s "$tmp/err" ] || fail "there is something on stderr"
 }
 
+# expect_got NUMBER BYTES [END]: what this connection carried, and how it ended (", close_notify").
 expect_got() {
-    wait-for 10 "$odd_pid" contains "$odd_log" "connection $1: $2 bytes" || fail "connection $1 did not carry $2 bytes"
+    wait-for 10 "$odd_pid" contains "$odd_log" "connection $1: $2 bytes of application data${3-, close_notify}" ||
+        fail "connection $1 did not carry $2 bytes and end with \"${3-, close_notify}\""
 }
 
 # --- What a good server answers ---
@@ -43,6 +45,9 @@ client 0 reverse 'abc def'
 expect_out 'fed cba'
 client 0 time
 grep -Eqx '20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z' out || fail "time did not print a time"
+
+expect_got 1 13
+expect_got 2 8
 
 # Bytes go through as they are: every value, and no newline at the end.
 awk 'BEGIN { for (i = 0; i < 256; i++) printf "%c", i }' >bytes
@@ -82,14 +87,14 @@ odd serve
 run 0 sc-client --connect "$odd" --pin server.crt </dev/null
 expect_got 1 0
 run 90 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= </dev/null
-expect_got 2 0
+expect_got 2 0 ''
 
 # A wrong pin: both are shown, the request never leaves.
 run 90 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo secret
 expect_err 'nothing was sent: expected sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, got sha256//[^ ]{44}, cert-sha256:'
-expect_got 3 0
+expect_got 3 0 ''
 run 90 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --count 5 --interval 0 echo secret
-expect_got 4 0
+expect_got 4 0 ''
 run 60 sc-client --connect "$odd" echo secret
 expect_err "sc-client --connect $odd --show-pin"
 
@@ -104,6 +109,15 @@ done
 run 0 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --pin server.crt echo pinned
 run 0 sc-client --connect "localhost:${odd##*:}" --pin ca:server.crt echo pinned
 [ "$(grep -c sha256 shown)" -eq 3 ] || fail "--show-pin does not show every spelling"
+
+# The port and the host that are meant when none is given.
+for where in '' 'localhost' 'captain.example' '[::1]' '192.0.2.1'; do
+    # shellcheck disable=SC2086
+    run 60 sc-client ${where:+--connect "$where"} time
+    case $where in '') where=localhost ;; esac
+    grep -Fq "sc-client: $where:4242 is not trusted: no pin was given; 'sc-client --connect $where:4242 --show-pin'" err ||
+        fail "the default port is not 4242: $where"
+done
 
 # --- What a bad server does ---
 odd mute
@@ -155,6 +169,38 @@ printf 'echo one\necho two\n' >commands
 run 69 sc-client --connect "$odd" --pin server.crt <commands
 expect_out one
 expect_err 'going away \(restart\), 1 unanswered; it asks to come back in 2500ms'
+
+# What would steer the terminal, hide or reorder text is shown by its bytes, on standard error as in JSON.
+odd error "$(printf 'a\302\233b\342\200\256c\342\200\213d\303\251\377')"
+client 1 echo hello
+expect_err '\(internal error\): a\\xc2\\x9bb\\xe2\\x80\\xaec\\xe2\\x80\\x8bd'"$(printf '\303\251')"'\\xff; try again'
+odd error "$(printf 'a\302\233b\342\200\256c')"
+client 1 --json echo hello
+grep -Fq '"text":"a\u009bb\u202ec"' out || fail "JSON reorders the terminal's text"
+
+# Repeated: the status is that of the worst, and the summary comes in any case.
+odd error 'bad day'
+client 1 --count 3 --interval 0 echo hello
+[ "$(grep -c 'the server answered ERROR 5' err)" = 2 ] && [ "$(grep -c ': echo 2, 5 bytes, ' out)" = 1 ] || fail "not every ERROR is told"
+grep -q ': 3 sent, 3 answered, min' out || fail "an ERROR is an answer"
+odd half-reply
+client 69 --count 3 --interval 0 echo hello
+expect_out "$odd: 1 sent, 0 answered"
+odd mute
+client 75 --count 3 --interval 0 --timeout 0.3 --json echo hello
+expect_out '{"sent":1,"answered":0}'
+odd wrong-type
+client 76 --count 2 --interval 0 echo hello
+expect_out "$odd: 1 sent, 0 answered"
+# One slow reply of ten: minimum, mean, maximum, median and 99th percentile are what they are called.
+odd slow "10 200"
+client 0 --count 10 --interval 0 echo hello
+tail -n 1 out | sed 's/.* min.avg.max.p50.p99 //; s/ ms$//' | awk -F / '
+    $3 < 200 || $5 < 200 || $4 >= $5 / 2 || $1 > $4 || $2 < $3 / 10 || $2 >= $3 { print "not as it was:", $0; exit 1 }' || fail "the summary is wrong"
+client 0 --count 10 --interval 0 --json echo hello
+sed -n 's/.*"min_seconds":\(.*\),"avg_seconds":\(.*\),"max_seconds":\(.*\),"p50_seconds":\(.*\),"p99_seconds":\(.*\)}/\1 \2 \3 \4 \5/p' out | awk '
+    $3 < 0.2 || $5 < 0.2 || $4 >= $5 / 2 || $1 > $4 || $2 < $3 / 10 || $2 >= $3 { print "not as it was:", $0; exit 1 }
+    END { exit NR != 1 }' || fail "the summary in JSON is wrong"
 
 # --- What is no TLS server ---
 odd plain 'SSH-2.0-OpenSSH_9.2

@@ -320,9 +320,11 @@ int main(int argc, char *argv[])
         if (modes[mode].run == mode_plain || SSL_accept(connection.ssl) == 1) {
             modes[mode].run(&connection);
         }
+        const bool notified = SSL_get_shutdown(connection.ssl) & SSL_RECEIVED_SHUTDOWN;
         SSL_free(connection.ssl);
         (void)close(connection.fd);
-        printf("connection %u: %zu bytes of application data\n", number, connection.got);
+        printf("connection %u: %zu bytes of application data%s\n", number, connection.got,
+               notified ? ", close_notify" : "");
         (void)fflush(stdout);
     }
 }

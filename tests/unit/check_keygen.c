@@ -149,6 +149,9 @@ START_TEST(it_is_its_own_trust_anchor_and_nobody_elses)
     EVP_PKEY *key = make_key();
     X509 *certificate = make_certificate(key);
     ck_assert_int_eq(X509_check_ca(certificate), 0);
+    /* X509_check_ca() goes by the key usage as well: the extension itself must say so too. */
+    ck_assert_uint_eq(X509_get_extension_flags(certificate) & (EXFLAG_BCONS | EXFLAG_CA),
+                      EXFLAG_BCONS);
     ck_assert_uint_eq(X509_get_key_usage(certificate), KU_DIGITAL_SIGNATURE);
     ck_assert_uint_eq(X509_get_extended_key_usage(certificate), XKU_SSL_SERVER);
     ck_assert_ptr_nonnull(X509_get0_subject_key_id(certificate));
