@@ -74,6 +74,7 @@ src_libscnet_a_SOURCES = \
 	src/net/addr.c src/net/addr.h \
 	src/net/framebuf.c src/net/framebuf.h \
 	src/net/listen.c src/net/listen.h \
+	src/net/lock_file.c src/net/lock_file.h \
 	src/net/loop.c src/net/loop.h \
 	src/net/mailbox.c src/net/mailbox.h \
 	src/net/tlsbev.c src/net/tlsbev.h \

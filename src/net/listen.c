@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "net/addr.h"
+#include "net/lock_file.h"
 
 struct entry {
     int fd;
@@ -198,8 +199,8 @@ static int bind_unix(int fd, const struct sockaddr_un *address, struct sc_err *e
     if (result != 0 && errno == EADDRINUSE) {
         if (!is_stale(address)) {
             return sc_err_set(err, EX_UNAVAILABLE,
-                              "can't listen on unix:%s: somebody listens there, or the file is no "
-                              "socket; remove it or choose another",
+                              "can't listen on unix:%s: somebody listens there, or the file is not "
+                              "a socket; remove it or choose another",
                               address->sun_path);
         }
         (void)unlink(address->sun_path);
@@ -234,6 +235,8 @@ static int listen_unix(struct sc_listen *set, int fd, const char *path, struct s
 static int open_unix(struct sc_listen *set, const struct sc_address *from, struct sc_err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char lock_path[sizeof(address.sun_path) + sizeof(".lock")];
+    struct sc_lock_file lock;
     if (strlen(from->host) >= sizeof(address.sun_path)) {
         return sc_err_set(err, EX_UNAVAILABLE,
                           "can't listen on unix:%s: the path is longer than %zu bytes", from->host,
@@ -246,11 +249,23 @@ static int open_unix(struct sc_listen *set, const struct sc_address *from, struc
     }
     /* Nobody but the owner before the mode is set; umask(2) would be the whole process's. */
     (void)fchmod(fd, S_IRUSR | S_IWUSR);
-    if (bind_unix(fd, &address, err) != 0) {
+    /*
+     * From the look at what is there until somebody listens no other server may do the same: it
+     * would take a file that is bound and not yet listened on for one that is left over.
+     */
+    (void)snprintf(lock_path, sizeof(lock_path), "%s.lock", address.sun_path);
+    if (sc_lock_file_take(&lock, lock_path, err) != 0) {
         (void)close(fd);
-        return -1;
+        return sc_err_prefix(err, "can't listen on unix:%s", address.sun_path);
     }
-    return listen_unix(set, fd, address.sun_path, err);
+    int rc = bind_unix(fd, &address, err);
+    if (rc != 0) {
+        (void)close(fd);
+    } else {
+        rc = listen_unix(set, fd, address.sun_path, err);
+    }
+    sc_lock_file_release(&lock);
+    return rc;
 }
 
 struct sc_listen *sc_listen_open(const struct sc_address *addresses, size_t count,
@@ -287,10 +302,10 @@ static int check_inherited(int fd, struct sc_err *err)
     if (fstat(fd, &status) != 0) {
         what = "it is not open";
     } else if (!S_ISSOCK(status.st_mode)) {
-        what = "it is no socket";
+        what = "it is not a socket";
     } else if (get_option(fd, SO_TYPE) != SOCK_STREAM ||
                (family != AF_INET && family != AF_INET6 && family != AF_UNIX)) {
-        what = "it is no TCP or unix stream socket; ListenStream= makes one";
+        what = "it is not a TCP or unix stream socket; ListenStream= makes one";
     } else if (get_option(fd, SO_ACCEPTCONN) != 1) {
         what = "it does not listen; with Accept=yes each connection is handed over, and that is "
                "not supported";

@@ -9,8 +9,9 @@
  * the connections of an earlier server to time out can be taken (SO_REUSEADDR).
  *
  * A unix socket's file gets mode 0660. One that is there already is replaced if nobody listens on
- * it any more; anything else that is there is left alone, and an error. sc_listen_close() removes
- * it, unless somebody else has put another in its place.
+ * it any more; anything else that is there is left alone, and an error. Of servers that
+ * start at the same time one gets it: PATH.lock is locked meanwhile. sc_listen_close() removes the
+ * socket's file, unless somebody else has put another in its place.
  *
  * Thread: one.
  */

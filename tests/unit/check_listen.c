@@ -7,9 +7,11 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -28,6 +30,20 @@ static struct sc_err err;
  */
 static int lacking_family, bind_errno;
 static mode_t mode_before;
+
+/* The file is removed before it is locked, as by whoever had the lock until then. */
+static bool remove_before_lock;
+static int locks;
+
+int flock(int fd, int operation)
+{
+    locks++;
+    if (remove_before_lock) {
+        remove_before_lock = false;
+        ck_assert_int_eq(unlink("s.lock"), 0);
+    }
+    return (int)syscall(SYS_flock, fd, operation);
+}
 
 int socket(int family, int type, int protocol)
 {
@@ -302,10 +318,92 @@ START_TEST(unix_socket_left_over)
     ck_assert_ptr_null(OPEN("unix:s"));
     ck_assert_int_eq(unlink("s"), 0);
     ck_assert_ptr_null(OPEN("unix:no/s"));
-    ck_assert_msg(strstr(err.text, "unix:no/s: No such file") != NULL, "%s", err.text);
+    ck_assert_msg(strstr(err.text, "unix:no/s: can't lock no/s.lock: No such file") != NULL, "%s",
+                  err.text);
 
     /* All or none: what was opened before the failure is closed and removed. */
     ck_assert_ptr_null(OPEN("unix:s", "unix:no/s"));
+    leave_directory();
+}
+END_TEST
+
+/*
+ * Processes that start at once on a file that is left over: one of them has it, and the others say
+ * so. Each round is a race; without the lock some of them end with two that believe they have it.
+ */
+enum { ROUNDS = 150, RACERS = 3 };
+
+static void race(const int *start, const int *verdicts, const int *end)
+{
+    char byte;
+    (void)!read(start[0], &byte, 1);
+    struct sc_listen *set = OPEN("unix:s");
+    byte = set ? 'w' : strstr(err.text, "unix:s: somebody listens there") != NULL ? 'l' : '?';
+    (void)!write(verdicts[1], &byte, 1);
+    (void)!read(end[0], &byte, 1);
+    _exit(0); /* without removing the file */
+}
+
+START_TEST(one_of_many_gets_a_unix_socket)
+{
+    enter_directory();
+    for (int round = 0; round < ROUNDS; round++) {
+        int start[2], verdicts[2], end[2], winners = 0, losers = 0;
+        pid_t racers[RACERS];
+        char byte;
+        ck_assert(pipe(start) == 0 && pipe(verdicts) == 0 && pipe(end) == 0);
+        for (int i = 0; i < RACERS; i++) {
+            racers[i] = fork();
+            ck_assert_int_ge(racers[i], 0);
+            if (racers[i] == 0) {
+                (void)close(start[1]);
+                (void)close(end[1]);
+                race(start, verdicts, end);
+            }
+        }
+        (void)close(start[1]);
+        for (int i = 0; i < RACERS; i++) {
+            ck_assert_int_eq(read(verdicts[0], &byte, 1), 1);
+            winners += byte == 'w';
+            losers += byte == 'l';
+        }
+        ck_assert_msg(winners == 1 && losers == RACERS - 1, "round %d: %d have it, %d do not",
+                      round, winners, losers);
+        (void)close(end[1]);
+        for (int i = 0; i < RACERS; i++) {
+            ck_assert_int_eq(waitpid(racers[i], NULL, 0), racers[i]);
+        }
+        (void)close(start[0]);
+        (void)close(verdicts[0]);
+        (void)close(verdicts[1]);
+        (void)close(end[0]);
+        ck_assert_int_eq(access("s", F_OK), 0);
+    }
+    ck_assert_int_eq(unlink("s"), 0);
+    leave_directory();
+}
+END_TEST
+
+/* A lock that somebody keeps, and what is in the way of one. */
+START_TEST(a_lock_that_cannot_be_taken)
+{
+    enter_directory();
+    ck_assert_int_eq(mkdir("s.lock", 0700), 0);
+    ck_assert_ptr_null(OPEN("unix:s"));
+    ck_assert_msg(strstr(err.text, "unix:s: can't lock s.lock: Is a directory") != NULL, "%s",
+                  err.text);
+    ck_assert_int_eq(rmdir("s.lock"), 0);
+    const int fd = open("s.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+    ck_assert_ptr_null(OPEN("unix:s"));
+    ck_assert_msg(strstr(err.text, "another process holds it") != NULL, "%s", err.text);
+    (void)close(fd);
+    locks = 0;
+    remove_before_lock = true;
+    struct sc_listen *set = OPEN("unix:s");
+    ck_assert_msg(set != NULL, "%s", err.text);
+    ck_assert_int_eq(locks, 2); /* the first was on a file that is not there any more */
+    sc_listen_close(set);
     leave_directory();
 }
 END_TEST
@@ -399,10 +497,10 @@ START_TEST(inherited_descriptors)
 {
     int pair[2];
     ck_assert_int_eq(pipe(pair), 0);
-    ck_assert(refuses(pair[0], "no socket"));
+    ck_assert(refuses(pair[0], "not a socket"));
     ck_assert(refuses(1000, "not open"));
     const int datagram = socket(AF_INET, SOCK_DGRAM, 0);
-    ck_assert(refuses(datagram, "no TCP"));
+    ck_assert(refuses(datagram, "not a TCP"));
     const int stream = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert(refuses(stream, "does not listen"));
     close(pair[0]);
@@ -428,5 +526,6 @@ END_TEST
 
 SUITE_MAIN("listen", real_addresses_and_flags, wildcards, a_machine_without_ipv6, why_not,
            the_way_out_depends_on_the_reason, unix_sockets, unix_socket_left_over,
+           one_of_many_gets_a_unix_socket, a_lock_that_cannot_be_taken,
            a_busy_unix_socket_is_not_left_over, nothing_is_kept, there_is_a_most,
            inherited_descriptors)
