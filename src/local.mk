@@ -41,7 +41,8 @@ src_libsctls_la_SOURCES = \
 	src/tls/selftest.c src/tls/selftest.h \
 	src/tls/session_cache.c src/tls/session_cache.h \
 	src/tls/tickets.c src/tls/tickets.h \
-	src/tls/watch.c src/tls/watch.h
+	src/tls/watch.c src/tls/watch.h \
+	src/tls/weak_settings.c src/tls/weak_settings.h
 
 src_libsclib_la_SOURCES = \
 	src/lib/blocking.c \

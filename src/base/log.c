@@ -43,6 +43,11 @@ static bool stderr_is_journal(void)
            fstat(STDERR_FILENO, &info) == 0 && info.st_dev == device && info.st_ino == inode;
 }
 
+const char *sc_log_error_prefix(void)
+{
+    return sink_format == SC_LOG_JOURNAL || stderr_is_journal() ? "<3>" : "";
+}
+
 void sc_log_init(enum sc_log_level level, enum sc_log_format format)
 {
     sc_log_set_level(level);

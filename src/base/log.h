@@ -48,6 +48,12 @@ void sc_log_set_level(enum sc_log_level level);
  */
 void sc_log_redirect(void (*sink)(const char *line, size_t length));
 
+/*
+ * What a line that a program prints on stderr for an error starts with: the journal's priority, or
+ * nothing where nobody reads it. Also before sc_log_init().
+ */
+const char *sc_log_error_prefix(void);
+
 bool sc_log_enabled(enum sc_log_level level);
 
 struct sc_log_line {

@@ -17,12 +17,20 @@
 
 #define PROGRAM "sc-server"
 
+/* What keeps the server from running is an error to the journal too. */
+static int fail_one(const struct sc_err *err)
+{
+    char program[32];
+    (void)snprintf(program, sizeof(program), "%s" PROGRAM, sc_log_error_prefix());
+    return sc_program_fail(program, err);
+}
+
 static int fail(const struct sc_config_errors *errors)
 {
     struct sc_err err = {.status = errors->status};
     for (size_t i = 0; i < errors->count; i++) {
         (void)snprintf(err.text, sizeof(err.text), "%s", errors->text[i]);
-        (void)sc_program_fail(PROGRAM, &err);
+        (void)fail_one(&err);
     }
     return errors->status;
 }
@@ -34,8 +42,7 @@ static int serve(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
     struct sc_err err = {0};
     sc_log_init(snapshot->config->log_level, snapshot->config->log_format);
     struct sc_server *server = sc_server_new(cmdline, sysd, snapshot, tickets, passphrase, &err);
-    const int status =
-        server && sc_server_run(server, &err) == 0 ? 0 : sc_program_fail(PROGRAM, &err);
+    const int status = server && sc_server_run(server, &err) == 0 ? 0 : fail_one(&err);
     sc_server_free(server);
     return status;
 }
@@ -74,7 +81,7 @@ static int load_and_serve(const struct sc_cmdline *cmdline)
     int status;
     struct sc_tickets *tickets = sc_sysd_init(&sysd, &err) == 0 ? sc_tickets_new(&err) : NULL;
     if (!tickets) {
-        return sc_program_fail(PROGRAM, &err);
+        return fail_one(&err);
     }
     const bool check_only = sc_cmdline_action(cmdline) == SC_CMDLINE_CHECK;
     if ((check_only ? load_to_check : sc_snapshot_load)(cmdline, &passphrase, tickets, &snapshot,

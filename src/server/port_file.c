@@ -39,8 +39,7 @@ int sc_port_file_write(const char *path, const struct sc_listen *listen, struct 
     (void)unlink(temporary); /* of a process that had our number and was killed */
     FILE *file = fopen(temporary, "wxe");
     if (!file) {
-        return sc_err_set_errno(err, EX_CANTCREAT, errno, "cannot create the port file %s",
-                                temporary);
+        return sc_err_set_errno(err, EX_CANTCREAT, errno, "cannot create the port file %s", path);
     }
     const int written = write_addresses(file, listen);
     if (fclose(file) != 0 || written != 0 || rename(temporary, path) != 0) {

@@ -2,11 +2,13 @@
 
 #include "tls/cert_files.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -201,9 +203,9 @@ static int read_key(const char *path, const char *certificate_path, const struct
                           path);
     }
     return sc_err_set(err, EX_CONFIG,
-                      "private key %s is encrypted, and there is no passphrase for it; decrypt it: "
-                      "openssl pkey -in %s -out NEW",
-                      path, path);
+                      "private key %s is encrypted, and there is no passphrase for it; set "
+                      "passphrase-file to a file whose first line is the passphrase",
+                      path);
 }
 
 static int check_strength(const char *path, const EVP_PKEY *key, struct sc_err *err)
@@ -298,6 +300,29 @@ static int digest_files(const struct sc_file *certificate, const struct sc_file 
     return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't hash the certificate");
 }
 
+/*
+ * Completes the error of a file that can't be read: with the command that makes the pair, when the
+ * paths are of the form that it makes and neither is there.
+ */
+static int no_file(struct sc_err *err, const char *what, const char *path, const char *certificate,
+                   const char *key)
+{
+    const size_t base = strlen(certificate) > 4 ? strlen(certificate) - 4 : 0;
+    const bool missing = access(path, F_OK) != 0 && errno == ENOENT;
+    if (err && missing && access(certificate, F_OK) != 0 && access(key, F_OK) != 0 &&
+        strcmp(certificate + base, ".crt") == 0 && strncmp(certificate, key, base) == 0 &&
+        strcmp(key + base, ".key") == 0) {
+        (void)sc_err_set(err, err->status,
+                         "can't read %s: No such file or directory; make it and "
+                         "its key: sc-keygen --out %.*s",
+                         path, (int)base, certificate);
+    } else if (err && missing) {
+        const struct sc_err why = *err;
+        (void)sc_err_set(err, why.status, "%.500s; sc-keygen makes a pair", why.text);
+    }
+    return sc_err_prefix(err, "%s", what);
+}
+
 int sc_cert_files_load(const char *certificate_path, const char *key_path,
                        pem_password_cb *passphrase, void *passphrase_arg, struct sc_cert_files *out,
                        struct sc_err *err)
@@ -308,11 +333,11 @@ int sc_cert_files_load(const char *certificate_path, const char *key_path,
     memset(out, 0, sizeof(*out));
     ERR_clear_error();
     if (sc_file_read(certificate_path, SC_CERT_FILES_MAX_BYTES, &certificate, err) != 0) {
-        (void)sc_err_prefix(err, "certificate");
+        (void)no_file(err, "certificate", certificate_path, certificate_path, key_path);
         goto out;
     }
     if (sc_file_read(key_path, SC_CERT_FILES_MAX_BYTES, &key, err) != 0) {
-        (void)sc_err_prefix(err, "private key");
+        (void)no_file(err, "private key", key_path, certificate_path, key_path);
         goto out;
     }
     if (read_certificates(certificate_path, key_path, &certificate, out, err) != 0 ||

@@ -23,6 +23,7 @@
 #include "tls/session_cache.h"
 #include "tls/tickets.h"
 #include "tls/watch.h"
+#include "tls/weak_settings.h"
 
 /*
  * The client's preference between AES and ChaCha20 wins (PRIORITIZE_CHACHA): it knows whether it
@@ -60,6 +61,7 @@ struct sc_tls_context {
     struct sc_client_policy policy;
     struct sc_ocsp ocsp;
     uint8_t commands[SC_TLS_COMMANDS_DIGEST_BYTES];
+    struct sc_weak_settings weak;
     struct sc_tls_probe *probe;
     time_t not_after;
     uint8_t digest[SC_TLS_CONTEXT_DIGEST_BYTES];
@@ -253,6 +255,7 @@ static int make_server(struct sc_tls_context *context,
         make_digest(context, settings, err) != 0 || sc_tls_selftest(ssl_ctx, err) != 0) {
         return -1;
     }
+    sc_weak_settings_find(ssl_ctx, settings->commands, settings->command_count, &context->weak);
     context->probe = sc_tls_probe_new(ssl_ctx, settings->tickets, context->policy.id,
                                       sizeof(context->policy.id), err);
     return context->probe ? 0 : -1;
@@ -379,4 +382,9 @@ const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context)
 const char *sc_tls_context_warning(const struct sc_tls_context *context, unsigned index)
 {
     return index < context->files.warning_count ? context->files.warnings[index] : NULL;
+}
+
+const char *sc_tls_context_weakness(const struct sc_tls_context *context, unsigned index)
+{
+    return index < context->weak.count ? context->weak.text[index] : NULL;
 }

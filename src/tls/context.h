@@ -113,9 +113,12 @@ const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context);
 
 /*
  * What is no error and what the operator should know, a sentence each: a certificate outside its
- * dates, a key that others can read. NULL after the last. Log each once when the context is put in
- * force.
+ * dates, a key that others can read. NULL after the last. Log each once when the context
+ * becomes the active one.
  */
 const char *sc_tls_context_warning(const struct sc_tls_context *context, unsigned index);
+
+/* The same for what its commands allow below the defaults. */
+const char *sc_tls_context_weakness(const struct sc_tls_context *context, unsigned index);
 
 #endif

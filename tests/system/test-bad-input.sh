@@ -91,6 +91,35 @@ while read -r status file pattern; do
     expect_err "^sc-server: .*$pattern"
 done <configurations
 
+# What keeps the server from starting is an error to the journal: files, configuration, command line, and the socket.
+wrong_start() {
+    wanted=$1
+    shift
+    : >err
+    run "$wanted" env JOURNAL_STREAM="$(stat -c %d:%i err)" sc-server "$@"
+    expect_err '^<3>sc-server: '
+}
+wrong_start 66 -c /dev/null --certificate missing --private-key good.key
+wrong_start 78 -c unknown.conf --certificate good.crt --private-key good.key
+wrong_start 64 --no-such-option
+wrong_start 69 -c /dev/null --listen 192.0.2.1:0 --certificate good.crt --private-key good.key
+run 64 env JOURNAL_STREAM=1:1 sc-server --no-such-option
+expect_err '^sc-server: '
+
+# Without a certificate the error has the command that makes one, and it is right.
+run 66 sc-server -c /dev/null --certificate "$tmp/made.crt" --private-key "$tmp/made.key"
+expect_err "^sc-server: certificate: can't read .*made\.crt: .*: sc-keygen --out "
+command=$(sed 's/.*: //' err)
+run 0 sh -c "$command"
+run 0 sc-server --check-config -c /dev/null --certificate "$tmp/made.crt" --private-key "$tmp/made.key"
+expect_out 'configuration ok'
+
+# What is weaker than the defaults is taken, and said.
+printf '[tls]\nMinProtocol = TLSv1\nCipherString = ECDHE+AESGCM:AES128-SHA:@SECLEVEL=0\n' >weak.conf
+run 0 sc-server --check-config -c weak.conf --certificate good.crt --private-key good.key
+expect_out 'configuration ok'
+[ "$(grep -c ' warning weak_tls ' err)" -eq 3 ] || fail "not three warnings about weak settings"
+
 # A key that everybody can read works, and one line says so; for a group of its own it is as the manual advises.
 cp good.key open.key
 chmod 0644 open.key

@@ -61,6 +61,18 @@ for key in $(cat keys); do
     esac
 done
 
+# The largest duration is one that can be written, and the one that the page names.
+for key in $(cat keys); do
+    case $(sed -n "s/^#$key = //p" sample) in *[0-9][smh] | 0) ;; *) continue ;; esac
+    run 64 sc-server --check-config -c /dev/null "--$key" 99999999h
+    grep -q "expected a duration" err || continue
+    expect_err "invalid value \"99999999h\": expected a duration, (0|1ms|1s) to [0-9]+h$"
+    largest=$(sed 's/.* to //' err)
+    sed -n "/^\.It Cm $key No = /,/^\.It Cm [a-z-]* No/p" "$conf_page" | grep -qw -e "$largest" || fail "sc-server.conf(5) does not say that $key is up to $largest"
+    durations="${durations-} $key"
+done
+[ "$(echo $durations | wc -w)" -eq 7 ] || fail "not all durations:$durations"
+
 # The sample is the defaults, and a dump loads to the same dump.
 run 0 sc-server --dump-config -c /dev/null
 cp out defaults

@@ -262,16 +262,24 @@ START_TEST(values_at_their_borders)
 {
     static const char *const good[] = {
         "handshake-timeout = 1ms", "handshake-timeout = 1h", "idle-timeout = 0",
-        "max-body = 16M",          "max-body = 1",           "workers = 1024",
-        "max-connections = 1",     "drain-timeout = 0",      "reload-interval = 0",
-        "output-limit = 4K"};
-    static const char *const bad[] = {"handshake-timeout = 0",  "handshake-timeout = 3601s",
-                                      "frame-timeout = 0",      "write-timeout = 0",
-                                      "max-body = 16777217",    "max-body = 0",
-                                      "max-body = -1",          "workers = 1025",
-                                      "max-connections = 0",    "idle-timeout = 5",
-                                      "output-limit = 4095",    "max-body = 99999999999999999999",
-                                      "handshake-timeout = 5S", "workers = 1 2",
+        "idle-timeout = 8760h",    "max-body = 16M",         "max-body = 1",
+        "workers = 1024",          "max-connections = 1",    "drain-timeout = 0",
+        "reload-interval = 0",     "output-limit = 4K"};
+    static const char *const bad[] = {"handshake-timeout = 0",
+                                      "handshake-timeout = 3601s",
+                                      "frame-timeout = 0",
+                                      "write-timeout = 0",
+                                      "max-body = 16777217",
+                                      "max-body = 0",
+                                      "max-body = -1",
+                                      "workers = 1025",
+                                      "idle-timeout = 8761h",
+                                      "max-connections = 0",
+                                      "idle-timeout = 5",
+                                      "output-limit = 4095",
+                                      "max-body = 99999999999999999999",
+                                      "handshake-timeout = 5S",
+                                      "workers = 1 2",
                                       "workers = 0x2"};
     char text[128];
     for (size_t i = 0; i < SC_COUNT_OF(good); i++) {

@@ -269,6 +269,87 @@ START_TEST(names_what_is_wrong_with_files)
 }
 END_TEST
 
+/* The command that makes what is missing, where the names are of the form that it makes. */
+START_TEST(names_the_command_that_makes_a_pair)
+{
+    char command[700];
+    struct sc_tls_server_settings settings = fixture_settings("none");
+    ck_assert_int_gt(snprintf(command, sizeof(command), "make it and its key: sc-keygen --out %s",
+                              fixture_path("none")),
+                     0);
+    refuse(&settings, EX_NOINPUT, "none.crt: No such file or directory", command);
+    fixture_write_pair("server", "P-256");
+    settings.certificate_path = fixture_path("server.crt");
+    refuse(&settings, EX_NOINPUT, "none.key: No such file", "; sc-keygen makes a pair");
+    settings.private_key_path = fixture_directory();
+    struct sc_err err;
+    ck_assert_ptr_null(sc_tls_context_new_server(&settings, &err));
+    ck_assert_msg(!strstr(err.text, "sc-keygen"), "%s", err.text);
+}
+END_TEST
+
+/* What the contract has as defaults is the least that goes without a warning. */
+START_TEST(says_what_is_weaker_than_the_defaults)
+{
+    static const struct {
+        struct sc_tls_command command;
+        const char *words; /* NULL: nothing to say */
+    } cases[] = {
+        {{"MinProtocol", "TLSv1.3"}, NULL},
+        {{"MinProtocol", "TLSv1.2"}, NULL},
+        {{"Groups", "X448:P-521:secp384r1:prime256v1:ffdhe3072"}, NULL},
+        {{"CipherString", "ECDHE+AESGCM:DHE+CHACHA20:@SECLEVEL=3"}, NULL},
+        {{"Ciphersuites", "TLS_AES_128_GCM_SHA256:TLS_AES_128_CCM_SHA256"}, NULL},
+        {{"Options", "-SessionTicket,NoRenegotiation"}, NULL},
+        {{"MinProtocol", "TLSv1"}, "versions before TLS 1.2"},
+        {{"MinProtocol", "TLSv1.1"}, "versions before TLS 1.2"},
+        {{"MinProtocol", "None"}, "versions before TLS 1.2"},
+        {{"Protocol", "ALL"}, NULL}, /* MinProtocol stays */
+        {{"CipherString", "ECDHE+AESGCM:@SECLEVEL=1"}, "security level is 1"},
+        {{"CipherString", "ECDHE+AESGCM:AES128-GCM-SHA256"},
+         "AES128-GCM-SHA256 is allowed: no forward secrecy"},
+        {{"CipherString", "ECDHE+AESGCM:ECDHE-ECDSA-AES128-SHA256"},
+         "ECDHE-ECDSA-AES128-SHA256 is allowed: not an AEAD cipher"},
+        {{"CipherString", "ECDHE+AESGCM:ECDHE-ECDSA-NULL-SHA:@SECLEVEL=0"}, "no encryption"},
+        {{"CipherString", "ECDHE+AESGCM:AECDH-AES128-SHA:@SECLEVEL=0"}, "no authentication"},
+        {{"CipherString", "ECDHE+AESGCM:ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0"}, "128 bits"},
+        {{"CipherString", "ALL"}, " more like it are allowed"},
+        {{"Ciphersuites", "TLS_AES_128_GCM_SHA256:TLS_AES_128_CCM_8_SHA256"}, "128 bits"},
+        {{"Groups", "P-256:P-224"}, "the group P-224"},
+        {{"Curves", "secp224r1:X25519"}, "the group secp224r1"},
+        {{"Groups", "X25519:ffdhe2048"}, "the group ffdhe2048"},
+        {{"Options", "Compression"}, "compression"},
+        {{"Options", "-NoRenegotiation"}, "renegotiation is allowed"},
+        {{"Options", "ClientRenegotiation"}, "renegotiation by clients"},
+        {{"Options", "UnsafeLegacyRenegotiation"}, "unsafe legacy"},
+        {{"Options", "AllowNoDHEKEX"}, "without a key exchange"},
+        {{"Options", "-ExtendedMasterSecret"}, "extended master secret"},
+    };
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_context *server = server_with("server", NULL, 0);
+    ck_assert_ptr_null(sc_tls_context_weakness(server, 0));
+    sc_tls_context_unref(server);
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        struct sc_tls_server_settings settings = fixture_settings("server");
+        struct sc_err err;
+        settings.commands = &cases[i].command;
+        settings.command_count = 1;
+        server = sc_tls_context_new_server(&settings, &err);
+        ck_assert_msg(server != NULL, "%s = %s: %s", cases[i].command.name, cases[i].command.value,
+                      err.text);
+        bool found = cases[i].words == NULL;
+        const char *text;
+        for (unsigned k = 0; (text = sc_tls_context_weakness(server, k)); k++) {
+            ck_assert_msg(cases[i].words != NULL, "%s = %s: %s", cases[i].command.name,
+                          cases[i].command.value, text);
+            found = found || strstr(text, cases[i].words);
+        }
+        ck_assert_msg(found, "%s = %s", cases[i].command.name, cases[i].command.value);
+        sc_tls_context_unref(server);
+    }
+}
+END_TEST
+
 START_TEST(refuses_weak_keys)
 {
     const char *const weak[] = {"RSA1024", "P-192"};
@@ -318,7 +399,7 @@ START_TEST(opens_encrypted_keys)
     fixture_write_certificate("server.crt", certificate, false);
     struct sc_tls_server_settings settings = fixture_settings("server");
     refuse(&settings, EX_CONFIG, "server.key is encrypted, and there is no passphrase",
-           "openssl pkey");
+           "set passphrase-file to a file whose first line is the passphrase");
     settings.passphrase = on_passphrase;
     settings.passphrase_arg = wrong;
     refuse(&settings, EX_CONFIG, "server.key can't be decrypted", "wrong passphrase");
@@ -539,7 +620,8 @@ END_TEST
 SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe,
            has_the_options_that_the_contract_names, gives_chacha_to_who_prefers_it,
            serves_who_offers_no_alpn, commands_override_the_defaults,
-           names_what_is_wrong_with_commands, names_what_is_wrong_with_files, refuses_weak_keys,
-           refuses_what_nobody_can_connect_to, opens_encrypted_keys,
+           names_what_is_wrong_with_commands, names_what_is_wrong_with_files,
+           names_the_command_that_makes_a_pair, says_what_is_weaker_than_the_defaults,
+           refuses_weak_keys, refuses_what_nobody_can_connect_to, opens_encrypted_keys,
            reads_chains_and_combined_files, warns_about_dates_and_modes, digest_names_the_content,
            files_of_commands_are_looked_at_first, connections_keep_their_context, writes_a_key_log)

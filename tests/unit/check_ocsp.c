@@ -35,30 +35,9 @@ static void teardown(void)
     EVP_PKEY_free(ca_key);
 }
 
-/*
- * Writes ocsp.der: what a responder says about the certificate, good from `from_s` to `to_s`
- * seconds from now.
- */
 static void answer(X509 *about, X509 *issuer, int status, long from_s, long to_s)
 {
-    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
-    ASN1_TIME *this_update = X509_gmtime_adj(NULL, from_s),
-              *next_update = X509_gmtime_adj(NULL, to_s);
-    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), about, issuer);
-    unsigned char *der = NULL;
-    ck_assert_ptr_nonnull(
-        OCSP_basic_add1_status(basic, id, status, 0, this_update, this_update, next_update));
-    ck_assert_int_eq(OCSP_basic_sign(basic, ca, ca_key, EVP_sha256(), NULL, 0), 1);
-    OCSP_RESPONSE *response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
-    int length = i2d_OCSP_RESPONSE(response, &der);
-    ck_assert_int_gt(length, 0);
-    fixture_write("ocsp.der", der, (size_t)length);
-    OPENSSL_free(der);
-    OCSP_RESPONSE_free(response);
-    OCSP_BASICRESP_free(basic);
-    OCSP_CERTID_free(id);
-    ASN1_TIME_free(this_update);
-    ASN1_TIME_free(next_update);
+    fixture_write_ocsp("ocsp.der", about, issuer, ca, ca_key, status, from_s, to_s);
 }
 
 static struct sc_tls_context *server_new(void)
@@ -147,6 +126,8 @@ START_TEST(names_what_is_wrong_with_the_file)
     refuse(EX_CONFIG, "another certificate");
     answer(leaf, ca, V_OCSP_CERTSTATUS_UNKNOWN, -60, 3600);
     refuse(EX_CONFIG, "unknown");
+    answer(leaf, ca, V_OCSP_CERTSTATUS_REVOKED, -60, 3600);
+    refuse(EX_CONFIG, "says that the certificate is revoked");
     OCSP_RESPONSE *response = OCSP_response_create(OCSP_RESPONSE_STATUS_TRYLATER, NULL);
     int length = i2d_OCSP_RESPONSE(response, &der);
     fixture_write("ocsp.der", der, (size_t)length);

@@ -100,7 +100,8 @@ START_TEST(places_where_nothing_can_be_made)
 {
     char path[5000];
     start();
-    fails("no/port", EX_CANTCREAT, "No such file or directory");
+    fails("no/port", EX_CANTCREAT,
+          "cannot create the port file no/port: No such file or directory");
     fails("socket/port", EX_CANTCREAT, "Not a directory");
     memset(path, 'x', sizeof(path));
     path[sizeof(path) - 1] = '\0';

@@ -162,13 +162,17 @@ START_TEST(warnings_are_logged_each_in_its_line)
     X509 *certificate = fixture_certificate(key, "server", -7200, -3600, NULL, NULL);
     fixture_write_key("server.key", key, NULL);
     fixture_write_certificate("server.crt", certificate, false);
-    start(NULL, NULL);
+    static const char weak[] = "[tls]\nMinProtocol = TLSv1\n";
+    fixture_write("sc.conf", weak, sizeof(weak) - 1);
+    start("-c", fixture_path("sc.conf"));
     struct sc_snapshot snapshot = load();
     kept_start(SC_LOG_WARNING);
     sc_snapshot_log_warnings(&snapshot);
-    ck_assert_uint_eq(kept_count, 1);
-    ASSERT_HAS(kept_last(), " warning certificate message=\"certificate ");
-    ASSERT_HAS(kept_last(), "server.crt expired at ");
+    ck_assert_uint_eq(kept_count, 2);
+    ASSERT_HAS(kept_lines[0], " warning certificate message=\"certificate ");
+    ASSERT_HAS(kept_lines[0], "server.crt expired at ");
+    ASSERT_HAS(kept_lines[1], " warning weak_tls message=\"[tls] is weaker than the defaults: "
+                              "versions before TLS 1.2 are allowed\"");
     sc_snapshot_unref(&snapshot);
     finish();
     X509_free(certificate);

@@ -140,6 +140,34 @@ START_TEST(previous_key_opens_and_renews)
 }
 END_TEST
 
+/* An IV that is used twice tells which tickets begin alike: RFC 5077, section 4. */
+START_TEST(every_ticket_has_an_iv_of_its_own)
+{
+    enum { TICKETS = 4, NAME = 16, IV = 16 };
+    static const unsigned char zero[IV];
+    unsigned char ivs[TICKETS][IV];
+    struct sc_tickets *tickets = tickets_new();
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_context *server = server_with(tickets);
+    for (int i = 0; i < TICKETS; i++) {
+        SSL_SESSION *session = NULL;
+        const unsigned char *ticket;
+        size_t length;
+        ck_assert(!visit(server, versions[i % 2], &session));
+        SSL_SESSION_get0_ticket(session, &ticket, &length);
+        ck_assert_uint_gt(length, NAME + IV);
+        memcpy(ivs[i], ticket + NAME, IV);
+        ck_assert_mem_ne(ivs[i], zero, IV);
+        for (int k = 0; k < i; k++) {
+            ck_assert_mem_ne(ivs[i], ivs[k], IV);
+        }
+        SSL_SESSION_free(session);
+    }
+    sc_tls_context_unref(server);
+    sc_tickets_unref(tickets);
+}
+END_TEST
+
 START_TEST(a_long_sleep_drops_both_keys)
 {
     uint64_t now_ns = 1000000000U, next_ms;
@@ -299,6 +327,6 @@ START_TEST(names_what_is_wrong_with_the_file)
 END_TEST
 
 SUITE_MAIN("tickets", resume_across_contexts, other_keys_make_a_full_handshake,
-           previous_key_opens_and_renews, a_long_sleep_drops_both_keys,
-           damaged_tickets_make_a_full_handshake, hosts_share_a_file, reads_base64_lines,
-           names_what_is_wrong_with_the_file)
+           previous_key_opens_and_renews, every_ticket_has_an_iv_of_its_own,
+           a_long_sleep_drops_both_keys, damaged_tickets_make_a_full_handshake, hosts_share_a_file,
+           reads_base64_lines, names_what_is_wrong_with_the_file)

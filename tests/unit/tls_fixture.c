@@ -13,6 +13,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -151,6 +152,29 @@ void fixture_write_pair(const char *name, const char *kind)
     fixture_write_certificate(file, certificate, false);
     X509_free(certificate);
     EVP_PKEY_free(key);
+}
+
+void fixture_write_ocsp(const char *name, X509 *about, X509 *issuer, X509 *signer,
+                        EVP_PKEY *signer_key, int status, long from_s, long to_s)
+{
+    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    ASN1_TIME *this_update = X509_gmtime_adj(NULL, from_s),
+              *next_update = X509_gmtime_adj(NULL, to_s);
+    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), about, issuer);
+    unsigned char *der = NULL;
+    ck_assert_ptr_nonnull(
+        OCSP_basic_add1_status(basic, id, status, 0, this_update, this_update, next_update));
+    ck_assert_int_eq(OCSP_basic_sign(basic, signer, signer_key, EVP_sha256(), NULL, 0), 1);
+    OCSP_RESPONSE *response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+    int length = i2d_OCSP_RESPONSE(response, &der);
+    ck_assert_int_gt(length, 0);
+    fixture_write(name, der, (size_t)length);
+    OPENSSL_free(der);
+    OCSP_RESPONSE_free(response);
+    OCSP_BASICRESP_free(basic);
+    OCSP_CERTID_free(id);
+    ASN1_TIME_free(this_update);
+    ASN1_TIME_free(next_update);
 }
 
 struct sc_tls_server_settings fixture_settings(const char *name)

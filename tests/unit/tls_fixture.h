@@ -43,6 +43,13 @@ void fixture_write_certificate(const char *name, X509 *certificate, bool append)
 /* NAME.crt and NAME.key: a pair that is good for a day. */
 void fixture_write_pair(const char *name, const char *kind);
 
+/*
+ * Replaces DIRECTORY/NAME: what a responder says about the certificate (V_OCSP_CERTSTATUS_*), good
+ * from `from_s` to `to_s` seconds from now, signed by the last two.
+ */
+void fixture_write_ocsp(const char *name, X509 *about, X509 *issuer, X509 *signer,
+                        EVP_PKEY *signer_key, int status, long from_s, long to_s);
+
 /* NAME.crt and NAME.key, and everything else at its default. */
 struct sc_tls_server_settings fixture_settings(const char *name);
 
