@@ -147,6 +147,7 @@ static void decrypt_records(struct sc_tlsbev *tls)
     struct evbuffer *cipher = bufferevent_get_input(tls->transport);
     const struct sc_tls_watch *watch = SSL_get_app_data(tls->ssl);
     const uint32_t first = watch->records;
+    bool got = true;
     /*
      * Plaintext is shorter than what it comes from: the ciphertext, and what the record layer has
      * kept of earlier reads.
@@ -158,7 +159,7 @@ static void decrypt_records(struct sc_tlsbev *tls)
         if (watch->records - first >= MAX_RECORDS_A_CYCLE && SSL_pending(tls->ssl) == 0) {
             break;
         }
-        const bool got = decrypt_record(tls, &room);
+        got = decrypt_record(tls, &room);
         check_watch(tls, watch);
         if (!got && evbuffer_get_length(cipher) == 0) {
             break;
@@ -167,6 +168,7 @@ static void decrypt_records(struct sc_tlsbev *tls)
     if (tls->input != SC_TLSBEV_INPUT_OPEN) {
         evbuffer_drain(cipher, evbuffer_get_length(cipher));
     }
+    tls->in_record = !got;
     tls->backlog = evbuffer_get_length(cipher);
 }
 
@@ -222,9 +224,9 @@ static bool ask_admission(struct sc_tlsbev *tls, size_t length)
 static bool is_one_record(const struct sc_tlsbev *tls, size_t length)
 {
     const uint8_t *header = tls->shared->bytes;
-    return length >= SSL3_RT_HEADER_LENGTH &&
-           length - SSL3_RT_HEADER_LENGTH == ((size_t)header[3] << 8 | header[4]) &&
-           !SSL_has_pending(tls->ssl);
+    return tls->phase >= SC_TLSBEV_CONNECTED && !tls->in_record &&
+           length >= SSL3_RT_HEADER_LENGTH &&
+           length - SSL3_RT_HEADER_LENGTH == ((size_t)header[3] << 8 | header[4]);
 }
 
 static void decrypt_lent(struct sc_tlsbev *tls, size_t length)

@@ -85,6 +85,7 @@ struct sc_tlsbev {
     uint8_t cycle; /* enum sc_tlsbev_cycle */
     uint8_t data; /* SC_TLSBEV_GOT_DATA, SC_TLSBEV_ASKED */
     bool paused;
+    bool in_record; /* OpenSSL may have taken a part of one */
 };
 
 TAILQ_HEAD(sc_tlsbev_queue, sc_tlsbev);

@@ -396,30 +396,45 @@ TEST(key_updates_of_a_small_read_are_counted_one_by_one)
 }
 
 /*
- * The second read starts within a record, at bytes that look like the header of a record which
- * fills all of the read.
+ * The second read starts within a record, `start` bytes after its begin, at bytes that look like
+ * the header of a record which fills all of the read.
  */
-TEST(key_updates_behind_a_false_header_are_counted_one_by_one)
+static void write_a_false_header(struct side *side, struct tls_peer *peer, size_t start)
 {
-    static uint8_t zeros[1000], bytes[64000];
+    static uint8_t plain[1000], bytes[64000];
     struct tls13_sender sender;
     begin_connected(side, peer);
     ck_assert(tls13_sender_init(&sender, peer->ssl));
     tls_peer_hold(peer);
-    write_record(peer, &sender, SSL3_RT_APPLICATION_DATA, zeros, sizeof(zeros));
+    memset(plain, 0, sizeof(plain));
+    ck_assert_uint_gt(tls13_seal(&sender, SSL3_RT_APPLICATION_DATA, plain, sizeof(plain), bytes),
+                      0);
+    const size_t all = sizeof(plain) + TLS13_RECORD_OVERHEAD + 1000 * (TLS13_RECORD_OVERHEAD + 5);
+    const size_t length = all - start - SSL3_RT_HEADER_LENGTH;
+    plain[start - 2] = (uint8_t)(bytes[start + 3] ^ (length >> 8)); /* the cipher only XORs */
+    plain[start - 1] = (uint8_t)(bytes[start + 4] ^ length);
+    sender.sequence = 0;
+    write_record(peer, &sender, SSL3_RT_APPLICATION_DATA, plain, sizeof(plain));
     write_key_updates(peer, &sender, 1000);
-    const size_t all = (size_t)evbuffer_remove(peer->unsent, bytes, sizeof(bytes));
-    size_t start = 0, length = 0;
-    while (length < 5000 || start + length > all) {
-        ck_assert_uint_lt(++start, sizeof(zeros));
-        length = SSL3_RT_HEADER_LENGTH + ((size_t)bytes[start + 3] << 8 | bytes[start + 4]);
-    }
+    ck_assert_int_eq(evbuffer_remove(peer->unsent, bytes, sizeof(bytes)), (int)all);
+    ck_assert_uint_eq((size_t)bytes[start + 3] << 8 | bytes[start + 4], length);
     tls_peer_release(peer);
     tls_peer_write_raw(peer, bytes, start);
     run_ready(base);
     ck_assert_uint_eq(side->closed, 0);
-    tls_peer_write_raw(peer, bytes + start, length);
+    tls_peer_write_raw(peer, bytes + start, all - start);
     expect_one_key_update_too_many(side);
+}
+
+TEST(key_updates_behind_a_false_header_are_counted_one_by_one)
+{
+    static const size_t starts[] = {3, 6, 100, 5}; /* 5: OpenSSL has the header and nothing else */
+    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        if (i > 0) {
+            finish(side, peer);
+        }
+        write_a_false_header(side, peer, starts[i]);
+    }
 }
 
 /* --- Renegotiation --- */
