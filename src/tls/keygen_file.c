@@ -90,7 +90,6 @@ static int stage(struct staged *staged, const char *path, mode_t mode, BIO *cont
         reason = errno;
     }
     if (reason != 0) {
-        unstage(staged);
         return sc_err_set_errno(err, EX_IOERR, reason, "can't write %s", path);
     }
     return 0;

@@ -4,10 +4,12 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
 #include "base/clock.h"
 #include "keygen_fixture.h"
+#include "leaks.h"
 #include "suite.h"
 #include "tls/keygen.h"
 
@@ -63,6 +65,12 @@ START_TEST(sizes_days_and_counts_have_bounds)
     }
     ck_assert_ptr_null(sc_keygen_certificate(key, many, SC_COUNT_OF(many), 1, &err));
     assert_failed(&err, EX_USAGE, "101 names");
+    X509 *most = sc_keygen_certificate(key, many, SC_KEYGEN_MAX_NAMES, SC_KEYGEN_MAX_DAYS, &err);
+    ck_assert_ptr_nonnull(most);
+    X509_free(most);
+    many[1] = "a b";
+    ck_assert_ptr_null(sc_keygen_certificate(key, many, 2, 1, &err));
+    assert_failed(&err, EX_USAGE, "a b");
     EVP_PKEY_free(key);
 }
 END_TEST
@@ -86,18 +94,12 @@ START_TEST(names_are_checked)
         ck_assert_msg(sc_keygen_check_name(good[i], &err) == 0, "%s: %s", good[i], err.text);
     }
 
-    const char *const bad[] = {"",          ".",
-                               "a.",        "a..b",
-                               "-a",        "a-",
-                               "a b",       "a\nb",
-                               "a\x7f",     "*",
-                               "*.",        "a.*",
-                               "300.1.1.1", "1.2.3",
-                               "1",         "fe80::1%eth0",
-                               "[::1]",     "b\xc3\xbc",
-                               "a/b",       "a,b",
-                               label,       "*.*.example.com",
-                               "a=b"};
+    const char *const bad[] = {
+        "",          ".",         "a.",    "a..b",    "-a",  "a-",
+        "a b",       "a\nb",      "a\x7f", "*",       "*.",  "a.*",
+        "300.1.1.1", "1.2.3",     "a.1",   "a-b.300", "1",   "fe80::1%eth0",
+        "[::1]",     "b\xc3\xbc", "a/b",   "a,b",     label, "*.*.example.com",
+        "a=b"};
     for (size_t i = 0; i < SC_COUNT_OF(bad); i++) {
         struct sc_err err = {0};
         ck_assert_msg(sc_keygen_check_name(bad[i], &err) == -1, "\"%s\" was taken", bad[i]);
@@ -133,6 +135,18 @@ START_TEST(alternative_names_hold_what_was_asked_for_once)
     ck_assert_str_eq(subject, "a.example");
     X509_free(certificate);
 
+    /* 64 characters are the most for a CN. */
+    const char *const most[] = {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"};
+    char common[128];
+    ck_assert_uint_eq(strlen(most[0]), 64);
+    certificate = sc_keygen_certificate(key, most, 1, 30, &err);
+    ck_assert_ptr_nonnull(certificate);
+    ck_assert_int_eq(X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName,
+                                               common, sizeof(common)),
+                     64);
+    ck_assert_str_eq(common, most[0]);
+    X509_free(certificate);
+
     /* 65 characters are a host name, and too many for a CN. */
     const char *const one[] = {
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"};
@@ -148,13 +162,29 @@ START_TEST(it_is_its_own_trust_anchor_and_nobody_elses)
 {
     EVP_PKEY *key = make_key();
     X509 *certificate = make_certificate(key);
+    int critical;
+    BASIC_CONSTRAINTS *constraints =
+        X509_get_ext_d2i(certificate, NID_basic_constraints, &critical, NULL);
+    ck_assert_ptr_nonnull(constraints);
+    ck_assert_int_eq(constraints->ca, 0);
+    ck_assert_int_eq(critical, 1);
+    BASIC_CONSTRAINTS_free(constraints);
+    ASN1_BIT_STRING *usage = X509_get_ext_d2i(certificate, NID_key_usage, &critical, NULL);
+    ck_assert_int_eq(critical, 1);
+    ASN1_BIT_STRING_free(usage);
     ck_assert_int_eq(X509_check_ca(certificate), 0);
     /* X509_check_ca() goes by the key usage as well: the extension itself must say so too. */
     ck_assert_uint_eq(X509_get_extension_flags(certificate) & (EXFLAG_BCONS | EXFLAG_CA),
                       EXFLAG_BCONS);
     ck_assert_uint_eq(X509_get_key_usage(certificate), KU_DIGITAL_SIGNATURE);
     ck_assert_uint_eq(X509_get_extended_key_usage(certificate), XKU_SSL_SERVER);
-    ck_assert_ptr_nonnull(X509_get0_subject_key_id(certificate));
+    /* RFC 7093: the first 160 bits of the SHA-256 of the key's bit string. */
+    const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(certificate);
+    const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(certificate);
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    (void)SHA256(ASN1_STRING_get0_data(bits), (size_t)ASN1_STRING_length(bits), hash);
+    ck_assert_int_eq(ASN1_STRING_length(id), 20);
+    ck_assert_mem_eq(ASN1_STRING_get0_data(id), hash, 20);
 
     X509_STORE *store = X509_STORE_new();
     X509_STORE_CTX *verify = X509_STORE_CTX_new();
@@ -222,7 +252,16 @@ START_TEST(dates_are_one_hour_ago_and_so_many_days_ahead)
 }
 END_TEST
 
-SUITE_MAIN("keygen", every_kind_signs_its_own_certificate, sizes_days_and_counts_have_bounds,
-           names_are_checked, alternative_names_hold_what_was_asked_for_once,
+START_TEST(nothing_is_kept)
+{
+    EVP_PKEY *key = make_key();
+    ASSERT_KEEPS_NOTHING(X509_free(make_certificate(key)));
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+SUITE_MAIN("keygen", nothing_is_kept, every_kind_signs_its_own_certificate,
+           sizes_days_and_counts_have_bounds, names_are_checked,
+           alternative_names_hold_what_was_asked_for_once,
            it_is_its_own_trust_anchor_and_nobody_elses, serials_are_positive_long_and_different,
            dates_are_one_hour_ago_and_so_many_days_ahead)

@@ -1,6 +1,8 @@
 #include "config.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +15,32 @@
 #include <openssl/pem.h>
 
 #include "keygen_fixture.h"
+#include "leaks.h"
 #include "suite.h"
 #include "tls/keygen.h"
+
+/*
+ * In place of the C library's: how often something was made to last, and a file system without
+ * links.
+ */
+static unsigned synced;
+static int link_errno;
+
+int fsync(int fd)
+{
+    ck_assert_int_ge(fd, 0);
+    synced++;
+    return 0;
+}
+
+int link(const char *from, const char *to)
+{
+    if (link_errno != 0) {
+        errno = link_errno;
+        return -1;
+    }
+    return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
 
 /* A directory that is the working directory until leave(). */
 static char directory[64];
@@ -117,6 +143,102 @@ START_TEST(what_was_written_is_read_again)
     ck_assert_ptr_null(none);
     ck_assert_int_eq(X509_cmp(certificate, read_certificate), 0);
     X509_free(read_certificate);
+    leave();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+/* A power cut must not leave a name without its file: two files, and the directory for each. */
+START_TEST(a_pair_is_made_to_last)
+{
+    struct sc_err err;
+    EVP_PKEY *key = make_key();
+    X509 *certificate = make_certificate(key);
+    enter();
+    synced = 0;
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
+    ck_assert_uint_eq(synced, 4);
+    leave();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(a_file_system_without_links)
+{
+    static const int none[] = {EPERM, EOPNOTSUPP, ENOSYS};
+    struct sc_err err;
+    EVP_PKEY *key = make_key(), *now;
+    X509 *certificate = make_certificate(key);
+    for (size_t i = 0; i < SC_COUNT_OF(none); i++) {
+        enter();
+        put_text("b.key", "old");
+        link_errno = none[i];
+        ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
+        ck_assert_uint_eq(mode_of("a.key"), 0600);
+        ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
+        EVP_PKEY_free(now);
+        ck_assert_uint_eq(count_files(), 3);
+        /* The same name for both: the second finds the first there, and neither is left. */
+        ck_assert_int_eq(sc_keygen_write_pair("c", key, "c", certificate, false, &err), -1);
+        assert_failed(&err, EX_CANTCREAT, "--force");
+        ck_assert_uint_eq(count_files(), 3);
+        leave();
+    }
+    enter();
+    link_errno = EIO;
+    ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), -1);
+    assert_failed(&err, EX_CANTCREAT, "can't create a.key: Input/output error");
+    ck_assert_uint_eq(count_files(), 0);
+    link_errno = 0;
+    leave();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+static void read_both(void)
+{
+    struct sc_err err;
+    EVP_PKEY_free(sc_keygen_read_key("a.key", NULL, NULL, &err));
+    X509_free(sc_keygen_read_certificate("a.crt", &err));
+    X509_free(sc_keygen_read_certificate("a.key", &err)); /* it is none */
+}
+
+START_TEST(nothing_is_kept)
+{
+    struct sc_err err;
+    EVP_PKEY *key = make_key();
+    X509 *certificate = make_certificate(key);
+    enter();
+    ASSERT_KEEPS_NOTHING(
+        ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, true, &err), 0));
+    ASSERT_KEEPS_NOTHING(ck_assert_int_eq(
+        sc_keygen_write_pair("a.key", key, "no/a.crt", certificate, true, &err), -1));
+    ck_assert_uint_eq(count_files(), 2);
+    ASSERT_KEEPS_NOTHING(read_both());
+    leave();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+/* A file with a key and its certificate is a certificate. */
+START_TEST(a_file_with_both)
+{
+    struct sc_err err;
+    EVP_PKEY *key = make_key(), *none;
+    X509 *certificate = make_certificate(key), *there;
+    enter();
+    FILE *file = fopen("both", "w");
+    ck_assert_int_eq(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    ck_assert_int_eq(PEM_write_X509(file, certificate), 1);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(sc_keygen_read_either("both", NULL, NULL, &there, &none, &err), 0);
+    ck_assert_ptr_null(none);
+    ck_assert_int_eq(X509_cmp(certificate, there), 0);
+    X509_free(there);
     leave();
     X509_free(certificate);
     EVP_PKEY_free(key);
@@ -386,7 +508,8 @@ START_TEST(an_encrypted_key_asks_once)
 }
 END_TEST
 
-SUITE_MAIN("keygen_file", modes_do_not_depend_on_the_umask, what_was_written_is_read_again,
+SUITE_MAIN("keygen_file", a_pair_is_made_to_last, a_file_system_without_links, nothing_is_kept,
+           a_file_with_both, modes_do_not_depend_on_the_umask, what_was_written_is_read_again,
            nothing_is_replaced_unless_told, of_many_at_once_one_wins,
            a_full_disk_leaves_what_was_there, places_where_nothing_can_be_made,
            files_that_hold_nothing_of_use, an_encrypted_key_asks_once)

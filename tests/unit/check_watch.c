@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "leaks.h"
 #include "suite.h"
 #include "tls/explain.h"
 #include "tls_fixture.h"
@@ -329,7 +330,102 @@ START_TEST(keeps_the_first_bytes)
 }
 END_TEST
 
-SUITE_MAIN("watch", names_plaintext, tells_how_it_ended, every_alert_has_a_hint,
-           a_client_says_hint_and_alert, the_header_of_the_first_record_is_noted,
-           notes_that_a_client_certificate_is_wanted, explains_real_refusals, counts_key_updates,
-           notes_a_renegotiation, keeps_the_first_bytes)
+/* As OpenSSL calls it: the first alert of each direction counts, and close_notify is none. */
+START_TEST(keeps_the_first_alert_of_each_side)
+{
+    struct sc_tls_context *client = fixture_client();
+    struct sc_tls_watch watch;
+    SSL *ssl = SSL_new(sc_tls_context_ssl_ctx(client));
+    void (*on_info)(const SSL *, int, int) =
+        SSL_CTX_get_info_callback(sc_tls_context_ssl_ctx(client));
+    on_info(ssl, SSL_CB_READ_ALERT, 2 << 8 | SSL_AD_UNKNOWN_CA); /* without a watch: nothing */
+    sc_tls_watch_init(&watch);
+    SSL_set_app_data(ssl, &watch);
+    on_info(ssl, SSL_CB_READ_ALERT, 1 << 8 | SSL_AD_CLOSE_NOTIFY);
+    ck_assert_uint_eq(watch.alert_received, SC_TLS_NO_ALERT);
+    on_info(ssl, SSL_CB_READ_ALERT, 2 << 8 | SSL_AD_UNKNOWN_CA);
+    on_info(ssl, SSL_CB_READ_ALERT, 2 << 8 | SSL_AD_INTERNAL_ERROR);
+    ck_assert_uint_eq(watch.alert_received, SSL_AD_UNKNOWN_CA);
+    ck_assert_uint_eq(watch.alert_sent, SC_TLS_NO_ALERT);
+    on_info(ssl, SSL_CB_WRITE_ALERT, 2 << 8 | SSL_AD_DECODE_ERROR);
+    on_info(ssl, SSL_CB_WRITE_ALERT, 2 << 8 | SSL_AD_INTERNAL_ERROR);
+    ck_assert_uint_eq(watch.alert_sent, SSL_AD_DECODE_ERROR);
+    ck_assert_uint_eq(watch.alert_received, SSL_AD_UNKNOWN_CA);
+    SSL_free(ssl);
+    sc_tls_context_unref(client);
+}
+END_TEST
+
+START_TEST(notes_that_the_hello_was_answered)
+{
+    struct sc_tls_context *client = NULL, *server = NULL;
+    struct tls_pair pair;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        start(&pair, &client, &server);
+        ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
+        ck_assert(!pair.server_watch.hello_answered);
+        ck_assert(tls_pair_handshake(&pair));
+        ck_assert(pair.server_watch.hello_answered);
+        ck_assert(!pair.client_watch.hello_answered);
+        tls_pair_fini(&pair);
+    }
+    start(&pair, &client, &server);
+    ck_assert_int_eq(SSL_set1_groups_list(pair.client, "P-521"), 1);
+    ck_assert(!tls_pair_handshake(&pair));
+    ck_assert(!pair.server_watch.hello_answered);
+    tls_pair_fini(&pair);
+    sc_tls_context_unref(client);
+    sc_tls_context_unref(server);
+}
+END_TEST
+
+/* What a server asks of a client counts as well, and no counter starts again. */
+START_TEST(counts_requests_of_the_server_and_stops_at_its_maximum)
+{
+    struct sc_tls_context *client = NULL, *server = NULL;
+    struct tls_pair pair;
+    char byte;
+    start(&pair, &client, &server);
+    ck_assert_int_eq(SSL_set_max_proto_version(pair.client, TLS1_2_VERSION), 1);
+    SSL_clear_options(pair.server, SSL_OP_NO_RENEGOTIATION);
+    ck_assert(tls_pair_handshake(&pair));
+    ck_assert_int_eq(SSL_renegotiate(pair.server), 1);
+    (void)SSL_do_handshake(pair.server);
+    ck_assert_int_le(SSL_read(pair.client, &byte, 1), 0);
+    ck_assert_uint_eq(pair.client_watch.key_updates, 1);
+    tls_pair_fini(&pair);
+
+    start(&pair, &client, &server);
+    ck_assert(tls_pair_handshake(&pair));
+    pair.server_watch.key_updates = UINT16_MAX;
+    ck_assert_int_eq(SSL_key_update(pair.client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+    ck_assert(tls_pair_send(pair.client, pair.server, "ping"));
+    ck_assert_uint_eq(pair.server_watch.key_updates, UINT16_MAX);
+    tls_pair_fini(&pair);
+    sc_tls_context_unref(client);
+    sc_tls_context_unref(server);
+    ck_assert_uint_eq(SC_TLS_MAX_KEY_UPDATES, 64); /* docs/architecture.md */
+}
+END_TEST
+
+static void init_and_fini(void)
+{
+    struct sc_tls_watch watch;
+    sc_tls_watch_init(&watch);
+    watch.refused_pin = strdup("sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    sc_tls_watch_fini(&watch);
+    ck_assert_ptr_null(watch.refused_pin);
+    sc_tls_watch_fini(&watch);
+}
+
+START_TEST(keeps_nothing)
+{
+    ASSERT_KEEPS_NOTHING(init_and_fini());
+}
+END_TEST
+
+SUITE_MAIN("watch", keeps_the_first_alert_of_each_side, notes_that_the_hello_was_answered,
+           counts_requests_of_the_server_and_stops_at_its_maximum, keeps_nothing, names_plaintext,
+           tells_how_it_ended, every_alert_has_a_hint, a_client_says_hint_and_alert,
+           the_header_of_the_first_record_is_noted, notes_that_a_client_certificate_is_wanted,
+           explains_real_refusals, counts_key_updates, notes_a_renegotiation, keeps_the_first_bytes)
