@@ -1,6 +1,6 @@
 /*
  * Deadlines of many connections on one event: a wheel of buckets, each for a tick of time. A
- * libevent timer for each connection would be 144 bytes and a place in a heap; a place in the
+ * libevent timer for each connection would be 128 bytes and a place in a heap; a place in the
  * wheel is 24 bytes, and moving it takes the same time whatever the number of others.
  *
  * A deadline fires up to SC_WHEEL_TICK_MS late, never early. One beyond the horizon is looked at

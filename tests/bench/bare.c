@@ -1,20 +1,21 @@
 /*
- * The yardstick of "make bench": the same protocol on a bare epoll loop and OpenSSL, as somebody
- * would write it by hand who wants speed and nothing else. One thread, no limits, no logs, no
- * timers, no drain. It is no product: a client that stops half-way keeps its connection.
+ * The reference of "make bench": the same protocol on an epoll loop and OpenSSL by hand, written
+ * for speed and nothing else. One thread, no limits, no logs, no timers, no graceful shutdown; a
+ * client that stops half-way keeps its connection. Not for any other use.
  *
- *   sc-bare --certificate FILE --private-key FILE --port-file FILE [--clear] [--read-ahead BYTES]
+ *   sc-bare --certificate FILE --private-key FILE --port-file FILE
+ *   sc-bare --clear --port-file FILE
  *
- * It listens on a free port of 127.0.0.1 and writes the number to the port file. --clear leaves
+ * It listens on a free port of 127.0.0.1 and writes the address to the port file. --clear leaves
  * TLS out: the backend of a TLS proxy.
  *
- * How it is tuned. OpenSSL reads and writes the socket itself (SSL_set_fd). Read-ahead is on:
- * without it each record costs two reads. Measured on 64x1x64, 64x16x64 and 8x4x16K (connections x
- * depth x bytes), best of six, operations a CPU second: off 148,000, 2,070,000 and 43,000; 17 KiB
- * 153,000, 2,230,000 and 59,000; 64 KiB 151,000, 2,150,000 and 62,000, and in the median 64 KiB is
- * ahead by 40 % on the last. All replies of a wake-up leave in one SSL_write. A wake-up ends
- * without the read that finds nothing when OpenSSL holds no more bytes (level-triggered epoll
- * reports what comes later). Buffers are given back when a connection is idle.
+ * OpenSSL reads and writes the socket itself (SSL_set_fd), with read-ahead of 64 KiB: without it
+ * each record costs two reads. Measured on 64x1x64, 64x16x64 and 8x4x16K (connections x depth x
+ * bytes), best of six, operations a CPU second: off 148,000, 2,070,000 and 43,000; 17 KiB 153,000,
+ * 2,230,000 and 59,000; 64 KiB 151,000, 2,150,000 and 62,000, and in the median 64 KiB is ahead by
+ * 40 % on the last. All replies to one read leave in one SSL_write. A read is not repeated when
+ * OpenSSL holds no more bytes: level-triggered epoll reports what comes later. Buffers are freed
+ * when a connection is idle.
  */
 #include "config.h"
 
@@ -40,12 +41,18 @@
 #include "proto/frame.h"
 #include "proto/handler.h"
 
-enum { IN_BYTES = 256 << 10, OUT_BYTES = 256 << 10, LARGE_BYTES = 64 << 10, EVENTS = 256 };
+enum {
+    IN_BYTES = 256 << 10,
+    OUT_BYTES = 256 << 10,
+    LARGE_BYTES = 64 << 10,
+    READ_AHEAD_BYTES = 64 << 10,
+    EVENTS = 256
+};
 
 struct conn {
     int fd;
     SSL *ssl; /* NULL: in clear */
-    bool last; /* no more input: close when the output is gone */
+    bool eof; /* close when the output is gone */
     uint8_t *in; /* the start of a frame whose rest has not come; NULL: none */
     size_t in_used, in_size; /* in_size above in_used: it has room for the whole frame */
     uint8_t *out; /* what the socket did not take; NULL: nothing */
@@ -55,7 +62,7 @@ struct conn {
 struct server {
     int epoll_fd, listen_fd;
     SSL_CTX *context; /* NULL: in clear */
-    uint8_t *in; /* shared by all connections within a wake-up */
+    uint8_t *in; /* shared by all connections */
     uint8_t *out;
     size_t out_used, out_size;
 };
@@ -66,7 +73,7 @@ static void die(int status, const char *what)
     exit(status);
 }
 
-static void *must(void *memory)
+static void *checked(void *memory)
 {
     if (!memory) {
         errno = ENOMEM;
@@ -75,8 +82,8 @@ static void *must(void *memory)
     return memory;
 }
 
-/* Bytes, 0 for the end (or a failure), -1 for "not now". */
-static ssize_t take(struct conn *conn, uint8_t *to, size_t room)
+/* Returns bytes, 0 for the end (or a failure), -1 when it would block. */
+static ssize_t read_some(struct conn *conn, uint8_t *to, size_t room)
 {
     if (!conn->ssl) {
         const ssize_t got = read(conn->fd, to, room);
@@ -90,7 +97,7 @@ static ssize_t take(struct conn *conn, uint8_t *to, size_t room)
     return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? -1 : 0;
 }
 
-static ssize_t give(struct conn *conn, const uint8_t *from, size_t count)
+static ssize_t write_some(struct conn *conn, const uint8_t *from, size_t count)
 {
     if (!conn->ssl) {
         const ssize_t sent = write(conn->fd, from, count);
@@ -104,7 +111,7 @@ static ssize_t give(struct conn *conn, const uint8_t *from, size_t count)
     return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? -1 : 0;
 }
 
-static void drop(struct conn *conn)
+static void close_conn(struct conn *conn)
 {
     if (conn->ssl) {
         (void)SSL_shutdown(conn->ssl);
@@ -117,7 +124,7 @@ static void drop(struct conn *conn)
     ERR_clear_error();
 }
 
-static void watch(struct server *server, struct conn *conn, uint32_t events)
+static void set_events(struct server *server, struct conn *conn, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = conn};
     (void)epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, conn->fd, &event);
@@ -128,17 +135,17 @@ static bool flush(struct server *server, struct conn *conn)
 {
     size_t sent = 0;
     while (sent < server->out_used) {
-        const ssize_t n = give(conn, server->out + sent, server->out_used - sent);
+        const ssize_t n = write_some(conn, server->out + sent, server->out_used - sent);
         if (n == 0) {
-            server->out_used = 0; /* else the next client gets them */
+            server->out_used = 0; /* the buffer is shared by all connections */
             return false;
         }
         if (n < 0) {
             conn->out_used = server->out_used - sent;
             conn->out_sent = 0;
-            conn->out = must(malloc(conn->out_used));
+            conn->out = checked(malloc(conn->out_used));
             memcpy(conn->out, server->out + sent, conn->out_used);
-            watch(server, conn, EPOLLOUT);
+            set_events(server, conn, EPOLLOUT);
             break;
         }
         sent += (size_t)n;
@@ -151,7 +158,7 @@ static uint8_t *reserve(struct server *server, size_t room)
 {
     if (server->out_size - server->out_used < room) {
         server->out_size = server->out_used + room + OUT_BYTES;
-        server->out = must(realloc(server->out, server->out_size));
+        server->out = checked(realloc(server->out, server->out_size));
     }
     return server->out + server->out_used;
 }
@@ -184,25 +191,25 @@ static size_t answer(struct server *server, const uint8_t *bytes, size_t count)
  * Keeps the start of a frame. A large one gets a buffer of its own for all of it, a small one is
  * read through the shared buffer again.
  */
-static void keep(struct conn *conn, const uint8_t *bytes, size_t count)
+static void keep_partial(struct conn *conn, const uint8_t *bytes, size_t count)
 {
     conn->in_used = conn->in_size = count;
     if (count >= SC_FRAME_HEADER_BYTES && sc_get_u32(bytes + 4) > LARGE_BYTES) {
         conn->in_size = SC_FRAME_HEADER_BYTES + (size_t)sc_get_u32(bytes + 4);
     }
-    conn->in = must(malloc(conn->in_size));
+    conn->in = checked(malloc(conn->in_size));
     memcpy(conn->in, bytes, count);
 }
 
-static void forget(struct conn *conn)
+static void free_partial(struct conn *conn)
 {
     free(conn->in);
     conn->in = NULL;
     conn->in_used = 0;
 }
 
-/* True: nothing waits inside OpenSSL, so a read could only find what epoll will report anyway. */
-static bool is_dry(const struct conn *conn, size_t got, size_t room)
+/* OpenSSL holds no more bytes: what comes later, epoll reports. */
+static bool is_exhausted(const struct conn *conn, size_t got, size_t room)
 {
     return conn->ssl ? !SSL_has_pending(conn->ssl) : got < room;
 }
@@ -212,13 +219,13 @@ static bool fill(struct conn *conn, uint8_t *in, size_t size, size_t *used)
 {
     while (*used < size) {
         const size_t room = size - *used;
-        const ssize_t got = take(conn, in + *used, room);
+        const ssize_t got = read_some(conn, in + *used, room);
         if (got <= 0) {
-            conn->last = got == 0;
+            conn->eof = got == 0;
             return false;
         }
         *used += (size_t)got;
-        if (is_dry(conn, (size_t)got, room)) {
+        if (is_exhausted(conn, (size_t)got, room)) {
             return false;
         }
     }
@@ -234,34 +241,35 @@ static void on_readable(struct server *server, struct conn *conn)
         size_t used = conn->in_used;
         if (conn->in && !own) {
             memcpy(in, conn->in, used);
-            forget(conn);
+            free_partial(conn);
         }
         more = fill(conn, in, own ? conn->in_size : IN_BYTES, &used);
         const size_t done = answer(server, in, used);
         if (own && done == 0) {
             conn->in_used = used;
         } else {
-            forget(conn);
+            free_partial(conn);
         }
         if (!own && done < used) {
-            keep(conn, in + done, used - done);
+            keep_partial(conn, in + done, used - done);
         }
         if (!flush(server, conn)) {
-            drop(conn);
+            close_conn(conn);
             return;
         }
     }
-    if (conn->last && !conn->out) {
-        drop(conn);
+    if (conn->eof && !conn->out) {
+        close_conn(conn);
     }
 }
 
 static void on_writable(struct server *server, struct conn *conn)
 {
     while (conn->out_sent < conn->out_used) {
-        const ssize_t n = give(conn, conn->out + conn->out_sent, conn->out_used - conn->out_sent);
+        const ssize_t n =
+            write_some(conn, conn->out + conn->out_sent, conn->out_used - conn->out_sent);
         if (n == 0) {
-            drop(conn);
+            close_conn(conn);
             return;
         }
         if (n < 0) {
@@ -271,7 +279,7 @@ static void on_writable(struct server *server, struct conn *conn)
     }
     free(conn->out);
     conn->out = NULL;
-    watch(server, conn, EPOLLIN);
+    set_events(server, conn, EPOLLIN);
     on_readable(server, conn);
 }
 
@@ -284,16 +292,16 @@ static void on_acceptable(struct server *server)
         }
         const int on = 1;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        struct conn *conn = must(calloc(1, sizeof(*conn)));
+        struct conn *conn = checked(calloc(1, sizeof(*conn)));
         conn->fd = fd;
         if (server->context) {
-            conn->ssl = must(SSL_new(server->context));
+            conn->ssl = checked(SSL_new(server->context));
             (void)SSL_set_fd(conn->ssl, fd);
             SSL_set_accept_state(conn->ssl);
         }
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
         if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-            drop(conn);
+            close_conn(conn);
         }
     }
 }
@@ -327,9 +335,9 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
                : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static SSL_CTX *make_context(const char *certificate, const char *key, size_t read_ahead)
+static SSL_CTX *make_context(const char *certificate, const char *key)
 {
-    SSL_CTX *context = must(SSL_CTX_new(TLS_server_method()));
+    SSL_CTX *context = checked(SSL_CTX_new(TLS_server_method()));
     (void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -338,10 +346,8 @@ static SSL_CTX *make_context(const char *certificate, const char *key, size_t re
     (void)SSL_CTX_set_num_tickets(context, 1);
     (void)SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384");
     SSL_CTX_set_alpn_select_cb(context, select_alpn, NULL);
-    if (read_ahead > 0) {
-        SSL_CTX_set_read_ahead(context, 1);
-        SSL_CTX_set_default_read_buffer_len(context, read_ahead);
-    }
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_default_read_buffer_len(context, READ_AHEAD_BYTES);
     if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1 ||
         SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
         errno = EINVAL;
@@ -384,18 +390,15 @@ int main(int argc, char **argv)
                                             {"private-key", required_argument, NULL, 'k'},
                                             {"port-file", required_argument, NULL, 'p'},
                                             {"clear", no_argument, NULL, 'C'},
-                                            {"read-ahead", required_argument, NULL, 'r'},
                                             {NULL, 0, NULL, 0}};
     const char *certificate = NULL, *key = NULL, *port_file = NULL;
     bool clear = false;
-    size_t read_ahead = 64 << 10;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'c': certificate = optarg; break;
         case 'k': key = optarg; break;
         case 'p': port_file = optarg; break;
         case 'C': clear = true; break;
-        case 'r': read_ahead = strtoul(optarg, NULL, 10); break;
         default: return EX_USAGE;
         }
     }
@@ -408,12 +411,12 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     struct server server = {.out_size = OUT_BYTES};
-    server.in = must(malloc(IN_BYTES));
-    server.out = must(malloc(OUT_BYTES));
-    server.context = clear ? NULL : make_context(certificate, key, read_ahead);
+    server.in = checked(malloc(IN_BYTES));
+    server.out = checked(malloc(OUT_BYTES));
+    server.context = clear ? NULL : make_context(certificate, key);
     server.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     server.listen_fd = listen_on_free_port(port_file);
-    /* The listener is the one entry that is no connection. */
+    /* The entry of the listener has the server as its data, all others a connection. */
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &server};
     if (server.epoll_fd < 0 ||
         epoll_ctl(server.epoll_fd, EPOLL_CTL_ADD, server.listen_fd, &event) != 0) {

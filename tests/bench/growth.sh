@@ -1,18 +1,18 @@
 #!/bin/sh
-# make bench-growth: how the cost of a request grows with connections, with bodies and with depth; what a second worker brings; and what a
-# quiet client sees beside a greedy one. sc-server beside the bare server, operations for each second of the server's processor time.
+# make bench-growth: how the cost of a request grows with connections, with bodies and with depth; what a second worker brings; and the
+# latency of a light client beside a heavy one. sc-server and the bare server, operations for each second of the server's processor time.
 #
-# Figures are medians of the turns; a ratio is the median of those within each turn.
+# Figures are medians of the rounds; a ratio is the median of those within each round.
 #
-#   BENCH_TURNS    turns (3)              BENCH_SECONDS  of each measurement (0.6)
+#   BENCH_ROUNDS   rounds (3)             BENCH_SECONDS  of each measurement (0.6)
 . "${SC_SRCDIR:?run this by make bench-growth}/tests/bench/lib.sh"
 
-turns=${BENCH_TURNS:-3}
+rounds=${BENCH_ROUNDS:-3}
 seconds=${BENCH_SECONDS:-0.6}
 servers="ours bare"
 
-# turn OPTION...: measures both servers, each just started; adds to $tmp/SERVER.cpu, $tmp/SERVER.rate, $tmp/SERVER.p99 and $tmp/ratio.
-turn() {
+# measure OPTION...: measures both servers, each just started; adds to $tmp/SERVER.cpu, $tmp/SERVER.rate, $tmp/SERVER.p99 and $tmp/ratio.
+measure() {
     for server in $servers; do
         # shellcheck disable=SC2086,SC2046
         start $server $([ "$server" = ours ] && echo "$our_options")
@@ -24,14 +24,14 @@ turn() {
     awk -v a="$(tail -n 1 "$tmp/ours.cpu")" -v b="$(tail -n 1 "$tmp/bare.cpu")" 'BEGIN { print (b > 0 ? a / b : 0) }' >>"$tmp/ratio"
 }
 
-# row LABEL OPTION...: medians of the turns.
+# row LABEL OPTION...: medians of the rounds.
 row() {
     label=$1
     shift
     rm -f "$tmp"/*.cpu "$tmp"/*.rate "$tmp"/*.p99 "$tmp/ratio"
     i=0
-    while [ $i -lt "$turns" ]; do
-        turn "$@"
+    while [ $i -lt "$rounds" ]; do
+        measure "$@"
         i=$((i + 1))
     done
     printf '| %-14s |' "$label"
@@ -72,8 +72,8 @@ for depth in 1 4 16 64 256; do
     row $depth -c 16 -d $depth
 done
 
-# Nothing is bound to a processor, and the generator has as many threads as the server: both need as much of the machine. What a second
-# worker costs is seen in the operations for each second of the server's processor time.
+# Nothing is bound to a processor, and the generator has as many threads as the server. What a second worker costs shows in the operations
+# for each second of the server's processor time.
 printf '\nWorkers (64 bytes; server and generator share all processors, with as many threads each)\n\n'
 printf '| %-8s | %-18s | %12s | %12s | %14s |\n| --- | --- | ---: | ---: | ---: |\n' workers load "op/s" "op/CPU s" "server, CPUs"
 on_server=
@@ -84,7 +84,7 @@ for load in "-c 64 -d 1" "-c 256 -d 1" "-c 64 -d 16" "-c 64 -d 64" "-c 32 --hand
         start ours
         rm -f "$tmp"/workers.*
         i=0
-        while [ $i -lt "$turns" ]; do
+        while [ $i -lt "$rounds" ]; do
             # shellcheck disable=SC2086
             bench $load --threads $count --duration "${seconds}s" --warm-up 200ms
             value rate >>"$tmp/workers.rate"
@@ -98,35 +98,35 @@ for load in "-c 64 -d 1" "-c 256 -d 1" "-c 64 -d 16" "-c 64 -d 64" "-c 32 --hand
 done
 workers="--workers 1"
 
-# quiet LABEL: the latencies of a client with 200 requests a second. One that waits for seconds is given up and counted.
-quiet() {
-    rm -f "$tmp"/quiet.*
+# light LABEL: the latencies of a client with 200 requests a second. A request that takes 3 s times out and is counted.
+light() {
+    rm -f "$tmp"/light.*
     i=0
-    while [ $i -lt "$turns" ]; do
+    while [ $i -lt "$rounds" ]; do
         bench -c 1 --rate 200 --duration 2s --timeout 3s --expect 'errors>=0'
         for figure in p50 p99 max; do
-            value latency_ns.$figure >>"$tmp/quiet.$figure"
+            value latency_ns.$figure >>"$tmp/light.$figure"
         done
-        value errors.timeout >>"$tmp/quiet.late"
+        value errors.timeout >>"$tmp/light.timeout"
         i=$((i + 1))
     done
     printf '| %-28s | %-6s |' "$1" "$server"
     for figure in p50 p99 max; do
-        printf ' %8.3f |' "$(median <"$tmp/quiet.$figure" | awk '{ print $1 / 1e6 }')"
+        printf ' %8.3f |' "$(median <"$tmp/light.$figure" | awk '{ print $1 / 1e6 }')"
     done
-    printf ' %8s |\n' "$(median <"$tmp/quiet.late")"
+    printf ' %9s |\n' "$(median <"$tmp/light.timeout")"
 }
 
-printf '\nA quiet client (200 requests of 64 bytes a second) beside a greedy one, one worker; milliseconds\n\n'
-printf '| %-28s | %-6s | %8s | %8s | %8s | %8s |\n| --- | --- | ---: | ---: | ---: | ---: |\n' beside server p50 p99 max 'gave up'
+printf '\nA light client (200 requests of 64 bytes a second) beside a heavy one, one worker; milliseconds\n\n'
+printf '| %-28s | %-6s | %8s | %8s | %8s | %9s |\n| --- | --- | ---: | ---: | ---: | ---: |\n' beside server p50 p99 max 'timed out'
 for server in $servers; do
     start "$server"
-    quiet "nobody"
-    for greedy in "-c 1 -d 256 -s 64" "-c 1 -d 256 -s 16K" "-c 8 -d 256 -s 1K"; do
+    light "nothing"
+    for heavy in "-c 1 -d 256 -s 64" "-c 1 -d 256 -s 16K" "-c 8 -d 256 -s 1K"; do
         # shellcheck disable=SC2086,SC2046
-        timeout 60 $on_client sc-bench --connect "$address" --pin "$tmp/server.crt" $greedy --duration 30s >"$tmp/greedy.log" 2>&1 &
-        greedy_pid=$!
-        quiet "$greedy"
-        end "$greedy_pid"
+        timeout 60 $on_client sc-bench --connect "$address" --pin "$tmp/server.crt" $heavy --duration 30s >"$tmp/heavy.log" 2>&1 &
+        heavy_pid=$!
+        light "$heavy"
+        end "$heavy_pid"
     done
 done

@@ -23,7 +23,6 @@ name=$(basename "$0" .sh)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/sc-bench-$name.XXXXXX")
 started=
 pids=
-backend_pid=
 
 give_up() {
     echo "bench: $*" >&2
@@ -49,8 +48,7 @@ stop() {
     end $started
     started=
     pids=
-    backend_pid=
-}
+    }
 
 at_exit() {
     status=$?
@@ -72,7 +70,7 @@ fi
 
 sc-keygen --out "$tmp/server" --name localhost --name 127.0.0.1 >/dev/null
 cat "$tmp/server.key" "$tmp/server.crt" >"$tmp/both.pem"
-# Proxies that start as root go on as somebody who must be able to look in here.
+# Proxies that start as root change to a user that must be able to read these.
 chmod 755 "$tmp"
 chmod 644 "$tmp/both.pem" "$tmp/server.key"
 
@@ -86,12 +84,12 @@ have() {
 
 # A port that was free a moment ago.
 free_port() {
-    rm -f "$tmp/probe"
-    sc-bare --clear --port-file "$tmp/probe" &
-    probe_pid=$!
-    wait-for 5 "$probe_pid" exists "$tmp/probe" || give_up "no free port"
-    end "$probe_pid"
-    sed 's/.*://' "$tmp/probe"
+    rm -f "$tmp/free"
+    sc-bare --clear --port-file "$tmp/free" &
+    free_pid=$!
+    wait-for 5 "$free_pid" exists "$tmp/free" || give_up "no free port"
+    end "$free_pid"
+    sed 's/.*://' "$tmp/free"
 }
 
 spawn() {
@@ -106,8 +104,7 @@ start_backend() {
     rm -f "$tmp/backend"
     # shellcheck disable=SC2086
     spawn backend $on_client sc-bare --clear --port-file "$tmp/backend"
-    backend_pid=$pids
-    wait-for 5 "$backend_pid" exists "$tmp/backend" || give_up "the backend did not start"
+    wait-for 5 "$pids" exists "$tmp/backend" || give_up "the backend did not start"
     backend=$(cat "$tmp/backend")
 }
 
@@ -192,7 +189,7 @@ CONF
     esac
 }
 
-# It answers one request. Proxies tell nobody when they are ready.
+# Waits until it answers one request: proxies do not say when they are ready.
 answers() {
     tries=0
     until sc-bench --connect "$address" --pin "$tmp/server.crt" -n 1 >"$tmp/first.log" 2>&1; do

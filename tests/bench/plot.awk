@@ -7,7 +7,7 @@
 #   DIR/ratio.svg        each server's operations per processor second, as a ratio to the bare server's
 #   DIR/memory.svg       memory for each idle connection
 #   DIR/connections.svg  DIR/bodies.svg  DIR/depth.svg   operations per processor second as a load grows
-#   DIR/fairness.svg     latencies of a quiet client beside a greedy one
+#   DIR/fairness.svg     latencies of a light client beside a heavy one
 #
 # A table that it cannot read ends it with one line on stderr and status 65, and then nothing is written.
 
@@ -18,7 +18,7 @@ BEGIN {
     caption_of["connections"] = "Connections ("
     caption_of["bodies"] = "Bodies ("
     caption_of["depth"] = "Depth ("
-    caption_of["fairness"] = "A quiet client ("
+    caption_of["fairness"] = "A light client ("
 }
 
 # ---- reading ----
@@ -34,7 +34,7 @@ function trimmed(s) {
     return s
 }
 
-# The kind of the table under a caption; "": none that is drawn.
+# The kind of the table under a caption; "": one that is not drawn.
 function kind_under(caption, i) {
     for (i = 1; i <= KINDS; i++) {
         if (index(caption, caption_of[kinds[i]]) == 1) {
@@ -102,7 +102,7 @@ function column(kind, name, i) {
 function number(kind, r, c, s) {
     s = cell[kind, r, c]
     if (s !~ /^[0-9]+([.][0-9]+)?$/) {
-        die(place[kind, r], "\"" s "\" is no number")
+        die(place[kind, r], "\"" s "\" is not a number")
     }
     return s + 0
 }
@@ -112,7 +112,7 @@ function size(kind, r, c, s, factor) {
     s = cell[kind, r, c]
     factor = s ~ /K$/ ? 1024 : s ~ /M$/ ? 1048576 : 1
     if (s !~ /^[0-9]+[KM]?$/) {
-        die(place[kind, r], "\"" s "\" is no size")
+        die(place[kind, r], "\"" s "\" is not a size")
     }
     return substr(s, 1, length(s) - (factor > 1)) * factor
 }
@@ -185,7 +185,7 @@ function draw_ratio(r, c, s, high) {
         for (c = 2; c <= columns["ratio"]; c++) {
             s = cell["ratio", r, c]
             if (s !~ /^[0-9,]+ \([0-9]+[.][0-9]+\)$/) {
-                die(place["ratio", r], "\"" s "\" is no number with its ratio in brackets")
+                die(place["ratio", r], "\"" s "\" is not a number with its ratio in brackets")
             }
             sub(/^.*\(/, "", s)
             bar_value[r, c] = s + 0
@@ -315,9 +315,9 @@ function stem(r, x, server, c, i, v, y, before, s, last) {
         }
         last = s
     }
-    c = column("fairness", "gave up")
+    c = column("fairness", "timed out")
     if (number("fairness", r, c) > 0) {
-        write(x, TOP - 6, "middle", "bad", cell["fairness", r, c] " gave up")
+        write(x, TOP - 6, "middle", "bad", cell["fairness", r, c] " timed out")
     }
 }
 
@@ -338,8 +338,8 @@ function draw_fairness(r, c, i, n, low, high, group, known, order, p50, of) {
             known[order[n]] = n
         }
     }
-    open_svg("fairness", "A quiet client beside a greedy one", "latency of its 200 requests of 64 bytes a second, in ms; one worker",
-        "latency (log)", "the greedy client", machine[home["fairness"]])
+    open_svg("fairness", "A light client beside a heavy one", "latency of its 200 requests of 64 bytes a second, in ms; one worker",
+        "latency (log)", "the heavy client", machine[home["fairness"]])
     log_scale(low, high, "ms")
     group = (RIGHT - LEFT) / n
     for (r = 1; r <= rows["fairness"]; r++) {
@@ -357,7 +357,7 @@ function draw_fairness(r, c, i, n, low, high, group, known, order, p50, of) {
     close_svg()
 }
 
-# All of it is done twice, at first for nothing, so that bad figures are found before there is a file.
+# Drawn twice, the first time without a file, so that bad figures are found before there is one.
 function draw() {
     if ("ratio" in rows) draw_ratio()
     if ("memory" in rows) draw_memory()

@@ -1,18 +1,18 @@
 #!/bin/sh
 # shellcheck disable=SC3045  # every sh that we know has ulimit -H
-# make bench: sc-server beside a bare epoll and OpenSSL server and, where installed, TLS proxies; in turns, on this machine.
+# make bench: sc-server, a bare server on epoll and OpenSSL and, where they are installed, TLS proxies, in rounds on this machine.
 #
 # What is compared is operations for each second of processor time of the server (all its processes; of a proxy without its backend), so
-# that neither the generator nor the other load of the machine decides. Each figure is the median of the turns, in brackets that of the
-# ratios to the bare server in the same turn. Idle connections: resident memory for each, with a server that was just started.
+# that neither the generator nor other load on the machine decides. Each figure is the median of the rounds, in brackets that of the
+# ratios to the bare server in the same round. Idle connections: resident memory for each, with a server that was just started.
 #
-#   BENCH_TURNS    turns (3)              BENCH_SECONDS  measured in each (1.5)
+#   BENCH_ROUNDS   rounds (3)             BENCH_SECONDS  of each measurement (1.5)
 #   BENCH_SERVERS  of these: ours bare nginx hitch stunnel haproxy
 #   BENCH_LOADS    of these: 64x1x64 64x16x64 8x4x16K handshake resume (connections x in flight x bytes)
 #   BENCH_IDLE     numbers of idle connections (4000 18000)
 . "${SC_SRCDIR:?run this by make bench}/tests/bench/lib.sh"
 
-turns=${BENCH_TURNS:-3}
+rounds=${BENCH_ROUNDS:-3}
 seconds=${BENCH_SECONDS:-1.5}
 loads=${BENCH_LOADS-64x1x64 64x16x64 8x4x16K handshake resume}
 idle=${BENCH_IDLE-4000 18000}
@@ -59,12 +59,12 @@ column() {
     awk -v l="$1" -v s="$2" -v n="$3" '$1 == l && $2 == s { print $n }' "$tmp/results" | median
 }
 
-# ratio LOAD SERVER NUMBER: to the bare server's in the same turn, the median of the turns; nothing without a bare server.
+# ratio LOAD SERVER NUMBER: to the bare server's in the same round, the median of the rounds; nothing without a bare server.
 ratio() {
     awk -v l="$1" -v s="$2" -v n="$3" '
         $1 == l && $2 == s { ours[++i] = $n }
         $1 == l && $2 == "bare" { bare[++k] = $n }
-        END { for (t = 1; t <= i && t <= k; t++) if (bare[t] > 0) print ours[t] / bare[t] }' "$tmp/results" | median
+        END { for (r = 1; r <= i && r <= k; r++) if (bare[r] > 0) print ours[r] / bare[r] }' "$tmp/results" | median
 }
 
 head_row() {
@@ -99,12 +99,12 @@ rows() {
 }
 
 : >"$tmp/results"
-turn=0
-while [ "$turn" -lt "$turns" ] && [ -n "$loads" ]; do
-    turn=$((turn + 1))
+round=0
+while [ "$round" -lt "$rounds" ] && [ -n "$loads" ]; do
+    round=$((round + 1))
     for one in $loads; do
         for server in $servers; do
-            say "turn $turn of $turns: $one, $server"
+            say "round $round of $rounds: $one, $server"
             start "$server"
             measure "$one" "$server"
         done
@@ -116,7 +116,7 @@ say ""
 describe
 echo
 if [ -n "$loads" ]; then
-    echo "Operations for each second of the server's processor time (median of $turns turns of $seconds s; ratio to bare)"
+    echo "Operations for each second of the server's processor time (median of $rounds rounds of $seconds s; ratio to bare)"
     echo
     head_row "connections x depth x bytes"
     rows 3
@@ -136,7 +136,7 @@ fi
 
 [ -n "$idle" ] || exit 0
 echo
-echo "Resident memory for each idle connection that never sent a request, KiB"
+echo "Resident memory for each idle connection that has not sent a request, KiB"
 echo
 head_row "connections"
 for count in $idle; do
@@ -146,7 +146,7 @@ for count in $idle; do
         need=$((count + 100))
         case $server in
         ours | bare) ;;
-        *) need=$((2 * count + 300)) ;; # a proxy has two for each
+        *) need=$((2 * count + 300)) ;; # a proxy needs two for each
         esac
         limit=$(ulimit -Hn)
         if [ "$limit" != unlimited ] && [ "$limit" -lt "$need" ]; then

@@ -28,7 +28,7 @@ cat >bench.md <<'TABLES'
 2026-01-31, 2 processors, A & B, Linux 6.1
 sc-server (Space Captain) 0.1.0 OpenSSL 3.0.22 25 Aug 2026 libevent 2.1.12-stable
 
-Operations for each second of the server's processor time (median of 3 turns of 1.5 s; ratio to bare)
+Operations for each second of the server's processor time (median of 3 rounds of 1.5 s; ratio to bare)
 
 | connections x depth x bytes  |               ours |               bare |              nginx |
 | --- | ---: | ---: | ---: |
@@ -57,9 +57,9 @@ Bodies (8 connections, 4 in flight on each)
 | 64             |       563100 |       557846 |     0.088 |       610489 |       559985 |     0.100 | 0.92 |
 | 1M             |          910 |          865 |    44.565 |          861 |          790 |    43.254 | 1.06 |
 
-A quiet client (200 requests of 64 bytes a second) beside a greedy one, one worker; milliseconds
+A light client (200 requests of 64 bytes a second) beside a heavy one, one worker; milliseconds
 
-| beside                       | server |      p50 |      p99 |      max |  gave up |
+| beside                       | server |      p50 |      p99 |      max | timed out |
 | --- | --- | ---: | ---: | ---: | ---: |
 | nobody                       | ours   |    0.076 |    0.248 |    1.248 |        0 |
 | -c 1 -d 256 -s 64            | ours   |    0.100 |    0.207 |    2.207 |        0 |
@@ -80,7 +80,7 @@ has bodies 'class="mark"' 8 # two of them in the legend
 has bodies 'class="line"' 4 # the part to the zero is dotted
 has bodies '(log)</text>' 2
 has fairness 'class="mark"' 15
-has fairness '>7 gave up</text>' 1
+has fairness '>7 timed out</text>' 1
 
 pass "what cannot be read is said in one line, and nothing is drawn"
 # wrong PATTERN FILE SED-SCRIPT: such a change of that file.
@@ -91,8 +91,8 @@ wrong() {
     [ -z "$(ls plots)" ] || fail "it made: $(echo plots/*)"
 }
 wrong 'changed.md:8: the row has 3 cells, not 4; ' bench.md '8s/70,480 (0.48) |//'
-wrong 'changed.md:8: "135,638" is no number with its ratio' bench.md '8s/(0.92)//'
-wrong 'changed.md:21: "frog" is no number$' bench.md '21s/17\.2/frog/'
+wrong 'changed.md:8: "135,638" is not a number with its ratio' bench.md '8s/(0.92)//'
+wrong 'changed.md:21: "frog" is not a number$' bench.md '21s/17\.2/frog/'
 wrong 'changed.md:7: no line of dashes' bench.md 7d
 wrong 'changed.md: the table of memory has no rows' bench.md 21,22d
 wrong 'changed.md: the table of bodies has no column "bare, ' growth.md 's/bare,/nginx,/'
