@@ -79,6 +79,8 @@ holds latency_ns.max '>=' 400000000
 holds latency_raw_ns.max '>=' 200000000
 holds latency_raw_ns.p50 '<' latency_ns.p50
 holds latency_raw_ns.p75 '<' latency_ns.p50
+holds schedule_lag_ns.count '>=' 1
+holds schedule_lag_ns.count '<' 40 # not of those that had to wait for the connection
 run 0 $bench -n 40 --rate 100
 awk '/^intended / { intended = $6 * ($7 == "s" ? 1000 : 1) } /^raw / { raw = $6 * ($7 == "ms" ? 1 : $7 == "s" ? 1000 : 0.001) }
     END { exit !(intended >= 200 && raw < intended) }' out || fail "the rows of the report"

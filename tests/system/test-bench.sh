@@ -25,7 +25,7 @@ pass "requests of every type, with and without depth"
 for type in echo reverse time mix; do
     run 0 $bench -t $type -c 3 -d 5 -s 100 -n 400 --threads 2 --json
     expect_json schema space-captain-bench/1 operations 400 latency_ns.count 400 errors.total 0 plan.type $type plan.depth 5 \
-        open_connections 3 tls.version TLSv1.3 server null latency_raw_ns null interrupted false
+        open_connections 3 tls.version TLSv1.3 server null no_server null latency_raw_ns null schedule_lag_ns null never_sent 0 interrupted false
 done
 for size in 0 1 16384 65536; do
     run 0 $bench -t mix -c 2 -d 3 -s $size -n 60 --json
@@ -46,6 +46,10 @@ expect_json operations 300 latency_ns.count 300 latency_raw_ns.count 300 plan.ra
 run 0 $bench -c 4 --rate 500 --handshakes -n 50 --json
 expect_json latency_raw_ns.count 50 errors.total 0
 
+run 0 $bench -c 4 --threads 2 --rate 100 -n 100 --json
+expect_json operations 100 latency_ns.count 100
+json elapsed_s | awk '{ exit !($1 >= 0.9) }' || fail "two threads made twice the rate: $(json elapsed_s) s"
+
 pass "what the warm-up leaves undone is not counted, and takes nothing from what is"
 run 0 $bench --rate 1M --warm-up 200ms -n 300 --json
 expect_json operations 300 latency_ns.count 300 errors.total 0
@@ -58,6 +62,7 @@ pass "idle connections, and what they cost the server"
 run 0 $bench --hold -c 200 --duration 200ms --server-pid $server_pid --json
 expect_json open_connections 200 handshakes 200 errors.total 0 plan.mode hold
 [ "$(json server.rss_per_connection_bytes)" -gt 0 ] || fail "no memory for each connection"
+expect_json no_server null
 
 pass "text, a drawing, a warm-up, a duration"
 run 0 $bench -c 2 --duration 300ms --warm-up 100ms --svg plot.svg --server-pid $server_pid
@@ -134,6 +139,9 @@ counts wrong-length 76 wrong_reply
 counts error 1 server
 counts cut 69 closed
 counts mute 75 timeout
+odd mute
+run 75 sc-bench --connect "$odd" --pin server.crt --hold --duration 100ms --timeout 500ms --json
+expect_json errors.timeout 1 errors.total 1 open_connections 1
 odd plain 'HTTP/1.1 400 Bad Request'
 run 35 sc-bench --connect "$odd" --pin server.crt -n 1
 expect_err "the TLS handshake with .* failed: an HTTP server answered"
@@ -220,6 +228,7 @@ pass "the figures stay when the process of the server has ended"
 with_pid=yes
 away KILL --duration 1s --expect 'errors>0'
 expect_json server null
+json no_server | grep -Eq '^--server-pid: process [0-9]* (has ended|does not exist)' || fail "it does not say why: $(json no_server)"
 away KILL --duration 1s --expect 'cpu-rate<1M'
 [ "$status" = 99 ] || fail "what was not measured is good enough"
 expect_json expectations.0.figure null

@@ -199,7 +199,7 @@ START_TEST(expectations_compare_as_they_read)
                 {"mean<2000001ns", true},  {"rate=100", true},     {"rate>0.1K", false},
                 {"rate>=0.1K", true},      {"errors=0", false},    {"errors<=3", true},
                 {"errors.pin=0", true},    {"errors.tls=3", true}, {"requests=1", true},
-                {"cpu-rate<1000", true},   {"resumed=50", true},   {"p99.99<2.1ms", true},
+                {"cpu-rate=400", true},    {"resumed=50", true},   {"p99.99<2.1ms", true},
                 {"errors.closed>0", false}};
     sc_bench_stats_init(&result.stats);
     sc_hist_record(&result.stats.latency, 2000000);
@@ -287,6 +287,27 @@ START_TEST(usage_of_this_process_is_read)
 }
 END_TEST
 
+START_TEST(columns_are_what_their_names_say)
+{
+    static const struct {
+        const char *name;
+        double ns;
+    } rows[] = {{"min", 1},   {"mean", 100.5}, {"p50", 100},   {"p75", 150},    {"p90", 180},
+                {"p95", 190}, {"p99", 198},    {"p99.9", 200}, {"p99.99", 200}, {"max", 200}};
+    static struct sc_hist hist;
+    sc_hist_init(&hist);
+    for (uint64_t ns = 1; ns <= 200; ns++) {
+        sc_hist_record(&hist, ns);
+    }
+    ck_assert_uint_eq(SC_COUNT_OF(rows), SC_BENCH_COLUMNS);
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        const double ns = sc_bench_column_ns(&sc_bench_columns[i], &hist);
+        ck_assert_str_eq(sc_bench_columns[i].name, rows[i].name);
+        ck_assert_msg(ns >= rows[i].ns && ns <= rows[i].ns, "%s is %f", rows[i].name, ns);
+    }
+}
+END_TEST
+
 START_TEST(shares_follow_the_connections_and_lose_nothing)
 {
     static const uint64_t totals[] = {0, 1, 5, 600, 1000003, UINT64_MAX / 2};
@@ -323,4 +344,4 @@ SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap,
            what_is_wrong_is_named, a_time_must_be_one, expectations_compare_as_they_read,
            what_was_not_measured_meets_no_expectation, bad_expectations_are_refused,
            usage_of_this_process_is_read, shares_follow_the_connections_and_lose_nothing,
-           merged_counts_keep_the_first_text)
+           columns_are_what_their_names_say, merged_counts_keep_the_first_text)

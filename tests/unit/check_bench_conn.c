@@ -2,12 +2,14 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -37,6 +39,7 @@ static struct {
     enum behaviour behaviour;
     SSL_CTX *ctx;
     pthread_t thread;
+    char name[64]; /* that the last client asked for (SNI) */
 } server;
 
 static void answer(SSL *ssl)
@@ -81,6 +84,8 @@ static void serve(int fd)
             SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
         }
         if (SSL_accept(ssl) == 1) {
+            const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+            (void)snprintf(server.name, sizeof(server.name), "%s", name ? name : "none");
             answer(ssl);
         }
         SSL_free(ssl);
@@ -238,9 +243,13 @@ START_TEST(an_exchange)
 
     connect_once(ECHO, true);
     ck_assert(!has_failed && resumed);
+    ck_assert_str_eq(server.name, "none");
+    (void)snprintf(target.sni, sizeof(target.sni), "captain.example");
     /* Offered only when asked for. */
     connect_once(ECHO, false);
     ck_assert(!has_failed && !resumed);
+    stop_server();
+    ck_assert_str_eq(server.name, "captain.example");
     end();
 }
 END_TEST
@@ -333,5 +342,64 @@ START_TEST(each_state_can_time_out)
 }
 END_TEST
 
-SUITE_MAIN("bench_conn", an_exchange, a_pin_is_checked_after_every_handshake,
+static void find(const char *host, const char *sni)
+{
+    const struct sockaddr_in *bound = (const struct sockaddr_in *)&target.address;
+    struct sc_address address = {.is_unix = false};
+    struct sc_bench_target found;
+    struct sc_err err;
+    char text[64];
+    (void)snprintf(address.host, sizeof(address.host), "%s", host);
+    (void)snprintf(address.port, sizeof(address.port), "%u", ntohs(bound->sin_port));
+    (void)snprintf(text, sizeof(text), "127.0.0.1:%s", address.port);
+    plan.address = &address;
+    ck_assert_msg(sc_bench_target_find(&found, &plan, &err) == 0, "%s: %s", host, err.text);
+    ck_assert_str_eq(found.sni, sni);
+    ck_assert_str_eq(found.host, host);
+    ck_assert_str_eq(found.text, text);
+    ck_assert_uint_eq(found.source_count, plan.source_count);
+    plan.address = NULL;
+}
+
+START_TEST(a_target)
+{
+    begin();
+    server.behaviour = NO_HANDSHAKE;
+    find("127.0.0.1", "");
+    find("localhost", "localhost");
+    struct addrinfo *list;
+    if (getaddrinfo("localhost.", NULL, NULL, &list) == 0) { /* not every resolver knows it */
+        freeaddrinfo(list);
+        find("localhost.", "localhost");
+    }
+    plan.sources[plan.source_count++] = "127.0.0.3";
+    find("127.0.0.1", "");
+
+    /* One loopback address has not ports enough. */
+    struct sc_address address = {.host = "127.0.0.1"};
+    struct sc_bench_target found;
+    struct sc_err err;
+    (void)snprintf(address.port, sizeof(address.port), "%u",
+                   ntohs(((const struct sockaddr_in *)&target.address)->sin_port));
+    plan.address = &address;
+    plan.source_count = 0;
+    plan.connections = 50000;
+    ck_assert_int_eq(sc_bench_target_find(&found, &plan, &err), 0);
+    ck_assert_uint_eq(found.source_count, 3);
+    plan.connections = 1;
+    plan.mode = SC_BENCH_HANDSHAKES;
+    ck_assert_int_eq(sc_bench_target_find(&found, &plan, &err), 0);
+    ck_assert_uint_eq(found.source_count, 8);
+
+    plan.sources[plan.source_count++] = "::1";
+    ck_assert_int_eq(sc_bench_target_find(&found, &plan, &err), -1);
+    ck_assert_int_eq(err.status, EX_USAGE);
+    stop_server();
+    ck_assert_int_eq(sc_bench_target_find(&found, &plan, &err), -1);
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    end();
+}
+END_TEST
+
+SUITE_MAIN("bench_conn", an_exchange, a_target, a_pin_is_checked_after_every_handshake,
            each_failure_has_its_kind, each_state_can_time_out)
