@@ -6,6 +6,7 @@
 #define SC_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <sys/time.h>
 #include <time.h>
 
 /*
@@ -19,6 +20,13 @@ uint64_t sc_clock_ns(void);
 
 /* The wall clock (UTC). */
 struct timespec sc_clock_wall(void);
+
+/* A duration as libevent and setsockopt(2) take it. */
+static inline struct timeval sc_clock_timeval(uint64_t ms)
+{
+    return (struct timeval){.tv_sec = (time_t)(ms / 1000),
+                            .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+}
 
 /* "2026-11-21T01:22:03.123456Z" (RFC 3339) and its length without the final NUL. */
 #define SC_CLOCK_RFC3339_BYTES 27

@@ -110,12 +110,6 @@ static void on_attempt(evutil_socket_t fd, short what, void *arg)
     try_next(connect);
 }
 
-static struct timeval to_timeval(uint64_t ms)
-{
-    return (struct timeval){.tv_sec = (time_t)(ms / 1000U),
-                            .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
-}
-
 /* Returns 0 when the connection is there or under way. */
 static int connect_to(int fd, const struct sockaddr *address, socklen_t length)
 {
@@ -127,7 +121,7 @@ static struct timeval share(const struct sc_connect *connect)
 {
     const uint64_t now = sc_clock_ms();
     const uint64_t left = connect->deadline_ms > now ? connect->deadline_ms - now : 0;
-    return to_timeval(left / (connect->left + 1U) + 1U);
+    return sc_clock_timeval(left / (connect->left + 1U) + 1U);
 }
 
 /* Returns 0 when the attempt is under way. */
@@ -227,7 +221,7 @@ struct sc_connect *sc_connect_start(struct event_base *base, const struct sc_add
             .base = base, .address = *address, .fd = -1, .done = done, .arg = arg};
         connect->timer = evtimer_new(base, on_timer, connect);
     }
-    const struct timeval wait = to_timeval(address->is_unix ? 0 : timeout_ms);
+    const struct timeval wait = sc_clock_timeval(address->is_unix ? 0 : timeout_ms);
     if (!connect || !connect->timer || evtimer_add(connect->timer, &wait) != 0) {
         sc_err_set(err, EX_OSERR, "can't connect: out of memory");
         sc_connect_free(connect);

@@ -60,8 +60,7 @@ struct sc_session {
 
 static void arm(struct sc_session *session, uint64_t ms)
 {
-    const struct timeval wait = {.tv_sec = (time_t)(ms / 1000U),
-                                 .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
+    const struct timeval wait = sc_clock_timeval(ms);
     /*
      * The owner may have been long in a callback, as when it prints to a pipe that nobody reads:
      * that is not the server's time.

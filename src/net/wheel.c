@@ -35,8 +35,7 @@ static void wake_at(struct sc_wheel *wheel, uint64_t tick)
     }
     const uint64_t now_ms = sc_clock_ms();
     const uint64_t left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
-    const struct timeval left = {.tv_sec = (time_t)(left_ms / 1000),
-                                 .tv_usec = (suseconds_t)(left_ms % 1000 * 1000)};
+    const struct timeval left = sc_clock_timeval(left_ms);
     if (event_add(wheel->event, &left) == 0) { /* else the next deadline that is set tries again */
         wheel->wake_ms = at_ms;
     }

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "base/clock.h"
 #include "programs/client.h"
 
 #include <errno.h>
@@ -74,8 +75,7 @@ static void set_tick(const struct sc_client *client)
 {
     const struct oneshot *oneshot = client->state;
     const uint64_t ms = client->options->interval_ms;
-    const struct timeval wait = {.tv_sec = (time_t)(ms / 1000U),
-                                 .tv_usec = (suseconds_t)(ms % 1000U) * 1000};
+    const struct timeval wait = sc_clock_timeval(ms);
     if (!all_sent(client) && ms > 0) {
         (void)evtimer_add(oneshot->tick, &wait);
     }

@@ -14,6 +14,7 @@
 
 #include <event2/listener.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/addr.h"
 #include "server/address_limits.h"
@@ -89,7 +90,7 @@ static void log_accept_failed(struct sc_acceptor *acceptor, int errnum)
 
 static void pause_accept(struct sc_acceptor *acceptor, unsigned ms)
 {
-    const struct timeval delay = {.tv_sec = 0, .tv_usec = (suseconds_t)ms * 1000};
+    const struct timeval delay = sc_clock_timeval(ms);
     for (size_t i = 0; i < acceptor->listener_count; i++) {
         evconnlistener_disable(acceptor->listeners[i]);
     }

@@ -51,8 +51,7 @@ static bool step_is_due(const struct sc_memory_trim *trim)
 static void arm(struct sc_memory_trim *trim)
 {
     const uint64_t ms = step_is_due(trim) ? STEP_MS : CALM_MS;
-    const struct timeval delay = {.tv_sec = (time_t)(ms / 1000),
-                                  .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    const struct timeval delay = sc_clock_timeval(ms);
     trim->is_armed = event_add(trim->timer, &delay) == 0;
 }
 

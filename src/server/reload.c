@@ -34,8 +34,7 @@ struct sc_reload {
 
 static void set_timer(struct event *timer, uint64_t ms)
 {
-    const struct timeval delay = {.tv_sec = (time_t)(ms / 1000),
-                                  .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    const struct timeval delay = sc_clock_timeval(ms);
     event_add(timer, &delay);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define STATUS_EVERY_MS 5000U
@@ -76,9 +77,7 @@ struct sc_watchdog *sc_watchdog_new(struct event_base *base, const struct sc_sys
                                     void (*status)(char *out, size_t out_size, void *arg),
                                     void *arg, struct sc_err *err)
 {
-    const uint64_t ms = period_ms(sysd);
-    const struct timeval period = {.tv_sec = (time_t)(ms / 1000),
-                                   .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    const struct timeval period = sc_clock_timeval(period_ms(sysd));
     struct sc_watchdog *watchdog = calloc(1, sizeof(*watchdog));
     if (watchdog) {
         watchdog->sysd = sysd;

@@ -20,16 +20,16 @@ void sc_certificate_date(time_t time, char out[SC_CERTIFICATE_DATE_BYTES])
     }
 }
 
-static time_t to_time(const ASN1_TIME *from)
+time_t sc_certificate_time(const ASN1_TIME *time)
 {
     struct tm tm;
-    return ASN1_TIME_to_tm(from, &tm) == 1 ? timegm(&tm) : 0;
+    return time && ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
 }
 
 void sc_certificate_dates(const X509 *certificate, time_t *not_before, time_t *not_after)
 {
-    *not_before = to_time(X509_get0_notBefore(certificate));
-    *not_after = to_time(X509_get0_notAfter(certificate));
+    *not_before = sc_certificate_time(X509_get0_notBefore(certificate));
+    *not_after = sc_certificate_time(X509_get0_notAfter(certificate));
 }
 
 void sc_certificate_describe_validity(time_t not_before, time_t not_after, time_t now,

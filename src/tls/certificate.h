@@ -12,6 +12,9 @@
 #define SC_CERTIFICATE_DATE_BYTES 32
 void sc_certificate_date(time_t time, char out[SC_CERTIFICATE_DATE_BYTES]);
 
+/* 0: it can't be read, or is NULL. */
+time_t sc_certificate_time(const ASN1_TIME *time);
+
 /* The dates of a certificate; 0 for one that can't be read. */
 void sc_certificate_dates(const X509 *certificate, time_t *not_before, time_t *not_after);
 

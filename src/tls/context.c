@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "proto/frame.h"
+#include "tls/certificate.h"
 #include "tls/command_files.h"
 #include "tls/error.h"
 #include "tls/cert_files.h"
@@ -177,12 +178,6 @@ static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *s
     return sc_tickets_install(settings->tickets, ssl_ctx, err);
 }
 
-static time_t to_time(const ASN1_TIME *time)
-{
-    struct tm tm;
-    return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
-}
-
 static int use_cert_files(struct sc_tls_context *context, const char *certificate_path,
                           const char *key_path, pem_password_cb *passphrase, void *passphrase_arg,
                           struct sc_err *err)
@@ -199,7 +194,7 @@ static int use_cert_files(struct sc_tls_context *context, const char *certificat
                           "certificate %s with private key %s can't be used for TLS",
                           certificate_path, key_path);
     }
-    context->not_after = to_time(X509_get0_notAfter(files->leaf));
+    context->not_after = sc_certificate_time(X509_get0_notAfter(files->leaf));
     return 0;
 }
 

@@ -12,17 +12,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "tls/certificate.h"
 #include "tls/error.h"
 
 #define MAX_BYTES (64U * 1024U)
 #define CLOCK_SKEW_S 300
 #define MAX_AGE_S (7 * 24 * 3600) /* of a response that does not say until when it is good */
-
-static time_t to_time(const ASN1_GENERALIZEDTIME *time)
-{
-    struct tm tm;
-    return time && ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
-}
 
 static X509 *find_issuer(X509 *leaf, STACK_OF(X509) * chain)
 {
@@ -90,8 +85,9 @@ static int check_answer(const char *path, const OCSP_BASICRESP *basic, X509 *lea
         return sc_err_set(err, EX_CONFIG, "OCSP response %s says that the certificate is %s", path,
                           OCSP_cert_status_str(status));
     }
-    out->this_update = to_time(this_update);
-    out->next_update = next_update ? to_time(next_update) : out->this_update + MAX_AGE_S;
+    out->this_update = sc_certificate_time(this_update);
+    out->next_update =
+        next_update ? sc_certificate_time(next_update) : out->this_update + MAX_AGE_S;
     return 0;
 }
 

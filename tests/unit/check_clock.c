@@ -150,6 +150,17 @@ START_TEST(another_thread_changes_nothing_here)
 }
 END_TEST
 
+START_TEST(durations_for_libevent)
+{
+    const struct timeval none = sc_clock_timeval(0), some = sc_clock_timeval(86461234);
+    ck_assert_int_eq(none.tv_sec, 0);
+    ck_assert_int_eq(none.tv_usec, 0);
+    ck_assert_int_eq(some.tv_sec, 86461);
+    ck_assert_int_eq(some.tv_usec, 234000);
+}
+END_TEST
+
 SUITE_MAIN("clock", clocks_run_forward, the_wall_clock_is_that_of_the_system, tests_set_both_clocks,
            dates, the_second_before_1970, seconds_change_back_and_forth,
-           each_thread_keeps_its_own_second, another_thread_changes_nothing_here)
+           each_thread_keeps_its_own_second, another_thread_changes_nothing_here,
+           durations_for_libevent)
