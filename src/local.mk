@@ -119,7 +119,8 @@ src_libscserver_a_SOURCES = \
 	src/server/port_file.c src/server/port_file.h \
 	src/server/server.c src/server/server.h \
 	src/server/stats.c src/server/stats.def src/server/stats.h \
-	src/server/worker.c src/server/worker.h
+	src/server/worker.c src/server/worker.h \
+	src/server/workers.c src/server/workers.h
 
 src_libscbench_a_SOURCES = \
 	src/bench/callbacks.c src/bench/callbacks.h \

@@ -15,18 +15,14 @@
 #include "base/log.h"
 #include "net/listen.h"
 #include "net/loop.h"
-#include "net/mailbox.h"
 #include "net/tlsbev.h"
 #include "server/acceptor.h"
 #include "server/admission.h"
-#include "server/watchdog.h"
 #include "server/limits.h"
 #include "server/port_file.h"
 #include "server/reload.h"
-#include "server/worker.h"
-
-#define RECONNECTS_A_SECOND 1000U /* what a drain spreads the clients' return to */
-#define RETRY_AFTER_MIN_MS 250U
+#include "server/watchdog.h"
+#include "server/workers.h"
 
 struct sc_server {
     const struct sc_cmdline *cmdline;
@@ -35,107 +31,24 @@ struct sc_server {
     struct sc_tickets *tickets;
     struct sc_snapshot snapshot; /* the active one */
     struct event_base *base;
-    struct sc_mailbox *mailbox; /* from the workers: "I am empty" */
     struct sc_listen *listen;
-    struct sc_worker **workers;
-    size_t worker_count;
-    struct sc_worker_owner worker_owner;
+    struct sc_workers workers;
     struct sc_admission admission;
     struct sc_acceptor_limits acceptor_limits; /* at the start */
     struct sc_acceptor *acceptor;
     struct sc_reload *reload;
     struct sc_watchdog *watchdog;
     struct event *stop_signals[2], *drain_timer;
-    size_t busy_workers; /* while draining */
     bool draining;
 };
 
-/* --- Drain --- */
+static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg);
+static void on_drain_timeout(evutil_socket_t fd, short what, void *arg);
+static void publish(struct sc_snapshot *fresh, void *arg);
+static const struct sc_workers_callbacks workers_callbacks;
+static void log_stopped(const struct sc_server *server);
 
-static void on_worker_gone(const struct sc_conn_origin *origin, void *arg)
-{
-    const struct sc_server *server = arg;
-    sc_acceptor_on_gone(server->acceptor, origin);
-}
-
-/* In the worker's thread. */
-static void on_worker_empty(void *arg)
-{
-    struct sc_server *server = arg;
-    struct sc_message *message = malloc(sizeof(*message));
-    if (message) {
-        sc_mailbox_post(server->mailbox, message); /* else the drain timer ends it */
-    }
-}
-
-static void on_message(struct sc_message *message, void *arg)
-{
-    struct sc_server *server = arg;
-    free(message);
-    if (--server->busy_workers == 0) {
-        event_base_loopbreak(server->base);
-    }
-}
-
-static void discard_message(struct sc_message *message, void *arg)
-{
-    (void)arg;
-    free(message);
-}
-
-static void on_drain_timeout(evutil_socket_t fd, short what, void *arg)
-{
-    struct sc_server *server = arg;
-    (void)fd;
-    (void)what;
-    sc_log_message(SC_LOG_WARNING, "drain_timeout",
-                   "%u connections did not end in time and are cut",
-                   sc_acceptor_open(server->acceptor));
-    event_base_loopbreak(server->base);
-}
-
-/* Clients come back one after another, not all at once: each gets its own time to wait. */
-static void drain(struct sc_server *server)
-{
-    const uint32_t open = sc_acceptor_open(server->acceptor);
-    const uint64_t window_ms =
-        open < RECONNECTS_A_SECOND ? 1000U : open * 1000U / RECONNECTS_A_SECOND;
-    const double step_ms = open > 0 ? (double)window_ms / open : 0;
-    const uint64_t limit_ms = server->snapshot.config->drain_timeout_ms;
-    const struct timeval limit = {.tv_sec = (time_t)(limit_ms / 1000),
-                                  .tv_usec = (suseconds_t)(limit_ms % 1000 * 1000)};
-    server->draining = true;
-    sc_reload_stop(server->reload);
-    sc_acceptor_stop(server->acceptor);
-    sc_listen_close(server->listen);
-    server->listen = NULL;
-    server->busy_workers = server->worker_count;
-    for (size_t i = 0; i < server->worker_count; i++) {
-        const uint32_t first_ms = RETRY_AFTER_MIN_MS + (uint32_t)(step_ms * (double)i);
-        sc_worker_drain(server->workers[i], first_ms, step_ms * (double)server->worker_count);
-    }
-    event_add(server->drain_timer, &limit);
-}
-
-static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
-{
-    struct sc_server *server = arg;
-    const char *name = signal_number == SIGTERM ? "SIGTERM" : "SIGINT";
-    (void)what;
-    if (server->draining) {
-        sc_log_message(SC_LOG_WARNING, "stopping_now", "second signal (%s): %u connections are cut",
-                       name, sc_acceptor_open(server->acceptor));
-        event_base_loopbreak(server->base);
-        return;
-    }
-    sc_sysd_stopping(server->sysd, "draining");
-    sc_watchdog_stopping(server->watchdog);
-    sc_log_message(SC_LOG_INFO, "stopping", "%s: draining %u connections", name,
-                   sc_acceptor_open(server->acceptor));
-    drain(server);
-}
-
-/* --- The active configuration --- */
+/* --- What follows from the configuration --- */
 
 static struct sc_worker_settings worker_settings(const struct sc_snapshot *snapshot)
 {
@@ -160,22 +73,6 @@ static struct sc_acceptor_limits acceptor_limits(const struct sc_config *config,
     };
 }
 
-static void publish(struct sc_snapshot *fresh, void *arg)
-{
-    struct sc_server *server = arg;
-    const struct sc_worker_settings settings = worker_settings(fresh);
-    const struct sc_acceptor_limits limits =
-        acceptor_limits(fresh->config, server->worker_count); /* those that run */
-    for (size_t i = 0; i < server->worker_count; i++) {
-        sc_worker_publish(server->workers[i], &settings);
-    }
-    sc_acceptor_set_limits(server->acceptor, &limits);
-    sc_admission_set_rate(&server->admission, fresh->config->handshake_rate);
-    sc_log_set_level(fresh->config->log_level);
-    sc_snapshot_unref(&server->snapshot);
-    server->snapshot = *fresh;
-}
-
 static void write_status(char *out, size_t out_size, void *arg)
 {
     const struct sc_server *server = arg;
@@ -195,27 +92,6 @@ static void write_status(char *out, size_t out_size, void *arg)
 }
 
 /* --- Start --- */
-
-static int start_workers(struct sc_server *server, struct sc_err *err)
-{
-    const struct sc_worker_settings settings = worker_settings(&server->snapshot);
-    const size_t count = server->snapshot.config->workers;
-    server->worker_owner =
-        (struct sc_worker_owner){&server->admission, on_worker_gone, on_worker_empty, server};
-    server->workers = calloc(count, sizeof(struct sc_worker *));
-    if (!server->workers) {
-        return sc_err_set(err, EX_OSERR, "cannot start the workers: out of memory");
-    }
-    for (size_t i = 0; i < count; i++) {
-        server->workers[i] = sc_worker_new((unsigned)i, count == 1 ? server->base : NULL, &settings,
-                                           &server->worker_owner, err);
-        if (!server->workers[i]) {
-            return -1;
-        }
-        server->worker_count++;
-    }
-    return 0;
-}
 
 static struct event *watch_signal(struct sc_server *server, int number, event_callback_fn callback)
 {
@@ -268,6 +144,13 @@ static struct sc_listen *open_listen(const struct sc_sysd *sysd, const struct sc
     return listen;
 }
 
+static int start_workers(struct sc_server *server, struct sc_err *err)
+{
+    const struct sc_worker_settings settings = worker_settings(&server->snapshot);
+    return sc_workers_start(&server->workers, server->snapshot.config->workers, server->base,
+                            &settings, &server->admission, &workers_callbacks, server, err);
+}
+
 struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
                                 const struct sc_snapshot *snapshot, struct sc_tickets *tickets,
                                 struct sc_passphrase *passphrase, struct sc_err *err)
@@ -286,9 +169,7 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
     server->acceptor_limits = acceptor_limits(
         snapshot->config, snapshot->config->workers); /* first: each worker opens files */
     server->base = sc_loop_new_base(err);
-    if (!server->base ||
-        !(server->mailbox = sc_mailbox_new(server->base, on_message, server, err)) ||
-        watch_signals(server, err) != 0 ||
+    if (!server->base || watch_signals(server, err) != 0 ||
         !(server->listen = open_listen(server->sysd, snapshot->config, err)) ||
         sc_tlsbev_library_init(sc_tls_context_ssl_ctx(snapshot->tls), err) != 0 ||
         start_workers(server, err) != 0) {
@@ -308,8 +189,8 @@ static int start_accepting(struct sc_server *server, struct sc_err *err)
     for (size_t i = 0; i < count; i++) {
         fds[i] = sc_listen_descriptor(server->listen, i);
     }
-    server->acceptor = sc_acceptor_new(server->base, fds, count, server->workers,
-                                       server->worker_count, &server->acceptor_limits, err);
+    server->acceptor = sc_acceptor_new(server->base, fds, count, server->workers.items,
+                                       server->workers.count, &server->acceptor_limits, err);
     free(fds);
     return server->acceptor ? 0 : -1;
 }
@@ -328,17 +209,10 @@ static int start_upkeep(struct sc_server *server, struct sc_err *err)
     };
     server->reload = sc_reload_new(server->base, &parts, err);
     server->watchdog = server->reload
-                           ? sc_watchdog_new(server->base, server->sysd, server->workers,
-                                             server->worker_count, write_status, server, err)
+                           ? sc_watchdog_new(server->base, server->sysd, server->workers.items,
+                                             server->workers.count, write_status, server, err)
                            : NULL;
     return server->watchdog ? 0 : -1;
-}
-
-static void tell_ready(const struct sc_server *server)
-{
-    char status[SC_SYSD_STATUS_BYTES];
-    write_status(status, sizeof(status), (void *)(uintptr_t)server);
-    sc_sysd_ready(server->sysd, status);
 }
 
 static void log_ready(const struct sc_server *server)
@@ -350,7 +224,7 @@ static void log_ready(const struct sc_server *server)
     for (size_t i = 0; i < sc_listen_count(server->listen); i++) {
         sc_log_str(&line, "listen", sc_listen_address(server->listen, i));
     }
-    sc_log_u64(&line, "workers", server->worker_count);
+    sc_log_u64(&line, "workers", server->workers.count);
     sc_log_str(&line, "backend", event_base_get_method(server->base));
     sc_log_str(&line, "version", PACKAGE_VERSION);
     sc_log_str(&line, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
@@ -358,28 +232,14 @@ static void log_ready(const struct sc_server *server)
     sc_log_end(&line);
 }
 
-/* --- The end --- */
-
-static void add_counter(const char *name, uint64_t value, void *line)
+static void tell_ready(const struct sc_server *server)
 {
-    if (value > 0) {
-        sc_log_u64(line, name, value);
-    }
+    char status[SC_SYSD_STATUS_BYTES];
+    write_status(status, sizeof(status), (void *)(uintptr_t)server);
+    sc_sysd_ready(server->sysd, status);
 }
 
-static void log_stopped(const struct sc_server *server)
-{
-    struct sc_stats sum = {0};
-    struct sc_log_line line;
-    for (size_t i = 0; i < server->worker_count; i++) {
-        sc_stats_sum(&sum, sc_worker_stats(server->workers[i]));
-    }
-    sc_stats_sum(&sum, sc_acceptor_stats(server->acceptor));
-    if (sc_log_begin(&line, SC_LOG_INFO, "stopped")) {
-        sc_stats_each(&sum, add_counter, &line);
-        sc_log_end(&line);
-    }
-}
+/* --- Run --- */
 
 int sc_server_run(struct sc_server *server, struct sc_err *err)
 {
@@ -393,11 +253,101 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
     log_ready(server);
     tell_ready(server);
     event_base_dispatch(server->base);
-    for (size_t i = 0; i < server->worker_count; i++) {
-        sc_worker_join(server->workers[i]);
-    }
+    sc_workers_join(&server->workers);
     log_stopped(server);
     return 0;
+}
+
+/* --- Reload --- */
+
+static void publish(struct sc_snapshot *fresh, void *arg)
+{
+    struct sc_server *server = arg;
+    const struct sc_worker_settings settings = worker_settings(fresh);
+    const struct sc_acceptor_limits limits =
+        acceptor_limits(fresh->config, server->workers.count); /* those that run */
+    sc_workers_publish(&server->workers, &settings);
+    sc_acceptor_set_limits(server->acceptor, &limits);
+    sc_admission_set_rate(&server->admission, fresh->config->handshake_rate);
+    sc_log_set_level(fresh->config->log_level);
+    sc_snapshot_unref(&server->snapshot);
+    server->snapshot = *fresh;
+}
+
+/* --- Shutdown --- */
+
+static void drain(struct sc_server *server)
+{
+    const struct timeval limit = sc_clock_timeval(server->snapshot.config->drain_timeout_ms);
+    server->draining = true;
+    sc_reload_stop(server->reload);
+    sc_acceptor_stop(server->acceptor);
+    sc_listen_close(server->listen);
+    server->listen = NULL;
+    sc_workers_drain(&server->workers, sc_acceptor_open(server->acceptor));
+    event_add(server->drain_timer, &limit);
+}
+
+static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
+{
+    struct sc_server *server = arg;
+    const char *name = signal_number == SIGTERM ? "SIGTERM" : "SIGINT";
+    (void)what;
+    if (server->draining) {
+        sc_log_message(SC_LOG_WARNING, "stopping_now", "second signal (%s): %u connections are cut",
+                       name, sc_acceptor_open(server->acceptor));
+        event_base_loopbreak(server->base);
+        return;
+    }
+    sc_sysd_stopping(server->sysd, "draining");
+    sc_watchdog_stopping(server->watchdog);
+    sc_log_message(SC_LOG_INFO, "stopping", "%s: draining %u connections", name,
+                   sc_acceptor_open(server->acceptor));
+    drain(server);
+}
+
+static void on_worker_gone(const struct sc_conn_origin *origin, void *arg)
+{
+    const struct sc_server *server = arg;
+    sc_acceptor_on_gone(server->acceptor, origin);
+}
+
+static void on_workers_empty(void *arg)
+{
+    const struct sc_server *server = arg;
+    event_base_loopbreak(server->base);
+}
+
+static const struct sc_workers_callbacks workers_callbacks = {on_worker_gone, on_workers_empty};
+
+static void on_drain_timeout(evutil_socket_t fd, short what, void *arg)
+{
+    struct sc_server *server = arg;
+    (void)fd;
+    (void)what;
+    sc_log_message(SC_LOG_WARNING, "drain_timeout",
+                   "%u connections did not end in time and are cut",
+                   sc_acceptor_open(server->acceptor));
+    event_base_loopbreak(server->base);
+}
+
+static void add_counter(const char *name, uint64_t value, void *line)
+{
+    if (value > 0) {
+        sc_log_u64(line, name, value);
+    }
+}
+
+static void log_stopped(const struct sc_server *server)
+{
+    struct sc_stats sum = {0};
+    struct sc_log_line line;
+    sc_workers_add_stats(&server->workers, &sum);
+    sc_stats_sum(&sum, sc_acceptor_stats(server->acceptor));
+    if (sc_log_begin(&line, SC_LOG_INFO, "stopped")) {
+        sc_stats_each(&sum, add_counter, &line);
+        sc_log_end(&line);
+    }
 }
 
 static void free_event(struct event *event)
@@ -413,15 +363,12 @@ void sc_server_free(struct sc_server *server)
         return;
     }
     if (server->acceptor) {
-        sc_acceptor_stop(server->acceptor); /* a worker in the main loop turns it once more */
+        sc_acceptor_stop(
+            server->acceptor); /* the end of a worker in the main loop runs that again */
     }
-    for (size_t i = 0; i < server->worker_count; i++) {
-        sc_worker_free(server->workers[i]);
-    }
-    free(server->workers);
+    sc_workers_fini(&server->workers);
     sc_acceptor_free(server->acceptor);
     sc_listen_close(server->listen);
-    sc_mailbox_free(server->mailbox, discard_message, NULL);
     free_event(server->stop_signals[0]);
     free_event(server->stop_signals[1]);
     sc_reload_free(server->reload);
