@@ -46,6 +46,13 @@ static const struct {
     {"record-flood", mode_record_flood,
      "--count records: a request in pieces of a byte (--how empty: with empty ones between), or "
      "KeyUpdates (--how key-update), which must be ended"},
+    {"replay", mode_replay,
+     "one ClientHello (--how: client_hello.h) again and again, for --give-up-ms"},
+    {"hello-reset", mode_hello_reset,
+     "a ClientHello and a reset every --interval-ms, for --give-up-ms"},
+    {"long-hello", mode_long_hello, "announces a ClientHello of --bytes, and is refused"},
+    {"split-hello", mode_split_hello,
+     "a ClientHello in records of --piece bytes (--expect-end: is refused)"},
     {"drip-frame", mode_drip_frame, "one byte of a frame every --interval-ms"},
     {"idle", mode_idle, "is served, then says nothing"},
     {"never-read", mode_never_read,
@@ -59,13 +66,24 @@ static const struct {
 
 static void usage(FILE *to)
 {
-    fputs("usage: hostile [--peers N] [--deadline-ms N] [--tls12] [OPTION]... MODE ADDRESS\n", to);
+    fputs("usage: hostile [--peers N] [--deadline-ms N] [--tls12] [--source ADDRESS] [OPTION]... "
+          "MODE "
+          "ADDRESS\n",
+          to);
     for (size_t i = 0; i < SC_COUNT_OF(modes); i++) {
         fprintf(to, "  %-12s %s\n", modes[i].name, modes[i].what);
     }
 }
 
-enum { OPTION_NUMBER = 256, OPTION_HOW, OPTION_READY, OPTION_GO, OPTION_TLS12, OPTION_EXPECT_END };
+enum {
+    OPTION_NUMBER = 256,
+    OPTION_HOW,
+    OPTION_READY,
+    OPTION_GO,
+    OPTION_TLS12,
+    OPTION_EXPECT_END,
+    OPTION_SOURCE
+};
 
 struct arguments {
     struct mode_options options;
@@ -116,6 +134,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
         {"go-file", required_argument, NULL, OPTION_GO},
         {"tls12", no_argument, NULL, OPTION_TLS12},
         {"expect-end", no_argument, NULL, OPTION_EXPECT_END},
+        {"source", required_argument, NULL, OPTION_SOURCE},
         {NULL, 0, NULL, 0},
     };
     struct sc_err err;
@@ -133,6 +152,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
         case OPTION_READY: arguments->options.ready_file = optarg; break;
         case OPTION_GO: arguments->options.go_file = optarg; break;
         case OPTION_TLS12: arguments->tls12 = true; break;
+        case OPTION_SOURCE: peer_settings.source = optarg; break;
         case OPTION_EXPECT_END: arguments->options.expect_end = true; break;
         default: return false;
         }

@@ -12,9 +12,11 @@ tests_tools_wait_for_SOURCES = tests/tools/wait-for.c
 tests_tools_wait_for_LDADD   = $(LIBS_BASE)
 
 tests_tools_hostile_SOURCES = \
+	tests/tools/client_hello.c tests/tools/client_hello.h \
 	tests/tools/hostile.c \
 	tests/tools/modes.h \
 	tests/tools/modes_frame.c \
+	tests/tools/modes_hello.c \
 	tests/tools/modes_many.c \
 	tests/tools/modes_slow.c \
 	tests/tools/modes_tcp.c \

@@ -44,6 +44,12 @@ void mode_split_message(const struct mode_options *options);
 void mode_early_data(const struct mode_options *options);
 void mode_record_flood(const struct mode_options *options);
 
+/* ClientHellos (modes_hello.c). */
+void mode_replay(const struct mode_options *options);
+void mode_hello_reset(const struct mode_options *options);
+void mode_long_hello(const struct mode_options *options);
+void mode_split_hello(const struct mode_options *options);
+
 /* Time and load (modes_slow.c). */
 void mode_drip_frame(const struct mode_options *options);
 void mode_idle(const struct mode_options *options);

@@ -79,6 +79,18 @@ bool peer_wait(const struct peer *peer, short events, uint64_t until_ms)
     }
 }
 
+static void bind_source(int fd, const struct addrinfo *like)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *info = NULL;
+    hints.ai_family = like->ai_family;
+    if (getaddrinfo(peer_settings.source, NULL, &hints, &info) != 0 ||
+        bind(fd, info->ai_addr, info->ai_addrlen) != 0) {
+        peer_fail("can't connect from %s", peer_settings.source);
+    }
+    freeaddrinfo(info);
+}
+
 static int open_socket(void)
 {
     const struct sc_address *address = &peer_settings.address;
@@ -102,6 +114,9 @@ static int open_socket(void)
         peer_fail("no address: %s", address->host);
     }
     const int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && peer_settings.source) {
+        bind_source(fd, info);
+    }
     if (fd < 0 || connect(fd, info->ai_addr, info->ai_addrlen) != 0) {
         peer_fail("can't connect to %s port %s: %s", address->host, address->port, strerror(errno));
     }

@@ -18,6 +18,7 @@
 /* What the peers of this process are like; set once by main. */
 struct peer_settings {
     struct sc_address address;
+    const char *source; /* the own address, as a number; NULL: the system's choice */
     const char *mode; /* goes in front of every line that is printed */
     SSL_CTX *context;
     SSL_SESSION *session; /* to resume; NULL: none */
