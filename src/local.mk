@@ -28,6 +28,8 @@ src_libsctls_la_SOURCES = \
 	src/tls/context.c src/tls/context.h \
 	src/tls/error.c src/tls/error.h \
 	src/tls/explain.c src/tls/explain.h \
+	src/tls/handshake_hooks.c src/tls/handshake_hooks.h \
+	src/tls/hello_peek.c src/tls/hello_peek.h \
 	src/tls/info.c src/tls/info.h \
 	src/tls/keygen.c src/tls/keygen.h \
 	src/tls/keygen_file.c \
@@ -37,7 +39,6 @@ src_libsctls_la_SOURCES = \
 	src/tls/pin_match.c \
 	src/tls/pin_set.h \
 	src/tls/pin_spell.c \
-	src/tls/probe.c src/tls/probe.h \
 	src/tls/selftest.c src/tls/selftest.h \
 	src/tls/session_cache.c src/tls/session_cache.h \
 	src/tls/tickets.c src/tls/tickets.h \
@@ -107,6 +108,7 @@ src_libscserver_a_SOURCES = \
 	src/server/config_value.c \
 	src/server/configuration.c src/server/configuration.h \
 	src/server/conn.c src/server/conn.h \
+	src/server/conn_admission.c \
 	src/server/conn_deadline.c src/server/conn_deadline.h \
 	src/server/conn_log.c src/server/conn_log.h \
 	src/server/conn_serve.c \

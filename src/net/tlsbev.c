@@ -145,7 +145,6 @@ struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t
     if (tls) {
         tls->callbacks = callbacks;
         tls->arg = arg;
-        tls->phase = callbacks->on_hello ? SC_TLSBEV_HELD : SC_TLSBEV_HANDSHAKE;
     }
     if (!tls || !take_socket(tls, fd)) {
         sc_tlsbev_free(tls);
@@ -251,9 +250,18 @@ void sc_tlsbev_resume(struct sc_tlsbev *tls)
     }
 }
 
-void sc_tlsbev_admit(struct sc_tlsbev *tls)
+void sc_tlsbev_continue_handshake(struct sc_tlsbev *tls)
 {
-    sc_tlsbev_cycle_admit(tls);
+    sc_tlsbev_cycle_continue(tls);
+}
+
+bool sc_tlsbev_check_peer(struct sc_tlsbev *tls)
+{
+    const bool is_there = sc_tlsbev_io_check_peer(tls);
+    if (!is_there) {
+        sc_tlsbev_cycle_soon(tls);
+    }
+    return is_there;
 }
 
 void sc_tlsbev_again(struct sc_tlsbev *tls)

@@ -51,13 +51,6 @@ struct sc_tlsbev_close {
 };
 
 struct sc_tlsbev_callbacks {
-    /*
-     * Optional. Decides, before anything is spent on the handshake, from all the bytes that have
-     * come so far. True: go on. False: they are kept; it is asked again when more come, or
-     * sc_tlsbev_admit() lets it go on.
-     */
-    bool (*on_hello)(void *arg, const void *bytes, size_t length);
-
     /* The handshake is done. */
     void (*on_connected)(void *arg);
 
@@ -141,10 +134,20 @@ void sc_tlsbev_pause(struct sc_tlsbev *tls);
 void sc_tlsbev_resume(struct sc_tlsbev *tls);
 
 /*
- * What on_hello held back goes on, in a cycle of its own. Not inside a callback; the connection may
- * be gone afterwards if a callback freed it.
+ * A handshake that the hooks of the SSL have suspended (tls/handshake_hooks.h) goes on, in a cycle
+ * of its own; nothing if it is not suspended. Not inside a callback or hook; the connection may be
+ * gone afterwards if a callback freed it.
+ *
+ * While it is suspended the socket is read, and up to a ClientHello's length is kept, so that
+ * on_closed comes when the client leaves.
  */
-void sc_tlsbev_admit(struct sc_tlsbev *tls);
+void sc_tlsbev_continue_handshake(struct sc_tlsbev *tls);
+
+/*
+ * Asks the socket whether the peer is still there (a system call). False: it has ended the
+ * connection or its side of it, and on_closed follows. Fine inside a hook.
+ */
+bool sc_tlsbev_check_peer(struct sc_tlsbev *tls);
 
 /*
  * Bytes that have arrived and are not decrypted yet. A system call: for the end of a connection,

@@ -293,9 +293,9 @@ void sc_tlsbev_cycle_run(struct sc_tlsbev *tls, bool readable)
     act(tls);
 }
 
-void sc_tlsbev_cycle_admit(struct sc_tlsbev *tls)
+void sc_tlsbev_cycle_continue(struct sc_tlsbev *tls)
 {
     begin(tls);
-    sc_tlsbev_io_admit(tls);
+    sc_tlsbev_io_continue(tls);
     act(tls);
 }

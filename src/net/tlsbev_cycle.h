@@ -15,8 +15,8 @@ bool sc_tlsbev_cycle_start(struct sc_tlsbev *tls);
 /* One cycle; `readable`: reads the socket first. The connection may be gone afterwards. */
 void sc_tlsbev_cycle_run(struct sc_tlsbev *tls, bool readable);
 
-/* The same, and first the handshake goes on with what on_hello has held back. */
-void sc_tlsbev_cycle_admit(struct sc_tlsbev *tls);
+/* The same, and first a handshake that is suspended goes on. */
+void sc_tlsbev_cycle_continue(struct sc_tlsbev *tls);
 
 /* Asks for one in this iteration of the event loop, unless one is running: that will see to it. */
 void sc_tlsbev_cycle_soon(struct sc_tlsbev *tls);

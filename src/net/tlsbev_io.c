@@ -3,6 +3,7 @@
 #include "net/tlsbev_io.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -173,13 +174,33 @@ static void decrypt_records(struct sc_tlsbev *tls)
 }
 
 /*
+ * libevent's filter takes every answer but "more bytes" for a failure, also that the handshake is
+ * suspended: it is asked to go on only when the handshake is done.
+ */
+static void run_handshake(struct sc_tlsbev *tls)
+{
+    ERR_clear_error();
+    const int result = SSL_do_handshake(tls->ssl);
+    switch (SSL_get_error(tls->ssl, result)) {
+    case SSL_ERROR_NONE:
+        bufferevent_trigger(tls->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+        break;
+    case SSL_ERROR_WANT_READ: break;
+    case SSL_ERROR_WANT_X509_LOOKUP:
+    case SSL_ERROR_WANT_CLIENT_HELLO_CB: tls->phase = SC_TLSBEV_SUSPENDED; break;
+    default: sc_tlsbev_io_end(tls, SC_TLSBEV_TLS, 0, ERR_peek_error()); break;
+    }
+    ERR_clear_error();
+}
+
+/*
  * Goes on with the handshake, or decrypts into the filter's input, from what is in the
  * transport's.
  */
 static void decrypt(struct sc_tlsbev *tls)
 {
-    if (tls->phase < SC_TLSBEV_CONNECTED) {
-        bufferevent_trigger(tls->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+    if (tls->phase == SC_TLSBEV_HANDSHAKE) {
+        run_handshake(tls);
     }
     if (tls->phase >= SC_TLSBEV_CONNECTED) {
         decrypt_records(tls);
@@ -192,29 +213,16 @@ void sc_tlsbev_io_decrypt(struct sc_tlsbev *tls)
     decrypt_records(tls);
 }
 
-void sc_tlsbev_io_admit(struct sc_tlsbev *tls)
+void sc_tlsbev_io_continue(struct sc_tlsbev *tls)
 {
-    sc_tlsbev_io_advance(tls, SC_TLSBEV_HANDSHAKE);
+    if (tls->phase != SC_TLSBEV_SUSPENDED || tls->input != SC_TLSBEV_INPUT_OPEN) {
+        return;
+    }
+    tls->phase = SC_TLSBEV_HANDSHAKE;
     decrypt(tls);
-}
-
-/* What has just been read, beyond what on_hello has kept before. */
-static bool ask_admission(struct sc_tlsbev *tls, size_t length)
-{
-    struct evbuffer *input = bufferevent_get_input(tls->transport);
-    const size_t kept = evbuffer_get_length(input);
-    if (kept == 0 && tls->callbacks->on_hello(tls->arg, tls->shared->bytes, length)) {
-        sc_tlsbev_io_advance(tls, SC_TLSBEV_HANDSHAKE);
-        return true;
+    if (!tls->paused && tls->input == SC_TLSBEV_INPUT_OPEN) {
+        event_add(tls->read_event, NULL); /* see read_size() */
     }
-    const int failed = evbuffer_add(input, tls->shared->bytes, length);
-    if (failed) {
-        sc_tlsbev_io_end(tls, SC_TLSBEV_RESET, ENOMEM, 0);
-    } else if (kept > 0 &&
-               tls->callbacks->on_hello(tls->arg, evbuffer_pullup(input, -1), kept + length)) {
-        sc_tlsbev_io_admit(tls);
-    }
-    return false;
 }
 
 /*
@@ -243,25 +251,75 @@ static void decrypt_lent(struct sc_tlsbev *tls, size_t length)
     }
 }
 
+/* False: the ClientHello is refused by its headers. */
+static bool peek(struct sc_tlsbev *tls, struct sc_tls_watch *watch, size_t length)
+{
+    const enum sc_hello_verdict verdict =
+        sc_hello_peek_take(&watch->hello, tls->shared->bytes, length);
+    if (verdict == SC_HELLO_FINE) {
+        return true;
+    }
+    const struct sc_hello_refusal refusal = sc_hello_refusal(verdict);
+    const uint8_t alert[] = {SSL3_RT_ALERT, 3, 3, 0, 2, SSL3_AL_FATAL, refusal.alert};
+    watch->alert_sent = refusal.alert;
+    (void)evbuffer_add(bufferevent_get_output(tls->transport), alert, sizeof(alert));
+    sc_tlsbev_io_end(tls, SC_TLSBEV_TLS, 0, refusal.error_code);
+    return false;
+}
+
+/* Of a handshake that is suspended. */
+static void keep(struct sc_tlsbev *tls, size_t length)
+{
+    if (evbuffer_add(bufferevent_get_input(tls->transport), tls->shared->bytes, length) != 0) {
+        sc_tlsbev_io_end(tls, SC_TLSBEV_RESET, ENOMEM, 0);
+    }
+}
+
 static void take(struct sc_tlsbev *tls, size_t length)
 {
     tls->received += length;
-    if (tls->phase < SC_TLSBEV_CONNECTED) {
-        sc_tls_watch_first_bytes(SSL_get_app_data(tls->ssl), tls->shared->bytes, length);
-    }
     /*
      * After the end of the TLS stream there is nothing to decrypt; it is read so that closing does
      * not send a RST.
      */
-    if (tls->input == SC_TLSBEV_INPUT_OPEN &&
-        (tls->phase > SC_TLSBEV_HELD || ask_admission(tls, length))) {
+    if (tls->input != SC_TLSBEV_INPUT_OPEN) {
+        return;
+    }
+    if (tls->phase < SC_TLSBEV_CONNECTED) {
+        struct sc_tls_watch *watch = SSL_get_app_data(tls->ssl);
+        sc_tls_watch_first_bytes(watch, tls->shared->bytes, length);
+        if (!peek(tls, watch, length)) {
+            return;
+        }
+    }
+    if (tls->phase == SC_TLSBEV_SUSPENDED) {
+        keep(tls, length);
+    } else {
         decrypt_lent(tls, length);
     }
 }
 
+/*
+ * While a handshake is suspended the socket is read all the same, so that a client that leaves is
+ * noticed, until as much is kept as a ClientHello may be long.
+ */
+static size_t read_size(const struct sc_tlsbev *tls)
+{
+    if (tls->phase >= SC_TLSBEV_CONNECTED) {
+        return tls->shared->size;
+    }
+    const size_t kept = evbuffer_get_length(bufferevent_get_input(tls->transport));
+    const size_t room = kept < SC_HELLO_MAX_BYTES ? SC_HELLO_MAX_BYTES - kept : 0;
+    return room < HANDSHAKE_READ_BYTES ? room : HANDSHAKE_READ_BYTES;
+}
+
 void sc_tlsbev_io_read(struct sc_tlsbev *tls)
 {
-    const size_t size = tls->phase < SC_TLSBEV_CONNECTED ? HANDSHAKE_READ_BYTES : tls->shared->size;
+    const size_t size = read_size(tls);
+    if (size == 0) {
+        event_del(tls->read_event);
+        return;
+    }
     const ssize_t got = recv(tls->fd, tls->shared->bytes, size, 0);
     if (got > 0) {
         take(tls, (size_t)got);
@@ -272,6 +330,23 @@ void sc_tlsbev_io_read(struct sc_tlsbev *tls)
         event_del(tls->read_event);
         sc_tlsbev_io_end(tls, SC_TLSBEV_RESET, errno, 0);
     }
+}
+
+bool sc_tlsbev_io_check_peer(struct sc_tlsbev *tls)
+{
+    struct pollfd socket = {.fd = tls->fd, .events = POLLRDHUP};
+    int error_number = 0;
+    socklen_t length = sizeof(error_number);
+    if (tls->input != SC_TLSBEV_INPUT_OPEN) {
+        return false;
+    }
+    if (poll(&socket, 1, 0) <= 0) {
+        return true;
+    }
+    (void)getsockopt(tls->fd, SOL_SOCKET, SO_ERROR, &error_number, &length);
+    event_del(tls->read_event);
+    sc_tlsbev_io_end(tls, error_number != 0 ? SC_TLSBEV_RESET : SC_TLSBEV_EOF, error_number, 0);
+    return false;
 }
 
 /* --- Out --- */

@@ -26,10 +26,10 @@
 
 #include "net/tlsbev.h"
 
-/* How far the connection is. Only forwards, by sc_tlsbev_io_advance(). */
+/* How far the connection is. */
 enum sc_tlsbev_phase {
-    SC_TLSBEV_HELD, /* on_hello has not let the handshake begin */
     SC_TLSBEV_HANDSHAKE,
+    SC_TLSBEV_SUSPENDED, /* the owner's hooks hold it up (tls/handshake_hooks.h) */
     SC_TLSBEV_CONNECTED, /* the handshake is done, the owner does not know it yet */
     SC_TLSBEV_OPEN,
 };
@@ -137,8 +137,11 @@ void sc_tlsbev_io_read(struct sc_tlsbev *tls);
 /* Decrypts some of the backlog. */
 void sc_tlsbev_io_decrypt(struct sc_tlsbev *tls);
 
-/* The same with what on_hello has held back. */
-void sc_tlsbev_io_admit(struct sc_tlsbev *tls);
+/* A handshake that is suspended goes on with what has come meanwhile. */
+void sc_tlsbev_io_continue(struct sc_tlsbev *tls);
+
+/* False: the peer has ended the connection, or its side of it; that is noted as the end. */
+bool sc_tlsbev_io_check_peer(struct sc_tlsbev *tls);
 
 /* Sends what the socket takes now. False: it is full, and something is left. */
 bool sc_tlsbev_io_send(struct sc_tlsbev *tls);

@@ -2,6 +2,7 @@
 
 #include "server/admission_queue.h"
 
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include "server/address_table.h"
@@ -76,8 +77,9 @@ int sc_admission_queue_init(struct sc_admission_queue *queue, struct event_base 
     queue->budget = budget;
     queue->callbacks = callbacks;
     queue->table = sc_address_table_new();
+    queue->spare = calloc(1, sizeof(*queue->spare));
     queue->timer = evtimer_new(base, on_timer, queue);
-    if (!queue->table || !queue->timer) {
+    if (!queue->table || !queue->spare || !queue->timer) {
         sc_admission_queue_fini(queue);
         return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
     }
@@ -91,18 +93,18 @@ void sc_admission_queue_fini(struct sc_admission_queue *queue)
         queue->timer = NULL;
     }
     sc_address_table_free(queue->table);
+    free(queue->spare);
     queue->table = NULL;
+    queue->spare = NULL;
 }
 
-int sc_admission_enqueue(struct sc_admission_queue *queue, struct sc_admission_waiter *waiter,
-                         uint64_t address_key)
+void sc_admission_enqueue(struct sc_admission_queue *queue, struct sc_admission_waiter *waiter,
+                          uint64_t address_key)
 {
     const bool was_empty = sc_admission_queue_is_empty(queue);
     struct sc_admission_group *group =
         sc_address_table_add(queue->table, address_key, sizeof(*group));
-    if (!group) {
-        return -1;
-    }
+    group = group ? group : queue->spare;
     if (!group->waiters.tqh_last) { /* it is new */
         TAILQ_INIT(&group->waiters);
         TAILQ_INSERT_TAIL(&queue->groups, group, link);
@@ -112,7 +114,6 @@ int sc_admission_enqueue(struct sc_admission_queue *queue, struct sc_admission_w
     if (was_empty) {
         set_timer(queue, sc_admission_wait_ns(queue->budget));
     }
-    return 0;
 }
 
 void sc_admission_dequeue(struct sc_admission_queue *queue, struct sc_admission_waiter *waiter)
@@ -125,6 +126,10 @@ void sc_admission_dequeue(struct sc_admission_queue *queue, struct sc_admission_
     TAILQ_REMOVE(&group->waiters, waiter, link);
     if (TAILQ_EMPTY(&group->waiters)) {
         TAILQ_REMOVE(&queue->groups, group, link);
-        sc_address_table_remove(&group->node);
+        if (group == queue->spare) {
+            group->waiters.tqh_last = NULL;
+        } else {
+            sc_address_table_remove(&group->node);
+        }
     }
 }

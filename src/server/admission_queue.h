@@ -36,6 +36,7 @@ struct sc_admission_callbacks {
 struct sc_admission_queue {
     TAILQ_HEAD(, sc_admission_group) groups; /* the first has its turn next */
     struct sc_address_table *table;
+    struct sc_admission_group *spare; /* of those for whose address there was no memory */
     struct sc_admission_budget *budget;
     struct event *timer;
     const struct sc_admission_callbacks *callbacks;
@@ -55,9 +56,9 @@ static inline bool sc_admission_queue_is_empty(const struct sc_admission_queue *
     return TAILQ_EMPTY(&queue->groups);
 }
 
-/* `address_key`: sc_addr_key(). -1: out of memory, it does not wait. */
-int sc_admission_enqueue(struct sc_admission_queue *queue, struct sc_admission_waiter *waiter,
-                         uint64_t address_key) SC_NODISCARD;
+/* `address_key`: sc_addr_key(). */
+void sc_admission_enqueue(struct sc_admission_queue *queue, struct sc_admission_waiter *waiter,
+                          uint64_t address_key);
 
 void sc_admission_dequeue(struct sc_admission_queue *queue,
                           struct sc_admission_waiter *waiter); /* fine if it does not wait */

@@ -2,7 +2,6 @@
 
 #include "server/conn.h"
 
-#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -15,13 +14,11 @@
 #include "server/conn_state.h"
 #include "tls/context.h"
 #include "tls/info.h"
-#include "tls/probe.h"
 
 #define READ_BYTES (64U << 10) /* ciphertext read at once */
 #define REPLIES_BYTES \
     (96U << 10) /* room for the replies to one read; a larger reply gets its own memory */
 
-static const struct sc_admission_callbacks admission_callbacks;
 static void on_timer(struct sc_wheel_timer *timer);
 
 /* --- What the connections of a worker share --- */
@@ -39,7 +36,7 @@ int sc_conn_context_init(struct sc_conn_context *context, struct sc_err *err)
     context->wheel = sc_wheel_new(context->base, on_timer, err);
     if (!context->wheel || sc_memory_trim_init(&context->memory_trim, context->base, err) != 0 ||
         sc_admission_queue_init(&context->queue, context->base, &context->admission->full,
-                                &admission_callbacks, err) != 0) {
+                                &sc_conn_admission_callbacks, err) != 0) {
         sc_conn_context_fini(context);
         return -1;
     }
@@ -77,9 +74,7 @@ static void on_connected(void *arg)
     struct sc_tls_info info;
     sc_tls_info_get(sc_tlsbev_ssl(conn->tls), &info);
     sc_stats_add(&conn->worker->stats->handshakes_resumed, info.resumed);
-    if (info.resumed && conn->took_token) {
-        sc_admission_give_back(&conn->worker->admission->full);
-    }
+    sc_conn_admission_finish(conn, info.resumed);
     sc_conn_log_connected(&conn->worker->log, &conn->origin, &info);
     if (conn->draining) {
         sc_tlsbev_again(conn->tls);
@@ -145,66 +140,11 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
     }
 }
 
-/*
- * Full handshakes are rationed (handshake-rate), and clients that hold a ticket of ours go first:
- * they cost no signature. A token is taken before it is known which it is, and given back if it
- * was not needed; only when there is none, the ClientHello is looked at.
- */
-static bool on_hello(void *arg, const void *bytes, size_t length)
-{
-    struct sc_conn *conn = arg;
-    if (sc_admission_queue_is_empty(&conn->worker->queue) &&
-        sc_admission_try(&conn->worker->admission->full)) {
-        conn->took_token = true;
-        return true;
-    }
-    switch (sc_tls_probe_hello(conn->tls_context, bytes, length)) {
-    case SC_TLS_HELLO_RESUMES: return true;
-    case SC_TLS_HELLO_INCOMPLETE: return false;
-    case SC_TLS_HELLO_FULL: break;
-    }
-    sc_stats_add(&conn->worker->stats->handshakes_delayed, 1);
-    sc_tlsbev_pause(conn->tls);
-    return sc_admission_enqueue(&conn->worker->queue, &conn->waiting,
-                                sc_addr_key(&conn->origin.peer)) != 0;
-}
-
-/* One that has left meanwhile takes no token; why it left, its next read says. */
-static bool is_alive(struct sc_admission_waiter *waiter)
-{
-    struct sc_conn *conn =
-        (struct sc_conn *)(void *)((char *)waiter - offsetof(struct sc_conn, waiting));
-    struct pollfd socket = {.fd = sc_tlsbev_fd(conn->tls), .events = POLLRDHUP};
-    if (poll(&socket, 1, 0) <= 0) {
-        return true;
-    }
-    sc_tlsbev_resume(conn->tls);
-    return false;
-}
-
-static void on_admitted(struct sc_admission_waiter *waiter)
-{
-    struct sc_conn *conn =
-        (struct sc_conn *)(void *)((char *)waiter - offsetof(struct sc_conn, waiting));
-    conn->took_token = true;
-    sc_tlsbev_resume(conn->tls);
-    sc_tlsbev_admit(conn->tls);
-}
-
-static const struct sc_admission_callbacks admission_callbacks = {.is_alive = is_alive,
-                                                                  .on_admitted = on_admitted};
-
 static const struct sc_tlsbev_callbacks tls_callbacks = {.on_connected = on_connected,
                                                          .on_data = on_data,
                                                          .on_blocked = on_blocked,
                                                          .on_flushed = on_flushed,
                                                          .on_closed = on_closed};
-static const struct sc_tlsbev_callbacks rationed_tls_callbacks = {.on_hello = on_hello,
-                                                                  .on_connected = on_connected,
-                                                                  .on_data = on_data,
-                                                                  .on_blocked = on_blocked,
-                                                                  .on_flushed = on_flushed,
-                                                                  .on_closed = on_closed};
 
 /* --- Deadlines --- */
 
@@ -273,11 +213,10 @@ struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_conte
     conn->origin = *origin;
     sc_wheel_timer_init(&conn->timer);
     sc_tls_watch_init(&conn->watch);
+    sc_conn_admission_start(conn);
     SSL_set_app_data(ssl, &conn->watch);
     sc_conn_enter(conn, SC_CONN_HANDSHAKE);
-    const struct sc_tlsbev_callbacks *callbacks =
-        sc_admission_is_limited(context->admission) ? &rationed_tls_callbacks : &tls_callbacks;
-    conn->tls = sc_tlsbev_new(context->shared, fd, ssl, true, callbacks, conn, err);
+    conn->tls = sc_tlsbev_new(context->shared, fd, ssl, true, &tls_callbacks, conn, err);
     if (!conn->tls) {
         free(conn);
         return NULL;

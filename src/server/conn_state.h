@@ -1,7 +1,7 @@
 /*
  * The inside of a connection, for its own files only: conn_deadline.c has its state and what it
- * waits for; conn_serve.c, on top of that, turns requests into replies; conn.c, on top of both, has
- * its life and the TLS callbacks.
+ * waits for; conn_serve.c, on top of that, turns requests into replies; conn_admission.c decides
+ * about its handshake; conn.c, on top of all, has its life and the TLS callbacks.
  */
 #ifndef SC_SERVER_CONN_STATE_H
 #define SC_SERVER_CONN_STATE_H
@@ -14,6 +14,8 @@
 struct evbuffer;
 
 enum sc_conn_state { SC_CONN_HANDSHAKE, SC_CONN_OPEN, SC_CONN_CLOSING };
+
+enum sc_conn_token { SC_CONN_NO_TOKEN, SC_CONN_TOKEN_RESUMED, SC_CONN_TOKEN_FULL };
 
 struct sc_conn {
     LIST_ENTRY(sc_conn) link;
@@ -32,7 +34,7 @@ struct sc_conn {
     uint32_t retry_after_ms; /* for the goodbye of a drain */
     enum sc_conn_state state;
     struct sc_admission_waiter waiting;
-    bool took_token; /* for a full handshake */
+    uint8_t token; /* enum sc_conn_token: what it has taken for its handshake */
     bool all_answered; /* no complete frame is left in the input */
     bool skipping, paused, draining, input_ended;
     struct sc_tls_watch watch;
@@ -52,5 +54,10 @@ void sc_conn_on_all_answered(struct sc_conn *conn);
 void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_error_code code, const char *text);
 
 void sc_conn_start_reading(struct sc_conn *conn);
+
+/* handshake-rate: at the start and at the end of a handshake, and for the queue between them. */
+void sc_conn_admission_start(struct sc_conn *conn);
+void sc_conn_admission_finish(struct sc_conn *conn, bool resumed);
+extern const struct sc_admission_callbacks sc_conn_admission_callbacks;
 
 #endif

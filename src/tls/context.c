@@ -17,9 +17,9 @@
 #include "tls/certificate.h"
 #include "tls/command_files.h"
 #include "tls/error.h"
+#include "tls/handshake_hooks.h"
 #include "tls/cert_files.h"
 #include "tls/ocsp.h"
-#include "tls/probe.h"
 #include "tls/selftest.h"
 #include "tls/session_cache.h"
 #include "tls/tickets.h"
@@ -63,7 +63,6 @@ struct sc_tls_context {
     struct sc_ocsp ocsp;
     uint8_t commands[SC_TLS_COMMANDS_DIGEST_BYTES];
     struct sc_weak_settings weak;
-    struct sc_tls_probe *probe;
     time_t not_after;
     uint8_t digest[SC_TLS_CONTEXT_DIGEST_BYTES];
 };
@@ -84,7 +83,6 @@ static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int ind
         sc_cert_files_fini(&context->files);
         sc_client_policy_fini(&context->policy);
         sc_ocsp_fini(&context->ocsp);
-        sc_tls_probe_free(context->probe);
         if (context->keylog_fd >= 0) {
             (void)close(context->keylog_fd);
         }
@@ -251,9 +249,8 @@ static int make_server(struct sc_tls_context *context,
         return -1;
     }
     sc_weak_settings_find(ssl_ctx, settings->commands, settings->command_count, &context->weak);
-    context->probe = sc_tls_probe_new(ssl_ctx, settings->tickets, context->policy.id,
-                                      sizeof(context->policy.id), err);
-    return context->probe ? 0 : -1;
+    return sc_tls_handshake_hooks_install(ssl_ctx) ? 0
+                                                   : sc_tls_err(err, EX_OSERR, "can't set up TLS");
 }
 
 struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_settings *settings,
@@ -362,11 +359,6 @@ int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *s
                               struct sc_err *err)
 {
     return sc_client_policy_check(&context->policy, ssl, err);
-}
-
-const struct sc_tls_probe *sc_tls_context_probe(const struct sc_tls_context *context)
-{
-    return context->probe;
 }
 
 const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context)

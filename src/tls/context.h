@@ -22,7 +22,6 @@
 #include "tls/commands.h"
 
 struct sc_tls_context;
-struct sc_tls_probe;
 struct sc_ocsp;
 struct sc_tickets;
 
@@ -100,9 +99,6 @@ const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context);
  */
 int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl,
                               struct sc_err *err) SC_NODISCARD;
-
-/* For tls/probe. */
-const struct sc_tls_probe *sc_tls_context_probe(const struct sc_tls_context *context);
 
 /*
  * SHA-256 over the settings and files that the context was made from: equal for two when a reload

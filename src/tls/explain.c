@@ -51,6 +51,14 @@ struct row {
 };
 
 static const struct row library_rows[] = {
+    {SSL_R_EXCESSIVE_MESSAGE_SIZE, SC_TLS_REASON_HELLO_REFUSED,
+     "the client announced a handshake message that is longer than any client needs (a ClientHello "
+     "over 16 KiB); it may want to use up memory",
+     NULL},
+    {SSL_R_RECORD_TOO_SMALL, SC_TLS_REASON_HELLO_REFUSED,
+     "the ClientHello came in more TLS records than any client needs (32); it may want to use up "
+     "processor time",
+     NULL},
     {SSL_R_HTTP_REQUEST, SC_TLS_REASON_PLAINTEXT,
      "an HTTP client on this port; this is not a web server, and it speaks TLS only", NULL},
     {SSL_R_HTTPS_PROXY_REQUEST, SC_TLS_REASON_PLAINTEXT,
@@ -234,7 +242,7 @@ const char *sc_tls_stage(const struct sc_tls_watch *watch)
     if (watch->first_count == 0) {
         return "connected";
     }
-    return watch->hello_answered ? "answered" : "hello";
+    return watch->hello_answered ? "answered" : watch->suspended ? "waiting" : "hello";
 }
 
 static struct sc_tls_failure explain_other(bool server)
@@ -249,6 +257,11 @@ static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum 
 {
     switch (end) {
     case SC_TLS_END_TIMEOUT:
+        if (watch->suspended) {
+            return failure(SC_TLS_REASON_TIMEOUT,
+                           "the client waited for its turn and handshake-timeout was over first: "
+                           "there are more full handshakes than handshake-rate allows");
+        }
         if (watch->first_count == 0) {
             return failure(SC_TLS_REASON_TIMEOUT,
                            server ? "the client connected and said nothing; it may wait for us to "

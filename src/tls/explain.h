@@ -30,6 +30,7 @@
     X(EOF, "eof") /* left in the middle */ \
     X(RESET, "reset") /* the TCP connection was reset */ \
     X(TIMEOUT, "timeout") /* our handshake timeout */ \
+    X(HELLO_REFUSED, "hello_refused") /* a ClientHello that no client sends */ \
     X(VERSION, "version") /* no common TLS version */ \
     X(NO_SHARED_CIPHER, \
       "no_shared_cipher") /* no common cipher suite, or none for our kind of key */ \
@@ -69,7 +70,7 @@ struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_t
 
 /*
  * How far a server's handshake came: "connected" (no byte came), "hello" (the ClientHello was not
- * accepted), "answered". Static.
+ * accepted), "waiting" (the server's owner holds it up), "answered". Static.
  */
 const char *sc_tls_stage(const struct sc_tls_watch *watch);
 

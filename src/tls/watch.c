@@ -45,6 +45,30 @@ static void on_info(const SSL *ssl, int where, int value)
     }
 }
 
+/* A HelloRetryRequest is a ServerHello with this random (RFC 8446 section 4.1.3). */
+static bool is_retry_request(const uint8_t *hello, size_t length)
+{
+    static const uint8_t retry_random[] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11,
+                                           0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+                                           0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e,
+                                           0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+    const size_t before = SSL3_HM_HEADER_LENGTH + 2;
+    return length >= before + sizeof(retry_random) &&
+           memcmp(hello + before, retry_random, sizeof(retry_random)) == 0;
+}
+
+static void note_sent(struct sc_tls_watch *watch, const uint8_t *message, size_t length)
+{
+    if (!watch || message[0] != SSL3_MT_SERVER_HELLO) {
+        return;
+    }
+    if (is_retry_request(message, length)) {
+        sc_hello_peek_start(&watch->hello);
+    } else {
+        sc_hello_peek_stop(&watch->hello);
+    }
+}
+
 /* Runs twice for every record: the common cases leave at the first comparisons. */
 static void on_message(int write_p, int version, int content_type, const void *bytes, size_t length,
                        SSL *ssl, void *arg)
@@ -52,6 +76,9 @@ static void on_message(int write_p, int version, int content_type, const void *b
     (void)version;
     (void)arg;
     if (write_p || length == 0) {
+        if (write_p && content_type == SSL3_RT_HANDSHAKE && length > 0) {
+            note_sent(SSL_get_app_data(ssl), bytes, length);
+        }
         return;
     }
     if (content_type == SSL3_RT_HEADER) {

@@ -17,6 +17,10 @@
 
 #include <openssl/ssl.h>
 
+#include "tls/hello_peek.h"
+
+struct sc_tls_handshake_hooks;
+
 /*
  * A peer may update its keys this often over the life of a connection before it counts as a flood.
  */
@@ -32,10 +36,14 @@ struct sc_tls_watch {
     bool handshake_done;
     bool renegotiates; /* TLS 1.2: the peer has begun another handshake */
     bool hello_answered; /* a server: it took the ClientHello and sent its own */
+    bool suspended; /* a server: the handshake waits for its owner (tls/handshake_hooks.h) */
     bool alpn_refused; /* the client offered ALPN without space-captain/1 */
     bool certificate_requested; /* a client: the server asked for a client certificate */
     uint8_t first_bytes[5]; /* what the peer sent first: tells plain text from TLS */
     uint8_t first_count;
+    struct sc_hello_peek hello; /* a server's; the owner starts it */
+    const struct sc_tls_handshake_hooks *hooks; /* a server's, set by the owner; NULL: none */
+    void *hooks_arg;
     char *refused_pin; /* "sha256//..." of a client certificate that no client-pin matched; else
                           NULL */
 };

@@ -10,6 +10,7 @@ SHELL_TESTS = \
 	tests/system/test-client.sh \
 	tests/system/test-expiry.sh \
 	tests/system/test-handlers.sh \
+	tests/system/test-handshake-rate.sh \
 	tests/system/test-hostile.sh \
 	tests/system/test-interop.sh \
 	tests/system/test-keygen.sh \

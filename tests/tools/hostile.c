@@ -47,7 +47,7 @@ static const struct {
      "--count records: a request in pieces of a byte (--how empty: with empty ones between), or "
      "KeyUpdates (--how key-update), which must be ended"},
     {"replay", mode_replay,
-     "one ClientHello (--how: client_hello.h) again and again, for --give-up-ms"},
+     "one ClientHello (--how: client_hello.h) again and again for --give-up-ms, --count at once"},
     {"hello-reset", mode_hello_reset,
      "a ClientHello and a reset every --interval-ms, for --give-up-ms"},
     {"long-hello", mode_long_hello, "announces a ClientHello of --bytes, and is refused"},

@@ -14,7 +14,7 @@
 #include "peer.h"
 #include "proto/frame.h"
 
-#define AT_ONCE 16U
+#define MAX_AT_ONCE 256U
 #define FULL_BYTES \
     450U /* a server's first flight with a certificate is longer, others are shorter */
 
@@ -56,22 +56,27 @@ static struct peer open_and_say(const struct client_hello *hello)
     return peer;
 }
 
-/* Says what --how says for --give-up-ms, AT_ONCE at once, each reset when it has its answer. */
+/*
+ * Says what --how says for --give-up-ms, --count at once, each reset when it has its answer, and
+ * then another one.
+ */
 void mode_replay(const struct mode_options *options)
 {
     struct client_hello hello;
-    struct peer peers[AT_ONCE];
-    struct pollfd entries[AT_ONCE];
+    struct peer peers[MAX_AT_ONCE];
+    struct pollfd entries[MAX_AT_ONCE];
+    const size_t at_once = options->count < MAX_AT_ONCE ? (size_t)options->count : MAX_AT_ONCE;
     struct answers answers = {0};
     client_hello_make(options->how ? options->how : "ticket", &hello);
     const uint64_t start_ms = sc_clock_ms();
-    for (size_t i = 0; i < AT_ONCE; i++) {
+    for (size_t i = 0; i < at_once; i++) {
         peers[i] = open_and_say(&hello);
         entries[i] = (struct pollfd){.fd = peers[i].fd, .events = POLLIN};
     }
+    mode_announce_ready(options);
     while (sc_clock_ms() - start_ms < options->give_up_ms) {
-        (void)poll(entries, AT_ONCE, 20);
-        for (size_t i = 0; i < AT_ONCE; i++) {
+        (void)poll(entries, at_once, 20);
+        for (size_t i = 0; i < at_once; i++) {
             if (entries[i].revents && take_answer(&peers[i], &answers)) {
                 peer_reset(&peers[i]);
                 peers[i] = open_and_say(&hello);
@@ -79,7 +84,7 @@ void mode_replay(const struct mode_options *options)
             }
         }
     }
-    for (size_t i = 0; i < AT_ONCE; i++) {
+    for (size_t i = 0; i < at_once; i++) {
         peer_reset(&peers[i]);
     }
     printf("full=%llu resumed=%llu refused=%llu ms=%llu\n", (unsigned long long)answers.full,

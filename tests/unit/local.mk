@@ -10,7 +10,8 @@ tests_unit_libtest_a_SOURCES = \
 	tests/unit/scratch.h \
 	tests/unit/suite.h \
 	tests/unit/tls_fixture.c tests/unit/tls_fixture.h \
-	tests/unit/tls_peer.c tests/unit/tls_peer.h
+	tests/unit/tls_peer.c tests/unit/tls_peer.h \
+	tests/unit/tlsbev_fixture.h
 
 TEST_BASE   = $(LIBS_BASE) $(CHECK_LIBS)
 TEST_PROTO  = $(LIBS_PROTO) $(CHECK_LIBS)
@@ -62,14 +63,14 @@ UNIT_TESTS += tests/unit/check_pin
 tests_unit_check_pin_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_pin_match
 tests_unit_check_pin_match_LDADD = $(TEST_TLS)
-UNIT_TESTS += tests/unit/check_probe
-tests_unit_check_probe_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_selftest
 tests_unit_check_selftest_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_ticket_keys
 tests_unit_check_ticket_keys_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_tls_error
 tests_unit_check_tls_error_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_hello_peek
+tests_unit_check_hello_peek_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_tickets
 tests_unit_check_tickets_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_watch
@@ -87,6 +88,8 @@ UNIT_TESTS += tests/unit/check_mailbox
 tests_unit_check_mailbox_LDADD = $(TEST_NET)
 UNIT_TESTS += tests/unit/check_tlsbev
 tests_unit_check_tlsbev_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_tlsbev_handshake
+tests_unit_check_tlsbev_handshake_LDADD = $(TEST_NET)
 UNIT_TESTS += tests/unit/check_tlsbev_peer
 tests_unit_check_tlsbev_peer_LDADD = $(TEST_NET)
 UNIT_TESTS += tests/unit/check_wheel
@@ -102,6 +105,8 @@ UNIT_TESTS += tests/unit/check_config
 tests_unit_check_config_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_conn
 tests_unit_check_conn_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_conn_admission
+tests_unit_check_conn_admission_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_conn_log
 tests_unit_check_conn_log_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_limits

@@ -178,6 +178,17 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 void tls_peer_init(struct tls_peer *peer, struct event_base *base,
                    const struct sc_tls_context *client, int fd)
 {
+    tls_peer_init_with(peer, base, client, fd, NULL);
+}
+
+void tls_peer_flush(struct tls_peer *peer)
+{
+    send_some(peer);
+}
+
+void tls_peer_init_with(struct tls_peer *peer, struct event_base *base,
+                        const struct sc_tls_context *client, int fd, SSL_SESSION *session)
+{
     *peer = (struct tls_peer){.fd = fd};
     peer->ssl = SSL_new(sc_tls_context_ssl_ctx(client));
     ck_assert_ptr_nonnull(peer->ssl);
@@ -186,6 +197,9 @@ void tls_peer_init(struct tls_peer *peer, struct event_base *base,
     ck_assert_int_eq((int)BIO_set_mem_eof_return(peer->in, -1), 1);
     SSL_set_bio(peer->ssl, peer->in, peer->out);
     SSL_set_connect_state(peer->ssl);
+    if (session) {
+        ck_assert_int_eq(SSL_set_session(peer->ssl, session), 1);
+    }
     sc_tls_watch_init(&peer->watch);
     ck_assert_int_eq(SSL_set_app_data(peer->ssl, &peer->watch), 1);
     peer->unsent = evbuffer_new();

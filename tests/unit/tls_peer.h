@@ -37,6 +37,9 @@ struct tls_peer {
 /* Takes over the socket, not the base. The handshake starts. */
 void tls_peer_init(struct tls_peer *peer, struct event_base *base,
                    const struct sc_tls_context *client, int fd);
+/* The same, offering a session; NULL: none. */
+void tls_peer_init_with(struct tls_peer *peer, struct event_base *base,
+                        const struct sc_tls_context *client, int fd, SSL_SESSION *session);
 void tls_peer_fini(struct tls_peer *peer);
 
 /* Encrypts; the bytes leave when the base runs. */
@@ -58,6 +61,9 @@ void tls_peer_stop_reading(struct tls_peer *peer);
 void tls_peer_start_reading(struct tls_peer *peer);
 void tls_peer_shut_write(struct tls_peer *peer); /* TCP half-close */
 void tls_peer_reset(struct tls_peer *peer); /* closes with a RST: TCP only */
+
+/* Writes now what the socket takes, without the loop. */
+void tls_peer_flush(struct tls_peer *peer);
 
 /* Everything made so far is in the socket. */
 bool tls_peer_all_sent(const struct tls_peer *peer);

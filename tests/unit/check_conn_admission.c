@@ -1,0 +1,501 @@
+#include "config.h"
+
+#include "server/conn.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+
+#include "base/clock.h"
+#include "kept_log.h"
+#include "proto/frame.h"
+#include "server/conn_state.h"
+#include "suite.h"
+#include "tls_fixture.h"
+#include "tls_peer.h"
+
+/*
+ * handshake-rate as a connection feels it. The clock of the budgets stands still: there is a token
+ * when the test says so.
+ */
+enum { TOKENS_A_MS = 1 }; /* full ones */
+
+static struct event_base *base;
+static struct sc_tls_context *client_context, *server_context;
+static struct sc_conn_context worker;
+static struct sc_conn_limits limits;
+static struct sc_stats stats;
+static struct sc_admission admission;
+static struct sc_conn *conn; /* NULL: gone */
+static struct tls_peer peer;
+static uint64_t now_ns;
+
+static void pass_ms(uint64_t ms)
+{
+    now_ns += ms * 1000000U;
+    sc_clock_fake(&now_ns, NULL);
+}
+
+static unsigned take_all(struct sc_admission_budget *budget)
+{
+    unsigned taken = 0;
+    while (taken < 100000 && sc_admission_try(budget)) {
+        taken++;
+    }
+    return taken;
+}
+
+static void on_gone(struct sc_conn *gone, void *arg)
+{
+    (void)arg;
+    ck_assert_ptr_eq(gone, conn);
+    conn = NULL;
+}
+
+static void world_init(void)
+{
+    struct sc_err err = {0};
+    now_ns = UINT64_C(1000000000000);
+    pass_ms(0);
+    kept_start(SC_LOG_INFO);
+    fixture_write_pair("server", "P-256");
+    const struct sc_tls_server_settings settings = fixture_settings("server");
+    server_context = fixture_server(&settings);
+    client_context = fixture_client();
+    base = run_base_new();
+    limits = (struct sc_conn_limits){.max_body_bytes = 65536,
+                                     .output_limit_bytes = 256U << 10,
+                                     .handshake_timeout_ms = 30000,
+                                     .frame_timeout_ms = 30000,
+                                     .write_timeout_ms = 30000};
+    memset(&stats, 0, sizeof(stats));
+    memset(&admission, 0, sizeof(admission));
+    worker = (struct sc_conn_context){.base = base,
+                                      .limits = &limits,
+                                      .stats = &stats,
+                                      .admission = &admission,
+                                      .on_gone = on_gone,
+                                      .arg = &worker};
+    ck_assert_int_eq(sc_conn_context_init(&worker, &err), 0);
+}
+
+static void world_fini(void)
+{
+    ck_assert_ptr_null(conn);
+    ck_assert(sc_admission_queue_is_empty(&worker.queue));
+    run_ready(base);
+    sc_conn_context_fini(&worker);
+    run_base_free(base);
+    sc_tls_context_unref(server_context);
+    sc_tls_context_unref(client_context);
+}
+
+#define TEST(name) \
+    static void run_##name(void); \
+    START_TEST(name) \
+    { \
+        world_init(); \
+        run_##name(); \
+        world_fini(); \
+    } \
+    END_TEST \
+    static void run_##name(void)
+
+/* A thousand a second, and none left. */
+static void limit_rate(void)
+{
+    sc_admission_set_rate(&admission, 1000 * TOKENS_A_MS);
+    (void)take_all(&admission.full);
+    (void)take_all(&admission.resumed);
+}
+
+static void start_server_side(int fd)
+{
+    const struct sc_conn_origin origin = {
+        .id = 17, .peer = {.host = {192, 0, 2, 1}, .port = 5, .family = AF_INET}};
+    struct sc_err err = {0};
+    conn = sc_conn_new(&worker, server_context, fd, &origin, &err);
+    ck_assert_msg(conn != NULL, "%s", err.text);
+}
+
+/* The client's ClientHello is held back, so that it can be given a session or be changed. */
+static void begin(int version, SSL_SESSION *session)
+{
+    int fds[2];
+    socket_pair(true, fds);
+    start_server_side(fds[0]);
+    SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
+    ck_assert_int_eq(SSL_CTX_set_max_proto_version(client, version), 1);
+    tls_peer_init_with(&peer, base, client_context, fds[1], session);
+}
+
+static void await_waiting(void)
+{
+    const uint64_t before = sc_stats_get(&stats.handshakes_delayed);
+    RUN_UNTIL(base, sc_stats_get(&stats.handshakes_delayed) == before + 1);
+    run_ready(base);
+    ck_assert(!peer.connected);
+    ck_assert_uint_eq(sc_tlsbev_sent(conn->tls), 0);
+}
+
+static void await_connected(bool resumed)
+{
+    RUN_UNTIL(base, peer.connected && conn->state == SC_CONN_OPEN);
+    ck_assert_int_eq(SSL_session_reused(peer.ssl), resumed);
+}
+
+static void end(void)
+{
+    if (conn) {
+        sc_conn_free(conn);
+    }
+    tls_peer_fini(&peer);
+    run_ready(base);
+}
+
+/* A session that the server gives; without a ticket, by id. */
+static SSL_SESSION *get_session(int version)
+{
+    uint8_t frame[SC_FRAME_HEADER_BYTES];
+    sc_frame_put_header(frame, SC_FRAME_ECHO, 0);
+    begin(version, NULL);
+    await_connected(false);
+    tls_peer_write(&peer, frame, sizeof(frame));
+    RUN_UNTIL(base, evbuffer_get_length(peer.got) == sizeof(frame));
+    SSL_SESSION *session = SSL_get1_session(peer.ssl);
+    ck_assert(SSL_SESSION_is_resumable(session));
+    /* Else the server forgets it. */
+    tls_peer_close_notify(&peer);
+    RUN_UNTIL(base, peer.closed);
+    end();
+    return session;
+}
+
+static SSL_SESSION *get_session_by_id(void)
+{
+    (void)SSL_CTX_set_options(sc_tls_context_ssl_ctx(client_context), SSL_OP_NO_TICKET);
+    return get_session(TLS1_2_VERSION);
+}
+
+/* --- Full handshakes --- */
+
+TEST(a_full_handshake_waits_for_a_token)
+{
+    limit_rate();
+    begin(TLS1_3_VERSION, NULL);
+    await_waiting();
+    pass_ms(1);
+    await_connected(false);
+    ck_assert_uint_eq(take_all(&admission.full), 0);
+    end();
+    pass_ms(1);
+    begin(TLS1_2_VERSION, NULL);
+    await_connected(false); /* there is one, and nobody waits */
+    ck_assert_uint_eq(take_all(&admission.full), 0);
+    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_delayed), 1);
+    end();
+}
+
+TEST(who_comes_later_does_not_overtake)
+{
+    struct sc_admission_waiter other = {0};
+    limit_rate();
+    sc_admission_enqueue(&worker.queue, &other, 4711);
+    event_del(worker.queue.timer); /* its turn does not come yet */
+    pass_ms(1);
+    begin(TLS1_3_VERSION, NULL);
+    await_waiting();
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+    sc_admission_dequeue(&worker.queue, &other);
+    end();
+}
+
+TEST(a_limit_that_is_taken_away)
+{
+    limit_rate();
+    begin(TLS1_3_VERSION, NULL);
+    await_waiting();
+    sc_admission_set_rate(&admission, 0);
+    await_connected(false);
+    end();
+}
+
+TEST(a_limit_that_comes_in_a_handshake)
+{
+    begin(TLS1_3_VERSION, NULL);
+    limit_rate();
+    await_waiting();
+    pass_ms(1);
+    await_connected(false);
+    end();
+}
+
+/* --- Resumed ones --- */
+
+TEST(who_resumes_does_not_wait)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
+        SSL_SESSION *session = get_session(versions[i]);
+        limit_rate();
+        pass_ms(1);
+        ck_assert_uint_eq(take_all(&admission.full), 1);
+        begin(versions[i], session);
+        await_connected(true);
+        end();
+        ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
+        ck_assert_uint_eq(take_all(&admission.full), 0);
+        SSL_SESSION_free(session);
+        sc_admission_set_rate(&admission, 0);
+    }
+    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_delayed), 0);
+}
+
+/* One ticket, again and again: then it is worth no more than none. */
+TEST(a_resumption_too_many_waits_like_a_full_one)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
+        SSL_SESSION *session = get_session(versions[i]);
+        limit_rate();
+        begin(versions[i], session);
+        await_waiting();
+        pass_ms(1);
+        await_connected(false);
+        ck_assert_uint_eq(take_all(&admission.full), 0);
+        ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL);
+        end();
+        SSL_SESSION_free(session);
+        sc_admission_set_rate(&admission, 0);
+    }
+}
+
+/* A session of another hash, which OpenSSL decrypts and then does not use. */
+TEST(a_session_that_does_not_fit_takes_a_full_token)
+{
+    SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
+    ck_assert_int_eq(SSL_CTX_set_ciphersuites(client, "TLS_AES_256_GCM_SHA384"), 1);
+    SSL_SESSION *session = get_session(TLS1_3_VERSION);
+    ck_assert_int_eq(SSL_CTX_set_ciphersuites(client, "TLS_AES_128_GCM_SHA256"), 1);
+    limit_rate();
+    pass_ms(1);
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+    begin(TLS1_3_VERSION, session);
+    await_waiting();
+    ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
+    pass_ms(1);
+    await_connected(false);
+    /* What it had taken as one that resumes came back. */
+    ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL + 1);
+    ck_assert_uint_eq(take_all(&admission.full), 0);
+    end();
+    SSL_SESSION_free(session);
+}
+
+TEST(a_session_of_other_master_secrets_takes_a_full_token)
+{
+    SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
+    (void)SSL_CTX_set_options(client, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+    SSL_SESSION *session = get_session(TLS1_2_VERSION);
+    (void)SSL_CTX_clear_options(client, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+    limit_rate();
+    pass_ms(1);
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+    begin(TLS1_2_VERSION, session);
+    await_waiting();
+    pass_ms(1);
+    await_connected(false);
+    ck_assert_uint_eq(take_all(&admission.full), 0);
+    end();
+    SSL_SESSION_free(session);
+}
+
+TEST(by_id_it_takes_a_token_for_resumption)
+{
+    SSL_SESSION *session = get_session_by_id();
+    limit_rate();
+    pass_ms(1);
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+    begin(TLS1_2_VERSION, session);
+    await_connected(true);
+    ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
+    end();
+    SSL_SESSION_free(session);
+}
+
+/* Whether it is one is known only afterwards: it waits, and gives the token back. */
+TEST(by_id_it_gives_a_full_token_back)
+{
+    SSL_SESSION *session = get_session_by_id();
+    limit_rate();
+    begin(TLS1_2_VERSION, session);
+    await_waiting();
+    pass_ms(1);
+    await_connected(true);
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+    end();
+    SSL_SESSION_free(session);
+}
+
+/* --- Clients that leave while they wait --- */
+
+static void begin_waiting(void)
+{
+    limit_rate();
+    begin(TLS1_3_VERSION, NULL);
+    await_waiting();
+}
+
+static void expect_unused_token(void)
+{
+    ck_assert(sc_admission_queue_is_empty(&worker.queue));
+    pass_ms(1);
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_failed), 1);
+    end();
+}
+
+TEST(reset_while_it_waits)
+{
+    begin_waiting();
+    tls_peer_reset(&peer);
+    RUN_UNTIL(base, !conn);
+    ASSERT_HAS(kept_last(), " tls_handshake_failed conn=17 peer=192.0.2.1:5 stage=waiting "
+                            "reason=reset ");
+    expect_unused_token();
+}
+
+TEST(ended_while_it_waits)
+{
+    begin_waiting();
+    tls_peer_shut_write(&peer);
+    RUN_UNTIL(base, !conn);
+    ASSERT_HAS(kept_last(), " stage=waiting reason=eof ");
+    expect_unused_token();
+}
+
+/* Before the ClientHello is read: there are tokens, and it takes none. */
+TEST(dead_when_it_is_read)
+{
+    sc_admission_set_rate(&admission, 1000);
+    const unsigned tokens = take_all(&admission.full);
+    pass_ms(1000);
+    begin(TLS1_3_VERSION, NULL);
+    while (!tls_peer_all_sent(&peer)) {
+        tls_peer_flush(&peer);
+    }
+    tls_peer_reset(&peer);
+    RUN_UNTIL(base, !conn);
+    ck_assert_uint_eq(take_all(&admission.full), tokens);
+    end();
+}
+
+/* With more behind its ClientHello than is kept, so that the reset is not read. */
+TEST(dead_when_its_turn_comes)
+{
+    static uint8_t junk[100 << 10];
+    begin_waiting();
+    for (size_t at = 0; at + 1005 <= sizeof(junk); at += 1005) {
+        memcpy(junk + at, "\x17\3\3\3\xe8", 5);
+    }
+    tls_peer_write_raw(&peer, junk, sizeof(junk) / 1005 * 1005);
+    RUN_UNTIL(base, sc_tlsbev_received(conn->tls) > 10000);
+    run_ready(base);
+    ck_assert_uint_lt(sc_tlsbev_received(conn->tls), 40000);
+    tls_peer_reset(&peer);
+    run_ready(base);
+    ck_assert_ptr_nonnull(conn);
+    pass_ms(1);
+    RUN_UNTIL(base, !conn);
+    ck_assert(sc_admission_queue_is_empty(&worker.queue));
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+    end();
+}
+
+TEST(a_deadline_while_it_waits)
+{
+    limits.handshake_timeout_ms = 5000;
+    begin_waiting();
+    sc_admission_set_rate(&admission, 1); /* no token for a second, whatever the clock says */
+    (void)take_all(&admission.full);
+    for (int ms = 0; conn && ms < 6000; ms += 100) {
+        pass_ms(100);
+        (void)take_all(&admission.full); /* another worker was faster */
+        sc_wheel_run(worker.wheel);
+    }
+    ck_assert_ptr_null(conn);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_handshake), 1);
+    ASSERT_HAS(kept_last(), " stage=waiting reason=timeout hint=");
+    ASSERT_HAS(kept_last(), "handshake-rate");
+    ck_assert(sc_admission_queue_is_empty(&worker.queue));
+    end();
+}
+
+/* As at the end of the server: nothing of it is left in the queue. */
+TEST(freed_while_it_waits)
+{
+    begin_waiting();
+    sc_conn_free(conn);
+    ck_assert_ptr_null(conn);
+    ck_assert(sc_admission_queue_is_empty(&worker.queue));
+    tls_peer_fini(&peer);
+    pass_ms(1);
+    run_ready(base);
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+}
+
+/* --- What OpenSSL reads --- */
+
+static unsigned parsed;
+
+static int on_client_hello(SSL *ssl, int *alert, void *arg)
+{
+    (void)ssl;
+    (void)alert;
+    (void)arg;
+    parsed++;
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+TEST(a_hello_that_waits_is_parsed_once)
+{
+    parsed = 0;
+    SSL_CTX_set_client_hello_cb(sc_tls_context_ssl_ctx(server_context), on_client_hello, NULL);
+    limit_rate();
+    begin(TLS1_3_VERSION, NULL);
+    peer.at_once = 1;
+    await_waiting();
+    tls_peer_write_raw(&peer, "\x14\3\3\0\1\1", 6);
+    run_ready(base);
+    ck_assert_uint_eq(parsed, 1);
+    pass_ms(1);
+    RUN_UNTIL(base, peer.connected || !conn);
+    ck_assert_uint_eq(parsed, 1);
+    end();
+}
+
+TEST(a_hello_that_is_refused_is_logged)
+{
+    int fds[2];
+    socket_pair(true, fds);
+    start_server_side(fds[0]);
+    ck_assert_int_eq(send(fds[1], "\x16\3\1\x40\0\1\2\0\0\3", 10, 0), 10);
+    RUN_UNTIL(base, !conn);
+    ASSERT_HAS(kept_last(), " stage=hello reason=hello_refused hint=");
+    ASSERT_HAS(kept_last(), " alert_sent=\"illegal parameter\"");
+    ASSERT_HAS(kept_last(), " detail=\"excessive message size\"");
+    (void)close(fds[1]);
+}
+
+SUITE_MAIN("conn_admission", a_full_handshake_waits_for_a_token, who_comes_later_does_not_overtake,
+           a_limit_that_is_taken_away, a_limit_that_comes_in_a_handshake, who_resumes_does_not_wait,
+           a_resumption_too_many_waits_like_a_full_one,
+           a_session_that_does_not_fit_takes_a_full_token,
+           a_session_of_other_master_secrets_takes_a_full_token,
+           by_id_it_takes_a_token_for_resumption, by_id_it_gives_a_full_token_back,
+           reset_while_it_waits, ended_while_it_waits, dead_when_it_is_read,
+           dead_when_its_turn_comes, a_deadline_while_it_waits, freed_while_it_waits,
+           a_hello_that_waits_is_parsed_once, a_hello_that_is_refused_is_logged)
