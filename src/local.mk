@@ -92,6 +92,8 @@ src_libscclient_a_SOURCES = \
 
 # Its defaults name the directory of the installation.
 src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'
+# Another ./configure may have changed it.
+$(src_libscserver_a_OBJECTS): Makefile
 src_libscserver_a_SOURCES = \
 	src/server/acceptor.c src/server/acceptor.h \
 	src/server/address_limits.c src/server/address_limits.h \
