@@ -24,7 +24,6 @@ peer --peers 20 --at-least-ms 2900 silent
 peer --peers 10 --at-least-ms 2900 never-read --bytes 50000000
 peer plain
 peer plain --how 'SSH-2.0-OpenSSH_9.2 and some more of it'
-peer key-update --count 2000 --expect-end
 peer split-message --bytes 50000000
 peer split-message --bytes 100
 peer --peers 3 record-flood --how key-update --count 20000

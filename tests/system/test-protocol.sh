@@ -37,7 +37,11 @@ peer too-large --bytes 65537
 peer too-large --bytes 65537 --piece 65537
 peer too-large --bytes 4294967295
 peer too-large --bytes 4294967295 --how unknown-type
-peer key-update --count 30
+# 64 in the life of a connection, and one more for each MiB.
+peer key-update --count 64
+peer key-update --count 65 --expect-end
+wait_log 'how=key_update_flood'
+[ "$(grep -c 'peer_closed .*how=key_update_flood' "$server_log")" -eq 1 ] || fail "another connection ended for its key updates"
 early_data() {
     for bytes in 1 1000 16384; do
         peer early-data --bytes $bytes
