@@ -54,6 +54,9 @@ static const struct {
     {"long-hello", mode_long_hello, "announces a ClientHello of --bytes, and is refused"},
     {"split-hello", mode_split_hello,
      "a ClientHello in records of --piece bytes (--expect-end: is refused)"},
+    {"hold", mode_hold,
+     "--count connections that stay in a state until --go-file (--how part-of-hello, hello, idle, "
+     "frame, replies)"},
     {"drip-frame", mode_drip_frame, "one byte of a frame every --interval-ms"},
     {"idle", mode_idle, "is served, then says nothing"},
     {"never-read", mode_never_read,

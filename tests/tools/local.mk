@@ -17,6 +17,7 @@ tests_tools_hostile_SOURCES = \
 	tests/tools/modes.h \
 	tests/tools/modes_frame.c \
 	tests/tools/modes_hello.c \
+	tests/tools/modes_hold.c \
 	tests/tools/modes_many.c \
 	tests/tools/modes_slow.c \
 	tests/tools/modes_tcp.c \

@@ -50,6 +50,9 @@ void mode_hello_reset(const struct mode_options *options);
 void mode_long_hello(const struct mode_options *options);
 void mode_split_hello(const struct mode_options *options);
 
+/* What a connection holds of the server (modes_hold.c). */
+void mode_hold(const struct mode_options *options);
+
 /* Time and load (modes_slow.c). */
 void mode_drip_frame(const struct mode_options *options);
 void mode_idle(const struct mode_options *options);

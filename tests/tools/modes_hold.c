@@ -1,0 +1,122 @@
+#include "config.h"
+
+#include "modes.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "client_hello.h"
+#include "peer.h"
+#include "proto/frame.h"
+
+/* Connections that are brought to a state and left there, to see what they hold of the server. */
+
+static uint8_t bytes[128 << 10];
+
+static void send_some(struct peer *peer, const void *from, size_t length)
+{
+    const ssize_t sent = send(peer->fd, from, length, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) {
+        peer_fail("the server has ended a connection: %s", strerror(errno));
+    }
+}
+
+/* The headers of a ClientHello of 16 KiB, and all of it but a byte. */
+static void hold_part_of_hello(struct peer *peer, const struct mode_options *options)
+{
+    (void)options;
+    memcpy(bytes, "\x16\3\1\x40\0\1\0\x3f\xfc\3\3", 11);
+    send_some(peer, bytes, 5 + 16383);
+}
+
+/* A ClientHello, and 64 KiB after it that look like early data. */
+static void hold_hello(struct peer *peer, const struct mode_options *options)
+{
+    static struct client_hello hello;
+    static uint8_t junk[64 << 10];
+    (void)options;
+    if (hello.length == 0) {
+        client_hello_make("none", &hello);
+    }
+    for (size_t at = 0; at + 1024 <= sizeof(junk); at += 1024) {
+        memcpy(junk + at, "\x17\3\3\3\xfb", 5);
+    }
+    send_some(peer, hello.bytes, hello.length);
+    if (options->piece > 1) {
+        send_some(peer, junk, sizeof(junk));
+    }
+}
+
+static void hold_idle(struct peer *peer, const struct mode_options *options)
+{
+    (void)options;
+    if (!peer_handshake(peer)) {
+        peer_fail("no handshake");
+    }
+}
+
+static void hold_frame(struct peer *peer, const struct mode_options *options)
+{
+    hold_idle(peer, options);
+    sc_frame_put_header(bytes, SC_FRAME_ECHO, (uint32_t)options->max_body);
+    if (!peer_send(peer, bytes, SC_FRAME_HEADER_BYTES + options->max_body - 1, 16384)) {
+        peer_fail("no part of a frame");
+    }
+}
+
+/* Requests until the server takes no more, and half a one; no reply is read. */
+static void hold_replies(struct peer *peer, const struct mode_options *options)
+{
+    const int small = 4096;
+    setsockopt(peer->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    setsockopt(peer->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    hold_idle(peer, options);
+    sc_frame_put_header(bytes, SC_FRAME_ECHO, (uint32_t)options->max_body);
+    for (size_t at = 0; peer_wait(peer, POLLOUT, peer_age_ms(peer) + 100);) {
+        const size_t frame = SC_FRAME_HEADER_BYTES + options->max_body;
+        const int sent = peer_send_some(peer, bytes + at, frame - at);
+        if (sent < 0) {
+            peer_fail("the server has ended a connection");
+        }
+        at = (at + (size_t)sent) % frame;
+    }
+}
+
+static const struct {
+    const char *how;
+    void (*hold)(struct peer *peer, const struct mode_options *options);
+} states[] = {{"part-of-hello", hold_part_of_hello},
+              {"hello", hold_hello},
+              {"idle", hold_idle},
+              {"frame", hold_frame},
+              {"replies", hold_replies}};
+
+void mode_hold(const struct mode_options *options)
+{
+    struct peer *peers = calloc(options->count, sizeof(*peers));
+    size_t state = 0;
+    while (state < SC_COUNT_OF(states) &&
+           (!options->how || strcmp(states[state].how, options->how) != 0)) {
+        state++;
+    }
+    if (!peers || state == SC_COUNT_OF(states)) {
+        peer_fail("no such state");
+    }
+    for (size_t i = 0; i < options->count; i++) {
+        peers[i] = peer_open();
+        states[state].hold(&peers[i], options);
+    }
+    mode_announce_ready(options);
+    mode_wait_for_go(options);
+    for (size_t i = 0; i < options->count; i++) {
+        peer_reset(&peers[i]);
+    }
+    printf("%llu connections were held\n", (unsigned long long)options->count);
+    free(peers);
+}
