@@ -1,6 +1,6 @@
 /*
- * An error on its way up: what failed and why, in words for a person, and the exit status that a
- * program should end with if nobody handles it. Functions that can fail return 0 / -1 (or a
+ * An error that is propagated: what failed and why, human-readable, and the exit status that a
+ * program ends with if nothing handles it. Functions that can fail return 0 / -1 (or a
  * pointer / NULL) and take a `struct sc_err *` as their last argument; it is written only on
  * failure and may be NULL. Errors are logged or printed once, by the layer that decides.
  */

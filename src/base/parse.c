@@ -84,7 +84,7 @@ int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out, s
     return 0;
 }
 
-/* One to three digits behind a decimal point, as thousandths. */
+/* One to three digits after a decimal point, as thousandths. */
 static int take_thousandths(const char **text, uint64_t *out)
 {
     static const uint64_t scale[] = {1000, 100, 10, 1};

@@ -23,15 +23,15 @@ int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out,
 
 /*
  * Milliseconds: a number with ms, s, m or h; a number without a unit is refused, except 0.
- * Decimals ("0.5s") are taken.
+ * Decimals ("0.5s") are accepted.
  */
 int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out,
                          struct sc_err *err) SC_NODISCARD;
 
-/* A duration as a person writes it: "300ms", "30s", "5m". */
+/* A duration in the largest unit that fits: "300ms", "30s", "5m". */
 void sc_format_duration_ms(uint64_t ms, char out[32]);
 
-/* A size as a person writes it: "64K", "100", "16M". */
+/* A size in the largest unit that fits: "64K", "100", "16M". */
 void sc_format_size(uint64_t bytes, char out[32]);
 
 /* Where to listen or connect: "HOST:PORT", "[V6]:PORT", "unix:/path". */
@@ -49,7 +49,7 @@ struct sc_address {
 int sc_parse_address(const char *text, const char *default_port, struct sc_address *out,
                      struct sc_err *err) SC_NODISCARD;
 
-/* The address in the same spelling; out takes at least 300 bytes. */
+/* The address in the same form; out takes at least 300 bytes. */
 void sc_format_address(const struct sc_address *address, char *out, size_t out_size);
 
 #endif

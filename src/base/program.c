@@ -17,10 +17,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 
-/*
- * A stderr that nobody reads any more is given this time once, then the program goes on, and
- * mostly ends.
- */
+/* A stderr whose reader has stopped gets this time once; then the program goes on. */
 static void write_to_stderr(const char *line, size_t length)
 {
     static int patience_ms = 2000;

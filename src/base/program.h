@@ -20,8 +20,7 @@ void sc_program_start(void);
 /*
  * Prints "PROGRAM: TEXT" on stderr, one line whatever the text holds; nothing when it is empty.
  * Returns err->status. This
- * and the other lines on stderr are lost when nobody takes them for two seconds: a program ends in
- * time also when it has nobody to tell why.
+ * and the other lines on stderr are lost when its reader does not take them for two seconds.
  */
 int sc_program_fail(const char *program, const struct sc_err *err);
 
@@ -42,7 +41,7 @@ void sc_program_warn(const char *program, const char *fmt, ...) SC_PRINTF(2, 3);
 
 /*
  * Flushes stdout. -1: something could not be written, EX_IOERR; the text is empty when stdout is a
- * pipe that nobody reads any more, as behind `| head`: nothing is wrong then that has to be said.
+ * pipe whose reader has gone, as with `| head`: that is not reported.
  */
 int sc_program_flush(struct sc_err *err) SC_NODISCARD;
 

@@ -12,7 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* What the thread and its owner share; whoever lets go last frees it. */
+/* What the thread and its owner share; the last user frees it. */
 struct job {
     pthread_mutex_t lock; /* guards users */
     int users;

@@ -62,7 +62,7 @@ static void arm(struct sc_session *session, uint64_t ms)
 {
     const struct timeval wait = sc_clock_timeval(ms);
     /*
-     * The owner may have been long in a callback, as when it prints to a pipe that nobody reads:
+     * The owner may have been long in a callback, as when it prints to a pipe that is not read:
      * that is not the server's time.
      */
     (void)event_base_update_cache_time(session->base);

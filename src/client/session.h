@@ -33,19 +33,19 @@ struct sc_session;
 
 /*
  * Requests that may be unanswered at a time, and the bytes of their bodies. A single larger
- * request is taken all the same.
+ * request is accepted all the same.
  */
 #define SC_SESSION_MAX_REQUESTS 1024U
 #define SC_SESSION_MAX_BYTES (1U << 20)
 
-/* Copied by sc_session_new(), but for what is said to be borrowed. */
+/* Copied by sc_session_new(), but for what is marked as borrowed. */
 struct sc_session_settings {
     struct sc_address address;
     struct sc_tls_context *context; /* a client context; a reference is taken */
     const struct sc_pin_set
         *pins; /* borrowed for the life of the session; must hold a pin unless `probe` */
     bool strict_expiry; /* a pinned certificate outside its dates is refused (SC_EXIT_UNTRUSTED) */
-    bool probe; /* to look at the server's certificate: nothing is checked, and nothing can be sent
+    bool probe; /* to show the server's certificate: nothing is checked, and nothing can be sent
                  */
     uint64_t timeout_ms; /* for the connect, for the handshake, and for each reply */
 };

@@ -22,7 +22,7 @@
 /*
  * One command per line of standard input, sent as they come and without waiting for replies. Input
  * is read only while the session takes requests, so that neither the input nor the replies pile up
- * here. On a terminal there is a prompt, and a bad line is no reason to end.
+ * here. On a terminal there is a prompt, and a bad line does not end the program.
  */
 struct lines {
     struct event *input;

@@ -102,7 +102,7 @@ static int set_address(struct sc_client_options *options, const char *text, stru
         return -1;
     }
     if (!options->address.is_unix && strcmp(options->address.port, "0") == 0) {
-        return sc_err_set(err, EX_USAGE, "\"%s\": nobody listens on port 0", text);
+        return sc_err_set(err, EX_USAGE, "\"%s\": port 0 can't be connected to", text);
     }
     sc_format_address(&options->address, options->target, sizeof(options->target));
     return 0;

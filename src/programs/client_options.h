@@ -13,7 +13,7 @@
 
 struct sc_client_options {
     struct sc_address address;
-    char target[300]; /* the address in one spelling */
+    char target[300]; /* the address in one form */
     struct sc_pin_set *pins;
     uint64_t timeout_ms;
     bool show_pin;

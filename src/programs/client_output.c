@@ -147,8 +147,8 @@ void sc_client_print_summary(const struct sc_client_options *options, uint64_t s
 void sc_client_print_pins(const struct sc_client_options *options,
                           const struct sc_session_info *info)
 {
-    struct sc_pin_spellings as;
-    sc_pin_spell(info->key_pin, info->fingerprint, &as);
+    struct sc_pin_formats as;
+    sc_pin_format(info->key_pin, info->fingerprint, &as);
     if (options->json) {
         printf("{\"address\":");
         sc_escape_json(stdout, options->target, strlen(options->target));

@@ -1,4 +1,4 @@
-/* What sc-client prints: text or JSON on stdout, and what a person wants to know on stderr. */
+/* What sc-client prints: text or JSON on stdout, and --verbose and warnings on stderr. */
 #ifndef SC_PROGRAMS_CLIENT_OUTPUT_H
 #define SC_PROGRAMS_CLIENT_OUTPUT_H
 
@@ -8,7 +8,8 @@
 
 /*
  * A reply's body. Text: as it is, and what would steer a terminal escaped when stdout is one;
- * `newline` ends it. JSON: one object. An ERROR is told on stderr (text) or as an object (JSON).
+ * `newline` ends it. JSON: one object. An ERROR is reported on stderr (text) or as an object
+ * (JSON).
  */
 void sc_client_print_reply(const struct sc_client_options *options,
                            const struct sc_session_reply *reply, bool newline);
@@ -24,7 +25,7 @@ void sc_client_print_summary(const struct sc_client_options *options, uint64_t s
 void sc_client_print_pins(const struct sc_client_options *options,
                           const struct sc_session_info *info);
 
-/* --verbose, and the warning about a certificate that is past its date. */
+/* --verbose, and the warning about a certificate outside its dates. */
 void sc_client_print_connection(const struct sc_client_options *options,
                                 const struct sc_session_info *info);
 

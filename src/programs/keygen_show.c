@@ -23,14 +23,14 @@ int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *er
 {
     uint8_t pin[SC_PIN_BYTES];
     uint8_t fingerprint[SC_PIN_BYTES];
-    struct sc_pin_spellings as;
+    struct sc_pin_formats as;
 
     if ((certificate ? sc_pin_of_certificate(certificate, pin, err)
                      : sc_pin_of_key(key, pin, err)) != 0 ||
         (certificate && sc_pin_fingerprint(certificate, fingerprint, err) != 0)) {
         return -1;
     }
-    sc_pin_spell(pin, certificate ? fingerprint : NULL, &as);
+    sc_pin_format(pin, certificate ? fingerprint : NULL, &as);
     printf("  sc-client, curl  %s\n", as.curl);
     printf("  RFC 7469         %s\n", as.rfc7469);
     printf("  ssh              %s\n", as.ssh);
@@ -96,14 +96,14 @@ static void print_word(const char *text)
 int sc_show_commands(const X509 *certificate, const char *certificate_path, struct sc_err *err)
 {
     uint8_t pin[SC_PIN_BYTES];
-    struct sc_pin_spellings as;
+    struct sc_pin_formats as;
     char host[256];
     char address[sizeof(host) + sizeof("[]:" PORT)];
 
     if (sc_pin_of_certificate(certificate, pin, err) != 0) {
         return -1;
     }
-    sc_pin_spell(pin, NULL, &as);
+    sc_pin_format(pin, NULL, &as);
     choose_host(certificate, host, sizeof(host));
     const bool v6 = strchr(host, ':') != NULL;
     (void)snprintf(address, sizeof(address), "%s%s%s:" PORT, v6 ? "[" : "", host, v6 ? "]" : "");
@@ -133,7 +133,7 @@ static int ask_terminal(char *out, int size, int writing, void *arg)
     return EVP_read_pw_string(out, size, prompt, 0) == 0 ? (int)strlen(out) : -1;
 }
 
-/* NULL without a terminal: OpenSSL would read standard input then, which is nobody's answer. */
+/* NULL without a terminal: OpenSSL would read standard input then. */
 static pem_password_cb *who_to_ask(void)
 {
     const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 
-/* The pins of a certificate, or of a key alone (the other is NULL), in every spelling. */
+/* The pins of a certificate, or of a key alone (the other is NULL), in every form. */
 int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *err) SC_NODISCARD;
 
 /*

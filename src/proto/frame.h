@@ -92,7 +92,7 @@ static inline enum sc_frame_status sc_frame_peek(const uint8_t *bytes, size_t si
 #define SC_FRAME_ERROR_MAX_BYTES 256U
 
 /*
- * Writes a whole ERROR frame: code, advice when to come back (0: none), and a text for a person
+ * Writes a whole ERROR frame: code, advice when to come back (0: none), and a readable text
  * (cut to fit). Returns its size.
  */
 size_t sc_frame_put_error(uint8_t to[SC_FRAME_ERROR_MAX_BYTES], enum sc_error_code code,

@@ -97,14 +97,14 @@ void sc_client_policy_fini(struct sc_client_policy *policy)
     memset(policy, 0, sizeof(*policy));
 }
 
-static void spell(const X509 *certificate, char *out, size_t size)
+static void format_pin(const X509 *certificate, char *out, size_t size)
 {
     uint8_t pin[SC_PIN_BYTES];
-    struct sc_pin_spellings spellings = {0};
+    struct sc_pin_formats formats = {0};
     if (sc_pin_of_certificate(certificate, pin, NULL) == 0) {
-        sc_pin_spell(pin, NULL, &spellings);
+        sc_pin_format(pin, NULL, &formats);
     }
-    OPENSSL_strlcpy(out, spellings.curl, size);
+    OPENSSL_strlcpy(out, formats.curl, size);
 }
 
 /* In place of OpenSSL's chain validation: a pin decides. */
@@ -122,7 +122,7 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
     struct sc_tls_watch *watch = SSL_get_app_data(ssl);
     if (watch) {
         char pin[64];
-        spell(leaf, pin, sizeof(pin));
+        format_pin(leaf, pin, sizeof(pin));
         sc_tls_watch_fini(watch);
         watch->refused_pin = strdup(pin);
     }
@@ -176,7 +176,7 @@ int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl
         if (validated) {
             return 0;
         }
-        spell(leaf, pin, sizeof(pin));
+        format_pin(leaf, pin, sizeof(pin));
         return sc_err_set(err, EX_NOPERM, "the client's certificate %s is not valid: %s", pin,
                           is_in_date(leaf)
                               ? X509_verify_cert_error_string(SSL_get_verify_result(ssl))
@@ -192,7 +192,7 @@ int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl
     if (policy->has_ca_pins && SSL_session_reused(ssl) && validated) {
         return 0;
     }
-    spell(leaf, pin, sizeof(pin));
+    format_pin(leaf, pin, sizeof(pin));
     return sc_err_set(err, EX_NOPERM, "the client's certificate %s matches no client-pin%s%s", pin,
                       result.reason[0] ? ": " : "", result.reason);
 }

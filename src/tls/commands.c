@@ -57,7 +57,7 @@ static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, s
      * the reason before it.
      */
     char reasons[384];
-    (void)sc_tls_drain_errors(reasons, sizeof(reasons));
+    (void)sc_tls_take_errors(reasons, sizeof(reasons));
     return sc_err_set(
         err, EX_CONFIG,
         "[tls] %s = %.128s: OpenSSL does not take this value: %s; see SSL_CONF_cmd(3)",

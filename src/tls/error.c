@@ -31,7 +31,7 @@ static void append_reason(char *out, size_t out_size, unsigned long code)
     append(out, out_size, reason);
 }
 
-unsigned sc_tls_drain_errors(char *out, size_t out_size)
+unsigned sc_tls_take_errors(char *out, size_t out_size)
 {
     unsigned count = 0;
     unsigned long code, previous = 0;
@@ -71,7 +71,7 @@ int sc_tls_err(struct sc_err *err, int status, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof(what), fmt, args);
     va_end(args);
-    if (sc_tls_drain_errors(reasons, sizeof(reasons)) == 0) {
+    if (sc_tls_take_errors(reasons, sizeof(reasons)) == 0) {
         (void)snprintf(reasons, sizeof(reasons), "unknown reason");
     }
     return sc_err_set(err, status, "%s: %s", what, reasons);

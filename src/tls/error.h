@@ -16,6 +16,6 @@
 int sc_tls_err(struct sc_err *err, int status, const char *fmt, ...) SC_PRINTF(3, 4);
 
 /* The queue as text. Returns how many entries there were. */
-unsigned sc_tls_drain_errors(char *out, size_t out_size);
+unsigned sc_tls_take_errors(char *out, size_t out_size);
 
 #endif

@@ -266,7 +266,7 @@ static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum 
             return failure(SC_TLS_REASON_TIMEOUT,
                            server ? "the client connected and said nothing; it may wait for us to "
                                     "speak first, as "
-                                    "clients of plain protocols do, or it is a probe"
+                                    "clients of plain protocols do, or it is a port scan"
                                   : "the server accepted the connection and said nothing; it may "
                                     "be overloaded, or not "
                                     "a TLS server");
@@ -280,7 +280,7 @@ static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum 
     case SC_TLS_END_RESET:
         if (watch->first_count == 0 && server) {
             return failure(SC_TLS_REASON_PROBE,
-                           "connected and left without a word: a port scan or a health check");
+                           "connected and closed without a byte: a port scan or a health check");
         }
         return failure(SC_TLS_REASON_RESET, server
                                                 ? "the client, or a firewall on the way, cut the "
@@ -290,7 +290,7 @@ static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum 
     case SC_TLS_END_EOF:
         if (watch->first_count == 0 && server) {
             return failure(SC_TLS_REASON_PROBE,
-                           "connected and left without a word: a port scan or a health check");
+                           "connected and closed without a byte: a port scan or a health check");
         }
         return failure(SC_TLS_REASON_EOF, server
                                               ? "the client left in the middle of the handshake; "
@@ -356,14 +356,14 @@ static int refuse_key(const struct sc_pin_set *pins, const X509 *leaf,
                       const struct sc_pin_result *result, const char *target, struct sc_err *err)
 {
     uint8_t key[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES];
-    struct sc_pin_spellings got;
+    struct sc_pin_formats got;
     char expected[240];
     if (!leaf || sc_pin_of_certificate(leaf, key, NULL) != 0 ||
         sc_pin_fingerprint(leaf, fingerprint, NULL) != 0) {
         return sc_err_set(err, SC_EXIT_PIN, "%.80s has shown no certificate, nothing was sent",
                           target);
     }
-    sc_pin_spell(key, fingerprint, &got);
+    sc_pin_format(key, fingerprint, &got);
     sc_pin_set_describe(pins, expected, sizeof(expected));
     return sc_err_set(err, SC_EXIT_PIN,
                       "%.80s is not the server that was pinned, nothing was sent: expected %s, got "

@@ -1,4 +1,4 @@
-/* What a finished handshake agreed on, as words for logs and people. Thread: the SSL's. */
+/* What a finished handshake agreed on, as text. Thread: the SSL's. */
 #ifndef SC_TLS_INFO_H
 #define SC_TLS_INFO_H
 

@@ -51,7 +51,7 @@ EVP_PKEY *sc_keygen_key(enum sc_key_kind kind, unsigned rsa_bits, struct sc_err 
 
 /* --- Names --- */
 
-/* The bytes of an address, 4 or 16; 0: it is none. */
+/* The bytes of an address, 4 or 16; 0: it is not one. */
 static size_t read_address(const char *name, unsigned char out[16])
 {
     if (inet_pton(AF_INET, name, out) == 1) {
@@ -66,7 +66,7 @@ static bool is_name_char(char c)
            c == '_';
 }
 
-/* Why a text is no host name; NULL: it is one. */
+/* Why a text is not a host name; NULL: it is one. */
 static const char *refuse_host_name(const char *name)
 {
     const size_t length = strlen(name);
@@ -183,8 +183,8 @@ static bool add_key_identifier(X509 *certificate)
 
 /*
  * Not a CA, although it stands at the top of its own chain: OpenSSL, curl and GnuTLS take such a
- * certificate as its own trust anchor (all were tried; GnuTLS remarks on it), and nobody who puts
- * it in a trust store gives its key the power to vouch for other names.
+ * certificate as its own trust anchor (all were tried; GnuTLS remarks on it), and in
+ * a trust store its key can't sign certificates for other names.
  */
 static bool add_extensions(X509 *certificate, const char *const *names, size_t name_count)
 {
@@ -276,5 +276,5 @@ void sc_keygen_describe_key(const EVP_PKEY *key, char *out, size_t out_size)
     default:
         (void)snprintf(out, out_size, "%s %d", type ? type : "unknown", EVP_PKEY_get_bits(key));
     }
-    (void)sc_tls_drain_errors(group, sizeof(group));
+    (void)sc_tls_take_errors(group, sizeof(group));
 }

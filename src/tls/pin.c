@@ -141,14 +141,14 @@ static int take_hex(const char *text, size_t length, uint8_t out[SC_PIN_BYTES])
     return 0;
 }
 
-/* A spelling of a pin that is no file: how it starts, and whether quotes may enclose the value. */
-struct spelling {
+/* A form of a pin that is not a file: how it starts. */
+struct form {
     const char *prefix;
     enum sc_pin_kind kind;
 };
 
 /* A longer prefix comes before the one that it starts with. */
-static const struct spelling spellings[] = {
+static const struct form forms[] = {
     {"sha256//", SC_PIN_KEY},    {"sha256/", SC_PIN_KEY},     {"sha256:", SC_PIN_KEY},
     {"pin-sha256=", SC_PIN_KEY}, {"pin-sha256:", SC_PIN_KEY}, {"cert-sha256:", SC_PIN_CERTIFICATE},
 };
@@ -157,11 +157,11 @@ static const struct spelling spellings[] = {
  * The prefix is read in any case: ssh writes SHA256:, ghostunnel both. NULL: the text starts like
  * none of them.
  */
-static const struct spelling *find_spelling(const char *text)
+static const struct form *find_form(const char *text)
 {
-    for (size_t i = 0; i < SC_COUNT_OF(spellings); i++) {
-        if (strncasecmp(text, spellings[i].prefix, strlen(spellings[i].prefix)) == 0) {
-            return &spellings[i];
+    for (size_t i = 0; i < SC_COUNT_OF(forms); i++) {
+        if (strncasecmp(text, forms[i].prefix, strlen(forms[i].prefix)) == 0) {
+            return &forms[i];
         }
     }
     return NULL;
@@ -170,25 +170,25 @@ static const struct spelling *find_spelling(const char *text)
 /* One pin of a list, without the ';'. */
 static int add_text(struct sc_pin_set *set, const char *text, size_t length, struct sc_err *err)
 {
-    const struct spelling *spelling = find_spelling(text);
-    const size_t prefix = spelling ? strlen(spelling->prefix) : 0;
-    if (!spelling || length < prefix) {
+    const struct form *form = find_form(text);
+    const size_t prefix = form ? strlen(form->prefix) : 0;
+    if (!form || length < prefix) {
         return sc_err_set(err, EX_USAGE,
-                          "\"%.*s\" is not a pin: sha256//BASE64 and cert-sha256:HEX are",
+                          "\"%.*s\" is not a pin: expected sha256//BASE64 or cert-sha256:HEX",
                           (int)(length < 160 ? length : 160), text);
     }
     const char *value = text + prefix;
     size_t value_length = length - prefix;
-    struct sc_pin pin = {.kind = spelling->kind};
+    struct sc_pin pin = {.kind = form->kind};
     if (value_length >= 2 && value[0] == '"' && value[value_length - 1] == '"') {
         value++;
         value_length -= 2;
     }
-    const bool key = spelling->kind == SC_PIN_KEY;
+    const bool key = form->kind == SC_PIN_KEY;
     int rc = (key ? take_base64 : take_hex)(value, value_length, pin.digest);
-    if (rc != 0 && spelling == &spellings[0]) {
+    if (rc != 0 && form == &forms[0]) {
         /*
-         * "sha256/" and a digest whose base64 begins with a slash: a character is missing behind
+         * "sha256/" and a digest whose base64 begins with a slash: a character is missing after
          * "sha256//".
          */
         rc = take_base64(value - 1, value_length + 1, pin.digest);
@@ -339,11 +339,11 @@ int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
     int rc;
     if (*spec == '\0') {
         rc = sc_err_set(err, EX_USAGE,
-                        "an empty pin is none: a certificate file, sha256//BASE64, cert-sha256:HEX "
-                        "and ca:FILE are");
+                        "empty pin: expected a certificate file, sha256//BASE64, cert-sha256:HEX "
+                        "or ca:FILE");
     } else if (strncmp(spec, "ca:", 3) == 0) {
         rc = add_ca(&added, spec + 3, err);
-    } else if (find_spelling(spec)) {
+    } else if (find_form(spec)) {
         rc = add_list(&added, spec, err);
     } else {
         rc = add_file(&added, spec, NULL, err);

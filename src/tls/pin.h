@@ -5,7 +5,7 @@
  *   FILE                    the certificates of a PEM file: the peer's leaf must be one of them,
  *                           byte for byte
  *   sha256//BASE64          SHA-256 of the leaf's public key (SubjectPublicKeyInfo), curl's
- *                           spelling; several joined by ';'
+ *                           form; several joined by ';'
  *                           also read: sha256:B64, sha256/B64, pin-sha256="B64" (RFC 7469),
  *                           SHA256:B64 without padding (ssh)
  *   cert-sha256:HEX         SHA-256 of the leaf, colons optional
@@ -36,7 +36,7 @@ struct sc_pin_set *sc_pin_set_new(void); /* NULL: out of memory */
 void sc_pin_set_free(struct sc_pin_set *set); /* NULL is fine */
 
 /*
- * Adds what one PIN argument names. On failure (EX_USAGE a form that is none, EX_NOINPUT no such
+ * Adds what one PIN argument names. On failure (EX_USAGE not a pin, EX_NOINPUT no such
  * file, EX_DATAERR no certificate in it) the set is as before. A pin that is there already is not
  * added twice.
  */
@@ -44,7 +44,7 @@ int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
 
 size_t sc_pin_set_count(const struct sc_pin_set *set);
 
-/* The pins for a person, "PIN (FILE) or PIN or ...", cut to fit. */
+/* The pins, human-readable, "PIN (FILE) or PIN or ...", cut to fit. */
 void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_size);
 
 /*
@@ -62,7 +62,7 @@ enum sc_pin_cause { SC_PIN_OTHER, SC_PIN_EXPIRED, SC_PIN_NOT_YET_VALID, SC_PIN_W
 struct sc_pin_result {
     bool matched;
     enum sc_pin_cause cause; /* when it is not */
-    char pin[128]; /* the pin that matched, in a spelling that can be given again (a path that does
+    char pin[128]; /* the pin that matched, in a form that can be given again (a path that does
                       not fit is cut) */
     bool expired; /* the leaf is outside its validity; a match by key or certificate stands all the
                      same */
@@ -84,7 +84,7 @@ int sc_pin_set_match(const struct sc_pin_set *set, const SSL *ssl, const char *h
                      struct sc_pin_result *result) SC_NODISCARD;
 
 /*
- * The same for a certificate that the handshake of `ssl` has not taken yet, with what the peer
+ * The same for a certificate that the handshake of `ssl` has not accepted yet, with what the peer
  * sent along to build its chain.
  */
 int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X509 *leaf,
@@ -103,17 +103,17 @@ int sc_pin_fingerprint(const X509 *certificate, uint8_t out[SC_PIN_BYTES],
                        struct sc_err *err) SC_NODISCARD;
 
 /*
- * Every spelling of a pin, ready to print. `fingerprint` may be NULL (a key alone has none): then
+ * Every form of a pin, ready to print. `fingerprint` may be NULL (a key alone has none): then
  * cert_sha256 is empty.
  */
-struct sc_pin_spellings {
+struct sc_pin_formats {
     char curl[64]; /* sha256//BASE64 */
     char rfc7469[80]; /* pin-sha256="BASE64" */
     char ssh[64]; /* SHA256:BASE64 without padding */
     char dane[80]; /* 3 1 1 HEX (TLSA record) */
     char cert_sha256[120]; /* cert-sha256:AA:BB:... */
 };
-void sc_pin_spell(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
-                  struct sc_pin_spellings *out);
+void sc_pin_format(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
+                   struct sc_pin_formats *out);
 
 #endif

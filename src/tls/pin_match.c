@@ -31,7 +31,7 @@ static bool is_expired(const X509 *certificate)
 static int set_host(X509_VERIFY_PARAM *param, const char *host)
 {
     char name[HOST_BYTES];
-    size_t length = strcspn(host, "%"); /* fe80::1%eth0: the interface is no part of the address */
+    size_t length = strcspn(host, "%"); /* fe80::1%eth0: the interface is not part of the address */
     if (length >= sizeof(name)) {
         return -1;
     }
@@ -205,7 +205,7 @@ int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X
         case SC_PIN_CA: result->matched = match_ca(pin, ssl, leaf, chain, host, result) == 0; break;
         }
         if (result->matched) {
-            sc_pin_spell_one(pin, result->pin, sizeof(result->pin));
+            sc_pin_format_one(pin, result->pin, sizeof(result->pin));
             result->reason[0] = '\0';
             result->cause = SC_PIN_OTHER;
         }

@@ -24,7 +24,7 @@ struct sc_pin_set {
     size_t count;
 };
 
-/* The pin in a spelling that can be given again. */
-void sc_pin_spell_one(const struct sc_pin *pin, char *out, size_t out_size);
+/* The pin in a form that can be given again. */
+void sc_pin_format_one(const struct sc_pin *pin, char *out, size_t out_size);
 
 #endif

@@ -58,7 +58,7 @@ int sc_tls_selftest(SSL_CTX *served, struct sc_err *err)
     SSL_set_verify(server, SSL_VERIFY_NONE, NULL);
     if (!shake_hands(client, server)) {
         char reasons[384];
-        (void)sc_tls_drain_errors(reasons, sizeof(reasons));
+        (void)sc_tls_take_errors(reasons, sizeof(reasons));
         (void)sc_err_set(err, EX_CONFIG,
                          "no client can connect with this key and these [tls] settings: %s; make "
                          "an EC P-256 key with sc-keygen, or "

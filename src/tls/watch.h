@@ -51,7 +51,7 @@ struct sc_tls_watch {
 void sc_tls_watch_init(struct sc_tls_watch *watch);
 void sc_tls_watch_fini(struct sc_tls_watch *watch);
 
-/* Makes every SSL of the context look for a watch. Called once, by tls/context. */
+/* Makes every SSL of the context write to its watch. Called once, by tls/context. */
 void sc_tls_watch_install(SSL_CTX *context);
 
 /*

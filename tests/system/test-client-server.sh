@@ -69,7 +69,7 @@ head -c 100 /dev/zero | run 0 sc-client --connect "$address" --pin server.crt --
 grep -q ': echo 3, 100 bytes, ' out && grep -q ': 3 sent, 3 answered, ' out || fail "a body from standard input is not sent each time"
 stop_server
 
-# At the prompt: what is being typed when the server leaves stays there, and is run by nobody.
+# At the prompt: what is being typed when the server leaves stays there, and is not run.
 export TERM=dumb
 # leave_while_typing EXPECT SEND...: types "echo par", stops the server, goes on.
 leave_while_typing() {

@@ -161,7 +161,7 @@ run 1 sc-client --connect "$odd" --pin server.crt <commands
 expect_out two
 run 1 sc-client --connect "$odd" --pin server.crt --json echo hello
 grep -q '^{"request":"echo","reply":"error",.*"code":5,"retry_after_ms":1500,"name":"internal error","text":"bad \\u001b\[31mday"}$' out ||
-    fail "an ERROR is no JSON object"
+    fail "an ERROR is not a JSON object"
 no_err
 
 odd going-away
@@ -202,7 +202,7 @@ sed -n 's/.*"min_seconds":\(.*\),"avg_seconds":\(.*\),"max_seconds":\(.*\),"p50_
     $3 < 0.2 || $5 < 0.2 || $4 >= $5 / 2 || $1 > $4 || $2 < $3 / 10 || $2 >= $3 { print "not as it was:", $0; exit 1 }
     END { exit NR != 1 }' || fail "the summary in JSON is wrong"
 
-# --- What is no TLS server ---
+# --- Servers without TLS ---
 odd plain 'SSH-2.0-OpenSSH_9.2
 '
 client 35 echo hello
@@ -261,7 +261,7 @@ run 0 sc-client --help
 run 0 sc-client --version
 grep -q '^OpenSSL ' out || fail "--version does not name OpenSSL"
 
-# A pipe that nobody reads any more ends the program, and nothing is wrong that has to be said.
+# A pipe whose reader has gone ends the program quietly.
 mkfifo unread
 sh -c 'exec <unread' &
 own_pids="$own_pids $!"
@@ -272,13 +272,13 @@ for arguments in 'echo hello' '--show-pin' '--help' '--version' '--count 100000 
     status=0
     # shellcheck disable=SC2086
     timeout 20 sc-client --connect "$odd" --pin server.crt $arguments <commands >&8 2>err || status=$?
-    [ "$status" = 74 ] || fail "exit status $status, not 74, with a pipe that nobody reads: $arguments"
+    [ "$status" = 74 ] || fail "exit status $status, not 74, with a pipe without a reader: $arguments"
     no_err
 done
 for program in sc-server sc-keygen sc-bench; do
     status=0
     timeout 20 "$program" --help >&8 2>err || status=$?
-    [ "$status" = 74 ] || [ "$status" = 141 ] || fail "exit status $status of $program with a pipe that nobody reads"
+    [ "$status" = 74 ] || [ "$status" = 141 ] || fail "exit status $status of $program with a pipe without a reader"
     no_err
 done
 exec 8>&-

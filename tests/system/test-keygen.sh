@@ -1,5 +1,5 @@
 #!/bin/sh
-# sc-keygen as a person meets it: files, modes, statuses, and pins that other programs agree with.
+# sc-keygen from outside: files, modes, statuses, and pins that other programs agree with.
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
@@ -118,7 +118,7 @@ dated 20200101000000Z "$(date -u -d '+10 days' +%Y%m%d%H%M%SZ)"
 run 0 sc-keygen --check k
 grep -q '^  note: renew it soon$' out || fail "--check does not say that a certificate ends soon"
 
-pass "--show of what is no certificate"
+pass "--show of other files"
 run 66 sc-keygen --show nothing
 one_line "can't read nothing"
 run 66 sc-keygen --show .
@@ -127,7 +127,7 @@ one_line "can't read \."
 run 65 sc-keygen --show empty
 one_line 'empty: holds neither'
 openssl ec -in before -aes128 -passout pass:secret -out locked.key 2>/dev/null
-# Without a terminal nobody is asked, and standard input is not taken for an answer.
+# Without a terminal the passphrase is not asked for, and standard input is not read for it.
 echo secret | run 65 setsid sc-keygen --show locked.key
 one_line 'locked.key: the key is encrypted'
 

@@ -313,13 +313,13 @@ START_TEST(tells_the_pin_that_was_refused)
                           *client = fixture_client();
     struct tls_pair pair;
     uint8_t pin[SC_PIN_BYTES];
-    struct sc_pin_spellings spellings;
+    struct sc_pin_formats spellings;
     tls_pair_init(&pair, client, server);
     ck_assert_int_eq(SSL_use_cert_and_key(pair.client, mallory.certificate, mallory.key, NULL, 1),
                      1);
     ck_assert(!tls_pair_handshake(&pair));
     ck_assert_int_eq(sc_pin_of_key(mallory.key, pin, NULL), 0);
-    sc_pin_spell(pin, NULL, &spellings);
+    sc_pin_format(pin, NULL, &spellings);
     ck_assert_str_eq(pair.server_watch.refused_pin, spellings.curl);
     ck_assert_uint_eq(pair.client_watch.alert_received, SSL_AD_BAD_CERTIFICATE);
     tls_pair_fini(&pair);

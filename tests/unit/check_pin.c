@@ -105,15 +105,15 @@ static struct sc_pin_result match_ca(const struct link *link, const char *path, 
     return match(link, spec, host);
 }
 
-static struct sc_pin_spellings spell(const struct identity *identity)
+static struct sc_pin_formats spell(const struct identity *identity)
 {
     uint8_t key[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES], of_key[SC_PIN_BYTES];
-    struct sc_pin_spellings out;
+    struct sc_pin_formats out;
     ck_assert_int_eq(sc_pin_of_certificate(identity->certificate, key, NULL), 0);
     ck_assert_int_eq(sc_pin_of_key(identity->key, of_key, NULL), 0);
     ck_assert_mem_eq(key, of_key, sizeof(key));
     ck_assert_int_eq(sc_pin_fingerprint(identity->certificate, fingerprint, NULL), 0);
-    sc_pin_spell(key, fingerprint, &out);
+    sc_pin_format(key, fingerprint, &out);
     return out;
 }
 
@@ -122,7 +122,7 @@ START_TEST(every_spelling_pins_and_a_changed_digit_does_not)
     struct identity leaf = make("localhost", "DNS:localhost", NULL, 0, 10);
     struct identity other = make("localhost", "DNS:localhost", NULL, 0, 10);
     struct link link = connect_to(&leaf, NULL, TLS1_3_VERSION);
-    const struct sc_pin_spellings spellings = spell(&leaf), others = spell(&other);
+    const struct sc_pin_formats spellings = spell(&leaf), others = spell(&other);
     const char *base64 = spellings.curl + strlen("sha256//");
     char text[512];
 
@@ -450,11 +450,11 @@ END_TEST
 START_TEST(spellings_of_a_known_digest)
 {
     uint8_t digest[SC_PIN_BYTES];
-    struct sc_pin_spellings out;
+    struct sc_pin_formats out;
     for (size_t i = 0; i < sizeof(digest); i++) {
         digest[i] = (uint8_t)(224 + i);
     }
-    sc_pin_spell(digest, digest, &out);
+    sc_pin_format(digest, digest, &out);
     ck_assert_str_eq(out.curl, "sha256//4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8=");
     ck_assert_str_eq(out.rfc7469, "pin-sha256=\"4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8=\"");
     ck_assert_str_eq(out.ssh, "SHA256:4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8");
@@ -462,7 +462,7 @@ START_TEST(spellings_of_a_known_digest)
                      "3 1 1 E0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF");
     ck_assert_str_eq(out.cert_sha256, "cert-sha256:E0:E1:E2:E3:E4:E5:E6:E7:E8:E9:EA:EB:EC:ED:EE:EF:"
                                       "F0:F1:F2:F3:F4:F5:F6:F7:F8:F9:FA:FB:FC:FD:FE:FF");
-    sc_pin_spell(digest, NULL, &out);
+    sc_pin_format(digest, NULL, &out);
     ck_assert_str_eq(out.cert_sha256, "");
 }
 END_TEST

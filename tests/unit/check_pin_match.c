@@ -49,17 +49,17 @@ static struct sc_pin_result match_pins(const char *const *specs, const SSL *ssl,
 #define MATCH(ssl, leaf, host, ...) \
     match_pins((const char *const[]){__VA_ARGS__, NULL}, ssl, leaf, host)
 
-static struct sc_pin_spellings spell(const struct identity *identity, unsigned flipped)
+static struct sc_pin_formats spell(const struct identity *identity, unsigned flipped)
 {
     uint8_t key[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES];
-    struct sc_pin_spellings out;
+    struct sc_pin_formats out;
     ck_assert_int_eq(sc_pin_of_certificate(identity->certificate, key, NULL), 0);
     ck_assert_int_eq(sc_pin_fingerprint(identity->certificate, fingerprint, NULL), 0);
     if (flipped < 8 * SC_PIN_BYTES) {
         key[flipped / 8] ^= (uint8_t)(1U << flipped % 8);
         fingerprint[flipped / 8] ^= (uint8_t)(1U << flipped % 8);
     }
-    sc_pin_spell(key, fingerprint, &out);
+    sc_pin_format(key, fingerprint, &out);
     return out;
 }
 #define NOT_FLIPPED 1000U
@@ -69,11 +69,11 @@ START_TEST(one_wrong_bit_is_another_pin)
 {
     struct identity leaf = make("a.example", "DNS:a.example", NULL, 0, 10);
     SSL *ssl = connection(false, 2);
-    struct sc_pin_spellings right = spell(&leaf, NOT_FLIPPED);
+    struct sc_pin_formats right = spell(&leaf, NOT_FLIPPED);
     ck_assert(MATCH(ssl, &leaf, NULL, right.curl).matched);
     ck_assert(MATCH(ssl, &leaf, NULL, right.cert_sha256).matched);
     for (unsigned bit = 0; bit < 8 * SC_PIN_BYTES; bit++) {
-        struct sc_pin_spellings wrong = spell(&leaf, bit);
+        struct sc_pin_formats wrong = spell(&leaf, bit);
         ck_assert_msg(!MATCH(ssl, &leaf, NULL, wrong.curl).matched, "bit %u of the key", bit);
         ck_assert_msg(!MATCH(ssl, &leaf, NULL, wrong.cert_sha256).matched,
                       "bit %u of the certificate", bit);
@@ -91,7 +91,7 @@ START_TEST(any_pin_of_a_set_is_enough)
     SSL *ssl = connection(false, 2);
     write_pem(path, 1, &stranger.certificate);
     (void)snprintf(authority, sizeof(authority), "ca:%s", path);
-    struct sc_pin_spellings right = spell(&leaf, NOT_FLIPPED), wrong = spell(&leaf, 0);
+    struct sc_pin_formats right = spell(&leaf, NOT_FLIPPED), wrong = spell(&leaf, 0);
     ck_assert(MATCH(ssl, &leaf, NULL, right.curl, wrong.curl, wrong.cert_sha256).matched);
     ck_assert(MATCH(ssl, &leaf, NULL, wrong.curl, right.cert_sha256, wrong.cert_sha256).matched);
 

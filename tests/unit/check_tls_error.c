@@ -15,7 +15,7 @@
 static void is_said(const char *expected, unsigned count)
 {
     char text[512];
-    ck_assert_uint_eq(sc_tls_drain_errors(text, sizeof(text)), count);
+    ck_assert_uint_eq(sc_tls_take_errors(text, sizeof(text)), count);
     ck_assert_str_eq(text, expected);
     ck_assert_uint_eq(ERR_peek_error(), 0);
 }
@@ -75,14 +75,14 @@ START_TEST(what_does_not_fit_is_cut)
         memset(text, '?', sizeof(text));
         ERR_raise(ERR_LIB_SSL, SSL_R_BAD_PACKET);
         ERR_raise_data(ERR_LIB_SSL, SSL_R_NO_SHARED_CIPHER, "name");
-        ck_assert_uint_eq(sc_tls_drain_errors(text, size), 2);
+        ck_assert_uint_eq(sc_tls_take_errors(text, size), 2);
         ck_assert_uint_lt(strlen(text), size);
         ck_assert_int_eq(text[size], '?');
         ck_assert_int_eq(strncmp(text, "bad packet, no shared cipher (name)", strlen(text)), 0);
     }
     start();
     ERR_raise(ERR_LIB_SSL, SSL_R_BAD_PACKET);
-    ck_assert_uint_eq(sc_tls_drain_errors(NULL, 0), 1);
+    ck_assert_uint_eq(sc_tls_take_errors(NULL, 0), 1);
     ck_assert_uint_eq(ERR_peek_error(), 0);
 }
 END_TEST

@@ -65,8 +65,8 @@ static void put_hex(const uint8_t bytes[SC_PIN_BYTES], char separator, char *out
     *out = '\0';
 }
 
-void sc_pin_spell(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
-                  struct sc_pin_spellings *out)
+void sc_pin_format(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
+                   struct sc_pin_formats *out)
 {
     char base64[BASE64_BYTES + 1];
     char hex[3 * SC_PIN_BYTES];
@@ -83,13 +83,13 @@ void sc_pin_spell(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
     }
 }
 
-void sc_pin_spell_one(const struct sc_pin *pin, char *out, size_t out_size)
+void sc_pin_format_one(const struct sc_pin *pin, char *out, size_t out_size)
 {
-    struct sc_pin_spellings spellings;
-    sc_pin_spell(pin->digest, pin->digest, &spellings);
+    struct sc_pin_formats forms;
+    sc_pin_format(pin->digest, pin->digest, &forms);
     switch (pin->kind) {
-    case SC_PIN_KEY: (void)snprintf(out, out_size, "%s", spellings.curl); break;
-    case SC_PIN_CERTIFICATE: (void)snprintf(out, out_size, "%s", spellings.cert_sha256); break;
+    case SC_PIN_KEY: (void)snprintf(out, out_size, "%s", forms.curl); break;
+    case SC_PIN_CERTIFICATE: (void)snprintf(out, out_size, "%s", forms.cert_sha256); break;
     case SC_PIN_CA: (void)snprintf(out, out_size, "ca:%s", pin->path); break;
     }
 }
@@ -101,11 +101,10 @@ void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_siz
     for (size_t i = 0; i < set->count && used < out_size; i++) {
         const struct sc_pin *pin = &set->pins[i];
         const bool file = pin->kind == SC_PIN_CERTIFICATE && pin->path;
-        char spelling[128];
-        sc_pin_spell_one(pin, spelling, sizeof(spelling));
-        const int length =
-            snprintf(out + used, out_size - used, "%s%s%s%s%s", i > 0 ? " or " : "", spelling,
-                     file ? " (" : "", file ? pin->path : "", file ? ")" : "");
+        char form[128];
+        sc_pin_format_one(pin, form, sizeof(form));
+        const int length = snprintf(out + used, out_size - used, "%s%s%s%s%s", i > 0 ? " or " : "",
+                                    form, file ? " (" : "", file ? pin->path : "", file ? ")" : "");
         used += length > 0 ? (size_t)length : 0;
     }
 }
