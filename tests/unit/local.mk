@@ -47,6 +47,8 @@ tests_unit_check_frame_LDADD = $(TEST_PROTO)
 UNIT_TESTS += tests/unit/check_handler
 tests_unit_check_handler_LDADD = $(TEST_PROTO)
 
+UNIT_TESTS += tests/unit/check_certificate
+tests_unit_check_certificate_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_client_policy
 tests_unit_check_client_policy_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_context
