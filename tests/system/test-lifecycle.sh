@@ -83,6 +83,9 @@ start_server --drain-timeout 60s --write-timeout 60s
 hold never-read --bytes 4000000000
 kill -TERM "$server_pid"
 wait_log drain
+# Nobody else gets in.
+run 69 sc-client --connect "$address" --pin server.crt --timeout 10 time
+expect_err 'refused'
 # Meanwhile there is nothing to reload for.
 kill -HUP "$server_pid"
 wait_log reload_ignored

@@ -123,6 +123,8 @@ UNIT_TESTS += tests/unit/check_passphrase
 tests_unit_check_passphrase_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_port_file
 tests_unit_check_port_file_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_watchdog
+tests_unit_check_watchdog_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_stats
 tests_unit_check_stats_LDADD = $(TEST_SERVER)
 

@@ -1,0 +1,58 @@
+#!/bin/sh
+# With several workers: a reload reaches the connections of each, new ones and open ones; counters are the sum; the end waits for all.
+test_seconds=60
+# shellcheck source=tests/system/lib.sh
+. "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
+
+clients=6
+configure() {
+    printf '[server]\nreload-interval = 0\nidle-timeout = %s\n' "$1" >sc.conf
+}
+
+make_certs
+configure 5m
+start_server -c sc.conf --workers 3
+cp server.crt old.crt
+holders=
+i=0
+while [ $i -lt $clients ]; do
+    i=$((i + 1))
+    background hostile --give-up-ms $((20000 * slow)) --deadline-ms $((30000 * slow)) idle --ready-file "ready-$i" "$address"
+    holders="$holders $background_pid"
+done
+i=0
+for holder in $holders; do
+    i=$((i + 1))
+    wait-for $((10 * slow)) "$holder" exists "ready-$i" || fail "client $i was not served"
+done
+
+# Another key, a deadline that is over for those who wait: all are closed, and new ones get the new key from each worker.
+run 0 sc-keygen --force --out server --name localhost --name 127.0.0.1
+configure 300ms
+kill -HUP "$server_pid"
+wait_log " reloaded "
+for holder in $holders; do
+    finish "$holder" 0
+done
+run 0 sc-bench --connect "$address" --pin server.crt -c $clients -n 60 -t time
+run 90 sc-client --connect "$address" --pin old.crt time
+
+stop_server
+counted() {
+    grep -Eq " stopped .*[ ]$1=$2( |\$)" "$server_log" || fail "$1 is not $2: $(grep ' stopped ' "$server_log")"
+}
+counted timeouts_idle $clients
+counted requests_echo $clients
+counted requests_reverse $clients
+counted requests_time $((clients + 60))
+
+# It leaves when the last client of the last worker has left, and not before; then at once.
+configure 5m
+start_server -c sc.conf --workers 3 --drain-timeout 50s
+background hostile --deadline-ms $((20000 * slow)) drain --count $clients --piece 20 --bytes 3000 --ready-file ready "$address"
+wait-for $((20 * slow)) "$background_pid" exists ready || fail "the clients did not connect"
+kill -TERM "$server_pid"
+finish "$background_pid" 0
+end_server 0
+grep -q drain_timeout "$server_log" && fail "it waited for drain-timeout"
+counted errors_going_away $clients
