@@ -5,8 +5,9 @@ test_seconds=60
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
 clients=6
+# The deadline of a handshake is long, since the timer that is set for it looks at all deadlines when it fires.
 configure() {
-    printf '[server]\nreload-interval = 0\nidle-timeout = %s\n' "$1" >sc.conf
+    printf '[server]\nreload-interval = 0\nhandshake-timeout = 60s\nidle-timeout = %s\n' "$1" >sc.conf
 }
 
 make_certs
@@ -56,3 +57,11 @@ finish "$background_pid" 0
 end_server 0
 grep -q drain_timeout "$server_log" && fail "it waited for drain-timeout"
 counted errors_going_away $clients
+
+# One that does not read holds its worker, and so the server, until drain-timeout.
+start_server -c sc.conf --workers 3 --drain-timeout 1s --write-timeout 60s
+background hostile --give-up-ms 30000 --deadline-ms 40000 never-read --bytes 4000000000 --ready-file held "$address"
+wait-for $((20 * slow)) "$background_pid" exists held || fail "no client holds the server"
+stop_server
+grep -q ' drain_timeout .*1 connections' "$server_log" || fail "it did not wait for the last client"
+finish "$background_pid" 0
