@@ -88,8 +88,8 @@ static void put_plan(FILE *out, const struct sc_bench_plan *plan)
     (void)fprintf(out,
                   "\"rate\": %.10g, \"resume_percent\": %u, \"warm_up_ms\": %" PRIu64
                   ", \"duration_ms\": %" PRIu64 ", \"requests\": %" PRIu64 "},\n",
-                  plan->rate, plan->resume_percent, plan->warm_up_ms,
-                  plan->requests > 0 ? 0 : plan->duration_ms, plan->requests);
+                  plan->rate, plan->resume_percent, plan->warm_up_ms, plan->duration_ms,
+                  plan->requests);
 }
 
 static void put_errors(FILE *out, const struct sc_bench_result *result)

@@ -358,6 +358,9 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
         return sc_program_usage(SC_BENCH_NAME, "\"%.64s\": it takes no argument without an option",
                                 argv[optind]);
     }
+    if (given.requests) {
+        options->plan.duration_ms = 0;
+    }
     return check(options, &given);
 }
 

@@ -40,7 +40,7 @@ struct sc_bench_plan {
     double rate; /* open loop: operations a second of all threads; 0: closed loop */
     unsigned resume_percent; /* HANDSHAKES: this share of them offers a session */
     uint64_t warm_up_ms;
-    uint64_t duration_ms; /* of the measured phase; not used when `requests` is set */
+    uint64_t duration_ms; /* of the measured phase; 0 when `requests` is set */
     uint64_t requests; /* operations to measure; 0: by duration */
     uint64_t timeout_ms; /* for a connection, and for a reply */
 

@@ -62,7 +62,7 @@ issued old $past $yesterday
 issued new $later $future
 
 serve() {
-    start_server -c /dev/null --workers 1 --certificate "$1.crt"
+    start_server -c /dev/null --workers 1 --certificate "$1.crt" --listen 127.0.0.1:0 --listen unix:"$tmp/socket"
     named=localhost:$port
 }
 pass "certificates of a pinned issuer"
@@ -70,6 +70,7 @@ serve good
 run 0 sc-bench --connect "$named" --pin ca:root.crt -n 1 --json
 [ "$(json-get tls.pin <out)" = ca:root.crt ] || fail "not the pin that matched"
 json-get tls.certificate <out | grep -q '^valid until 2049-01-01, ' || fail "the dates are not in the JSON"
+run 0 sc-bench --connect unix:"$tmp/socket" --pin ca:root.crt -n 1
 same 90 'is refused, nothing was sent: ca:root.crt: the certificate is for localhost, not for 127.0.0.1' "$address" ca:root.crt
 same 90 'is not the server that was pinned, nothing was sent: ' "$named" ca:server.crt
 stop_server

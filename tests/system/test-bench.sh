@@ -50,6 +50,11 @@ run 0 $bench -c 4 --threads 2 --rate 100 -n 100 --json
 expect_json operations 100 latency_ns.count 100
 json elapsed_s | awk '{ exit !($1 >= 0.9) }' || fail "two threads made twice the rate: $(json elapsed_s) s"
 
+before=$(date +%s%N)
+run 0 $bench -c 4 --threads 4 --duration 500ms --json
+after=$(date +%s%N)
+json elapsed_s | awk -v wall="$((after - before))" '{ exit !($1 >= 0.5 && $1 * 1e9 <= wall) }' || fail "threads add up to $(json elapsed_s) s"
+
 pass "what the warm-up leaves undone is not counted, and takes nothing from what is"
 run 0 $bench --rate 1M --warm-up 200ms -n 300 --json
 expect_json operations 300 latency_ns.count 300 errors.total 0

@@ -69,6 +69,7 @@ START_TEST(every_option_has_its_effect)
     ck_assert_uint_eq(plan->size_bytes, 2048);
     ck_assert_int_eq(plan->type, SC_BENCH_MIX);
     ck_assert_uint_eq(plan->requests, 77);
+    ck_assert_uint_eq(plan->duration_ms, 0);
     ck_assert(plan->rate >= 1499.9 && plan->rate <= 1500.1);
     ck_assert_uint_eq(plan->warm_up_ms, 2000);
     ck_assert_uint_eq(plan->timeout_ms, 3000);
