@@ -63,6 +63,25 @@ START_TEST(slices_are_whole_requests_and_never_wrap)
 }
 END_TEST
 
+START_TEST(requests_have_their_type)
+{
+    static const uint32_t types[][3] = {{SC_FRAME_ECHO, SC_FRAME_ECHO, SC_FRAME_ECHO},
+                                        {SC_FRAME_REVERSE, SC_FRAME_REVERSE, SC_FRAME_REVERSE},
+                                        {SC_FRAME_TIME, SC_FRAME_TIME, SC_FRAME_TIME},
+                                        {SC_FRAME_ECHO, SC_FRAME_REVERSE, SC_FRAME_TIME}};
+    for (int type = SC_BENCH_ECHO; type <= SC_BENCH_MIX; type++) {
+        struct sc_bench_stream *stream = make((enum sc_bench_type)type, 10, 1);
+        ck_assert_uint_eq(sc_bench_stream_slots(stream) % 3, 0);
+        for (size_t slot = 0; slot < sc_bench_stream_slots(stream); slot++) {
+            size_t one = 1, bytes;
+            const uint8_t *request = sc_bench_stream_requests(stream, slot, &one, &bytes);
+            ck_assert_uint_eq(sc_frame_get_header(request).type, types[type][slot % 3]);
+        }
+        sc_bench_stream_free(stream);
+    }
+}
+END_TEST
+
 /* Right replies in pieces of every size, starting anywhere. */
 START_TEST(right_replies_pass_however_they_are_cut)
 {
@@ -339,7 +358,7 @@ START_TEST(merged_counts_keep_the_first_text)
 }
 END_TEST
 
-SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap,
+SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap, requests_have_their_type,
            right_replies_pass_however_they_are_cut, every_wrong_byte_is_found,
            what_is_wrong_is_named, a_time_must_be_one, expectations_compare_as_they_read,
            what_was_not_measured_meets_no_expectation, bad_expectations_are_refused,
