@@ -155,7 +155,7 @@ odd plain 'HTTP/1.1 400 Bad Request'
 run 35 sc-bench --connect "$odd" --pin server.crt -n 1
 expect_err "the TLS handshake with .* failed: an HTTP server answered"
 
-pass "a drawing for whoever reads a FIFO"
+pass "a drawing into a FIFO"
 mkfifo fifo
 cat fifo >drawing &
 own_pids="$own_pids $!"
@@ -195,7 +195,7 @@ done
 expect_json interrupted true
 
 # away SIGNAL OPTION...: runs sc-bench, of which the output becomes $tmp/out, and ends its server in the middle.
-# When it goes away before the second handshake is done at the client too, that is said in a line and there is no result: once more.
+# If the server ends before the second handshake is done at the client, the run fails without a result: once more.
 away() {
     signal=$1
     shift
@@ -222,7 +222,7 @@ away() {
 with_pid=
 away TERM --rate 50 --duration 2s
 [ "$status" != 0 ] || fail "a server that went away is a success"
-[ "$(json errors.total)" -gt 0 ] || fail "a server that went away is no error"
+[ "$(json errors.total)" -gt 0 ] || fail "no error is counted for a server that went away"
 
 pass "a server that is gone for good"
 away KILL -n 1000000000
