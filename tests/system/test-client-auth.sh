@@ -135,24 +135,36 @@ kill -TERM "$server_pid"
 end_server 0
 pass "a FIFO as any file is refused, and waited for never"
 
-# --- Nobody is asked again: at the start on a terminal, then a key with another passphrase ---
-openssl pkcs8 -topk8 -in server.key -passout pass:first -out encrypted.key 2>>openssl.log || fail "openssl pkcs8"
+# --- Nobody is asked after the start ---
+openssl pkcs8 -topk8 -in server.key -passout pass:first -out first.key 2>>openssl.log || fail "openssl pkcs8"
 openssl pkcs8 -topk8 -in server.key -passout pass:second -out second.key 2>>openssl.log || fail "openssl pkcs8"
-chmod 600 encrypted.key second.key
-terminal $((30 * slow)) 'Passphrase of the private key: ' 'first\n' ' ready ' '' -- sh -c 'echo $$ >terminal.pid; exec "$@"' sh \
-    sc-server -c /dev/null --listen 127.0.0.1:0 --port-file terminal.port --certificate server.crt --private-key encrypted.key --reload-interval 0 \
-    >terminal.log 2>&1 </dev/null &
-terminal_pid=$!
-own_pids="$own_pids $terminal_pid"
-wait-for 20 "$terminal_pid" exists terminal.port || fail "no passphrase was asked for at the start"
-server_pid=$(cat terminal.pid)
-kill -HUP "$server_pid"
-run 0 sc-client --connect "$(cat terminal.port)" --pin server.crt echo hello
-mv second.key encrypted.key
-kill -HUP "$server_pid"
-run 0 sc-client --connect "$(cat terminal.port)" --pin server.crt echo hello
-kill -TERM "$server_pid"
-finish "$terminal_pid" 0
-[ "$(grep -c 'Passphrase of the private key: ' terminal.log)" -eq 1 ] || fail "a reload asked for a passphrase"
-grep -q ' reload_failed .*encrypted\.key can.t be decrypted: wrong passphrase' terminal.log || fail "the log does not say why the reload failed"
+chmod 600 first.key second.key
+# on_terminal KEY [EXPECT SEND]...: a server that runs on a terminal with a copy of this key.
+on_terminal() {
+    cp "$1" terminal.key
+    shift
+    rm -f terminal.port
+    terminal $((30 * slow)) "$@" ' ready ' '' -- sh -c 'echo $$ >terminal.pid; exec "$@"' sh sc-server -c /dev/null --listen 127.0.0.1:0 \
+        --port-file terminal.port --certificate server.crt --private-key terminal.key --reload-interval 0 >terminal.log 2>&1 </dev/null &
+    terminal_pid=$!
+    own_pids="$own_pids $terminal_pid"
+    wait-for 20 "$terminal_pid" exists terminal.port || fail "the server on a terminal did not become ready"
+    server_pid=$(cat terminal.pid)
+}
+# end_on_terminal QUESTIONS PATTERN: a reload with a key that needs another passphrase, and the end.
+end_on_terminal() {
+    mv second.key terminal.key
+    kill -HUP "$server_pid"
+    run 0 sc-client --connect "$(cat terminal.port)" --pin server.crt --timeout $((10 * slow)) echo hello
+    kill -TERM "$server_pid"
+    finish "$terminal_pid" 0
+    [ "$(grep -c 'Passphrase of the private key: ' terminal.log)" -eq "$1" ] || fail "not asked $1 times for a passphrase"
+    grep -q " reload_failed .*terminal\.key $2" terminal.log || fail "the log does not say why the reload failed"
+}
+cp second.key again.key
+on_terminal first.key 'Passphrase of the private key: ' 'first\n'
+end_on_terminal 1 'can.t be decrypted: wrong passphrase'
+cp again.key second.key
+on_terminal server.key
+end_on_terminal 0 'is encrypted, .* passphrase-file'
 pass "a passphrase is asked for at the start and never again"
