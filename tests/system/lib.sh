@@ -15,6 +15,7 @@
 #   stop_server                SIGTERM; it must end in time, with status 0
 #   end_server STATUS          waits for a server that was told to end; its status must be STATUS
 #   wait_log TEXT [SECONDS [N]]  until the server's log contains TEXT, in N lines
+#   sees KEY...                what went before would have failed if the server had not been given these keys; see without-option.sh
 #   background COMMAND...      starts it, its output in $tmp/background-N.log: $background_pid
 #   finish PID STATUS          waits for it; its exit status must be STATUS
 #
@@ -95,6 +96,13 @@ fail() {
     exit 1
 }
 
+# With $SC_TEST_WITHOUT the server is one that is never told of that key (tests/system/without-option.sh).
+sees() {
+    for seen; do
+        [ "$seen" != "${SC_TEST_WITHOUT-}" ] || fail "NOT SEEN: $seen is said to be tested up to here"
+    done
+}
+
 skip() {
     echo "$test_name: skipped: $*"
     exit 77
@@ -108,6 +116,27 @@ skip_part() {
 pass() {
     echo "$test_name: $*"
 }
+
+if [ -n "${SC_TEST_WITHOUT-}" ]; then
+    mkdir "$tmp/bin"
+    real_server=$(command -v sc-server)
+    cat >"$tmp/bin/sc-server" <<END
+#!/bin/sh
+for argument; do
+    shift
+    [ -z "\${drop-}" ] || { drop=; continue; }
+    case \$argument in
+    "--$SC_TEST_WITHOUT") drop=1; continue ;;
+    "--$SC_TEST_WITHOUT="*) continue ;;
+    esac
+    [ ! -f "\$argument" ] || case \$argument in *.conf) sed -i "/^$SC_TEST_WITHOUT *=/d" "\$argument" ;; esac
+    set -- "\$@" "\$argument"
+done
+exec $real_server "\$@"
+END
+    chmod +x "$tmp/bin/sc-server"
+    PATH=$tmp/bin:$PATH
+fi
 
 forget_pid() {
     left=

@@ -4,7 +4,8 @@ test_seconds=120
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
-start_server --handshake-timeout 3s --frame-timeout 3s --idle-timeout 6s --write-timeout 3s --log-level debug
+# Other times than the defaults, so that a limit that is not taken is seen.
+start_server --handshake-timeout 6s --frame-timeout 3s --idle-timeout 6s --write-timeout 3s --log-level debug
 descriptors() { find "/proc/$server_pid/fd" -mindepth 1 | wc -l; }
 run 0 hostile many --count 1 "$address"
 before=$(descriptors)
@@ -14,13 +15,13 @@ peer() {
     background hostile --at-most-ms $((20000 * slow)) --deadline-ms $((30000 * slow)) "$@" "$address"
     pids="$pids $background_pid"
 }
-peer --at-least-ms 2900 silent
-peer --at-least-ms 2900 drip-hello --interval-ms 50
+peer --at-least-ms 5900 silent
+peer --at-least-ms 5900 drip-hello --interval-ms 50
 peer --at-least-ms 2900 drip-frame --interval-ms 50
 peer --at-least-ms 5900 idle
 peer --at-least-ms 2900 never-read --bytes 50000000
 peer --at-least-ms 2900 --tls12 never-read --bytes 50000000
-peer --peers 20 --at-least-ms 2900 silent
+peer --peers 20 --at-least-ms 5900 silent
 peer --peers 10 --at-least-ms 2900 never-read --bytes 50000000
 peer plain
 peer plain --how 'SSH-2.0-OpenSSH_9.2 and some more of it'
@@ -35,6 +36,7 @@ pass "$(cat out)"
 for pid in $pids; do
     finish "$pid" 0
 done
+sees handshake-timeout frame-timeout idle-timeout write-timeout
 # After the others: failed handshakes are logged up to a rate, and those of above are looked for below.
 run 0 hostile reset --count 20 "$address"
 pass "$(cat out)"
@@ -94,4 +96,5 @@ limited() {
     rm -f ready-*
 }
 limited --max-connections 3
+sees max-connections
 limited --max-connections-per-address 3

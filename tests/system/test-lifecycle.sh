@@ -67,6 +67,7 @@ kill -TERM "$server_pid"
 end_server 0
 took=$(($(milliseconds) - start))
 [ $took -le $((6000 * slow)) ] || fail "drain-timeout of 1s, and it took $took ms"
+sees drain-timeout
 pass "a client that never reads: left after $took ms, drain-timeout 1s"
 finish "$holder" 0
 

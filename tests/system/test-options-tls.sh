@@ -46,6 +46,7 @@ for version in 1_2 1_3; do
     done
     took=$(($(milliseconds) - start))
     [ $took -ge $((lifetime * 1000 - 100)) ] || fail "session-timeout ${lifetime}s, and no resumption after $took ms, TLS $version"
+    sees session-timeout
     pass "session-timeout ${lifetime}s: not resumed any more after $took ms, TLS $version"
 done
 stop_server
@@ -68,6 +69,7 @@ for size in 1 1024; do
     esac
     stop_server
 done
+sees session-cache-size
 pass "session-cache-size: of three sessions, 1 keeps the last"
 
 # --- Commands of OpenSSL ---
@@ -97,6 +99,7 @@ grep -q 'the server took 4' err || fail "output-limit 128M, and it did not take 
 large_kib=$(memory_kib "$server_pid" VmHWM)
 stop_server
 [ "$large_kib" -gt $((small_kib + 15000)) ] || fail "output-limit: $small_kib KiB with 4K, $large_kib KiB with 128M"
+sees output-limit
 pass "output-limit: at its highest $small_kib KiB with 4K, $large_kib KiB with 128M"
 
 # --- One connection from each address ---
@@ -109,6 +112,7 @@ run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
 stop_server
 counted refused_per_address '[1-9]'
 counted handshakes_completed 2
+sees max-connections-per-address
 pass "max-connections-per-address: two addresses get in, a second connection of one does not"
 
 # --- Strangers wait for their turn, those with tickets of another server too; who resumes does not ---

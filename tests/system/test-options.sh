@@ -15,6 +15,7 @@ start_server -c /dev/null --listen 127.0.0.1:0,unix:"$tmp"/socket --listen 127.0
 while read -r each; do
     echo_to "$each"
 done <"$port_file"
+sees listen certificate private-key
 run 69 sc-server -c /dev/null --listen "$address" --certificate server.crt --private-key server.key
 expect_err "^sc-server: can't listen on $address: "
 stop_server
@@ -39,6 +40,7 @@ takes 100
 refuses 101
 wait_log ' debug '
 grep -q ' workers=1 ' "$server_log" || fail "not one worker"
+sees max-body log-level workers
 printf '[server]\nmax-body = 101\nlog-level = info\nworkers = 2\n' >sc.conf
 kill -HUP "$server_pid"
 wait_log ' reloaded '
@@ -55,6 +57,7 @@ start_server -c /dev/null --reload-interval 100ms
 run 0 sc-keygen --force --out server --name localhost
 wait_log ' reloaded '
 echo_to "$address"
+sees reload-interval
 stop_server
 
 # passphrase-file.
@@ -64,6 +67,7 @@ if command -v openssl >/dev/null; then
     chmod 600 passphrase encrypted.key
     start_server -c /dev/null --private-key encrypted.key --passphrase-file passphrase
     echo_to "$address"
+    sees passphrase-file
     stop_server
     echo wrong >passphrase
     run 78 sc-server --check-config -c /dev/null --certificate server.crt --private-key encrypted.key --passphrase-file passphrase
@@ -89,11 +93,13 @@ if command -v openssl >/dev/null; then
     done
     stop_server
     grep -q 'stopped .*handshakes_delayed=[1-9]' "$server_log" || fail "nobody waited for a turn"
+    sees handshake-rate
 fi
 
 # Commands of OpenSSL, and log-format.
 start_server -c /dev/null --log-format json
 grep -q '^{' "$server_log" || fail "the log is not JSON"
+sees log-format
 stop_server
 printf '[tls]\nMaxProtocol = TLSv1.2\nGroups = P-384\nCipherString = ECDHE-ECDSA-AES256-GCM-SHA384\n' >tls.conf
 start_server -c tls.conf

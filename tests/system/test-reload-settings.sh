@@ -83,7 +83,8 @@ pass "session-timeout"
 
 # --- A new OCSP response under the same name, by a signal and by the interval ---
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -subj /CN=ca -days 2 -out ca.crt 2>/dev/null || fail "openssl req"
-openssl req -new -key server.key -subj /CN=server -out server.csr 2>/dev/null && openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key \
+openssl req -new -key server.key -subj /CN=server -out server.csr 2>/dev/null &&
+    openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key \
     -set_serial 17 -days 2 -out leaf.crt 2>/dev/null || fail "openssl x509"
 cat leaf.crt ca.crt >server.crt
 printf 'V\t%s\t\t11\tunknown\t/CN=server\n' "$(date -u -d @$(($(date +%s) + 100000)) +%y%m%d%H%M%SZ)" >index.txt

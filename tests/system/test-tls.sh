@@ -61,6 +61,7 @@ served
 served -cert alice.crt -key alice.key
 refused -cert mallory.crt -key mallory.key
 stop_server
+sees client-auth client-pin
 pass "client-auth with client-pin: the pinned client is served and resumes, others are not and their pin is logged"
 
 # --- Client certificates of a CA, and OCSP ------------------------------------------------------------------------------------------------
@@ -93,6 +94,7 @@ ocsp bob.crt other.der
 start_server --ocsp-response good.der
 visit -status
 grep -aq 'OCSP Response Status: successful' out || fail "no OCSP response was stapled"
+sees ocsp-response
 grep -aq 'Cert Status: good' out || fail "the stapled response does not say good"
 stop_server
 run 78 sc-server --check-config --certificate server.crt --private-key server.key --ocsp-response other.der
@@ -124,6 +126,7 @@ new_session
 stop_server
 start_server --ticket-keys keys
 resumes
+sees ticket-keys
 stop_server
 cat old keys >both
 mv both keys
