@@ -13,7 +13,7 @@ static void on_event(struct sc_client *client, const struct sc_client_event *eve
     } else if (event->type == SC_CLIENT_EVENT_REPLY) {
         printf("%.*s\n", (int)event->reply.length, (const char *)event->reply.body);
         sc_client_close(client);
-    } else {
+    } else if (event->type == SC_CLIENT_EVENT_END) {
         status = event->error.code;
         if (status != SC_CLIENT_OK) {
             fprintf(stderr, "%s\n", event->error.text);

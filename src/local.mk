@@ -84,10 +84,14 @@ src_libscnet_a_SOURCES = \
 	src/net/tlsbev_io.c src/net/tlsbev_io.h \
 	src/net/wheel.c src/net/wheel.h
 
+src_libscclient_a_CPPFLAGS = $(AM_CPPFLAGS) $(EDIT_CFLAGS)
 src_libscclient_a_SOURCES = \
-	src/client/connect.c src/client/connect.h \
-	src/client/peer.c src/client/peer.h \
-	src/client/resolve.c src/client/resolve.h \
+	src/client/cli.h \
+	src/client/interactive.c \
+	src/client/lines.c \
+	src/client/oneshot.c \
+	src/client/options.c src/client/options.h \
+	src/client/output.c src/client/output.h \
 	src/client/session.c src/client/session.h
 
 # Its defaults name the directory of the installation.
@@ -151,7 +155,7 @@ LIBS_TLS   = src/libsctls.la $(OPENSSL_LIBS) $(LIBS_BASE)
 LIBS_NET   = src/libscnet.a src/libscproto.la $(EVENT_LIBS) $(LIBS_TLS)
 LIBS_LIB   = src/libsclib.la src/libscproto.la $(LIBS_TLS)
 LIBS_SERVER = src/libscserver.a $(LIBS_NET)
-LIBS_CLIENT = src/libscclient.a $(LIBS_NET)
+LIBS_CLIENT = src/libscclient.a $(EVENT_LIBS) $(LIBS_LIB)
 LIBS_BENCH  = src/libscbench.a $(EVENT_LIBS) src/libscproto.la $(LIBS_TLS) -lm
 
 # Compiled once for all programs.
@@ -170,15 +174,7 @@ dist_man_MANS += man/sc-keygen.1 man/sc-server.8 man/sc-server.conf.5
 
 bin_PROGRAMS += src/sc-client
 dist_man_MANS += man/sc-client.1
-src_sc_client_CPPFLAGS = $(AM_CPPFLAGS) $(EDIT_CFLAGS)
-src_sc_client_SOURCES = \
-	src/programs/sc-client.c src/programs/client.h \
-	src/programs/client_interactive.c \
-	src/programs/client_lines.c \
-	src/programs/client_options.c src/programs/client_options.h \
-	src/programs/client_output.c src/programs/client_output.h \
-	src/programs/client_oneshot.c \
-	$(PROGRAM_FILES)
+src_sc_client_SOURCES = src/programs/sc-client.c $(PROGRAM_FILES)
 src_sc_client_LDADD = $(LIBS_CLIENT) $(PROGRAM_LIBS) $(EDIT_LIBS)
 
 sbin_PROGRAMS += src/sc-server

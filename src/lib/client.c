@@ -51,9 +51,9 @@ static void start_engine(struct sc_client *client)
 {
     struct sc_err err;
     client->started_ns = sc_clock_ns();
-    client->engine = sc_engine_new(client->settings,
-                                   client->address.is_unix ? "localhost" : client->address.host,
-                                   client->target, sc_clock_ms(), &err);
+    const char *host = client->address.is_unix ? "localhost" : client->address.host;
+    client->engine =
+        sc_engine_new(client->settings, *host ? host : NULL, client->target, sc_clock_ms(), &err);
     if (!client->engine) {
         end_without_engine(client, &err);
     }
@@ -154,12 +154,13 @@ static void flush(struct sc_client *client)
     }
 }
 
-static void fill(struct sc_client *client)
+/* True: bytes have arrived. */
+static bool fill(struct sc_client *client)
 {
     uint8_t bytes[READ_BYTES];
     const size_t room = sc_engine_receive_room(client->engine);
     if (client->input_ended || room == 0) {
-        return;
+        return room == 0;
     }
     const ssize_t got = recv(client->fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes), 0);
     if (got > 0) {
@@ -167,7 +168,9 @@ static void fill(struct sc_client *client)
     } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
         client->input_ended = true;
         sc_client_engine_receive_end(client->engine, got == 0 ? 0 : errno);
+        return true;
     }
+    return got > 0;
 }
 
 void sc_client_process(struct sc_client *client)
@@ -177,8 +180,11 @@ void sc_client_process(struct sc_client *client)
     }
     if (client->engine) {
         flush(client);
-        fill(client);
-        sc_client_engine_tick(client->engine, sc_clock_ms());
+        /* What has arrived counts first: the caller may have been away for longer than a timeout.
+         */
+        if (!fill(client)) {
+            sc_client_engine_tick(client->engine, sc_clock_ms());
+        }
     }
 }
 

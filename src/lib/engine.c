@@ -47,15 +47,6 @@ static void out_of_memory(struct sc_client_engine *engine)
     end(engine, &err);
 }
 
-static void unanswered_text(const struct sc_client_engine *engine, const char *before, char out[64])
-{
-    out[0] = '\0';
-    if (engine->count > 0) {
-        (void)snprintf(out, 64, "%s%zu request%s unanswered", before, engine->count,
-                       engine->count > 1 ? "s" : "");
-    }
-}
-
 /* The server has ended the connection, with close_notify or without. */
 static void lost(struct sc_client_engine *engine, const char *how)
 {
@@ -72,7 +63,11 @@ static void lost(struct sc_client_engine *engine, const char *how)
         if (engine->error_number != 0) {
             how = sc_err_errno_text(engine->error_number, reason, sizeof(reason));
         }
-        unanswered_text(engine, " with ", unanswered);
+        unanswered[0] = '\0';
+        if (engine->count > 0) {
+            (void)snprintf(unanswered, sizeof(unanswered), " with %zu request%s unanswered",
+                           engine->count, engine->count > 1 ? "s" : "");
+        }
         (void)sc_err_set(&err, engine->last_error != 0 ? SC_CLIENT_REFUSED : EX_UNAVAILABLE,
                          "%s went away%s: %s", engine->target, unanswered,
                          engine->last_error != 0 ? sc_error_code_name(engine->last_error) : how);
@@ -93,7 +88,10 @@ static void refused(struct sc_client_engine *engine, const struct sc_frame_error
         sc_format_duration_ms(error->retry_after_ms, wait);
         (void)snprintf(advice, sizeof(advice), "; it asks to come back in %s", wait);
     }
-    unanswered_text(engine, ", ", unanswered);
+    unanswered[0] = '\0';
+    if (engine->count > 0) {
+        (void)snprintf(unanswered, sizeof(unanswered), ", %zu unanswered", engine->count);
+    }
     (void)sc_err_set(&err, error->code == SC_ERROR_GOING_AWAY ? EX_UNAVAILABLE : SC_CLIENT_REFUSED,
                      "%s ended the connection: %s%s%s%s%s%s", engine->target,
                      sc_error_code_name(error->code), *text ? " (" : "", text, *text ? ")" : "",
@@ -109,15 +107,19 @@ static void refused(struct sc_client_engine *engine, const struct sc_frame_error
 static bool header_is_good(struct sc_client_engine *engine)
 {
     const struct sc_frame_header header = sc_frame_reader_header(&engine->reader);
+    if (header.length > SC_FRAME_MAX_BODY_BYTES) {
+        broken(engine, "a reply is longer than 16 MiB");
+        return false;
+    }
     if (header.type == SC_FRAME_ERROR) {
         if (header.length > ERROR_MAX_BODY) {
-            broken(engine, "an ERROR is longer than 64 KiB");
+            broken(engine, "an ERROR frame is longer than 64 KiB");
             return false;
         }
         return true;
     }
     if (engine->count == 0) {
-        broken(engine, "it answered what nobody asked");
+        broken(engine, "it answered without a request");
         return false;
     }
     const struct sc_engine_request *request = &engine->requests[engine->first];
@@ -127,11 +129,7 @@ static bool header_is_good(struct sc_client_engine *engine)
         return false;
     }
     if (handler && !sc_handler_is_reply_length(handler, request->length, header.length)) {
-        broken(engine, "the reply has another length than its request asks for");
-        return false;
-    }
-    if (header.length > SC_FRAME_MAX_BODY_BYTES) {
-        broken(engine, "a reply is longer than 16 MiB");
+        broken(engine, "the length of the reply is wrong");
         return false;
     }
     return true;
@@ -159,9 +157,10 @@ static bool take_frame(struct sc_client_engine *engine, uint64_t now_ms,
     reply->body = engine->reader.body;
     reply->length = header.length;
     reply->error_code = reply->retry_after_ms = 0;
+    reply->error_text = NULL;
     if (header.type == SC_FRAME_ERROR) {
         if (sc_frame_get_error(engine->reader.body, header.length, &error) != 0) {
-            broken(engine, "an ERROR is too short");
+            broken(engine, "an ERROR frame is too short");
             return false;
         }
         if (error.code == SC_ERROR_GOING_AWAY || engine->count == 0) {
@@ -173,9 +172,10 @@ static bool take_frame(struct sc_client_engine *engine, uint64_t now_ms,
         }
         reply->error_code = error.code;
         reply->retry_after_ms = error.retry_after_ms;
-        reply->length =
-            sc_escape_line(engine->text, sizeof(engine->text), error.text, error.text_length);
-        reply->body = (const uint8_t *)engine->text;
+        (void)sc_escape_line(engine->text, sizeof(engine->text), error.text, error.text_length);
+        reply->error_text = engine->text;
+        reply->body = (const uint8_t *)error.text;
+        reply->length = error.text_length;
     }
     take_request(engine, now_ms, reply);
     return true;

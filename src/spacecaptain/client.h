@@ -92,13 +92,10 @@ struct sc_client_error {
     uint32_t retry_after_ms; /* when the server asked to come back, 0: it did not */
     char text[768]; /* "what failed: why; the way out": one line of printable UTF-8, no newline */
 };
+/* clang-format off */
 #define SC_CLIENT_ERROR_INIT \
-    { \
-        sizeof(struct sc_client_error), 0, 0, \
-        { \
-            0 \
-        } \
-    }
+    {sizeof(struct sc_client_error), 0, 0, {0}}
+/* clang-format on */
 
 /* --- Settings --- */
 
@@ -176,16 +173,16 @@ struct sc_client_reply {
     size_t size;
     uint64_t request; /* which: the number that its call returned */
     uint32_t type; /* of the request */
-    uint32_t error_code; /* 0; else the server answered ERROR, and `body` is its text */
+    uint32_t error_code; /* 0; else the server answered ERROR, and `body` is its text as it came */
     uint32_t retry_after_ms; /* of an ERROR; 0: no advice */
-    const uint8_t
-        *body; /* valid until the next call on the connection; of an ERROR: escaped UTF-8 */
+    const uint8_t *body; /* valid until the next call on the connection */
     size_t length;
+    const char *error_text; /* of an ERROR: its text in printable UTF-8, valid as `body`; or NULL */
 };
+/* clang-format off */
 #define SC_CLIENT_REPLY_INIT \
-    { \
-        sizeof(struct sc_client_reply), 0, 0, 0, 0, NULL, 0 \
-    }
+    {sizeof(struct sc_client_reply), 0, 0, 0, 0, NULL, 0, NULL}
+/* clang-format on */
 
 /* A connection whose handshake is done. Texts live as long as the connection. */
 struct sc_client_info {
@@ -203,11 +200,10 @@ struct sc_client_info {
     uint8_t fingerprint[32]; /* SHA-256 of its certificate */
     uint64_t connect_ns, handshake_ns; /* 0 of an engine */
 };
+/* clang-format off */
 #define SC_CLIENT_INFO_INIT \
-    { \
-        sizeof(struct sc_client_info), NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, {0}, {0}, \
-            0, 0 \
-    }
+    {sizeof(struct sc_client_info), NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, {0}, {0}, 0, 0}
+/* clang-format on */
 
 enum sc_client_event_type {
     SC_CLIENT_EVENT_NONE, /* nothing has happened */
@@ -223,10 +219,10 @@ struct sc_client_event {
     struct sc_client_reply reply; /* of REPLY */
     struct sc_client_error error; /* of END */
 };
+/* clang-format off */
 #define SC_CLIENT_EVENT_INIT \
-    { \
-        sizeof(struct sc_client_event), 0, 0, SC_CLIENT_REPLY_INIT, SC_CLIENT_ERROR_INIT \
-    }
+    {sizeof(struct sc_client_event), 0, 0, SC_CLIENT_REPLY_INIT, SC_CLIENT_ERROR_INIT}
+/* clang-format on */
 
 /* Requests that may be without a reply at a time, and the bytes of their bodies. */
 #define SC_CLIENT_MAX_REQUESTS 1024U

@@ -25,7 +25,10 @@
 extern "C" {
 #endif
 
-/* Called from the loop for every event; both frees are allowed inside. */
+/*
+ * Called from the loop for every event, and with SC_CLIENT_EVENT_NONE after those that came
+ * together. Both frees are allowed inside.
+ */
 typedef void sc_client_libevent_cb(struct sc_client *client, const struct sc_client_event *event,
                                    void *arg);
 
@@ -94,13 +97,21 @@ static inline void sc_client_libevent_on_ready(evutil_socket_t fd, short what, v
 {
     struct sc_client_libevent *driver = (struct sc_client_libevent *)arg;
     struct sc_client_event event = SC_CLIENT_EVENT_INIT;
+    int some;
     (void)fd;
     (void)what;
     sc_client_process(driver->client);
     driver->in_callback = 1;
-    while (!driver->freed && sc_client_next_event(driver->client, &event)) {
-        driver->on_event(driver->client, &event, driver->arg);
-    }
+    do {
+        some = 0;
+        while (!driver->freed && sc_client_next_event(driver->client, &event)) {
+            driver->on_event(driver->client, &event, driver->arg);
+            some = 1;
+        }
+        if (some && !driver->freed) {
+            driver->on_event(driver->client, &event, driver->arg); /* NONE */
+        }
+    } while (some && !driver->freed); /* what was sent meanwhile leaves at the last call */
     driver->in_callback = 0;
     if (driver->freed) {
         free(driver);

@@ -43,6 +43,5 @@ tests_tools_as_systemd_LDADD   = $(LIBS_BASE)
 TEST_TOOLS += tests/tools/extended/sc-server tests/tools/extended/sc-client
 tests_tools_extended_sc_server_SOURCES = tests/tools/handler_ping.c $(src_sc_server_SOURCES)
 tests_tools_extended_sc_server_LDADD   = $(src_sc_server_LDADD)
-tests_tools_extended_sc_client_CPPFLAGS = $(src_sc_client_CPPFLAGS)
 tests_tools_extended_sc_client_SOURCES = tests/tools/handler_ping.c tests/tools/tty_modes.c $(src_sc_client_SOURCES)
 tests_tools_extended_sc_client_LDADD   = $(src_sc_client_LDADD)

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/connect.h"
-#include "client/resolve.h"
+#include "lib/connect.h"
+#include "lib/resolve.h"
 #include "suite.h"
 
 /* --- The look-up --- */
@@ -26,38 +27,39 @@ static bool look_up_hangs;
 static int look_up_error;
 
 struct sc_resolve {
-    struct event *event;
-    sc_resolve_done *done;
-    void *arg;
+    int fds[2]; /* a pipe that nobody closes: an answer that never comes */
 };
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    struct sc_resolve *resolve = arg;
-    resolve->done(resolve->arg, look_up_error, 0, look_up_error == 0 ? list : NULL);
-}
-
-struct sc_resolve *sc_resolve_start(struct event_base *base, const char *host, const char *port,
-                                    sc_resolve_done *done, void *arg, struct sc_err *err)
+struct sc_resolve *sc_resolve_start(const char *host, const char *port, struct sc_err *err)
 {
     (void)host;
     (void)port;
     (void)err;
     struct sc_resolve *resolve = calloc(1, sizeof(*resolve));
-    *resolve = (struct sc_resolve){
-        .event = evtimer_new(base, on_event, resolve), .done = done, .arg = arg};
-    if (!look_up_hangs) {
-        event_active(resolve->event, EV_TIMEOUT, 0);
-    }
+    ck_assert_int_eq(pipe(resolve->fds), 0);
     return resolve;
+}
+
+int sc_resolve_fd(const struct sc_resolve *resolve)
+{
+    return look_up_hangs ? resolve->fds[0] : -1;
+}
+
+bool sc_resolve_result(struct sc_resolve *resolve, int *gai_error, int *error_number,
+                       const struct addrinfo **found)
+{
+    (void)resolve;
+    *gai_error = look_up_error;
+    *error_number = 0;
+    *found = look_up_error == 0 ? list : NULL;
+    return !look_up_hangs;
 }
 
 void sc_resolve_free(struct sc_resolve *resolve)
 {
     if (resolve) {
-        event_free(resolve->event);
+        (void)close(resolve->fds[0]);
+        (void)close(resolve->fds[1]);
         free(resolve);
     }
 }
@@ -101,41 +103,30 @@ static void fill(size_t index, int fds[2])
 }
 
 struct outcome {
-    int calls;
     int fd;
     char peer[300];
     struct sc_err err;
 };
 
-static void on_done(void *arg, const struct sc_connect_result *result)
-{
-    struct outcome *outcome = arg;
-    outcome->calls++;
-    outcome->fd = result->fd;
-    (void)snprintf(outcome->peer, sizeof(outcome->peer), "%s", result->peer_text);
-    if (result->err) {
-        outcome->err = *result->err;
-    }
-}
-
 static struct outcome run(uint64_t timeout_ms)
 {
     struct outcome outcome = {.fd = -1};
-    struct event_base *base = event_base_new();
     struct sc_address address;
+    enum sc_connect_state state;
     ck_assert_int_eq(sc_parse_address("example.test:4242", NULL, &address, NULL), 0);
-    struct sc_connect *connecting =
-        sc_connect_start(base, &address, timeout_ms, on_done, &outcome, NULL);
+    struct sc_connect *connecting = sc_connect_start(&address, timeout_ms, NULL);
     ck_assert_ptr_nonnull(connecting);
-    ck_assert_int_eq(outcome.calls, 0);
-    while (outcome.calls == 0) {
-        ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
+    while ((state = sc_connect_step(connecting, &outcome.err)) == SC_CONNECT_UNDER_WAY) {
+        const uint64_t now_ms = sc_clock_ms(), at_ms = sc_connect_deadline_ms(connecting);
+        struct pollfd ready = {.fd = sc_connect_fd(connecting),
+                               .events = sc_connect_events(connecting)};
+        (void)poll(&ready, 1, at_ms > now_ms ? (int)(at_ms - now_ms) : 0);
+    }
+    if (state == SC_CONNECT_DONE) {
+        (void)snprintf(outcome.peer, sizeof(outcome.peer), "%s", sc_connect_peer(connecting));
+        outcome.fd = sc_connect_take(connecting);
     }
     sc_connect_free(connecting);
-    /* Nothing is left behind: the loop has no event any more. */
-    ck_assert_int_eq(event_base_loop(base, EVLOOP_NONBLOCK), 1);
-    ck_assert_int_eq(outcome.calls, 1);
-    event_base_free(base);
     list_count = 0;
     return outcome;
 }

@@ -208,11 +208,11 @@ static const struct {
     const char *text;
 } lies[] = {
     {SC_FRAME_REVERSE, 5, "another type"},
-    {SC_FRAME_ECHO, 4, "another length"},
-    {SC_FRAME_ECHO, 0xffffffffU, "another length"},
+    {SC_FRAME_ECHO, 4, "length of the reply"},
+    {SC_FRAME_ECHO, 0xffffffffU, "longer than 16 MiB"},
     {77, 5, "another type"},
     {SC_FRAME_ERROR, 4, "too short"},
-    {SC_FRAME_ERROR, 0x7fffffffU, "longer than 64 KiB"},
+    {SC_FRAME_ERROR, 0x7fffffU, "longer than 64 KiB"},
 };
 
 static void lie(size_t n)
@@ -264,7 +264,8 @@ START_TEST(errors_of_the_server_are_replies_or_the_end)
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
     ck_assert_uint_eq(event.reply.error_code, SC_CLIENT_ERROR_UNKNOWN_TYPE);
     ck_assert_uint_eq(event.reply.type, 99);
-    ck_assert_str_eq((const char *)event.reply.body, "no\\x1b such");
+    ck_assert_str_eq(event.reply.error_text, "no\\x1b such");
+    ck_assert_mem_eq(event.reply.body, "no\033 such", 8);
     server_says(frame, sc_frame_put_error(frame, SC_ERROR_GOING_AWAY, 1500, "bye"));
     ck_assert(next_event(false));
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);

@@ -129,7 +129,7 @@ UNIT_TESTS += tests/unit/check_stats
 tests_unit_check_stats_LDADD = $(TEST_SERVER)
 
 UNIT_TESTS += tests/unit/check_connect
-tests_unit_check_connect_LDADD = $(TEST_CLIENT)
+tests_unit_check_connect_LDADD = $(TEST_LIB)
 
 UNIT_TESTS += tests/unit/check_bench
 tests_unit_check_bench_LDADD = $(TEST_BENCH)

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "programs/client.h"
+#include "client/cli.h"
 
 #ifdef HAVE_LIBEDIT
 
@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "programs/client_output.h"
+#include "client/output.h"
 #include "base/escape.h"
 #include "base/program.h"
 #include "proto/handler.h"
@@ -88,7 +88,7 @@ static bool is_typing(const struct interactive *interactive)
 }
 
 /* Until standard input can be read. False: the session has ended, and nothing is typed. */
-static bool wait_for_input(struct sc_client *client)
+static bool wait_for_input(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
     interactive->is_readable = false;
@@ -109,7 +109,7 @@ static bool wait_for_input(struct sc_client *client)
 /* The next character for the editor; 0 is the end, -1 an error. */
 static int get_character(EditLine *editor, wchar_t *out)
 {
-    struct sc_client *client = NULL;
+    struct sc_cli *client = NULL;
     mbstate_t shift = {0};
     size_t status = (size_t)-2;
     (void)el_get(editor, EL_CLIENTDATA, &client);
@@ -135,13 +135,13 @@ static int get_character(EditLine *editor, wchar_t *out)
     return 1;
 }
 
-static int start(struct sc_client *client, struct sc_err *err)
+static int start(struct sc_cli *client, struct sc_err *err)
 {
     struct interactive *interactive = calloc(1, sizeof(*interactive));
     client->state = interactive;
     (void)setlocale(LC_CTYPE, "");
     if (interactive) {
-        interactive->editor = el_init(SC_CLIENT_PROGRAM, stdin, stdout, stderr);
+        interactive->editor = el_init(SC_CLI_PROGRAM, stdin, stdout, stderr);
         interactive->history = history_init();
         interactive->input = event_new(client->base, STDIN_FILENO, EV_READ, on_input, interactive);
     }
@@ -177,7 +177,7 @@ static const char *read_line(struct interactive *interactive, int *length)
 }
 
 /* The notice about the end of the session must not stand in the line that is typed. */
-static void on_end(struct sc_client *client)
+static void on_end(struct sc_cli *client)
 {
     const struct interactive *interactive = client->state;
     if (interactive->at_prompt) {
@@ -196,29 +196,29 @@ static void drop_line(const char *line, size_t length)
     struct sc_err err;
     (void)sc_escape_line(shown, sizeof(shown), line, length);
     (void)sc_err_set(&err, EX_UNAVAILABLE, "the connection is gone, not sent: %s", shown);
-    (void)sc_program_fail(SC_CLIENT_PROGRAM, &err);
+    (void)sc_program_fail(SC_CLI_PROGRAM, &err);
 }
 
 /* Returns false for quit. */
-static bool take_line(struct sc_client *client, const char *line, size_t length)
+static bool take_line(struct sc_cli *client, const char *line, size_t length)
 {
     const char *text;
     size_t text_length;
-    const struct sc_handler *command = sc_client_parse_line(line, length, &text, &text_length);
+    const struct sc_handler *command = sc_cli_parse_line(line, length, &text, &text_length);
     if (!command) {
-        return !sc_client_wants_to_quit(line, length);
+        return !sc_cli_wants_to_quit(line, length);
     }
     sc_session_send(client->session, command->type, text, text_length);
-    while (sc_session_unanswered(client->session) > 0 && sc_client_iterate(client)) {
+    while (sc_session_unanswered(client->session) > 0 && sc_cli_iterate(client)) {
     }
     return true;
 }
 
-static void converse(struct sc_client *client)
+static void converse(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
     HistEvent event;
-    sc_client_greet(client);
+    sc_cli_greet(client);
     while (!client->ended || is_typing(interactive)) {
         int count = 0;
         const char *line = read_line(interactive, &count);
@@ -250,7 +250,7 @@ static void converse(struct sc_client *client)
     client->info = NULL;
 }
 
-static void stop(struct sc_client *client)
+static void stop(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
     if (!interactive) {
@@ -268,9 +268,9 @@ static void stop(struct sc_client *client)
     free(interactive);
 }
 
-const struct sc_client_mode sc_client_interactive = {
+const struct sc_cli_mode sc_cli_interactive = {
     .start = start,
-    .on_reply = sc_client_take_reply,
+    .on_reply = sc_cli_take_reply,
     .converse = converse,
     .on_end = on_end,
     .stop = stop,

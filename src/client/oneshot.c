@@ -1,7 +1,7 @@
 #include "config.h"
 
 #include "base/clock.h"
-#include "programs/client.h"
+#include "client/cli.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,7 +11,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "programs/client_output.h"
+#include "client/output.h"
+#include "proto/frame.h"
 #include "proto/handler.h"
 
 /* A COMMAND of the command line, sent once or, with --count or --interval, again and again. */
@@ -56,14 +57,14 @@ static int read_body(struct oneshot *oneshot, struct sc_err *err)
 }
 
 /* Nothing more is to be sent. */
-static bool all_sent(const struct sc_client *client)
+static bool all_sent(const struct sc_cli *client)
 {
     const struct oneshot *oneshot = client->state;
     return oneshot->refused ||
            oneshot->sent >= (client->options->repeat ? client->options->count : 1);
 }
 
-static void send_one(struct sc_client *client)
+static void send_one(struct sc_cli *client)
 {
     struct oneshot *oneshot = client->state;
     const char *body = client->options->text ? client->options->text : oneshot->body;
@@ -71,7 +72,7 @@ static void send_one(struct sc_client *client)
     oneshot->sent++;
 }
 
-static void set_tick(const struct sc_client *client)
+static void set_tick(const struct sc_cli *client)
 {
     const struct oneshot *oneshot = client->state;
     const uint64_t ms = client->options->interval_ms;
@@ -85,7 +86,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    struct sc_client *client = arg;
+    struct sc_cli *client = arg;
     if (!all_sent(client) && !sc_session_is_full(client->session)) {
         send_one(client);
     }
@@ -96,13 +97,13 @@ static void on_interrupt(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    struct sc_client *client = arg;
+    struct sc_cli *client = arg;
     const struct oneshot *oneshot = client->state;
     (void)evtimer_del(oneshot->tick);
     sc_session_close(client->session);
 }
 
-static int start(struct sc_client *client, struct sc_err *err)
+static int start(struct sc_cli *client, struct sc_err *err)
 {
     struct oneshot *oneshot = calloc(1, sizeof(*oneshot));
     client->state = oneshot;
@@ -125,7 +126,7 @@ static int start(struct sc_client *client, struct sc_err *err)
     return 0;
 }
 
-static void on_ready(struct sc_client *client)
+static void on_ready(struct sc_cli *client)
 {
     const struct oneshot *oneshot = client->state;
     if (oneshot->interrupt) {
@@ -136,25 +137,25 @@ static void on_ready(struct sc_client *client)
     set_tick(client);
 }
 
-static void on_reply(struct sc_client *client, const struct sc_session_reply *reply)
+static void on_reply(struct sc_cli *client, const struct sc_session_reply *reply)
 {
     struct oneshot *oneshot = client->state;
     oneshot->answered++;
     if (!client->options->repeat) {
         /* What came in byte for byte goes out byte for byte. */
-        sc_client_print_reply(client->options, reply, client->options->text != NULL);
+        sc_cli_print_reply(client->options, reply, client->options->text != NULL);
     } else {
-        sc_client_print_ping(client->options, client->info, reply, oneshot->answered);
+        sc_cli_print_ping(client->options, client->info, reply, oneshot->answered);
     }
-    if (reply->type == SC_FRAME_ERROR) {
+    if (reply->error_code != 0) {
         client->status = 1;
-        oneshot->refused = sc_error_code_closes(reply->error.code);
+        oneshot->refused = sc_error_code_closes(reply->error_code);
     } else {
         sc_hist_record(&oneshot->times, reply->elapsed_ns);
     }
 }
 
-static void on_progress(struct sc_client *client)
+static void on_progress(struct sc_cli *client)
 {
     const struct oneshot *oneshot = client->state;
     if (oneshot->answered < oneshot->sent) {
@@ -167,18 +168,18 @@ static void on_progress(struct sc_client *client)
     }
 }
 
-static void on_end(struct sc_client *client)
+static void on_end(struct sc_cli *client)
 {
     const struct oneshot *oneshot = client->state;
     if (oneshot->tick) {
         (void)evtimer_del(oneshot->tick);
     }
     if (client->options->repeat && client->info) {
-        sc_client_print_summary(client->options, oneshot->sent, oneshot->answered, &oneshot->times);
+        sc_cli_print_summary(client->options, oneshot->sent, oneshot->answered, &oneshot->times);
     }
 }
 
-static void stop(struct sc_client *client)
+static void stop(struct sc_cli *client)
 {
     struct oneshot *oneshot = client->state;
     if (!oneshot) {
@@ -194,7 +195,7 @@ static void stop(struct sc_client *client)
     free(oneshot);
 }
 
-const struct sc_client_mode sc_client_oneshot = {
+const struct sc_cli_mode sc_cli_oneshot = {
     .start = start,
     .on_ready = on_ready,
     .on_reply = on_reply,

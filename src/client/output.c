@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "programs/client_output.h"
+#include "client/output.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,10 +11,12 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/program.h"
+#include "proto/frame.h"
 #include "proto/handler.h"
 #include "tls/certificate.h"
+#include "tls/pin.h"
 
-#define PROGRAM SC_CLIENT_PROGRAM
+#define PROGRAM SC_CLI_PROGRAM
 
 static double to_ms(uint64_t ns)
 {
@@ -49,45 +51,44 @@ static void put_text(const char *key, const char *text)
 static void open_reply(const struct sc_session_reply *reply)
 {
     printf("{\"request\":\"%s\",\"reply\":\"%s\",\"bytes\":%zu,\"seconds\":%.9f",
-           name_of(reply->request_type),
-           reply->type == SC_FRAME_ERROR ? "error" : name_of(reply->type), reply->length,
-           (double)reply->elapsed_ns / 1e9);
+           name_of(reply->type), reply->error_code != 0 ? "error" : name_of(reply->type),
+           reply->length, (double)reply->elapsed_ns / 1e9);
 }
 
-static void put_error_members(const struct sc_frame_error *error)
+static void put_error_members(const struct sc_session_reply *reply)
 {
-    printf(",\"code\":%" PRIu32 ",\"retry_after_ms\":%" PRIu32, error->code, error->retry_after_ms);
-    put_text("name", sc_error_code_name(error->code));
-    put_bytes("text", (const uint8_t *)error->text, error->text_length);
+    printf(",\"code\":%" PRIu32 ",\"retry_after_ms\":%" PRIu32, reply->error_code,
+           reply->retry_after_ms);
+    put_text("name", sc_error_code_name(reply->error_code));
+    put_bytes("text", reply->body, reply->length);
 }
 
-static void tell_error(const struct sc_frame_error *error)
+static void tell_error(const struct sc_session_reply *reply)
 {
     struct sc_err err;
-    char wait[32], advice[64] = "", text[480];
-    (void)sc_escape_line(text, sizeof(text), error->text, error->text_length);
-    if (error->retry_after_ms > 0) {
-        sc_format_duration_ms(error->retry_after_ms, wait);
+    char wait[32], advice[64] = "";
+    if (reply->retry_after_ms > 0) {
+        sc_format_duration_ms(reply->retry_after_ms, wait);
         (void)snprintf(advice, sizeof(advice), "; try again in %s", wait);
     }
-    (void)sc_err_set(&err, 1, "the server answered ERROR %" PRIu32 " (%s): %s%s", error->code,
-                     sc_error_code_name(error->code), text, advice);
+    (void)sc_err_set(&err, 1, "the server answered ERROR %" PRIu32 " (%s): %s%s", reply->error_code,
+                     sc_error_code_name(reply->error_code), reply->error_text, advice);
     (void)sc_program_fail(PROGRAM, &err);
 }
 
-void sc_client_print_reply(const struct sc_client_options *options,
-                           const struct sc_session_reply *reply, bool newline)
+void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_session_reply *reply,
+                        bool newline)
 {
     if (options->json) {
         open_reply(reply);
-        if (reply->type == SC_FRAME_ERROR) {
-            put_error_members(&reply->error);
+        if (reply->error_code != 0) {
+            put_error_members(reply);
         } else {
             put_bytes("body", reply->body, reply->length);
         }
         (void)puts("}");
-    } else if (reply->type == SC_FRAME_ERROR) {
-        tell_error(&reply->error);
+    } else if (reply->error_code != 0) {
+        tell_error(reply);
     } else {
         if (isatty(STDOUT_FILENO)) {
             sc_escape_terminal(stdout, reply->body, reply->length);
@@ -100,27 +101,26 @@ void sc_client_print_reply(const struct sc_client_options *options,
     }
 }
 
-void sc_client_print_ping(const struct sc_client_options *options,
-                          const struct sc_session_info *info, const struct sc_session_reply *reply,
-                          uint64_t number)
+void sc_cli_print_ping(const struct sc_cli_options *options, const struct sc_client_info *info,
+                       const struct sc_session_reply *reply, uint64_t number)
 {
     if (options->json) {
         open_reply(reply);
         printf(",\"number\":%" PRIu64, number);
-        if (reply->type == SC_FRAME_ERROR) {
-            put_error_members(&reply->error);
+        if (reply->error_code != 0) {
+            put_error_members(reply);
         }
         (void)puts("}");
-    } else if (reply->type == SC_FRAME_ERROR) {
-        tell_error(&reply->error);
+    } else if (reply->error_code != 0) {
+        tell_error(reply);
     } else {
         printf("%s: %s %" PRIu64 ", %zu bytes, %.3f ms\n", info->peer, name_of(reply->type), number,
                reply->length, to_ms(reply->elapsed_ns));
     }
 }
 
-void sc_client_print_summary(const struct sc_client_options *options, uint64_t sent,
-                             uint64_t answered, const struct sc_hist *times)
+void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, uint64_t answered,
+                          const struct sc_hist *times)
 {
     const double mean = sc_hist_mean(times);
     const double p50 = (double)sc_hist_percentile(times, 50),
@@ -144,8 +144,7 @@ void sc_client_print_summary(const struct sc_client_options *options, uint64_t s
     (void)putchar('\n');
 }
 
-void sc_client_print_pins(const struct sc_client_options *options,
-                          const struct sc_session_info *info)
+void sc_cli_print_pins(const struct sc_cli_options *options, const struct sc_client_info *info)
 {
     struct sc_pin_formats as;
     sc_pin_format(info->key_pin, info->fingerprint, &as);
@@ -175,8 +174,8 @@ void sc_client_print_pins(const struct sc_client_options *options,
            "server.\n");
 }
 
-void sc_client_print_connection(const struct sc_client_options *options,
-                                const struct sc_session_info *info)
+void sc_cli_print_connection(const struct sc_cli_options *options,
+                             const struct sc_client_info *info)
 {
     char validity[SC_CERTIFICATE_VALIDITY_BYTES];
     sc_certificate_describe_validity(info->not_before, info->not_after, sc_clock_wall().tv_sec,
@@ -185,15 +184,14 @@ void sc_client_print_connection(const struct sc_client_options *options,
         (void)fprintf(stderr, "%s: connected to %s (%s) in %.3f ms\n", PROGRAM, options->target,
                       info->peer, to_ms(info->connect_ns));
         (void)fprintf(stderr, "%s: %s, cipher %s, group %s, %s handshake in %.3f ms\n", PROGRAM,
-                      info->tls.version, info->tls.cipher,
-                      *info->tls.group ? info->tls.group : "none",
-                      info->tls.resumed ? "resumed" : "full", to_ms(info->handshake_ns));
+                      info->tls_version, info->cipher, *info->group ? info->group : "none",
+                      info->resumed ? "resumed" : "full", to_ms(info->handshake_ns));
         if (!options->show_pin) {
-            (void)fprintf(stderr, "%s: pin matched: %s\n", PROGRAM, info->pin.pin);
+            (void)fprintf(stderr, "%s: pin matched: %s\n", PROGRAM, info->pin);
         }
         (void)fprintf(stderr, "%s: the certificate: %s\n", PROGRAM, validity);
     }
-    if (info->pin.expired) {
+    if (info->expired) {
         sc_program_warn(PROGRAM, "the certificate of %s: %s; it is accepted because it is pinned",
                         options->target, validity);
     }

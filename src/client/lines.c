@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "programs/client.h"
+#include "client/cli.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,9 +11,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "programs/client_output.h"
+#include "client/output.h"
 #include "base/escape.h"
 #include "base/program.h"
+#include "proto/frame.h"
 #include "proto/handler.h"
 
 #define READ_BYTES (64U << 10)
@@ -36,7 +37,7 @@ struct lines {
     uint64_t number; /* of the line, for messages */
 };
 
-static void want_input(struct sc_client *client)
+static void want_input(struct sc_cli *client)
 {
     struct lines *lines = client->state;
     if (lines->prompt && !lines->asked && sc_session_unanswered(client->session) == 0) {
@@ -52,7 +53,7 @@ static void want_input(struct sc_client *client)
 }
 
 /* Returns -1 when no more lines are to be taken. */
-static int take_line(struct sc_client *client, const char *line, size_t length)
+static int take_line(struct sc_cli *client, const char *line, size_t length)
 {
     struct lines *lines = client->state;
     struct sc_err err;
@@ -63,13 +64,13 @@ static int take_line(struct sc_client *client, const char *line, size_t length)
     if (length == 0) {
         return 0;
     }
-    const struct sc_handler *command = sc_client_parse_line(line, length, &text, &text_length);
+    const struct sc_handler *command = sc_cli_parse_line(line, length, &text, &text_length);
     if (command && text_length <= SC_FRAME_MAX_BODY_BYTES) {
         sc_session_send(client->session, command->type, text, text_length);
         return 0;
     }
     if (lines->prompt && !command) {
-        return sc_client_wants_to_quit(line, length) ? -1 : 0;
+        return sc_cli_wants_to_quit(line, length) ? -1 : 0;
     }
     if (command) {
         (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: TEXT is longer than 16M",
@@ -82,12 +83,12 @@ static int take_line(struct sc_client *client, const char *line, size_t length)
                          "standard input, line %llu: \"%s\" is not a command; commands are %s",
                          (unsigned long long)lines->number, shown, commands);
     }
-    client->status = sc_program_fail(SC_CLIENT_PROGRAM, &err);
+    client->status = sc_program_fail(SC_CLI_PROGRAM, &err);
     return -1;
 }
 
 /* Sends what is there, as far as the session takes it. */
-static void take_lines(struct sc_client *client)
+static void take_lines(struct sc_cli *client)
 {
     struct lines *lines = client->state;
     while (lines->start < lines->end && !sc_session_is_full(client->session)) {
@@ -114,11 +115,11 @@ static void take_lines(struct sc_client *client)
     }
 }
 
-static void on_ready(struct sc_client *client)
+static void on_ready(struct sc_cli *client)
 {
     const struct lines *lines = client->state;
     if (lines->prompt) {
-        sc_client_greet(client);
+        sc_cli_greet(client);
     }
 }
 
@@ -149,7 +150,7 @@ static int make_room(struct lines *lines, struct sc_err *err)
 static void on_input(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
-    struct sc_client *client = arg;
+    struct sc_cli *client = arg;
     struct lines *lines = client->state;
     struct sc_err err;
     if (make_room(lines, &err) != 0) {
@@ -167,7 +168,7 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
     take_lines(client);
 }
 
-static int start(struct sc_client *client, struct sc_err *err)
+static int start(struct sc_cli *client, struct sc_err *err)
 {
     struct stat status;
     struct lines *lines = calloc(1, sizeof(*lines));
@@ -186,7 +187,7 @@ static int start(struct sc_client *client, struct sc_err *err)
 }
 
 /* The notice about the end of the session must not stand in the line that is typed. */
-static void on_end(struct sc_client *client)
+static void on_end(struct sc_cli *client)
 {
     const struct lines *lines = client->state;
     if (lines->asked && !lines->end_of_input) {
@@ -210,7 +211,7 @@ static void drop_line(void)
     (void)tcflush(STDIN_FILENO, TCIFLUSH);
 }
 
-static void stop(struct sc_client *client)
+static void stop(struct sc_cli *client)
 {
     struct lines *lines = client->state;
     if (lines) {
@@ -225,9 +226,9 @@ static void stop(struct sc_client *client)
     }
 }
 
-const struct sc_client_mode sc_client_lines = {.start = start,
-                                               .on_ready = on_ready,
-                                               .on_reply = sc_client_take_reply,
-                                               .on_progress = take_lines,
-                                               .on_end = on_end,
-                                               .stop = stop};
+const struct sc_cli_mode sc_cli_lines = {.start = start,
+                                         .on_ready = on_ready,
+                                         .on_reply = sc_cli_take_reply,
+                                         .on_progress = take_lines,
+                                         .on_end = on_end,
+                                         .stop = stop};

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "programs/client_options.h"
+#include "client/options.h"
 
 #include <ctype.h>
 #include <getopt.h>
@@ -11,9 +11,9 @@
 #include "base/program.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
-#include "programs/version.h"
 
-#define PROGRAM SC_CLIENT_PROGRAM
+#define DAY_MS UINT64_C(86400000)
+#define PROGRAM SC_CLI_PROGRAM
 
 static const char help[] =
     "Usage: sc-client [OPTION]... --pin PIN... [COMMAND [TEXT]]\n"
@@ -96,7 +96,7 @@ static int parse_seconds(const char *text, uint64_t min_ms, uint64_t max_ms, uin
     return sc_parse_duration_ms(with_unit, min_ms, max_ms, out, err);
 }
 
-static int set_address(struct sc_client_options *options, const char *text, struct sc_err *err)
+static int set_address(struct sc_cli_options *options, const char *text, struct sc_err *err)
 {
     if (sc_parse_address(text, SC_PROTOCOL_PORT, &options->address, err) != 0) {
         return -1;
@@ -108,32 +108,52 @@ static int set_address(struct sc_client_options *options, const char *text, stru
     return 0;
 }
 
+static int add_pin(struct sc_cli_options *options, const char *pin, struct sc_err *err)
+{
+    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    if (sc_client_settings_add_pin(options->settings, pin, &error) != 0) {
+        return sc_err_set(err, error.code, "%s", error.text);
+    }
+    options->has_pin = true;
+    return 0;
+}
+
+static int set_timeout(struct sc_cli_options *options, const char *text, struct sc_err *err)
+{
+    uint64_t ms;
+    if (parse_seconds(text, 1, DAY_MS, &ms, err) != 0) {
+        return -1;
+    }
+    return sc_client_settings_set_timeout(options->settings, (uint32_t)ms, NULL);
+}
+
 /* Returns 0; -1 with an error; 1 when the program has nothing more to do. */
-static int take_option(struct sc_client_options *options, int option, const char *value,
+static int take_option(struct sc_cli_options *options, int option, const char *value,
                        struct sc_err *err)
 {
-    const uint64_t hour_ms = 3600000U;
     switch (option) {
     case OPT_CONNECT: return set_address(options, value, err);
-    case OPT_PIN: return sc_pin_set_add(options->pins, value, err);
-    case OPT_TIMEOUT: return parse_seconds(value, 1, 24U * hour_ms, &options->timeout_ms, err);
+    case OPT_PIN: return add_pin(options, value, err);
+    case OPT_TIMEOUT: return set_timeout(options, value, err);
     case OPT_INTERVAL:
         options->repeat = true;
-        return parse_seconds(value, 0, 24U * hour_ms, &options->interval_ms, err);
+        return parse_seconds(value, 0, DAY_MS, &options->interval_ms, err);
     case OPT_COUNT:
         options->repeat = true;
         return sc_parse_u64(value, 1, UINT64_MAX - 1, &options->count, err);
-    case OPT_SHOW_PIN: options->show_pin = true; return 0;
-    case OPT_STRICT_EXPIRY: options->strict_expiry = true; return 0;
+    case OPT_SHOW_PIN:
+        options->show_pin = true;
+        return sc_client_settings_set_inspect(options->settings, 1, NULL);
+    case OPT_STRICT_EXPIRY: return sc_client_settings_set_strict_expiry(options->settings, 1, NULL);
     case OPT_JSON: options->json = true; return 0;
     case OPT_VERBOSE: options->verbose = true; return 0;
-    case OPT_VERSION: sc_version_print(PROGRAM); return 1;
+    case OPT_VERSION: options->show_version = true; return 1;
     default: print_help(); return 1;
     }
 }
 
 /* COMMAND and TEXT. Returns 0, or the exit status. */
-static int take_words(struct sc_client_options *options, int count, char *words[])
+static int take_words(struct sc_cli_options *options, int count, char *words[])
 {
     if (options->show_pin && count > 0) {
         return sc_program_usage(PROGRAM, "%s: --show-pin sends nothing", words[0]);
@@ -166,10 +186,10 @@ static int take_words(struct sc_client_options *options, int count, char *words[
 }
 
 /* A server is not contacted without a pin: 0, or the exit status. */
-static int check_pins(const struct sc_client_options *options)
+static int check_pins(const struct sc_cli_options *options)
 {
     struct sc_err err;
-    if (options->show_pin || sc_pin_set_count(options->pins) > 0) {
+    if (options->show_pin || options->has_pin) {
         return 0;
     }
     (void)sc_err_set(&err, SC_EXIT_UNTRUSTED,
@@ -180,7 +200,7 @@ static int check_pins(const struct sc_client_options *options)
     return sc_program_fail(PROGRAM, &err);
 }
 
-static int parse(struct sc_client_options *options, int argc, char *argv[], int *status)
+static int parse(struct sc_cli_options *options, int argc, char *argv[], int *status)
 {
     struct sc_err err;
     int option, index = 0;
@@ -197,8 +217,8 @@ static int parse(struct sc_client_options *options, int argc, char *argv[], int 
             return -1;
         }
         if (rc > 0) {
-            *status = sc_program_end(PROGRAM, EX_OK);
-            return -1;
+            *status = EX_OK;
+            return options->show_version ? 0 : -1;
         }
     }
     *status = take_words(options, argc - optind, argv + optind);
@@ -208,25 +228,25 @@ static int parse(struct sc_client_options *options, int argc, char *argv[], int 
     return *status == 0 ? 0 : -1;
 }
 
-int sc_client_options_parse(struct sc_client_options *options, int argc, char *argv[], int *status)
+int sc_cli_options_parse(struct sc_cli_options *options, int argc, char *argv[], int *status)
 {
     struct sc_err err;
-    *options = (struct sc_client_options){
-        .timeout_ms = 10000, .count = UINT64_MAX, .interval_ms = 1000, .pins = sc_pin_set_new()};
-    if (!options->pins || set_address(options, "localhost:" SC_PROTOCOL_PORT, &err) != 0) {
+    *options = (struct sc_cli_options){
+        .count = UINT64_MAX, .interval_ms = 1000, .settings = sc_client_settings_new(NULL, NULL)};
+    if (!options->settings || set_address(options, "localhost:" SC_PROTOCOL_PORT, &err) != 0) {
         (void)sc_err_set(&err, EX_OSERR, "out of memory");
         *status = sc_program_fail(PROGRAM, &err);
         return -1;
     }
     if (parse(options, argc, argv, status) != 0) {
-        sc_client_options_fini(options);
+        sc_cli_options_fini(options);
         return -1;
     }
     return 0;
 }
 
-void sc_client_options_fini(struct sc_client_options *options)
+void sc_cli_options_fini(struct sc_cli_options *options)
 {
-    sc_pin_set_free(options->pins);
-    options->pins = NULL;
+    sc_client_settings_free(options->settings);
+    options->settings = NULL;
 }

@@ -1,23 +1,24 @@
 /* The command line of sc-client. */
-#ifndef SC_PROGRAMS_CLIENT_OPTIONS_H
-#define SC_PROGRAMS_CLIENT_OPTIONS_H
+#ifndef SC_CLIENT_OPTIONS_H
+#define SC_CLIENT_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spacecaptain/client.h>
+
 #include "base/parse.h"
-#include "tls/pin.h"
 
-#define SC_CLIENT_PROGRAM "sc-client"
+#define SC_CLI_PROGRAM "sc-client"
 
-struct sc_client_options {
+struct sc_cli_options {
     struct sc_address address;
     char target[300]; /* the address in one form */
-    struct sc_pin_set *pins;
-    uint64_t timeout_ms;
+    struct sc_client_settings *settings; /* pins, timeout, strict expiry */
+    bool has_pin;
+    bool show_version; /* --version: then nothing else is set */
     bool show_pin;
-    bool strict_expiry;
     bool verbose;
     bool json;
 
@@ -32,8 +33,8 @@ struct sc_client_options {
  * Returns 0, or -1 and the exit status in *status: the program is to end with it (--help and
  * --version print themselves, errors too).
  */
-int sc_client_options_parse(struct sc_client_options *options, int argc, char *argv[],
-                            int *status) SC_NODISCARD;
-void sc_client_options_fini(struct sc_client_options *options);
+int sc_cli_options_parse(struct sc_cli_options *options, int argc, char *argv[],
+                         int *status) SC_NODISCARD;
+void sc_cli_options_fini(struct sc_cli_options *options);
 
 #endif

@@ -1,0 +1,30 @@
+/* What sc-client prints: text or JSON on stdout, and --verbose and warnings on stderr. */
+#ifndef SC_CLIENT_OUTPUT_H
+#define SC_CLIENT_OUTPUT_H
+
+#include "base/hist.h"
+#include "client/session.h"
+#include "client/options.h"
+
+/*
+ * A reply's body. Text: as it is, and what would steer a terminal escaped when stdout is one;
+ * `newline` ends it. JSON: one object. An ERROR is reported on stderr (text) or as an object
+ * (JSON).
+ */
+void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_session_reply *reply,
+                        bool newline);
+
+/* A line for a reply of a repeated command, the `number`th. */
+void sc_cli_print_ping(const struct sc_cli_options *options, const struct sc_client_info *info,
+                       const struct sc_session_reply *reply, uint64_t number);
+void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, uint64_t answered,
+                          const struct sc_hist *times);
+
+/* --show-pin */
+void sc_cli_print_pins(const struct sc_cli_options *options, const struct sc_client_info *info);
+
+/* --verbose, and the warning about a certificate outside its dates. */
+void sc_cli_print_connection(const struct sc_cli_options *options,
+                             const struct sc_client_info *info);
+
+#endif
