@@ -62,6 +62,9 @@ fi
 start_server --max-body 100
 head -c 101 /dev/zero | run 1 sc-client --connect "$address" --pin server.crt echo
 expect_err 'the server answered ERROR 2 \(body too large\)'
+{ printf 'echo ' && head -c 101 /dev/zero | tr '\0' x && printf '\necho two\necho three\n'; } >commands
+run 1 sc-client --connect "$address" --pin server.crt <commands
+grep -q "$address went away with 2 requests unanswered: body too large" err || fail "the requests that were lost are not told"
 head -c 101 /dev/zero | run 1 sc-client --connect "$address" --pin server.crt --count 3 --interval 0 echo
 expect_err 'the server answered ERROR 2 \(body too large\)'
 expect_out "$address: 1 sent, 1 answered"

@@ -119,6 +119,13 @@ for where in '' 'localhost' 'captain.example' '[::1]' '192.0.2.1'; do
         fail "the default port is not 4242: $where"
 done
 
+# The name of the server is asked for, an address is not; a certificate inside its dates is good with --strict-expiry too.
+odd serve
+client 0 --strict-expiry echo hello
+run 0 sc-client --connect "localhost:${odd##*:}" --pin server.crt echo hello
+wait-for 10 "$odd_pid" contains "$odd_log" 'connection 2: server name localhost' || fail "the server was not asked for by its name"
+! grep -q 'connection 1: server name' "$odd_log" || fail "an address was sent as a name"
+
 # --- What a bad server does ---
 odd mute
 client 75 --timeout 0.3 echo hello
@@ -145,12 +152,41 @@ expect_err 'ERROR frame is too short'
 odd half-reply
 client 69 echo hello
 expect_err 'went away with 1 request unanswered: it closed'
+# The close has a deadline of its own.
+odd hang
+client 0 --timeout 1000 echo hello
+kill "$odd_pid"
+finish "$odd_pid" 143
+# --timeout counts from the reply before, and not while nothing is asked.
+odd slow "1 300"
+printf 'echo %s\n' 1 2 3 4 5 >commands
+run 0 sc-client --connect "$odd" --pin server.crt --timeout "$slow" <commands
+odd serve
+mkfifo thinking
+# shellcheck disable=SC2016
+background sh -c 'exec sc-client --connect "$1" --pin server.crt --timeout 0.3 <thinking' sh "$odd"
+exec 9>thinking
+echo 'echo before' >&9
+wait-for 10 "$background_pid" contains "$tmp/background-$background_count.log" before || fail "no reply to a line in a pipe"
+wait-for 1 "$background_pid" exists never 2>/dev/null || :
+echo 'echo after' >&9
+exec 9>&-
+finish "$background_pid" 0
+grep -q after "background-$background_count.log" || fail "no reply after a pause"
+# What is not answered is bounded: a server that takes everything and says nothing does not get all of it.
+odd mute
+awk 'BEGIN { for (i = 0; i < 200; i++) printf "echo %060000d\n", i }' >commands
+run 75 sc-client --connect "$odd" --pin server.crt --timeout "$slow" <commands
+wait-for 10 "$odd_pid" contains "$odd_log" 'connection 1: ' || fail "the connection did not end"
+got=$(sed -n 's/^connection 1: \([0-9]*\) bytes.*/\1/p' "$odd_log")
+[ "$got" -gt 0 ] && [ "$got" -lt 3000000 ] || fail "$got bytes were sent without a reply"
 odd cut
 client 69 echo hello
 expect_err 'went away with 1 request unanswered: .*without close_notify'
 odd over-limit
 client 1 --timeout 5 --count 3 echo hello
 grep -q 'over a limit' err || fail "the reason of the refusal is not told"
+
 
 odd error "$(printf 'bad \033[31mday')"
 client 1 echo hello
@@ -192,6 +228,11 @@ expect_out '{"sent":1,"answered":0}'
 odd wrong-type
 client 76 --count 2 --interval 0 echo hello
 expect_out "$odd: 1 sent, 0 answered"
+# A second passes between two, unless told otherwise.
+odd serve
+started=$(date +%s%N)
+client 0 --count 2 time
+[ $(($(date +%s%N) - started)) -ge 1000000000 ] || fail "the interval is not a second"
 # One slow reply of ten: minimum, mean, maximum, median and 99th percentile are what they are called.
 odd slow "10 200"
 client 0 --count 10 --interval 0 echo hello
@@ -354,5 +395,7 @@ terminal 20 -- sh -c 'exec sc-client --connect "$1" --pin server.crt <commands' 
 [ "$status" = 0 ] || fail "exit status $status with output on a terminal"
 grep -Fq 'a\x1b[31mb\xc2\x9bc\xff' out || fail "control characters reach the terminal"
 # A server that leaves is told at the prompt, without a key pressed.
+odd over-limit
+on_terminal 1 'ended the connection: over a limit' ''
 odd going-away
 on_terminal 69 '> ' 'reverse a\n' 'going away' ''

@@ -140,6 +140,13 @@ static void answer_one(struct connection *connection, uint32_t type_change, int 
     }
 }
 
+/* Answers one request, and then neither reads nor closes. */
+static void mode_hang(struct connection *connection)
+{
+    answer_one(connection, 0, 0, 0);
+    (void)poll(NULL, 0, 60000);
+}
+
 static void mode_wrong_type(struct connection *connection)
 {
     answer_one(connection, 1, 0, 0);
@@ -247,6 +254,7 @@ static const struct {
 } modes[] = {
     {"serve", mode_serve},
     {"slow", mode_slow},
+    {"hang", mode_hang},
     {"mute", mode_mute},
     {"wrong-type", mode_wrong_type},
     {"wrong-length", mode_wrong_length},
@@ -266,6 +274,15 @@ _Noreturn static void die(const char *what)
 {
     perror(what);
     exit(EX_OSERR);
+}
+
+/* Accepts any name, so that OpenSSL keeps it. */
+static int on_server_name(SSL *ssl, int *alert, void *arg)
+{
+    (void)ssl;
+    (void)alert;
+    (void)arg;
+    return SSL_TLSEXT_ERR_OK;
 }
 
 static int listen_anywhere(const char *port_file)
@@ -309,6 +326,7 @@ int main(int argc, char *argv[])
         ERR_print_errors_fp(stderr);
         return EX_NOINPUT;
     }
+    SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)alarm(LIFE_SECONDS);
     const int listener = listen_anywhere(argv[4]);
@@ -319,6 +337,10 @@ int main(int argc, char *argv[])
         }
         if (modes[mode].run == mode_plain || SSL_accept(connection.ssl) == 1) {
             modes[mode].run(&connection);
+        }
+        const char *name = SSL_get_servername(connection.ssl, TLSEXT_NAMETYPE_host_name);
+        if (name) {
+            printf("connection %u: server name %s\n", number, name);
         }
         const bool notified = SSL_get_shutdown(connection.ssl) & SSL_RECEIVED_SHUTDOWN;
         SSL_free(connection.ssl);
