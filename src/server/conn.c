@@ -160,7 +160,7 @@ static void on_deadline(struct sc_conn *conn, enum sc_conn_wait wait)
     case SC_CONN_WAIT_WRITE:
         sc_stats_add(&stats->timeouts_write, 1);
         sc_conn_log_event(&conn->worker->log, SC_CONN_WRITE_TIMEOUT, &conn->origin,
-                          "the client did not read its replies");
+                          "the client did not read its replies, or too slowly");
         sc_conn_free(conn);
         return;
     case SC_CONN_WAIT_FRAME:

@@ -25,7 +25,12 @@ static enum sc_conn_wait waits_for(const struct sc_conn *conn, uint64_t *deadlin
         return SC_CONN_WAIT_HANDSHAKE;
     }
     if (sc_tlsbev_is_blocked(conn->tls)) {
+        const uint64_t last_ms =
+            conn->waits_since_ms + limits->write_timeout_ms * SC_CONN_MAX_WRITE_TIMEOUTS;
         *deadline_ms = conn->progress_ms + limits->write_timeout_ms;
+        if (last_ms < *deadline_ms) {
+            *deadline_ms = last_ms;
+        }
         return SC_CONN_WAIT_WRITE;
     }
     if (conn->state == SC_CONN_CLOSING) {
@@ -59,14 +64,26 @@ void sc_conn_output_waits(struct sc_conn *conn, uint64_t now_ms)
 {
     conn->progress_sent = sc_tlsbev_sent(conn->tls);
     conn->progress_ms = now_ms;
+    conn->waits_sent = conn->progress_sent + sc_tlsbev_pending(conn->tls);
+    conn->waits_since_ms = now_ms;
+}
+
+/* Has the client read meanwhile? */
+static void note_progress(struct sc_conn *conn, uint64_t now_ms)
+{
+    const uint64_t sent = sc_tlsbev_sent(conn->tls);
+    if (sent >= conn->waits_sent) {
+        sc_conn_output_waits(conn, now_ms); /* something newer waits, or nothing */
+    } else if (sent != conn->progress_sent) {
+        conn->progress_sent = sent;
+        conn->progress_ms = now_ms;
+    }
 }
 
 bool sc_conn_waited_too_long(struct sc_conn *conn, uint64_t now_ms, enum sc_conn_wait *wait)
 {
     uint64_t deadline_ms;
-    if (sc_tlsbev_sent(conn->tls) != conn->progress_sent) {
-        sc_conn_output_waits(conn, now_ms); /* it has read meanwhile */
-    }
+    note_progress(conn, now_ms);
     *wait = waits_for(conn, &deadline_ms);
     return deadline_ms <= now_ms;
 }

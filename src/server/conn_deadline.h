@@ -8,6 +8,12 @@
 
 #include "server/conn_state.h"
 
+/*
+ * A client that reads a little now and then makes progress for ever: all that waits for it at one
+ * moment must have left within this many times write-timeout.
+ */
+#define SC_CONN_MAX_WRITE_TIMEOUTS 10U
+
 enum sc_conn_wait {
     SC_CONN_WAIT_HANDSHAKE,
     SC_CONN_WAIT_WRITE, /* for the client to read */

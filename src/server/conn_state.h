@@ -26,8 +26,10 @@ struct sc_conn {
     uint64_t state_since_ms;
     uint64_t frame_since_ms; /* the first byte of an unfinished frame; 0: there is none */
     uint64_t request_ms; /* the last complete request */
-    uint64_t progress_ms; /* the socket last took something; counts while output is pending */
+    uint64_t progress_ms; /* the socket last took something; counts while output waits */
     uint64_t progress_sent; /* sc_tlsbev_sent() then */
+    uint64_t waits_since_ms; /* all that waited then is to leave in time, too */
+    uint64_t waits_sent; /* sc_tlsbev_sent() when it has */
     uint64_t skip_bytes; /* of the body of a request that we do not know */
     uint64_t
         drain_received; /* sc_tlsbev_received() with all that had arrived when the drain began */

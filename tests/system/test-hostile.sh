@@ -28,8 +28,8 @@ peer plain --how 'SSH-2.0-OpenSSH_9.2 and some more of it'
 peer split-message --bytes 50000000
 peer split-message --bytes 100
 peer --peers 3 record-flood --how key-update --count 20000
-peer --peers 3 record-flood --count 60000
-peer --peers 3 record-flood --how empty --count 5000
+peer --peers 3 record-flood --count 8000
+peer --peers 3 record-flood --how empty --count 1000
 # Meanwhile everybody else is served.
 run 0 hostile many --count 50 --piece 20 "$address"
 pass "$(cat out)"
@@ -98,3 +98,10 @@ limited() {
 limited --max-connections 3
 sees max-connections
 limited --max-connections-per-address 3
+
+# A little read now and then is progress, but ten times write-timeout is the end. On a unix socket, where the kernel holds little.
+start_server --listen "unix:$tmp/socket" --write-timeout 300ms --output-limit 16M
+run 0 hostile --at-most-ms $((9000 * slow)) --deadline-ms $((20000 * slow)) slow-read --piece 65536 --interval-ms 50 "unix:$tmp/socket"
+pass "$(cat out)"
+wait_log " write_timeout "
+stop_server

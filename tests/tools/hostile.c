@@ -61,6 +61,8 @@ static const struct {
     {"idle", mode_idle, "is served, then says nothing"},
     {"never-read", mode_never_read,
      "sends requests and reads nothing; fails if --bytes of them are taken"},
+    {"slow-read", mode_slow_read,
+     "sends requests as fast as they are taken, and reads --piece bytes every --interval-ms"},
     {"many", mode_many,
      "--count right clients at once, --piece rounds of requests; none waits longer than "
      "--at-most-ms for a reply"},

@@ -57,6 +57,7 @@ void mode_hold(const struct mode_options *options);
 void mode_drip_frame(const struct mode_options *options);
 void mode_idle(const struct mode_options *options);
 void mode_never_read(const struct mode_options *options);
+void mode_slow_read(const struct mode_options *options);
 
 /* Crowds (modes_many.c). */
 void mode_many(const struct mode_options *options);

@@ -159,3 +159,31 @@ void mode_never_read(const struct mode_options *options)
            gone ? "ended" : "given up", (unsigned long long)age);
     peer_close(&peer);
 }
+
+/*
+ * Sends as many requests as are taken, and every --interval-ms reads --piece bytes of the replies:
+ * too little, the server must end it.
+ */
+void mode_slow_read(const struct mode_options *options)
+{
+    static uint8_t bytes[SC_FRAME_HEADER_BYTES + 8192];
+    static uint8_t got[65536];
+    struct peer peer = peer_open_tls();
+    const size_t piece = options->piece < sizeof(got) ? (size_t)options->piece : sizeof(got);
+    size_t read = 0;
+    sc_frame_put_header(bytes, SC_FRAME_ECHO, sizeof(bytes) - SC_FRAME_HEADER_BYTES);
+    while (!is_gone(&peer) && peer_age_ms(&peer) < options->at_most_ms) {
+        for (int i = 0; i < 32 && peer_send_some(&peer, bytes, sizeof(bytes)) > 0; i++) {
+        }
+        const ssize_t some = recv(peer.fd, got, piece, MSG_DONTWAIT);
+        read += some > 0 ? (size_t)some : 0;
+        (void)peer_wait(&peer, POLLRDHUP, peer_age_ms(&peer) + options->interval_ms);
+    }
+    if (!is_gone(&peer)) {
+        peer_fail("still connected after %llu ms, in which %zu bytes were read",
+                  (unsigned long long)peer_age_ms(&peer), read);
+    }
+    printf("reading slowly: %zu bytes, ended after %llu ms\n", read,
+           (unsigned long long)peer_age_ms(&peer));
+    peer_close(&peer);
+}

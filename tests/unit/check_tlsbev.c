@@ -2,6 +2,7 @@
 
 #include "net/tlsbev.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -379,12 +380,21 @@ OVER_ALL(data_comes_before_the_end)
     finish();
 }
 
+/* The other side has ended the stream of its socket, too. */
+static bool has_fin(const struct sc_tlsbev *tls)
+{
+    struct pollfd socket = {.fd = sc_tlsbev_fd(tls), .events = POLLRDHUP};
+    return poll(&socket, 1, 0) == 1 && (socket.revents & POLLRDHUP) != 0;
+}
+
 /* The sender closes its side, and goes on reading for as long as the other one likes to talk. */
 OVER_ALL(half_closed)
 {
     begin_connected(over);
     sc_tlsbev_shutdown(client.tls);
     RUN_UNTIL(base, was_told(&server, 'X'));
+    ck_assert_int_eq(server.close.end, SC_TLSBEV_CLOSE_NOTIFY);
+    RUN_UNTIL(base, has_fin(server.tls));
     for (size_t i = 1; i <= 10; i++) {
         sc_tlsbev_write(server.tls, "more", 4);
         RUN_UNTIL(base, got(&client) == 4 * i);

@@ -1,0 +1,384 @@
+#include "config.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+
+#include "base/clock.h"
+#include "proto/frame.h"
+#include "server/conn.h"
+#include "server/conn_deadline.h"
+#include "suite.h"
+#include "tls_fixture.h"
+#include "tls_peer.h"
+
+/*
+ * What a connection waits for, and how long: by a clock that stands still until the test moves it.
+ */
+static struct event_base *base;
+static struct sc_tls_context *client_context, *server_context;
+static struct sc_conn_context context;
+static struct sc_conn_limits limits;
+static struct sc_stats stats;
+static struct sc_admission admission;
+static struct sc_conn *conn; /* NULL: gone */
+static struct tls_peer peer;
+static uint64_t now_ns;
+
+static void on_gone(struct sc_conn *gone, void *arg)
+{
+    ck_assert_ptr_eq(gone, conn);
+    ck_assert_ptr_eq(arg, &context);
+    conn = NULL;
+}
+
+static void drop_line(const char *line, size_t length)
+{
+    (void)line;
+    (void)length;
+}
+
+/* Lets time go by, and what is due then happen. */
+static void pass(uint64_t ms)
+{
+    now_ns += ms * 1000000U;
+    sc_clock_fake(&now_ns, NULL);
+    sc_wheel_run(context.wheel);
+    run_ready(base);
+}
+
+static void world_init(void)
+{
+    const struct sc_conn_origin origin = {.id = 17};
+    struct sc_err err = {0};
+    int fds[2];
+    sc_log_init(SC_LOG_DEBUG, SC_LOG_TEXT);
+    sc_log_redirect(drop_line);
+    now_ns = 5000000000U;
+    sc_clock_fake(&now_ns, NULL);
+    fixture_write_pair("server", "P-256");
+    const struct sc_tls_server_settings settings = fixture_settings("server");
+    server_context = fixture_server(&settings);
+    client_context = fixture_client();
+    base = run_base_new();
+    memset(&stats, 0, sizeof(stats));
+    limits = (struct sc_conn_limits){.max_body_bytes = 65536,
+                                     .output_limit_bytes = 4U << 20,
+                                     .handshake_timeout_ms = 3000,
+                                     .frame_timeout_ms = 4000,
+                                     .idle_timeout_ms = 10000,
+                                     .write_timeout_ms = 1000};
+    context = (struct sc_conn_context){.base = base,
+                                       .limits = &limits,
+                                       .stats = &stats,
+                                       .admission = &admission,
+                                       .on_gone = on_gone,
+                                       .arg = &context};
+    ck_assert_int_eq(sc_conn_context_init(&context, &err), 0);
+    socket_pair(true, fds);
+    conn = sc_conn_new(&context, server_context, fds[0], &origin, &err);
+    ck_assert_msg(conn != NULL, "%s", err.text);
+    tls_peer_init(&peer, base, client_context, fds[1]);
+}
+
+static void connect_peer(void)
+{
+    RUN_UNTIL(base, peer.connected && conn->state == SC_CONN_OPEN);
+    run_ready(base);
+}
+
+static void world_fini(void)
+{
+    if (conn) {
+        sc_conn_free(conn);
+    }
+    tls_peer_fini(&peer);
+    run_ready(base);
+    sc_conn_context_fini(&context);
+    run_base_free(base);
+    sc_tls_context_unref(server_context);
+    sc_tls_context_unref(client_context);
+    sc_clock_fake(NULL, NULL);
+}
+
+#define TEST(name) \
+    static void run_##name(void); \
+    START_TEST(name) \
+    { \
+        world_init(); \
+        run_##name(); \
+        world_fini(); \
+    } \
+    END_TEST \
+    static void run_##name(void)
+
+static void send_echo(size_t length)
+{
+    static uint8_t frame[SC_FRAME_HEADER_BYTES + 65536];
+    sc_frame_put_header(frame, SC_FRAME_ECHO, (uint32_t)length);
+    tls_peer_write(&peer, frame, SC_FRAME_HEADER_BYTES + length);
+}
+
+/* The server ends its side: an ERROR frame of that code, close_notify, and a FIN. */
+static void expect_refusal(enum sc_error_code code)
+{
+    struct sc_frame_error error;
+    RUN_UNTIL(base, peer.closed && peer.eof);
+    const size_t length = evbuffer_get_length(peer.got);
+    const uint8_t *frame = evbuffer_pullup(peer.got, -1);
+    ck_assert_uint_gt(length, SC_FRAME_HEADER_BYTES);
+    ck_assert_int_eq(
+        sc_frame_get_error(frame + SC_FRAME_HEADER_BYTES, length - SC_FRAME_HEADER_BYTES, &error),
+        0);
+    ck_assert_uint_eq(error.code, code);
+}
+
+/* --- The handshake --- */
+
+TEST(a_handshake_has_a_deadline)
+{
+    tls_peer_hold(&peer);
+    pass(2900);
+    ck_assert_ptr_nonnull(conn);
+    pass(200);
+    ck_assert_ptr_null(conn);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_handshake), 1);
+}
+
+/* One that waits for handshake-rate has the same. */
+static void begin_waiting(void)
+{
+    const struct sc_conn_origin origin = {.id = 18};
+    struct sc_err err = {0};
+    int fds[2];
+    sc_conn_free(conn);
+    tls_peer_fini(&peer);
+    sc_admission_set_rate(&admission, 1);
+    while (sc_admission_try(&admission.full)) {
+    }
+    socket_pair(true, fds);
+    conn = sc_conn_new(&context, server_context, fds[0], &origin, &err);
+    ck_assert_msg(conn != NULL, "%s", err.text);
+    tls_peer_init(&peer, base, client_context, fds[1]);
+    RUN_UNTIL(base, sc_stats_get(&stats.handshakes_delayed) == 1);
+}
+
+TEST(a_waiting_handshake_has_a_deadline)
+{
+    begin_waiting();
+    now_ns += 2900000000U; /* nothing else runs: it would get its token */
+    sc_clock_fake(&now_ns, NULL);
+    sc_wheel_run(context.wheel);
+    ck_assert_ptr_nonnull(conn);
+    now_ns += 200000000U;
+    sc_clock_fake(&now_ns, NULL);
+    sc_wheel_run(context.wheel);
+    ck_assert_ptr_null(conn);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_handshake), 1);
+    sc_admission_set_rate(&admission, 0);
+}
+
+/* --- Requests --- */
+
+TEST(a_request_restarts_idle_timeout)
+{
+    connect_peer();
+    for (size_t i = 1; i <= 4; i++) {
+        pass(7000);
+        ck_assert(!peer.closed);
+        send_echo(10);
+        RUN_UNTIL(base, evbuffer_get_length(peer.got) == i * 18);
+    }
+    evbuffer_drain(peer.got, evbuffer_get_length(peer.got));
+    pass(9900);
+    ck_assert(!peer.closed);
+    pass(200);
+    expect_refusal(SC_ERROR_OVER_LIMIT);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_idle), 1);
+}
+
+TEST(idle_timeout_is_off_at_0)
+{
+    limits.idle_timeout_ms = 0;
+    connect_peer();
+    pass(100000000);
+    ck_assert_ptr_nonnull(conn);
+    ck_assert(!peer.closed);
+}
+
+/* From its first byte, whatever follows; and each has its own. */
+TEST(a_frame_has_a_deadline)
+{
+    connect_peer();
+    uint8_t frame[SC_FRAME_HEADER_BYTES + 10] = {0};
+    sc_frame_put_header(frame, SC_FRAME_ECHO, 10);
+    for (size_t i = 1; i <= 3; i++) {
+        tls_peer_write(&peer, frame, 5);
+        run_ready(base);
+        pass(3000);
+        tls_peer_write(&peer, frame + 5, sizeof(frame) - 5);
+        RUN_UNTIL(base, evbuffer_get_length(peer.got) == i * 18);
+    }
+    evbuffer_drain(peer.got, evbuffer_get_length(peer.got));
+    for (size_t i = 0; i < 3; i++) {
+        tls_peer_write(&peer, frame + i, 1);
+        run_ready(base);
+        pass(1300);
+        ck_assert(!peer.closed);
+    }
+    pass(200);
+    expect_refusal(SC_ERROR_OVER_LIMIT);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_frame), 1);
+}
+
+/* --- A reload --- */
+
+TEST(a_shorter_idle_timeout_holds_at_once)
+{
+    connect_peer();
+    pass(1500);
+    limits.idle_timeout_ms = 2000;
+    sc_conn_limits_changed(conn);
+    pass(600);
+    expect_refusal(SC_ERROR_OVER_LIMIT);
+}
+
+TEST(a_shorter_frame_timeout_holds_at_once)
+{
+    connect_peer();
+    tls_peer_write(&peer, "x", 1);
+    run_ready(base);
+    pass(500);
+    limits.frame_timeout_ms = 700;
+    sc_conn_limits_changed(conn);
+    pass(300);
+    expect_refusal(SC_ERROR_OVER_LIMIT);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_frame), 1);
+}
+
+TEST(a_shorter_handshake_timeout_holds_at_once)
+{
+    tls_peer_hold(&peer);
+    pass(500);
+    limits.handshake_timeout_ms = 600;
+    sc_conn_limits_changed(conn);
+    pass(200);
+    ck_assert_ptr_null(conn);
+}
+
+/* --- The end --- */
+
+/* After our close_notify the client has two seconds to end its side. */
+TEST(a_closing_connection_has_a_deadline)
+{
+    connect_peer();
+    sc_conn_drain(conn, 1234);
+    expect_refusal(SC_ERROR_GOING_AWAY);
+    pass(1900);
+    ck_assert_ptr_nonnull(conn);
+    send_echo(10); /* dropped, and does not move it */
+    pass(200);
+    ck_assert_ptr_null(conn);
+}
+
+/* Not before the last byte has left. */
+TEST(it_lingers_from_the_last_byte_on)
+{
+    connect_peer();
+    tls_peer_stop_reading(&peer);
+    for (int i = 0; i < 10; i++) {
+        send_echo(60000);
+    }
+    RUN_UNTIL(base, tls_peer_all_sent(&peer) && sc_stats_get(&stats.requests[0]) == 10);
+    sc_conn_drain(conn, 1234);
+    RUN_UNTIL(base, conn->state == SC_CONN_CLOSING);
+    ck_assert(sc_tlsbev_is_blocked(conn->tls));
+    limits.write_timeout_ms = 100000;
+    pass(5000);
+    ck_assert_ptr_nonnull(conn);
+    tls_peer_start_reading(&peer);
+    RUN_UNTIL(base, peer.closed && peer.eof);
+    pass(1900);
+    ck_assert_ptr_nonnull(conn);
+    pass(200);
+    ck_assert_ptr_null(conn);
+}
+
+/* --- Clients that read slowly --- */
+
+/* So many replies that the peer does not read. */
+static void flood(uint64_t count)
+{
+    connect_peer();
+    tls_peer_stop_reading(&peer);
+    for (uint64_t i = 0; i < count; i++) {
+        send_echo(65000);
+    }
+    RUN_UNTIL(base, sc_stats_get(&stats.requests[0]) == count);
+    run_ready(base);
+    ck_assert(sc_tlsbev_is_blocked(conn->tls));
+}
+
+/* Takes so many bytes out of the peer's socket, and nobody looks at them. */
+static void take(size_t bytes)
+{
+    static uint8_t room[65536];
+    for (int tries = 0; bytes > 0 && tries < 1000; tries++) {
+        const ssize_t got =
+            recv(peer.fd, room, bytes < sizeof(room) ? bytes : sizeof(room), MSG_DONTWAIT);
+        if (got > 0) {
+            bytes -= (size_t)got;
+        }
+        run_ready(base);
+    }
+    ck_assert_uint_eq(bytes, 0);
+}
+
+TEST(a_client_that_does_not_read)
+{
+    flood(10);
+    pass(900);
+    ck_assert_ptr_nonnull(conn);
+    pass(400);
+    ck_assert_ptr_null(conn);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_write), 1);
+}
+
+/* Each time before write-timeout is over; but ten of them are enough for what waits. */
+TEST(a_client_that_reads_too_slowly)
+{
+    int steps = 0;
+    flood(60);
+    for (; conn && sc_tlsbev_is_blocked(conn->tls); steps++) {
+        take(130000);
+        pass(500);
+    }
+    ck_assert_ptr_null(conn);
+    ck_assert_int_ge(steps, 20);
+    ck_assert_int_le(steps, 25);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_write), 1);
+}
+
+/* There is always something that waits, but nothing for too long. */
+TEST(a_client_that_reads_slowly)
+{
+    flood(30);
+    for (int i = 0; i < 50; i++) {
+        send_echo(65000);
+        send_echo(65000);
+        take(130000);
+        pass(500);
+        ck_assert_msg(conn != NULL, "after %d", i);
+        ck_assert(sc_tlsbev_is_blocked(conn->tls));
+    }
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_write), 0);
+}
+
+SUITE_MAIN("conn_deadline", a_handshake_has_a_deadline, a_waiting_handshake_has_a_deadline,
+           a_request_restarts_idle_timeout, idle_timeout_is_off_at_0, a_frame_has_a_deadline,
+           a_shorter_idle_timeout_holds_at_once, a_shorter_frame_timeout_holds_at_once,
+           a_shorter_handshake_timeout_holds_at_once, a_closing_connection_has_a_deadline,
+           it_lingers_from_the_last_byte_on, a_client_that_does_not_read,
+           a_client_that_reads_too_slowly, a_client_that_reads_slowly)
