@@ -133,6 +133,32 @@ static int pending(void)
     return event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
 }
 
+static int how_long(const struct event_base *of, const struct event *event, void *arg)
+{
+    struct timeval now, due;
+    (void)of;
+    ck_assert(event_pending(event, EV_TIMEOUT, &due));
+    evutil_gettimeofday(&now, NULL);
+    evutil_timersub(&due, &now, (struct timeval *)arg);
+    return 0;
+}
+
+/* The loop sleeps for as long as there is to the first deadline. */
+START_TEST(the_event_is_set_to_the_first_deadline)
+{
+    static const uint64_t ahead_ms[] = {50000, 5500};
+    begin(note);
+    for (size_t i = 0; i < sizeof(ahead_ms) / sizeof(ahead_ms[0]); i++) {
+        struct timeval left;
+        sc_wheel_set(wheel, &timers[i], sc_clock_ms() + ahead_ms[i]);
+        ck_assert_int_eq(event_base_foreach_event(base, how_long, &left), 0);
+        ck_assert_int_ge(left.tv_sec, (time_t)(ahead_ms[i] / 1000) - 3);
+        ck_assert_int_le(left.tv_sec, (time_t)(ahead_ms[i] / 1000));
+    }
+    end();
+}
+END_TEST
+
 /* The loop is not woken when there is nothing to wait for. */
 START_TEST(without_deadlines_there_is_no_event)
 {
@@ -298,6 +324,6 @@ END_TEST
 
 SUITE_MAIN("wheel", fires_late_by_a_tick_at_most_and_never_early, is_moved_and_cleared,
            a_long_sleep, without_deadlines_there_is_no_event,
-           a_deadline_that_is_set_late_hides_no_other, the_past_is_due, a_wheel_is_given_back,
-           the_loop_sleeps_until_then, a_late_pass_skips_no_bucket,
-           timers_are_changed_while_they_fire, the_loop_wakes)
+           the_event_is_set_to_the_first_deadline, a_deadline_that_is_set_late_hides_no_other,
+           the_past_is_due, a_wheel_is_given_back, the_loop_sleeps_until_then,
+           a_late_pass_skips_no_bucket, timers_are_changed_while_they_fire, the_loop_wakes)
