@@ -50,7 +50,7 @@ START_TEST(hosts_and_addresses)
 {
     names_are("", 128, "");
     names_are("DNS:localhost,IP:127.0.0.1,IP:::1", 128, "localhost, 127.0.0.1, ::1");
-    names_are("DNS:*.a.example,email:me@a.example,URI:https://a.example", 128, "*.a.example");
+    names_are("DNS:*.a.example,email:me@a.example,URI:b.example", 128, "*.a.example");
     /* Not a host name: what is printed goes to terminals and into commands. */
     names_are("DNS:a b,DNS:a;reboot,DNS:good", 128, "good");
     /* What does not fit is said, and nothing is cut in the middle. */

@@ -65,6 +65,7 @@ END_TEST
 START_TEST(a_terminal_gets_nothing_that_steers_it)
 {
     ck_assert_str_eq(PRINTED(sc_escape_terminal, "a\tb\nc"), "a\tb\nc");
+    ck_assert_str_eq(printed(sc_escape_terminal, "\xe2\x82\xac", 2), "\\xe2\\x82");
     ck_assert_str_eq(PRINTED(sc_escape_terminal, "\0\033[2J\r\b\x7f"),
                      "\\x00\\x1b[2J\\x0d\\x08\\x7f");
     ck_assert_str_eq(PRINTED(sc_escape_terminal, "\xc2\x9b\xc2\xa0\xe2\x82\xac"),
