@@ -279,6 +279,12 @@ START_TEST(a_pinned_authority_means_chain_name_and_dates)
     ck_assert(match_ca(&link, intermediate_path, "a.example").matched);
     ck_assert(match_ca(&link, leaf_path, "a.example").matched);
     ck_assert(!match_ca(&link, stranger_path, "a.example").matched);
+    /* The stranger has the root's name: what else is wrong is no reason to call it the issuer. */
+    ck_assert_int_eq(match_ca(&link, stranger_path, "a.example").cause, SC_PIN_OTHER);
+    ck_assert_int_eq(match_ca(&link, stranger_path, "x.example").cause, SC_PIN_OTHER);
+    ck_assert_int_eq(match_ca(&link, root_path, "x.example").cause, SC_PIN_WRONG_NAME);
+    ck_assert_ptr_nonnull(strstr(match_ca(&link, root_path, "x.example").reason,
+                                 "is for a.example, *.b.example, 127.0.0.1, ::1, not for x.exam"));
 
     /*
      * Dates: the chain is refused, while the certificate itself as a pin is good and said to be
@@ -287,6 +293,12 @@ START_TEST(a_pinned_authority_means_chain_name_and_dates)
     const struct timespec later = {.tv_sec = sc_clock_wall().tv_sec + 11 * DAY};
     sc_clock_fake(NULL, &later);
     ck_assert(!match_ca(&link, root_path, "a.example").matched);
+    ck_assert_int_eq(match_ca(&link, root_path, "a.example").cause, SC_PIN_EXPIRED);
+    ck_assert_int_eq(match_ca(&link, stranger_path, "a.example").cause, SC_PIN_OTHER);
+    const struct timespec before = {.tv_sec = later.tv_sec - 20 * DAY};
+    sc_clock_fake(NULL, &before);
+    ck_assert_int_eq(match_ca(&link, intermediate_path, "a.example").cause, SC_PIN_NOT_YET_VALID);
+    sc_clock_fake(NULL, &later);
     const struct sc_pin_result expired = match(&link, leaf_path, NULL);
     ck_assert(expired.matched);
     ck_assert(expired.expired);
