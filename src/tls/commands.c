@@ -67,7 +67,7 @@ static int apply_one(SSL_CONF_CTX *conf, const struct sc_tls_command *command, s
 int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *commands, size_t count,
                           uint8_t *digest, struct sc_err *err)
 {
-    uint8_t own[SC_TLS_COMMANDS_DIGEST_BYTES];
+    uint8_t own[SC_TLS_COMMANDS_DIGEST_BYTES] = {0};
     for (size_t i = 0; i < count; i++) {
         if (check_reserved(&commands[i], err) != 0) {
             return -1;

@@ -11,10 +11,11 @@
 #include "fuzz.h"
 #include "server/config_table.h"
 
-const uint8_t fuzz_seed[] = "# comment\n[server]\nlisten = [::1]:0, unix:/a\r\n"
-                            "certificate = \"a#\\\"b\" # c\nmax-body \\\n = 1K\nx=${listen}\ny=1\nz=2\n"
-                            "\n [ tls ] # d\nMinProtocol = TLSv1.3\nclient-pin = 'a',`b`\\\\\n"
-                            "idle-timeout=1\\\n0s\nGroups = P-256\n";
+const uint8_t fuzz_seed[] =
+    "# comment\n[server]\nlisten = [::1]:0, unix:/a\r\n"
+    "certificate = \"a#\\\"b\" # c\nmax-body \\\n = 1K\nx=${listen}\ny=1\nz=2\n"
+    "\n [ tls ] # d\nMinProtocol = TLSv1.3\nclient-pin = 'a',`b`\\\\\n"
+    "idle-timeout=1\\\n0s\nGroups = P-256\n";
 const size_t fuzz_seed_bytes = sizeof(fuzz_seed) - 1;
 
 static size_t count_lines(const char *text, size_t length)

@@ -199,7 +199,8 @@ struct sc_tls_context *fixture_server(const struct sc_tls_server_settings *setti
 struct sc_tls_context *fixture_client(void)
 {
     struct sc_err err = {0};
-    struct sc_tls_context *context = sc_tls_context_new_client(&(struct sc_tls_client_settings){0}, &err);
+    struct sc_tls_context *context =
+        sc_tls_context_new_client(&(struct sc_tls_client_settings){0}, &err);
     ck_assert_msg(context != NULL, "%s", err.text);
     return context;
 }
