@@ -1,7 +1,7 @@
 /*
- * Listening sockets: opened from addresses, or adopted from whoever started the program. All are
- * non-blocking, close-on-exec, and have TCP_NODELAY set, which Linux hands on to the sockets that
- * they accept.
+ * Listening sockets: opened from addresses, or adopted from the program that started this one. All
+ * are non-blocking, close-on-exec, and have TCP_NODELAY set, which Linux hands on to the sockets
+ * that they accept.
  *
  * Opening: an address with a host name stands for every address of it. "[::]" and "*" take IPv4
  * connections too, unless the list has "0.0.0.0" with the same port; on a machine without IPv6

@@ -53,6 +53,12 @@ static int out_of_memory(struct sc_err *err)
     return sc_err_set(err, EX_OSERR, "out of memory");
 }
 
+/* The fields are enums, read and written as the integers that they are. */
+_Static_assert(sizeof(enum sc_log_level) == sizeof(int) &&
+                   sizeof(enum sc_log_format) == sizeof(int) &&
+                   sizeof(enum sc_client_auth) == sizeof(int),
+               "one setter for all words");
+
 static int set_word(int *field, const char *const *words, const char *text, struct sc_err *err)
 {
     char expected[128] = "";

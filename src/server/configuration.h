@@ -3,7 +3,7 @@
  * line; the last one wins. Acts on nothing.
  *
  * A configuration is immutable once loaded and reference counted. A reload loads another one from
- * the same command line, which reads the same file again; whoever took a reference to the old one
+ * the same command line, which reads the same file again; a holder of a reference to the old one
  * keeps it.
  *
  *   struct sc_config_errors errors = {0};
@@ -52,9 +52,9 @@ struct sc_config_strings {
 #define SC_CONFIG_STRING char *
 #define SC_CONFIG_STRINGS struct sc_config_strings
 #define SC_CONFIG_ADDRESSES struct sc_config_addresses
-#define SC_CONFIG_LOG_LEVEL int /* enum sc_log_level */
-#define SC_CONFIG_LOG_FORMAT int /* enum sc_log_format */
-#define SC_CONFIG_CLIENT_AUTH int /* enum sc_client_auth */
+#define SC_CONFIG_LOG_LEVEL enum sc_log_level
+#define SC_CONFIG_LOG_FORMAT enum sc_log_format
+#define SC_CONFIG_CLIENT_AUTH enum sc_client_auth
 
 /*
  * Read only for everybody but config*.c. The fields of options.def; a string that is not set is

@@ -1,6 +1,6 @@
 /*
- * The file that says where a server listens, for whoever started it on a port of the system's
- * choice. Thread: the main one.
+ * The file that says where a server listens, for the program that started it on a port of the
+ * system's choice. Thread: the main one.
  */
 #ifndef SC_SERVER_PORT_FILE_H
 #define SC_SERVER_PORT_FILE_H

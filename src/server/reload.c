@@ -218,7 +218,7 @@ static void run_reload(struct sc_reload *reload, enum cause cause)
     if (equal && (cause == CAUSE_SIGNAL || failed_before)) {
         sc_log_message(SC_LOG_INFO, "reloaded", "nothing has changed");
     }
-    /* Whoever asks by a signal gets what was read, whatever the comparison says. */
+    /* A signal publishes what was read, whatever the comparison says. */
     if (equal && cause != CAUSE_SIGNAL) {
         sc_snapshot_unref(&fresh);
         return;

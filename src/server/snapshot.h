@@ -1,6 +1,6 @@
 /*
  * What a server serves with: a configuration and the TLS context that its files make. Loaded as a
- * whole; whoever holds the active one is not touched, and nothing is published here. Thread: the
+ * whole; holders of the active one are not touched, and nothing is published here. Thread: the
  * main one.
  */
 #ifndef SC_SERVER_SNAPSHOT_H

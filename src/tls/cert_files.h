@@ -26,8 +26,8 @@ struct sc_cert_files {
         digest[32]; /* SHA-256 over both files: tells whether a later read brings anything new */
 
     /*
-     * What is no error and what the operator should know, a sentence each: outside its dates, key
-     * readable by others, chain out of order.
+     * What is not an error and what the operator should know, a sentence each: outside its dates,
+     * key readable by others, chain out of order.
      */
     char warnings[SC_CERT_FILES_WARNINGS][384];
     unsigned warning_count;

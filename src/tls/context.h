@@ -108,8 +108,8 @@ int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *s
 const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context);
 
 /*
- * What is no error and what the operator should know, a sentence each: a certificate outside its
- * dates, a key that others can read. NULL after the last. Log each once when the context
+ * What is not an error and what the operator should know, a sentence each: a certificate outside
+ * its dates, a key that others can read. NULL after the last. Log each once when the context
  * becomes the active one.
  */
 const char *sc_tls_context_warning(const struct sc_tls_context *context, unsigned index);

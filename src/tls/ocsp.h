@@ -22,8 +22,8 @@ struct sc_ocsp {
 };
 
 /*
- * EX_NOINPUT unreadable, EX_CONFIG when it is no successful response, or not one for this
- * certificate, or says that it is revoked. One that is out of date is no error, since the next
+ * EX_NOINPUT unreadable, EX_CONFIG when it is not a successful response, or not one for this
+ * certificate, or says that it is revoked. One that is out of date is not an error, since the next
  * file mends it: sc_ocsp_is_current() tells. On failure `*out` is empty; on success sc_ocsp_fini()
  * it.
  */
