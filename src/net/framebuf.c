@@ -4,7 +4,7 @@
 
 #include <event2/buffer.h>
 
-static void look(struct sc_framebuf *frames)
+static void see_first_piece(struct sc_framebuf *frames)
 {
     struct evbuffer_iovec piece = {NULL, 0};
     frames->total = evbuffer_get_length(frames->buffer);
@@ -16,7 +16,7 @@ static void look(struct sc_framebuf *frames)
 void sc_framebuf_begin(struct sc_framebuf *frames, struct evbuffer *buffer)
 {
     frames->buffer = buffer;
-    look(frames);
+    see_first_piece(frames);
 }
 
 void sc_framebuf_end(struct sc_framebuf *frames)
@@ -43,6 +43,6 @@ enum sc_frame_status sc_framebuf_join(struct sc_framebuf *frames, size_t max_bod
                          (ev_ssize_t)(SC_FRAME_HEADER_BYTES + (size_t)header->length))) {
         return SC_FRAME_NEED_MORE; /* out of memory: the frame's deadline ends the connection */
     }
-    look(frames);
+    see_first_piece(frames);
     return status;
 }

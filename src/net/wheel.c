@@ -56,7 +56,7 @@ static bool next_used(const struct sc_wheel *wheel, uint64_t *tick)
     return false;
 }
 
-/* Those that are due; the others, whose tick is one or more turns away, stay. */
+/* Those that are due; the others, whose tick is one or more revolutions away, stay. */
 static void run_bucket(struct sc_wheel *wheel, unsigned index, uint64_t now_ms)
 {
     struct bucket due = LIST_HEAD_INITIALIZER(due);
@@ -153,7 +153,7 @@ void sc_wheel_set(struct sc_wheel *wheel, struct sc_wheel_timer *timer, uint64_t
     timer->due_ms = due_ms;
     LIST_INSERT_HEAD(&wheel->buckets[index], timer, link);
     wheel->used[index / WORD_BITS] |= UINT64_C(1) << (index % WORD_BITS);
-    /* One that is turns away wakes the wheel when its bucket comes by first. */
+    /* One that is revolutions away wakes the wheel when its bucket comes by first. */
     wake_at(wheel, tick < wheel->tick + SC_WHEEL_BUCKETS
                        ? tick
                        : wheel->tick + (index - wheel->tick) % SC_WHEEL_BUCKETS);

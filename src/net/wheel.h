@@ -4,7 +4,7 @@
  * wheel is 24 bytes, and moving it takes the same time whatever the number of others.
  *
  * A deadline fires up to SC_WHEEL_TICK_MS late, never early. One beyond the horizon is looked at
- * once each turn of the wheel. Thread: that of the event_base.
+ * once in each revolution of the wheel. Thread: that of the event_base.
  */
 #ifndef SC_NET_WHEEL_H
 #define SC_NET_WHEEL_H
@@ -17,7 +17,7 @@
 #include "base/err.h"
 
 #define SC_WHEEL_TICK_MS 64U
-#define SC_WHEEL_BUCKETS 1024U /* a turn is 65 seconds */
+#define SC_WHEEL_BUCKETS 1024U /* a revolution is 65 seconds */
 #define SC_WHEEL_NEVER UINT64_MAX
 
 struct sc_wheel;
@@ -38,7 +38,7 @@ void sc_wheel_free(struct sc_wheel *wheel); /* no timer is set; NULL is fine */
 
 void sc_wheel_timer_init(struct sc_wheel_timer *timer);
 
-/* Sets or moves. `due_ms` may be in the past: then it fires in the next pass of the loop. */
+/* Sets or moves. `due_ms` may be in the past: then it fires in the next iteration of the loop. */
 void sc_wheel_set(struct sc_wheel *wheel, struct sc_wheel_timer *timer, uint64_t due_ms);
 
 /* Fires what is due. Called from the loop; by itself only with a clock that is not the system's. */
