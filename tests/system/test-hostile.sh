@@ -28,8 +28,6 @@ peer plain --how 'SSH-2.0-OpenSSH_9.2 and some more of it'
 peer split-message --bytes 50000000
 peer split-message --bytes 100
 peer --peers 3 record-flood --how key-update --count 20000
-peer --peers 3 record-flood --count 8000
-peer --peers 3 record-flood --how empty --count 1000
 # Meanwhile everybody else is served.
 run 0 hostile many --count 50 --piece 20 "$address"
 pass "$(cat out)"

@@ -42,6 +42,8 @@ peer key-update --count 64
 peer key-update --count 65 --expect-end
 wait_log 'how=key_update_flood'
 [ "$(grep -c 'peer_closed .*how=key_update_flood' "$server_log")" -eq 1 ] || fail "another connection ended for its key updates"
+peer record-flood --count 20000
+peer record-flood --how empty --count 1000
 early_data() {
     for bytes in 1 1000 16384; do
         peer early-data --bytes $bytes
