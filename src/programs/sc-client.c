@@ -36,22 +36,19 @@ static void on_reply(void *arg, const struct sc_session_reply *reply)
     client->mode->on_reply(client, reply);
 }
 
-/* Writes out what was printed. When it can't be written the session ends with EX_IOERR. */
-static void flush_output(struct sc_cli *client)
-{
-    struct sc_err err;
-    if (sc_program_flush(&err) != 0) {
-        sc_session_abort(client->session, &err);
-    }
-}
-
+/*
+ * What was printed is written before more is sent: a reader of standard output may take its time,
+ * and the deadline of a request counts from when it is sent.
+ */
 static void on_progress(void *arg)
 {
     struct sc_cli *client = arg;
-    if (client->mode->on_progress) {
+    struct sc_err err;
+    if (sc_program_flush(&err) != 0) {
+        sc_session_abort(client->session, &err);
+    } else if (client->mode->on_progress) {
         client->mode->on_progress(client);
     }
-    flush_output(client);
 }
 
 static void on_end(void *arg, const struct sc_err *err)
