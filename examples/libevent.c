@@ -11,12 +11,12 @@ static void on_event(struct sc_client *client, const struct sc_client_event *eve
     if (event->type == SC_CLIENT_EVENT_READY) {
         (void)sc_client_send(client, SC_CLIENT_TIME, NULL, 0, NULL);
     } else if (event->type == SC_CLIENT_EVENT_REPLY) {
-        printf("%.*s\n", (int)event->reply.length, (const char *)event->reply.body);
+        printf("%.*s\n", (int)event->reply->length, (const char *)event->reply->body);
         sc_client_close(client);
     } else if (event->type == SC_CLIENT_EVENT_END) {
-        status = event->error.code;
+        status = event->error->code;
         if (status != SC_CLIENT_OK) {
-            fprintf(stderr, "%s\n", event->error.text);
+            fprintf(stderr, "%s\n", event->error->text);
         }
         event_base_loopbreak(arg);
     }

@@ -18,20 +18,25 @@ int main(int argc, char **argv)
         sc_client_settings_free(settings);
         return 1;
     }
+    int status = 0;
     for (int ended = 0; !ended;) {
-        while (sc_client_next_event(client, &event)) {
+        while (!ended && sc_client_next_event(client, &event)) {
             if (event.type == SC_CLIENT_EVENT_READY) {
                 for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
                     (void)sc_client_send(client, SC_CLIENT_REVERSE, texts[i], strlen(texts[i]),
                                          NULL);
                 }
             } else if (event.type == SC_CLIENT_EVENT_REPLY) {
-                printf("%.*s\n", (int)event.reply.length, (const char *)event.reply.body);
+                printf("%.*s\n", (int)event.reply->length, (const char *)event.reply->body);
                 if (sc_client_unanswered(client) == 0) {
                     sc_client_close(client);
                 }
             } else {
                 ended = 1;
+                status = event.error->code;
+                if (status != SC_CLIENT_OK) {
+                    fprintf(stderr, "%s\n", event.error->text);
+                }
             }
         }
         struct pollfd ready = {.fd = sc_client_fd(client), .events = sc_client_events(client)};
@@ -40,10 +45,7 @@ int main(int argc, char **argv)
             sc_client_process(client);
         }
     }
-    if (event.error.code != SC_CLIENT_OK) {
-        fprintf(stderr, "%s\n", event.error.text);
-    }
     sc_client_free(client);
     sc_client_settings_free(settings);
-    return event.error.code;
+    return status;
 }

@@ -71,9 +71,9 @@ static void on_end(struct sc_session *session, const struct sc_client_event *eve
         return; /* aborted */
     }
     const bool good =
-        event->error.code == SC_CLIENT_OK || (session->close_asked && event->unanswered == 0);
+        event->error->code == SC_CLIENT_OK || (session->close_asked && event->unanswered == 0);
     stop(session);
-    (void)sc_session_err(&err, &event->error);
+    (void)sc_session_err(&err, event->error);
     session->callbacks.on_end(session->arg, good ? NULL : &err);
 }
 
@@ -87,7 +87,7 @@ static void on_event(struct sc_client *client, const struct sc_client_event *eve
         (void)sc_client_info(client, &session->info);
         session->callbacks.on_ready(session->arg, &session->info);
         break;
-    case SC_CLIENT_EVENT_REPLY: on_reply(session, &event->reply); break;
+    case SC_CLIENT_EVENT_REPLY: on_reply(session, event->reply); break;
     case SC_CLIENT_EVENT_NONE: on_progress(session); break;
     default: on_end(session, event); return;
     }
@@ -133,6 +133,16 @@ struct sc_session *sc_session_new(struct event_base *base, struct sc_client_sett
     return session;
 }
 
+/* What is asked for outside of a callback is to leave. */
+static void update(struct sc_session *session)
+{
+    struct sc_err err;
+    if (!session->in_callback && sc_client_libevent_update(session->driver) != 0) {
+        (void)sc_err_set(&err, EX_OSERR, "out of memory");
+        sc_session_abort(session, &err);
+    }
+}
+
 void sc_session_send(struct sc_session *session, uint32_t type, const void *body, size_t length)
 {
     struct sc_client_error error = SC_CLIENT_ERROR_INIT;
@@ -148,9 +158,7 @@ void sc_session_send(struct sc_session *session, uint32_t type, const void *body
         sc_session_abort(session, &err);
         return;
     }
-    if (!session->in_callback) {
-        (void)sc_client_libevent_update(session->driver);
-    }
+    update(session);
 }
 
 bool sc_session_is_full(const struct sc_session *session)
@@ -168,9 +176,7 @@ void sc_session_close(struct sc_session *session)
     session->close_asked = true;
     if (!session->has_ended) {
         sc_client_close(session->client);
-        if (!session->in_callback) {
-            (void)sc_client_libevent_update(session->driver);
-        }
+        update(session);
     }
 }
 

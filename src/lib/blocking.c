@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,19 +20,16 @@ static int sooner(int a, int b)
 int sc_client_wait(struct sc_client *client, int timeout_ms, struct sc_client_event *event)
 {
     const uint64_t until_ms = sc_clock_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
-    while (!sc_client_next_event(client, event)) {
+    for (bool polled = false; !sc_client_next_event(client, event); polled = true) {
         const uint64_t now_ms = sc_clock_ms();
         const int left_ms = timeout_ms < 0 ? -1 : until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
         const int wait_ms = sooner(left_ms, sc_client_timeout_ms(client));
         struct pollfd ready = {.fd = sc_client_fd(client), .events = sc_client_events(client)};
-        if (wait_ms < 0 && ready.events == 0) {
-            return 0; /* it has ended, and that was told */
+        if ((polled && left_ms == 0) || (wait_ms < 0 && ready.events == 0)) {
+            return 0; /* the time is up, or it has ended and that was told */
         }
-        const int some = poll(&ready, 1, wait_ms);
+        (void)poll(&ready, 1, wait_ms);
         sc_client_process(client);
-        if (some == 0 && timeout_ms >= 0 && sc_clock_ms() >= until_ms) {
-            return sc_client_next_event(client, event);
-        }
     }
     return 1;
 }
@@ -39,9 +37,9 @@ int sc_client_wait(struct sc_client *client, int timeout_ms, struct sc_client_ev
 /* Hands the error of an END over. Returns -1. */
 static int ended(const struct sc_client_event *event, struct sc_client_error *error)
 {
-    if (error) {
+    if (error && event->error) {
         const size_t size = error->size;
-        memcpy(error, &event->error, size < sizeof(event->error) ? size : sizeof(event->error));
+        memcpy(error, event->error, size < sizeof(*event->error) ? size : sizeof(*event->error));
         error->size = size;
         if (error->code == SC_CLIENT_OK) {
             error->code = SC_CLIENT_USAGE;
@@ -77,9 +75,9 @@ int sc_client_call(struct sc_client *client, uint32_t type, const void *body, si
         if (event.type == SC_CLIENT_EVENT_END) {
             break;
         }
-        if (event.type == SC_CLIENT_EVENT_REPLY && event.reply.request == (uint64_t)request) {
+        if (event.type == SC_CLIENT_EVENT_REPLY && event.reply->request == (uint64_t)request) {
             const size_t size = reply->size;
-            memcpy(reply, &event.reply, size < sizeof(event.reply) ? size : sizeof(event.reply));
+            memcpy(reply, event.reply, size < sizeof(*event.reply) ? size : sizeof(*event.reply));
             reply->size = size;
             return 0;
         }

@@ -31,6 +31,7 @@ struct sc_client {
     bool ended, end_told; /* without an engine */
     bool failed;
     struct sc_err err; /* of what failed without an engine */
+    struct sc_client_error end_error;
     uint64_t started_ns, connect_ns, handshake_ns;
 };
 
@@ -154,13 +155,12 @@ static void flush(struct sc_client *client)
     }
 }
 
-/* True: bytes have arrived. */
-static bool fill(struct sc_client *client)
+static void fill(struct sc_client *client)
 {
     uint8_t bytes[READ_BYTES];
     const size_t room = sc_engine_receive_room(client->engine);
     if (client->input_ended || room == 0) {
-        return room == 0;
+        return;
     }
     const ssize_t got = recv(client->fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes), 0);
     if (got > 0) {
@@ -168,9 +168,7 @@ static bool fill(struct sc_client *client)
     } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
         client->input_ended = true;
         sc_client_engine_receive_end(client->engine, got == 0 ? 0 : errno);
-        return true;
     }
-    return got > 0;
 }
 
 void sc_client_process(struct sc_client *client)
@@ -180,30 +178,24 @@ void sc_client_process(struct sc_client *client)
     }
     if (client->engine) {
         flush(client);
-        /* What has arrived counts first: the caller may have been away for longer than a timeout.
-         */
-        if (!fill(client)) {
-            sc_client_engine_tick(client->engine, sc_clock_ms());
-        }
+        fill(client);
     }
 }
 
 /* The end of a connection that never had an engine. */
 static int end_event(struct sc_client *client, struct sc_client_event *event)
 {
-    event->type = SC_CLIENT_EVENT_NONE;
-    if (!client->ended || client->end_told) {
-        return 0;
+    struct sc_client_event end = {.type = SC_CLIENT_EVENT_NONE};
+    if (client->ended && !client->end_told) {
+        client->end_told = true;
+        client->end_error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
+        if (client->failed) {
+            (void)sc_lib_error(&client->end_error, &client->err);
+        }
+        end = (struct sc_client_event){.type = SC_CLIENT_EVENT_END, .error = &client->end_error};
     }
-    client->end_told = true;
-    event->type = SC_CLIENT_EVENT_END;
-    event->unanswered = 0;
-    event->error.code = SC_CLIENT_OK;
-    event->error.text[0] = '\0';
-    if (client->failed) {
-        (void)sc_lib_error(&event->error, &client->err);
-    }
-    return 1;
+    sc_lib_event(event, &end);
+    return end.type != SC_CLIENT_EVENT_NONE;
 }
 
 int sc_client_next_event(struct sc_client *client, struct sc_client_event *event)
@@ -211,7 +203,17 @@ int sc_client_next_event(struct sc_client *client, struct sc_client_event *event
     if (!client->engine) {
         return end_event(client, event);
     }
-    const int some = sc_client_engine_next_event(client->engine, sc_clock_ms(), event);
+    uint64_t at_ms;
+    int some = sc_client_engine_next_event(client->engine, sc_clock_ms(), event);
+    if (!some && sc_client_engine_deadline(client->engine, &at_ms) && sc_clock_ms() >= at_ms) {
+        /* What has arrived counts first: the caller may have been away for long. */
+        fill(client);
+        some = sc_client_engine_next_event(client->engine, sc_clock_ms(), event);
+        if (!some) {
+            sc_client_engine_tick(client->engine, sc_clock_ms());
+            some = sc_client_engine_next_event(client->engine, sc_clock_ms(), event);
+        }
+    }
     if (some && event->type == SC_CLIENT_EVENT_READY) {
         client->handshake_ns = sc_clock_ns() - client->started_ns;
     }

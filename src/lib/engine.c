@@ -259,46 +259,42 @@ static void wait_for_close(struct sc_client_engine *engine)
     }
 }
 
-static int end_event(struct sc_client_engine *engine, struct sc_client_event *event)
+static struct sc_client_event end_event(struct sc_client_engine *engine)
 {
-    if (engine->end_told) {
-        return 0;
-    }
     engine->end_told = true;
-    event->type = SC_CLIENT_EVENT_END;
-    event->unanswered = engine->count;
-    event->error.code = SC_CLIENT_OK;
-    event->error.text[0] = '\0';
-    event->error.retry_after_ms = 0;
     if (engine->failed) {
-        (void)sc_lib_error(&event->error, &engine->err);
-        event->error.retry_after_ms = engine->retry_after_ms;
+        (void)sc_lib_error(&engine->end_error, &engine->err);
+        engine->end_error.retry_after_ms = engine->retry_after_ms;
     }
-    return 1;
+    return (struct sc_client_event){
+        .type = SC_CLIENT_EVENT_END, .error = &engine->end_error, .unanswered = engine->count};
+}
+
+static struct sc_client_event take_event(struct sc_client_engine *engine, uint64_t now_ms)
+{
+    if (engine->state == SC_ENGINE_HANDSHAKE) {
+        go_on_with_handshake(engine);
+    }
+    if (engine->state == SC_ENGINE_READY && !engine->ready_told) {
+        engine->ready_told = true;
+        return (struct sc_client_event){.type = SC_CLIENT_EVENT_READY};
+    }
+    if (engine->state == SC_ENGINE_READY && read_reply(engine, now_ms, &engine->reply)) {
+        return (struct sc_client_event){.type = SC_CLIENT_EVENT_REPLY, .reply = &engine->reply};
+    }
+    if (engine->state == SC_ENGINE_CLOSING) {
+        wait_for_close(engine);
+    }
+    return engine->state == SC_ENGINE_ENDED && !engine->end_told ? end_event(engine)
+                                                                 : (struct sc_client_event){0};
 }
 
 int sc_client_engine_next_event(struct sc_client_engine *engine, uint64_t now_ms,
                                 struct sc_client_event *event)
 {
-    event->type = SC_CLIENT_EVENT_NONE;
-    if (engine->state == SC_ENGINE_HANDSHAKE) {
-        go_on_with_handshake(engine);
-    }
-    if (engine->state == SC_ENGINE_READY) {
-        if (!engine->ready_told) {
-            engine->ready_told = true;
-            event->type = SC_CLIENT_EVENT_READY;
-            return 1;
-        }
-        if (read_reply(engine, now_ms, &event->reply)) {
-            event->type = SC_CLIENT_EVENT_REPLY;
-            return 1;
-        }
-    }
-    if (engine->state == SC_ENGINE_CLOSING) {
-        wait_for_close(engine);
-    }
-    return engine->state == SC_ENGINE_ENDED ? end_event(engine, event) : 0;
+    const struct sc_client_event taken = take_event(engine, now_ms);
+    sc_lib_event(event, &taken);
+    return taken.type != SC_CLIENT_EVENT_NONE;
 }
 
 /* --- Bytes and time --- */
@@ -447,6 +443,7 @@ int64_t sc_client_engine_send(struct sc_client_engine *engine, uint32_t type, co
         return sc_lib_error(error, &err);
     }
     if (write_frame(engine, type, body, length, &err) != 0) {
+        end(engine, &err); /* a part of it may be in the output: nothing can follow */
         return sc_lib_error(error, &err);
     }
     engine->requests[(engine->first + engine->count) % engine->room] =

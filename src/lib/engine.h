@@ -27,7 +27,7 @@ struct sc_client_settings {
 
     const struct sc_tls_library *library;
     struct sc_tls_shared *shared;
-    char *certificate_path, *key_path, *passphrase, *key_log_path; /* NULL: not set */
+    char *options[4]; /* those of struct sc_tls_options, in its order; NULL: not set */
     struct sc_pin_set *pins;
     uint32_t timeout_ms;
     bool strict_expiry, inspect;
@@ -39,6 +39,9 @@ struct sc_client_settings *sc_lib_settings_use(struct sc_client_settings *settin
 
 /* A copy of the session that fits these settings; the caller frees it. NULL: none. */
 uint8_t *sc_lib_settings_session(struct sc_client_settings *settings, size_t *size);
+
+/* Writes what the caller's struct has room for. */
+void sc_lib_event(struct sc_client_event *event, const struct sc_client_event *from);
 
 /* An error of the inside in the form of the outside; `error` may be NULL. Returns -1. */
 int sc_lib_error(struct sc_client_error *error, const struct sc_err *err);
@@ -73,6 +76,8 @@ struct sc_client_engine {
     uint64_t oldest; /* number of the oldest request without a reply; the first is 1 */
 
     struct sc_frame_reader reader;
+    struct sc_client_reply reply; /* of the last event */
+    struct sc_client_error end_error;
     char text[512]; /* of an ERROR, escaped */
     uint32_t last_error; /* code of an ERROR after which the server closes, 0: none */
     uint32_t retry_after_ms;

@@ -52,13 +52,15 @@ struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, cons
                                             .strict_expiry = settings->strict_expiry,
                                             .inspect = settings->inspect};
     engine->oldest = 1;
+    engine->reply = (struct sc_client_reply)SC_CLIENT_REPLY_INIT;
+    engine->end_error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
     engine->deadline_ms = now_ms + settings->timeout_ms;
-    size_t session_size;
+    size_t session_size = 0;
     uint8_t *session = sc_lib_settings_session(settings, &session_size);
     engine->tls =
         settings->library->conn_new(settings->shared, &engine->verify,
                                     server_name(engine->host, name), session, session_size, err);
-    free(session);
+    sc_saved_session_wipe(session, session_size);
     if (!engine->tls) {
         sc_client_engine_free(engine);
         return NULL;

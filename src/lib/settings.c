@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <openssl/crypto.h>
+
 #include "base/compiler.h"
 #include "lib/engine.h"
 #include "lib/saved_session.h"
@@ -15,11 +17,33 @@
 int sc_lib_error(struct sc_client_error *error, const struct sc_err *err)
 {
     if (error) {
-        error->code = err->status;
-        error->retry_after_ms = 0;
-        (void)snprintf(error->text, sizeof(error->text), "%s", err->text);
+        struct sc_client_error all = {.size = error->size, .code = err->status};
+        (void)snprintf(all.text, sizeof(all.text), "%s", err->text);
+        memcpy(error, &all, error->size < sizeof(all) ? error->size : sizeof(all));
     }
     return -1;
+}
+
+void sc_lib_event(struct sc_client_event *event, const struct sc_client_event *from)
+{
+    struct sc_client_event all = *from;
+    all.size = event->size;
+    memcpy(event, &all, event->size < sizeof(all) ? event->size : sizeof(all));
+}
+
+static void wipe_text(char *text)
+{
+    if (text) {
+        OPENSSL_cleanse(text, strlen(text));
+        free(text);
+    }
+}
+
+static void free_options(char *copies[4])
+{
+    for (size_t i = 0; i < 4; i++) {
+        wipe_text(copies[i]);
+    }
 }
 
 static void settings_destroy(struct sc_client_settings *settings)
@@ -29,11 +53,7 @@ static void settings_destroy(struct sc_client_settings *settings)
     }
     sc_pin_set_free(settings->pins);
     sc_saved_session_wipe(settings->session, settings->session_size);
-    free(settings->certificate_path);
-    free(settings->key_path);
-    sc_saved_session_wipe((uint8_t *)settings->passphrase,
-                          settings->passphrase ? strlen(settings->passphrase) : 0);
-    free(settings->key_log_path);
+    free_options(settings->options);
     (void)pthread_mutex_destroy(&settings->lock);
     free(settings);
 }
@@ -155,33 +175,48 @@ int sc_client_settings_set_timeout(struct sc_client_settings *settings, uint32_t
     return 0;
 }
 
-/* Sets up the TLS library anew with one more option; the old set-up stays when that fails. */
-static int set_up_again(struct sc_client_settings *settings, struct sc_err *err)
+/* Copies; -1 when one of them cannot be made. */
+static int copy_options(const struct sc_tls_options *from, char *copies[4])
 {
-    struct sc_tls_shared *shared = settings->library->shared_new(
-        &(struct sc_tls_options){.certificate_path = settings->certificate_path,
-                                 .key_path = settings->key_path,
-                                 .passphrase = settings->passphrase,
-                                 .key_log_path = settings->key_log_path},
-        err);
+    const char *const texts[] = {from->certificate_path, from->key_path, from->passphrase,
+                                 from->key_log_path};
+    for (size_t i = 0; i < SC_COUNT_OF(texts); i++) {
+        copies[i] = texts[i] ? strdup(texts[i]) : NULL;
+        if (texts[i] && !copies[i]) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Sets up the TLS library with other options; the old ones stay when that fails. */
+static int set_options(struct sc_client_settings *settings, const struct sc_tls_options *options,
+                       struct sc_err *err)
+{
+    char *copies[4] = {NULL};
+    if (copy_options(options, copies) != 0) {
+        free_options(copies);
+        return sc_err_set(err, EX_OSERR, "can't set up a client: out of memory");
+    }
+    struct sc_tls_shared *shared = settings->library->shared_new(options, err);
     if (!shared) {
+        free_options(copies);
         return -1;
     }
     settings->library->shared_free(settings->shared);
     settings->shared = shared;
+    free_options(settings->options);
+    memcpy(settings->options, copies, sizeof(copies));
     return 0;
 }
 
-/* A copy in place of what `slot` holds. */
-static int replace(char **slot, const char *text, struct sc_err *err)
+/* What is set now, to be changed in one place and given to set_options(). */
+static struct sc_tls_options current_options(const struct sc_client_settings *settings)
 {
-    char *copy = text ? strdup(text) : NULL;
-    if (text && !copy) {
-        return sc_err_set(err, EX_OSERR, "can't set up a client: out of memory");
-    }
-    free(*slot);
-    *slot = copy;
-    return 0;
+    return (struct sc_tls_options){.certificate_path = settings->options[0],
+                                   .key_path = settings->options[1],
+                                   .passphrase = settings->options[2],
+                                   .key_log_path = settings->options[3]};
 }
 
 int sc_client_settings_set_certificate(struct sc_client_settings *settings,
@@ -189,11 +224,11 @@ int sc_client_settings_set_certificate(struct sc_client_settings *settings,
                                        const char *passphrase, struct sc_client_error *error)
 {
     struct sc_err err;
-    return can_change(settings, &err) != 0 ||
-                   replace(&settings->certificate_path, certificate_path, &err) != 0 ||
-                   replace(&settings->key_path, key_path, &err) != 0 ||
-                   replace(&settings->passphrase, passphrase, &err) != 0 ||
-                   set_up_again(settings, &err) != 0
+    struct sc_tls_options options = current_options(settings);
+    options.certificate_path = certificate_path;
+    options.key_path = key_path;
+    options.passphrase = passphrase;
+    return can_change(settings, &err) != 0 || set_options(settings, &options, &err) != 0
                ? sc_lib_error(error, &err)
                : 0;
 }
@@ -202,8 +237,9 @@ int sc_client_settings_set_key_log(struct sc_client_settings *settings, const ch
                                    struct sc_client_error *error)
 {
     struct sc_err err;
-    return can_change(settings, &err) != 0 || replace(&settings->key_log_path, path, &err) != 0 ||
-                   set_up_again(settings, &err) != 0
+    struct sc_tls_options options = current_options(settings);
+    options.key_log_path = path;
+    return can_change(settings, &err) != 0 || set_options(settings, &options, &err) != 0
                ? sc_lib_error(error, &err)
                : 0;
 }

@@ -44,9 +44,10 @@
  * them than that size, so that they can grow within a soname.
  *
  * The library prints nothing, never exits, raises or handles no signal (SIGPIPE included), and
- * calls nothing back. It has no global state: objects of one connection belong to one thread at a
- * time, different connections may be used in different threads at once, and they may share
- * settings.
+ * calls nothing back. Names are looked up in a thread of its own, which can outlive the connection:
+ * do not dlclose() the library. It has no global state: objects of one connection belong to one
+ * thread at a time, different connections may be used in different threads at once, and they may
+ * share settings.
  *
  * Times are milliseconds. Sizes are bytes.
  */
@@ -209,19 +210,19 @@ enum sc_client_event_type {
     SC_CLIENT_EVENT_NONE, /* nothing has happened */
     SC_CLIENT_EVENT_READY, /* a pin has matched: requests may be sent. Comes first, once */
     SC_CLIENT_EVENT_REPLY, /* the reply to the oldest request without one */
-    SC_CLIENT_EVENT_END /* the last one. `error.code` SC_CLIENT_OK: after a close of ours */
+    SC_CLIENT_EVENT_END /* the last one. `error->code` SC_CLIENT_OK: after a close of ours */
 };
 
 struct sc_client_event {
     size_t size;
     int type; /* enum sc_client_event_type */
+    const struct sc_client_reply *reply; /* of REPLY; valid until the next call */
+    const struct sc_client_error *error; /* of END; valid as long as the connection */
     uint64_t unanswered; /* END: requests that were sent and not answered */
-    struct sc_client_reply reply; /* of REPLY */
-    struct sc_client_error error; /* of END */
 };
 /* clang-format off */
 #define SC_CLIENT_EVENT_INIT \
-    {sizeof(struct sc_client_event), 0, 0, SC_CLIENT_REPLY_INIT, SC_CLIENT_ERROR_INIT}
+    {sizeof(struct sc_client_event), 0, NULL, NULL, 0}
 /* clang-format on */
 
 /* Requests that may be without a reply at a time, and the bytes of their bodies. */
@@ -250,7 +251,8 @@ sc_client_connect(struct sc_client_settings *settings, const char *address,
 /*
  * Sends one request and waits for its reply, and for those of earlier requests, which are dropped.
  * 0: *reply is set, also when the server answered ERROR (reply->error_code). -1: the connection is
- * over, and only sc_client_free() is of use; SC_CLIENT_USAGE: the request was not sent.
+ * over, and only sc_client_free() is of use; or the request was not sent, and the connection is as
+ * before: SC_CLIENT_USAGE, or SC_CLIENT_SYSTEM when too many are unanswered.
  */
 SC_CLIENT_API int sc_client_call(struct sc_client *client, uint32_t type, const void *body,
                                  size_t length, struct sc_client_reply *reply,
@@ -281,9 +283,10 @@ sc_client_start_fd(struct sc_client_settings *settings, int fd, const char *host
                    struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /*
- * What to wait for: the descriptor (it can change with every call of sc_client_process(), and is -1
- * when there is none to wait for), the events of poll(2) (POLLIN, POLLOUT, or both), and how long
- * until sc_client_process() must be called all the same (milliseconds, -1: for ever).
+ * What to wait for: the descriptor (every call of sc_client_process() before READY can close it and
+ * open another one, also of the same number; -1: there is none to wait for), the events of poll(2)
+ * (POLLIN, POLLOUT, or both), and how long until sc_client_process() must be called all the same
+ * (milliseconds, -1: for ever).
  */
 SC_CLIENT_API int sc_client_fd(const struct sc_client *client);
 SC_CLIENT_API short sc_client_events(const struct sc_client *client);

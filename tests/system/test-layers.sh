@@ -17,14 +17,14 @@ refuse() {
 
 sources() { find "$@" -name '*.[ch]'; }
 
-refuse "base includes only base and libc" 'proto/|tls/|net/|server/|client/|bench/|programs/|openssl/|event2/' $(sources base)
-refuse "proto knows bytes only" 'tls/|net/|server/|client/|bench/|programs/|openssl/|event2/' $(sources proto)
-refuse "tls knows neither libevent nor what is above it" 'proto/handler|net/|server/|client/|bench/|programs/|event2/' $(sources tls)
-refuse "net knows nothing above it" 'proto/handler|server/|client/|bench/|programs/' $(sources net)
+refuse "base includes only base and libc" 'proto/|tls/|net/|server/|client/|bench/|lib/|spacecaptain/|programs/|openssl/|event2/' $(sources base)
+refuse "proto knows bytes only" 'tls/|net/|server/|client/|bench/|lib/|spacecaptain/|programs/|openssl/|event2/' $(sources proto)
+refuse "tls knows neither libevent nor what is above it" 'proto/handler|net/|server/|client/|bench/|lib/|spacecaptain/|programs/|event2/' $(sources tls)
+refuse "net knows nothing above it" 'proto/handler|server/|client/|bench/|lib/|spacecaptain/|programs/' $(sources net)
 refuse "the library knows neither libevent nor what is above it" 'event2/|net/|server/|client/|bench/|programs/' $(sources lib)
-refuse "server, client and bench never include each other" 'client/|bench/|programs/' $(sources server)
-refuse "server, client and bench never include each other" 'server/|bench/|programs/' $(sources client)
-refuse "bench knows neither the others nor net: it is lighter than what it measures" 'net/|server/|client/|programs/' $(sources bench)
+refuse "server, client and bench never include each other" 'client/|bench/|lib/|spacecaptain/|programs/' $(sources server)
+refuse "server, client and bench never include each other" 'server/|bench/|lib/|net/|programs/' $(sources client)
+refuse "bench knows neither the others nor net: it is lighter than what it measures" 'net/|server/|client/|lib/|programs/' $(sources bench)
 refuse "only net/tlsbev.c knows libevent's TLS filter" 'event2/bufferevent_ssl' $(sources . | grep -v '^./net/tlsbev\.c$')
 refuse "OpenSSL's TLS stays in tls and net/tlsbev" 'openssl/ssl\.h' $(sources proto server net | grep -v '^net/tlsbev\.[ch]$')
 exit $failed

@@ -143,7 +143,7 @@ static void get_ready(const char *pin)
 {
     open_engine(pin);
     ck_assert(next_event(true));
-    ck_assert_msg(event.type == SC_CLIENT_EVENT_READY, "%s", event.error.text);
+    ck_assert_msg(event.type == SC_CLIENT_EVENT_READY, "%s", event.error->text);
     serve(false); /* Finished */
     ck_assert(server.done);
 }
@@ -162,9 +162,9 @@ static void talk_in_pieces(size_t n)
     for (size_t i = 0; i < 3; i++) {
         ck_assert(next_event(true));
         ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
-        ck_assert_uint_eq(event.reply.request, i + 1);
-        ck_assert_uint_eq(event.reply.length, strlen(bodies[i]));
-        ck_assert_int_eq(memcmp(event.reply.body, bodies[i], strlen(bodies[i])), 0);
+        ck_assert_uint_eq(event.reply->request, i + 1);
+        ck_assert_uint_eq(event.reply->length, strlen(bodies[i]));
+        ck_assert_int_eq(memcmp(event.reply->body, bodies[i], strlen(bodies[i])), 0);
     }
     ck_assert(!next_event(true));
     sc_client_engine_close(engine, 0);
@@ -172,7 +172,7 @@ static void talk_in_pieces(size_t n)
     SSL_shutdown(server.ssl);
     ck_assert(next_event(false));
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
-    ck_assert_int_eq(event.error.code, SC_CLIENT_OK);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
     ck_assert(!next_event(false));
     tear_down();
 }
@@ -192,7 +192,7 @@ START_TEST(a_wrong_pin_ends_the_handshake_with_an_alert_before_finished)
     open_engine(fixture_path("other.crt"));
     ck_assert(next_event(true));
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
-    ck_assert_int_eq(event.error.code, SC_CLIENT_PIN);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
     serve(false);
     ck_assert(!server.done);
     ck_assert_uint_eq(server.watch.alert_received, SSL_AD_BAD_CERTIFICATE);
@@ -227,8 +227,8 @@ static void lie(size_t n)
                            : SC_FRAME_HEADER_BYTES);
     ck_assert(next_event(false));
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
-    ck_assert_int_eq(event.error.code, SC_CLIENT_PROTOCOL);
-    ck_assert_msg(strstr(event.error.text, lies[n].text) != NULL, "%s", event.error.text);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PROTOCOL);
+    ck_assert_msg(strstr(event.error->text, lies[n].text) != NULL, "%s", event.error->text);
     ck_assert_uint_eq(event.unanswered, 1);
     tear_down();
 }
@@ -247,7 +247,7 @@ START_TEST(an_answer_that_nobody_asked_for_breaks_the_protocol)
     get_ready(fixture_path("server.crt"));
     server_frame(SC_FRAME_ECHO, "x", 1);
     ck_assert(next_event(false));
-    ck_assert_int_eq(event.error.code, SC_CLIENT_PROTOCOL);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PROTOCOL);
     tear_down();
 }
 END_TEST
@@ -262,15 +262,15 @@ START_TEST(errors_of_the_server_are_replies_or_the_end)
     server_says(frame, sc_frame_put_error(frame, SC_ERROR_UNKNOWN_TYPE, 0, "no\033 such"));
     ck_assert(next_event(false));
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
-    ck_assert_uint_eq(event.reply.error_code, SC_CLIENT_ERROR_UNKNOWN_TYPE);
-    ck_assert_uint_eq(event.reply.type, 99);
-    ck_assert_str_eq(event.reply.error_text, "no\\x1b such");
-    ck_assert_mem_eq(event.reply.body, "no\033 such", 8);
+    ck_assert_uint_eq(event.reply->error_code, SC_CLIENT_ERROR_UNKNOWN_TYPE);
+    ck_assert_uint_eq(event.reply->type, 99);
+    ck_assert_str_eq(event.reply->error_text, "no\\x1b such");
+    ck_assert_mem_eq(event.reply->body, "no\033 such", 8);
     server_says(frame, sc_frame_put_error(frame, SC_ERROR_GOING_AWAY, 1500, "bye"));
     ck_assert(next_event(false));
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
-    ck_assert_int_eq(event.error.code, SC_CLIENT_UNAVAILABLE);
-    ck_assert_uint_eq(event.error.retry_after_ms, 1500);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_UNAVAILABLE);
+    ck_assert_uint_eq(event.error->retry_after_ms, 1500);
     ck_assert_uint_eq(event.unanswered, 1);
     tear_down();
 }
@@ -290,7 +290,7 @@ START_TEST(deadlines_of_the_handshake_and_of_each_reply)
     ck_assert_int_eq(sc_client_engine_next_event(engine, 1499, &event), 0);
     sc_client_engine_tick(engine, 1500);
     ck_assert_int_eq(sc_client_engine_next_event(engine, 1500, &event), 1);
-    ck_assert_int_eq(event.error.code, SC_CLIENT_TIMEOUT);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_TIMEOUT);
     tear_down();
 }
 END_TEST
@@ -323,7 +323,7 @@ START_TEST(a_session_is_resumed_and_worth_nothing_under_other_pins)
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
     open_engine(fixture_path("other.crt"));
     ck_assert(next_event(true));
-    ck_assert_int_eq(event.error.code, SC_CLIENT_PIN);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
     ck_assert(!SSL_session_reused(server.ssl));
     ck_assert_int_eq(sc_client_settings_set_session(settings, "junk", 4, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_BAD_DATA);
