@@ -186,8 +186,7 @@ static void run_handshake(struct sc_tlsbev *tls)
         bufferevent_trigger(tls->transport, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
         break;
     case SSL_ERROR_WANT_READ: break;
-    case SSL_ERROR_WANT_X509_LOOKUP:
-    case SSL_ERROR_WANT_CLIENT_HELLO_CB: tls->phase = SC_TLSBEV_SUSPENDED; break;
+    case SSL_ERROR_WANT_X509_LOOKUP: tls->phase = SC_TLSBEV_SUSPENDED; break;
     default: sc_tlsbev_io_end(tls, SC_TLSBEV_TLS, 0, ERR_peek_error()); break;
     }
     ERR_clear_error();

@@ -7,7 +7,7 @@
 
 #include "server/address_table.h"
 
-#define MAX_ADMITTED_A_PASS 8U /* then open connections are served */
+#define MAX_ASKED_A_PASS 8U /* dead or alive; then open connections are served */
 #define NS_PER_MS UINT64_C(1000000)
 
 struct sc_admission_group {
@@ -37,30 +37,22 @@ static struct sc_admission_waiter *take_first(struct sc_admission_queue *queue)
     return first;
 }
 
-static struct sc_admission_waiter *take_first_alive(struct sc_admission_queue *queue)
-{
-    struct sc_admission_waiter *waiter;
-    do {
-        waiter = take_first(queue);
-    } while (waiter && !queue->callbacks->is_alive(waiter));
-    return waiter;
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_admission_queue *queue = arg;
-    unsigned admitted = 0;
+    unsigned asked = 0, admitted = 0;
     (void)fd;
     (void)what;
-    while (admitted < MAX_ADMITTED_A_PASS && !sc_admission_queue_is_empty(queue) &&
+    while (asked < MAX_ASKED_A_PASS && !sc_admission_queue_is_empty(queue) &&
            sc_admission_try(queue->budget)) {
-        struct sc_admission_waiter *waiter = take_first_alive(queue);
-        if (!waiter) {
+        struct sc_admission_waiter *waiter = take_first(queue);
+        asked++;
+        if (queue->callbacks->is_alive(waiter)) {
+            admitted++;
+            queue->callbacks->on_admitted(waiter);
+        } else {
             sc_admission_give_back(queue->budget);
-            return;
         }
-        admitted++;
-        queue->callbacks->on_admitted(waiter);
     }
     if (!sc_admission_queue_is_empty(queue)) {
         /* A queue that has just got a token lets those of other workers go first. */

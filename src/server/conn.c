@@ -74,7 +74,6 @@ static void on_connected(void *arg)
     struct sc_tls_info info;
     sc_tls_info_get(sc_tlsbev_ssl(conn->tls), &info);
     sc_stats_add(&conn->worker->stats->handshakes_resumed, info.resumed);
-    sc_conn_admission_finish(conn, info.resumed);
     sc_conn_log_connected(&conn->worker->log, &conn->origin, &info);
     if (conn->draining) {
         sc_tlsbev_again(conn->tls);

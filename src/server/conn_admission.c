@@ -88,10 +88,3 @@ void sc_conn_admission_start(struct sc_conn *conn)
     conn->watch.hooks_arg = conn;
     sc_hello_peek_start(&conn->watch.hello);
 }
-
-void sc_conn_admission_finish(struct sc_conn *conn, bool resumed)
-{
-    if (resumed && conn->token == SC_CONN_TOKEN_FULL) {
-        sc_admission_give_back(&conn->worker->admission->full); /* a session that was found by id */
-    }
-}

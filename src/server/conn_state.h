@@ -57,9 +57,8 @@ void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_error_code code, con
 
 void sc_conn_start_reading(struct sc_conn *conn);
 
-/* handshake-rate: at the start and at the end of a handshake, and for the queue between them. */
+/* handshake-rate: at the start of a handshake, and for the queue in it. */
 void sc_conn_admission_start(struct sc_conn *conn);
-void sc_conn_admission_finish(struct sc_conn *conn, bool resumed);
 extern const struct sc_admission_callbacks sc_conn_admission_callbacks;
 
 #endif

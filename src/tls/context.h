@@ -47,7 +47,8 @@ struct sc_tls_server_settings {
     uint32_t session_cache_size; /* sessions that the server remembers, beside those in tickets; 0:
                                     none */
 
-    struct sc_tickets *tickets; /* NULL: OpenSSL's own random keys, which nothing shares */
+    struct sc_tickets *tickets; /* NULL: OpenSSL's own random keys, and sessions by id,
+                                   which nothing shares and no hooks ration */
 
     const char *ocsp_response_path; /* DER; NULL: nothing is stapled */
 

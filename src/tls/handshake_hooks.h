@@ -20,8 +20,8 @@ struct sc_tls_handshake_hooks {
 
     /*
      * A full handshake: the key exchange and the signature come next. False: it is suspended;
-     * SSL_do_handshake() fails with SSL_ERROR_WANT_X509_LOOKUP or SSL_ERROR_WANT_CLIENT_HELLO_CB,
-     * and asks again when it is called again. May be asked several times in a handshake.
+     * SSL_do_handshake() fails with SSL_ERROR_WANT_X509_LOOKUP, and asks again when it is called
+     * again. May be asked several times in a handshake.
      */
     bool (*may_be_full)(void *arg);
 };
@@ -32,5 +32,8 @@ struct sc_tls_handshake_hooks {
  * memory.
  */
 bool sc_tls_handshake_hooks_install(SSL_CTX *context);
+
+/* Asks the hooks; for a session that was found by its id (tls/session_cache). */
+bool sc_tls_may_resume(const SSL *ssl);
 
 #endif

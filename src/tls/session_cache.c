@@ -11,6 +11,7 @@
 #include <openssl/lhash.h>
 
 #include "tls/error.h"
+#include "tls/handshake_hooks.h"
 
 #define FLUSH_EVERY 256U /* new sessions, as OpenSSL's own cache does */
 
@@ -86,6 +87,10 @@ static SSL_SESSION *on_get(SSL *ssl, const unsigned char *id, int length, int *c
         (void)pthread_mutex_unlock(&cache->mutex);
     }
     SSL_SESSION_free(key);
+    if (found && !sc_tls_may_resume(ssl)) {
+        SSL_SESSION_free(found);
+        found = NULL; /* the handshake becomes a full one */
+    }
     return found;
 }
 

@@ -15,16 +15,25 @@ counted() { # NAME PATTERN: a counter of the server that has stopped
 # The budgets hold one and two tokens; the time is the client's own, and a token may come just before it ends.
 rate=5
 start_server -c /dev/null --handshake-rate $rate --handshake-timeout 20s
-for how in none ticket ticket12 id12 hash ems12 modes binder no-binder; do
-    run 0 hostile --give-up-ms 1000 --deadline-ms $((20000 * slow)) --count 16 --how $how replay "$address"
+hellos() { # MODE HOW
+    run 0 hostile --give-up-ms 1000 --deadline-ms $((20000 * slow)) --count 16 --how "$2" "$1" "$address"
     full=$(number full) resumed=$(number resumed) ms=$(number ms)
-    [ "$full" -le $((rate * ms / 1000 + 3)) ] || fail "replay $how: $full full handshakes in $ms ms at a rate of $rate"
-    [ "$resumed" -le $((4 * rate * ms / 1000 + 4)) ] || fail "replay $how: $resumed resumed handshakes in $ms ms at a rate of $rate"
+    [ "$full" -le $((rate * ms / 1000 + 3)) ] || fail "$1 $2: $full full handshakes in $ms ms at a rate of $rate"
+    [ "$resumed" -le $((4 * rate * ms / 1000 + 4)) ] || fail "$1 $2: $resumed resumed handshakes in $ms ms at a rate of $rate"
+}
+for how in none ticket ticket12 id12 hash ems12 modes binder no-binder; do
+    hellos replay $how
     case $how in
     none | hash | ems12) [ "$full" -ge 1 ] || fail "replay $how: nobody got in" ;;
     ticket | ticket12 | id12) [ "$resumed" -ge 1 ] || fail "replay $how: nobody was resumed" ;;
     esac
     pass "replay $how: $(cat "$tmp/out")"
+done
+# The same with handshakes that are finished: what one has taken does not come back.
+for how in ticket ticket12 id12; do
+    hellos resume $how
+    [ "$resumed" -ge 1 ] || fail "resume $how: nobody was resumed"
+    pass "resume $how: $(cat "$tmp/out")"
 done
 stop_server
 

@@ -133,7 +133,7 @@ static void change(const char *way, struct client_hello *hello)
     }
 }
 
-void client_hello_make(const char *way, struct client_hello *hello)
+SSL_SESSION *client_hello_session(const char *way, SSL_CTX **context)
 {
     static const char *const ways[] = {
 #define CLIENT_HELLO_WORD(word, what) word,
@@ -147,8 +147,14 @@ void client_hello_make(const char *way, struct client_hello *hello)
     if (!known) {
         peer_fail("--how %s is not known", way);
     }
-    SSL_CTX *context = context_for(way);
-    SSL_SESSION *session = strcmp(way, "none") == 0 ? NULL : get_session(way, context);
+    *context = context_for(way);
+    return strcmp(way, "none") == 0 ? NULL : get_session(way, *context);
+}
+
+void client_hello_make(const char *way, struct client_hello *hello)
+{
+    SSL_CTX *context;
+    SSL_SESSION *session = client_hello_session(way, &context);
     if (strcmp(way, "hash") == 0 && !SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256")) {
         peer_fail("no TLS_AES_128_GCM_SHA256");
     }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <openssl/ssl.h>
+
 #define CLIENT_HELLO_MAX_BYTES 4096U
 
 struct client_hello {
@@ -29,5 +31,10 @@ struct client_hello {
 
 /* Connects to the server for the session, if the way needs one. */
 void client_hello_make(const char *way, struct client_hello *hello);
+
+/*
+ * The session alone, or NULL, and a context for clients that offer it. The caller frees both.
+ */
+SSL_SESSION *client_hello_session(const char *way, SSL_CTX **context);
 
 #endif

@@ -49,6 +49,9 @@ static const struct {
      "KeyUpdates (--how key-update), which must be ended"},
     {"replay", mode_replay,
      "one ClientHello (--how: client_hello.h) again and again for --give-up-ms, --count at once"},
+    {"resume", mode_resume,
+     "whole handshakes with one session (--how: client_hello.h), one after the other for "
+     "--give-up-ms"},
     {"hello-reset", mode_hello_reset,
      "a ClientHello and a reset every --interval-ms, for --give-up-ms"},
     {"long-hello", mode_long_hello, "announces a ClientHello of --bytes, and is refused"},

@@ -46,6 +46,7 @@ void mode_record_flood(const struct mode_options *options);
 
 /* ClientHellos (modes_hello.c). */
 void mode_replay(const struct mode_options *options);
+void mode_resume(const struct mode_options *options);
 void mode_hello_reset(const struct mode_options *options);
 void mode_long_hello(const struct mode_options *options);
 void mode_split_hello(const struct mode_options *options);

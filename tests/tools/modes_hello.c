@@ -56,6 +56,13 @@ static struct peer open_and_say(const struct client_hello *hello)
     return peer;
 }
 
+static void print_answers(const struct answers *answers, uint64_t start_ms)
+{
+    printf("full=%llu resumed=%llu refused=%llu ms=%llu\n", (unsigned long long)answers->full,
+           (unsigned long long)answers->resumed, (unsigned long long)answers->refused,
+           (unsigned long long)(sc_clock_ms() - start_ms));
+}
+
 /*
  * Says what --how says for --give-up-ms, --count at once, each reset when it has its answer, and
  * then another one.
@@ -87,9 +94,30 @@ void mode_replay(const struct mode_options *options)
     for (size_t i = 0; i < at_once; i++) {
         peer_reset(&peers[i]);
     }
-    printf("full=%llu resumed=%llu refused=%llu ms=%llu\n", (unsigned long long)answers.full,
-           (unsigned long long)answers.resumed, (unsigned long long)answers.refused,
-           (unsigned long long)(sc_clock_ms() - start_ms));
+    print_answers(&answers, start_ms);
+}
+
+/* Handshakes that are finished, one after the other for --give-up-ms, all with the same session. */
+void mode_resume(const struct mode_options *options)
+{
+    SSL_CTX *context, *const usual = peer_settings.context;
+    struct answers answers = {0};
+    SSL_SESSION *session = client_hello_session(options->how ? options->how : "ticket", &context);
+    peer_settings.context = context;
+    const uint64_t start_ms = sc_clock_ms();
+    while (sc_clock_ms() - start_ms < options->give_up_ms) {
+        peer_settings.session = SSL_SESSION_dup(session); /* OpenSSL uses one of TLS 1.3 once */
+        struct peer peer = peer_open_tls();
+        *(SSL_session_reused(peer.ssl) ? &answers.resumed : &answers.full) += 1;
+        (void)SSL_shutdown(peer.ssl); /* else both sides forget the session */
+        peer_close(&peer);
+        SSL_SESSION_free(peer_settings.session);
+    }
+    print_answers(&answers, start_ms);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(context);
+    peer_settings.session = NULL;
+    peer_settings.context = usual;
 }
 
 /* --- A ClientHello, and a reset behind it --- */

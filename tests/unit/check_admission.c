@@ -241,6 +241,24 @@ START_TEST(the_dead_take_no_token)
 }
 END_TEST
 
+/* Asking costs as much as admitting: neither holds up the loop. */
+START_TEST(not_all_the_dead_at_once)
+{
+    start_queue();
+    for (unsigned i = 0; i < WAITERS; i++) {
+        enqueue(i, 7);
+        members[i].dead = i + 1 < WAITERS;
+    }
+    at_ms(10000);
+    RUN_UNTIL(base, asked_count > 0);
+    ck_assert_uint_lt(asked_count, WAITERS / 2);
+    RUN_UNTIL(base, sc_admission_queue_is_empty(&queue));
+    expect_order(1, (const unsigned[]){WAITERS - 1});
+    ck_assert_uint_eq(asked_count, WAITERS);
+    finish_queue();
+}
+END_TEST
+
 START_TEST(who_leaves_is_not_admitted)
 {
     start_queue();
@@ -287,4 +305,5 @@ END_TEST
 SUITE_MAIN("admission", a_budget_fills_at_its_rate, a_slow_budget_holds_one,
            resumed_ones_have_a_budget_of_their_own, what_is_given_back_can_be_taken_again,
            the_rate_can_change, first_come_first_served, addresses_take_turns,
-           the_dead_take_no_token, who_leaves_is_not_admitted, not_all_at_once, no_limit_any_more)
+           the_dead_take_no_token, not_all_the_dead_at_once, who_leaves_is_not_admitted,
+           not_all_at_once, no_limit_any_more)

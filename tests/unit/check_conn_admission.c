@@ -14,6 +14,7 @@
 #include "proto/frame.h"
 #include "server/conn_state.h"
 #include "suite.h"
+#include "tls/tickets.h"
 #include "tls_fixture.h"
 #include "tls_peer.h"
 
@@ -25,6 +26,7 @@ enum { TOKENS_A_MS = 1 }; /* full ones */
 
 static struct event_base *base;
 static struct sc_tls_context *client_context, *server_context;
+static struct sc_tickets *tickets;
 static struct sc_conn_context worker;
 static struct sc_conn_limits limits;
 static struct sc_stats stats;
@@ -62,7 +64,9 @@ static void world_init(void)
     pass_ms(0);
     kept_start(SC_LOG_INFO);
     fixture_write_pair("server", "P-256");
-    const struct sc_tls_server_settings settings = fixture_settings("server");
+    struct sc_tls_server_settings settings = fixture_settings("server");
+    settings.tickets = tickets = sc_tickets_new(&err);
+    ck_assert_ptr_nonnull(tickets);
     server_context = fixture_server(&settings);
     client_context = fixture_client();
     base = run_base_new();
@@ -91,6 +95,7 @@ static void world_fini(void)
     run_base_free(base);
     sc_tls_context_unref(server_context);
     sc_tls_context_unref(client_context);
+    sc_tickets_unref(tickets);
 }
 
 #define TEST(name) \
@@ -156,6 +161,14 @@ static void end(void)
     run_ready(base);
 }
 
+/* Else the server forgets the session. */
+static void close_cleanly(void)
+{
+    tls_peer_close_notify(&peer);
+    RUN_UNTIL(base, peer.closed);
+    end();
+}
+
 /* A session that the server gives; without a ticket, by id. */
 static SSL_SESSION *get_session(int version)
 {
@@ -167,10 +180,7 @@ static SSL_SESSION *get_session(int version)
     RUN_UNTIL(base, evbuffer_get_length(peer.got) == sizeof(frame));
     SSL_SESSION *session = SSL_get1_session(peer.ssl);
     ck_assert(SSL_SESSION_is_resumable(session));
-    /* Else the server forgets it. */
-    tls_peer_close_notify(&peer);
-    RUN_UNTIL(base, peer.closed);
-    end();
+    close_cleanly();
     return session;
 }
 
@@ -326,16 +336,71 @@ TEST(by_id_it_takes_a_token_for_resumption)
     SSL_SESSION_free(session);
 }
 
-/* Whether it is one is known only afterwards: it waits, and gives the token back. */
-TEST(by_id_it_gives_a_full_token_back)
+/* Wherever OpenSSL looks for an id, not only in what a client of TLS 1.2 says. */
+static const struct {
+    const char *what;
+    uint64_t server_options;
+    int version, server_version; /* the highest */
+} by_id[] = {
+    {"a client of TLS 1.2", 0, TLS1_2_VERSION, TLS1_3_VERSION},
+    {"a server of TLS 1.2", 0, TLS1_3_VERSION, TLS1_2_VERSION},
+    {"TLS 1.2, no tickets", SSL_OP_NO_TICKET, TLS1_2_VERSION, TLS1_3_VERSION},
+    {"TLS 1.3, no tickets", SSL_OP_NO_TICKET, TLS1_3_VERSION, TLS1_3_VERSION},
+};
+
+/* OpenSSL's clients use a session of TLS 1.3 only once. */
+static void begin_again(int version, const SSL_SESSION *session)
 {
-    SSL_SESSION *session = get_session_by_id();
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    begin(version, copy);
+    SSL_SESSION_free(copy);
+}
+
+TEST(by_id_no_more_than_the_budget)
+{
+    SSL_CTX *server = sc_tls_context_ssl_ctx(server_context);
+    SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
+    for (size_t i = 0; i < SC_COUNT_OF(by_id); i++) {
+        (void)SSL_CTX_clear_options(server, SSL_OP_NO_TICKET);
+        (void)SSL_CTX_set_options(server, by_id[i].server_options);
+        (void)SSL_CTX_clear_options(client, SSL_OP_NO_TICKET);
+        if (!by_id[i].server_options) {
+            (void)SSL_CTX_set_options(client, SSL_OP_NO_TICKET);
+        }
+        ck_assert_int_eq(SSL_CTX_set_max_proto_version(server, by_id[i].server_version), 1);
+        SSL_SESSION *session = get_session(by_id[i].version);
+        limit_rate();
+        pass_ms(1);
+        ck_assert_uint_eq(take_all(&admission.full), 1);
+        for (unsigned n = 0; n < SC_ADMISSION_RESUMED_PER_FULL; n++) {
+            begin_again(by_id[i].version, session);
+            await_connected(true);
+            close_cleanly();
+        }
+        ck_assert_msg(take_all(&admission.resumed) == 0, "%s", by_id[i].what);
+        begin_again(by_id[i].version, session);
+        await_waiting();
+        pass_ms(1);
+        await_connected(false);
+        ck_assert_uint_eq(take_all(&admission.full), 0);
+        end();
+        SSL_SESSION_free(session);
+        sc_admission_set_rate(&admission, 0);
+    }
+}
+
+/* It waited for a full token at its first ClientHello, and is resumed at its second. */
+TEST(a_full_token_does_not_come_back)
+{
+    SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
+    SSL_SESSION *session = get_session(TLS1_3_VERSION);
+    ck_assert_int_eq(SSL_CTX_set1_groups_list(client, "P-521:P-256"), 1);
     limit_rate();
-    begin(TLS1_2_VERSION, session);
+    begin(TLS1_3_VERSION, session);
     await_waiting();
     pass_ms(1);
     await_connected(true);
-    ck_assert_uint_eq(take_all(&admission.full), 1);
+    ck_assert_uint_eq(take_all(&admission.full), 0);
     end();
     SSL_SESSION_free(session);
 }
@@ -495,7 +560,8 @@ SUITE_MAIN("conn_admission", a_full_handshake_waits_for_a_token, who_comes_later
            a_resumption_too_many_waits_like_a_full_one,
            a_session_that_does_not_fit_takes_a_full_token,
            a_session_of_other_master_secrets_takes_a_full_token,
-           by_id_it_takes_a_token_for_resumption, by_id_it_gives_a_full_token_back,
-           reset_while_it_waits, ended_while_it_waits, dead_when_it_is_read,
-           dead_when_its_turn_comes, a_deadline_while_it_waits, freed_while_it_waits,
-           a_hello_that_waits_is_parsed_once, a_hello_that_is_refused_is_logged)
+           by_id_it_takes_a_token_for_resumption, by_id_no_more_than_the_budget,
+           a_full_token_does_not_come_back, reset_while_it_waits, ended_while_it_waits,
+           dead_when_it_is_read, dead_when_its_turn_comes, a_deadline_while_it_waits,
+           freed_while_it_waits, a_hello_that_waits_is_parsed_once,
+           a_hello_that_is_refused_is_logged)
