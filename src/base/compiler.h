@@ -9,9 +9,6 @@
 #define SC_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SC_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* Seldom called: kept out of the caller, which then needs no stack for it. */
-#define SC_COLD __attribute__((noinline, cold))
-
 #define SC_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

@@ -325,7 +325,8 @@ struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_t
         }
         const struct row *row = find(library_rows, SC_COUNT_OF(library_rows), reason);
         const char *hint = !row ? NULL : server ? row->at_server : row->at_client;
-        if (hint) {
+        /* OpenSSL has the same codes for later messages: those are not about a ClientHello. */
+        if (hint && !(row->reason == SC_TLS_REASON_HELLO_REFUSED && watch->hello_answered)) {
             return failure(row->reason, hint);
         }
         if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {

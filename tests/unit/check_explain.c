@@ -77,6 +77,21 @@ START_TEST(errors_of_the_library)
 }
 END_TEST
 
+/* OpenSSL gives the same codes for messages that come after the ClientHello. */
+START_TEST(only_a_hello_is_called_one)
+{
+    static const int codes[] = {SSL_R_EXCESSIVE_MESSAGE_SIZE, SSL_R_RECORD_TOO_SMALL};
+    for (size_t i = 0; i < SC_COUNT_OF(codes); i++) {
+        came(HELLO, 3);
+        const unsigned long code = ERR_PACK(ERR_LIB_SSL, 0, codes[i]);
+        is_explained(SC_TLS_END_ERROR, code, true, SC_TLS_REASON_HELLO_REFUSED, "ClientHello");
+        watch.hello_answered = true;
+        ck_assert_int_ne(sc_tls_explain(&watch, SC_TLS_END_ERROR, code, true).kind,
+                         SC_TLS_REASON_HELLO_REFUSED);
+    }
+}
+END_TEST
+
 static void alert_is(uint8_t alert, enum sc_tls_reason reason, const char *at_server,
                      const char *at_client)
 {
@@ -234,5 +249,5 @@ START_TEST(stages)
 }
 END_TEST
 
-SUITE_MAIN("explain", errors_of_the_library, alerts, alerts_have_names, plain_text_at_either_side,
-           ends_at_either_side, the_surest_reason_wins, stages)
+SUITE_MAIN("explain", only_a_hello_is_called_one, errors_of_the_library, alerts, alerts_have_names,
+           plain_text_at_either_side, ends_at_either_side, the_surest_reason_wins, stages)
