@@ -265,8 +265,8 @@ static ssize_t write_without_waiting(const char *bytes, size_t length)
 /*
  * One write, so that lines of several threads never mix, and one that never waits: a reader that
  * has stopped must not stop the service. O_NONBLOCK belongs to the open file, which we share with
- * whoever started us, so a pipe or a terminal is opened once more for it. (Not a regular file:
- * that would be written from its beginning.)
+ * the process that started us, so a pipe or a terminal is opened once more for it. (Not a regular
+ * file: that would be written from its beginning.)
  */
 bool sc_log_write(const char *bytes, size_t length)
 {
@@ -304,7 +304,7 @@ static bool write_loss(uint64_t lost)
     }
     begin_line(&line, SC_LOG_WARNING, "log_lost");
     sc_log_u64(&line, "lines", lost);
-    sc_log_str(&line, "hint", "whoever reads this log did not keep up");
+    sc_log_str(&line, "hint", "the reader of this log did not keep up");
     end_line(&line);
     return sc_log_write(line.text, line.used);
 }

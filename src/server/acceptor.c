@@ -19,7 +19,7 @@
 #include "net/addr.h"
 #include "server/address_limits.h"
 
-#define MAX_ACCEPTS_A_PASS 64U /* then others have their turn */
+#define MAX_ACCEPTS_A_PASS 64U /* then other events are handled */
 
 #define LINES_PER_SECOND 1U /* of each kind */
 

@@ -161,7 +161,7 @@ static void *run(void *arg)
 #endif
     event_base_loop(worker->base, EVLOOP_NO_EXIT_ON_EMPTY);
     close_all(worker);
-    OPENSSL_thread_stop(); /* else it frees what it has for each thread behind us */
+    OPENSSL_thread_stop(); /* else OpenSSL frees what it has for each thread only after this one */
     return NULL;
 }
 

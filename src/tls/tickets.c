@@ -242,10 +242,11 @@ static int read_keys(const char *path, const struct sc_file *file, struct key_se
     for (unsigned i = 1; i < set->count; i++) {
         for (unsigned k = 0; k < i; k++) {
             if (memcmp(set->keys[i].name, set->keys[k].name, NAME_BYTES) == 0) {
-                return sc_err_set(err, EX_CONFIG,
-                                  "ticket keys %s: keys %u and %u begin alike; every key needs 16 "
-                                  "bytes of its own as a name",
-                                  path, k + 1, i + 1);
+                return sc_err_set(
+                    err, EX_CONFIG,
+                    "ticket keys %s: keys %u and %u start with the same name; every key needs 16 "
+                    "bytes of its own as a name",
+                    path, k + 1, i + 1);
             }
         }
     }

@@ -322,7 +322,7 @@ START_TEST(lines_and_names_that_are_wrong)
     keys[80] = 0xfe;
     memcpy(keys + 160, keys, NAME_BYTES);
     fixture_write("apart", keys, sizeof(keys));
-    refused(tickets, "apart", "keys 1 and 3 begin alike");
+    refused(tickets, "apart", "keys 1 and 3 start with the same name");
     memset(line, 'A', sizeof(line));
     fixture_write("84 bytes", line, 112);
     refused(tickets, "84 bytes", "key 1 is not a line of 80 bytes");

@@ -301,11 +301,14 @@ START_TEST(names_what_is_wrong_with_the_file)
         const char *name;
         int status;
         const char *words;
-    } cases[] = {
-        {"none", EX_NOINPUT, "No such file"},       {".", EX_NOINPUT, "directory"},
-        {"short", EX_CONFIG, "79 bytes"},           {"many", EX_CONFIG, "at most 16"},
-        {"empty", EX_CONFIG, "no key in it"},       {"blank", EX_CONFIG, "no key in it"},
-        {"text", EX_CONFIG, "key 1 is not a line"}, {"twins", EX_CONFIG, "1 and 2 begin alike"}};
+    } cases[] = {{"none", EX_NOINPUT, "No such file"},
+                 {".", EX_NOINPUT, "directory"},
+                 {"short", EX_CONFIG, "79 bytes"},
+                 {"many", EX_CONFIG, "at most 16"},
+                 {"empty", EX_CONFIG, "no key in it"},
+                 {"blank", EX_CONFIG, "no key in it"},
+                 {"text", EX_CONFIG, "key 1 is not a line"},
+                 {"twins", EX_CONFIG, "1 and 2 start with the same name"}};
     fixture_write_pair("server", "P-256");
     struct sc_tickets *tickets = tickets_new();
     struct sc_tls_context *server = server_with(tickets);
