@@ -181,8 +181,9 @@ START_TEST(what_is_no_pin_is_refused_and_the_set_stays)
         "pin-sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
         "cert-sha256:",
         "cert-sha256:00",
-        "cert-sha256:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:"
-        "AA:BB:CC:DD:EE-FF",
+        ("cert-sha256:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:"
+         "99:"
+         "AA:BB:CC:DD:EE-FF"),
         "cert-sha256:g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
         "cert-sha256:0g112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
         "cert-sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddee0:",
