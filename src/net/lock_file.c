@@ -14,7 +14,8 @@
 
 #define TRIES 200 /* 10 ms apart */
 
-/* The process that held the lock before has removed the file: what is locked must be what is there now. */
+/* The process that held the lock before has removed the file: what is locked must be what is there
+ * now. */
 static bool is_there(int fd, const char *path)
 {
     struct stat ours, there;

@@ -18,7 +18,8 @@ for program in sc-server sc-client sc-keygen sc-bench; do
     run 0 "$program" --help
     cp out help
     run 0 "$program" --version
-    long=$(awk 'length > 80' help)
+    # A default is as long as the directory of the installation makes it.
+    long=$(awk 'length > 80 && !/^ +\/.*\/space-captain\/server\.(crt|key)\)$/' help)
     [ -z "$long" ] || fail "$program --help has lines of more than 80 columns: $long"
 
     # What --help has, the page has; of sc-server's, the keys of the configuration are in sc-server.conf(5).
