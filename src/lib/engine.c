@@ -154,7 +154,8 @@ static bool take_frame(struct sc_client_engine *engine, uint64_t now_ms,
 {
     const struct sc_frame_header header = sc_frame_reader_header(&engine->reader);
     struct sc_frame_error error;
-    reply->body = engine->reader.body;
+    /* An empty body is a pointer, too: callers hand it to functions that want one. */
+    reply->body = engine->reader.body ? engine->reader.body : (const uint8_t *)"";
     reply->length = header.length;
     reply->error_code = reply->retry_after_ms = 0;
     reply->error_text = NULL;

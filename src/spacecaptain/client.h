@@ -176,7 +176,7 @@ struct sc_client_reply {
     uint32_t type; /* of the request */
     uint32_t error_code; /* 0; else the server answered ERROR, and `body` is its text as it came */
     uint32_t retry_after_ms; /* of an ERROR; 0: no advice */
-    const uint8_t *body; /* valid until the next call on the connection */
+    const uint8_t *body; /* valid until the next call on the connection; never NULL */
     size_t length;
     const char *error_text; /* of an ERROR: its text in printable UTF-8, valid as `body`; or NULL */
 };
