@@ -130,8 +130,9 @@ static void world_init(void)
 
 static void world_fini(void)
 {
-    run_base_free(base);
+    run_ready(base); /* libevent frees bufferevents in the next iterations */
     sc_tlsbev_shared_free(shared);
+    run_base_free(base);
     sc_tls_context_unref(server_context);
     sc_tls_context_unref(client_context);
 }
