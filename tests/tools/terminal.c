@@ -151,7 +151,8 @@ int main(int argc, char *argv[])
         wait_for(terminal, argv[i]);
         if (argv[i + 1][0] != '!') {
             type(terminal, argv[i + 1]);
-        } else if (system(argv[i + 1] + 1) != 0) {
+        } else if (/* NOLINTNEXTLINE(cert-env33-c): a test of ours says what to run */
+                   system(argv[i + 1] + 1) != 0) {
             give_up(EX_SOFTWARE, argv[i + 1]);
         }
     }
