@@ -32,8 +32,7 @@ void sc_address_table_free(struct sc_address_table *table)
     }
     for (size_t i = 0; i < BUCKETS; i++) {
         while (!LIST_EMPTY(&table->buckets[i])) {
-            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): taken out of the list before it is freed
-             */
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): off the list before it is freed */
             sc_address_table_remove(LIST_FIRST(&table->buckets[i]));
         }
     }
