@@ -39,8 +39,8 @@ struct sc_sysd {
 int sc_sysd_init(struct sc_sysd *sysd, struct sc_err *err) SC_NODISCARD;
 
 /*
- * The start is done, or a reload. `status` is what systemctl status shows. A failure is no concern
- * of the service: there is no result.
+ * The start is done, or a reload. `status` is what systemctl status shows. A failure does not
+ * concern the service, so there is no result.
  */
 void sc_sysd_ready(const struct sc_sysd *sysd, const char *status);
 
