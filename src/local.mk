@@ -7,6 +7,7 @@ src_libscbase_la_SOURCES = \
 	src/base/account.c src/base/account.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/compiler.h \
+	src/base/config_errors.c src/base/config_errors.h \
 	src/base/err.c src/base/err.h \
 	src/base/escape.c src/base/escape.h \
 	src/base/hist.c src/base/hist.h \
@@ -25,6 +26,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/client_policy.c src/tls/client_policy.h \
 	src/tls/command_files.c src/tls/command_files.h \
 	src/tls/commands.c src/tls/commands.h \
+	src/tls/config_file.c src/tls/config_file.h \
 	src/tls/context.c src/tls/context.h \
 	src/tls/error.c src/tls/error.h \
 	src/tls/explain.c src/tls/explain.h \
@@ -107,8 +109,6 @@ src_libscserver_a_SOURCES = \
 	src/server/watchdog.c src/server/watchdog.h \
 	src/server/reload.c src/server/reload.h \
 	src/server/config_cmdline.c \
-	src/server/config_file.c \
-	src/server/config_errors.c src/server/config_errors.h \
 	src/server/config_table.h \
 	src/server/config_text.c \
 	src/server/config_value.c \

@@ -1,8 +1,9 @@
-/* Inside of config*.c: the table of options.def as data, and what file and command line say. */
+/* Inside of config*.c: the table of options.def as data, and what the command line says. */
 #ifndef SC_SERVER_CONFIG_TABLE_H
 #define SC_SERVER_CONFIG_TABLE_H
 
 #include "server/configuration.h"
+#include "tls/config_file.h"
 
 enum sc_option_kind {
     SC_OPTION_DURATION,
@@ -35,6 +36,9 @@ struct sc_program_option {
     const char *help;
 };
 
+/* The sections of the configuration file, and that it is one of sc-server. */
+extern const struct sc_config_syntax sc_config_server_syntax;
+
 extern const struct sc_option sc_options[];
 extern const size_t sc_option_count;
 extern const struct sc_program_option sc_program_options[];
@@ -60,31 +64,6 @@ void sc_option_write(const struct sc_config *config, const struct sc_option *opt
 
 /* Gives back what a field holds. */
 void sc_option_clear(struct sc_config *config, const struct sc_option *option);
-
-/* One "key = value" of a file, in the order of the file. */
-struct sc_config_entry {
-    const char *section; /* of the table: "server" or "tls" */
-    char *key;
-    char *value; /* NULL: it has none, which is in the errors */
-    unsigned line; /* where it starts, from 1 */
-};
-
-struct sc_config_file {
-    struct sc_config_entry *entries;
-    size_t count;
-};
-
-/*
- * Reads a file whole. A file that is not there is empty when `optional`. Returns -1 when anything
- * was wrong; what could be read is in *out all the same, and sc_config_file_fini() is due.
- */
-int sc_config_file_read(const char *path, bool optional, struct sc_config_file *out,
-                        struct sc_config_errors *errors) SC_NODISCARD;
-
-/* The same with its content, which a NUL follows; `path` is for messages. */
-int sc_config_file_parse(const char *path, const char *text, size_t length,
-                         struct sc_config_file *out, struct sc_config_errors *errors) SC_NODISCARD;
-void sc_config_file_fini(struct sc_config_file *file);
 
 /* Settings of the command line in order. */
 struct sc_cmdline_setting {

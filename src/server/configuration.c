@@ -114,11 +114,14 @@ static void take_entry(struct sc_config *config, const char *path,
     }
 }
 
+const struct sc_config_syntax sc_config_server_syntax = {
+    .program = "sc-server", .sections = (const char *const[]){"server", "tls", NULL}};
+
 static void take_file(struct sc_config *config, const char *path, bool optional,
                       struct sc_config_errors *errors)
 {
     struct sc_config_file file;
-    (void)!sc_config_file_read(path, optional, &file, errors);
+    (void)!sc_config_file_read(path, optional, &sc_config_server_syntax, &file, errors);
     for (size_t i = 0; i < file.count; i++) {
         take_entry(config, path, &file.entries[i], errors);
     }

@@ -11,9 +11,7 @@
  *   struct sc_config *config = cmdline ? sc_config_load(cmdline, &errors) : NULL;
  *   if (!config) { print errors.text[0 ... errors.count - 1], exit with errors.status }
  *
- * The file is in the syntax of OpenSSL's config(5), read by OpenSSL itself, with these
- * differences: .include is refused, because a reload watches one file; a section or key given
- * twice is an error; so is a key outside of [server] and [tls].
+ * The file is read as tls/config_file.h says; a key outside of [server] and [tls] is an error.
  *
  * (The file is not named config.h because every "config.h" of this directory would then mean it
  * instead of autoconf's.)
@@ -33,7 +31,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "proto/frame.h"
-#include "server/config_errors.h"
+#include "base/config_errors.h"
 #include "tls/context.h"
 
 struct sc_config_addresses {

@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     errors = (struct sc_config_errors){0};
-    const int rc = sc_config_file_parse("FILE", text, size, &file, &errors);
+    const int rc =
+        sc_config_file_parse("FILE", text, size, &sc_config_server_syntax, &file, &errors);
     FUZZ_CHECK((rc == 0) == (errors.count == 0) && (rc == 0) == (errors.status == 0));
     for (size_t i = 0; i < file.count; i++) {
         check_entry(&file, i, count_lines(text, size));

@@ -1,10 +1,11 @@
 /*
- * The configuration file, in the syntax of config(5). OpenSSL's parser reads the values; it keeps
- * neither lines nor what was given twice, so this finds the start of every section and key by the
- * same rules. Messages quote names of keys and no other content: the file may be another one, such
- * as a private key.
+ * OpenSSL's parser reads the values; it keeps neither lines nor what was given twice, so this finds
+ * the start of every section and key by the same rules. Messages quote names of keys and no other
+ * content: the file may be another one, such as a private key.
  */
 #include "config.h"
+
+#include "tls/config_file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -21,21 +22,20 @@
 #include <openssl/err.h>
 
 #include "base/file.h"
-#include "server/config_table.h"
 
 #define MAX_FILE_BYTES (1U << 20)
+#define DEFAULT_SECTION "default" /* OpenSSL's name for what is before the first */
 
-static const char *const sections[] = {"server", "tls"};
 static const char blanks[] = " \t\r\n";
 
 struct scan {
     const char *path;
+    const struct sc_config_syntax *syntax;
     struct sc_config_file *file;
     struct sc_config_errors *errors;
     unsigned line; /* where what is looked at starts, from 1 */
-    bool started; /* there was a section of ours */
+    bool started; /* there was a section or a key of ours */
     const char *section; /* NULL: before the first, or one that is not ours */
-    unsigned section_lines[SC_COUNT_OF(sections)]; /* where they start, 0: not yet */
 };
 
 static int complain(const struct scan *scan, const char *fmt, ...) SC_PRINTF(2, 3);
@@ -76,55 +76,120 @@ static unsigned take_line(const char **text, char *out)
     return lines;
 }
 
+/* "[server] or [tls]" */
+static void list_sections(const struct sc_config_syntax *syntax, char out[128])
+{
+    size_t used = 0;
+    for (size_t i = 0; syntax->sections && syntax->sections[i] && used < 128; i++) {
+        const char *between = i == 0 ? "" : syntax->sections[i + 1] ? ", " : " or ";
+        used += (size_t)snprintf(out + used, 128 - used, "%s[%s]", between, syntax->sections[i]);
+    }
+    if (!syntax->sections) {
+        (void)snprintf(out, 128, "[SECTION]");
+    }
+}
+
 /* Of a file that does not start as a configuration does nothing is quoted. */
 static int refuse_file(const struct scan *scan)
 {
-    return complain(scan, "not a configuration of sc-server: expected text with [server] or [tls] "
-                          "before anything else");
+    char expected[128];
+    list_sections(scan->syntax, expected);
+    return complain(scan, "not a configuration of %s: expected text with %s%s",
+                    scan->syntax->program, expected,
+                    scan->syntax->sections ? " before anything else" : " and KEY = VALUE");
 }
 
-/* The index of a section of ours, or SC_COUNT_OF(sections). */
-static size_t find_section(const char *name, size_t length)
+/* Only this far can a line be quoted: a key of another file is hardly of this form. */
+static bool is_key(const char *text, size_t length)
 {
+    for (size_t i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)text[i]) && !strchr("-_.:", text[i])) {
+            return false;
+        }
+    }
+    return length > 0 && length < 64;
+}
+
+static bool is_section(const struct sc_config_syntax *syntax, const char *name)
+{
+    if (!syntax->sections) {
+        return is_key(name, strlen(name));
+    }
     size_t i = 0;
-    while (i < SC_COUNT_OF(sections) &&
-           (strncmp(sections[i], name, length) != 0 || sections[i][length] != '\0')) {
+    while (syntax->sections[i] && strcmp(syntax->sections[i], name) != 0) {
         i++;
     }
-    return i;
+    return syntax->sections[i] != NULL;
+}
+
+static const struct sc_config_section *find_section(const struct sc_config_file *file,
+                                                    const char *name)
+{
+    for (size_t i = 0; i < file->section_count; i++) {
+        if (strcmp(file->sections[i].name, name) == 0) {
+            return &file->sections[i];
+        }
+    }
+    return NULL;
+}
+
+/* What follows is in this section. Given again it goes on, and is in the errors. */
+static int enter_section(struct scan *scan, const char *name)
+{
+    struct sc_config_file *file = scan->file;
+    const struct sc_config_section *first = find_section(file, name);
+    scan->started = true;
+    if (first) {
+        scan->section = first->name;
+        (void)complain(scan, "section [%s] again: it began in line %u; put all its keys there",
+                       name, first->line);
+        return 0;
+    }
+    struct sc_config_section *sections =
+        realloc(file->sections, (file->section_count + 1) * sizeof(*sections));
+    char *copy = strdup(name);
+    if (sections) {
+        file->sections = sections;
+    }
+    if (!sections || !copy) {
+        free(copy);
+        return sc_config_out_of_memory(scan->errors);
+    }
+    sections[file->section_count++] = (struct sc_config_section){copy, scan->line};
+    scan->section = copy;
+    return 0;
 }
 
 /* -1: this is not a configuration, nothing more of it is to be looked at. */
-static int take_section(struct scan *scan, const char *name)
+static int take_section(struct scan *scan, char *name)
 {
+    char expected[128];
     name += strspn(name, blanks);
     const size_t length = strcspn(name, "]");
     const char *after = name + length;
+    const bool closed = *after == ']';
     size_t used = length;
     while (used > 0 && strchr(blanks, name[used - 1])) {
         used--;
     }
-    const size_t index = find_section(name, used);
-    scan->section = index < SC_COUNT_OF(sections) ? sections[index] : NULL;
-    if (!scan->section && !scan->started) {
+    after += closed ? 1 + strspn(after + 1, blanks) : 0;
+    const bool alone = closed && (*after == '\0' || *after == '#');
+    name[used] = '\0';
+    const bool known = is_section(scan->syntax, name);
+    scan->section = NULL;
+    if (!known && !scan->started) {
         return refuse_file(scan);
     }
     scan->started = true;
-    if (*after == ']') {
-        after += 1 + strspn(after + 1, blanks);
-    }
-    if (name[length] != ']' || (*after != '\0' && *after != '#')) {
+    if (!alone) {
         return complain(scan, "expected [SECTION] on a line of its own");
     }
-    if (!scan->section) {
-        (void)complain(scan, "unknown section [%.*s]: expected [server] or [tls]",
-                       (int)(used < 64 ? used : 64), name);
-    } else if (scan->section_lines[index] > 0) {
-        (void)complain(scan, "section [%s] again: it began in line %u; put all its keys there",
-                       scan->section, scan->section_lines[index]);
-    } else {
-        scan->section_lines[index] = scan->line;
+    if (known) {
+        return enter_section(scan, name);
     }
+    list_sections(scan->syntax, expected);
+    (void)complain(scan, "unknown section [%.*s]: expected %s", 64, name,
+                   scan->syntax->sections ? expected : "letters, digits, - and .");
     return 0;
 }
 
@@ -155,28 +220,20 @@ static int add_entry(struct scan *scan, const char *key)
     return 0;
 }
 
-/* Only this far can a line be quoted: a key of another file is hardly of this form. */
-static bool is_key(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (!isalnum((unsigned char)text[i]) && !strchr("-_.:", text[i])) {
-            return false;
-        }
-    }
-    return length > 0 && length < 64;
-}
-
 /* -1: nothing more is to be read: the line is not in the syntax, or an .include. */
 static int take_key(struct scan *scan, char *key)
 {
     const size_t length = strcspn(key, " \t\r\n=");
     const char equal = key[length + strspn(key + length, blanks)];
     key[length] = '\0';
-    if (!scan->started) {
+    if (!scan->started && (scan->syntax->sections || equal != '=' || !is_key(key, length))) {
         return refuse_file(scan);
     }
+    if (!scan->started && enter_section(scan, DEFAULT_SECTION) != 0) {
+        return -1;
+    }
     if (strstr(key, ".include")) {
-        return complain(scan, ".include is not allowed: a reload watches one file");
+        return complain(scan, ".include is not allowed: this file is the only one that is read");
     }
     if (equal != '=' || !is_key(key, length)) {
         return complain(scan, "expected KEY = VALUE");
@@ -253,28 +310,34 @@ static void take_values(struct scan *scan, CONF *conf)
     }
 }
 
+static size_t count_keys(CONF *conf, const char *section)
+{
+    STACK_OF(CONF_VALUE) *values = NCONF_get_section(conf, section);
+    return values ? (size_t)sk_CONF_VALUE_num(values) : 0;
+}
+
 /* Nothing that OpenSSL saw may be missed: as many keys in its sections as were found here. */
 static void check_complete(const struct scan *scan, CONF *conf)
 {
-    size_t seen = 0;
-    for (size_t i = 0; i <= SC_COUNT_OF(sections); i++) {
-        STACK_OF(CONF_VALUE) *values =
-            NCONF_get_section(conf, i < SC_COUNT_OF(sections) ? sections[i] : "default");
-        seen += values ? (size_t)sk_CONF_VALUE_num(values) : 0;
+    const struct sc_config_file *file = scan->file;
+    size_t seen = find_section(file, DEFAULT_SECTION) ? 0 : count_keys(conf, DEFAULT_SECTION);
+    for (size_t i = 0; i < file->section_count; i++) {
+        seen += count_keys(conf, file->sections[i].name);
     }
-    if (seen != scan->file->count) {
+    if (seen != file->count) {
         (void)sc_config_error(scan->errors, EX_CONFIG,
                               "%s: %zu keys are there, %zu are understood; write them one a line "
                               "as KEY = VALUE",
-                              scan->path, seen, scan->file->count);
+                              scan->path, seen, file->count);
     }
 }
 
 int sc_config_file_parse(const char *path, const char *text, size_t length,
-                         struct sc_config_file *out, struct sc_config_errors *errors)
+                         const struct sc_config_syntax *syntax, struct sc_config_file *out,
+                         struct sc_config_errors *errors)
 {
     const size_t before = errors->count;
-    struct scan scan = {.path = path, .file = out, .errors = errors, .line = 1};
+    struct scan scan = {.path = path, .syntax = syntax, .file = out, .errors = errors, .line = 1};
     *out = (struct sc_config_file){0};
     CONF *conf = find_keys(&scan, text, length) == 0 ? parse(&scan, text, length) : NULL;
     if (conf) {
@@ -289,8 +352,8 @@ int sc_config_file_parse(const char *path, const char *text, size_t length,
     return errors->count == before ? 0 : -1;
 }
 
-int sc_config_file_read(const char *path, bool optional, struct sc_config_file *out,
-                        struct sc_config_errors *errors)
+int sc_config_file_read(const char *path, bool optional, const struct sc_config_syntax *syntax,
+                        struct sc_config_file *out, struct sc_config_errors *errors)
 {
     struct sc_file file;
     struct sc_err err;
@@ -301,7 +364,7 @@ int sc_config_file_read(const char *path, bool optional, struct sc_config_file *
     if (sc_file_read(path, MAX_FILE_BYTES, &file, &err) != 0) {
         return sc_config_error(errors, err.status, "configuration: %s", err.text);
     }
-    const int rc = sc_config_file_parse(path, file.bytes, file.length, out, errors);
+    const int rc = sc_config_file_parse(path, file.bytes, file.length, syntax, out, errors);
     sc_file_fini(&file);
     return rc;
 }
@@ -312,6 +375,15 @@ void sc_config_file_fini(struct sc_config_file *file)
         free(file->entries[i].key);
         free(file->entries[i].value);
     }
+    for (size_t i = 0; i < file->section_count; i++) {
+        free(file->sections[i].name);
+    }
+    free(file->sections);
     free(file->entries);
     *file = (struct sc_config_file){0};
+}
+
+bool sc_config_file_has_section(const struct sc_config_file *file, const char *name)
+{
+    return find_section(file, name) != NULL;
 }

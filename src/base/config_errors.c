@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "server/config_errors.h"
+#include "base/config_errors.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * each, as in "FILE:LINE: [SECTION] KEY: what is wrong; what is expected". Zero-initialised by the
  * caller. Thread: that of the caller.
  */
-#ifndef SC_SERVER_CONFIG_ERRORS_H
-#define SC_SERVER_CONFIG_ERRORS_H
+#ifndef SC_BASE_CONFIG_ERRORS_H
+#define SC_BASE_CONFIG_ERRORS_H
 
 #include <stddef.h>
 
