@@ -13,6 +13,7 @@ src_libscbase_la_SOURCES = \
 	src/base/hist.c src/base/hist.h \
 	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
+	src/base/opt.c src/base/opt.h \
 	src/base/parse.c src/base/parse.h \
 	src/base/program.c src/base/program.h \
 	src/base/sysd.c src/base/sysd.h
@@ -109,6 +110,7 @@ src_libscserver_a_SOURCES = \
 	src/server/watchdog.c src/server/watchdog.h \
 	src/server/reload.c src/server/reload.h \
 	src/server/config_cmdline.c \
+	src/server/config_options.c \
 	src/server/config_table.h \
 	src/server/config_text.c \
 	src/server/config_value.c \
@@ -167,6 +169,7 @@ src_sc_keygen_SOURCES = \
 	src/programs/sc-keygen.c \
 	src/programs/keygen_check.c src/programs/keygen_check.h \
 	src/programs/keygen_names.c src/programs/keygen_names.h \
+	src/programs/keygen_options.c src/programs/keygen_options.h \
 	src/programs/keygen_show.c src/programs/keygen_show.h \
 	$(PROGRAM_FILES)
 src_sc_keygen_LDADD = $(LIBS_TLS) $(PROGRAM_LIBS)

@@ -19,6 +19,7 @@ enum {
     SC_EXIT_UNTRUSTED = 60, /* no pin is known for this server */
     SC_EXIT_PIN = 90, /* the server's key matches no pin; nothing was sent */
     SC_EXIT_THRESHOLD = 99, /* sc-bench: an expectation was missed */
+    SC_EXIT_INTERRUPTED = 130, /* by SIGINT, as a shell shows it */
 };
 
 struct sc_err {

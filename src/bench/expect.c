@@ -236,7 +236,7 @@ int sc_bench_expect_status(const struct sc_bench_expectations *expectations,
         }
     }
     if (result->interrupted) {
-        return SC_BENCH_EXIT_INTERRUPTED;
+        return SC_EXIT_INTERRUPTED;
     }
     return result->gave_up ? EX_UNAVAILABLE : EX_OK;
 }

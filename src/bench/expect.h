@@ -48,12 +48,11 @@ bool sc_bench_expect_is_met(const struct sc_bench_expectation *expectation,
                             const struct sc_bench_result *result);
 /* Whether figure and value are times. */
 bool sc_bench_expect_is_time(const struct sc_bench_expectation *expectation);
-#define SC_BENCH_EXIT_INTERRUPTED 130
 
 /*
  * The exit status of a finished run: SC_EXIT_THRESHOLD when an expectation was missed; else that of
  * the gravest kind of error that was counted, unless an expectation is about errors; else
- * SC_BENCH_EXIT_INTERRUPTED, EX_UNAVAILABLE when the server did not come back, or 0.
+ * SC_EXIT_INTERRUPTED, EX_UNAVAILABLE when the server did not come back, or 0.
  */
 int sc_bench_expect_status(const struct sc_bench_expectations *expectations,
                            const struct sc_bench_result *result);

@@ -2,7 +2,6 @@
 
 #include "bench/options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,64 +13,19 @@
 
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
 
-static const char help[] =
-    "Usage: sc-bench [--connect ADDR] --pin PIN... [OPTION]...\n"
-    "Puts load on a Space Captain server and verifies every reply.\n"
-    "\n"
-    "      --connect ADDR     HOST:PORT, [V6]:PORT or unix:/path\n"
-    "                         (default: localhost:4242)\n"
-    "      --pin PIN          FILE, sha256//BASE64, cert-sha256:HEX or ca:FILE;\n"
-    "                         repeatable, one match is enough\n"
-    "\n"
-    "Load:\n"
-    "  -c, --connections N    connections at the same time (default: 1)\n"
-    "  -d, --depth N          requests in flight on each connection (default: 1)\n"
-    "  -s, --size BYTES       body of a request, 0 to 16M (default: 64)\n"
-    "  -t, --type TYPE        echo, reverse, time or mix (default: echo)\n"
-    "      --rate R           open loop: R operations a second, whatever the server\n"
-    "                         does; latencies count from the intended start\n"
-    "                         (default: closed loop, a request follows a reply)\n"
-    "      --handshakes       an operation is a connection: full handshake, one\n"
-    "                         request, close\n"
-    "      --resume[=PERCENT] the same, and this share of the handshakes resumes a\n"
-    "                         session (default: 100)\n"
-    "      --hold             idle connections; at the end each must answer one\n"
-    "                         request\n"
-    "\n"
-    "Duration and source:\n"
-    "      --duration D       measure this long (default: 10s)\n"
-    "  -n, --requests N       measure so many operations instead\n"
-    "      --warm-up D        the same load before, not counted (default: 0)\n"
-    "      --timeout D        for a connection, and for each reply (default: 10s)\n"
-    "      --threads N        threads of the generator (default: 1)\n"
-    "      --source ADDR      connect from this local address; repeatable, used in\n"
-    "                         rotation\n"
-    "\n"
-    "Result:\n"
-    "      --json             print JSON, schema space-captain-bench/1\n"
-    "      --svg FILE         draw latency by percentile\n"
-    "      --expect LIST      such as 'p99<5ms,errors=0,rate>=10K'; if one is missed\n"
-    "                         the exit status is 99\n"
-    "      --server-pid PID   add processor time and memory of the server;\n"
-    "                         repeatable, the sum is printed\n"
-    "\n"
-    "  -h, --help             print this help\n"
-    "  -V, --version          print the versions of the program and its libraries\n"
-    "\n"
-    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed,\n"
-    "64 wrong usage, 65 bad data, 66 a file or process can't be read, 69 can't\n"
-    "connect, or the server went away, 71 the system refused something, 73 the\n"
-    "drawing can't be created, 74 output can't be written, 75 timed out, 76 a reply\n"
-    "was wrong, 90 no pin matched, 99 an expectation was missed, 130 interrupted.\n";
-
 enum {
-    OPT_CONNECT = 256,
+    OPT_CONNECT,
     OPT_PIN,
+    OPT_CONNECTIONS,
+    OPT_DEPTH,
+    OPT_SIZE,
+    OPT_TYPE,
     OPT_RATE,
     OPT_HANDSHAKES,
     OPT_RESUME,
     OPT_HOLD,
     OPT_DURATION,
+    OPT_REQUESTS,
     OPT_WARM_UP,
     OPT_TIMEOUT,
     OPT_THREADS,
@@ -79,33 +33,80 @@ enum {
     OPT_JSON,
     OPT_SVG,
     OPT_EXPECT,
-    OPT_SERVER_PID
+    OPT_SERVER_PID,
+    OPT_HELP,
+    OPT_VERSION,
 };
 
-static const struct option long_options[] = {
-    {"connect", required_argument, NULL, OPT_CONNECT},
-    {"pin", required_argument, NULL, OPT_PIN},
-    {"connections", required_argument, NULL, 'c'},
-    {"depth", required_argument, NULL, 'd'},
-    {"size", required_argument, NULL, 's'},
-    {"type", required_argument, NULL, 't'},
-    {"requests", required_argument, NULL, 'n'},
-    {"rate", required_argument, NULL, OPT_RATE},
-    {"handshakes", no_argument, NULL, OPT_HANDSHAKES},
-    {"resume", optional_argument, NULL, OPT_RESUME},
-    {"hold", no_argument, NULL, OPT_HOLD},
-    {"duration", required_argument, NULL, OPT_DURATION},
-    {"warm-up", required_argument, NULL, OPT_WARM_UP},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"threads", required_argument, NULL, OPT_THREADS},
-    {"source", required_argument, NULL, OPT_SOURCE},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"svg", required_argument, NULL, OPT_SVG},
-    {"expect", required_argument, NULL, OPT_EXPECT},
-    {"server-pid", required_argument, NULL, OPT_SERVER_PID},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+static const struct sc_opt rows[] = {
+    SC_OPT("connect", 0, OPT_CONNECT, "ADDR", "HOST:PORT, [V6]:PORT or unix:/path",
+           .initial = "localhost:" SC_PROTOCOL_PORT, .group = "Server", .complete = SC_OPT_HOSTS),
+    SC_OPT("pin", 0, OPT_PIN, "PIN", "what the server must show; repeatable, one match is enough",
+           .complete = SC_OPT_PEM_FILES, .words = sc_pin_words),
+
+    SC_OPT("connections", 'c', OPT_CONNECTIONS, "N", "connections at the same time", .initial = "1",
+           .group = "Load"),
+    SC_OPT("depth", 'd', OPT_DEPTH, "N", "requests in flight on each connection", .initial = "1"),
+    SC_OPT("size", 's', OPT_SIZE, "BYTES", "body of a request, 0 to 16M", .initial = "64"),
+    SC_OPT("type", 't', OPT_TYPE, "TYPE", "echo, reverse, time or mix", .initial = "echo",
+           .words = sc_bench_type_names),
+    SC_OPT("rate", 0, OPT_RATE, "R",
+           "open loop: R operations a second, whatever the server does; latencies count from the "
+           "intended start",
+           .initial = "closed loop, a request follows a reply"),
+    SC_OPT("handshakes", 0, OPT_HANDSHAKES, NULL,
+           "an operation is a connection: full handshake, one request, close"),
+    SC_OPT("resume", 0, OPT_RESUME, "[=PERCENT]",
+           "the same, and this share of the handshakes resumes a session", .initial = "100"),
+    SC_OPT("hold", 0, OPT_HOLD, NULL, "idle connections; at the end each must answer one request"),
+
+    SC_OPT("duration", 0, OPT_DURATION, "D", "measure this long", .initial = "10s",
+           .group = "Duration and source"),
+    SC_OPT("requests", 'n', OPT_REQUESTS, "N", "measure so many operations instead"),
+    SC_OPT("warm-up", 0, OPT_WARM_UP, "D", "the same load before, not counted", .initial = "0"),
+    SC_OPT("timeout", 0, OPT_TIMEOUT, "D", "for a connection, and for each reply",
+           .initial = "10s"),
+    SC_OPT("threads", 0, OPT_THREADS, "N", "threads of the generator", .initial = "1"),
+    SC_OPT("source", 0, OPT_SOURCE, "ADDR",
+           "connect from this local address; repeatable, used in rotation"),
+
+    SC_OPT("json", 0, OPT_JSON, NULL, "print JSON, schema space-captain-bench/1",
+           .group = "Result"),
+    SC_OPT("svg", 0, OPT_SVG, "FILE", "draw latency by percentile", .complete = SC_OPT_FILES),
+    SC_OPT("expect", 0, OPT_EXPECT, "LIST",
+           "such as 'p99<5ms,errors=0,rate>=10K'; if one is missed the exit status is 99"),
+    SC_OPT("server-pid", 0, OPT_SERVER_PID, "PID",
+           "add processor time and memory of the server; repeatable, the sum is printed"),
+    SC_OPT_HELP_ROW(OPT_HELP),
+    SC_OPT_VERSION_ROW(OPT_VERSION),
+};
+
+static const struct sc_opt_status statuses[] = {
+    {.status = 1},
+    {.status = SC_EXIT_HANDSHAKE},
+    {.status = EX_USAGE},
+    {.status = EX_DATAERR},
+    {.status = EX_NOINPUT, .text = "a file can't be read, or there is no such process"},
+    {.status = EX_UNAVAILABLE},
+    {.status = EX_OSERR,
+     .text = "the system refused something, such as descriptors, memory, threads"},
+    {.status = EX_CANTCREAT, .text = "the drawing can't be created"},
+    {.status = EX_IOERR},
+    {.status = EX_TEMPFAIL},
+    {.status = EX_PROTOCOL, .text = "a reply was wrong"},
+    {.status = SC_EXIT_PIN},
+    {.status = SC_EXIT_THRESHOLD},
+    {.status = SC_EXIT_INTERRUPTED},
+    {.status = EX_OK}};
+
+const struct sc_opt_table sc_bench_option_table = {
+    .program = SC_BENCH_NAME,
+    .usage = "Usage: sc-bench [--connect ADDR] --pin PIN... [OPTION]...\n"
+             "Puts load on a Space Captain server and verifies every reply.\n",
+    .rows = rows,
+    .count = SC_COUNT_OF(rows),
+    .notes = SC_PIN_HELP,
+    .statuses = statuses,
 };
 
 /* Options that were given: the plan holds defaults too. */
@@ -228,7 +229,7 @@ static int apply_rest(struct sc_bench_options *options, struct given *given, int
     case OPT_SVG:
         options->svg_path = optarg;
         return *optarg ? 0 : sc_err_set(err, EX_USAGE, "the name of the file is empty");
-    case 'h': options->action = SC_BENCH_HELP; return 0;
+    case OPT_HELP: options->action = SC_BENCH_HELP; return 0;
     default: options->action = SC_BENCH_VERSION; return 0;
     }
 }
@@ -240,11 +241,11 @@ static int apply(struct sc_bench_options *options, struct given *given, int opti
     switch (option) {
     case OPT_CONNECT: return sc_parse_address(optarg, NULL, &options->address, err);
     case OPT_PIN: return sc_pin_set_add(options->pins, optarg, err);
-    case 'c': return read_unsigned(1, 1000000, &plan->connections, err);
-    case 'd': given->depth = true; return read_unsigned(1, 65536, &plan->depth, err);
-    case 's': return read_size(&plan->size_bytes, err);
-    case 't': return read_type(&plan->type, err);
-    case 'n':
+    case OPT_CONNECTIONS: return read_unsigned(1, 1000000, &plan->connections, err);
+    case OPT_DEPTH: given->depth = true; return read_unsigned(1, 65536, &plan->depth, err);
+    case OPT_SIZE: return read_size(&plan->size_bytes, err);
+    case OPT_TYPE: return read_type(&plan->type, err);
+    case OPT_REQUESTS:
         given->requests = true;
         return sc_parse_u64(optarg, 1, UINT64_MAX / 2, &plan->requests, err);
     case OPT_RATE: return read_rate(&plan->rate, err);
@@ -318,20 +319,13 @@ static void set_defaults(struct sc_bench_options *options)
                                            .timeout_ms = 10000};
 }
 
-static const char *option_name(int option)
-{
-    for (const struct option *one = long_options; one->name; one++) {
-        if (one->val == option) {
-            return one->name;
-        }
-    }
-    return "";
-}
-
 int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv[])
 {
     struct sc_err err;
     struct given given = {0};
+    struct sc_opt_reader reader;
+    const struct sc_opt *option;
+    int refused;
     set_defaults(options);
     options->pins = sc_pin_set_new();
     if (!options->pins) {
@@ -339,20 +333,19 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
     options->plan.pins = options->pins;
-    opterr = 0;
-    for (int option;
-         (option = getopt_long(argc, argv, ":c:d:s:t:n:hV", long_options, NULL)) != -1;) {
-        if (option == '?' || option == ':') {
-            return sc_program_bad_option(SC_BENCH_NAME, option, argc, argv);
-        }
-        if (apply(options, &given, option, &err) != 0) {
-            (void)sc_err_prefix(&err, "--%s", option_name(option));
+    sc_opt_reader_init(&reader, &sc_bench_option_table);
+    while ((option = sc_opt_next(&reader, argc, argv, &refused)) != NULL) {
+        if (apply(options, &given, option->value, &err) != 0) {
+            (void)sc_err_prefix(&err, "--%s", option->name);
             return err.status == EX_USAGE ? sc_program_usage(SC_BENCH_NAME, "%s", err.text)
                                           : sc_program_fail(SC_BENCH_NAME, &err);
         }
         if (options->action != SC_BENCH_RUN) {
             return 0;
         }
+    }
+    if (refused) {
+        return sc_program_bad_option(SC_BENCH_NAME, refused, argc, argv);
     }
     if (optind < argc) {
         return sc_program_usage(SC_BENCH_NAME, "\"%.64s\": it takes no argument without an option",
@@ -367,9 +360,4 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
 void sc_bench_options_fini(struct sc_bench_options *options)
 {
     sc_pin_set_free(options->pins);
-}
-
-void sc_bench_options_help(void)
-{
-    (void)fputs(help, stdout);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/opt.h"
 #include "base/parse.h"
 #include "bench/expect.h"
 #include "bench/plan.h"
@@ -13,6 +14,8 @@
 #define SC_BENCH_NAME "sc-bench"
 
 enum sc_bench_action { SC_BENCH_RUN, SC_BENCH_HELP, SC_BENCH_VERSION };
+
+extern const struct sc_opt_table sc_bench_option_table;
 
 struct sc_bench_options {
     enum sc_bench_action action;
@@ -30,7 +33,5 @@ struct sc_bench_options {
  */
 int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv[]) SC_NODISCARD;
 void sc_bench_options_fini(struct sc_bench_options *options);
-
-void sc_bench_options_help(void);
 
 #endif

@@ -3,7 +3,6 @@
 #include "client/options.h"
 
 #include <ctype.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -11,51 +10,13 @@
 #include "base/program.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
+#include "tls/pin.h"
 
 #define DAY_MS UINT64_C(86400000)
 #define PROGRAM SC_CLI_PROGRAM
 
-static const char help[] =
-    "Usage: sc-client [OPTION]... --pin PIN... [COMMAND [TEXT]]\n"
-    "Sends requests to a Space Captain server, whose key must match a pin.\n"
-    "\n"
-    "COMMAND is one of: %s.\n"
-    "TEXT is sent as it is; '-', or none, takes the bytes from standard input.\n"
-    "Without COMMAND each line of standard input is one; on a terminal there is a\n"
-    "prompt.\n"
-    "\n"
-    "      --connect ADDR       HOST:PORT, [V6]:PORT or unix:/path (localhost:4242)\n"
-    "      --pin PIN            what the server must show; repeatable, one match is\n"
-    "                           enough:\n"
-    "                             FILE             a certificate in a PEM file\n"
-    "                             sha256//BASE64   its public key; several with ';'\n"
-    "                             cert-sha256:HEX  its certificate\n"
-    "                             ca:FILE          its issuer; name and dates must be\n"
-    "                                              right too\n"
-    "      --show-pin           print the pins of the server, and send nothing\n"
-    "      --strict-expiry      refuse a pinned certificate outside its dates\n"
-    "      --timeout SECONDS    for the connect, the handshake, and each reply (10)\n"
-    "      --count N            send the command N times, and sum up\n"
-    "      --interval SECONDS   the time between two of them (1)\n"
-    "      --json               every line of output is a JSON object\n"
-    "      --verbose            tell on stderr how the connection went\n"
-    "  -h, --help               print this\n"
-    "  -V, --version            print the versions of this program and its libraries\n"
-    "\n"
-    "Exit status: 0 success, 1 the server answered ERROR, 35 TLS handshake failed,\n"
-    "60 server not trusted, 64 wrong usage, 65 bad input, 66 a file can't be read,\n"
-    "69 can't connect or connection lost, 71 the system refused, 74 output can't be\n"
-    "written, 75 timed out, 76 protocol broken, 90 wrong pin.\n";
-
-static void print_help(void)
-{
-    char commands[SC_HANDLER_LIST_BYTES];
-    sc_handler_list(commands);
-    (void)printf(help, commands);
-}
-
 enum {
-    OPT_CONNECT = 256,
+    OPT_CONNECT,
     OPT_PIN,
     OPT_SHOW_PIN,
     OPT_STRICT_EXPIRY,
@@ -64,23 +25,62 @@ enum {
     OPT_INTERVAL,
     OPT_JSON,
     OPT_VERBOSE,
-    OPT_HELP = 'h',
-    OPT_VERSION = 'V',
+    OPT_HELP,
+    OPT_VERSION,
 };
 
-static const struct option long_options[] = {
-    {"connect", required_argument, NULL, OPT_CONNECT},
-    {"pin", required_argument, NULL, OPT_PIN},
-    {"show-pin", no_argument, NULL, OPT_SHOW_PIN},
-    {"strict-expiry", no_argument, NULL, OPT_STRICT_EXPIRY},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"count", required_argument, NULL, OPT_COUNT},
-    {"interval", required_argument, NULL, OPT_INTERVAL},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"verbose", no_argument, NULL, OPT_VERBOSE},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
+static const struct sc_opt rows[] = {
+    SC_OPT("connect", 0, OPT_CONNECT, "ADDR", "HOST:PORT, [V6]:PORT or unix:/path",
+           .initial = "localhost:" SC_PROTOCOL_PORT, .complete = SC_OPT_HOSTS),
+    SC_OPT("pin", 0, OPT_PIN, "PIN", "what the server must show; repeatable, one match is enough",
+           .complete = SC_OPT_PEM_FILES, .words = sc_pin_words),
+    SC_OPT("show-pin", 0, OPT_SHOW_PIN, NULL, "print the pins of the server, and send nothing"),
+    SC_OPT("strict-expiry", 0, OPT_STRICT_EXPIRY, NULL,
+           "refuse a pinned certificate outside its dates"),
+    SC_OPT("timeout", 0, OPT_TIMEOUT, "SECONDS", "for the connect, the handshake, and each reply",
+           .initial = "10"),
+    SC_OPT("count", 0, OPT_COUNT, "N", "send the command N times, and sum up"),
+    SC_OPT("interval", 0, OPT_INTERVAL, "SECONDS", "the time between two of them", .initial = "1"),
+    SC_OPT("json", 0, OPT_JSON, NULL, "every line of output is a JSON object"),
+    SC_OPT("verbose", 0, OPT_VERBOSE, NULL, "tell on stderr how the connection went"),
+    SC_OPT_HELP_ROW(OPT_HELP),
+    SC_OPT_VERSION_ROW(OPT_VERSION),
+};
+
+static bool command_at(size_t index, struct sc_opt_command *out)
+{
+    const struct sc_handler *handler = sc_handler_at(index);
+    if (handler) {
+        *out = (struct sc_opt_command){handler->name, handler->takes_body ? "TEXT" : NULL};
+    }
+    return handler != NULL;
+}
+
+static const struct sc_opt_status statuses[] = {{.status = 1},
+                                                {.status = SC_EXIT_HANDSHAKE},
+                                                {.status = SC_EXIT_UNTRUSTED},
+                                                {.status = EX_USAGE},
+                                                {.status = EX_DATAERR},
+                                                {.status = EX_NOINPUT},
+                                                {.status = EX_UNAVAILABLE},
+                                                {.status = EX_OSERR},
+                                                {.status = EX_IOERR},
+                                                {.status = EX_TEMPFAIL},
+                                                {.status = EX_PROTOCOL},
+                                                {.status = SC_EXIT_PIN},
+                                                {.status = EX_OK}};
+
+const struct sc_opt_table sc_cli_option_table = {
+    .program = PROGRAM,
+    .usage = "Usage: sc-client [OPTION]... --pin PIN... [COMMAND [TEXT]]\n"
+             "Sends requests to a Space Captain server, whose key must match a pin.\n",
+    .command = command_at,
+    .rows = rows,
+    .count = SC_COUNT_OF(rows),
+    .notes = "TEXT is sent as it is; '-', or none, takes the bytes from standard input.\n"
+             "Without COMMAND each line of standard input is one; on a terminal there is a\n"
+             "prompt.\n\n" SC_PIN_HELP,
+    .statuses = statuses,
 };
 
 /* Seconds, with decimals or with a unit. */
@@ -148,7 +148,7 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
     case OPT_JSON: options->json = true; return 0;
     case OPT_VERBOSE: options->verbose = true; return 0;
     case OPT_VERSION: options->show_version = true; return 1;
-    default: print_help(); return 1;
+    default: sc_opt_help(stdout, &sc_cli_option_table); return 1;
     }
 }
 
@@ -203,16 +203,14 @@ static int check_pins(const struct sc_cli_options *options)
 static int parse(struct sc_cli_options *options, int argc, char *argv[], int *status)
 {
     struct sc_err err;
-    int option, index = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":hV", long_options, &index)) != -1) {
-        if (option == '?' || option == ':') {
-            *status = sc_program_bad_option(PROGRAM, option, argc, argv);
-            return -1;
-        }
-        const int rc = take_option(options, option, optarg, &err);
+    struct sc_opt_reader reader;
+    const struct sc_opt *option;
+    int refused;
+    sc_opt_reader_init(&reader, &sc_cli_option_table);
+    while ((option = sc_opt_next(&reader, argc, argv, &refused)) != NULL) {
+        const int rc = take_option(options, option->value, optarg, &err);
         if (rc < 0) {
-            (void)sc_err_prefix(&err, "--%s", long_options[index].name);
+            (void)sc_err_prefix(&err, "--%s", option->name);
             *status = sc_program_fail(PROGRAM, &err);
             return -1;
         }
@@ -220,6 +218,10 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
             *status = EX_OK;
             return options->show_version ? 0 : -1;
         }
+    }
+    if (refused) {
+        *status = sc_program_bad_option(PROGRAM, refused, argc, argv);
+        return -1;
     }
     *status = take_words(options, argc - optind, argv + optind);
     if (*status == 0) {

@@ -8,9 +8,12 @@
 
 #include <spacecaptain/client.h>
 
+#include "base/opt.h"
 #include "base/parse.h"
 
 #define SC_CLI_PROGRAM "sc-client"
+
+extern const struct sc_opt_table sc_cli_option_table;
 
 struct sc_cli_options {
     struct sc_address address;

@@ -75,7 +75,7 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
     sc_tls_context_unref(plan->context);
     if (status != 0) {
         status = sc_program_fail(SC_BENCH_NAME, &err);
-        return interrupted ? SC_BENCH_EXIT_INTERRUPTED : status;
+        return interrupted ? SC_EXIT_INTERRUPTED : status;
     }
     if (result->tls.outdated) {
         sc_program_warn(SC_BENCH_NAME,
@@ -102,7 +102,7 @@ int main(int argc, char *argv[])
     status = sc_bench_options_read(&options, argc, argv);
     if (status == 0) {
         switch (options.action) {
-        case SC_BENCH_HELP: sc_bench_options_help(); break;
+        case SC_BENCH_HELP: sc_opt_help(stdout, &sc_bench_option_table); break;
         case SC_BENCH_VERSION: sc_version_print(SC_BENCH_NAME); break;
         case SC_BENCH_RUN:
             catch_signals();

@@ -1,7 +1,6 @@
 /* Makes keys and self-signed certificates, and says what their pins are. */
 #include "config.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,15 +11,15 @@
 #include "base/parse.h"
 #include "programs/keygen_check.h"
 #include "programs/keygen_names.h"
+#include "programs/keygen_options.h"
 #include "programs/keygen_show.h"
 #include "base/program.h"
 #include "tls/certificate.h"
 #include "tls/keygen.h"
 #include "programs/version.h"
 
-#define NAME "sc-keygen"
+#define NAME SC_KEYGEN_NAME
 #define PATH_BYTES 4096U
-#define DEFAULT_DAYS 3650U
 
 enum action { MAKE, SHOW, CHECK, HELP, SHOW_VERSION };
 
@@ -36,62 +35,6 @@ struct options {
     const char *making; /* the last option that only makes sense when a pair is made */
     size_t name_count;
     const char *names[SC_KEYGEN_MAX_NAMES];
-};
-
-static const char help[] =
-    "Usage: sc-keygen [--ec | --rsa BITS | --ed25519] [--name NAME]... [--days N]\n"
-    "                 [--force] [--out BASE]\n"
-    "       sc-keygen --show FILE\n"
-    "       sc-keygen --check BASE\n"
-    "Makes a private key and a self-signed certificate, BASE.key and BASE.crt, and\n"
-    "prints the pins that clients need.\n"
-    "\n"
-    "      --ec          a key on the curve P-256 (the default)\n"
-    "      --rsa BITS    an RSA key of 2048 to 16384 bits\n"
-    "      --ed25519     an Ed25519 key\n"
-    "      --name NAME   a host name or an address that the certificate is for;\n"
-    "                    repeatable (this host's names, localhost, 127.0.0.1, ::1)\n"
-    "      --days N      the certificate is valid for N days, 1 to 36500 (3650)\n"
-    "      --force       replace files that are there\n"
-    "      --out BASE    where the files go, without .key and .crt (server)\n"
-    "      --show FILE   print what is in a certificate or a private key: its kind,\n"
-    "                    names, dates, and pins\n"
-    "      --check BASE  say whether pair, dates and permissions are right; of a\n"
-    "                    directory: DIRECTORY/server\n"
-    "  -h, --help        print this\n"
-    "  -V, --version     print the versions of this program and its libraries\n"
-    "\n"
-    "Exit status: 0 success, 64 wrong usage, 65 bad data in a file, 66 a file can't\n"
-    "be read, 70 a key can't be made, 71 the system refused, 73 a file can't be\n"
-    "created, 74 writing failed, 78 --check found a problem.\n";
-
-enum {
-    OPT_EC = 256,
-    OPT_RSA,
-    OPT_ED25519,
-    OPT_NAME,
-    OPT_DAYS,
-    OPT_FORCE,
-    OPT_OUT,
-    OPT_SHOW,
-    OPT_CHECK,
-    OPT_HELP = 'h',
-    OPT_VERSION = 'V',
-};
-
-static const struct option long_options[] = {
-    {"ec", no_argument, NULL, OPT_EC},
-    {"rsa", required_argument, NULL, OPT_RSA},
-    {"ed25519", no_argument, NULL, OPT_ED25519},
-    {"name", required_argument, NULL, OPT_NAME},
-    {"days", required_argument, NULL, OPT_DAYS},
-    {"force", no_argument, NULL, OPT_FORCE},
-    {"out", required_argument, NULL, OPT_OUT},
-    {"show", required_argument, NULL, OPT_SHOW},
-    {"check", required_argument, NULL, OPT_CHECK},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
 };
 
 static int read_number(const char *option, uint64_t min, uint64_t max, unsigned *out,
@@ -145,15 +88,15 @@ static int set_action(struct options *options, enum action action, struct sc_err
     return set_file(action == SHOW ? "--show" : "--check", &options->file, err);
 }
 
-static int apply(struct options *options, int option, struct sc_err *err)
+static int apply(struct options *options, const struct sc_opt *option, struct sc_err *err)
 {
-    switch (option) {
+    switch (option->value) {
     case OPT_SHOW: return set_action(options, SHOW, err);
     case OPT_CHECK: return set_action(options, CHECK, err);
     default: break;
     }
-    options->making = long_options[option - OPT_EC].name;
-    switch (option) {
+    options->making = option->name;
+    switch (option->value) {
     case OPT_EC: return set_kind(options, SC_KEY_EC_P256, err);
     case OPT_RSA: return set_kind(options, SC_KEY_RSA, err);
     case OPT_ED25519: return set_kind(options, SC_KEY_ED25519, err);
@@ -168,20 +111,22 @@ static int apply(struct options *options, int option, struct sc_err *err)
 static int read_options(int argc, char *argv[], struct options *options)
 {
     struct sc_err err;
-    int option;
+    struct sc_opt_reader reader;
+    const struct sc_opt *option;
+    int refused;
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:hV", long_options, NULL)) != -1) {
-        if (option == '?' || option == ':') {
-            return sc_program_bad_option(NAME, option, argc, argv);
-        }
-        if (option == OPT_HELP || option == OPT_VERSION) {
-            options->action = option == OPT_HELP ? HELP : SHOW_VERSION;
+    sc_opt_reader_init(&reader, &sc_keygen_option_table);
+    while ((option = sc_opt_next(&reader, argc, argv, &refused)) != NULL) {
+        if (option->value == OPT_HELP || option->value == OPT_VERSION) {
+            options->action = option->value == OPT_HELP ? HELP : SHOW_VERSION;
             return 0;
         }
         if (apply(options, option, &err) != 0) {
             return sc_program_usage(NAME, "%s", err.text);
         }
+    }
+    if (refused) {
+        return sc_program_bad_option(NAME, refused, argc, argv);
     }
     if (optind < argc) {
         return sc_program_usage(NAME,
@@ -281,7 +226,8 @@ static int check(const char *base, struct sc_err *err)
 
 int main(int argc, char *argv[])
 {
-    struct options options = {.kind = SC_KEY_EC_P256, .days = DEFAULT_DAYS, .base = "server"};
+    struct options options = {
+        .kind = SC_KEY_EC_P256, .days = SC_KEYGEN_DEFAULT_DAYS, .base = "server"};
     struct sc_err err;
     int result = 0;
     int wrong;
@@ -296,7 +242,7 @@ int main(int argc, char *argv[])
     case MAKE: result = make(&options, &err); break;
     case SHOW: result = sc_show_file(options.file, &err); break;
     case CHECK: result = check(options.file, &err); break;
-    case HELP: (void)fputs(help, stdout); break;
+    case HELP: sc_opt_help(stdout, &sc_keygen_option_table); break;
     case SHOW_VERSION: sc_version_print(NAME); break;
     }
     return sc_program_end(NAME, result == 0 ? EX_OK : sc_program_fail(NAME, &err));

@@ -120,7 +120,7 @@ static int dump(const struct sc_cmdline *cmdline)
 static int run(const struct sc_cmdline *cmdline)
 {
     switch (sc_cmdline_action(cmdline)) {
-    case SC_CMDLINE_HELP: sc_config_write_help(stdout); return 0;
+    case SC_CMDLINE_HELP: sc_opt_help(stdout, sc_config_option_table()); return 0;
     case SC_CMDLINE_VERSION: sc_version_print(PROGRAM); return 0;
     case SC_CMDLINE_SAMPLE: sc_config_write_sample(stdout); return 0;
     case SC_CMDLINE_DUMP: return dump(cmdline);

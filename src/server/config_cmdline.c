@@ -3,7 +3,7 @@
 
 #include "server/config_table.h"
 
-#include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -15,29 +15,6 @@ struct sc_cmdline {
     struct sc_cmdline_setting *settings;
     size_t count;
 };
-
-/*
- * What getopt_long() returns: FIRST_OPTION + index in sc_options, FIRST_PROGRAM_OPTION + index in
- * sc_program_options, or 'c'.
- */
-enum { FIRST_OPTION = 0x100, FIRST_PROGRAM_OPTION = 0x1000 };
-
-static struct option *make_long_options(void)
-{
-    struct option *out = calloc(sc_option_count + sc_program_option_count + 1, sizeof(*out));
-    if (!out) {
-        return NULL;
-    }
-    for (size_t i = 0; i < sc_option_count; i++) {
-        out[i] = (struct option){sc_options[i].key, required_argument, NULL, FIRST_OPTION + (int)i};
-    }
-    for (size_t i = 0; i < sc_program_option_count; i++) {
-        const int has_argument = sc_program_options[i].argument ? required_argument : no_argument;
-        out[sc_option_count + i] = (struct option){sc_program_options[i].key, has_argument, NULL,
-                                                   FIRST_PROGRAM_OPTION + (int)i};
-    }
-    return out;
-}
 
 #define KEY_BYTES 64U
 
@@ -86,7 +63,7 @@ const char *sc_option_nearest(const char *section, const char *key)
     return nearest;
 }
 
-static void report_unknown(const char *argument, const struct option *long_options,
+static void report_unknown(const char *argument, const struct sc_opt_table *table,
                            struct sc_config_errors *errors)
 {
     char key[64];
@@ -94,12 +71,12 @@ static void report_unknown(const char *argument, const struct option *long_optio
     const char *name = key + strspn(key, "-");
     const char *nearest = key[0] == '-' && key[1] == '-' ? sc_option_nearest(NULL, name) : NULL;
     unsigned matches = 0;
-    for (; long_options->name; long_options++) {
-        if (strcmp(long_options->name, name) == 0) {
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->rows[i].name, name) == 0) {
             (void)sc_config_error(errors, EX_USAGE, "%s takes no value", key);
             return;
         }
-        matches += strncmp(long_options->name, name, strlen(name)) == 0;
+        matches += strncmp(table->rows[i].name, name, strlen(name)) == 0;
     }
     if (matches > 1 && *name) {
         (void)sc_config_error(errors, EX_USAGE, "option %s is short for %u options; see --help",
@@ -116,53 +93,50 @@ static void report_unknown(const char *argument, const struct option *long_optio
  * Takes one option. True: it decides alone what the program does, the rest of the command line
  * does not matter.
  */
-static bool take(struct sc_cmdline *cmdline, int found, char **argv,
-                 const struct option *long_options, struct sc_config_errors *errors)
+static bool take(struct sc_cmdline *cmdline, int found)
 {
-    if (found == 'c') {
-        cmdline->config_path = optarg;
-    } else if (found >= FIRST_PROGRAM_OPTION) {
-        const struct sc_program_option *option = &sc_program_options[found - FIRST_PROGRAM_OPTION];
-        if (option->argument) {
-            *(strcmp(option->key, "config") == 0 ? &cmdline->config_path : &cmdline->port_file) =
-                optarg;
-        } else {
-            cmdline->action = option->action;
-        }
-        return option->action >= SC_CMDLINE_SAMPLE;
-    } else if (found >= FIRST_OPTION) {
+    if (found < SC_CONFIG_FIRST_PROGRAM_OPTION) {
         cmdline->settings[cmdline->count++] =
-            (struct sc_cmdline_setting){&sc_options[found - FIRST_OPTION], optarg};
-    } else if (found == ':') {
+            (struct sc_cmdline_setting){&sc_options[found], optarg};
+        return false;
+    }
+    const struct sc_program_option *option =
+        &sc_program_options[found - SC_CONFIG_FIRST_PROGRAM_OPTION];
+    if (option->argument) {
+        *(strcmp(option->key, "config") == 0 ? &cmdline->config_path : &cmdline->port_file) =
+            optarg;
+    } else {
+        cmdline->action = option->action;
+    }
+    return option->action >= SC_CMDLINE_SAMPLE;
+}
+
+static void report_refused(int refused, char **argv, struct sc_config_errors *errors)
+{
+    if (refused == ':') {
         (void)sc_config_error(errors, EX_USAGE, "%s needs a value; see --help", argv[optind - 1]);
-    } else if (optopt > 0 && optopt < FIRST_OPTION) {
+    } else if (optopt > 0 && optopt <= UCHAR_MAX) {
         (void)sc_config_error(errors, EX_USAGE, "unknown option -%c; see --help", optopt);
     } else {
-        report_unknown(argv[optind - 1], long_options, errors);
+        report_unknown(argv[optind - 1], sc_config_option_table(), errors);
     }
-    return false;
 }
 
 static bool read_options(struct sc_cmdline *cmdline, int argc, char **argv,
                          struct sc_config_errors *errors)
 {
-    struct option *long_options = make_long_options();
-    if (!long_options) {
-        (void)sc_config_out_of_memory(errors);
-        return false;
-    }
     const struct sc_config_errors before = *errors;
-    int found;
-    bool alone = false;
-    opterr = 0;
-    optind = 0; /* start over, whatever was read before */
-    while (!alone && (found = getopt_long(argc, argv, ":c:", long_options, NULL)) != -1) {
-        alone = take(cmdline, found, argv, long_options, errors);
-    }
-    free(long_options);
-    if (alone) {
-        *errors = before;
-        return true;
+    struct sc_opt_reader reader;
+    const struct sc_opt *option;
+    int refused;
+    sc_opt_reader_init(&reader, sc_config_option_table());
+    while ((option = sc_opt_next(&reader, argc, argv, &refused)) || refused) {
+        if (!option) {
+            report_refused(refused, argv, errors);
+        } else if (take(cmdline, option->value)) {
+            *errors = before;
+            return true;
+        }
     }
     /* After an unknown option it may have been that option's value. */
     for (; optind < argc && errors->count == before.count; optind++) {

@@ -31,7 +31,9 @@ struct sc_option {
 
 /* Options of the command line only. */
 struct sc_program_option {
-    const char *key, *argument;
+    const char *key;
+    char letter; /* the short option; 0: none */
+    const char *argument;
     enum sc_cmdline_action action;
     const char *help;
 };
@@ -43,6 +45,12 @@ extern const struct sc_option sc_options[];
 extern const size_t sc_option_count;
 extern const struct sc_program_option sc_program_options[];
 extern const size_t sc_program_option_count;
+
+/* What a kind of option allows, in the order of its enum, NULL-terminated; NULL: not words. */
+const char *const *sc_option_words(const struct sc_option *option);
+
+/* `value` of a row: the index in sc_options, or this and the index in sc_program_options. */
+#define SC_CONFIG_FIRST_PROGRAM_OPTION 0x1000
 
 const struct sc_option *sc_option_find(const char *key); /* NULL: no such key */
 

@@ -1,6 +1,5 @@
 /*
- * The table and a configuration as text: --help, a file to load again, the sample file, and what
- * changed.
+ * The table and a configuration as text: a file to load again, the sample file, and what changed.
  */
 #include "config.h"
 
@@ -8,76 +7,6 @@
 #include <string.h>
 
 #include "server/config_table.h"
-
-enum { COLUMNS = 80, HELP_INDENT = 22 };
-
-/*
- * Writes words in lines of at most COLUMNS; `column` is where the cursor is, `prefix` begins every
- * further line.
- */
-static void wrap(FILE *out, const char *text, const char *prefix, size_t column)
-{
-    const size_t start = strlen(prefix);
-    bool first = true;
-    while (*text) {
-        const size_t word = strcspn(text, " ");
-        if (!first && column + 1 + word > COLUMNS) {
-            (void)fprintf(out, "\n%s", prefix);
-            column = start;
-            first = true;
-        }
-        (void)fprintf(out, "%s%.*s", first ? "" : " ", (int)word, text);
-        column += word + (first ? 0 : 1);
-        first = false;
-        text += word + strspn(text + word, " ");
-    }
-    (void)fputc('\n', out);
-}
-
-static void write_option_help(FILE *out, const char *key, const char *argument, const char *help,
-                              const char *initial)
-{
-    char text[512];
-    const int used = fprintf(out, "  --%s%s%s", key, argument ? " " : "", argument ? argument : "");
-    if (used + 2 > HELP_INDENT) {
-        (void)fprintf(out, "\n%*s", HELP_INDENT, "");
-    } else {
-        (void)fprintf(out, "%*s", HELP_INDENT - used, "");
-    }
-    const bool has_default = initial && *initial;
-    (void)snprintf(text, sizeof(text), "%s%s%s%s", help, has_default ? " (default " : "",
-                   has_default ? initial : "", has_default ? ")" : "");
-    char prefix[HELP_INDENT + 1];
-    (void)snprintf(prefix, sizeof(prefix), "%*s", HELP_INDENT, "");
-    wrap(out, text, prefix, HELP_INDENT);
-}
-
-void sc_config_write_help(FILE *out)
-{
-    (void)fputs("Usage: sc-server [-c FILE] [OPTION VALUE]...\n"
-                "Answers ECHO, REVERSE and TIME requests over TLS, in the foreground, and logs to\n"
-                "standard error. Options win over the configuration file.\n\n"
-                "Program:\n",
-                out);
-    for (size_t i = 0; i < sc_program_option_count; i++) {
-        write_option_help(out, sc_program_options[i].key, sc_program_options[i].argument,
-                          sc_program_options[i].help, NULL);
-    }
-    const char *group = "";
-    for (size_t i = 0; i < sc_option_count; i++) {
-        const struct sc_option *option = &sc_options[i];
-        if (strcmp(option->group, group) != 0) {
-            group = option->group;
-            (void)fprintf(out, "\n%s:\n", group);
-        }
-        write_option_help(out, option->key, option->argument, option->help, option->initial);
-    }
-    (void)fputs(
-        "\nA DURATION is a number with ms, s, m or h; a SIZE one with K, M or G, or bytes.\n"
-        "SIGHUP reads everything again; SIGTERM and SIGINT stop, answering first what has\n"
-        "arrived. Manual pages: sc-server(8), sc-server.conf(5).\n",
-        out);
-}
 
 /* A value in the syntax of config(5): quoted where a character has a meaning of its own. */
 static void write_value(FILE *out, const char *value)
@@ -160,7 +89,7 @@ static void write_sample_key(FILE *out, const struct sc_config *config,
 {
     (void)config;
     (void)fputs("\n# ", out);
-    wrap(out, option->help, "# ", 2);
+    sc_opt_wrap(out, option->help, "# ", 2);
     if (option->effect == SC_OPTION_RESTART) {
         (void)fputs("# A change needs a restart.\n", out);
     }

@@ -21,26 +21,29 @@ const struct sc_option sc_options[] = {
      argument, \
      group, \
      help},
-#define SC_PROGRAM_OPTION(key, argument, action, help)
+#define SC_PROGRAM_OPTION(key, letter, argument, action, help)
 #include "server/options.def"
 };
 const size_t sc_option_count = SC_COUNT_OF(sc_options);
 
 const struct sc_program_option sc_program_options[] = {
 #define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help)
-#define SC_PROGRAM_OPTION(key, argument, action, help) {key, argument, SC_CMDLINE_##action, help},
+#define SC_PROGRAM_OPTION(key, letter, argument, action, help) \
+    {key, letter, argument, SC_CMDLINE_##action, help},
 #include "server/options.def"
 };
 const size_t sc_program_option_count = SC_COUNT_OF(sc_program_options);
 
 static const char *const client_auth_names[] = {"none", "optional", "require", NULL};
 
-/* What a kind of option allows, in the order of its enum, NULL-terminated. */
-static const char *const *words_of(const struct sc_option *option)
+const char *const *sc_option_words(const struct sc_option *option)
 {
-    return option->kind == SC_OPTION_LOG_LEVEL    ? sc_log_level_names
-           : option->kind == SC_OPTION_LOG_FORMAT ? sc_log_format_names
-                                                  : client_auth_names;
+    switch (option->kind) {
+    case SC_OPTION_LOG_LEVEL: return sc_log_level_names;
+    case SC_OPTION_LOG_FORMAT: return sc_log_format_names;
+    case SC_OPTION_CLIENT_AUTH: return client_auth_names;
+    default: return NULL;
+    }
 }
 
 static const void *field_of(const struct sc_config *config, const struct sc_option *option)
@@ -229,7 +232,7 @@ int sc_option_set(struct sc_config *config, const struct sc_option *option, cons
                         option->kind == SC_OPTION_STRINGS ? add_string : add_address, err);
     case SC_OPTION_LOG_LEVEL:
     case SC_OPTION_LOG_FORMAT:
-    case SC_OPTION_CLIENT_AUTH: return set_word(field, words_of(option), text, err);
+    case SC_OPTION_CLIENT_AUTH: return set_word(field, sc_option_words(option), text, err);
     }
     return sc_err_set(err, EX_SOFTWARE, "option of unknown kind %d", (int)option->kind);
 }
@@ -273,7 +276,7 @@ void sc_option_write(const struct sc_config *config, const struct sc_option *opt
     case SC_OPTION_ADDRESSES: write_addresses(field, out); break;
     case SC_OPTION_LOG_LEVEL:
     case SC_OPTION_LOG_FORMAT:
-    case SC_OPTION_CLIENT_AUTH: string = words_of(option)[*(const int *)field]; break;
+    case SC_OPTION_CLIENT_AUTH: string = sc_option_words(option)[*(const int *)field]; break;
     }
     (void)fputs(string ? string : "", out);
 }

@@ -29,6 +29,7 @@
 
 #include "base/compiler.h"
 #include "base/log.h"
+#include "base/opt.h"
 #include "base/parse.h"
 #include "proto/frame.h"
 #include "base/config_errors.h"
@@ -61,7 +62,7 @@ struct sc_config_strings {
 struct sc_config {
 #define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help) \
     SC_CONFIG_##kind field;
-#define SC_PROGRAM_OPTION(key, argument, action, help)
+#define SC_PROGRAM_OPTION(key, letter, argument, action, help)
 #include "server/options.def"
 
     /*
@@ -131,7 +132,7 @@ void sc_config_write(const struct sc_config *config, FILE *out);
 /* A file with every key explained, commented out, at its default. */
 void sc_config_write_sample(FILE *out);
 
-/* The text of --help, lines of at most 80 columns. */
-void sc_config_write_help(FILE *out);
+/* All options of the command line. Thread: the main one. */
+const struct sc_opt_table *sc_config_option_table(void);
 
 #endif

@@ -19,6 +19,8 @@
 
 #define MAX_FILE_BYTES (1U << 20)
 
+const char *const sc_pin_words[] = {"sha256//", "cert-sha256:", "ca:", NULL};
+
 struct sc_pin_set *sc_pin_set_new(void)
 {
     return calloc(1, sizeof(struct sc_pin_set));

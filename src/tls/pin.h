@@ -30,6 +30,15 @@
 
 #define SC_PIN_BYTES 32U /* SHA-256 */
 
+/* The forms for --help, and what a PIN can begin with, for completion. */
+#define SC_PIN_HELP \
+    "A PIN is what the server must show; one match is enough:\n" \
+    "  FILE             a certificate in a PEM file\n" \
+    "  sha256//BASE64   its public key; several with ';'\n" \
+    "  cert-sha256:HEX  its certificate\n" \
+    "  ca:FILE          its issuer; name and dates must be right too\n"
+extern const char *const sc_pin_words[];
+
 struct sc_pin_set;
 
 struct sc_pin_set *sc_pin_set_new(void); /* NULL: out of memory */

@@ -241,17 +241,3 @@ json no_server | grep -Eq '^--server-pid: process [0-9]* (has ended|does not exi
 away KILL --duration 1s --expect 'cpu-rate<1M'
 [ "$status" = 99 ] || fail "what was not measured is good enough"
 expect_json expectations.0.figure null
-
-pass "the help fits a terminal, and the manual has its options"
-run 0 sc-bench --help
-awk 'length($0) > 80 { exit 1 }' out || fail "a line of --help is wider than 80 columns"
-sed -n 's/^ .* --\([a-z-]*\).*/\1/p' out >options
-[ "$(wc -l <options)" -ge 20 ] || fail "few options in --help: $(wc -l <options)"
-while read -r option; do
-    grep -Eq -e "Fl Fl $option( |\$)" "$SC_SRCDIR/man/sc-bench.1" || fail "sc-bench.1 lacks --$option"
-done <options
-sed -n '/^Exit status/,$p' out | tr '\n' ' ' | grep -o '\<[0-9][0-9]* [a-zA-Z]' | cut -d ' ' -f 1 >statuses
-[ "$(wc -l <statuses)" = "$(grep -c '^\.It [0-9]*$' "$SC_SRCDIR/man/sc-bench.1")" ] || fail "not the exit statuses of sc-bench.1"
-while read -r status; do
-    grep -q -e "^\.It $status\$" "$SC_SRCDIR/man/sc-bench.1" || fail "sc-bench.1 lacks status $status"
-done <statuses

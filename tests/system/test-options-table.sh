@@ -16,7 +16,7 @@ sed -n -e '/^# Every other key/q' -e 's/^#\([a-z-]*\) = .*/\1/p' sample | sort >
 [ "$(wc -l <keys)" -ge 20 ] || fail "the sample has few keys: $(tr '\n' ' ' <keys)"
 sed -n 's/^\.It Cm \([a-z-]*\) No = .*/\1/p' "$conf_page" | sort >documented
 diff documented keys >&2 || fail "sc-server.conf(5) (<) and the table (>) have other keys"
-sed -n 's/^  --\([a-z-]*\).*/\1/p' help | sort >options
+sed -n 's/^ \{2,6\}\(-[a-zA-Z], \)\{0,1\}--\([a-z-]*\).*/\2/p' help | sort >options
 for key in $(comm -23 keys options); do fail "$key is not in --help"; done
 
 # Whoever adds a key adds an end-to-end test that sees what it does, and says so behind it; without-option.sh proves that it is true.
