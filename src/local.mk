@@ -39,9 +39,11 @@ src_libsctls_la_SOURCES = \
 	src/tls/cert_files.c src/tls/cert_files.h \
 	src/tls/ocsp.c src/tls/ocsp.h \
 	src/tls/pin.c src/tls/pin.h \
+	src/tls/pin_file.c \
 	src/tls/pin_format.c \
 	src/tls/pin_match.c \
 	src/tls/pin_set.h \
+	src/tls/pin_text.c \
 	src/tls/selftest.c src/tls/selftest.h \
 	src/tls/session_cache.c src/tls/session_cache.h \
 	src/tls/tickets.c src/tls/tickets.h \

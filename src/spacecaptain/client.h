@@ -116,8 +116,9 @@ SC_CLIENT_API void sc_client_settings_free(struct sc_client_settings *settings);
 
 /*
  * Adds what one PIN argument of sc-client(1) names: a PEM file of certificates, "sha256//BASE64",
- * "cert-sha256:HEX", "ca:FILE". The server must match one of the pins, and without any there is no
- * connection. SC_CLIENT_USAGE: not a pin; SC_CLIENT_NO_INPUT, SC_CLIENT_BAD_DATA: its file.
+ * "cert-sha256:HEX", "ca:FILE", or another of its forms. The server must match one of the pins, and
+ * without any there is no connection. SC_CLIENT_USAGE: not a pin; SC_CLIENT_NO_INPUT,
+ * SC_CLIENT_BAD_DATA: its file.
  */
 SC_CLIENT_API int sc_client_settings_add_pin(struct sc_client_settings *settings, const char *pin,
                                              struct sc_client_error *error) SC_CLIENT_NODISCARD;

@@ -3,14 +3,19 @@
  * is how backup pins work).
  *
  *   FILE                    the certificates of a PEM file: the peer's leaf must be one of them,
- *                           byte for byte
+ *                           byte for byte; or a public key in PEM form
  *   sha256//BASE64          SHA-256 of the leaf's public key (SubjectPublicKeyInfo), curl's
- *                           form; several joined by ';'
+ *                           form; several pins of text may be joined by ';'
  *                           also read: sha256:B64, sha256/B64, pin-sha256="B64" (RFC 7469),
- *                           SHA256:B64 without padding (ssh)
+ *                           SHA256:B64 without padding (ssh), 3 1 1 HEX (TLSA, RFC 6698)
  *   cert-sha256:HEX         SHA-256 of the leaf, colons optional
+ *                           also read: sha256 Fingerprint=HEX (openssl x509), 3 0 1 HEX
+ *   HEX, sha256:HEX         SHA-256 of one or the other, colons optional: nobody can make a key
+ *                           whose digest is that of a given certificate, nor the reverse
  *   ca:FILE                 a root or intermediate: chain validation up to it, host name and
  *                           validity included
+ *
+ * The words are read in any case. A file whose name looks like a pin is ./NAME.
  *
  * The check is made on the certificate of a finished handshake, resumed ones included: a resumed
  * handshake never calls a verify callback, so a check that lives in one is silently skipped there.
@@ -50,6 +55,9 @@ void sc_pin_set_free(struct sc_pin_set *set); /* NULL is fine */
  * added twice.
  */
 int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err) SC_NODISCARD;
+
+/* The file that a PIN argument names, in the argument; NULL: it names none. */
+const char *sc_pin_path(const char *spec);
 
 size_t sc_pin_set_count(const struct sc_pin_set *set);
 

@@ -90,6 +90,7 @@ void sc_pin_format_one(const struct sc_pin *pin, char *out, size_t out_size)
     switch (pin->kind) {
     case SC_PIN_KEY: (void)snprintf(out, out_size, "%s", forms.curl); break;
     case SC_PIN_CERTIFICATE: (void)snprintf(out, out_size, "%s", forms.cert_sha256); break;
+    case SC_PIN_DIGEST: (void)snprintf(out, out_size, "%s", forms.dane + strlen("3 1 1 ")); break;
     case SC_PIN_CA: (void)snprintf(out, out_size, "ca:%s", pin->path); break;
     }
 }
@@ -100,7 +101,7 @@ void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_siz
     out[0] = '\0';
     for (size_t i = 0; i < set->count && used < out_size; i++) {
         const struct sc_pin *pin = &set->pins[i];
-        const bool file = pin->kind == SC_PIN_CERTIFICATE && pin->path;
+        const bool file = pin->kind != SC_PIN_CA && pin->path;
         char form[128];
         sc_pin_format_one(pin, form, sizeof(form));
         const int length = snprintf(out + used, out_size - used, "%s%s%s%s%s", i > 0 ? " or " : "",

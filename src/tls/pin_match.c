@@ -202,6 +202,10 @@ int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X
         case SC_PIN_CERTIFICATE:
             result->matched = CRYPTO_memcmp(pin->digest, certificate, sizeof(certificate)) == 0;
             break;
+        case SC_PIN_DIGEST:
+            result->matched = CRYPTO_memcmp(pin->digest, key, sizeof(key)) == 0 ||
+                              CRYPTO_memcmp(pin->digest, certificate, sizeof(certificate)) == 0;
+            break;
         case SC_PIN_CA: result->matched = match_ca(pin, ssl, leaf, chain, host, result) == 0; break;
         }
         if (result->matched) {

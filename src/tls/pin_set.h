@@ -9,7 +9,12 @@
 
 #include "tls/pin.h"
 
-enum sc_pin_kind { SC_PIN_KEY, SC_PIN_CERTIFICATE, SC_PIN_CA };
+enum sc_pin_kind {
+    SC_PIN_KEY,
+    SC_PIN_CERTIFICATE,
+    SC_PIN_CA,
+    SC_PIN_DIGEST, /* of the key or of the certificate: either is as hard to imitate */
+};
 
 struct sc_pin {
     enum sc_pin_kind kind;
@@ -23,6 +28,20 @@ struct sc_pin_set {
     struct sc_pin *pins;
     size_t count;
 };
+
+void sc_pin_fini(struct sc_pin *pin);
+
+/* Takes over what `pin` points to, also on failure. A pin that is there already is dropped. */
+int sc_pin_set_append(struct sc_pin_set *set, struct sc_pin *pin, struct sc_err *err) SC_NODISCARD;
+
+/* Whether a PIN argument that does not begin with "ca:" is pins as text, and not a file. */
+bool sc_pin_is_text(const char *spec);
+
+/* Add what the text or the file holds. On failure a part of it may be in the set. */
+int sc_pin_set_add_text(struct sc_pin_set *set, const char *spec, struct sc_err *err) SC_NODISCARD;
+/* With `store` the certificates go there, too, and a key alone is no pin. */
+int sc_pin_set_add_file(struct sc_pin_set *set, const char *path, X509_STORE *store,
+                        struct sc_err *err) SC_NODISCARD;
 
 /* The pin in a form that can be given again. */
 void sc_pin_format_one(const struct sc_pin *pin, char *out, size_t out_size);

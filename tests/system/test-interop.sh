@@ -38,9 +38,43 @@ for refused in -tls1_1 '-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0' '-tl
 done
 pass "openssl s_client: TLS 1.1, CBC, P-521 and another ALPN are refused"
 
+# What openssl prints of a certificate, as pins.
+printed() {
+    openssl x509 -in "$1" -noout -fingerprint -sha256
+    openssl x509 -in "$1" -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -hex -r | cut -d ' ' -f 1
+    openssl x509 -in "$1" -outform der | openssl dgst -sha256 -hex -r | cut -d ' ' -f 1
+}
+run 0 sc-keygen --out other
+printed server.crt >pins
+while read -r pin; do
+    run 0 sc-client --connect "$address" --pin "$pin" echo pinned
+done <pins
+printed other.crt >pins
+while read -r pin; do
+    run 90 sc-client --connect "$address" --pin "$pin" echo secret
+done <pins
+openssl x509 -in server.crt -pubkey -noout >server.pub
+run 0 sc-client --connect "$address" --pin server.pub echo pinned
+pass "what openssl prints of a certificate and its key is taken as a pin"
+# The other way round: what is printed here is taken there.
+run 0 sc-client --connect "$address" --show-pin
+dane=$(sed -n 's/^ *DANE (TLSA) *//p' out)
+for rrdata in "$dane" "$(printf '%s' "$dane" | tr 0123456789 1234567890)"; do
+    [ "$rrdata" = "$dane" ] && expected=0 || expected=1
+    run "$expected" openssl s_client -connect "$address" -brief -dane_tlsa_domain localhost -dane_tlsa_rrdata "$rrdata" -dane_ee_no_namechecks \
+        -verify_return_error </dev/null
+done
+pass "openssl s_client -dane_tlsa_rrdata takes the pin that --show-pin prints"
+
 if command -v gnutls-cli >/dev/null; then
     run 0 gnutls-cli --x509cafile server.crt --alpn space-captain/1 -p "$port" 127.0.0.1 --logfile gnutls.log <request
     expect_reply out gnutls-cli
+    sed -n 's/^[[:space:]]*\(pin-sha256:.*\)/\1/p; s/^[[:space:]]*\(sha256:.*\)/\1/p' gnutls.log >pins
+    [ "$(wc -l <pins)" -eq 2 ] || fail "gnutls-cli prints no pins"
+    while read -r pin; do
+        run 0 sc-client --connect "$address" --pin "$pin" echo pinned
+    done <pins
+    pass "what gnutls-cli prints of the key is taken as a pin"
 else
     skip_part "no gnutls-cli"
 fi

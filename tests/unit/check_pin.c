@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 
@@ -13,6 +14,8 @@
 #include "pin_fixture.h"
 #include "suite.h"
 #include "tls/pin.h"
+
+#define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 /* A finished handshake between two SSLs in memory. */
 struct link {
@@ -161,6 +164,134 @@ START_TEST(every_spelling_pins_and_a_changed_digit_does_not)
     close_link(&link);
     drop(&leaf);
     drop(&other);
+}
+END_TEST
+
+START_TEST(what_other_programs_print_is_taken)
+{
+    struct identity leaf = make("localhost", "DNS:localhost", NULL, 0, 10);
+    struct identity other = make("localhost", "DNS:localhost", NULL, 0, 10);
+    struct link link = connect_to(&leaf, NULL, TLS1_3_VERSION);
+    const struct sc_pin_formats spellings = spell(&leaf), others = spell(&other);
+    const char *key = spellings.dane + strlen("3 1 1 ");
+    const char *certificate = spellings.cert_sha256 + strlen("cert-sha256:");
+    const char *no_key = others.dane + strlen("3 1 1 ");
+    const char *no_certificate = others.cert_sha256 + strlen("cert-sha256:");
+    /* Before the digits, of the key or of the certificate, and behind them. */
+    static const struct {
+        const char *before;
+        bool is_key;
+        const char *after;
+    } around[] = {
+        {"3 1 1 ", true, ""},
+        {" 3 1 1 ", true, "\n"},
+        {"_4242._tcp.captain.example. 3600 IN TLSA 3 1 1 ", true, ""},
+        {"3 0 1 ", false, ""},
+        {"SHA256 Fingerprint=", false, "\n"},
+        {"sha256 Fingerprint=", false, ""},
+        {"", true, ""},
+        {"", false, ""},
+        {"sha256:", true, ""},
+        {"SHA256:", false, ""},
+    };
+    char text[512];
+    for (size_t i = 0; i < SC_COUNT_OF(around); i++) {
+        (void)snprintf(text, sizeof(text), "%s%s%s", around[i].before,
+                       around[i].is_key ? key : certificate, around[i].after);
+        ck_assert_msg(match(&link, text, NULL).matched, "not taken: %s", text);
+        ck_assert_ptr_null(sc_pin_path(text));
+        (void)snprintf(text, sizeof(text), "%s%s%s", around[i].before,
+                       around[i].is_key ? no_key : no_certificate, around[i].after);
+        ck_assert_msg(!match(&link, text, NULL).matched, "matched: %s", text);
+        /* Where the text says what it is, the other digest is not taken for it. */
+        (void)snprintf(text, sizeof(text), "%s%s%s", around[i].before,
+                       around[i].is_key ? certificate : key, around[i].after);
+        ck_assert_int_eq(match(&link, text, NULL).matched,
+                         !around[i].before[0] ||
+                             around[i].before[strlen(around[i].before) - 1] == ':');
+    }
+    /* As dig prints a record. */
+    (void)snprintf(text, sizeof(text), "3 1 1 %.56s %s", key, key + 56);
+    ck_assert(match(&link, text, NULL).matched);
+    /* Bare digits come back as they are. */
+    ck_assert_str_eq(match(&link, key, NULL).pin, key);
+    close_link(&link);
+    drop(&leaf);
+    drop(&other);
+}
+END_TEST
+
+/* Text that cannot be taken, and what its error says to write instead. */
+START_TEST(what_is_ambiguous_is_named)
+{
+    static const struct {
+        const char *spec;
+        int status;
+        const char *named;
+    } cases[] = {
+        {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", EX_USAGE,
+         "the pin of a key is sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+        {"sha256//" HEX64, EX_USAGE, "3 1 1 " HEX64 " for a key and cert-sha256:" HEX64},
+        {"cert-sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", EX_USAGE,
+         "the pin of a key is sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+        {"3 1 2 " HEX64, EX_USAGE, "3 1 1 HEX (the key) and 3 0 1 HEX (the certificate)"},
+        {"2 1 1 " HEX64, EX_USAGE, "an issuer is ca:FILE"},
+        {"sha1//AAAAAAAAAAAAAAAAAAAAAAAAAAA=", EX_USAGE, "its digest is not SHA-256"},
+        {"SHA1 Fingerprint=AA:BB", EX_USAGE, "its digest is not SHA-256"},
+        {"ca:sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", EX_USAGE,
+         "a file must follow ca:"},
+        {"sha256///dev/null", EX_USAGE, "for a file give its name alone, /dev/null"},
+        {"cert-sha256:/dev/null", EX_USAGE, "for a file give its name alone, /dev/null"},
+        {"3 1 1 00", EX_USAGE, "64 hexadecimal digits"},
+    };
+    struct sc_err err;
+    struct sc_pin_set *set = sc_pin_set_new();
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        ck_assert_msg(sc_pin_set_add(set, cases[i].spec, &err) == -1, "taken: %s", cases[i].spec);
+        ck_assert_int_eq(err.status, cases[i].status);
+        ck_assert_msg(strstr(err.text, cases[i].named) != NULL, "%s", err.text);
+    }
+    ck_assert_uint_eq(sc_pin_set_count(set), 0);
+    sc_pin_set_free(set);
+    ck_assert_str_eq(sc_pin_path("ca:a/b.crt"), "a/b.crt");
+    ck_assert_str_eq(sc_pin_path("./" HEX64), "./" HEX64);
+}
+END_TEST
+
+/* A key in PEM form pins itself when it is public, and is refused when it is not. */
+START_TEST(keys_in_files)
+{
+    struct identity leaf = make("localhost", "DNS:localhost", NULL, 0, 10);
+    struct link link = connect_to(&leaf, NULL, TLS1_3_VERSION);
+    char path[] = "/tmp/check_pin.XXXXXX", ca[64];
+    struct sc_err err;
+    struct sc_pin_set *set = sc_pin_set_new();
+    const int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    FILE *file = fdopen(fd, "w");
+    ck_assert_int_eq(PEM_write_PUBKEY(file, leaf.key), 1);
+    ck_assert_int_eq(fflush(file), 0);
+    ck_assert_str_eq(match(&link, path, NULL).pin, spell(&leaf).curl);
+    (void)snprintf(ca, sizeof(ca), "ca:%s", path);
+    ck_assert_int_eq(sc_pin_set_add(set, ca, &err), -1);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    ck_assert_int_eq(fputs("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+                           freopen(path, "w", file)) > 0,
+                     1);
+    ck_assert_int_eq(fflush(file), 0);
+    ck_assert_int_eq(sc_pin_set_add(set, path, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "holds a key that can't be read"));
+    file = freopen(path, "w", file);
+    ck_assert_int_eq(PEM_write_PrivateKey(file, leaf.key, NULL, NULL, 0, NULL, NULL), 1);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(sc_pin_set_add(set, path, &err), -1);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    ck_assert_ptr_nonnull(strstr(err.text, "holds no certificate but a private key"));
+    ck_assert_uint_eq(sc_pin_set_count(set), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    sc_pin_set_free(set);
+    close_link(&link);
+    drop(&leaf);
 }
 END_TEST
 
@@ -520,7 +651,8 @@ START_TEST(a_digest_may_begin_with_a_slash)
 }
 END_TEST
 
-SUITE_MAIN("pin", a_digest_may_begin_with_a_slash, every_spelling_pins_and_a_changed_digit_does_not,
+SUITE_MAIN("pin", what_other_programs_print_is_taken, what_is_ambiguous_is_named, keys_in_files,
+           a_digest_may_begin_with_a_slash, every_spelling_pins_and_a_changed_digit_does_not,
            what_is_no_pin_is_refused_and_the_set_stays, a_file_pins_each_of_its_certificates,
            a_pinned_authority_means_chain_name_and_dates,
            resumed_handshakes_are_checked_like_full_ones, a_digest_names_the_set_and_not_its_order,
