@@ -104,7 +104,8 @@ int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err)
 {
     int result = -1;
     struct event_base *base = event_base_new();
-    struct sc_tlsbev_shared *shared = base ? sc_tlsbev_shared_new(base, 0) : NULL;
+    _Atomic uint64_t received = 0, sent = 0;
+    struct sc_tlsbev_shared *shared = base ? sc_tlsbev_shared_new(base, 0, &received, &sent) : NULL;
     SSL *ssl = shared ? SSL_new(context) : NULL;
     if (ssl) {
         struct sc_tlsbev *tls = new_tlsbev(shared, ssl, true);

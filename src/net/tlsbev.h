@@ -21,6 +21,7 @@
 #ifndef SC_NET_TLSBEV_H
 #define SC_NET_TLSBEV_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,10 +80,12 @@ struct sc_tlsbev_callbacks {
 /*
  * What the connections of one thread share, one for each event_base: the memory that ciphertext is
  * read into, `read_bytes` at once, 16 KiB or more, and the queues of those that ask for a cycle.
- * NULL: out of memory.
+ * What its sockets bring and take, TLS included, is added to `received` and `sent` (borrowed; other
+ * threads may read them). NULL: out of memory.
  */
 struct sc_tlsbev_shared;
-struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t read_bytes);
+struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t read_bytes,
+                                              _Atomic uint64_t *received, _Atomic uint64_t *sent);
 void sc_tlsbev_shared_free(
     struct sc_tlsbev_shared *shared); /* after all that use it; NULL is fine */
 

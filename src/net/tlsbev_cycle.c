@@ -76,7 +76,8 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t read_bytes)
+struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t read_bytes,
+                                              _Atomic uint64_t *received, _Atomic uint64_t *sent)
 {
     struct sc_tlsbev_shared *shared = malloc(sizeof(*shared) + read_bytes);
     if (!shared) {
@@ -85,6 +86,8 @@ struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t re
     shared->base = base;
     shared->round = 0;
     shared->size = read_bytes;
+    shared->received = received;
+    shared->sent = sent;
     shared->soon_event = event_new(base, -1, 0, on_soon, shared);
     shared->later_event = event_new(base, -1, 0, on_later, shared);
     TAILQ_INIT(&shared->soon);
@@ -117,7 +120,7 @@ static void on_transport_output(struct evbuffer *output, const struct evbuffer_c
                                 void *arg)
 {
     struct sc_tlsbev *tls = arg;
-    tls->sent += info->n_deleted;
+    sc_tlsbev_io_count_sent(tls, info->n_deleted);
     if (info->n_deleted > 0 && evbuffer_get_length(output) == 0) {
         tls->sender = SC_TLSBEV_FLUSHED;
         sc_tlsbev_cycle_soon(tls);

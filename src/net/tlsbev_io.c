@@ -277,6 +277,7 @@ static void keep(struct sc_tlsbev *tls, size_t length)
 static void take(struct sc_tlsbev *tls, size_t length)
 {
     tls->received += length;
+    sc_tlsbev_io_count(tls->shared->received, length);
     /*
      * After the end of the TLS stream there is nothing to decrypt; it is read so that closing does
      * not send a RST.
@@ -374,7 +375,7 @@ bool sc_tlsbev_io_send(struct sc_tlsbev *tls)
     }
     const ssize_t written = write_output(tls, output);
     if (written > 0) {
-        tls->sent += (uint64_t)written;
+        sc_tlsbev_io_count_sent(tls, (uint64_t)written);
     } else if (written < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
                errno != ENOTCONN) {
         sc_tlsbev_io_lose_output(tls, errno);

@@ -96,9 +96,23 @@ struct sc_tlsbev_shared {
     struct event *soon_event, *later_event;
     struct sc_tlsbev_queue soon, later;
     uint32_t round; /* of `later` */
+    _Atomic uint64_t *received, *sent; /* the owner's: of all connections of the thread */
     size_t size;
     uint8_t bytes[]; /* what is read at once */
 };
+
+/* One writer, so no locked instruction is needed. */
+static inline void sc_tlsbev_io_count(_Atomic uint64_t *total, uint64_t bytes)
+{
+    atomic_store_explicit(total, atomic_load_explicit(total, memory_order_relaxed) + bytes,
+                          memory_order_relaxed);
+}
+
+static inline void sc_tlsbev_io_count_sent(struct sc_tlsbev *tls, uint64_t bytes)
+{
+    tls->sent += bytes;
+    sc_tlsbev_io_count(tls->shared->sent, bytes);
+}
 
 static inline size_t sc_tlsbev_io_pending(const struct sc_tlsbev *tls)
 {

@@ -25,7 +25,8 @@ static void on_timer(struct sc_wheel_timer *timer);
 
 int sc_conn_context_init(struct sc_conn_context *context, struct sc_err *err)
 {
-    context->shared = sc_tlsbev_shared_new(context->base, READ_BYTES);
+    context->shared = sc_tlsbev_shared_new(
+        context->base, READ_BYTES, &context->stats->bytes_received, &context->stats->bytes_sent);
     context->replies.bytes = malloc(REPLIES_BYTES);
     context->replies.size = REPLIES_BYTES;
     context->replies.used = 0;
@@ -57,23 +58,43 @@ void sc_conn_context_fini(struct sc_conn_context *context)
 
 /* --- The TLS callbacks --- */
 
+static void count_handshake(struct sc_conn *conn, const struct sc_tls_info *info)
+{
+    struct sc_stats *stats = conn->worker->stats;
+    const size_t version = sc_tls_version_index(info);
+    sc_stats_record(&stats->handshake_time, sc_clock_ns() - conn->accepted_ns);
+    sc_stats_add(&stats->ciphers[sc_tls_cipher_index(info)], 1);
+    sc_stats_add(&stats->groups[sc_tls_group_index(info)], 1);
+    sc_stats_add(
+        info->resumed ? &stats->handshakes_resumed[version] : &stats->handshakes_full[version], 1);
+}
+
+/* `close` NULL: it has taken too long. */
+static void fail_handshake(struct sc_conn *conn, const struct sc_tlsbev_close *close)
+{
+    sc_conn_note_close(conn, SC_CLOSE_HANDSHAKE_FAILED);
+    conn->handshake_failure = (uint8_t)sc_conn_log_handshake_failed(
+        &conn->worker->log, &conn->origin, &conn->watch, close);
+    sc_conn_free(conn);
+}
+
 static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
     sc_memory_trim_later(&conn->worker->memory_trim); /* handshakes need 50 KiB for a moment */
-    sc_conn_enter(conn, SC_CONN_OPEN);
-    conn->all_answered = true;
     struct sc_err err;
     if (sc_tls_context_check_peer(conn->tls_context, sc_tlsbev_ssl(conn->tls), &err) != 0) {
-        sc_stats_add(&conn->worker->stats->handshakes_failed, 1);
+        sc_conn_note_close(conn, SC_CLOSE_HANDSHAKE_FAILED);
+        conn->handshake_failure = SC_TLS_REASON_CLIENT_CERTIFICATE;
         sc_conn_log_event(&conn->worker->log, SC_CONN_CLIENT_REFUSED, &conn->origin, err.text);
         sc_conn_free(conn);
         return;
     }
-    sc_stats_add(&conn->worker->stats->handshakes_completed, 1);
+    sc_conn_enter(conn, SC_CONN_OPEN);
+    conn->all_answered = true;
     struct sc_tls_info info;
     sc_tls_info_get(sc_tlsbev_ssl(conn->tls), &info);
-    sc_stats_add(&conn->worker->stats->handshakes_resumed, info.resumed);
+    count_handshake(conn, &info);
     sc_conn_log_connected(&conn->worker->log, &conn->origin, &info);
     if (conn->draining) {
         sc_tlsbev_again(conn->tls);
@@ -113,20 +134,31 @@ static void on_flushed(void *arg)
     sc_conn_arm(conn, now_ms);
 }
 
+/* Of an end after which nothing can be written. */
+static enum sc_close_reason reason_of(enum sc_tlsbev_end end)
+{
+    switch (end) {
+    case SC_TLSBEV_CLOSE_NOTIFY:
+    case SC_TLSBEV_EOF: return SC_CLOSE_PEER_CLOSED;
+    case SC_TLSBEV_RESET: return SC_CLOSE_RESET;
+    case SC_TLSBEV_TLS: break;
+    case SC_TLSBEV_KEY_UPDATES: return SC_CLOSE_KEY_UPDATE_FLOOD;
+    case SC_TLSBEV_RENEGOTIATION: return SC_CLOSE_RENEGOTIATION;
+    }
+    return SC_CLOSE_TLS_ERROR;
+}
+
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 {
     struct sc_conn *conn = arg;
     conn->input_ended = true;
     if (conn->state == SC_CONN_HANDSHAKE) {
-        sc_conn_log_handshake_failed(&conn->worker->log, &conn->origin, &conn->watch, close);
-        sc_conn_free(conn);
+        fail_handshake(conn, close);
         return;
-    }
-    if (close->end == SC_TLSBEV_KEY_UPDATES) {
-        sc_stats_add(&conn->worker->stats->key_update_floods, 1);
     }
     sc_conn_log_closed(&conn->worker->log, &conn->origin, close);
     if (close->end != SC_TLSBEV_CLOSE_NOTIFY && close->end != SC_TLSBEV_EOF) {
+        sc_conn_note_close(conn, reason_of(close->end));
         sc_conn_free(conn);
     } else if (conn->state == SC_CONN_CLOSING) {
         if (sc_tlsbev_pending(conn->tls) == 0) {
@@ -149,31 +181,24 @@ static const struct sc_tlsbev_callbacks tls_callbacks = {.on_connected = on_conn
 
 static void on_deadline(struct sc_conn *conn, enum sc_conn_wait wait)
 {
-    struct sc_stats *stats = conn->worker->stats;
     switch (wait) {
-    case SC_CONN_WAIT_HANDSHAKE:
-        sc_stats_add(&stats->timeouts_handshake, 1);
-        sc_conn_log_handshake_failed(&conn->worker->log, &conn->origin, &conn->watch, NULL);
-        sc_conn_free(conn);
-        return;
+    case SC_CONN_WAIT_HANDSHAKE: fail_handshake(conn, NULL); return;
     case SC_CONN_WAIT_WRITE:
-        sc_stats_add(&stats->timeouts_write, 1);
+        sc_conn_note_close(conn, SC_CLOSE_WRITE_TIMEOUT);
         sc_conn_log_event(&conn->worker->log, SC_CONN_WRITE_TIMEOUT, &conn->origin,
                           "the client did not read its replies, or too slowly");
         sc_conn_free(conn);
         return;
     case SC_CONN_WAIT_FRAME:
-        sc_stats_add(&stats->timeouts_frame, 1);
         sc_conn_log_event(&conn->worker->log, SC_CONN_FRAME_TIMEOUT, &conn->origin,
                           "a started frame did not arrive in time");
-        sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT,
+        sc_conn_refuse_and_close(conn, SC_CLOSE_FRAME_TIMEOUT, SC_ERROR_OVER_LIMIT,
                                  "the frame did not arrive in time (frame-timeout)");
         break;
     case SC_CONN_WAIT_IDLE:
-        sc_stats_add(&stats->timeouts_idle, 1);
         sc_conn_log_event(&conn->worker->log, SC_CONN_IDLE_TIMEOUT, &conn->origin,
                           "no request for a long time");
-        sc_conn_refuse_and_close(conn, SC_ERROR_OVER_LIMIT,
+        sc_conn_refuse_and_close(conn, SC_CLOSE_IDLE_TIMEOUT, SC_ERROR_OVER_LIMIT,
                                  "no request for too long (idle-timeout)");
         break;
     case SC_CONN_WAIT_LINGER: sc_conn_free(conn); return;
@@ -210,6 +235,8 @@ struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_conte
     }
     conn->worker = context;
     conn->origin = *origin;
+    conn->accepted_ns = sc_clock_ns();
+    conn->handshake_failure = SC_TLS_REASON_SERVER_STOPPED; /* unless something else comes first */
     sc_wheel_timer_init(&conn->timer);
     sc_tls_watch_init(&conn->watch);
     sc_conn_admission_start(conn);
@@ -221,6 +248,7 @@ struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_conte
         return NULL;
     }
     conn->tls_context = sc_tls_context_ref(tls);
+    sc_stats_add(&context->stats->connections_accepted, 1);
     sc_stats_add(&context->stats->handshakes_started, 1);
     sc_memory_trim_opened(&context->memory_trim);
     sc_conn_arm(conn, conn->state_since_ms);
@@ -231,12 +259,9 @@ void sc_conn_free(struct sc_conn *conn)
 {
     struct sc_stats *stats = conn->worker->stats;
     if (conn->state == SC_CONN_HANDSHAKE) {
-        sc_stats_add(&stats->handshakes_failed,
-                     1); /* for whatever reason, also when the server cuts it */
+        sc_stats_add(&stats->handshakes_failed[conn->handshake_failure], 1);
     }
-    sc_stats_add(&stats->bytes_received, sc_tlsbev_received(conn->tls));
-    sc_stats_add(&stats->bytes_sent, sc_tlsbev_sent(conn->tls));
-    sc_stats_add(&stats->connections_closed, 1);
+    sc_stats_add(&stats->closed[conn->close_reason], 1);
     sc_admission_dequeue(&conn->worker->queue, &conn->waiting);
     conn->worker->on_gone(conn, conn->worker->arg);
     sc_memory_trim_closed(&conn->worker->memory_trim);

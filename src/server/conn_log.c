@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 
 #include "server/conn.h"
-#include "tls/explain.h"
 
 static const struct {
     enum sc_log_level level;
@@ -86,9 +85,10 @@ static enum sc_tls_end explain_end(const struct sc_tlsbev_close *close)
     return SC_TLS_END_ERROR;
 }
 
-void sc_conn_log_handshake_failed(struct sc_conn_log *log, const struct sc_conn_origin *origin,
-                                  const struct sc_tls_watch *watch,
-                                  const struct sc_tlsbev_close *close)
+enum sc_tls_reason sc_conn_log_handshake_failed(struct sc_conn_log *log,
+                                                const struct sc_conn_origin *origin,
+                                                const struct sc_tls_watch *watch,
+                                                const struct sc_tlsbev_close *close)
 {
     const struct sc_tls_failure failure =
         sc_tls_explain(watch, explain_end(close), close ? close->error_code : 0, true);
@@ -96,7 +96,7 @@ void sc_conn_log_handshake_failed(struct sc_conn_log *log, const struct sc_conn_
         failure.kind == SC_TLS_REASON_PROBE ? SC_CONN_LEFT_SILENTLY : SC_CONN_HANDSHAKE_FAILED;
     struct sc_log_line line;
     if (!begin(&line, log, event, origin)) {
-        return;
+        return failure.kind;
     }
     sc_log_str(&line, "stage", sc_tls_stage(watch));
     sc_log_str(&line, "reason", failure.reason);
@@ -112,6 +112,7 @@ void sc_conn_log_handshake_failed(struct sc_conn_log *log, const struct sc_conn_
     }
     add_details(&line, close);
     sc_log_end(&line);
+    return failure.kind;
 }
 
 void sc_conn_log_closed(struct sc_conn_log *log, const struct sc_conn_origin *origin,

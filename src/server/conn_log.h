@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "net/tlsbev.h"
+#include "tls/explain.h"
 #include "tls/info.h"
 #include "tls/watch.h"
 
@@ -51,10 +52,11 @@ void sc_conn_log_event(struct sc_conn_log *log, enum sc_conn_event event,
 void sc_conn_log_connected(struct sc_conn_log *log, const struct sc_conn_origin *origin,
                            const struct sc_tls_info *info);
 
-/* `close` NULL: the handshake took too long. */
-void sc_conn_log_handshake_failed(struct sc_conn_log *log, const struct sc_conn_origin *origin,
-                                  const struct sc_tls_watch *watch,
-                                  const struct sc_tlsbev_close *close);
+/* `close` NULL: the handshake took too long. Returns the reason, for the counters. */
+enum sc_tls_reason sc_conn_log_handshake_failed(struct sc_conn_log *log,
+                                                const struct sc_conn_origin *origin,
+                                                const struct sc_tls_watch *watch,
+                                                const struct sc_tlsbev_close *close);
 
 void sc_conn_log_closed(struct sc_conn_log *log, const struct sc_conn_origin *origin,
                         const struct sc_tlsbev_close *close);

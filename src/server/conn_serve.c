@@ -131,14 +131,17 @@ static void close_after_replies(struct sc_conn *conn)
     }
 }
 
-void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_error_code code, const char *text)
+void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_close_reason reason,
+                              enum sc_error_code code, const char *text)
 {
+    sc_conn_note_close(conn, reason);
     reply_error(conn, code, 0, text);
     close_after_replies(conn);
 }
 
 static void say_goodbye(struct sc_conn *conn)
 {
+    sc_conn_note_close(conn, SC_CLOSE_DRAINED);
     reply_error(conn, SC_ERROR_GOING_AWAY, conn->retry_after_ms,
                 "the server is stopping; come back later");
     close_after_replies(conn);
@@ -151,8 +154,9 @@ static void say_goodbye(struct sc_conn *conn)
 void sc_conn_on_all_answered(struct sc_conn *conn)
 {
     if (SC_UNLIKELY(conn->input_ended)) {
+        sc_conn_note_close(conn,
+                           conn->frame_since_ms != 0 ? SC_CLOSE_TRUNCATED : SC_CLOSE_PEER_CLOSED);
         if (conn->frame_since_ms != 0) {
-            sc_stats_add(&conn->worker->stats->truncated, 1);
             sc_conn_log_event(&conn->worker->log, SC_CONN_TRUNCATED, &conn->origin,
                               "the peer ended in the middle of a frame");
         }
@@ -224,7 +228,8 @@ static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, s
     const bool header_is_there = sc_framebuf_left(&frames) >= SC_FRAME_HEADER_BYTES;
     sc_framebuf_end(&frames);
     if (status == SC_FRAME_TOO_LARGE) {
-        sc_conn_refuse_and_close(conn, SC_ERROR_BODY_TOO_LARGE, "the body is larger than max-body");
+        sc_conn_refuse_and_close(conn, SC_CLOSE_BODY_TOO_LARGE, SC_ERROR_BODY_TOO_LARGE,
+                                 "the body is larger than max-body");
         return SERVED_LAST;
     }
     if (status == SC_FRAME_NEED_MORE && header_is_there && !sc_handler_find(header.type)) {

@@ -23,6 +23,7 @@ struct sc_conn {
     struct sc_tlsbev *tls;
     struct sc_tls_context *tls_context; /* a reference */
     struct sc_wheel_timer timer;
+    uint64_t accepted_ns; /* sc_clock_ns() */
     uint64_t state_since_ms;
     uint64_t frame_since_ms; /* the first byte of an unfinished frame; 0: there is none */
     uint64_t request_ms; /* the last complete request */
@@ -37,11 +38,21 @@ struct sc_conn {
     enum sc_conn_state state;
     struct sc_admission_waiter waiting;
     uint8_t token; /* enum sc_conn_token: what it has taken for its handshake */
+    uint8_t close_reason; /* enum sc_close_reason: the first that was noted */
+    uint8_t handshake_failure; /* enum sc_tls_reason, of a handshake that does not complete */
     bool all_answered; /* no complete frame is left in the input */
     bool skipping, paused, draining, input_ended;
     struct sc_tls_watch watch;
     struct sc_conn_origin origin;
 };
+
+/* Notes why the connection is going to end, for the counters; the first reason counts. */
+static inline void sc_conn_note_close(struct sc_conn *conn, enum sc_close_reason reason)
+{
+    if (conn->close_reason == SC_CLOSE_SERVER_STOPPED) {
+        conn->close_reason = (uint8_t)reason;
+    }
+}
 
 /* Answers the complete requests in the input, as many as one cycle may take. */
 void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input);
@@ -53,7 +64,8 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input);
 void sc_conn_on_all_answered(struct sc_conn *conn);
 
 /* An ERROR frame after the replies so far, then the end. */
-void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_error_code code, const char *text);
+void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_close_reason reason,
+                              enum sc_error_code code, const char *text);
 
 void sc_conn_start_reading(struct sc_conn *conn);
 

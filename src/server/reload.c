@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -27,7 +28,7 @@ struct sc_reload {
     struct sc_config *started; /* what the program runs with until it is restarted */
     bool stopped;
     unsigned retries;
-    char last_failure[1024]; /* said already */
+    struct sc_reload_last last; /* its failure is said already */
     enum ocsp_said ocsp_said; /* of the active OCSP response */
     long warned_on_day; /* since the epoch; of the end of the certificate */
 };
@@ -150,18 +151,30 @@ static void watch_snapshot(struct sc_reload *reload)
 
 enum cause { CAUSE_SIGNAL, CAUSE_INTERVAL, CAUSE_RETRY };
 
+/* Notes and counts how it went. */
+static void finish(struct sc_reload *reload, enum sc_reload_result result, const char *failure)
+{
+    struct sc_stats *stats = reload->parts.stats;
+    sc_stats_add(result == SC_RELOAD_SUCCESS     ? &stats->reloads_done
+                 : result == SC_RELOAD_UNCHANGED ? &stats->reloads_unchanged
+                                                 : &stats->reloads_failed,
+                 1);
+    reload->last.result = result;
+    reload->last.at = sc_clock_wall();
+    (void)snprintf(reload->last.failure, sizeof(reload->last.failure), "%s", failure);
+}
+
 /* A failure that lasts is said once, and again whenever somebody asks with a signal. */
 static void report_failure(struct sc_reload *reload, const struct sc_config_errors *errors,
                            enum cause cause)
 {
-    char text[sizeof(reload->last_failure)] = "";
+    char text[sizeof(reload->last.failure)] = "";
     for (size_t i = 0; i < errors->count; i++) {
         (void)strncat(text, errors->text[i], sizeof(text) - strlen(text) - 1);
         (void)strncat(text, i + 1 < errors->count ? "; " : "", sizeof(text) - strlen(text) - 1);
     }
-    if (cause == CAUSE_SIGNAL || strcmp(text, reload->last_failure) != 0) {
+    if (cause == CAUSE_SIGNAL || strcmp(text, reload->last.failure) != 0) {
         sc_log_message(SC_LOG_ERROR, "reload_failed", "everything stays as it was: %s", text);
-        memcpy(reload->last_failure, text, sizeof(text));
     }
     if (cause == CAUSE_SIGNAL) {
         reload->retries = 0;
@@ -169,6 +182,7 @@ static void report_failure(struct sc_reload *reload, const struct sc_config_erro
     if (reload->retries++ < MAX_RETRIES) {
         set_timer(reload->retry, RETRY_MS);
     }
+    finish(reload, SC_RELOAD_FAILURE, text);
 }
 
 static void log_change(void *arg, const char *key, bool needs_restart, const char *before,
@@ -211,8 +225,7 @@ static void run_reload(struct sc_reload *reload, enum cause cause)
         report_failure(reload, &errors, cause);
         return;
     }
-    const bool failed_before = reload->last_failure[0] != '\0';
-    reload->last_failure[0] = '\0';
+    const bool failed_before = reload->last.failure[0] != '\0';
     reload->retries = 0;
     const bool equal = sc_snapshot_equal(&fresh, parts->snapshot);
     if (equal && (cause == CAUSE_SIGNAL || failed_before)) {
@@ -221,6 +234,9 @@ static void run_reload(struct sc_reload *reload, enum cause cause)
     /* A signal publishes what was read, whatever the comparison says. */
     if (equal && cause != CAUSE_SIGNAL) {
         sc_snapshot_unref(&fresh);
+        if (failed_before) {
+            finish(reload, SC_RELOAD_UNCHANGED, "");
+        }
         return;
     }
     (void)sc_config_diff(reload->started, parts->snapshot->config, fresh.config, log_change, NULL);
@@ -230,6 +246,7 @@ static void run_reload(struct sc_reload *reload, enum cause cause)
         log_reloaded(parts->snapshot);
     }
     watch_snapshot(reload);
+    finish(reload, equal ? SC_RELOAD_UNCHANGED : SC_RELOAD_SUCCESS, "");
 }
 
 static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
@@ -289,9 +306,9 @@ struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_
     return reload;
 }
 
-const char *sc_reload_failure(const struct sc_reload *reload)
+const struct sc_reload_last *sc_reload_last(const struct sc_reload *reload)
 {
-    return reload->last_failure[0] != '\0' ? reload->last_failure : NULL;
+    return &reload->last;
 }
 
 void sc_reload_stop(struct sc_reload *reload)

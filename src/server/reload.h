@@ -12,8 +12,22 @@
 #include "base/err.h"
 #include "base/sysd.h"
 #include "server/snapshot.h"
+#include "server/stats.h"
 
 struct sc_reload;
+
+/* How the last reload went. A look that finds the same files is not one, unless a signal asked. */
+enum sc_reload_result {
+    SC_RELOAD_NONE,
+    SC_RELOAD_SUCCESS, /* what was read is active */
+    SC_RELOAD_UNCHANGED,
+    SC_RELOAD_FAILURE, /* what was active before stays */
+};
+struct sc_reload_last {
+    enum sc_reload_result result;
+    struct timespec at; /* wall clock */
+    char failure[1024]; /* why; empty: it did not fail */
+};
 
 /* All but `publish` is borrowed; `snapshot` is the active one, which publish() replaces. */
 struct sc_reload_parts {
@@ -22,6 +36,7 @@ struct sc_reload_parts {
     struct sc_tickets *tickets;
     const struct sc_sysd *sysd;
     struct sc_snapshot *snapshot;
+    struct sc_stats *stats; /* the main thread's */
 
     /* Makes `fresh` the active one and takes over its references. */
     void (*publish)(struct sc_snapshot *fresh, void *arg);
@@ -35,8 +50,7 @@ struct sc_reload_parts {
 struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_parts *parts,
                                 struct sc_err *err) SC_NODISCARD;
 
-/* Why the last reload failed; NULL: it did not. */
-const char *sc_reload_failure(const struct sc_reload *reload);
+const struct sc_reload_last *sc_reload_last(const struct sc_reload *reload);
 
 /* Reads nothing again: the server is stopping. SIGHUP is then only logged. */
 void sc_reload_stop(struct sc_reload *reload);

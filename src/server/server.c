@@ -30,6 +30,7 @@ struct sc_server {
     struct sc_passphrase *passphrase;
     struct sc_tickets *tickets;
     struct sc_snapshot snapshot; /* the active one */
+    struct sc_stats stats; /* what the main thread counts beside the acceptor */
     struct event_base *base;
     struct sc_listen *listen;
     struct sc_workers workers;
@@ -78,13 +79,13 @@ static void write_status(char *out, size_t out_size, void *arg)
     const struct sc_server *server = arg;
     const time_t left = sc_tls_context_not_after(server->snapshot.tls) - sc_clock_wall().tv_sec;
     const char *condition = server->draining ? "draining" : "serving";
-    const char *failure = server->reload ? sc_reload_failure(server->reload) : NULL;
+    const char *failure = server->reload ? sc_reload_last(server->reload)->failure : "";
     const int length =
         snprintf(out, out_size,
                  left > 0 ? "%s, %u connections, certificate ends in %ld days"
                           : "%s, %u connections, certificate ended %ld days ago",
                  condition, sc_acceptor_open(server->acceptor), labs((long)left / 86400));
-    if (failure && length > 0 && (size_t)length < out_size) {
+    if (*failure && length > 0 && (size_t)length < out_size) {
         (void)snprintf(out + length, out_size - (size_t)length,
                        "; the last reload failed, the previous configuration is active: %s",
                        failure);
@@ -203,6 +204,7 @@ static int start_upkeep(struct sc_server *server, struct sc_err *err)
         .tickets = server->tickets,
         .sysd = server->sysd,
         .snapshot = &server->snapshot,
+        .stats = &server->stats,
         .publish = publish,
         .status = write_status,
         .arg = server,
@@ -344,6 +346,7 @@ static void log_stopped(const struct sc_server *server)
     struct sc_log_line line;
     sc_workers_add_stats(&server->workers, &sum);
     sc_stats_sum(&sum, sc_acceptor_stats(server->acceptor));
+    sc_stats_sum(&sum, &server->stats);
     if (sc_log_begin(&line, SC_LOG_INFO, "stopped")) {
         sc_stats_each(&sum, add_counter, &line);
         sc_log_end(&line);

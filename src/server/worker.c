@@ -85,7 +85,6 @@ static void begin_connection(struct sc_worker *worker, struct worker_message *me
                     &message->u.connection.origin, &err);
     if (conn) {
         sc_conn_list_insert(&worker->conns, conn);
-        sc_stats_add(&worker->stats.connections_accepted, 1);
         return;
     }
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);

@@ -42,6 +42,7 @@
       "no_client_certificate") /* a client certificate is required and none came */ \
     X(CLIENT_CERTIFICATE, "client_certificate") /* the client's certificate is not accepted */ \
     X(ALERT_RECEIVED, "alert_received") /* the peer gave up for another reason */ \
+    X(SERVER_STOPPED, "server_stopped") /* our server ended meanwhile */ \
     X(OTHER, "other")
 
 enum sc_tls_reason {

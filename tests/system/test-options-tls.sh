@@ -111,7 +111,7 @@ done
 run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
 stop_server
 counted refused_per_address '[1-9]'
-counted handshakes_completed 2
+counted handshakes_full_tlsv1_3 2
 sees max-connections-per-address
 pass "max-connections-per-address: two addresses get in, a second connection of one does not"
 

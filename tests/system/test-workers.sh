@@ -42,7 +42,7 @@ stop_server
 counted() {
     grep -Eq " stopped .*[ ]$1=$2( |\$)" "$server_log" || fail "$1 is not $2: $(grep ' stopped ' "$server_log")"
 }
-counted timeouts_idle $clients
+counted closed_idle_timeout $clients
 counted requests_echo $clients
 counted requests_reverse $clients
 counted requests_time $((clients + 60))

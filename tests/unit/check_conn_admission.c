@@ -419,7 +419,7 @@ static void expect_unused_token(void)
     ck_assert(sc_admission_queue_is_empty(&worker.queue));
     pass_ms(1);
     ck_assert_uint_eq(take_all(&admission.full), 1);
-    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_failed), 1);
+    ck_assert_uint_eq(sc_stats_handshakes_failed(&stats), 1);
     end();
 }
 
@@ -492,7 +492,7 @@ TEST(a_deadline_while_it_waits)
         sc_wheel_run(worker.wheel);
     }
     ck_assert_ptr_null(conn);
-    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_handshake), 1);
+    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_failed[SC_TLS_REASON_TIMEOUT]), 1);
     ASSERT_HAS(kept_last(), " stage=waiting reason=timeout hint=");
     ASSERT_HAS(kept_last(), "handshake-rate");
     ck_assert(sc_admission_queue_is_empty(&worker.queue));

@@ -24,6 +24,7 @@ static struct sc_passphrase passphrase;
 static struct sc_sysd sysd;
 static struct sc_snapshot snapshot;
 static struct sc_reload *reload;
+static struct sc_stats stats;
 static unsigned published;
 static uint64_t monotonic_ms;
 static struct timespec wall;
@@ -84,6 +85,7 @@ static void start(void)
                                           .tickets = tickets,
                                           .sysd = &sysd,
                                           .snapshot = &snapshot,
+                                          .stats = &stats,
                                           .publish = publish,
                                           .status = write_status};
     kept_start(SC_LOG_INFO);
@@ -235,15 +237,19 @@ START_TEST(what_fails_is_tried_again)
     hang_up();
     ck_assert(said(" error reload_failed ") && said("max-boddy"));
     ck_assert_uint_eq(published, 0);
-    ck_assert_ptr_nonnull(strstr(sc_reload_failure(reload), "max-boddy"));
+    ck_assert_ptr_nonnull(strstr(sc_reload_last(reload)->failure, "max-boddy"));
+    ck_assert_int_eq(sc_reload_last(reload)->result, SC_RELOAD_FAILURE);
     ck_assert(waits(1));
     fire();
     ck_assert_uint_eq(kept_count, 0); /* said already */
+    ck_assert_uint_eq(sc_stats_get(&stats.reloads_failed), 2);
     configure("[server]\nreload-interval = 1h\nmax-body = 1K\n");
     fire();
     ck_assert(said(" reloaded ") && said("reload_changed key=max-body before=64K after=1K"));
     ck_assert_uint_eq(published, 1);
-    ck_assert_ptr_null(sc_reload_failure(reload));
+    ck_assert_str_eq(sc_reload_last(reload)->failure, "");
+    ck_assert_int_eq(sc_reload_last(reload)->result, SC_RELOAD_SUCCESS);
+    ck_assert_uint_eq(sc_stats_get(&stats.reloads_done), 1);
     ck_assert_uint_eq(pending_timers().count, before + 1); /* the interval that it brought */
     ck_assert(waits(3600));
 
@@ -273,6 +279,7 @@ START_TEST(the_interval_is_the_active_one)
     fire();
     ck_assert_uint_eq(published, 1);
     ck_assert_uint_eq(kept_count, 0);
+    ck_assert_uint_eq(sc_stats_get(&stats.reloads_unchanged), 0); /* it has only looked */
     ck_assert(waits(200));
     fixture_write_pair("server", "P-256"); /* another certificate under the same name */
     fire();
@@ -300,6 +307,8 @@ START_TEST(a_signal_always_publishes)
     ck_assert_ptr_ne(snapshot.tls, before);
     ck_assert(!said("not_after"));
     ck_assert(said(" reloaded message=\"nothing has changed\""));
+    ck_assert_uint_eq(sc_stats_get(&stats.reloads_unchanged), 1);
+    ck_assert_int_eq(sc_reload_last(reload)->result, SC_RELOAD_UNCHANGED);
     finish();
 }
 END_TEST

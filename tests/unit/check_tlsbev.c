@@ -34,6 +34,7 @@ struct end {
 
 static struct event_base *base;
 static struct sc_tlsbev_shared *shared;
+static _Atomic uint64_t bytes_received, bytes_sent; /* by all of the loop */
 static struct sc_tls_context *client_context, *server_context;
 static struct end client, server;
 
@@ -124,7 +125,7 @@ static void world_init(void)
     client_context = fixture_client();
     ck_assert_int_eq(sc_tlsbev_library_init(sc_tls_context_ssl_ctx(server_context), &err), 0);
     base = run_base_new();
-    shared = sc_tlsbev_shared_new(base, 64U << 10);
+    shared = sc_tlsbev_shared_new(base, 64U << 10, &bytes_received, &bytes_sent);
     ck_assert_ptr_nonnull(shared);
 }
 
@@ -473,6 +474,7 @@ static void write_bulk(struct sc_tlsbev *tls)
 
 OVER_ALL(all_of_much_arrives)
 {
+    bytes_received = bytes_sent = 0;
     begin_connected(over);
     sc_tlsbev_pause(client.tls);
     write_bulk(server.tls);
@@ -496,6 +498,9 @@ OVER_ALL(all_of_much_arrives)
     ck_assert(was_told(&server, 'D'));
     ck_assert_uint_eq(sc_tlsbev_pending(server.tls), 0);
     ck_assert_uint_eq(sc_tlsbev_received(client.tls), sc_tlsbev_sent(server.tls));
+    ck_assert_uint_eq(bytes_received,
+                      sc_tlsbev_received(client.tls) + sc_tlsbev_received(server.tls));
+    ck_assert_uint_eq(bytes_sent, sc_tlsbev_sent(client.tls) + sc_tlsbev_sent(server.tls));
     finish();
 }
 

@@ -29,6 +29,7 @@ struct side {
 
 static struct event_base *base;
 static struct sc_tlsbev_shared *shared;
+static _Atomic uint64_t bytes_received, bytes_sent; /* by all of the loop */
 static struct sc_tls_context *client_context, *server_context;
 
 static inline void on_connected(void *arg)
@@ -95,7 +96,7 @@ static inline void world_init(void)
     client_context = fixture_client();
     tls13_keep_secrets(sc_tls_context_ssl_ctx(client_context));
     base = run_base_new();
-    shared = sc_tlsbev_shared_new(base, 64U << 10);
+    shared = sc_tlsbev_shared_new(base, 64U << 10, &bytes_received, &bytes_sent);
 }
 
 static inline void world_fini(void)
