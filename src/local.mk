@@ -97,6 +97,7 @@ src_libscclient_a_SOURCES = \
 	src/client/oneshot.c \
 	src/client/options.c src/client/options.h \
 	src/client/output.c src/client/output.h \
+	src/client/proxy.c src/client/proxy.h \
 	src/client/session.c src/client/session.h
 
 # Its defaults name the directory of the installation.

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "base/program.h"
+#include "client/proxy.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
 #include "tls/pin.h"
@@ -17,6 +18,7 @@
 
 enum {
     OPT_CONNECT,
+    OPT_PROXY_COMMAND,
     OPT_PIN,
     OPT_SHOW_PIN,
     OPT_STRICT_EXPIRY,
@@ -32,6 +34,8 @@ enum {
 static const struct sc_opt rows[] = {
     SC_OPT("connect", 0, OPT_CONNECT, "ADDR", "HOST:PORT, [V6]:PORT or unix:/path",
            .initial = "localhost:" SC_PROTOCOL_PORT, .complete = SC_OPT_HOSTS),
+    SC_OPT("proxy-command", 0, OPT_PROXY_COMMAND, "COMMAND",
+           "connect over its standard input and output; %h and %p are host and port"),
     SC_OPT("pin", 0, OPT_PIN, "PIN", "what the server must show; repeatable, one match is enough",
            .complete = SC_OPT_PEM_FILES, .words = sc_pin_words),
     SC_OPT("show-pin", 0, OPT_SHOW_PIN, NULL, "print the pins of the server, and send nothing"),
@@ -133,6 +137,7 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
 {
     switch (option) {
     case OPT_CONNECT: return set_address(options, value, err);
+    case OPT_PROXY_COMMAND: options->proxy_command = value; return 0;
     case OPT_PIN: return add_pin(options, value, err);
     case OPT_TIMEOUT: return set_timeout(options, value, err);
     case OPT_INTERVAL:
@@ -200,6 +205,18 @@ static int check_pins(const struct sc_cli_options *options)
     return sc_program_fail(PROGRAM, &err);
 }
 
+/* Needs the address, which may come later on the command line. 0, or the exit status. */
+static int check_proxy_command(const struct sc_cli_options *options)
+{
+    struct sc_err err;
+    if (!options->proxy_command ||
+        sc_proxy_check(options->proxy_command, &options->address, &err) == 0) {
+        return 0;
+    }
+    (void)sc_err_prefix(&err, "--proxy-command");
+    return sc_program_fail(PROGRAM, &err);
+}
+
 static int parse(struct sc_cli_options *options, int argc, char *argv[], int *status)
 {
     struct sc_err err;
@@ -224,6 +241,9 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
         return -1;
     }
     *status = take_words(options, argc - optind, argv + optind);
+    if (*status == 0) {
+        *status = check_proxy_command(options);
+    }
     if (*status == 0) {
         *status = check_pins(options);
     }

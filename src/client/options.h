@@ -18,6 +18,7 @@ extern const struct sc_opt_table sc_cli_option_table;
 struct sc_cli_options {
     struct sc_address address;
     char target[300]; /* the address in one form */
+    const char *proxy_command; /* NULL: connect directly */
     struct sc_client_settings *settings; /* pins, timeout, strict expiry */
     bool has_pin;
     bool show_version; /* --version: then nothing else is set */

@@ -2,16 +2,22 @@
 
 #include "client/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <spacecaptain/client_libevent.h>
 
 #include "base/clock.h"
+#include "client/proxy.h"
+#include "proto/frame.h"
 
 struct sc_session {
     struct sc_session_callbacks callbacks;
     void *arg;
+    const char *address;
+    struct sc_proxy *proxy; /* NULL: connected directly */
     struct sc_client *client;
     struct sc_client_libevent *driver; /* NULL: it has ended */
     struct event *end_event; /* on_end of an abort is called from the loop, too */
@@ -60,6 +66,23 @@ static void on_progress(struct sc_session *session)
     }
 }
 
+/* The error that the session ends with. */
+static void end_error(struct sc_session *session, const struct sc_client_event *event,
+                      struct sc_err *err)
+{
+    char how[128];
+    (void)sc_session_err(err, event->error);
+    if (!session->proxy || !event->cut) {
+        return;
+    }
+    sc_proxy_describe(session->proxy, how, sizeof(how));
+    if (!session->is_ready) {
+        (void)sc_err_set(err, EX_UNAVAILABLE, "can't connect to %s: %s", session->address, how);
+    } else {
+        (void)sc_err_set(err, event->error->code, "%s; %s", event->error->text, how);
+    }
+}
+
 static void on_end(struct sc_session *session, const struct sc_client_event *event)
 {
     struct sc_err err;
@@ -73,7 +96,9 @@ static void on_end(struct sc_session *session, const struct sc_client_event *eve
     const bool good =
         event->error->code == SC_CLIENT_OK || (session->close_asked && event->unanswered == 0);
     stop(session);
-    (void)sc_session_err(&err, event->error);
+    if (!good) {
+        end_error(session, event, &err);
+    }
     session->callbacks.on_end(session->arg, good ? NULL : &err);
 }
 
@@ -85,6 +110,9 @@ static void on_event(struct sc_client *client, const struct sc_client_event *eve
     case SC_CLIENT_EVENT_READY:
         session->is_ready = true;
         (void)sc_client_info(client, &session->info);
+        if (session->proxy) {
+            session->info.peer = "proxy command";
+        }
         session->callbacks.on_ready(session->arg, &session->info);
         break;
     case SC_CLIENT_EVENT_REPLY: on_reply(session, event->reply); break;
@@ -102,11 +130,41 @@ static void on_abort(evutil_socket_t fd, short what, void *arg)
     session->callbacks.on_end(session->arg, &session->err);
 }
 
-struct sc_session *sc_session_new(struct event_base *base, struct sc_client_settings *settings,
-                                  const char *address, const struct sc_session_callbacks *callbacks,
-                                  void *arg, struct sc_err *err)
+static int start_over_proxy(struct sc_session *session, struct sc_client_settings *settings,
+                            const char *proxy_command, struct sc_err *err)
 {
     struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    struct sc_address address;
+    int fd;
+    if (sc_parse_address(session->address, SC_PROTOCOL_PORT, &address, err) != 0 ||
+        !(session->proxy = sc_proxy_start(proxy_command, &address, &fd, err))) {
+        return -1;
+    }
+    session->client =
+        sc_client_start_fd(settings, fd, address.is_unix ? "localhost" : address.host, &error);
+    if (!session->client) {
+        (void)close(fd);
+        return sc_session_err(err, &error);
+    }
+    return 0;
+}
+
+static int start_client(struct sc_session *session, struct sc_client_settings *settings,
+                        const char *proxy_command, struct sc_err *err)
+{
+    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    if (proxy_command) {
+        return start_over_proxy(session, settings, proxy_command, err);
+    }
+    session->client = sc_client_start(settings, session->address, &error);
+    return session->client ? 0 : sc_session_err(err, &error);
+}
+
+struct sc_session *sc_session_new(struct event_base *base, struct sc_client_settings *settings,
+                                  const char *address, const char *proxy_command,
+                                  const struct sc_session_callbacks *callbacks, void *arg,
+                                  struct sc_err *err)
+{
     struct sc_session *session = calloc(1, sizeof(*session));
     if (!session) {
         (void)sc_err_set(err, EX_OSERR, "out of memory");
@@ -115,9 +173,8 @@ struct sc_session *sc_session_new(struct event_base *base, struct sc_client_sett
     session->callbacks = *callbacks;
     session->arg = arg;
     session->info = (struct sc_client_info)SC_CLIENT_INFO_INIT;
-    session->client = sc_client_start(settings, address, &error);
-    if (!session->client) {
-        (void)sc_session_err(err, &error);
+    session->address = address;
+    if (start_client(session, settings, proxy_command, err) != 0) {
         sc_session_free(session);
         return NULL;
     }
@@ -197,6 +254,7 @@ void sc_session_free(struct sc_session *session)
             event_free(session->end_event);
         }
         sc_client_free(session->client);
+        sc_proxy_free(session->proxy);
         free(session);
     }
 }

@@ -2,7 +2,7 @@
  * What sc-client adds to a connection of libspacecaptain: callbacks from the event loop, and the
  * time that each reply took. Prints nothing and exits nowhere.
  *
- *   session = sc_session_new(base, settings, "localhost:4242", &callbacks, arg, &err);
+ *   session = sc_session_new(base, settings, "localhost:4242", NULL, &callbacks, arg, &err);
  *   on_ready:    sc_session_send(session, SC_FRAME_ECHO, "hello", 5);
  *   on_reply:    ...
  *   on_progress: send more while !sc_session_is_full(session), or sc_session_close(session);
@@ -51,10 +51,15 @@ struct sc_session_callbacks {
     void (*on_end)(void *arg, const struct sc_err *err);
 };
 
-/* Starts to connect. NULL on failure; its status is one of enum sc_client_code. */
+/*
+ * Starts to connect; over the standard input and output of `proxy_command`, unless that is NULL
+ * (client/proxy.h). `address` and `proxy_command` are borrowed as long as the session lives. NULL
+ * on failure; its status is one of enum sc_client_code.
+ */
 struct sc_session *sc_session_new(struct event_base *base, struct sc_client_settings *settings,
-                                  const char *address, const struct sc_session_callbacks *callbacks,
-                                  void *arg, struct sc_err *err) SC_NODISCARD;
+                                  const char *address, const char *proxy_command,
+                                  const struct sc_session_callbacks *callbacks, void *arg,
+                                  struct sc_err *err) SC_NODISCARD;
 void sc_session_free(struct sc_session *session); /* NULL is fine */
 
 /*

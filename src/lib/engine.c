@@ -204,6 +204,7 @@ static bool read_reply(struct sc_client_engine *engine, uint64_t now_ms,
         case SC_TLS_STEP_WANT_INPUT: return false;
         case SC_TLS_STEP_CLOSED: lost(engine, "it closed the connection"); return false;
         case SC_TLS_STEP_EOF:
+            engine->cut = true;
             lost(engine, "the connection was cut, without close_notify");
             return false;
         case SC_TLS_STEP_FAILED: end(engine, &err); return false;
@@ -228,8 +229,8 @@ static void go_on_with_handshake(struct sc_client_engine *engine)
     switch (library->handshake(engine->tls, &err)) {
     case SC_TLS_STEP_DONE: break;
     case SC_TLS_STEP_WANT_INPUT: return;
-    case SC_TLS_STEP_CLOSED:
-    case SC_TLS_STEP_EOF: lost(engine, ""); return;
+    case SC_TLS_STEP_EOF: engine->cut = true; /* fall through */
+    case SC_TLS_STEP_CLOSED: lost(engine, ""); return;
     case SC_TLS_STEP_FAILED: end(engine, &err); return;
     }
     /* A resumed handshake shows no certificate: what the session remembers is checked here. */
@@ -267,8 +268,10 @@ static struct sc_client_event end_event(struct sc_client_engine *engine)
         (void)sc_lib_error(&engine->end_error, &engine->err);
         engine->end_error.retry_after_ms = engine->retry_after_ms;
     }
-    return (struct sc_client_event){
-        .type = SC_CLIENT_EVENT_END, .error = &engine->end_error, .unanswered = engine->count};
+    return (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
+                                    .error = &engine->end_error,
+                                    .unanswered = engine->count,
+                                    .cut = engine->cut};
 }
 
 static struct sc_client_event take_event(struct sc_client_engine *engine, uint64_t now_ms)

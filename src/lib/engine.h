@@ -66,7 +66,7 @@ struct sc_client_engine {
     char host[256], target[300];
     enum sc_engine_state state;
     bool ready_told, end_told;
-    bool input_ended;
+    bool cut; /* the transport has ended, without close_notify */
     int error_number; /* of the transport */
     uint64_t deadline_ms; /* UINT64_MAX: none */
 

@@ -165,8 +165,8 @@ static int start_session(struct sc_cli *client, struct sc_err *err)
     static const struct sc_session_callbacks callbacks = {on_ready, on_reply, on_progress, on_end};
     const struct sc_cli_options *options = client->options;
     set_key_log(options->settings);
-    client->session =
-        sc_session_new(client->base, options->settings, options->target, &callbacks, client, err);
+    client->session = sc_session_new(client->base, options->settings, options->target,
+                                     options->proxy_command, &callbacks, client, err);
     return client->session ? 0 : -1;
 }
 

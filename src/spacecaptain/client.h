@@ -220,10 +220,11 @@ struct sc_client_event {
     const struct sc_client_reply *reply; /* of REPLY; valid until the next call */
     const struct sc_client_error *error; /* of END; valid as long as the connection */
     uint64_t unanswered; /* END: requests that were sent and not answered */
+    int cut; /* END: the transport has ended or failed, and not TLS with close_notify */
 };
 /* clang-format off */
 #define SC_CLIENT_EVENT_INIT \
-    {sizeof(struct sc_client_event), 0, NULL, NULL, 0}
+    {sizeof(struct sc_client_event), 0, NULL, NULL, 0, 0}
 /* clang-format on */
 
 /* Requests that may be without a reply at a time, and the bytes of their bodies. */

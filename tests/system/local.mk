@@ -28,6 +28,7 @@ SHELL_TESTS = \
 	tests/system/test-owner.sh \
 	tests/system/test-plots.sh \
 	tests/system/test-protocol.sh \
+	tests/system/test-proxy-command.sh \
 	tests/system/test-reload-settings.sh \
 	tests/system/test-reload.sh \
 	tests/system/test-service.sh \

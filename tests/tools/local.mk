@@ -30,6 +30,10 @@ tests_tools_hostile_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
 tests_tools_odd_server_SOURCES = tests/tools/odd-server.c
 tests_tools_odd_server_LDADD   = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
+TEST_TOOLS += tests/tools/relay
+tests_tools_relay_SOURCES = tests/tools/relay.c
+tests_tools_relay_LDADD   = $(LIBS_BASE)
+
 tests_tools_terminal_SOURCES = tests/tools/terminal.c
 tests_tools_terminal_LDADD   = $(LIBS_BASE)
 

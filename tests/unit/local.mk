@@ -134,6 +134,9 @@ tests_unit_check_watchdog_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_stats
 tests_unit_check_stats_LDADD = $(TEST_SERVER)
 
+UNIT_TESTS += tests/unit/check_proxy
+tests_unit_check_proxy_LDADD = $(TEST_CLIENT)
+
 UNIT_TESTS += tests/unit/check_connect
 tests_unit_check_connect_LDADD = $(TEST_LIB)
 
