@@ -25,6 +25,7 @@ src_libscproto_la_SOURCES = \
 src_libsctls_la_SOURCES = \
 	src/tls/certificate.c src/tls/certificate.h \
 	src/tls/client_policy.c src/tls/client_policy.h \
+	src/tls/command.h \
 	src/tls/command_files.c src/tls/command_files.h \
 	src/tls/commands.c src/tls/commands.h \
 	src/tls/config_file.c src/tls/config_file.h \
@@ -122,6 +123,7 @@ src_libscserver_a_SOURCES = \
 	src/server/conn_admission.c \
 	src/server/conn_deadline.c src/server/conn_deadline.h \
 	src/server/conn_log.c src/server/conn_log.h \
+	src/server/conn_origin.h \
 	src/server/conn_serve.c \
 	src/server/conn_state.h \
 	src/server/limits.c src/server/limits.h \

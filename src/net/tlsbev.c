@@ -202,19 +202,6 @@ void sc_tlsbev_write(struct sc_tlsbev *tls, const void *data, size_t length)
     after_write(tls);
 }
 
-void sc_tlsbev_write_buffer(struct sc_tlsbev *tls, struct evbuffer *data)
-{
-    if (evbuffer_get_length(data) == 0) {
-        return;
-    }
-    if (!can_write(tls)) {
-        evbuffer_drain(data, evbuffer_get_length(data));
-        return;
-    }
-    bufferevent_write_buffer(tls->filter, data);
-    after_write(tls);
-}
-
 void sc_tlsbev_shutdown(struct sc_tlsbev *tls)
 {
     if (!can_write(tls)) {
@@ -305,14 +292,4 @@ size_t sc_tlsbev_unread(const struct sc_tlsbev *tls)
 SSL *sc_tlsbev_ssl(const struct sc_tlsbev *tls)
 {
     return tls->ssl;
-}
-
-evutil_socket_t sc_tlsbev_fd(const struct sc_tlsbev *tls)
-{
-    return tls->fd;
-}
-
-bool sc_tlsbev_is_connected(const struct sc_tlsbev *tls)
-{
-    return tls->phase >= SC_TLSBEV_CONNECTED;
 }

@@ -118,9 +118,6 @@ void sc_tlsbev_free(struct sc_tlsbev *tls);
  */
 void sc_tlsbev_write(struct sc_tlsbev *tls, const void *data, size_t length);
 
-/* Like sc_tlsbev_write() for bytes that are in a buffer; it is empty afterwards. */
-void sc_tlsbev_write_buffer(struct sc_tlsbev *tls, struct evbuffer *data);
-
 /* Ciphertext that the socket has not taken yet, bytes. */
 size_t sc_tlsbev_pending(const struct sc_tlsbev *tls);
 
@@ -172,7 +169,5 @@ void sc_tlsbev_again(struct sc_tlsbev *tls);
 void sc_tlsbev_shutdown(struct sc_tlsbev *tls);
 
 SSL *sc_tlsbev_ssl(const struct sc_tlsbev *tls);
-evutil_socket_t sc_tlsbev_fd(const struct sc_tlsbev *tls);
-bool sc_tlsbev_is_connected(const struct sc_tlsbev *tls); /* the handshake is done */
 
 #endif

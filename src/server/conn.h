@@ -21,14 +21,13 @@
 #include <event2/event.h>
 
 #include "base/err.h"
-#include "net/addr.h"
 #include "net/wheel.h"
 #include "server/admission_queue.h"
 #include "server/conn_log.h"
+#include "server/conn_origin.h"
 #include "server/memory_trim.h"
 #include "server/stats.h"
 
-struct sc_address_entry;
 struct sc_conn;
 struct sc_tls_context;
 struct sc_tlsbev_shared;
@@ -73,13 +72,6 @@ struct sc_conn_context {
 
 int sc_conn_context_init(struct sc_conn_context *context, struct sc_err *err) SC_NODISCARD;
 void sc_conn_context_fini(struct sc_conn_context *context);
-
-/* What the acceptor knows of a connection; copied. */
-struct sc_conn_origin {
-    uint64_t id; /* names the connection in the log */
-    struct sc_addr peer;
-    struct sc_address_entry *address_entry; /* the acceptor's; NULL: not counted */
-};
 
 /*
  * Takes over the accepted, non-blocking socket and starts the handshake. On failure NULL, the

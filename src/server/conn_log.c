@@ -4,8 +4,6 @@
 
 #include <openssl/err.h>
 
-#include "server/conn.h"
-
 static const struct {
     enum sc_log_level level;
     const char *name;

@@ -8,11 +8,10 @@
 
 #include "base/log.h"
 #include "net/tlsbev.h"
+#include "server/conn_origin.h"
 #include "tls/explain.h"
 #include "tls/info.h"
 #include "tls/watch.h"
-
-struct sc_conn_origin;
 
 /*
  * A row for each kind of line: enumerator, level, event. One event has two rows where a flood of

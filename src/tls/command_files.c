@@ -138,7 +138,7 @@ int sc_tls_commands_digest(const struct sc_tls_command *commands, size_t count,
         (void)no_digest(err);
         goto out;
     }
-    (void)SSL_CONF_CTX_set_flags(conf, SC_TLS_COMMANDS_FLAGS);
+    (void)SSL_CONF_CTX_set_flags(conf, SC_TLS_COMMAND_FLAGS);
     rc = 0;
     for (size_t i = 0; i < count && rc == 0; i++) {
         if (!which || which(&commands[i])) {

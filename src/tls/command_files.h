@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "tls/commands.h"
+#include "tls/command.h"
 
 #define SC_TLS_COMMANDS_DIGEST_BYTES 32U
 

@@ -80,7 +80,7 @@ int sc_tls_commands_apply(SSL_CTX *context, const struct sc_tls_command *command
     if (!conf) {
         return sc_tls_err(err, EX_OSERR, "can't set up TLS");
     }
-    (void)SSL_CONF_CTX_set_flags(conf, SC_TLS_COMMANDS_FLAGS);
+    (void)SSL_CONF_CTX_set_flags(conf, SC_TLS_COMMAND_FLAGS);
     SSL_CONF_CTX_set_ssl_ctx(conf, context);
     int rc = 0;
     for (size_t i = 0; i < count && rc == 0; i++) {

@@ -12,15 +12,7 @@
 #include <openssl/ssl.h>
 
 #include "base/err.h"
-
-#define SC_TLS_COMMANDS_FLAGS \
-    (SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER | SSL_CONF_FLAG_CERTIFICATE | \
-     SSL_CONF_FLAG_SHOW_ERRORS)
-
-/* One command: "MinProtocol", "CipherString", "Groups", ... */
-struct sc_tls_command {
-    const char *name, *value;
-};
+#include "tls/command.h"
 
 /*
  * In order. EX_CONFIG names the command and what is wrong; commands that would bypass our own

@@ -27,4 +27,10 @@ refuse "server, client and bench never include each other" 'server/|bench/|lib/|
 refuse "bench knows neither the others nor net: it is lighter than what it measures" 'net/|server/|client/|lib/|programs/' $(sources bench)
 refuse "only net/tlsbev.c knows libevent's TLS filter" 'event2/bufferevent_ssl' $(sources . | grep -v '^./net/tlsbev\.c$')
 refuse "OpenSSL's TLS stays in tls and net/tlsbev" 'openssl/ssl\.h' $(sources proto server net | grep -v '^net/tlsbev\.[ch]$')
+
+# No circle of includes; tsort(1) names the files of one.
+if ! grep -E '^ *# *include "' $(sources .) | sed -n 's|^\./\([^:]*\):.*"\(.*\)".*|\1 \2|p' | tsort >/dev/null; then
+    echo "layers: these include each other" >&2
+    failed=1
+fi
 exit $failed

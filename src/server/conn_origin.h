@@ -1,0 +1,18 @@
+/* Where a connection came from. Thread: any. */
+#ifndef SC_SERVER_CONN_ORIGIN_H
+#define SC_SERVER_CONN_ORIGIN_H
+
+#include <stdint.h>
+
+#include "net/addr.h"
+
+struct sc_address_entry;
+
+/* What the acceptor knows of a connection; copied. */
+struct sc_conn_origin {
+    uint64_t id; /* names the connection in the log */
+    struct sc_addr peer;
+    struct sc_address_entry *address_entry; /* the acceptor's; NULL: not counted */
+};
+
+#endif
