@@ -13,6 +13,7 @@ src_libscbase_la_SOURCES = \
 	src/base/hist.c src/base/hist.h \
 	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
+	src/base/new_file.c src/base/new_file.h \
 	src/base/opt.c src/base/opt.h \
 	src/base/parse.c src/base/parse.h \
 	src/base/program.c src/base/program.h \
@@ -39,6 +40,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/keygen_file.c \
 	src/tls/cert_files.c src/tls/cert_files.h \
 	src/tls/ocsp.c src/tls/ocsp.h \
+	src/tls/rotation.c src/tls/rotation.h \
 	src/tls/pin.c src/tls/pin.h \
 	src/tls/pin_file.c \
 	src/tls/pin_format.c \
@@ -47,6 +49,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/pin_text.c \
 	src/tls/selftest.c src/tls/selftest.h \
 	src/tls/session_cache.c src/tls/session_cache.h \
+	src/tls/ticket_file.c src/tls/ticket_file.h \
 	src/tls/tickets.c src/tls/tickets.h \
 	src/tls/watch.c src/tls/watch.h \
 	src/tls/weak_settings.c src/tls/weak_settings.h
@@ -175,6 +178,7 @@ src_sc_keygen_SOURCES = \
 	src/programs/keygen_check.c src/programs/keygen_check.h \
 	src/programs/keygen_names.c src/programs/keygen_names.h \
 	src/programs/keygen_options.c src/programs/keygen_options.h \
+	src/programs/keygen_rotate.c src/programs/keygen_rotate.h \
 	src/programs/keygen_show.c src/programs/keygen_show.h \
 	$(PROGRAM_FILES)
 src_sc_keygen_LDADD = $(LIBS_TLS) $(PROGRAM_LIBS)

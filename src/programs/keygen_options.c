@@ -25,15 +25,33 @@ static const struct sc_opt rows[] = {
     SC_OPT("check", 0, OPT_CHECK, "BASE",
            "say whether pair, dates and permissions are right; of a directory: DIRECTORY/server",
            .complete = SC_OPT_PEM_FILES),
+    SC_OPT("next", 0, OPT_NEXT, NULL,
+           "make the key that comes after BASE.key, BASE.next.key and BASE.next.crt, for the "
+           "server to announce"),
+    SC_OPT("promote", 0, OPT_PROMOTE, NULL,
+           "make the next key the current one, and keep that one as BASE.previous.key and "
+           "BASE.previous.crt"),
+    SC_OPT("renew", 0, OPT_RENEW, NULL, "make a new certificate for the same key"),
+    SC_OPT("status", 0, OPT_STATUS, NULL, "say what is there, and what to do next"),
+    SC_OPT("ticket-keys", 0, OPT_TICKET_KEYS, "FILE",
+           "make a file with keys for session tickets, or rotate those in it: current, next, "
+           "previous",
+           .complete = SC_OPT_FILES),
     SC_OPT_HELP_ROW(OPT_HELP),
     SC_OPT_VERSION_ROW(OPT_VERSION),
 };
 
 static const struct sc_opt_status statuses[] = {
-    {.status = EX_USAGE},   {.status = EX_DATAERR, .text = "bad data in a file"},
-    {.status = EX_NOINPUT}, {.status = EX_SOFTWARE, .text = "a key can't be made"},
-    {.status = EX_OSERR},   {.status = EX_CANTCREAT},
-    {.status = EX_IOERR},   {.status = EX_CONFIG, .text = "--check found a problem"},
+    {.status = EX_USAGE},
+    {.status = EX_DATAERR, .text = "bad data in a file"},
+    {.status = EX_NOINPUT},
+    {.status = EX_SOFTWARE, .text = "a key can't be made"},
+    {.status = EX_OSERR},
+    {.status = EX_CANTCREAT},
+    {.status = EX_IOERR},
+    {.status = EX_TEMPFAIL, .text = "another process works on the files"},
+    {.status = EX_CONFIG,
+     .text = "--check or --status found a problem, or FILE has no ticket keys"},
     {.status = EX_OK}};
 
 const struct sc_opt_table sc_keygen_option_table = {
@@ -42,6 +60,8 @@ const struct sc_opt_table sc_keygen_option_table = {
              "                 [--force] [--out BASE]\n"
              "       sc-keygen --show FILE\n"
              "       sc-keygen --check BASE\n"
+             "       sc-keygen --next | --promote | --renew | --status [OPTION]...\n"
+             "       sc-keygen --ticket-keys FILE\n"
              "Makes a private key and a self-signed certificate, BASE.key and BASE.crt, and\n"
              "prints the pins that clients need.\n",
     .rows = rows,

@@ -18,6 +18,11 @@ enum {
     OPT_OUT,
     OPT_SHOW,
     OPT_CHECK,
+    OPT_TICKET_KEYS,
+    OPT_NEXT,
+    OPT_PROMOTE,
+    OPT_RENEW,
+    OPT_STATUS,
     OPT_HELP,
     OPT_VERSION,
 };

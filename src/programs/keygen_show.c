@@ -133,8 +133,8 @@ static int ask_terminal(char *out, int size, int writing, void *arg)
     return EVP_read_pw_string(out, size, prompt, 0) == 0 ? (int)strlen(out) : -1;
 }
 
-/* NULL without a terminal: OpenSSL would read standard input then. */
-static pem_password_cb *who_to_ask(void)
+/* OpenSSL would read standard input without a terminal. */
+pem_password_cb *sc_show_who_to_ask(void)
 {
     const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (terminal < 0) {
@@ -146,10 +146,10 @@ static pem_password_cb *who_to_ask(void)
 
 EVP_PKEY *sc_show_read_key(const char *path, struct sc_err *err)
 {
-    return sc_keygen_read_key(path, who_to_ask(), (void *)(uintptr_t)path, err);
+    return sc_keygen_read_key(path, sc_show_who_to_ask(), (void *)(uintptr_t)path, err);
 }
 
-static void show_names_and_dates(const X509 *certificate)
+void sc_show_names_and_dates(const X509 *certificate)
 {
     char names[1024], from[SC_CERTIFICATE_DATE_BYTES], validity[SC_CERTIFICATE_VALIDITY_BYTES];
     time_t not_before, not_after;
@@ -168,8 +168,8 @@ int sc_show_file(const char *path, struct sc_err *err)
     X509 *certificate;
     int status = -1;
 
-    if (sc_keygen_read_either(path, who_to_ask(), (void *)(uintptr_t)path, &certificate, &key,
-                              err) != 0) {
+    if (sc_keygen_read_either(path, sc_show_who_to_ask(), (void *)(uintptr_t)path, &certificate,
+                              &key, err) != 0) {
         return -1;
     }
     const EVP_PKEY *described = key ? key : X509_get0_pubkey(certificate);
@@ -177,7 +177,7 @@ int sc_show_file(const char *path, struct sc_err *err)
         sc_keygen_describe_key(described, what, sizeof(what));
         printf("%s: %s, %s\n", path, certificate ? "certificate" : "private key", what);
         if (certificate) {
-            show_names_and_dates(certificate);
+            sc_show_names_and_dates(certificate);
         }
         status = sc_show_pins(certificate, key, err);
     } else {

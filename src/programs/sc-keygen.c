@@ -12,6 +12,7 @@
 #include "programs/keygen_check.h"
 #include "programs/keygen_names.h"
 #include "programs/keygen_options.h"
+#include "programs/keygen_rotate.h"
 #include "programs/keygen_show.h"
 #include "base/program.h"
 #include "tls/certificate.h"
@@ -21,18 +22,36 @@
 #define NAME SC_KEYGEN_NAME
 #define PATH_BYTES 4096U
 
-enum action { MAKE, SHOW, CHECK, HELP, SHOW_VERSION };
+enum action { MAKE, SHOW, CHECK, TICKET_KEYS, NEXT, PROMOTE, RENEW, STATUS, HELP, SHOW_VERSION };
+
+/* What an option is about; each action takes some of them. */
+enum use { KIND, CERTIFICATE, FORCE, BASE, USES };
+
+static const unsigned takes[] = {
+    [MAKE] = 1U << KIND | 1U << CERTIFICATE | 1U << FORCE | 1U << BASE,
+    [NEXT] = 1U << KIND | 1U << CERTIFICATE | 1U << FORCE | 1U << BASE,
+    [RENEW] = 1U << CERTIFICATE | 1U << FORCE | 1U << BASE,
+    [PROMOTE] = 1U << BASE,
+    [STATUS] = 1U << BASE,
+    [SHOW] = 0,
+    [CHECK] = 0,
+    [TICKET_KEYS] = 0,
+    [HELP] = ~0U,
+    [SHOW_VERSION] = ~0U,
+};
 
 struct options {
     enum action action;
-    const char *file; /* of SHOW and CHECK */
+    const char *action_name; /* the option that asked for it */
+    const char *file; /* of SHOW, CHECK and TICKET_KEYS */
     bool kind_given;
     enum sc_key_kind kind;
     unsigned rsa_bits;
     unsigned days;
     bool force;
     const char *base;
-    const char *making; /* the last option that only makes sense when a pair is made */
+    unsigned given; /* bits of enum use: what the options are about */
+    const char *last[USES]; /* the last option of each */
     size_t name_count;
     const char *names[SC_KEYGEN_MAX_NAMES];
 };
@@ -79,23 +98,24 @@ static int set_file(const char *option, const char **out, struct sc_err *err)
     return 0;
 }
 
-static int set_action(struct options *options, enum action action, struct sc_err *err)
+static int set_action(struct options *options, const struct sc_opt *option, struct sc_err *err)
 {
+    char spelled[32];
     if (options->action != MAKE) {
-        return sc_err_set(err, EX_USAGE, "--show and --check: one of them, once");
+        return sc_err_set(err, EX_USAGE, "--%s and --%s: one of them, once", options->action_name,
+                          option->name);
     }
-    options->action = action;
-    return set_file(action == SHOW ? "--show" : "--check", &options->file, err);
+    options->action = (enum action)(option->value - OPT_SHOW + SHOW);
+    options->action_name = option->name;
+    (void)snprintf(spelled, sizeof(spelled), "--%s", option->name);
+    return options->action <= TICKET_KEYS ? set_file(spelled, &options->file, err) : 0;
 }
 
-static int apply(struct options *options, const struct sc_opt *option, struct sc_err *err)
+static int apply_to(struct options *options, const struct sc_opt *option, enum use use,
+                    struct sc_err *err)
 {
-    switch (option->value) {
-    case OPT_SHOW: return set_action(options, SHOW, err);
-    case OPT_CHECK: return set_action(options, CHECK, err);
-    default: break;
-    }
-    options->making = option->name;
+    options->given |= 1U << use;
+    options->last[use] = option->name;
     switch (option->value) {
     case OPT_EC: return set_kind(options, SC_KEY_EC_P256, err);
     case OPT_RSA: return set_kind(options, SC_KEY_RSA, err);
@@ -104,6 +124,20 @@ static int apply(struct options *options, const struct sc_opt *option, struct sc
     case OPT_DAYS: return read_number("--days", 1, SC_KEYGEN_MAX_DAYS, &options->days, err);
     case OPT_OUT: return set_file("--out", &options->base, err);
     default: options->force = true; return 0;
+    }
+}
+
+static int apply(struct options *options, const struct sc_opt *option, struct sc_err *err)
+{
+    switch (option->value) {
+    case OPT_EC:
+    case OPT_RSA:
+    case OPT_ED25519: return apply_to(options, option, KIND, err);
+    case OPT_NAME:
+    case OPT_DAYS: return apply_to(options, option, CERTIFICATE, err);
+    case OPT_FORCE: return apply_to(options, option, FORCE, err);
+    case OPT_OUT: return apply_to(options, option, BASE, err);
+    default: return set_action(options, option, err);
     }
 }
 
@@ -133,9 +167,11 @@ static int read_options(int argc, char *argv[], struct options *options)
                                 "%s: not an option; files are named with --out, --show and --check",
                                 argv[optind]);
     }
-    if (options->action != MAKE && options->making) {
-        return sc_program_usage(NAME, "--%s: not with --%s, which makes nothing", options->making,
-                                options->action == SHOW ? "show" : "check");
+    for (unsigned use = 0; use < USES; use++) {
+        if (options->given & ~takes[options->action] & 1U << use) {
+            return sc_program_usage(NAME, "--%s: not with --%s", options->last[use],
+                                    options->action_name);
+        }
     }
     return 0;
 }
@@ -224,6 +260,39 @@ static int check(const char *base, struct sc_err *err)
     return sc_check_pair(paths.key, paths.certificate, err);
 }
 
+static int rotate(const struct options *options, struct sc_err *err)
+{
+    char inside[PATH_BYTES];
+    const char *base = options->base;
+    struct stat there;
+    size_t length = base_length(base);
+    if (stat(base, &there) == 0 && S_ISDIR(there.st_mode)) {
+        const char *slash = base[strlen(base) - 1] == '/' ? "" : "/";
+        if (snprintf(inside, sizeof(inside), "%s%sserver", base, slash) >= (int)sizeof(inside)) {
+            return sc_err_set(err, EX_USAGE, "%.100s...: the name is too long", base);
+        }
+        base = inside;
+        length = strlen(inside);
+    }
+    const struct sc_rotate_request request = {
+        .base = base,
+        .base_length = length,
+        .kind_given = options->kind_given,
+        .kind = options->kind,
+        .rsa_bits = options->rsa_bits,
+        .days = options->days,
+        .force = options->force,
+        .names = options->names,
+        .name_count = options->name_count,
+    };
+    switch (options->action) {
+    case NEXT: return sc_rotate_next(&request, err);
+    case PROMOTE: return sc_rotate_promote(&request, err);
+    case RENEW: return sc_rotate_renew(&request, err);
+    default: return sc_rotate_status(&request, err);
+    }
+}
+
 int main(int argc, char *argv[])
 {
     struct options options = {
@@ -242,6 +311,11 @@ int main(int argc, char *argv[])
     case MAKE: result = make(&options, &err); break;
     case SHOW: result = sc_show_file(options.file, &err); break;
     case CHECK: result = check(options.file, &err); break;
+    case TICKET_KEYS: result = sc_rotate_ticket_keys(options.file, &err); break;
+    case NEXT:
+    case PROMOTE:
+    case RENEW:
+    case STATUS: result = rotate(&options, &err); break;
     case HELP: sc_opt_help(stdout, &sc_keygen_option_table); break;
     case SHOW_VERSION: sc_version_print(NAME); break;
     }

@@ -2,9 +2,10 @@
  * Keys and self-signed certificates: made, written safely, and checked. Prints nothing and exits
  * nowhere.
  *
- * Files appear whole or not at all: a temporary file in the same directory (O_EXCL, 0600 for a
- * key, 0644 for a certificate), fsync, rename. An existing file is replaced only when told to.
- * Those that root makes in a directory of another account belong to that account.
+ * Files appear whole or not at all (base/new_file), 0600 for a key, 0644 for a certificate. An
+ * existing file is replaced only when told to, and its owner, its group and the group's right to
+ * read pass on to the new one. Those that root makes in a directory of another account belong to
+ * that account.
  * Thread: any.
  */
 #ifndef SC_TLS_KEYGEN_H
@@ -21,6 +22,8 @@
 
 enum sc_key_kind { SC_KEY_EC_P256, SC_KEY_ED25519, SC_KEY_RSA };
 
+#define SC_KEYGEN_KEY_MODE 0600
+#define SC_KEYGEN_CERTIFICATE_MODE 0644
 #define SC_KEYGEN_MIN_RSA_BITS 2048U
 #define SC_KEYGEN_MAX_RSA_BITS 16384U /* what OpenSSL takes from a peer */
 #define SC_KEYGEN_MAX_DAYS 36500U
@@ -55,6 +58,15 @@ X509 *sc_keygen_certificate(EVP_PKEY *key, const char *const *names, size_t name
  */
 int sc_keygen_write_pair(const char *key_path, const EVP_PKEY *key, const char *certificate_path,
                          const X509 *certificate, bool replace, struct sc_err *err) SC_NODISCARD;
+
+/*
+ * Writes one of them, replacing what is there. It gets the rights of `like` (base/new_file.h). The
+ * caller holds a lock on the directory (tls/rotation).
+ */
+int sc_keygen_write_key(const char *path, const EVP_PKEY *key, const char *like,
+                        struct sc_err *err) SC_NODISCARD;
+int sc_keygen_write_certificate(const char *path, const X509 *certificate, const char *like,
+                                struct sc_err *err) SC_NODISCARD;
 
 /*
  * Reads PEM: the first certificate of the file (the leaf), or its private key. NULL on failure:

@@ -3,12 +3,7 @@
 
 #include "tls/keygen.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -16,183 +11,26 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#include "base/account.h"
 #include "base/file.h"
+#include "base/new_file.h"
 #include "tls/error.h"
 
-#define KEY_MODE 0600
-#define CERTIFICATE_MODE 0644
 #define MAX_FILE_BYTES (1U << 20) /* a long chain is some kilobytes */
-#define PATH_BYTES 4096U
 #define CERTIFICATE_LINE_END "CERTIFICATE-----" /* TRUSTED, X509 or nothing stands before it */
 #define KEY_LINE_END "PRIVATE KEY-----" /* RSA, EC, ENCRYPTED or nothing stands before it */
 
-/* A file on its way: everything is in `temporary`, beside the place where it is to stand. */
-struct staged {
-    const char *path;
-    char temporary[PATH_BYTES]; /* empty: there is none */
-};
-
-static int write_all(int fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        const ssize_t written = write(fd, bytes, size);
-        if (written < 0 && errno != EINTR) {
-            return -1;
-        }
-        if (written > 0) {
-            bytes += written;
-            size -= (size_t)written;
-        }
-    }
-    return 0;
-}
-
-static void unstage(struct staged *staged)
-{
-    if (staged->temporary[0]) {
-        (void)unlink(staged->temporary);
-        staged->temporary[0] = '\0';
-    }
-}
-
-/* A key that root makes in the directory of a service's account is that account's to read. */
-static bool give_to_owner_of_directory(int fd, const char *path)
-{
-    struct sc_account account;
-    return !sc_account_of_directory(path, &account) || fchown(fd, account.uid, account.gid) == 0;
-}
-
-static int stage(struct staged *staged, const char *path, mode_t mode, BIO *content,
-                 struct sc_err *err)
-{
-    char *bytes;
-    const long size = BIO_get_mem_data(content, &bytes);
-    const int length = snprintf(staged->temporary, sizeof(staged->temporary), "%s.XXXXXX", path);
-
-    staged->path = path;
-    if (length < 0 || (size_t)length >= sizeof(staged->temporary)) {
-        staged->temporary[0] = '\0';
-        return sc_err_set_errno(err, EX_CANTCREAT, ENAMETOOLONG, "can't create %.200s...", path);
-    }
-    const int fd = mkostemp(staged->temporary, O_CLOEXEC);
-    if (fd < 0) {
-        const int reason = errno;
-        staged->temporary[0] = '\0';
-        return sc_err_set_errno(err, EX_CANTCREAT, reason, "can't create %s", path);
-    }
-    /* It was made 0600, less what the umask takes; the mode that it is to have comes last. */
-    int reason = write_all(fd, bytes, (size_t)size) == 0 && give_to_owner_of_directory(fd, path) &&
-                         fchmod(fd, mode) == 0 && fsync(fd) == 0
-                     ? 0
-                     : errno;
-    if (close(fd) != 0 && reason == 0) {
-        reason = errno;
-    }
-    if (reason != 0) {
-        return sc_err_set_errno(err, EX_IOERR, reason, "can't write %s", path);
-    }
-    return 0;
-}
-
-/*
- * A name without a file is lost in a power cut. Not every file system can do this; then there is
- * nothing more to be done.
- */
-static void sync_directory_of(const char *path)
-{
-    char directory[PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    if (!slash) {
-        (void)snprintf(directory, sizeof(directory), ".");
-    } else {
-        (void)snprintf(directory, sizeof(directory), "%.*s",
-                       slash == path ? 1 : (int)(slash - path), path);
-    }
-    const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        (void)close(fd);
-    }
-}
-
-/* Gives the file its name unless something has that name. 0, or an errno value. */
-static int put_without_replacing(struct staged *staged)
-{
-    if (link(staged->temporary, staged->path) == 0) {
-        unstage(staged);
-        return 0;
-    }
-    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) {
-        return errno;
-    }
-    /*
-     * A file system without links: an empty file of ours claims the name, and only that is
-     * replaced.
-     */
-    const int fd = open(staged->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, KEY_MODE);
-    if (fd < 0) {
-        return errno;
-    }
-    (void)close(fd);
-    if (rename(staged->temporary, staged->path) != 0) {
-        const int reason = errno;
-        (void)unlink(staged->path);
-        return reason;
-    }
-    staged->temporary[0] = '\0';
-    return 0;
-}
-
-static int put(struct staged *staged, bool replace, struct sc_err *err)
-{
-    int reason;
-    if (replace) {
-        reason = rename(staged->temporary, staged->path) == 0 ? 0 : errno;
-        if (reason == 0) {
-            staged->temporary[0] = '\0';
-        }
-    } else {
-        reason = put_without_replacing(staged);
-    }
-    if (reason == EEXIST) {
-        return sc_err_set(err, EX_CANTCREAT,
-                          "%s: it is there already, and stays as it is; --force replaces it",
-                          staged->path);
-    }
-    if (reason != 0) {
-        return sc_err_set_errno(err, EX_CANTCREAT, reason, "can't create %s", staged->path);
-    }
-    sync_directory_of(staged->path);
-    return 0;
-}
-
-/* What can be known before anything is made. `put` is what decides. */
-static int refuse_early(const char *path, bool replace, struct sc_err *err)
-{
-    struct stat there;
-    if (lstat(path, &there) != 0) {
-        return 0;
-    }
-    if (S_ISDIR(there.st_mode)) {
-        return sc_err_set(err, EX_CANTCREAT, "can't create %s: a directory has this name", path);
-    }
-    return replace ? 0
-                   : sc_err_set(err, EX_CANTCREAT,
-                                "%s: it is there already, and stays as it is; --force replaces it",
-                                path);
-}
-
-static int stage_key(struct staged *staged, const char *path, const EVP_PKEY *key,
-                     struct sc_err *err)
+static int write_key(struct sc_new_file *file, const char *path, const EVP_PKEY *key,
+                     const struct sc_new_file_settings *settings, struct sc_err *err)
 {
     int status = -1;
+    char *bytes;
 
     ERR_clear_error();
     /* This kind of memory is wiped when it is freed. */
     BIO *content = BIO_new(BIO_s_secmem());
     if (content && PEM_write_bio_PKCS8PrivateKey(content, key, NULL, NULL, 0, NULL, NULL) == 1) {
-        status = stage(staged, path, KEY_MODE, content, err);
+        const long size = BIO_get_mem_data(content, &bytes);
+        status = sc_new_file_write(file, path, bytes, (size_t)size, settings, err);
     } else {
         (void)sc_tls_err(err, EX_SOFTWARE, "can't encode the key for %s", path);
     }
@@ -200,15 +38,17 @@ static int stage_key(struct staged *staged, const char *path, const EVP_PKEY *ke
     return status;
 }
 
-static int stage_certificate(struct staged *staged, const char *path, const X509 *certificate,
-                             struct sc_err *err)
+static int write_certificate(struct sc_new_file *file, const char *path, const X509 *certificate,
+                             const struct sc_new_file_settings *settings, struct sc_err *err)
 {
     int status = -1;
+    char *bytes;
 
     ERR_clear_error();
     BIO *content = BIO_new(BIO_s_mem());
     if (content && PEM_write_bio_X509(content, certificate) == 1) {
-        status = stage(staged, path, CERTIFICATE_MODE, content, err);
+        const long size = BIO_get_mem_data(content, &bytes);
+        status = sc_new_file_write(file, path, bytes, (size_t)size, settings, err);
     } else {
         (void)sc_tls_err(err, EX_SOFTWARE, "can't encode the certificate for %s", path);
     }
@@ -219,22 +59,51 @@ static int stage_certificate(struct staged *staged, const char *path, const X509
 int sc_keygen_write_pair(const char *key_path, const EVP_PKEY *key, const char *certificate_path,
                          const X509 *certificate, bool replace, struct sc_err *err)
 {
-    struct staged new_key = {0};
-    struct staged new_certificate = {0};
+    const struct sc_new_file_settings key_settings = {.mode = SC_KEYGEN_KEY_MODE,
+                                                      .like = replace ? key_path : NULL};
+    const struct sc_new_file_settings certificate_settings = {
+        .mode = SC_KEYGEN_CERTIFICATE_MODE, .like = replace ? certificate_path : NULL};
+    struct sc_new_file new_key = {0};
+    struct sc_new_file new_certificate = {0};
     int status = -1;
 
-    if (refuse_early(key_path, replace, err) == 0 &&
-        refuse_early(certificate_path, replace, err) == 0 &&
-        stage_key(&new_key, key_path, key, err) == 0 &&
-        stage_certificate(&new_certificate, certificate_path, certificate, err) == 0 &&
-        put(&new_key, replace, err) == 0) {
-        status = put(&new_certificate, replace, err);
+    if (sc_new_file_check(key_path, replace, err) == 0 &&
+        sc_new_file_check(certificate_path, replace, err) == 0 &&
+        write_key(&new_key, key_path, key, &key_settings, err) == 0 &&
+        write_certificate(&new_certificate, certificate_path, certificate, &certificate_settings,
+                          err) == 0 &&
+        sc_new_file_put(&new_key, replace, err) == 0) {
+        status = sc_new_file_put(&new_certificate, replace, err);
         if (status != 0 && !replace) {
             (void)unlink(key_path);
         }
     }
-    unstage(&new_key);
-    unstage(&new_certificate);
+    sc_new_file_discard(&new_key);
+    sc_new_file_discard(&new_certificate);
+    return status;
+}
+
+int sc_keygen_write_key(const char *path, const EVP_PKEY *key, const char *like, struct sc_err *err)
+{
+    const struct sc_new_file_settings settings = {
+        .mode = SC_KEYGEN_KEY_MODE, .like = like, .locked = true};
+    struct sc_new_file file = {0};
+    const int status =
+        write_key(&file, path, key, &settings, err) == 0 ? sc_new_file_put(&file, true, err) : -1;
+    sc_new_file_discard(&file);
+    return status;
+}
+
+int sc_keygen_write_certificate(const char *path, const X509 *certificate, const char *like,
+                                struct sc_err *err)
+{
+    const struct sc_new_file_settings settings = {
+        .mode = SC_KEYGEN_CERTIFICATE_MODE, .like = like, .locked = true};
+    struct sc_new_file file = {0};
+    const int status = write_certificate(&file, path, certificate, &settings, err) == 0
+                           ? sc_new_file_put(&file, true, err)
+                           : -1;
+    sc_new_file_discard(&file);
     return status;
 }
 

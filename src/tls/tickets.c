@@ -2,7 +2,6 @@
 
 #include "tls/tickets.h"
 
-#include <ctype.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,13 +16,12 @@
 #include <openssl/rand.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "tls/error.h"
 #include "tls/session_cache.h"
+#include "tls/ticket_file.h"
 
-#define NAME_BYTES 16U
+#define NAME_BYTES SC_TICKETS_KEY_NAME_BYTES
 #define HALF_BYTES 32U
-#define MAX_FILE_BYTES 4096U /* 16 keys in base64, with room for line ends */
 
 struct ticket_key {
     unsigned char name[NAME_BYTES];
@@ -52,14 +50,11 @@ struct sc_tickets {
 
 static int random_key(struct ticket_key *key, struct sc_err *err)
 {
-    ERR_clear_error();
-    /* The name is public: it travels in the ticket. */
-    if (RAND_bytes(key->name, sizeof(key->name)) != 1 ||
-        RAND_priv_bytes(key->cipher, sizeof(key->cipher)) != 1 ||
-        RAND_priv_bytes(key->mac, sizeof(key->mac)) != 1) {
-        return sc_tls_err(err, EX_OSERR, "can't make keys for session tickets");
-    }
-    return 0;
+    uint8_t bytes[SC_TICKETS_KEY_BYTES];
+    const int rc = sc_ticket_file_random_key(bytes, err);
+    memcpy(key, bytes, sizeof(*key));
+    OPENSSL_cleanse(bytes, sizeof(bytes));
+    return rc;
 }
 
 struct sc_tickets *sc_tickets_new(struct sc_err *err)
@@ -168,107 +163,21 @@ int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *
 
 /* --- The file --- */
 
-static bool is_text(const struct sc_file *file)
-{
-    for (size_t i = 0; i < file->length; i++) {
-        unsigned char c = (unsigned char)file->bytes[i];
-        if (!isalnum(c) && !strchr("+/=\r\n", c)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A line of base64: 108 characters for 80 bytes, the last one '='. */
-static bool read_line(const char *line, size_t length, struct ticket_key *key)
-{
-    unsigned char bytes[81];
-    bool ok =
-        length == 108 &&
-        EVP_DecodeBlock(bytes, (const unsigned char *)line, (int)length) == (int)sizeof(bytes) &&
-        line[107] == '=' && line[106] != '=';
-    if (ok) {
-        memcpy(key, bytes, sizeof(*key));
-    }
-    OPENSSL_cleanse(bytes, sizeof(bytes));
-    return ok;
-}
-
-static int read_text(const char *path, const struct sc_file *file, struct key_set *set,
-                     struct sc_err *err)
-{
-    const char *line = file->bytes;
-    for (line += strspn(line, "\r\n"); *line; line += strspn(line, "\r\n")) {
-        size_t length = strcspn(line, "\r\n");
-        if (set->count == SC_TICKETS_MAX_KEYS) {
-            return sc_err_set(err, EX_CONFIG, "ticket keys %s: more than %u keys; drop old ones",
-                              path, SC_TICKETS_MAX_KEYS);
-        }
-        if (!read_line(line, length, &set->keys[set->count++])) {
-            ERR_clear_error();
-            return sc_err_set(err, EX_CONFIG,
-                              "ticket keys %s: key %u is not a line of 80 bytes in base64; make "
-                              "one: openssl rand 80 | openssl "
-                              "base64 -A",
-                              path, set->count);
-        }
-        line += length;
-    }
-    return 0;
-}
-
-static int read_keys(const char *path, const struct sc_file *file, struct key_set *set,
-                     struct sc_err *err)
-{
-    if (file->length > 0 && is_text(file)) {
-        if (read_text(path, file, set, err) != 0) {
-            return -1;
-        }
-    } else if (file->length % SC_TICKETS_KEY_BYTES != 0 ||
-               file->length / SC_TICKETS_KEY_BYTES > SC_TICKETS_MAX_KEYS) {
-        return sc_err_set(err, EX_CONFIG,
-                          "ticket keys %s: %zu bytes; a key is 80 bytes, and there are at most %u; "
-                          "make one: openssl rand 80",
-                          path, file->length, SC_TICKETS_MAX_KEYS);
-    } else {
-        set->count = (unsigned)(file->length / SC_TICKETS_KEY_BYTES);
-        memcpy(set->keys, file->bytes, file->length);
-    }
-    if (set->count == 0) {
-        return sc_err_set(err, EX_CONFIG,
-                          "ticket keys %s: no key in it; make one: openssl rand 80 >%s", path,
-                          path);
-    }
-    for (unsigned i = 1; i < set->count; i++) {
-        for (unsigned k = 0; k < i; k++) {
-            if (memcmp(set->keys[i].name, set->keys[k].name, NAME_BYTES) == 0) {
-                return sc_err_set(
-                    err, EX_CONFIG,
-                    "ticket keys %s: keys %u and %u start with the same name; every key needs 16 "
-                    "bytes of its own as a name",
-                    path, k + 1, i + 1);
-            }
-        }
-    }
-    return 0;
-}
-
 int sc_tickets_use_file(struct sc_tickets *tickets, const char *path, bool *changed,
                         struct sc_err *err)
 {
-    struct sc_file file;
+    struct sc_ticket_keys read;
     struct key_set set = {0};
-    if (sc_file_read(path, MAX_FILE_BYTES, &file, err) != 0) {
-        return sc_err_prefix(err, "ticket keys");
-    }
-    int rc = read_keys(path, &file, &set, err);
-    sc_file_fini(&file);
+    const int rc = sc_ticket_file_read(path, &read, err);
     if (rc == 0) {
+        set.count = read.count;
+        memcpy(set.keys, read.keys, (size_t)read.count * SC_TICKETS_KEY_BYTES);
         bool differs = publish(tickets, &set, true);
         if (changed) {
             *changed = differs;
         }
     }
+    OPENSSL_cleanse(&read, sizeof(read));
     OPENSSL_cleanse(&set, sizeof(set));
     return rc;
 }

@@ -8,11 +8,7 @@
  * stolen process image opens no older connections. When the period is not below the session
  * timeout, every ticket lives as long as its session.
  *
- * A file has one or more keys: the first makes tickets, all of them open tickets. To rotate on
- * several hosts without losing a ticket: append the new key everywhere, reload; move it to the
- * front everywhere, reload; drop the old one after the session timeout. Each key is 80 bytes,
- * binary (`openssl rand 80 >>FILE`) or a line of base64 (`openssl rand 80 | openssl base64 -A;
- * echo`): 16 of name, 32 for AES-256-CBC, 32 for HMAC-SHA-256 (RFC 5077, section 4).
+ * A file (tls/ticket_file) has one or more keys: the first makes tickets, all of them open tickets.
  *
  * Thread: any; the keys are guarded by a mutex that is held for a copy.
  */
@@ -25,9 +21,6 @@
 #include <openssl/ssl.h>
 
 #include "base/err.h"
-
-#define SC_TICKETS_KEY_BYTES 80U
-#define SC_TICKETS_MAX_KEYS 16U /* in a file */
 
 struct sc_tickets;
 struct sc_session_cache;

@@ -31,6 +31,7 @@ SHELL_TESTS = \
 	tests/system/test-proxy-command.sh \
 	tests/system/test-reload-settings.sh \
 	tests/system/test-reload.sh \
+	tests/system/test-rotation.sh \
 	tests/system/test-service.sh \
 	tests/system/test-stuck-log.sh \
 	tests/system/test-systemd.sh \

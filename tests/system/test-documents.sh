@@ -88,7 +88,7 @@ while [ $number -lt "$count" ]; do
     run_block operations $number
     case $(cat "$box_share/operations-$number.sh") in
     *'echo hello'*) expect_out_end hello ;;
-    *'mv coming.key'*) rotated=yes && serves "the rotation" ;;
+    *'sc-keygen --promote'*) rotated=yes && serves "the rotation" ;;
     esac
 done
 [ "${rotated-}" ] || fail "no block rotates the key"

@@ -1,5 +1,5 @@
 # What the shell tests need beside the programs under test.
-TEST_TOOLS = tests/tools/wait-for tests/tools/json-get tests/tools/hostile tests/tools/odd-server tests/tools/terminal tests/tools/as-systemd
+TEST_TOOLS = tests/tools/wait-for tests/tools/json-get tests/tools/hostile tests/tools/odd-server tests/tools/terminal tests/tools/as-systemd tests/tools/kill-at
 
 TEST_TOOLS += tests/tools/load
 tests_tools_load_SOURCES = \
@@ -36,6 +36,8 @@ tests_tools_relay_LDADD   = $(LIBS_BASE)
 
 tests_tools_terminal_SOURCES = tests/tools/terminal.c
 tests_tools_terminal_LDADD   = $(LIBS_BASE)
+
+tests_tools_kill_at_SOURCES = tests/tools/kill-at.c
 
 tests_tools_json_get_SOURCES = tests/tools/json-get.c
 

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "server/snapshot.h"
+#include "tls/ticket_file.h"
 
 #include <sysexits.h>
 #include <time.h>

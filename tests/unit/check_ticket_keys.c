@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "leaks.h"
 #include "suite.h"
+#include "tls/ticket_file.h"
 #include "tls/tickets.h"
 #include "tls_fixture.h"
 

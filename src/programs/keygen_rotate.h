@@ -1,0 +1,42 @@
+/*
+ * sc-keygen --next, --promote, --renew, --status and --ticket-keys: what they do and what they
+ * print, on stdout. Thread: the main one.
+ */
+#ifndef SC_PROGRAMS_KEYGEN_ROTATE_H
+#define SC_PROGRAMS_KEYGEN_ROTATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "tls/keygen.h"
+
+/* Borrowed. */
+struct sc_rotate_request {
+    const char *base; /* of the files, without .key and .crt; a directory: "server" in it */
+    size_t base_length;
+    bool kind_given; /* else the kind of the current key */
+    enum sc_key_kind kind;
+    unsigned rsa_bits;
+    unsigned days;
+    bool force;
+    const char *const *names; /* of the certificate; none: those of the current one */
+    size_t name_count;
+};
+
+/* Makes the next key and its certificate. */
+int sc_rotate_next(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
+
+/* Makes the next pair current; see tls/rotation.h. */
+int sc_rotate_promote(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
+
+/* Makes a new certificate for the current key. */
+int sc_rotate_renew(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
+
+/* Says what is there, and what to do next. EX_CONFIG: something is wrong with it. */
+int sc_rotate_status(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
+
+/* Makes a file with keys for session tickets, or rotates those in it; see tls/ticket_file.h. */
+int sc_rotate_ticket_keys(const char *path, struct sc_err *err) SC_NODISCARD;
+
+#endif

@@ -1,0 +1,271 @@
+#!/bin/sh
+# Keys that come after one another: sc-keygen --next, --promote, --renew, --status and --ticket-keys.
+test_seconds=120
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+one_line() { expect_err "^sc-keygen: $1"; }
+# The pin in a certificate or a key.
+pin() {
+    sc-keygen --show "$1" >shown || fail "can't show $1"
+    sed -n 's/^  sc-client, curl  //p' shown
+}
+names() { openssl x509 -in "$1" -noout -ext subjectAltName | tail -n 1 | sed 's/^ *//'; }
+rights() { stat -c %U:%G:%a "$1"; }
+
+pass "--next: of the same kind and for the same names, unless told"
+for kind in --ec --ed25519 "--rsa 2304"; do
+    # shellcheck disable=SC2086
+    run 0 sc-keygen $kind --out k --force --name one.example --name 192.0.2.9
+    rm -f k.next.*
+    run 0 sc-keygen --next --out k
+    run 0 sc-keygen --check k.next
+    sc-keygen --show k.key | sed -n '1s/.*, //p' >kind.now
+    sc-keygen --show k.next.key | sed -n '1s/.*, //p' | cmp -s - kind.now || fail "the next key is of another kind"
+done
+[ "$(names k.next.crt)" = "$(names k.crt)" ] || fail "the next certificate has other names: $(names k.next.crt)"
+[ "$(rights k.next.key | sed 's/.*://') $(rights k.next.crt | sed 's/.*://')" = "600 644" ] || fail "modes of the next pair"
+[ "$(pin k.next.key)" != "$(pin k.key)" ] || fail "the next key is the current one"
+cp k.next.key before
+run 73 sc-keygen --next --out k
+one_line 'k.next.key: it is there already.*--force'
+cmp -s k.next.key before || fail "the next key was overwritten"
+run 0 sc-keygen --next --ec --name two.example --days 9 --force --out k
+[ "$(names k.next.crt)" = DNS:two.example ] || fail "names of the next certificate"
+sc-keygen --show k.next.key | grep -q 'private key, EC P-256' || fail "--next --ec"
+openssl x509 -in k.next.crt -noout -checkend 770000 >/dev/null && ! openssl x509 -in k.next.crt -noout -checkend 800000 >/dev/null ||
+    fail "--next --days"
+rm k.next.crt
+cp k.next.key before
+run 0 sc-keygen --next --out k
+cmp -s k.next.key before || fail "a next key without a certificate was replaced"
+run 0 sc-keygen --check k.next
+run 66 sc-keygen --next --out none
+one_line "can't read none.key"
+run 66 sc-keygen --next --out missing/k
+one_line "can't open the directory missing"
+
+pass "--promote"
+run 0 sc-keygen --out p --force
+run 66 sc-keygen --promote --out p
+one_line "p.next.key isn't there; sc-keygen --next makes it"
+run 0 sc-keygen --next --out p
+old=$(pin p.key) new=$(pin p.next.key)
+cp p.key p.was.key
+run 0 sc-keygen --promote --out p
+[ "$(pin p.key) $(pin p.crt) $(pin p.previous.key) $(pin p.previous.crt)" = "$new $new $old $old" ] || fail "who is what after --promote"
+[ ! -e p.next.key ] && [ ! -e p.next.crt ] || fail "the next key is still there"
+cmp -s p.previous.key p.was.key || fail "the previous key is not the one that was, to the byte"
+run 0 sc-keygen --check p
+run 0 sc-keygen --promote --out p
+grep -q "^p.next.key isn't there: nothing is left to promote" out || fail "a promotion twice"
+[ "$(pin p.key)" = "$new" ] || fail "a promotion twice changes the key"
+run 0 sc-keygen --next --out p
+cp p.next.key saved
+cp p.key p.next.key
+run 65 sc-keygen --promote --out p
+one_line 'p.next.crt: the certificate is not of the key p.next.key'
+cp p.crt p.next.crt
+run 65 sc-keygen --promote --out p
+one_line 'p.next.key is the current key'
+cp saved p.next.key
+rm p.next.crt
+run 66 sc-keygen --promote --out p
+one_line "p.next.crt isn't there; sc-keygen --next makes it"
+run 0 sc-keygen --next --out p
+echo nonsense >p.next.key
+run 65 sc-keygen --promote --out p
+one_line 'p.next.key: holds no PEM private key'
+run 65 sc-keygen --status --out p
+one_line 'p.next.key: holds no PEM private key'
+run 0 sc-keygen --check p
+
+pass "--renew"
+run 0 sc-keygen --out r --name one.example --days 20
+old=$(pin r.key)
+serial=$(openssl x509 -in r.crt -noout -serial)
+run 0 sc-keygen --renew --out r
+[ "$(pin r.key) $(pin r.crt)" = "$old $old" ] || fail "--renew changes the key"
+[ "$(names r.crt)" = DNS:one.example ] && [ "$(openssl x509 -in r.crt -noout -serial)" != "$serial" ] || fail "the renewed certificate"
+openssl x509 -in r.crt -noout -checkend 300000000 >/dev/null || fail "--renew is for 3650 days"
+run 0 sc-keygen --renew --out r --name two.example --days 40
+[ "$(names r.crt)" = DNS:two.example ] || fail "--renew --name"
+cp p.crt r.crt
+run 65 sc-keygen --renew --out r
+one_line 'r.crt: the certificate is not of the key r.key; --force'
+run 0 sc-keygen --renew --out r --force --name three.example
+run 0 sc-keygen --check r
+openssl req -new -key r.key -subj /CN=three.example -out r.csr 2>>openssl.log
+openssl x509 -req -in r.csr -CA k.crt -CAkey k.key -CAcreateserial -days 99 -out r.crt 2>>openssl.log || fail "openssl x509"
+run 65 sc-keygen --renew --out r
+one_line 'r.crt: an authority has issued this certificate'
+
+pass "--status says what is there and what to do next"
+status_is() { grep -Eq -e "$1" out || fail "--status does not print: $1"; }
+mkdir s
+run 66 sc-keygen --status --out s
+one_line "can't read s/server.key: it isn't there"
+run 0 sc-keygen --out s/
+run 0 sc-keygen --status --out s
+status_is '^current: s/server.key$'
+status_is '^  key              EC P-256, made 20[0-9-]+$'
+status_is '^next: none$'
+status_is '^next step: sc-keygen --next --out s/server makes'
+run 0 sc-keygen --next --out s
+run 0 sc-keygen --status --out s/server.crt
+status_is '^next: s/server.next.key$'
+status_is '^sc-keygen --promote --out s/server, '
+[ "$(sed -n 's/^  sc-client, curl  //p' out)" = "$(pin s/server.key)
+$(pin s/server.next.key)" ] || fail "the pins of --status"
+run 0 sc-keygen --promote --out s
+run 0 sc-keygen --status --out s
+status_is '^previous: s/server.previous.key$'
+run 0 sc-keygen --renew --days 20 --out s
+run 0 sc-keygen --status --out s
+status_is '^next step: sc-keygen --renew --out s/server makes'
+run 0 sc-keygen --next --out s
+cp s/server.next.key s/server.key
+run 78 sc-keygen --status --out s
+one_line 's/server.key: the certificate beside it is of another key'
+
+pass "one process at a time"
+mkdir busy
+run 0 sc-keygen --out busy/
+status=0
+flock busy sc-keygen --next --out busy/server >out 2>err || status=$?
+[ $status = 75 ] || fail "a locked directory: $status"
+one_line 'busy: another process changes keys in this directory; try again'
+
+pass "killed at any system call, and run again"
+ASAN_OPTIONS=detect_leaks=0
+export ASAN_OPTIONS
+mkdir a b kept
+run 0 sc-keygen --out kept/server
+cp kept/server.key kept/first.key
+# Killed in --next: there is a next key or not, and --next makes or completes it. Killed in --promote: one of both is current, the pair in
+# use can always be served with, and --promote completes it.
+run 0 sc-keygen --next --out kept
+now=$(pin kept/server.key) next=$(pin kept/server.next.key)
+sum() { cat "$@" 2>/dev/null | cksum; }
+done_sum() { (cd b && cat server.crt server.key server.previous.crt server.previous.key && ls) | cksum; }
+cp kept/server.* b
+run 0 sc-keygen --promote --out b
+wanted=$(done_sum)
+[ "$(pin b/server.key) $(pin b/server.previous.key)" = "$next $now" ] || fail "the promotion that all others are compared with"
+n=1
+while :; do
+    rm -f b/* && cp -p kept/server.* b
+    status=0
+    kill-at $n sc-keygen --promote --out b >kill.log 2>&1 || status=$?
+    [ $status != 77 ] || { skip_part "nobody may trace here"; break; }
+    [ $status -lt 2 ] || fail "--promote fails when it is traced: $status"
+    # What a server would find: the certificate is of the key, or of the next key.
+    if cmp -s b/server.crt kept/server.crt; then
+        cmp -s b/server.key kept/server.key || fail "call $n: the old certificate with another key"
+    else
+        cmp -s b/server.crt kept/server.next.crt || fail "call $n: the certificate is damaged"
+        cmp -s b/server.key kept/server.next.key || cmp -s b/server.next.key kept/server.next.key || fail "call $n: the new key is lost"
+        cmp -s b/server.previous.key kept/server.key || fail "call $n: the old key is lost"
+    fi
+    [ "$(stat -c %a b/*.key* | sort -u)" = 600 ] || fail "call $n: a key that others can read"
+    [ $status = 0 ] || break
+    sc-keygen --promote --out b >out 2>err || fail "call $n: a second --promote fails"
+    [ "$(done_sum)" = "$wanted" ] || fail "call $n: after a second --promote the files are others"
+    n=$((n + 1))
+done
+[ $n -gt 20 ] || [ $status = 77 ] || fail "only $n system calls"
+pass "$n times, --promote"
+n=1
+while [ $status != 77 ]; do
+    rm -f a/* && cp -p kept/server.key kept/server.crt a
+    status=0
+    kill-at $n sc-keygen --next --out a >kill.log 2>&1 || status=$?
+    [ $status -lt 2 ] || fail "--next fails when it is traced: $status"
+    [ "$(sum a/server.key a/server.crt)" = "$(sum kept/server.key kept/server.crt)" ] || fail "call $n: --next changes the current pair"
+    [ $status = 0 ] || break
+    if [ ! -e a/server.next.crt ]; then
+        sc-keygen --next --out a >out 2>err || fail "call $n: a second --next fails"
+    fi
+    [ "$(cd a && echo *)" = "server.crt server.key server.next.crt server.next.key" ] || fail "call $n: left behind: $(ls a)"
+    n=$((n + 1))
+done
+pass "$n times, --next"
+unset ASAN_OPTIONS
+
+pass "a server in the middle of a promotion"
+cp kept/server.* .
+mv server.next.crt server.crt
+run 78 sc-keygen --status
+one_line 'server.next.key: its promotion was interrupted'
+run 65 sc-keygen --next
+one_line 'server.next.key is half promoted'
+run 0 sc-keygen --promote
+grep -q 'after a promotion that was interrupted' out || fail "it does not say that it was interrupted"
+[ "$(pin server.key) $(pin server.crt)" = "$next $next" ] || fail "the promotion is not finished"
+
+pass "--ticket-keys"
+run 0 sc-keygen --ticket-keys t
+[ "$(stat -c %a t) $(wc -l <t)" = "600 3" ] || fail "not a file of three keys"
+cp t t1
+run 0 sc-keygen --ticket-keys t
+[ "$(sed -n 1p t)" = "$(sed -n 2p t1)" ] && [ "$(sed -n 3p t)" = "$(sed -n 1p t1)" ] && ! grep -qFx "$(sed -n 2p t)" t1 || fail "how it rotates"
+openssl rand 80 >t
+base64 -w 0 <t >t1
+chmod 640 t
+run 0 sc-keygen --ticket-keys t
+[ "$(sed -n 1p t)" = "$(cat t1)" ] && [ "$(wc -l <t)" = 3 ] || fail "a file of one key"
+[ "$(stat -c %a t)" = 640 ] || fail "its group can't read it any more"
+cat t t >t5
+run 78 sc-keygen --ticket-keys t5
+one_line 'ticket keys t5: keys 1 and 4 start with the same name'
+openssl rand 400 >t5
+run 78 sc-keygen --ticket-keys t5
+one_line 'ticket keys t5: 5 keys'
+: >t5
+run 78 sc-keygen --ticket-keys t5
+one_line 'ticket keys t5: no key in it'
+run 73 sc-keygen --ticket-keys missing/t
+one_line "can't create missing/t"
+# A session outlives a rotation of the file, and not two of them.
+make_certs
+run 0 sc-keygen --ticket-keys tickets
+start_server --ticket-keys "$tmp/tickets"
+# Whether the session in the file is resumed.
+resumed() {
+    openssl s_client -connect "$address" -tls1_2 -sess_in "$1" </dev/null >s_client.log 2>&1 || fail "openssl s_client"
+    grep -c '^Reused' s_client.log || :
+}
+openssl s_client -connect "$address" -tls1_2 -sess_out session </dev/null >s_client.log 2>&1 || fail "openssl s_client"
+[ "$(resumed session)" = 1 ] || fail "sessions are not resumed"
+reload() {
+    kill -HUP "$server_pid"
+    wait_log ' reloaded ' 10 "$1"
+}
+run 0 sc-keygen --ticket-keys tickets
+reload 1
+[ "$(resumed session)" = 1 ] || fail "a session is lost in a rotation"
+run 0 sc-keygen --ticket-keys tickets
+reload 2
+[ "$(resumed session)" = 0 ] || fail "a session of two rotations ago is resumed"
+stop_server
+
+if [ "$(id -u)" -eq 0 ]; then
+    pass "what root makes, the service can read"
+    chmod 711 .
+    user=nobody
+    mkdir conf
+    chown $user conf
+    run 0 sc-keygen --out conf/
+    # The first pair root has given to the group; the rest follows it.
+    chown "root:$(id -gn $user)" conf/server.key
+    chmod 640 conf/server.key
+    run 0 sc-keygen --next --out conf
+    [ "$(rights conf/server.next.key)" = "$(rights conf/server.key)" ] || fail "the next key is $(rights conf/server.next.key)"
+    run 0 sc-keygen --promote --out conf
+    run 0 sc-keygen --renew --out conf
+    for file in server.key server.previous.key; do
+        [ "$(rights conf/$file)" = "root:$(id -gn $user):640" ] || fail "$file is $(rights conf/$file)"
+    done
+    [ "$(rights conf/server.crt)" = "$user:$(id -gn $user):644" ] || fail "the certificate is $(rights conf/server.crt)"
+    run 0 sc-keygen --ticket-keys conf/tickets
+    [ "$(rights conf/tickets)" = "$user:$(id -gn $user):600" ] || fail "the ticket keys are $(rights conf/tickets)"
+fi
