@@ -15,6 +15,7 @@ src_libscbase_la_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/new_file.c src/base/new_file.h \
 	src/base/opt.c src/base/opt.h \
+	src/base/opt_settings.c src/base/opt_settings.h \
 	src/base/parse.c src/base/parse.h \
 	src/base/program.c src/base/program.h \
 	src/base/sysd.c src/base/sysd.h
@@ -25,6 +26,7 @@ src_libscproto_la_SOURCES = \
 
 src_libsctls_la_SOURCES = \
 	src/tls/certificate.c src/tls/certificate.h \
+	src/tls/client_conf.c src/tls/client_conf.h \
 	src/tls/client_policy.c src/tls/client_policy.h \
 	src/tls/command.h \
 	src/tls/command_files.c src/tls/command_files.h \

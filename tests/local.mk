@@ -1,9 +1,9 @@
 # Each folder lists its own tests; see tests/README.
 EXTRA_DIST += tests/README
 TEST_EXTENSIONS = .sh
-AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_builddir)'; \
+AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_builddir)'; XDG_CONFIG_HOME=/nonexistent; \
 	SC_CC='$(CC)'; SC_TEST_CFLAGS='$(AM_CFLAGS) $(CFLAGS)'; SC_TEST_LDFLAGS='$(AM_LDFLAGS) $(LDFLAGS)'; \
-	export SC_SRCDIR SC_BUILDDIR SC_CC SC_TEST_CFLAGS SC_TEST_LDFLAGS;
+	export XDG_CONFIG_HOME SC_SRCDIR SC_BUILDDIR SC_CC SC_TEST_CFLAGS SC_TEST_LDFLAGS;
 
 include tests/unit/local.mk
 include tests/system/local.mk

@@ -22,6 +22,13 @@ enum sc_opt_complete {
     SC_OPT_SERVERS, /* the same, and the sections of client.conf */
 };
 
+/* Whether the user's configuration, client.conf, may set an option, too. */
+enum sc_opt_conf {
+    SC_OPT_CONF_NEVER,
+    SC_OPT_CONF_ONE,
+    SC_OPT_CONF_LIST, /* several, separated by commas: of an option that may be repeated */
+};
+
 /* A row. What is not said of a member is NULL or 0 when there is none. */
 struct sc_opt {
     const char *name; /* the long option, without dashes */
@@ -32,6 +39,7 @@ struct sc_opt {
     const char *initial; /* the default, added to the help */
     const char *group; /* heading, printed where it changes; "": a blank line; NULL: no change */
     enum sc_opt_complete complete;
+    enum sc_opt_conf conf;
     const char *const *words; /* what the argument can be, or begin with; NULL ends the list */
 };
 

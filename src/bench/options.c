@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "base/program.h"
+#include "tls/client_conf.h"
 #include "proto/frame.h"
 
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
@@ -39,10 +40,12 @@ enum {
 };
 
 static const struct sc_opt rows[] = {
-    SC_OPT("connect", 0, OPT_CONNECT, "ADDR", "HOST:PORT, [V6]:PORT or unix:/path",
-           .initial = "localhost:" SC_PROTOCOL_PORT, .group = "Server", .complete = SC_OPT_HOSTS),
+    SC_OPT("connect", 0, OPT_CONNECT, "ADDR",
+           "HOST:PORT, [V6]:PORT, unix:/path, or a name of client.conf",
+           .initial = "localhost:" SC_PROTOCOL_PORT, .group = "Server", .complete = SC_OPT_SERVERS,
+           .conf = SC_OPT_CONF_ONE),
     SC_OPT("pin", 0, OPT_PIN, "PIN", "what the server must show; repeatable, one match is enough",
-           .complete = SC_OPT_PEM_FILES, .words = sc_pin_words),
+           .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_LIST, .words = sc_pin_words),
 
     SC_OPT("connections", 'c', OPT_CONNECTIONS, "N", "connections at the same time", .initial = "1",
            .group = "Load"),
@@ -229,8 +232,7 @@ static int apply_rest(struct sc_bench_options *options, struct given *given, int
     case OPT_SVG:
         options->svg_path = optarg;
         return *optarg ? 0 : sc_err_set(err, EX_USAGE, "the name of the file is empty");
-    case OPT_HELP: options->action = SC_BENCH_HELP; return 0;
-    default: options->action = SC_BENCH_VERSION; return 0;
+    default: return 0;
     }
 }
 
@@ -239,7 +241,7 @@ static int apply(struct sc_bench_options *options, struct given *given, int opti
 {
     struct sc_bench_plan *plan = &options->plan;
     switch (option) {
-    case OPT_CONNECT: return sc_parse_address(optarg, NULL, &options->address, err);
+    case OPT_CONNECT: return sc_parse_address(optarg, SC_PROTOCOL_PORT, &options->address, err);
     case OPT_PIN: return sc_pin_set_add(options->pins, optarg, err);
     case OPT_CONNECTIONS: return read_unsigned(1, 1000000, &plan->connections, err);
     case OPT_DEPTH: given->depth = true; return read_unsigned(1, 65536, &plan->depth, err);
@@ -335,17 +337,28 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
     options->plan.pins = options->pins;
     sc_opt_reader_init(&reader, &sc_bench_option_table);
     while ((option = sc_opt_next(&reader, argc, argv, &refused)) != NULL) {
-        if (apply(options, &given, option->value, &err) != 0) {
-            (void)sc_err_prefix(&err, "--%s", option->name);
-            return err.status == EX_USAGE ? sc_program_usage(SC_BENCH_NAME, "%s", err.text)
-                                          : sc_program_fail(SC_BENCH_NAME, &err);
-        }
-        if (options->action != SC_BENCH_RUN) {
+        if (option->value == OPT_HELP || option->value == OPT_VERSION) {
+            options->action = option->value == OPT_HELP ? SC_BENCH_HELP : SC_BENCH_VERSION;
             return 0;
+        }
+        if (sc_opt_settings_add(&options->given, option, optarg, NULL, &err) != 0) {
+            return sc_program_fail(SC_BENCH_NAME, &err);
         }
     }
     if (refused) {
         return sc_program_bad_option(SC_BENCH_NAME, refused, argc, argv);
+    }
+    if (sc_client_conf_complete(&options->given, &sc_bench_option_table, true, &err) != 0) {
+        return sc_program_fail(SC_BENCH_NAME, &err);
+    }
+    for (size_t i = 0; i < options->given.count; i++) {
+        const struct sc_opt_setting *setting = &options->given.list[i];
+        optarg = setting->value;
+        if (apply(options, &given, setting->option->value, &err) != 0) {
+            (void)sc_client_conf_blame(setting, &err);
+            return err.status == EX_USAGE ? sc_program_usage(SC_BENCH_NAME, "%s", err.text)
+                                          : sc_program_fail(SC_BENCH_NAME, &err);
+        }
     }
     if (optind < argc) {
         return sc_program_usage(SC_BENCH_NAME, "\"%.64s\": it takes no argument without an option",
@@ -360,4 +373,5 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
 void sc_bench_options_fini(struct sc_bench_options *options)
 {
     sc_pin_set_free(options->pins);
+    sc_opt_settings_fini(&options->given);
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "base/opt.h"
+#include "base/opt_settings.h"
 #include "base/parse.h"
 #include "bench/expect.h"
 #include "bench/plan.h"
@@ -18,6 +18,7 @@ enum sc_bench_action { SC_BENCH_RUN, SC_BENCH_HELP, SC_BENCH_VERSION };
 extern const struct sc_opt_table sc_bench_option_table;
 
 struct sc_bench_options {
+    struct sc_opt_settings given; /* keeps the texts that the others point to */
     enum sc_bench_action action;
     struct sc_address address;
     struct sc_bench_plan plan; /* all but the context */

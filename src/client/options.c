@@ -11,6 +11,7 @@
 #include "client/proxy.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
+#include "tls/client_conf.h"
 #include "tls/pin.h"
 
 #define DAY_MS UINT64_C(86400000)
@@ -32,21 +33,26 @@ enum {
 };
 
 static const struct sc_opt rows[] = {
-    SC_OPT("connect", 0, OPT_CONNECT, "ADDR", "HOST:PORT, [V6]:PORT or unix:/path",
-           .initial = "localhost:" SC_PROTOCOL_PORT, .complete = SC_OPT_HOSTS),
+    SC_OPT("connect", 0, OPT_CONNECT, "ADDR",
+           "HOST:PORT, [V6]:PORT, unix:/path, or a name of client.conf",
+           .initial = "localhost:" SC_PROTOCOL_PORT, .complete = SC_OPT_SERVERS,
+           .conf = SC_OPT_CONF_ONE),
     SC_OPT("proxy-command", 0, OPT_PROXY_COMMAND, "COMMAND",
-           "connect over its standard input and output; %h and %p are host and port"),
+           "connect over its standard input and output; %h and %p are host and port",
+           .conf = SC_OPT_CONF_ONE),
     SC_OPT("pin", 0, OPT_PIN, "PIN", "what the server must show; repeatable, one match is enough",
-           .complete = SC_OPT_PEM_FILES, .words = sc_pin_words),
+           .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_LIST, .words = sc_pin_words),
     SC_OPT("show-pin", 0, OPT_SHOW_PIN, NULL, "print the pins of the server, and send nothing"),
     SC_OPT("strict-expiry", 0, OPT_STRICT_EXPIRY, NULL,
-           "refuse a pinned certificate outside its dates"),
+           "refuse a pinned certificate outside its dates", .conf = SC_OPT_CONF_ONE),
     SC_OPT("timeout", 0, OPT_TIMEOUT, "SECONDS", "for the connect, the handshake, and each reply",
-           .initial = "10"),
+           .initial = "10", .conf = SC_OPT_CONF_ONE),
     SC_OPT("count", 0, OPT_COUNT, "N", "send the command N times, and sum up"),
     SC_OPT("interval", 0, OPT_INTERVAL, "SECONDS", "the time between two of them", .initial = "1"),
-    SC_OPT("json", 0, OPT_JSON, NULL, "every line of output is a JSON object"),
-    SC_OPT("verbose", 0, OPT_VERBOSE, NULL, "tell on stderr how the connection went"),
+    SC_OPT("json", 0, OPT_JSON, NULL, "every line of output is a JSON object",
+           .conf = SC_OPT_CONF_ONE),
+    SC_OPT("verbose", 'v', OPT_VERBOSE, NULL, "tell on stderr how the connection went",
+           .conf = SC_OPT_CONF_ONE),
     SC_OPT_HELP_ROW(OPT_HELP),
     SC_OPT_VERSION_ROW(OPT_VERSION),
 };
@@ -85,6 +91,7 @@ const struct sc_opt_table sc_cli_option_table = {
              "Without COMMAND each line of standard input is one; on a terminal there is a\n"
              "prompt.\n\n" SC_PIN_HELP,
     .statuses = statuses,
+    .ends_at_word = true,
 };
 
 /* Seconds, with decimals or with a unit. */
@@ -131,7 +138,6 @@ static int set_timeout(struct sc_cli_options *options, const char *text, struct 
     return sc_client_settings_set_timeout(options->settings, (uint32_t)ms, NULL);
 }
 
-/* Returns 0; -1 with an error; 1 when the program has nothing more to do. */
 static int take_option(struct sc_cli_options *options, int option, const char *value,
                        struct sc_err *err)
 {
@@ -151,9 +157,7 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
         return sc_client_settings_set_inspect(options->settings, 1, NULL);
     case OPT_STRICT_EXPIRY: return sc_client_settings_set_strict_expiry(options->settings, 1, NULL);
     case OPT_JSON: options->json = true; return 0;
-    case OPT_VERBOSE: options->verbose = true; return 0;
-    case OPT_VERSION: options->show_version = true; return 1;
-    default: sc_opt_help(stdout, &sc_cli_option_table); return 1;
+    default: options->verbose = true; return 0;
     }
 }
 
@@ -217,7 +221,8 @@ static int check_proxy_command(const struct sc_cli_options *options)
     return sc_program_fail(PROGRAM, &err);
 }
 
-static int parse(struct sc_cli_options *options, int argc, char *argv[], int *status)
+/* Returns 0; -1 with the exit status: --help, or an error. */
+static int collect(struct sc_cli_options *options, int argc, char *argv[], int *status)
 {
     struct sc_err err;
     struct sc_opt_reader reader;
@@ -225,20 +230,45 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
     int refused;
     sc_opt_reader_init(&reader, &sc_cli_option_table);
     while ((option = sc_opt_next(&reader, argc, argv, &refused)) != NULL) {
-        const int rc = take_option(options, option->value, optarg, &err);
-        if (rc < 0) {
-            (void)sc_err_prefix(&err, "--%s", option->name);
+        if (option->value == OPT_HELP) {
+            sc_opt_help(stdout, &sc_cli_option_table);
+            *status = EX_OK;
+            return -1;
+        }
+        options->show_version = option->value == OPT_VERSION;
+        if (options->show_version) {
+            return 0;
+        }
+        if (sc_opt_settings_add(&options->given, option, optarg, NULL, &err) != 0) {
             *status = sc_program_fail(PROGRAM, &err);
             return -1;
         }
-        if (rc > 0) {
-            *status = EX_OK;
-            return options->show_version ? 0 : -1;
-        }
     }
-    if (refused) {
-        *status = sc_program_bad_option(PROGRAM, refused, argc, argv);
+    *status = refused ? sc_program_bad_option(PROGRAM, refused, argc, argv) : EX_OK;
+    return refused ? -1 : 0;
+}
+
+static int parse(struct sc_cli_options *options, int argc, char *argv[], int *status)
+{
+    struct sc_err err;
+    *status = EX_OK;
+    if (collect(options, argc, argv, status) != 0) {
         return -1;
+    }
+    if (options->show_version) {
+        return 0;
+    }
+    if (sc_client_conf_complete(&options->given, &sc_cli_option_table, false, &err) != 0) {
+        *status = sc_program_fail(PROGRAM, &err);
+        return -1;
+    }
+    for (size_t i = 0; i < options->given.count; i++) {
+        const struct sc_opt_setting *setting = &options->given.list[i];
+        if (take_option(options, setting->option->value, setting->value, &err) != 0) {
+            (void)sc_client_conf_blame(setting, &err);
+            *status = sc_program_fail(PROGRAM, &err);
+            return -1;
+        }
     }
     *status = take_words(options, argc - optind, argv + optind);
     if (*status == 0) {
@@ -271,4 +301,5 @@ void sc_cli_options_fini(struct sc_cli_options *options)
 {
     sc_client_settings_free(options->settings);
     options->settings = NULL;
+    sc_opt_settings_fini(&options->given);
 }

@@ -1,4 +1,4 @@
-/* The command line of sc-client. */
+/* The command line of sc-client, and what client.conf adds to it. */
 #ifndef SC_CLIENT_OPTIONS_H
 #define SC_CLIENT_OPTIONS_H
 
@@ -8,7 +8,7 @@
 
 #include <spacecaptain/client.h>
 
-#include "base/opt.h"
+#include "base/opt_settings.h"
 #include "base/parse.h"
 
 #define SC_CLI_PROGRAM "sc-client"
@@ -16,6 +16,7 @@
 extern const struct sc_opt_table sc_cli_option_table;
 
 struct sc_cli_options {
+    struct sc_opt_settings given; /* keeps the texts that the others point to */
     struct sc_address address;
     char target[300]; /* the address in one form */
     const char *proxy_command; /* NULL: connect directly */

@@ -383,7 +383,8 @@ void sc_config_file_fini(struct sc_config_file *file)
     *file = (struct sc_config_file){0};
 }
 
-bool sc_config_file_has_section(const struct sc_config_file *file, const char *name)
+const char *sc_config_file_section(const struct sc_config_file *file, const char *name)
 {
-    return find_section(file, name) != NULL;
+    const struct sc_config_section *section = find_section(file, name);
+    return section ? section->name : NULL;
 }

@@ -63,7 +63,7 @@ int sc_config_file_parse(const char *path, const char *text, size_t length,
                          struct sc_config_errors *errors) SC_NODISCARD;
 void sc_config_file_fini(struct sc_config_file *file);
 
-/* Whether the file has a section of that name. */
-bool sc_config_file_has_section(const struct sc_config_file *file, const char *name);
+/* The name of that section, as entries have it; NULL: the file has no such section. */
+const char *sc_config_file_section(const struct sc_config_file *file, const char *name);
 
 #endif

@@ -50,6 +50,7 @@ run_seconds=$((${run_seconds:-20} * slow))
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/sc-$test_name.XXXXXX")
 cd "$tmp"
+export XDG_CONFIG_HOME="$tmp/xdg-config" # not the user's
 
 dump() {
     for log in "$tmp"/*.log "$tmp/out" "$tmp/err"; do

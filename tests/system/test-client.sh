@@ -41,6 +41,10 @@ expect_out hello
 no_err
 client 0 echo ''
 expect_out ''
+client 0 echo -n
+expect_out -n
+client 0 reverse --json
+expect_out nosj--
 client 0 reverse 'abc def'
 expect_out 'fed cba'
 client 0 time

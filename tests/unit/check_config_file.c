@@ -40,8 +40,8 @@ START_TEST(sections_of_any_name)
     ck_assert_str_eq(value_of("default", "timeout"), "3");
     ck_assert_str_eq(value_of("home-1.example", "connect"), "a");
     ck_assert_str_eq(value_of("home-1.example", "timeout"), "");
-    ck_assert(sc_config_file_has_section(&file, "empty"));
-    ck_assert(!sc_config_file_has_section(&file, "home"));
+    ck_assert_str_eq(sc_config_file_section(&file, "empty"), "empty");
+    ck_assert_ptr_null(sc_config_file_section(&file, "home"));
     ck_assert_uint_eq(file.sections[1].line, 2);
     ck_assert_int_eq(parse(&any, ""), 0);
     ck_assert_uint_eq(file.section_count, 0);
