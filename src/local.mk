@@ -38,6 +38,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/handshake_hooks.c src/tls/handshake_hooks.h \
 	src/tls/hello_peek.c src/tls/hello_peek.h \
 	src/tls/info.c src/tls/info.h \
+	src/tls/key_log.c src/tls/key_log.h \
 	src/tls/keygen.c src/tls/keygen.h \
 	src/tls/keygen_file.c \
 	src/tls/cert_files.c src/tls/cert_files.h \

@@ -364,6 +364,17 @@ out:
     return rc;
 }
 
+int sc_cert_files_passphrase(char *out, int size, int writing, void *arg)
+{
+    const size_t length = strlen(arg);
+    (void)writing;
+    if (length == 0 || length > (size_t)size) {
+        return -1;
+    }
+    memcpy(out, arg, length);
+    return (int)length;
+}
+
 void sc_cert_files_fini(struct sc_cert_files *files)
 {
     X509_free(files->leaf);

@@ -44,6 +44,9 @@ int sc_cert_files_load(const char *certificate_path, const char *key_path,
                        pem_password_cb *passphrase, void *passphrase_arg, struct sc_cert_files *out,
                        struct sc_err *err) SC_NODISCARD;
 
+/* A pem_password_cb for a passphrase that is known: `arg` is its text. */
+int sc_cert_files_passphrase(char *out, int size, int writing, void *arg);
+
 /* Adds a warning; above SC_CERT_FILES_WARNINGS it is dropped. */
 void sc_cert_files_warn(struct sc_cert_files *files, const char *fmt, ...) SC_PRINTF(2, 3);
 

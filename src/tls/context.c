@@ -2,8 +2,6 @@
 
 #include "tls/context.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +15,9 @@
 #include "tls/certificate.h"
 #include "tls/command_files.h"
 #include "tls/error.h"
-#include "tls/handshake_hooks.h"
 #include "tls/cert_files.h"
+#include "tls/handshake_hooks.h"
+#include "tls/key_log.h"
 #include "tls/ocsp.h"
 #include "tls/selftest.h"
 #include "tls/session_cache.h"
@@ -36,7 +35,6 @@
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define CIPHERS_TLS13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define GROUPS "X25519:P-256:P-384"
-#define SECURITY_LEVEL 2
 #define DEFAULT_SESSION_TIMEOUT_S 300
 /*
  * Early data is never accepted, but a client whose ticket is of another server may send it: so
@@ -116,7 +114,7 @@ static struct sc_tls_context *context_new(const SSL_METHOD *method, struct sc_er
     }
     context->ssl_ctx = ssl_ctx;
     context->keylog_fd = -1;
-    SSL_CTX_set_security_level(ssl_ctx, SECURITY_LEVEL);
+    SSL_CTX_set_security_level(ssl_ctx, SC_TLS_SECURITY_LEVEL);
     if (SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_max_proto_version(ssl_ctx, 0) != 1 ||
         SSL_CTX_set_cipher_list(ssl_ctx, CIPHERS_TLS12) != 1 ||
@@ -264,38 +262,16 @@ struct sc_tls_context *sc_tls_context_new_server(const struct sc_tls_server_sett
     return context;
 }
 
-/* One write(2) for a line, so that programs that share the file do not mix theirs. */
 static void on_keylog(const SSL *ssl, const char *line)
 {
-    const struct sc_tls_context *context = context_of(SSL_get_SSL_CTX(ssl));
-    char text[512];
-    size_t length = strlen(line);
-    if (length < sizeof(text)) {
-        memcpy(text, line, length);
-        text[length] = '\n';
-        ssize_t ignored = write(context->keylog_fd, text, length + 1);
-        (void)ignored;
-        OPENSSL_cleanse(text, sizeof(text));
-    }
-}
-
-static int give_passphrase(char *out, int size, int writing, void *arg)
-{
-    const size_t length = arg ? strlen(arg) : 0;
-    (void)writing;
-    if (length == 0 || length > (size_t)size) {
-        return -1;
-    }
-    memcpy(out, arg, length);
-    return (int)length;
+    sc_key_log_write(context_of(SSL_get_SSL_CTX(ssl))->keylog_fd, line);
 }
 
 static int open_keylog(struct sc_tls_context *context, const char *path, struct sc_err *err)
 {
-    context->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    context->keylog_fd = sc_key_log_open(path, err);
     if (context->keylog_fd < 0) {
-        return sc_err_set_errno(err, EX_CANTCREAT, errno,
-                                "can't write TLS keys to %s (SSLKEYLOGFILE)", path);
+        return -1;
     }
     SSL_CTX_set_keylog_callback(context->ssl_ctx, on_keylog);
     return 0;
@@ -319,7 +295,7 @@ struct sc_tls_context *sc_tls_context_new_client(const struct sc_tls_client_sett
     if ((settings->keylog_path && open_keylog(context, settings->keylog_path, err) != 0) ||
         (settings->certificate_path &&
          use_cert_files(context, settings->certificate_path, settings->private_key_path,
-                        settings->passphrase ? give_passphrase : NULL,
+                        settings->passphrase ? sc_cert_files_passphrase : NULL,
                         (void *)(uintptr_t)settings->passphrase, err) != 0)) {
         sc_tls_context_unref(context);
         return NULL;

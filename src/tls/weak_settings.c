@@ -11,7 +11,6 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 
-#define SECURITY_LEVEL 2 /* of the defaults: 112 bits */
 #define GROUP_BITS 255 /* X25519; a curve of as many bits resists an attack of half of them */
 
 static void add(struct sc_weak_settings *out, const char *fmt, ...) SC_PRINTF(2, 3);
@@ -126,7 +125,7 @@ void sc_weak_settings_find(SSL_CTX *ssl_ctx, const struct sc_tls_command *comman
     if (SSL_CTX_get_min_proto_version(ssl_ctx) < TLS1_2_VERSION) {
         add(out, "versions before TLS 1.2 are allowed");
     }
-    if (level < SECURITY_LEVEL) {
+    if (level < SC_TLS_SECURITY_LEVEL) {
         add(out, "the security level is %d: keys and signatures that are too weak are taken",
             level);
     }

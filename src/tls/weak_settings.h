@@ -12,6 +12,7 @@
 
 #include "tls/commands.h"
 
+#define SC_TLS_SECURITY_LEVEL 2 /* of the defaults: 112 bits */
 #define SC_WEAK_SETTINGS_MAX 10U
 
 struct sc_weak_settings {
