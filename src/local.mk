@@ -70,6 +70,13 @@ src_libsclib_la_SOURCES = \
 	src/lib/tls_library.c src/lib/tls_library.h \
 	src/lib/tls_openssl.c \
 	src/lib/verify.c src/lib/verify.h
+if WITH_MBEDTLS
+src_libsclib_la_SOURCES += \
+	src/lib/byte_queue.c src/lib/byte_queue.h \
+	src/lib/mbedtls_error.c src/lib/mbedtls_error.h \
+	src/lib/mbedtls_settings.c src/lib/mbedtls_settings.h \
+	src/lib/tls_mbedtls.c
+endif
 
 # The library: its interface is src/spacecaptain/client.h, and its symbols are those of the map.
 lib_LTLIBRARIES += src/libspacecaptain.la
@@ -77,7 +84,7 @@ dist_man_MANS += man/sc_client.3 man/sc_client_engine.3 man/sc_client_settings.3
 spacecaptainincludedir = $(includedir)/spacecaptain
 spacecaptaininclude_HEADERS = src/spacecaptain/client.h src/spacecaptain/client_libevent.h
 src_libspacecaptain_la_SOURCES =
-src_libspacecaptain_la_LIBADD  = src/libsclib.la src/libscproto.la src/libsctls.la src/libscbase.la $(OPENSSL_LIBS) $(PTHREAD_LIBS)
+src_libspacecaptain_la_LIBADD  = src/libsclib.la src/libscproto.la src/libsctls.la src/libscbase.la $(MBEDTLS_LIBS) $(OPENSSL_LIBS) $(PTHREAD_LIBS)
 src_libspacecaptain_la_LDFLAGS = $(SC_SHARED_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-Wl,--version-script=$(srcdir)/src/lib/libspacecaptain.map
 EXTRA_DIST += src/lib/libspacecaptain.map
@@ -166,7 +173,7 @@ LIBS_BASE  = src/libscbase.la $(PTHREAD_LIBS)
 LIBS_PROTO = src/libscproto.la $(LIBS_BASE)
 LIBS_TLS   = src/libsctls.la $(OPENSSL_LIBS) $(LIBS_BASE)
 LIBS_NET   = src/libscnet.a src/libscproto.la $(EVENT_LIBS) $(LIBS_TLS)
-LIBS_LIB   = src/libsclib.la src/libscproto.la $(LIBS_TLS)
+LIBS_LIB   = src/libsclib.la $(MBEDTLS_LIBS) src/libscproto.la $(LIBS_TLS)
 LIBS_SERVER = src/libscserver.a $(LIBS_NET)
 LIBS_CLIENT = src/libscclient.a $(EVENT_LIBS) $(LIBS_LIB)
 LIBS_BENCH  = src/libscbench.a $(EVENT_LIBS) src/libscproto.la $(LIBS_TLS) -lm

@@ -58,14 +58,22 @@ static void settings_destroy(struct sc_client_settings *settings)
     free(settings);
 }
 
+static const struct sc_tls_library *find_library(const char *name, struct sc_err *err)
+{
+    const struct sc_tls_library *library = sc_tls_library_find(name);
+    if (!library) {
+        (void)sc_err_set(err, EX_USAGE, "no TLS library \"%.40s\": this build has %s", name,
+                         sc_tls_library_names());
+    }
+    return library;
+}
+
 struct sc_client_settings *sc_client_settings_new(const char *tls_library,
                                                   struct sc_client_error *error)
 {
     struct sc_err err;
-    const struct sc_tls_library *library = sc_tls_library_find(tls_library);
+    const struct sc_tls_library *library = find_library(tls_library, &err);
     if (!library) {
-        (void)sc_err_set(&err, EX_USAGE, "TLS library \"%.40s\": this build has %s", tls_library,
-                         sc_tls_library_names());
         (void)sc_lib_error(error, &err);
         return NULL;
     }
@@ -189,21 +197,22 @@ static int copy_options(const struct sc_tls_options *from, char *copies[4])
     return 0;
 }
 
-/* Sets up the TLS library with other options; the old ones stay when that fails. */
-static int set_options(struct sc_client_settings *settings, const struct sc_tls_options *options,
-                       struct sc_err *err)
+/* Sets up a TLS library with these options; what was set stays when that fails. */
+static int set_options(struct sc_client_settings *settings, const struct sc_tls_library *library,
+                       const struct sc_tls_options *options, struct sc_err *err)
 {
     char *copies[4] = {NULL};
     if (copy_options(options, copies) != 0) {
         free_options(copies);
         return sc_err_set(err, EX_OSERR, "can't set up a client: out of memory");
     }
-    struct sc_tls_shared *shared = settings->library->shared_new(options, err);
+    struct sc_tls_shared *shared = library->shared_new(options, err);
     if (!shared) {
         free_options(copies);
         return -1;
     }
     settings->library->shared_free(settings->shared);
+    settings->library = library;
     settings->shared = shared;
     free_options(settings->options);
     memcpy(settings->options, copies, sizeof(copies));
@@ -219,6 +228,18 @@ static struct sc_tls_options current_options(const struct sc_client_settings *se
                                    .key_log_path = settings->options[3]};
 }
 
+int sc_client_settings_set_tls_library(struct sc_client_settings *settings, const char *tls_library,
+                                       struct sc_client_error *error)
+{
+    struct sc_err err;
+    const struct sc_tls_options options = current_options(settings);
+    const struct sc_tls_library *library = find_library(tls_library, &err);
+    return !library || can_change(settings, &err) != 0 ||
+                   set_options(settings, library, &options, &err) != 0
+               ? sc_lib_error(error, &err)
+               : 0;
+}
+
 int sc_client_settings_set_certificate(struct sc_client_settings *settings,
                                        const char *certificate_path, const char *key_path,
                                        const char *passphrase, struct sc_client_error *error)
@@ -228,7 +249,8 @@ int sc_client_settings_set_certificate(struct sc_client_settings *settings,
     options.certificate_path = certificate_path;
     options.key_path = key_path;
     options.passphrase = passphrase;
-    return can_change(settings, &err) != 0 || set_options(settings, &options, &err) != 0
+    return can_change(settings, &err) != 0 ||
+                   set_options(settings, settings->library, &options, &err) != 0
                ? sc_lib_error(error, &err)
                : 0;
 }
@@ -239,7 +261,8 @@ int sc_client_settings_set_key_log(struct sc_client_settings *settings, const ch
     struct sc_err err;
     struct sc_tls_options options = current_options(settings);
     options.key_log_path = path;
-    return can_change(settings, &err) != 0 || set_options(settings, &options, &err) != 0
+    return can_change(settings, &err) != 0 ||
+                   set_options(settings, settings->library, &options, &err) != 0
                ? sc_lib_error(error, &err)
                : 0;
 }

@@ -6,6 +6,7 @@
 #define SC_LIB_VERIFY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -35,5 +36,15 @@ struct sc_lib_verify {
  */
 int sc_lib_verify_certificate(struct sc_lib_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
                               const SSL *ssl) SC_NODISCARD;
+
+/* A certificate as it came, in DER. */
+struct sc_lib_der {
+    const uint8_t *bytes;
+    size_t count;
+};
+
+/* The same for what another TLS library was shown: the leaf first; no certificate is refused. */
+int sc_lib_verify_der(struct sc_lib_verify *verify, const struct sc_lib_der *certificates,
+                      size_t count) SC_NODISCARD;
 
 #endif

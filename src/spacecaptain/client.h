@@ -108,11 +108,18 @@ struct sc_client_settings;
 
 /*
  * `tls_library` is "openssl", "mbedtls" where the library was built with it, or NULL for the
- * default, "openssl". NULL on failure: SC_CLIENT_USAGE, there is no such library; SC_CLIENT_SYSTEM.
+ * default, "openssl". Mbed TLS (2.28) has TLS 1.2 alone, and takes RSA keys and those on P-256,
+ * P-384 and P-521, not Ed25519. NULL on failure: SC_CLIENT_USAGE, there is no such library;
+ * SC_CLIENT_SYSTEM.
  */
 SC_CLIENT_API struct sc_client_settings *
 sc_client_settings_new(const char *tls_library, struct sc_client_error *error) SC_CLIENT_NODISCARD;
 SC_CLIENT_API void sc_client_settings_free(struct sc_client_settings *settings); /* or NULL */
+
+/* Another one for what is set already; on failure the old one stays. Errors as above. */
+SC_CLIENT_API int
+sc_client_settings_set_tls_library(struct sc_client_settings *settings, const char *tls_library,
+                                   struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /*
  * Adds what one PIN argument of sc-client(1) names: a PEM file of certificates, "sha256//BASE64",
@@ -190,10 +197,10 @@ struct sc_client_reply {
 struct sc_client_info {
     size_t size;
     const char *peer; /* the address that answered, "127.0.0.1:4242"; "" of an engine */
-    const char *tls_library; /* "openssl" */
+    const char *tls_library; /* "openssl" or "mbedtls" */
     const char *tls_version; /* "TLSv1.3" */
     const char *cipher; /* "TLS_AES_256_GCM_SHA384" */
-    const char *group; /* "x25519"; "" when not known */
+    const char *group; /* "x25519"; "" when not known, as of Mbed TLS */
     int resumed;
     const char *pin; /* the one that matched, in a form that can be given again */
     int expired; /* the certificate is outside its dates */

@@ -148,7 +148,7 @@ static const struct row alert_rows[] = {
      "the server does not speak space-captain/1; is this the right port?"},
     {SSL_AD_PROTOCOL_VERSION, SC_TLS_REASON_VERSION,
      "the client does not take the TLS version that was chosen",
-     "the server takes no TLS version that this client has (1.2 and 1.3)"},
+     "the server takes no TLS version that this client has (1.2 and 1.3; with Mbed TLS 1.2 alone)"},
     {SSL_AD_HANDSHAKE_FAILURE, SC_TLS_REASON_ALERT_RECEIVED,
      "the client found nothing in common with us: cipher, group or signature",
      "the server found nothing in common with us: cipher, group, signature, or it wants a client "
@@ -341,10 +341,17 @@ struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_t
 void sc_tls_describe_failure(const struct sc_tls_watch *watch, enum sc_tls_end end,
                              unsigned long code, char *out, size_t out_size)
 {
+    sc_tls_describe_failure_as(watch, end, code, ERR_reason_error_string(code), out, out_size);
+}
+
+void sc_tls_describe_failure_as(const struct sc_tls_watch *watch, enum sc_tls_end end,
+                                unsigned long code, const char *reason, char *out, size_t out_size)
+{
     const struct sc_tls_failure failure = sc_tls_explain(watch, end, code, false);
     const uint8_t alert = watch->alert_received;
-    const char *reason =
-        alert != SC_TLS_NO_ALERT ? sc_tls_alert_name(alert) : ERR_reason_error_string(code);
+    if (alert != SC_TLS_NO_ALERT) {
+        reason = sc_tls_alert_name(alert);
+    }
     if (reason && failure.kind != SC_TLS_REASON_PLAINTEXT) {
         (void)snprintf(out, out_size, "%s (%s%s)", failure.hint,
                        alert != SC_TLS_NO_ALERT ? "alert: " : "", reason);

@@ -87,6 +87,13 @@ void sc_tls_describe_failure(const struct sc_tls_watch *watch, enum sc_tls_end e
                              unsigned long code, char *out, size_t out_size);
 
 /*
+ * The same of another TLS library: `code` is that of OpenSSL which means the same, 0: there is
+ * none; `reason` is what that library calls it, NULL: nothing.
+ */
+void sc_tls_describe_failure_as(const struct sc_tls_watch *watch, enum sc_tls_end end,
+                                unsigned long code, const char *reason, char *out, size_t out_size);
+
+/*
  * What a client says about a server that sc_pin_set_match() did not match: SC_EXIT_PIN. Another key
  * is told with both sides; a certificate of the pinned issuer that is expired, not yet valid, or
  * for another host is called that. `leaf`: its certificate, NULL: it has shown none. `target` names

@@ -102,7 +102,7 @@ int sc_pin_set_match(const struct sc_pin_set *set, const SSL *ssl, const char *h
 
 /*
  * The same for a certificate that the handshake of `ssl` has not accepted yet, with what the peer
- * sent along to build its chain.
+ * sent along to build its chain. `ssl` NULL: that of a server, by another TLS library.
  */
 int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X509 *leaf,
                                  STACK_OF(X509) * chain, const char *host,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "tls/certificate.h"
 #include "tls/pin_set.h"
+#include "tls/weak_settings.h"
 
 #define HOST_BYTES 256
 
@@ -58,14 +59,16 @@ static X509_STORE_CTX *new_validation(const struct sc_pin *pin, const SSL *ssl, 
 {
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
     if (!ctx || X509_STORE_CTX_init(ctx, pin->store, leaf, chain) != 1 ||
-        X509_STORE_CTX_set_default(ctx, SSL_is_server(ssl) ? "ssl_client" : "ssl_server") != 1) {
+        X509_STORE_CTX_set_default(ctx, ssl && SSL_is_server(ssl) ? "ssl_client" : "ssl_server") !=
+            1) {
         X509_STORE_CTX_free(ctx);
         return NULL;
     }
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
     X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
     X509_VERIFY_PARAM_set_time(param, sc_clock_wall().tv_sec);
-    X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ssl));
+    X509_VERIFY_PARAM_set_auth_level(param,
+                                     ssl ? SSL_get_security_level(ssl) : SC_TLS_SECURITY_LEVEL);
     return ctx;
 }
 

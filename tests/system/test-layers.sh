@@ -26,6 +26,7 @@ refuse "server, client and bench never include each other" 'client/|bench/|lib/|
 refuse "server, client and bench never include each other" 'server/|bench/|lib/|net/|programs/' $(sources client)
 refuse "bench knows neither the others nor net: it is lighter than what it measures" 'net/|server/|client/|lib/|programs/' $(sources bench)
 refuse "only net/tlsbev.c knows libevent's TLS filter" 'event2/bufferevent_ssl' $(sources . | grep -v '^./net/tlsbev\.c$')
+refuse "Mbed TLS stays in the library" 'mbedtls/' $(sources . | grep -v '^./lib/\(tls_mbedtls\.c\|mbedtls_[a-z]*\.[ch]\)$')
 refuse "OpenSSL's TLS stays in tls and net/tlsbev" 'openssl/ssl\.h' $(sources proto server net | grep -v '^net/tlsbev\.[ch]$')
 
 # No circle of includes; tsort(1) names the files of one.

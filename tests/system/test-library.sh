@@ -40,34 +40,48 @@ start_server
 sed -n '/^ \*     #include <stdio.h>/,/^ \*     }$/p' "$SC_SRCDIR/src/spacecaptain/client.h" | sed 's/^ \*     //; s/^ \*$//' >shown.c
 cmp shown.c "$SC_SRCDIR/examples/blocking.c" || fail "the header shows another program than examples/blocking.c"
 [ "$(wc -l <shown.c)" -le 25 ] || fail "the program is longer than 25 lines"
-sed "s/localhost:4242/$address/" shown.c >blocking.c
-build blocking.c blocking
-run 0 env LD_LIBRARY_PATH="$lib" ./blocking
-expect_out hello
+# over SOURCE COPY: the same program over the TLS library that $library names.
+over() { sed "s/sc_client_settings_new(NULL/sc_client_settings_new($library/; s/localhost:4242/$address/" "$1" >"$2"; }
+libraries='"openssl"'
+if grep -q 'define HAVE_MBEDTLS' "$SC_BUILDDIR/config.h"; then
+    libraries="$libraries \"mbedtls\""
+else
+    skip_part "no Mbed TLS in this build"
+fi
+run 0 sc-keygen --out other
+wrong_pins=0
+for library in NULL $libraries; do
+    over shown.c blocking.c
+    build blocking.c blocking
+    run 0 env LD_LIBRARY_PATH="$lib" ./blocking
+    expect_out hello
 
-build "$SC_SRCDIR/examples/own-loop.c" own-loop
-run 0 env LD_LIBRARY_PATH="$lib" ./own-loop "$address" server.crt
-printf 'eno\nowt\neerht\n' | cmp - out || fail "own-loop has printed something else"
+    over "$SC_SRCDIR/examples/own-loop.c" own-loop.c
+    build own-loop.c own-loop
+    run 0 env LD_LIBRARY_PATH="$lib" ./own-loop "$address" server.crt
+    printf 'eno\nowt\neerht\n' | cmp - out || fail "own-loop has printed something else"
+    # A wrong pin and no server: one line and the status of sc-client.
+    run 90 env LD_LIBRARY_PATH="$lib" ./own-loop "$address" other.crt
+    expect_err '^127\.0\.0\.1:[0-9]+ is not the server that was pinned'
+    wrong_pins=$((wrong_pins + 1))
+    wait_log 'alert_received="bad certificate"' 10 $wrong_pins
+    run 69 env LD_LIBRARY_PATH="$lib" ./own-loop unix:/nonexistent server.crt
+    expect_err "can't connect to unix:/nonexistent"
 
-# shellcheck disable=SC2046
-build "$SC_SRCDIR/examples/libevent.c" with-libevent $(pkg-config --cflags --libs libevent_core)
-run 0 env LD_LIBRARY_PATH="$lib" ./with-libevent "$address" server.crt
-grep -Eq '^20[0-9]{2}-[0-9-]+T[0-9:.]+Z$' out || fail "that is not a time: $(cat out)"
+    over "$SC_SRCDIR/examples/libevent.c" libevent.c
+    # shellcheck disable=SC2046
+    build libevent.c with-libevent $(pkg-config --cflags --libs libevent_core)
+    run 0 env LD_LIBRARY_PATH="$lib" ./with-libevent "$address" server.crt
+    grep -Eq '^20[0-9]{2}-[0-9-]+T[0-9:.]+Z$' out || fail "that is not a time: $(cat out)"
+done
 
 # Statically, too: then nothing of ours is looked for at run time.
 # shellcheck disable=SC2046
 (flags="-I$root$(PKG_CONFIG_PATH=${pc%/*} pkg-config --variable=includedir space-captain)" &&
-    build blocking.c static-blocking "$lib/libspacecaptain.a" $(pkg-config --libs openssl) -pthread)
+    build blocking.c static-blocking "$lib/libspacecaptain.a" \
+        $(PKG_CONFIG_PATH=${pc%/*} pkg-config --static --libs space-captain | sed 's/-L[^ ]* //; s/-lspacecaptain //'))
 run 0 ./static-blocking
 expect_out hello
-
-# A wrong pin and no server: one line and the status of sc-client.
-run 0 sc-keygen --out other
-run 90 env LD_LIBRARY_PATH="$lib" ./own-loop "$address" other.crt
-expect_err '^127\.0\.0\.1:[0-9]+ is not the server that was pinned'
-wait_log 'alert_received="bad certificate"'
-run 69 env LD_LIBRARY_PATH="$lib" ./own-loop unix:/nonexistent server.crt
-expect_err "can't connect to unix:/nonexistent"
 
 if command -v c++ >/dev/null; then
     printf '#include <spacecaptain/client.h>\nint main() { sc_client_error e = SC_CLIENT_ERROR_INIT; return e.code; }\n' >plain.cc

@@ -10,8 +10,8 @@
 #include "proto/frame.h"
 #include "proto/handler.h"
 #include "spacecaptain/client.h"
-#include "suite.h"
 #include "tls_fixture.h"
+#include "tls_library_suite.h"
 
 #define LOG_BYTES 65536U
 
@@ -39,7 +39,7 @@ static void set_up(void)
     fixture_write_pair("server", "P-256");
     const struct sc_tls_server_settings server_settings = fixture_settings("server");
     context = fixture_server(&server_settings);
-    settings = sc_client_settings_new(NULL, &error);
+    settings = sc_client_settings_new(tls_library, &error);
     ck_assert_ptr_nonnull(settings);
     piece = 0;
 }
@@ -323,7 +323,7 @@ START_TEST(a_session_is_resumed_and_worth_nothing_under_other_pins)
     SSL_free(server.ssl);
     sc_client_settings_free(settings);
 
-    settings = sc_client_settings_new(NULL, &error);
+    settings = sc_client_settings_new(tls_library, &error);
     fixture_write_pair("other", "P-256");
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
     open_engine(fixture_path("other.crt"));
@@ -350,11 +350,11 @@ START_TEST(without_a_pin_there_is_no_connection_and_used_settings_stay)
 }
 END_TEST
 
-SUITE_MAIN("engine", every_split_of_the_input_gives_the_same_events,
-           a_wrong_pin_ends_the_handshake_with_an_alert_before_finished,
-           a_reply_that_is_wrong_ends_the_connection_at_its_header,
-           an_answer_that_nobody_asked_for_breaks_the_protocol,
-           errors_of_the_server_are_replies_or_the_end,
-           deadlines_of_the_handshake_and_of_each_reply,
-           a_session_is_resumed_and_worth_nothing_under_other_pins,
-           without_a_pin_there_is_no_connection_and_used_settings_stay)
+TLS_LIBRARY_SUITE_MAIN(every_split_of_the_input_gives_the_same_events,
+                       a_wrong_pin_ends_the_handshake_with_an_alert_before_finished,
+                       a_reply_that_is_wrong_ends_the_connection_at_its_header,
+                       an_answer_that_nobody_asked_for_breaks_the_protocol,
+                       errors_of_the_server_are_replies_or_the_end,
+                       deadlines_of_the_handshake_and_of_each_reply,
+                       a_session_is_resumed_and_worth_nothing_under_other_pins,
+                       without_a_pin_there_is_no_connection_and_used_settings_stay)

@@ -10,6 +10,7 @@ tests_unit_libtest_a_SOURCES = \
 	tests/unit/scratch.h \
 	tests/unit/suite.h \
 	tests/unit/tls_fixture.c tests/unit/tls_fixture.h \
+	tests/unit/tls_library_suite.h \
 	tests/unit/tls_peer.c tests/unit/tls_peer.h \
 	tests/unit/tlsbev_fixture.h
 

@@ -8,22 +8,28 @@
 #include <check.h>
 #include <stdlib.h>
 
+static inline int suite_run(const char *title, const TTest *const tests[], size_t count)
+{
+    Suite *suite = suite_create(title);
+    for (size_t i = 0; i < count; i++) {
+        TCase *tcase = tcase_create(tests[i]->name);
+        tcase_set_timeout(tcase, 60);
+        tcase_add_test(tcase, tests[i]);
+        suite_add_tcase(suite, tcase);
+    }
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed;
+}
+
 #define SUITE_MAIN(title, ...) \
     int main(void) \
     { \
         const TTest *const tests[] = {__VA_ARGS__}; \
-        Suite *suite = suite_create(title); \
-        for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) { \
-            TCase *tcase = tcase_create(tests[i]->name); \
-            tcase_set_timeout(tcase, 60); \
-            tcase_add_test(tcase, tests[i]); \
-            suite_add_tcase(suite, tcase); \
-        } \
-        SRunner *runner = srunner_create(suite); \
-        srunner_run_all(runner, CK_ENV); \
-        int failed = srunner_ntests_failed(runner); \
-        srunner_free(runner); \
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS; \
+        return suite_run(title, tests, sizeof(tests) / sizeof(tests[0])) ? EXIT_FAILURE \
+                                                                         : EXIT_SUCCESS; \
     }
 
 #endif

@@ -1,0 +1,431 @@
+/*
+ * Mbed TLS 2.28 over byte queues: TLS 1.2 alone, since its TLS 1.3 is an experiment that no
+ * distribution builds. Pins are matched by the same code as with OpenSSL, on the certificates as
+ * they came.
+ */
+#include "config.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <mbedtls/platform_util.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/version.h>
+#include <openssl/crypto.h>
+
+#include "lib/byte_queue.h"
+#include "lib/mbedtls_error.h"
+#include "lib/mbedtls_settings.h"
+#include "lib/tls_library.h"
+#include "lib/verify.h"
+#include "tls/explain.h"
+#include "tls/key_log.h"
+#include "tls/watch.h"
+
+/* Ciphertext that waits to be decrypted: two records. */
+#define INPUT_BYTES ((size_t)2 * SSL3_RT_MAX_ENCRYPTED_LENGTH)
+/* Of a chain that a server shows; Mbed TLS itself follows eight issuers. */
+#define MAX_CERTIFICATES 16
+
+struct conn {
+    struct sc_tls_conn base;
+    struct sc_tls_watch watch; /* for sc_tls_describe_failure_as(); written here */
+    mbedtls_ssl_context ssl;
+    mbedtls_ssl_config config; /* of its own: the callback for keys is in it */
+    mbedtls_pk_context key;
+    int key_log_fd; /* borrowed */
+    struct sc_byte_queue input, output;
+    struct sc_lib_verify *verify;
+    bool input_ended;
+    bool out_of_memory; /* a part of the input is lost */
+    bool certificate_shown; /* in this handshake: else it resumes a session */
+    int error; /* Mbed TLS's, of a handshake that failed; 0: none */
+    uint64_t records; /* that were sent */
+    uint64_t replies; /* of them, to what the server asked after the handshake */
+    uint64_t received;
+};
+
+static struct conn *conn_of(struct sc_tls_conn *base)
+{
+    return (struct conn *)(void *)base;
+}
+
+static char version_text[32];
+
+static void make_version(void)
+{
+    char number[16] = "";
+    mbedtls_version_get_string(number);
+    (void)snprintf(version_text, sizeof(version_text), "Mbed TLS %s", number);
+}
+
+static const char *version(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_version);
+    return version_text;
+}
+
+/* --- What Mbed TLS calls back --- */
+
+static int on_send(void *arg, const unsigned char *bytes, size_t count)
+{
+    struct conn *conn = arg;
+    const size_t take = count < INT_MAX ? count : INT_MAX;
+    if (sc_byte_queue_add(&conn->output, bytes, take) != 0) {
+        return MBEDTLS_ERR_SSL_ALLOC_FAILED;
+    }
+    conn->records++;
+    return (int)take;
+}
+
+static int on_receive(void *arg, unsigned char *to, size_t count)
+{
+    struct conn *conn = arg;
+    const size_t take = count < conn->input.count ? count : conn->input.count;
+    if (take == 0) {
+        return conn->input_ended ? 0 : MBEDTLS_ERR_SSL_WANT_READ;
+    }
+    memcpy(to, sc_byte_queue_front(&conn->input), take);
+    sc_byte_queue_drop(&conn->input, take);
+    return (int)take;
+}
+
+/* The chain that the server has shown, or the leaf that a session remembers. */
+static int verify_chain(struct conn *conn, const mbedtls_x509_crt *chain)
+{
+    struct sc_lib_der certificates[MAX_CERTIFICATES];
+    size_t count = 0;
+    for (; chain && chain->raw.len > 0 && count < MAX_CERTIFICATES; chain = chain->next) {
+        certificates[count++] = (struct sc_lib_der){chain->raw.p, chain->raw.len};
+    }
+    return sc_lib_verify_der(conn->verify, certificates, count);
+}
+
+/*
+ * Called for each certificate of the chain that Mbed TLS has built, the leaf last. It goes on in
+ * any case: the alert that Mbed TLS would send for a refusal is not bad_certificate.
+ */
+static int on_certificate(void *arg, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
+{
+    struct conn *conn = arg;
+    *flags = 0;
+    if (depth == 0) {
+        conn->certificate_shown = true;
+        (void)verify_chain(conn, certificate);
+    }
+    return 0;
+}
+
+static void put_hex(char *out, const unsigned char *bytes, size_t count)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+/* "CLIENT_RANDOM <its 32 bytes> <the 48 bytes of the master secret>", as NSS has it. */
+static int on_keys(void *arg, const unsigned char *master, const unsigned char *key_block,
+                   size_t mac_size, size_t key_size, size_t iv_size,
+                   const unsigned char client_random[32], const unsigned char server_random[32],
+                   mbedtls_tls_prf_types prf)
+{
+    static const char label[] = "CLIENT_RANDOM ";
+    const struct conn *conn = arg;
+    char line[sizeof(label) + 64 + 1 + 96] = {0};
+    (void)key_block;
+    (void)mac_size;
+    (void)key_size;
+    (void)iv_size;
+    (void)server_random;
+    (void)prf;
+    if (conn->key_log_fd >= 0) {
+        memcpy(line, label, sizeof(label) - 1);
+        put_hex(line + sizeof(label) - 1, client_random, 32);
+        line[sizeof(label) - 1 + 64] = ' ';
+        put_hex(line + sizeof(label) + 64, master, 48);
+        sc_key_log_write(conn->key_log_fd, line);
+        mbedtls_platform_zeroize(line, sizeof(line));
+    }
+    return 0;
+}
+
+/* --- Connection --- */
+
+static void conn_free(struct sc_tls_conn *base)
+{
+    struct conn *conn = conn_of(base);
+    if (conn) {
+        mbedtls_ssl_free(&conn->ssl);
+        mbedtls_ssl_config_free(&conn->config);
+        mbedtls_pk_free(&conn->key);
+        sc_byte_queue_fini(&conn->input);
+        sc_byte_queue_fini(&conn->output);
+        sc_tls_watch_fini(&conn->watch);
+        free(conn);
+    }
+}
+
+/* A session that cannot be used is ignored: the handshake is then a full one. */
+static int offer_session(mbedtls_ssl_context *ssl, const uint8_t *bytes, size_t size)
+{
+    mbedtls_ssl_session session;
+    int result = 0;
+    mbedtls_ssl_session_init(&session);
+    if (bytes && mbedtls_ssl_session_load(&session, bytes, size) == 0) {
+        result = mbedtls_ssl_set_session(ssl, &session);
+    }
+    mbedtls_ssl_session_free(&session);
+    return result;
+}
+
+static int set_up(struct conn *conn, struct sc_mbedtls_shared *shared, const char *name,
+                  const uint8_t *session, size_t session_size)
+{
+    int result = sc_mbedtls_configure(shared, &conn->config, &conn->key);
+    if (result == 0) {
+        mbedtls_ssl_conf_verify(&conn->config, on_certificate, conn);
+        mbedtls_ssl_conf_export_keys_ext_cb(&conn->config, on_keys, conn);
+        result = mbedtls_ssl_setup(&conn->ssl, &conn->config);
+    }
+    if (result == 0 && name) {
+        result = mbedtls_ssl_set_hostname(&conn->ssl, name);
+    }
+    if (result == 0) {
+        mbedtls_ssl_set_bio(&conn->ssl, conn, on_send, on_receive, NULL);
+        result = offer_session(&conn->ssl, session, session_size);
+    }
+    return result;
+}
+
+static struct sc_tls_conn *conn_new(struct sc_tls_shared *base, struct sc_lib_verify *verify,
+                                    const char *name, const uint8_t *session, size_t session_size,
+                                    struct sc_err *err)
+{
+    struct sc_mbedtls_shared *shared = (struct sc_mbedtls_shared *)(void *)base;
+    struct conn *conn = calloc(1, sizeof(*conn));
+    if (!conn) {
+        (void)sc_err_set(err, EX_OSERR, "can't set up TLS: out of memory");
+        return NULL;
+    }
+    conn->base.library = &sc_tls_mbedtls;
+    conn->verify = verify;
+    conn->key_log_fd = shared->key_log_fd;
+    sc_tls_watch_init(&conn->watch);
+    mbedtls_ssl_init(&conn->ssl);
+    mbedtls_ssl_config_init(&conn->config);
+    mbedtls_pk_init(&conn->key);
+    const int result = set_up(conn, shared, name, session, session_size);
+    if (result != 0) {
+        const char *reason = sc_mbedtls_is_out_of_memory(result) ? NULL : sc_mbedtls_reason(result);
+        (void)sc_err_set(err, EX_OSERR, "can't set up TLS: %s", reason ? reason : "out of memory");
+        conn_free(&conn->base);
+        return NULL;
+    }
+    return &conn->base;
+}
+
+static size_t room(const struct sc_tls_conn *base)
+{
+    const size_t waiting = ((const struct conn *)(const void *)base)->input.count;
+    return waiting < INPUT_BYTES ? INPUT_BYTES - waiting : 0;
+}
+
+static size_t receive(struct sc_tls_conn *base, const uint8_t *bytes, size_t count)
+{
+    struct conn *conn = conn_of(base);
+    const size_t most = room(base);
+    const size_t take = count < most ? count : most;
+    if (take == 0) {
+        return 0;
+    }
+    sc_tls_watch_first_bytes(&conn->watch, bytes, take);
+    conn->received += take;
+    conn->out_of_memory |= sc_byte_queue_add(&conn->input, bytes, take) != 0;
+    return take;
+}
+
+static void receive_end(struct sc_tls_conn *base)
+{
+    conn_of(base)->input_ended = true;
+}
+
+static size_t output(struct sc_tls_conn *base, const uint8_t **bytes)
+{
+    const struct sc_byte_queue *queue = &conn_of(base)->output;
+    *bytes = sc_byte_queue_front(queue);
+    return queue->count;
+}
+
+static void sent(struct sc_tls_conn *base, size_t count)
+{
+    sc_byte_queue_drop(&conn_of(base)->output, count);
+}
+
+/* --- Results --- */
+
+static void explain(struct sc_tls_conn *base, bool timed_out, char *out, size_t out_size)
+{
+    struct conn *conn = conn_of(base);
+    const enum sc_tls_end end = timed_out                               ? SC_TLS_END_TIMEOUT
+                                : conn->input_ended && conn->error == 0 ? SC_TLS_END_EOF
+                                                                        : SC_TLS_END_ERROR;
+    conn->watch.certificate_requested = conn->ssl.client_auth != 0;
+    sc_tls_describe_failure_as(&conn->watch, end, sc_mbedtls_openssl_code(conn->error),
+                               conn->error != 0 ? sc_mbedtls_reason(conn->error) : NULL, out,
+                               out_size);
+}
+
+/* What a result that is no success means. */
+static enum sc_tls_step step_of(struct conn *conn, int result, const char *what, struct sc_err *err)
+{
+    char why[256];
+    if (conn->out_of_memory || sc_mbedtls_is_out_of_memory(result)) {
+        (void)sc_err_set(err, EX_OSERR, "the connection with %s is given up: out of memory",
+                         conn->verify->target);
+        return SC_TLS_STEP_FAILED;
+    }
+    switch (result) {
+    case 0:
+    case MBEDTLS_ERR_SSL_CONN_EOF: return SC_TLS_STEP_EOF;
+    case MBEDTLS_ERR_SSL_WANT_READ: return SC_TLS_STEP_WANT_INPUT;
+    case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return SC_TLS_STEP_CLOSED;
+    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
+        conn->watch.alert_received = conn->ssl.in_msg[1]; /* there is no function that tells */
+        break;
+    default: break;
+    }
+    conn->error = result;
+    explain(&conn->base, false, why, sizeof(why));
+    (void)sc_err_set(err, SC_EXIT_HANDSHAKE, "the TLS %s with %s failed: %s", what,
+                     conn->verify->target, why);
+    return SC_TLS_STEP_FAILED;
+}
+
+/* A step at a time: one reads the server's certificate, and a later one answers. */
+static enum sc_tls_step handshake(struct sc_tls_conn *base, struct sc_err *err)
+{
+    struct conn *conn = conn_of(base);
+    while (conn->ssl.state != MBEDTLS_SSL_HANDSHAKE_OVER) {
+        const int result = conn->out_of_memory ? MBEDTLS_ERR_SSL_ALLOC_FAILED
+                                               : mbedtls_ssl_handshake_step(&conn->ssl);
+        if (result != 0) {
+            return step_of(conn, result, "handshake", err);
+        }
+        if (conn->verify->refused) {
+            (void)mbedtls_ssl_send_alert_message(&conn->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                                 MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
+            *err = conn->verify->err;
+            return SC_TLS_STEP_FAILED;
+        }
+    }
+    return SC_TLS_STEP_DONE;
+}
+
+static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t room, size_t *got,
+                                   struct sc_err *err)
+{
+    struct conn *conn = conn_of(base);
+    const uint64_t before = conn->records;
+    int result;
+    do { /* it also wants to be called again after a warning alert */
+        result = conn->out_of_memory ? MBEDTLS_ERR_SSL_ALLOC_FAILED
+                                     : mbedtls_ssl_read(&conn->ssl, to, room);
+    } while (result == MBEDTLS_ERR_SSL_WANT_READ && conn->input.count > 0);
+    /* It refuses each HelloRequest with an alert, and the server need not read them. */
+    conn->replies += conn->records - before;
+    if (conn->replies > SC_TLS_MAX_KEY_UPDATES + (conn->received >> 20)) {
+        (void)sc_err_set(err, EX_PROTOCOL,
+                         "%s broke the protocol: it asks for a new handshake without end",
+                         conn->verify->target);
+        return SC_TLS_STEP_FAILED;
+    }
+    if (result > 0) {
+        *got = (size_t)result;
+        return SC_TLS_STEP_DONE;
+    }
+    return step_of(conn, result, "connection", err);
+}
+
+static int write_plain(struct sc_tls_conn *base, const uint8_t *bytes, size_t count,
+                       struct sc_err *err)
+{
+    struct conn *conn = conn_of(base);
+    while (count > 0) { /* a record at a time */
+        const int result = mbedtls_ssl_write(&conn->ssl, bytes, count);
+        if (result <= 0) {
+            const char *reason =
+                sc_mbedtls_is_out_of_memory(result) ? "out of memory" : sc_mbedtls_reason(result);
+            return sc_err_set(err, EX_OSERR, "can't encrypt a request: %s",
+                              reason ? reason : "unknown reason");
+        }
+        bytes += result;
+        count -= (size_t)result;
+    }
+    return 0;
+}
+
+static void shut_down(struct sc_tls_conn *base)
+{
+    (void)mbedtls_ssl_close_notify(&conn_of(base)->ssl);
+}
+
+static int check_peer(struct sc_tls_conn *base)
+{
+    struct conn *conn = conn_of(base);
+    return verify_chain(conn, mbedtls_ssl_get_peer_cert(&conn->ssl));
+}
+
+static void params(struct sc_tls_conn *base, struct sc_tls_params *out)
+{
+    const struct conn *conn = conn_of(base);
+    const mbedtls_ssl_session *session = mbedtls_ssl_get_session_pointer(&conn->ssl);
+    *out = (struct sc_tls_params){
+        .version = mbedtls_ssl_get_version(&conn->ssl),
+        .cipher = sc_mbedtls_cipher_name(session ? session->ciphersuite : 0),
+        .group = "", /* Mbed TLS does not tell */
+        .resumed = !conn->certificate_shown,
+    };
+}
+
+static size_t session(struct sc_tls_conn *base, uint8_t *out, size_t room)
+{
+    const mbedtls_ssl_session *now = mbedtls_ssl_get_session_pointer(&conn_of(base)->ssl);
+    size_t size = 0;
+    if (!now || (now->id_len == 0 && now->ticket_len == 0)) {
+        return 0;
+    }
+    (void)mbedtls_ssl_session_save(now, NULL, 0, &size); /* how much room it needs */
+    if (size > 0 && size <= room && mbedtls_ssl_session_save(now, out, room, &size) != 0) {
+        return 0;
+    }
+    return size;
+}
+
+const struct sc_tls_library sc_tls_mbedtls = {
+    .name = "mbedtls",
+    .version = version,
+    .shared_new = sc_mbedtls_shared_new,
+    .shared_free = sc_mbedtls_shared_free,
+    .conn_new = conn_new,
+    .conn_free = conn_free,
+    .room = room,
+    .receive = receive,
+    .receive_end = receive_end,
+    .output = output,
+    .sent = sent,
+    .handshake = handshake,
+    .read = read_plain,
+    .write = write_plain,
+    .shutdown = shut_down,
+    .check_peer = check_peer,
+    .params = params,
+    .session = session,
+    .explain = explain,
+};
