@@ -28,9 +28,16 @@ enum {
     OPT_INTERVAL,
     OPT_JSON,
     OPT_VERBOSE,
+    OPT_TLS_LIBRARY,
     OPT_HELP,
     OPT_VERSION,
 };
+
+static const char *const tls_libraries[] = {"openssl",
+#ifdef HAVE_MBEDTLS
+                                            "mbedtls",
+#endif
+                                            NULL};
 
 static const struct sc_opt rows[] = {
     SC_OPT("connect", 0, OPT_CONNECT, "ADDR",
@@ -53,6 +60,8 @@ static const struct sc_opt rows[] = {
            .conf = SC_OPT_CONF_ONE),
     SC_OPT("verbose", 'v', OPT_VERBOSE, NULL, "tell on stderr how the connection went",
            .conf = SC_OPT_CONF_ONE),
+    SC_OPT("tls-library", 0, OPT_TLS_LIBRARY, "NAME", "openssl, or mbedtls where it is built in",
+           .initial = "openssl", .conf = SC_OPT_CONF_ONE, .words = tls_libraries),
     SC_OPT_HELP_ROW(OPT_HELP),
     SC_OPT_VERSION_ROW(OPT_VERSION),
 };
@@ -138,6 +147,14 @@ static int set_timeout(struct sc_cli_options *options, const char *text, struct 
     return sc_client_settings_set_timeout(options->settings, (uint32_t)ms, NULL);
 }
 
+static int set_tls_library(struct sc_cli_options *options, const char *name, struct sc_err *err)
+{
+    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    return sc_client_settings_set_tls_library(options->settings, name, &error) == 0
+               ? 0
+               : sc_err_set(err, error.code, "%s", error.text);
+}
+
 static int take_option(struct sc_cli_options *options, int option, const char *value,
                        struct sc_err *err)
 {
@@ -157,6 +174,7 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
         return sc_client_settings_set_inspect(options->settings, 1, NULL);
     case OPT_STRICT_EXPIRY: return sc_client_settings_set_strict_expiry(options->settings, 1, NULL);
     case OPT_JSON: options->json = true; return 0;
+    case OPT_TLS_LIBRARY: return set_tls_library(options, value, err);
     default: options->verbose = true; return 0;
     }
 }

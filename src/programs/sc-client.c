@@ -205,6 +205,15 @@ static int run(const struct sc_cli_options *options)
     return client.status;
 }
 
+static void print_versions(void)
+{
+    const char *mbedtls = sc_client_tls_version("mbedtls");
+    sc_version_print(PROGRAM);
+    if (mbedtls) {
+        printf("%s\n", mbedtls);
+    }
+}
+
 int main(int argc, char *argv[])
 {
     struct sc_cli_options options;
@@ -215,7 +224,7 @@ int main(int argc, char *argv[])
         return sc_program_end(PROGRAM, status);
     }
     if (options.show_version) {
-        sc_version_print(PROGRAM);
+        print_versions();
     } else {
         status = run(&options);
     }

@@ -21,7 +21,8 @@
 #
 # Set by what builds on it: at_end, a function that is called at the end, however it comes.
 # Set before sourcing: test_seconds, the deadline of the whole test (60). SC_TEST_FACTOR in the environment multiplies it, for
-# slow builds ($slow; also to be used for upper bounds of times). SC_TEST_KEEP=1 keeps $tmp.
+# slow builds ($slow; also to be used for upper bounds of times). SC_TEST_KEEP=1 keeps $tmp. SC_TEST_TLS_LIBRARY=mbedtls makes sc-client one
+# over that TLS library: test-mbedtls.sh runs the tests of the client with it.
 
 : "${SC_SRCDIR:?is set by make check}" "${SC_BUILDDIR:?is set by make check}"
 set -eu
@@ -119,7 +120,7 @@ pass() {
 }
 
 if [ -n "${SC_TEST_WITHOUT-}" ]; then
-    mkdir "$tmp/bin"
+    mkdir -p "$tmp/bin"
     real_server=$(command -v sc-server)
     cat >"$tmp/bin/sc-server" <<END
 #!/bin/sh
@@ -137,6 +138,18 @@ exec $real_server "\$@"
 END
     chmod +x "$tmp/bin/sc-server"
     PATH=$tmp/bin:$PATH
+fi
+
+# sc-client over another TLS library. client_versions: those of TLS that it has.
+client_versions='1_2 1_3'
+if [ -n "${SC_TEST_TLS_LIBRARY-}" ]; then
+    sc-client --tls-library "$SC_TEST_TLS_LIBRARY" --version >/dev/null 2>&1 || skip "this build does not have $SC_TEST_TLS_LIBRARY"
+    mkdir -p "$tmp/bin"
+    printf '#!/bin/sh\nexec %s --tls-library %s "$@"\n' "$(command -v sc-client)" "$SC_TEST_TLS_LIBRARY" >"$tmp/bin/sc-client"
+    chmod +x "$tmp/bin/sc-client"
+    PATH=$tmp/bin:$PATH
+    test_name=$test_name-$SC_TEST_TLS_LIBRARY
+    client_versions=1_2
 fi
 
 forget_pid() {

@@ -22,6 +22,7 @@ SHELL_TESTS = \
 	tests/system/test-lifecycle.sh \
 	tests/system/test-man.sh \
 	tests/system/test-many.sh \
+	tests/system/test-mbedtls.sh \
 	tests/system/test-memory.sh \
 	tests/system/test-options-table.sh \
 	tests/system/test-options-tls.sh \

@@ -56,10 +56,10 @@ certificate oldleaf $past $yesterday 'basicConstraints=CA:FALSE\nsubjectAltName=
 # --- Both versions: pins match, the pin that is shown is OpenSSL's own, and with a wrong one no byte of the request arrives. ---
 own_pin=$(openssl x509 -in leaf.crt -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | openssl base64)
 own_print=$(openssl x509 -in leaf.crt -noout -fingerprint -sha256 | sed 's/.*=//')
-for version in -tls1_2 -tls1_3; do
-    s_server -cert leaf.crt -key leaf.key -cert_chain middle.crt "$version" -alpn space-captain/1
+for version in $client_versions; do
+    s_server -cert leaf.crt -key leaf.key -cert_chain middle.crt "-tls$version" -alpn space-captain/1
     run 0 sc-client --connect "$tls" --pin leaf.crt --verbose </dev/null
-    grep -q "TLSv1.${version#-tls1_}," err || fail "not the version that was wanted: $version"
+    grep -q "TLSv1.${version#1_}," err || fail "not the version that was wanted: $version"
     run 0 sc-client --connect "$tls" --show-pin
     grep -Fq "sha256//$own_pin" out || fail "--show-pin shows another pin than OpenSSL computes"
     grep -Fq "cert-sha256:$own_print" out || fail "--show-pin shows another fingerprint than OpenSSL computes"
@@ -141,8 +141,8 @@ run 35 sc-client --connect "$tls" --pin leaf.crt echo hello
 expect_err 'handshake with .* failed'
 stop_s_server
 # A certificate of ours is wanted: TLS 1.3 says so only after the handshake.
-for version in -tls1_2 -tls1_3; do
-    s_server -cert leaf.crt -key leaf.key -Verify 1 "$version"
+for version in $client_versions; do
+    s_server -cert leaf.crt -key leaf.key -Verify 1 "-tls$version"
     run 35 sc-client --connect "$tls" --pin leaf.crt echo hello
     expect_err ' failed: the server requires a client certificate \(alert: (certificate required|handshake failure)\)$'
     stop_s_server

@@ -272,6 +272,9 @@ timeout 20 sc-client --connect nosuchhost.invalid:4242 --pin server.crt --timeou
 [ "$status" = 69 ] || [ "$status" = 75 ] || fail "exit status $status for a name that does not exist"
 expect_err "can't connect to nosuchhost.invalid:4242"
 
+# What follows has nothing to do with TLS, or is in test-mbedtls.sh.
+[ -z "${SC_TEST_TLS_LIBRARY-}" ] || exit 0
+
 # --- Usage, files, output ---
 odd serve
 for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--count 0' '--connect a:b:c' '--connect localhost:0' 'frobnicate' 'time now' \

@@ -114,7 +114,7 @@ openssl_server() {
     wait-for 10 "$other_pid" contains s_server.log ACCEPT || fail "openssl s_server did not start"
     other=$(sed -n 's/^ACCEPT //p' s_server.log | head -n 1)
 }
-for version in 1_2 1_3; do
+for version in $client_versions; do
     openssl_server -tls$version
     run 0 sc-client --connect "$other" --pin server.crt </dev/null
     run 90 sc-client --connect "$other" --pin "cert-sha256:$(printf '%064d' 0)" </dev/null
