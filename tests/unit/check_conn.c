@@ -1,117 +1,30 @@
 #include "config.h"
 
-#include "server/conn.h"
-
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include <event2/buffer.h>
 
+#include "conn_fixture.h"
 #include "proto/frame.h"
-#include "server/conn_state.h"
-#include "suite.h"
-#include "tls_fixture.h"
-#include "tls_peer.h"
 
-/* One connection of a server, and a real TLS client at the other end of its socket, in one loop. */
-static struct event_base *base;
-static struct sc_tls_context *client_context, *server_context;
-static struct sc_conn_context context;
-static struct sc_conn_limits limits;
-static struct sc_stats stats;
-static struct sc_admission admission;
-static struct sc_conn *conn; /* NULL: gone */
-static struct tls_peer peer;
 static struct evbuffer *expected;
-
-static void on_gone(struct sc_conn *gone, void *arg)
-{
-    ck_assert_ptr_eq(gone, conn);
-    ck_assert_ptr_eq(arg, &context);
-    ck_assert_uint_eq(sc_conn_origin(gone)->id, 17);
-    conn = NULL;
-}
-
-static void drop_line(const char *line, size_t length)
-{
-    (void)line;
-    (void)length;
-}
 
 static void world_init(void)
 {
-    struct sc_err err = {0};
-    sc_log_init(SC_LOG_DEBUG, SC_LOG_TEXT);
-    sc_log_redirect(drop_line);
-    fixture_write_pair("server", "P-256");
-    const struct sc_tls_server_settings settings = fixture_settings("server");
-    server_context = fixture_server(&settings);
-    client_context = fixture_client();
-    base = run_base_new();
-    memset(&stats, 0, sizeof(stats));
-    limits = (struct sc_conn_limits){.max_body_bytes = 65536,
-                                     .output_limit_bytes = 256U << 10,
-                                     .handshake_timeout_ms = 30000,
-                                     .frame_timeout_ms = 30000,
-                                     .idle_timeout_ms = 30000,
-                                     .write_timeout_ms = 30000};
-    context = (struct sc_conn_context){.base = base,
-                                       .limits = &limits,
-                                       .stats = &stats,
-                                       .admission = &admission,
-                                       .on_gone = on_gone,
-                                       .arg = &context};
+    conn_world_init(NULL);
     expected = evbuffer_new();
-    ck_assert_int_eq(sc_conn_context_init(&context, &err), 0);
-}
-
-static void begin(void)
-{
-    const struct sc_conn_origin origin = {.id = 17};
-    struct sc_err err = {0};
-    int fds[2];
-    socket_pair(true, fds);
-    conn = sc_conn_new(&context, server_context, fds[0], &origin, &err);
-    ck_assert_msg(conn != NULL, "%s", err.text);
-    tls_peer_init(&peer, base, client_context, fds[1]);
 }
 
 static void begin_connected(void)
 {
     begin();
-    RUN_UNTIL(base, peer.connected && sc_stats_handshakes_completed(&stats) ==
-                                          sc_stats_get(&stats.handshakes_started));
+    await_open();
 }
 
 static void world_fini(void)
 {
-    if (conn) {
-        sc_conn_free(conn);
-    }
-    const uint64_t ended =
-        sc_stats_handshakes_completed(&stats) + sc_stats_handshakes_failed(&stats);
-    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_started), ended);
-    ck_assert_uint_eq(sc_stats_closed(&stats), ended);
-    tls_peer_fini(&peer);
-    run_ready(base);
-    sc_conn_context_fini(&context);
-    run_base_free(base);
+    end();
     evbuffer_free(expected);
-    sc_tls_context_unref(server_context);
-    sc_tls_context_unref(client_context);
+    conn_world_fini();
 }
-
-#define TEST(name) \
-    static void run_##name(void); \
-    START_TEST(name) \
-    { \
-        world_init(); \
-        run_##name(); \
-        world_fini(); \
-    } \
-    END_TEST \
-    static void run_##name(void)
 
 /* --- Requests and the replies to them --- */
 

@@ -1,22 +1,11 @@
 #include "config.h"
 
-#include "server/conn.h"
-
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/buffer.h>
-
-#include "base/clock.h"
-#include "kept_log.h"
+#include "conn_fixture.h"
 #include "proto/frame.h"
-#include "server/conn_state.h"
-#include "suite.h"
 #include "tls/tickets.h"
-#include "tls_fixture.h"
-#include "tls_peer.h"
 
 /*
  * handshake-rate as a connection feels it. The clock of the budgets stands still: there is a token
@@ -24,15 +13,7 @@
  */
 enum { TOKENS_A_MS = 1 }; /* full ones */
 
-static struct event_base *base;
-static struct sc_tls_context *client_context, *server_context;
 static struct sc_tickets *tickets;
-static struct sc_conn_context worker;
-static struct sc_conn_limits limits;
-static struct sc_stats stats;
-static struct sc_admission admission;
-static struct sc_conn *conn; /* NULL: gone */
-static struct tls_peer peer;
 static uint64_t now_ns;
 
 static void pass_ms(uint64_t ms)
@@ -50,64 +31,22 @@ static unsigned take_all(struct sc_admission_budget *budget)
     return taken;
 }
 
-static void on_gone(struct sc_conn *gone, void *arg)
-{
-    (void)arg;
-    ck_assert_ptr_eq(gone, conn);
-    conn = NULL;
-}
-
 static void world_init(void)
 {
     struct sc_err err = {0};
     now_ns = UINT64_C(1000000000000);
     pass_ms(0);
-    kept_start(SC_LOG_INFO);
-    fixture_write_pair("server", "P-256");
-    struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.tickets = tickets = sc_tickets_new(&err);
+    tickets = sc_tickets_new(&err);
     ck_assert_ptr_nonnull(tickets);
-    server_context = fixture_server(&settings);
-    client_context = fixture_client();
-    base = run_base_new();
-    limits = (struct sc_conn_limits){.max_body_bytes = 65536,
-                                     .output_limit_bytes = 256U << 10,
-                                     .handshake_timeout_ms = 30000,
-                                     .frame_timeout_ms = 30000,
-                                     .write_timeout_ms = 30000};
-    memset(&stats, 0, sizeof(stats));
-    memset(&admission, 0, sizeof(admission));
-    worker = (struct sc_conn_context){.base = base,
-                                      .limits = &limits,
-                                      .stats = &stats,
-                                      .admission = &admission,
-                                      .on_gone = on_gone,
-                                      .arg = &worker};
-    ck_assert_int_eq(sc_conn_context_init(&worker, &err), 0);
+    conn_world_init(tickets);
+    limits.idle_timeout_ms = 0;
 }
 
 static void world_fini(void)
 {
-    ck_assert_ptr_null(conn);
-    ck_assert(sc_admission_queue_is_empty(&worker.queue));
-    run_ready(base);
-    sc_conn_context_fini(&worker);
-    run_base_free(base);
-    sc_tls_context_unref(server_context);
-    sc_tls_context_unref(client_context);
+    conn_world_fini();
     sc_tickets_unref(tickets);
 }
-
-#define TEST(name) \
-    static void run_##name(void); \
-    START_TEST(name) \
-    { \
-        world_init(); \
-        run_##name(); \
-        world_fini(); \
-    } \
-    END_TEST \
-    static void run_##name(void)
 
 /* A thousand a second, and none left. */
 static void limit_rate(void)
@@ -117,24 +56,13 @@ static void limit_rate(void)
     (void)take_all(&admission.resumed);
 }
 
-static void start_server_side(int fd)
-{
-    const struct sc_conn_origin origin = {
-        .id = 17, .peer = {.host = {192, 0, 2, 1}, .port = 5, .family = AF_INET}};
-    struct sc_err err = {0};
-    conn = sc_conn_new(&worker, server_context, fd, &origin, &err);
-    ck_assert_msg(conn != NULL, "%s", err.text);
-}
-
 /* The client's ClientHello is held back, so that it can be given a session or be changed. */
-static void begin(int version, SSL_SESSION *session)
+static void begin_with(int version, SSL_SESSION *session)
 {
-    int fds[2];
-    socket_pair(true, fds);
-    start_server_side(fds[0]);
+    const int fd = begin_server_side();
     SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
     ck_assert_int_eq(SSL_CTX_set_max_proto_version(client, version), 1);
-    tls_peer_init_with(&peer, base, client_context, fds[1], session);
+    tls_peer_init_with(&peer, base, client_context, fd, session);
 }
 
 static void await_waiting(void)
@@ -148,17 +76,8 @@ static void await_waiting(void)
 
 static void await_connected(bool resumed)
 {
-    RUN_UNTIL(base, peer.connected && conn->state == SC_CONN_OPEN);
+    await_open();
     ck_assert_int_eq(SSL_session_reused(peer.ssl), resumed);
-}
-
-static void end(void)
-{
-    if (conn) {
-        sc_conn_free(conn);
-    }
-    tls_peer_fini(&peer);
-    run_ready(base);
 }
 
 /* Else the server forgets the session. */
@@ -174,7 +93,7 @@ static SSL_SESSION *get_session(int version)
 {
     uint8_t frame[SC_FRAME_HEADER_BYTES];
     sc_frame_put_header(frame, SC_FRAME_ECHO, 0);
-    begin(version, NULL);
+    begin_with(version, NULL);
     await_connected(false);
     tls_peer_write(&peer, frame, sizeof(frame));
     RUN_UNTIL(base, evbuffer_get_length(peer.got) == sizeof(frame));
@@ -195,14 +114,14 @@ static SSL_SESSION *get_session_by_id(void)
 TEST(a_full_handshake_waits_for_a_token)
 {
     limit_rate();
-    begin(TLS1_3_VERSION, NULL);
+    begin_with(TLS1_3_VERSION, NULL);
     await_waiting();
     pass_ms(1);
     await_connected(false);
     ck_assert_uint_eq(take_all(&admission.full), 0);
     end();
     pass_ms(1);
-    begin(TLS1_2_VERSION, NULL);
+    begin_with(TLS1_2_VERSION, NULL);
     await_connected(false); /* there is one, and nobody waits */
     ck_assert_uint_eq(take_all(&admission.full), 0);
     ck_assert_uint_eq(sc_stats_get(&stats.handshakes_delayed), 1);
@@ -216,7 +135,7 @@ TEST(who_comes_later_does_not_overtake)
     sc_admission_enqueue(&worker.queue, &other, 4711);
     event_del(worker.queue.timer); /* its turn does not come yet */
     pass_ms(1);
-    begin(TLS1_3_VERSION, NULL);
+    begin_with(TLS1_3_VERSION, NULL);
     await_waiting();
     ck_assert_uint_eq(take_all(&admission.full), 1);
     sc_admission_dequeue(&worker.queue, &other);
@@ -226,7 +145,7 @@ TEST(who_comes_later_does_not_overtake)
 TEST(a_limit_that_is_taken_away)
 {
     limit_rate();
-    begin(TLS1_3_VERSION, NULL);
+    begin_with(TLS1_3_VERSION, NULL);
     await_waiting();
     sc_admission_set_rate(&admission, 0);
     await_connected(false);
@@ -235,7 +154,7 @@ TEST(a_limit_that_is_taken_away)
 
 TEST(a_limit_that_comes_in_a_handshake)
 {
-    begin(TLS1_3_VERSION, NULL);
+    begin_with(TLS1_3_VERSION, NULL);
     limit_rate();
     await_waiting();
     pass_ms(1);
@@ -253,7 +172,7 @@ TEST(who_resumes_does_not_wait)
         limit_rate();
         pass_ms(1);
         ck_assert_uint_eq(take_all(&admission.full), 1);
-        begin(versions[i], session);
+        begin_with(versions[i], session);
         await_connected(true);
         end();
         ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
@@ -271,7 +190,7 @@ TEST(a_resumption_too_many_waits_like_a_full_one)
     for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
         SSL_SESSION *session = get_session(versions[i]);
         limit_rate();
-        begin(versions[i], session);
+        begin_with(versions[i], session);
         await_waiting();
         pass_ms(1);
         await_connected(false);
@@ -293,7 +212,7 @@ TEST(a_session_that_does_not_fit_takes_a_full_token)
     limit_rate();
     pass_ms(1);
     ck_assert_uint_eq(take_all(&admission.full), 1);
-    begin(TLS1_3_VERSION, session);
+    begin_with(TLS1_3_VERSION, session);
     await_waiting();
     ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
     pass_ms(1);
@@ -314,7 +233,7 @@ TEST(a_session_of_other_master_secrets_takes_a_full_token)
     limit_rate();
     pass_ms(1);
     ck_assert_uint_eq(take_all(&admission.full), 1);
-    begin(TLS1_2_VERSION, session);
+    begin_with(TLS1_2_VERSION, session);
     await_waiting();
     pass_ms(1);
     await_connected(false);
@@ -329,7 +248,7 @@ TEST(by_id_it_takes_a_token_for_resumption)
     limit_rate();
     pass_ms(1);
     ck_assert_uint_eq(take_all(&admission.full), 1);
-    begin(TLS1_2_VERSION, session);
+    begin_with(TLS1_2_VERSION, session);
     await_connected(true);
     ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
     end();
@@ -352,7 +271,7 @@ static const struct {
 static void begin_again(int version, const SSL_SESSION *session)
 {
     SSL_SESSION *copy = SSL_SESSION_dup(session);
-    begin(version, copy);
+    begin_with(version, copy);
     SSL_SESSION_free(copy);
 }
 
@@ -396,7 +315,7 @@ TEST(a_full_token_does_not_come_back)
     SSL_SESSION *session = get_session(TLS1_3_VERSION);
     ck_assert_int_eq(SSL_CTX_set1_groups_list(client, "P-521:P-256"), 1);
     limit_rate();
-    begin(TLS1_3_VERSION, session);
+    begin_with(TLS1_3_VERSION, session);
     await_waiting();
     pass_ms(1);
     await_connected(true);
@@ -410,7 +329,7 @@ TEST(a_full_token_does_not_come_back)
 static void begin_waiting(void)
 {
     limit_rate();
-    begin(TLS1_3_VERSION, NULL);
+    begin_with(TLS1_3_VERSION, NULL);
     await_waiting();
 }
 
@@ -448,7 +367,7 @@ TEST(dead_when_it_is_read)
     sc_admission_set_rate(&admission, 1000);
     const unsigned tokens = take_all(&admission.full);
     pass_ms(1000);
-    begin(TLS1_3_VERSION, NULL);
+    begin_with(TLS1_3_VERSION, NULL);
     while (!tls_peer_all_sent(&peer)) {
         tls_peer_flush(&peer);
     }
@@ -530,7 +449,7 @@ TEST(a_hello_that_waits_is_parsed_once)
     parsed = 0;
     SSL_CTX_set_client_hello_cb(sc_tls_context_ssl_ctx(server_context), on_client_hello, NULL);
     limit_rate();
-    begin(TLS1_3_VERSION, NULL);
+    begin_with(TLS1_3_VERSION, NULL);
     peer.at_once = 1;
     await_waiting();
     tls_peer_write_raw(&peer, "\x14\3\3\0\1\1", 6);
@@ -544,15 +463,13 @@ TEST(a_hello_that_waits_is_parsed_once)
 
 TEST(a_hello_that_is_refused_is_logged)
 {
-    int fds[2];
-    socket_pair(true, fds);
-    start_server_side(fds[0]);
-    ck_assert_int_eq(send(fds[1], "\x16\3\1\x40\0\1\2\0\0\3", 10, 0), 10);
+    const int fd = begin_server_side();
+    ck_assert_int_eq(send(fd, "\x16\3\1\x40\0\1\2\0\0\3", 10, 0), 10);
     RUN_UNTIL(base, !conn);
     ASSERT_HAS(kept_last(), " stage=hello reason=hello_refused hint=");
     ASSERT_HAS(kept_last(), " alert_sent=\"illegal parameter\"");
     ASSERT_HAS(kept_last(), " detail=\"excessive message size\"");
-    (void)close(fds[1]);
+    (void)close(fd);
 }
 
 SUITE_MAIN("conn_admission", a_full_handshake_waits_for_a_token, who_comes_later_does_not_overtake,

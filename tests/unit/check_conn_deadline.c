@@ -1,118 +1,56 @@
 #include "config.h"
 
-#include <poll.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
 
-#include "base/clock.h"
+#include "conn_fixture.h"
 #include "proto/frame.h"
-#include "server/conn.h"
 #include "server/conn_deadline.h"
-#include "suite.h"
-#include "tls_fixture.h"
-#include "tls_peer.h"
 
 /*
  * What a connection waits for, and how long: by a clock that stands still until the test moves it.
  */
-static struct event_base *base;
-static struct sc_tls_context *client_context, *server_context;
-static struct sc_conn_context context;
-static struct sc_conn_limits limits;
-static struct sc_stats stats;
-static struct sc_admission admission;
-static struct sc_conn *conn; /* NULL: gone */
-static struct tls_peer peer;
 static uint64_t now_ns;
 
-static void on_gone(struct sc_conn *gone, void *arg)
+static void set_clock(uint64_t ns)
 {
-    ck_assert_ptr_eq(gone, conn);
-    ck_assert_ptr_eq(arg, &context);
-    conn = NULL;
-}
-
-static void drop_line(const char *line, size_t length)
-{
-    (void)line;
-    (void)length;
+    now_ns = ns;
+    sc_clock_fake(&now_ns, NULL);
 }
 
 /* Lets time go by, and what is due then happen. */
 static void pass(uint64_t ms)
 {
-    now_ns += ms * 1000000U;
-    sc_clock_fake(&now_ns, NULL);
-    sc_wheel_run(context.wheel);
+    set_clock(now_ns + ms * 1000000U);
+    sc_wheel_run(worker.wheel);
     run_ready(base);
 }
 
 static void world_init(void)
 {
-    const struct sc_conn_origin origin = {.id = 17};
-    struct sc_err err = {0};
-    int fds[2];
-    sc_log_init(SC_LOG_DEBUG, SC_LOG_TEXT);
-    sc_log_redirect(drop_line);
-    now_ns = 5000000000U;
-    sc_clock_fake(&now_ns, NULL);
-    fixture_write_pair("server", "P-256");
-    const struct sc_tls_server_settings settings = fixture_settings("server");
-    server_context = fixture_server(&settings);
-    client_context = fixture_client();
-    base = run_base_new();
-    memset(&stats, 0, sizeof(stats));
-    limits = (struct sc_conn_limits){.max_body_bytes = 65536,
-                                     .output_limit_bytes = 4U << 20,
-                                     .handshake_timeout_ms = 3000,
-                                     .frame_timeout_ms = 4000,
-                                     .idle_timeout_ms = 10000,
-                                     .write_timeout_ms = 1000};
-    context = (struct sc_conn_context){.base = base,
-                                       .limits = &limits,
-                                       .stats = &stats,
-                                       .admission = &admission,
-                                       .on_gone = on_gone,
-                                       .arg = &context};
-    ck_assert_int_eq(sc_conn_context_init(&context, &err), 0);
-    socket_pair(true, fds);
-    conn = sc_conn_new(&context, server_context, fds[0], &origin, &err);
-    ck_assert_msg(conn != NULL, "%s", err.text);
-    tls_peer_init(&peer, base, client_context, fds[1]);
+    set_clock(5000000000U);
+    conn_world_init(NULL);
+    limits.output_limit_bytes = 4U << 20;
+    limits.handshake_timeout_ms = 3000;
+    limits.frame_timeout_ms = 4000;
+    limits.idle_timeout_ms = 10000;
+    limits.write_timeout_ms = 1000;
+    begin();
 }
 
 static void connect_peer(void)
 {
-    RUN_UNTIL(base, peer.connected && conn->state == SC_CONN_OPEN);
+    await_open();
     run_ready(base);
 }
 
 static void world_fini(void)
 {
-    if (conn) {
-        sc_conn_free(conn);
-    }
-    tls_peer_fini(&peer);
-    run_ready(base);
-    sc_conn_context_fini(&context);
-    run_base_free(base);
-    sc_tls_context_unref(server_context);
-    sc_tls_context_unref(client_context);
+    end();
+    conn_world_fini();
     sc_clock_fake(NULL, NULL);
 }
-
-#define TEST(name) \
-    static void run_##name(void); \
-    START_TEST(name) \
-    { \
-        world_init(); \
-        run_##name(); \
-        world_fini(); \
-    } \
-    END_TEST \
-    static void run_##name(void)
 
 static void send_echo(size_t length)
 {
@@ -150,31 +88,22 @@ TEST(a_handshake_has_a_deadline)
 /* One that waits for handshake-rate has the same. */
 static void begin_waiting(void)
 {
-    const struct sc_conn_origin origin = {.id = 18};
-    struct sc_err err = {0};
-    int fds[2];
-    sc_conn_free(conn);
-    tls_peer_fini(&peer);
+    end();
     sc_admission_set_rate(&admission, 1);
     while (sc_admission_try(&admission.full)) {
     }
-    socket_pair(true, fds);
-    conn = sc_conn_new(&context, server_context, fds[0], &origin, &err);
-    ck_assert_msg(conn != NULL, "%s", err.text);
-    tls_peer_init(&peer, base, client_context, fds[1]);
+    begin();
     RUN_UNTIL(base, sc_stats_get(&stats.handshakes_delayed) == 1);
 }
 
 TEST(a_waiting_handshake_has_a_deadline)
 {
     begin_waiting();
-    now_ns += 2900000000U; /* nothing else runs: it would get its token */
-    sc_clock_fake(&now_ns, NULL);
-    sc_wheel_run(context.wheel);
+    set_clock(now_ns + 2900000000U); /* nothing else runs: it would get its token */
+    sc_wheel_run(worker.wheel);
     ck_assert_ptr_nonnull(conn);
-    now_ns += 200000000U;
-    sc_clock_fake(&now_ns, NULL);
-    sc_wheel_run(context.wheel);
+    set_clock(now_ns + 200000000U);
+    sc_wheel_run(worker.wheel);
     ck_assert_ptr_null(conn);
     ck_assert_uint_eq(sc_stats_get(&stats.handshakes_failed[SC_TLS_REASON_TIMEOUT]), 1);
     sc_admission_set_rate(&admission, 0);

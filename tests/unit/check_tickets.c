@@ -7,57 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
-#include "base/clock.h"
-#include "suite.h"
-#include "tls/tickets.h"
-#include "tls_fixture.h"
-
-#define PERIOD_MS 300000U
-
-static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-
-static struct sc_tickets *tickets_new(void)
-{
-    struct sc_err err = {0};
-    struct sc_tickets *tickets = sc_tickets_new(&err);
-    ck_assert_msg(tickets != NULL, "%s", err.text);
-    return tickets;
-}
-
-/* As after a reload: a context of its own with the same ticket keys. */
-static struct sc_tls_context *server_with(struct sc_tickets *tickets)
-{
-    struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.tickets = tickets;
-    settings.session_cache_size = 0;
-    return fixture_server(&settings);
-}
-
-/*
- * One handshake of that version, resuming if `*session` is there; the new session takes its place.
- * Returns whether it was resumed.
- */
-static bool visit(const struct sc_tls_context *server, int version, SSL_SESSION **session)
-{
-    struct sc_tls_context *client = fixture_client();
-    struct tls_pair pair;
-    tls_pair_init(&pair, client, server);
-    ck_assert_int_eq(SSL_set_max_proto_version(pair.client, version), 1);
-    if (*session) {
-        ck_assert_int_eq(SSL_set_session(pair.client, *session), 1);
-    }
-    ck_assert(tls_pair_handshake(&pair));
-    ck_assert_int_eq(SSL_version(pair.server), version);
-    ck_assert(tls_pair_send(pair.client, pair.server, "ping"));
-    bool resumed = SSL_session_reused(pair.server);
-    ck_assert_int_eq(resumed, SSL_session_reused(pair.client));
-    SSL_SESSION_free(*session);
-    *session = tls_pair_session(&pair);
-    ck_assert_ptr_nonnull(*session);
-    tls_pair_fini(&pair);
-    sc_tls_context_unref(client);
-    return resumed;
-}
+#include "tickets_fixture.h"
 
 static void rotate(struct sc_tickets *tickets)
 {
@@ -69,9 +19,7 @@ static void rotate(struct sc_tickets *tickets)
 START_TEST(resume_across_contexts)
 {
     struct sc_tickets *tickets = tickets_new();
-    fixture_write_pair("server", "P-256");
     struct sc_tls_context *before = server_with(tickets);
-    fixture_write_pair("server", "P-256");
     struct sc_tls_context *after = server_with(tickets);
     for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
         SSL_SESSION *session = NULL;
@@ -93,7 +41,6 @@ END_TEST
 START_TEST(other_keys_make_a_full_handshake)
 {
     struct sc_tickets *one = tickets_new(), *two = tickets_new();
-    fixture_write_pair("server", "P-256");
     struct sc_tls_context *here = server_with(one), *there = server_with(two);
     for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
         SSL_SESSION *session = NULL;
@@ -114,7 +61,6 @@ START_TEST(previous_key_opens_and_renews)
     uint64_t now_ns = 1000000000U;
     sc_clock_fake(&now_ns, NULL);
     struct sc_tickets *tickets = tickets_new();
-    fixture_write_pair("server", "P-256");
     struct sc_tls_context *server = server_with(tickets);
     for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
         SSL_SESSION *stays = NULL, *leaves = NULL;
@@ -140,40 +86,11 @@ START_TEST(previous_key_opens_and_renews)
 }
 END_TEST
 
-/* An IV that is used twice tells which tickets begin alike: RFC 5077, section 4. */
-START_TEST(every_ticket_has_an_iv_of_its_own)
-{
-    enum { TICKETS = 4, NAME = 16, IV = 16 };
-    static const unsigned char zero[IV];
-    unsigned char ivs[TICKETS][IV];
-    struct sc_tickets *tickets = tickets_new();
-    fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server = server_with(tickets);
-    for (int i = 0; i < TICKETS; i++) {
-        SSL_SESSION *session = NULL;
-        const unsigned char *ticket;
-        size_t length;
-        ck_assert(!visit(server, versions[i % 2], &session));
-        SSL_SESSION_get0_ticket(session, &ticket, &length);
-        ck_assert_uint_gt(length, NAME + IV);
-        memcpy(ivs[i], ticket + NAME, IV);
-        ck_assert_mem_ne(ivs[i], zero, IV);
-        for (int k = 0; k < i; k++) {
-            ck_assert_mem_ne(ivs[i], ivs[k], IV);
-        }
-        SSL_SESSION_free(session);
-    }
-    sc_tls_context_unref(server);
-    sc_tickets_unref(tickets);
-}
-END_TEST
-
 START_TEST(a_long_sleep_drops_both_keys)
 {
     uint64_t now_ns = 1000000000U, next_ms;
     sc_clock_fake(&now_ns, NULL);
     struct sc_tickets *tickets = tickets_new();
-    fixture_write_pair("server", "P-256");
     struct sc_tls_context *server = server_with(tickets);
     SSL_SESSION *session = NULL;
     ck_assert(!visit(server, TLS1_3_VERSION, &session));
@@ -196,7 +113,6 @@ END_TEST
 START_TEST(damaged_tickets_make_a_full_handshake)
 {
     struct sc_tickets *tickets = tickets_new();
-    fixture_write_pair("server", "P-256");
     struct sc_tls_context *server = server_with(tickets);
     SSL_SESSION *session = NULL;
     ck_assert(!visit(server, TLS1_3_VERSION, &session));
@@ -231,7 +147,6 @@ START_TEST(hosts_share_a_file)
     ck_assert_int_eq(RAND_bytes(keys, sizeof(keys)), 1);
     fixture_write("both", keys, 160);
     fixture_write("second", keys + 80, 80);
-    fixture_write_pair("server", "P-256");
     struct sc_tickets *one = tickets_new(), *two = tickets_new();
     ck_assert_int_eq(sc_tickets_use_file(one, fixture_path("second"), &changed, NULL), 0);
     ck_assert(changed);
@@ -309,7 +224,6 @@ START_TEST(names_what_is_wrong_with_the_file)
                  {"blank", EX_CONFIG, "no key in it"},
                  {"text", EX_CONFIG, "key 1 is not a line"},
                  {"twins", EX_CONFIG, "1 and 2 start with the same name"}};
-    fixture_write_pair("server", "P-256");
     struct sc_tickets *tickets = tickets_new();
     struct sc_tls_context *server = server_with(tickets);
     SSL_SESSION *session = NULL;
@@ -330,6 +244,6 @@ START_TEST(names_what_is_wrong_with_the_file)
 END_TEST
 
 SUITE_MAIN("tickets", resume_across_contexts, other_keys_make_a_full_handshake,
-           previous_key_opens_and_renews, every_ticket_has_an_iv_of_its_own,
-           a_long_sleep_drops_both_keys, damaged_tickets_make_a_full_handshake, hosts_share_a_file,
-           reads_base64_lines, names_what_is_wrong_with_the_file)
+           previous_key_opens_and_renews, a_long_sleep_drops_both_keys,
+           damaged_tickets_make_a_full_handshake, hosts_share_a_file, reads_base64_lines,
+           names_what_is_wrong_with_the_file)

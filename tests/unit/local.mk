@@ -2,6 +2,7 @@
 # is two lines.
 check_LIBRARIES += tests/unit/libtest.a
 tests_unit_libtest_a_SOURCES = \
+	tests/unit/conn_fixture.h \
 	tests/unit/keygen_fixture.h \
 	tests/tools/tls13_record.c tests/tools/tls13_record.h \
 	tests/unit/kept_log.h \
@@ -9,6 +10,7 @@ tests_unit_libtest_a_SOURCES = \
 	tests/unit/pin_fixture.h \
 	tests/unit/scratch.h \
 	tests/unit/suite.h \
+	tests/unit/tickets_fixture.h \
 	tests/unit/tls_fixture.c tests/unit/tls_fixture.h \
 	tests/unit/tls_library_suite.h \
 	tests/unit/tls_peer.c tests/unit/tls_peer.h \
