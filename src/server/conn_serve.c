@@ -125,7 +125,6 @@ static void close_after_replies(struct sc_conn *conn)
     send_replies(conn);
     if (conn->state != SC_CONN_CLOSING) {
         sc_conn_enter(conn, SC_CONN_CLOSING);
-        conn->frame_since_ms = 0;
         sc_tlsbev_shutdown(conn->tls);
         sc_conn_start_reading(conn);
     }

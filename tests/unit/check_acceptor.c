@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +19,21 @@
 #include "tls_peer.h"
 
 enum { WORKERS = 2 };
+
+/* In place of the C library's, for libevent: fails with this number as long as there is one. */
+static int accept_errno;
+
+#ifdef __GLIBC__
+__attribute__((visibility("default"))) int accept4(int fd, __SOCKADDR_ARG union_of_pointers,
+                                                   socklen_t *length, int flags)
+{
+    if (accept_errno != 0) {
+        errno = accept_errno;
+        return -1;
+    }
+    return (int)syscall(SYS_accept4, fd, union_of_pointers.__sockaddr__, length, flags);
+}
+#endif
 
 /* An acceptor and its workers in one loop; the clients are sockets that say nothing. */
 static struct event_base *base;
@@ -292,6 +308,74 @@ START_TEST(without_a_reserve_it_rests_and_does_not_spin)
 }
 END_TEST
 
+#ifdef __GLIBC__
+/* The system's table of files can be full, too; then the reserve helps as well. */
+START_TEST(why_it_could_not_accept)
+{
+    start(100, 0);
+    at_second(5);
+    accept_errno = ENFILE;
+    const int one = connect_from(1);
+    RUN_UNTIL(base, is_closed(one));
+    ck_assert_uint_eq(sc_stats_get(&sc_acceptor_stats(acceptor)->refused_descriptors), 1);
+    ASSERT_HAS(kept_last(), " connection_refused reason=descriptors hint=");
+    accept_errno = ENOMEM;
+    const int two = connect_from(1);
+    RUN_UNTIL(base, kept_count == 2);
+    ASSERT_HAS(kept_last(), " warning accept_failed message=\"Cannot allocate memory\"");
+    run_ready(base);
+    ck_assert(!is_closed(two));
+    accept_errno = 0;
+    RUN_UNTIL(base, sc_acceptor_open(acceptor) == 1);
+    ck_assert_uint_eq(sc_stats_get(&sc_acceptor_stats(acceptor)->refused_descriptors), 1);
+    (void)close(one);
+    leave(two);
+    finish();
+}
+END_TEST
+#else
+START_TEST(why_it_could_not_accept)
+{
+    ck_assert_int_eq(accept_errno, 0);
+}
+END_TEST
+#endif
+
+/* However many wait: then it is the turn of those who are in. */
+START_TEST(a_pass_is_bounded)
+{
+    int clients[100];
+    unsigned passes = 0;
+    start(1000, 0);
+    for (size_t i = 0; i < SC_COUNT_OF(clients); i++) {
+        clients[i] = connect_from(1);
+    }
+    run_once(base);
+    ck_assert_uint_eq(sc_acceptor_open(acceptor), 64);
+    for (; sc_acceptor_open(acceptor) < SC_COUNT_OF(clients); passes++) {
+        run_once(base);
+    }
+    ck_assert_uint_lt(passes, 10);
+    for (size_t i = 0; i < SC_COUNT_OF(clients); i++) {
+        (void)close(clients[i]);
+    }
+    RUN_UNTIL(base, sc_acceptor_open(acceptor) == 0);
+    finish();
+}
+END_TEST
+
+START_TEST(each_connection_has_its_number)
+{
+    start(100, 0);
+    kept_start(SC_LOG_DEBUG);
+    leave(enter(1));
+    ASSERT_HAS(kept_last(), " conn=1 peer=127.0.0.1:");
+    leave(enter(2));
+    ASSERT_HAS(kept_last(), " conn=2 peer=127.0.0.2:");
+    finish();
+}
+END_TEST
+
 START_TEST(after_the_stop_nobody_enters)
 {
     start(100, 0);
@@ -309,4 +393,5 @@ END_TEST
 SUITE_MAIN("acceptor", no_more_than_max_connections, no_more_than_its_share_for_one_address,
            refusals_are_counted_and_seldom_logged, the_worker_with_the_fewest_gets_it,
            without_descriptors_clients_are_turned_away,
-           without_a_reserve_it_rests_and_does_not_spin, after_the_stop_nobody_enters)
+           without_a_reserve_it_rests_and_does_not_spin, why_it_could_not_accept, a_pass_is_bounded,
+           each_connection_has_its_number, after_the_stop_nobody_enters)

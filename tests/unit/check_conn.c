@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <sys/socket.h>
+
 #include <event2/buffer.h>
 
 #include "conn_fixture.h"
@@ -150,6 +152,60 @@ TEST(too_large)
     evbuffer_free(requests);
 }
 
+/* A reply is not as long as its request here, so that the two counters cannot be mistaken. */
+TEST(bytes_are_counted)
+{
+    struct evbuffer *requests = evbuffer_new();
+    begin_connected();
+    for (unsigned i = 0; i < 5; i++) {
+        put_request(requests, 2, 60000);
+    }
+    send_all(requests, 0);
+    await_replies();
+    end();
+    ck_assert_uint_gt(sc_stats_get(&stats.bytes_received), 300000);
+    ck_assert_uint_lt(sc_stats_get(&stats.bytes_received), 310000);
+    ck_assert_uint_gt(sc_stats_get(&stats.bytes_sent), 100);
+    ck_assert_uint_lt(sc_stats_get(&stats.bytes_sent), 10000);
+    evbuffer_free(requests);
+    begin();
+}
+
+/* --- Who may come --- */
+
+static int accept_any(X509_STORE_CTX *store, void *arg)
+{
+    (void)store;
+    (void)arg;
+    return 1;
+}
+
+/* The policy is asked again when the handshake is done, whatever OpenSSL has found in it. */
+TEST(a_client_is_checked_after_its_handshake)
+{
+    const char *const pins[] = {fixture_path("known.crt")};
+    struct sc_tls_server_settings settings = fixture_settings("server");
+    struct sc_err err = {0};
+    fixture_write_pair("known", "P-256");
+    fixture_write_pair("other", "P-256");
+    settings.client_auth = SC_CLIENT_AUTH_REQUIRE;
+    settings.client_pins = pins;
+    settings.client_pin_count = 1;
+    sc_tls_context_unref(server_context);
+    server_context = fixture_server(&settings);
+    SSL_CTX_set_cert_verify_callback(sc_tls_context_ssl_ctx(server_context), accept_any, NULL);
+    const struct sc_tls_client_settings client = {.certificate_path = fixture_path("other.crt"),
+                                                  .private_key_path = fixture_path("other.key")};
+    sc_tls_context_unref(client_context);
+    ck_assert_ptr_nonnull(client_context = sc_tls_context_new_client(&client, &err));
+    begin();
+    RUN_UNTIL(base, !conn);
+    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_failed), 1);
+    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_completed), 0);
+    ASSERT_HAS(kept_last(), " warning client_refused conn=17 peer=192.0.2.1:5 message=");
+    ASSERT_HAS(kept_last(), "matches no client-pin");
+}
+
 /* --- How clients end --- */
 
 TEST(half_closed_tcp)
@@ -287,6 +343,79 @@ TEST(write_timeout)
     evbuffer_free(requests);
 }
 
+/* All requests have been read when the client stops reading: nothing but its reading wakes us. */
+TEST(what_was_read_is_answered_when_there_is_room)
+{
+    struct evbuffer *requests = evbuffer_new();
+    limits.output_limit_bytes = 4096;
+    begin_connected();
+    stop_reading_at_once();
+    for (unsigned i = 0; i < 60; i += 3) {
+        put_request(requests, i, 3000);
+    }
+    send_all(requests, 0);
+    RUN_UNTIL(base, sc_stats_get(&stats.paused) > 0 && tls_peer_all_sent(&peer));
+    run_ready(base);
+    ck_assert_uint_lt(sc_stats_get(&stats.requests[0]), 20);
+    tls_peer_start_reading(&peer);
+    await_replies();
+    evbuffer_free(requests);
+}
+
+/* One that is longer than the limit: what was read with it is not answered as well. */
+TEST(a_large_reply_counts_for_the_limit)
+{
+    static uint8_t body[300000];
+    struct evbuffer *requests = evbuffer_new();
+    limits.max_body_bytes = sizeof(body);
+    limits.output_limit_bytes = 100000;
+    begin_connected();
+    stop_reading_at_once();
+    put_frame(requests, SC_FRAME_ECHO, body, sizeof(body));
+    put_frame(expected, SC_FRAME_ECHO, body, sizeof(body));
+    for (unsigned i = 0; i < 150; i += 3) {
+        put_request(requests, i, 300);
+    }
+    send_all(requests, 0);
+    RUN_UNTIL(base, sc_stats_get(&stats.paused) > 0 && tls_peer_all_sent(&peer));
+    run_ready(base);
+    ck_assert_uint_eq(sc_stats_get(&stats.requests[0]), 1);
+    tls_peer_start_reading(&peer);
+    await_replies();
+    evbuffer_free(requests);
+}
+
+/* What waits already counts, too: only the last reply may go beyond the limit. */
+TEST(what_waits_counts_for_the_limit)
+{
+    static uint8_t body[190000];
+    size_t most = 0;
+    struct evbuffer *requests = evbuffer_new();
+    limits.max_body_bytes = sizeof(body);
+    limits.output_limit_bytes = 200000;
+    begin_connected();
+    stop_reading_at_once();
+    put_frame(requests, SC_FRAME_ECHO, body, sizeof(body));
+    put_frame(expected, SC_FRAME_ECHO, body, sizeof(body));
+    send_all(requests, 0);
+    RUN_UNTIL(base, sc_stats_get(&stats.requests[0]) == 1);
+    run_ready(base);
+    for (unsigned i = 0; i < 60; i += 3) {
+        put_request(requests, i, 3000);
+    }
+    send_all(requests, 0);
+    RUN_UNTIL(base, tls_peer_all_sent(&peer));
+    for (int i = 0; i < 20; i++) {
+        (void)event_base_loop(base, EVLOOP_NONBLOCK);
+        most = sc_tlsbev_pending(conn->tls) > most ? sc_tlsbev_pending(conn->tls) : most;
+    }
+    ck_assert_uint_gt(most, 100000);
+    ck_assert_uint_lt(most, 205000);
+    tls_peer_start_reading(&peer);
+    await_replies();
+    evbuffer_free(requests);
+}
+
 /*
  * A client that sends small requests faster than they are answered fills its socket, not our
  * memory.
@@ -294,7 +423,7 @@ TEST(write_timeout)
 TEST(small_requests_are_not_hoarded)
 {
     const unsigned count = 400000;
-    uint64_t most = 0;
+    uint64_t most = 0, most_answered = 0;
     struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (unsigned i = 0; i < count; i++) {
@@ -303,12 +432,16 @@ TEST(small_requests_are_not_hoarded)
     evbuffer_add_buffer_reference(expected, requests);
     send_all(requests, 0);
     while (sc_stats_get(&stats.requests[0]) < count) {
+        const uint64_t before = sc_stats_get(&stats.requests[0]);
         run_once(base);
+        const uint64_t answered = sc_stats_get(&stats.requests[0]) - before;
+        most_answered = answered > most_answered ? answered : most_answered;
         const uint64_t waits = sc_tlsbev_received(conn->tls) -
                                sc_stats_get(&stats.requests[0]) * SC_FRAME_HEADER_BYTES;
         most = waits > most ? waits : most;
     }
     ck_assert_uint_lt(most, 256U << 10);
+    ck_assert_uint_lt(most_answered, 1000); /* then it is the turn of others */
     await_replies();
     evbuffer_free(requests);
 }
@@ -359,7 +492,9 @@ TEST(freed_at_any_time)
     }
 }
 
-SUITE_MAIN("conn", any_split, a_long_pipeline, large_bodies, too_large, half_closed_tcp,
-           ended_in_a_frame, handshake_timeout, frame_timeout, idle_timeout,
-           idle_timeout_of_a_reload, output_limit, write_timeout, small_requests_are_not_hoarded,
-           drained, drained_in_the_handshake, freed_at_any_time)
+SUITE_MAIN("conn", any_split, a_long_pipeline, large_bodies, too_large, bytes_are_counted,
+           a_client_is_checked_after_its_handshake, half_closed_tcp, ended_in_a_frame,
+           handshake_timeout, frame_timeout, idle_timeout, idle_timeout_of_a_reload, output_limit,
+           write_timeout, what_was_read_is_answered_when_there_is_room,
+           a_large_reply_counts_for_the_limit, what_waits_counts_for_the_limit,
+           small_requests_are_not_hoarded, drained, drained_in_the_handshake, freed_at_any_time)

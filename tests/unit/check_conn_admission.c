@@ -76,7 +76,9 @@ static void await_waiting(void)
 
 static void await_connected(bool resumed)
 {
+    const uint64_t before = sc_stats_get(&stats.handshakes_resumed);
     await_open();
+    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_resumed), before + resumed);
     ck_assert_int_eq(SSL_session_reused(peer.ssl), resumed);
 }
 
@@ -125,6 +127,22 @@ TEST(a_full_handshake_waits_for_a_token)
     await_connected(false); /* there is one, and nobody waits */
     ck_assert_uint_eq(take_all(&admission.full), 0);
     ck_assert_uint_eq(sc_stats_get(&stats.handshakes_delayed), 1);
+    end();
+}
+
+/* Neither much later nor at once, which would be a loop without end. */
+TEST(it_is_woken_when_there_is_a_token)
+{
+    struct timeval now, at;
+    sc_admission_set_rate(&admission, 2);
+    (void)take_all(&admission.full);
+    begin_with(TLS1_3_VERSION, NULL);
+    await_waiting();
+    ck_assert(evtimer_pending(worker.queue.timer, &at));
+    ck_assert_int_eq(evutil_gettimeofday(&now, NULL), 0);
+    const double left_s =
+        (double)(at.tv_sec - now.tv_sec) + (double)(at.tv_usec - now.tv_usec) / 1e6;
+    ck_assert_msg(left_s > 0.2 && left_s < 0.6, "%f s", left_s);
     end();
 }
 
@@ -324,6 +342,22 @@ TEST(a_full_token_does_not_come_back)
     SSL_SESSION_free(session);
 }
 
+/* The ticket is opened again in the second ClientHello, and takes nothing more. */
+TEST(a_hello_retry_request_costs_one_token)
+{
+    SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
+    SSL_SESSION *session = get_session(TLS1_3_VERSION);
+    ck_assert_int_eq(SSL_CTX_set1_groups_list(client, "P-521:P-256"), 1);
+    limit_rate();
+    pass_ms(1);
+    begin_with(TLS1_3_VERSION, session);
+    await_connected(true);
+    ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+    end();
+    SSL_SESSION_free(session);
+}
+
 /* --- Clients that leave while they wait --- */
 
 static void begin_waiting(void)
@@ -359,6 +393,19 @@ TEST(ended_while_it_waits)
     RUN_UNTIL(base, !conn);
     ASSERT_HAS(kept_last(), " stage=waiting reason=eof ");
     expect_unused_token();
+}
+
+/* What happens after its turn does not happen to one that waits. */
+TEST(reset_after_its_turn)
+{
+    begin_waiting();
+    tls_peer_stop_reading(&peer);
+    pass_ms(1);
+    RUN_UNTIL(base, sc_tlsbev_sent(conn->tls) > 0);
+    tls_peer_reset(&peer);
+    RUN_UNTIL(base, !conn);
+    ASSERT_HAS(kept_last(), " stage=answered reason=");
+    end();
 }
 
 /* Before the ClientHello is read: there are tokens, and it takes none. */
@@ -472,13 +519,14 @@ TEST(a_hello_that_is_refused_is_logged)
     (void)close(fd);
 }
 
-SUITE_MAIN("conn_admission", a_full_handshake_waits_for_a_token, who_comes_later_does_not_overtake,
-           a_limit_that_is_taken_away, a_limit_that_comes_in_a_handshake, who_resumes_does_not_wait,
+SUITE_MAIN("conn_admission", a_full_handshake_waits_for_a_token, it_is_woken_when_there_is_a_token,
+           who_comes_later_does_not_overtake, a_limit_that_is_taken_away,
+           a_limit_that_comes_in_a_handshake, who_resumes_does_not_wait,
            a_resumption_too_many_waits_like_a_full_one,
            a_session_that_does_not_fit_takes_a_full_token,
            a_session_of_other_master_secrets_takes_a_full_token,
            by_id_it_takes_a_token_for_resumption, by_id_no_more_than_the_budget,
-           a_full_token_does_not_come_back, reset_while_it_waits, ended_while_it_waits,
-           dead_when_it_is_read, dead_when_its_turn_comes, a_deadline_while_it_waits,
-           freed_while_it_waits, a_hello_that_waits_is_parsed_once,
-           a_hello_that_is_refused_is_logged)
+           a_full_token_does_not_come_back, a_hello_retry_request_costs_one_token,
+           reset_while_it_waits, ended_while_it_waits, reset_after_its_turn, dead_when_it_is_read,
+           dead_when_its_turn_comes, a_deadline_while_it_waits, freed_while_it_waits,
+           a_hello_that_waits_is_parsed_once, a_hello_that_is_refused_is_logged)

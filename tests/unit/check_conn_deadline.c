@@ -54,7 +54,7 @@ static void world_fini(void)
 
 static void send_echo(size_t length)
 {
-    static uint8_t frame[SC_FRAME_HEADER_BYTES + 65536];
+    static uint8_t frame[SC_FRAME_HEADER_BYTES + 200000];
     sc_frame_put_header(frame, SC_FRAME_ECHO, (uint32_t)length);
     tls_peer_write(&peer, frame, SC_FRAME_HEADER_BYTES + length);
 }
@@ -128,6 +128,17 @@ TEST(a_request_restarts_idle_timeout)
     ck_assert_int_eq(conn->close_reason, SC_CLOSE_IDLE_TIMEOUT);
 }
 
+/* A request costs no work on timers: the one that runs looks again when it fires. */
+TEST(a_request_leaves_the_timer_alone)
+{
+    connect_peer();
+    const uint64_t due_ms = conn->timer.due_ms;
+    pass(100);
+    send_echo(10);
+    RUN_UNTIL(base, evbuffer_get_length(peer.got) == 18);
+    ck_assert_uint_eq(conn->timer.due_ms, due_ms);
+}
+
 TEST(idle_timeout_is_off_at_0)
 {
     limits.idle_timeout_ms = 0;
@@ -160,6 +171,65 @@ TEST(a_frame_has_a_deadline)
     pass(200);
     expect_refusal(SC_ERROR_OVER_LIMIT);
     ck_assert_int_eq(conn->close_reason, SC_CLOSE_FRAME_TIMEOUT);
+}
+
+/* Each from its own first byte, also when that comes with the end of the one before. */
+TEST(a_frame_behind_another_has_a_deadline_of_its_own)
+{
+    uint8_t frames[2 * (SC_FRAME_HEADER_BYTES + 10)] = {0};
+    sc_frame_put_header(frames, SC_FRAME_ECHO, 10);
+    memcpy(frames + sizeof(frames) / 2, frames, sizeof(frames) / 2);
+    connect_peer();
+    tls_peer_write(&peer, frames, 5);
+    run_ready(base);
+    pass(3000);
+    tls_peer_write(&peer, frames + 5, 20);
+    RUN_UNTIL(base, evbuffer_get_length(peer.got) == 18);
+    pass(3000);
+    ck_assert(!peer.closed);
+    tls_peer_write(&peer, frames + 25, sizeof(frames) - 25);
+    RUN_UNTIL(base, evbuffer_get_length(peer.got) == 36);
+}
+
+/* One of an unknown type, whose bytes are not kept, too. */
+TEST(a_frame_that_is_skipped_has_a_deadline)
+{
+    uint8_t frame[SC_FRAME_HEADER_BYTES + 10] = {0};
+    sc_frame_put_header(frame, 4711, 1000);
+    connect_peer();
+    for (int i = 0; i < 3; i++) {
+        tls_peer_write(&peer, frame, i == 0 ? sizeof(frame) : 10);
+        run_ready(base);
+        pass(1300);
+        ck_assert(!peer.closed);
+    }
+    pass(200);
+    expect_refusal(SC_ERROR_OVER_LIMIT);
+    ck_assert_uint_eq(sc_stats_get(&stats.timeouts_frame), 1);
+}
+
+/* It does not run while the server does not read. */
+TEST(a_frame_has_no_deadline_while_replies_wait)
+{
+    uint8_t frame[SC_FRAME_HEADER_BYTES + 10] = {0};
+    sc_frame_put_header(frame, SC_FRAME_ECHO, 10);
+    limits.output_limit_bytes = 60000;
+    limits.write_timeout_ms = 1000000;
+    connect_peer();
+    stop_reading_at_once();
+    for (int i = 0; i < 4; i++) {
+        send_echo(60000);
+    }
+    RUN_UNTIL(base, sc_stats_get(&stats.paused) > 0);
+    tls_peer_write(&peer, frame, 3);
+    run_ready(base);
+    pass(5000);
+    tls_peer_start_reading(&peer);
+    RUN_UNTIL(base, evbuffer_get_length(peer.got) == 4 * 60008);
+    pass(3900);
+    ck_assert(!peer.closed);
+    tls_peer_write(&peer, frame + 3, sizeof(frame) - 3);
+    RUN_UNTIL(base, evbuffer_get_length(peer.got) == 4 * 60008 + sizeof(frame));
 }
 
 /* --- A reload --- */
@@ -235,6 +305,84 @@ TEST(it_lingers_from_the_last_byte_on)
     ck_assert_ptr_null(conn);
 }
 
+/* What is behind the last request is read and dropped, whatever was held back before. */
+TEST(what_comes_after_the_end_is_read)
+{
+    static uint8_t junk[100000];
+    uint8_t header[SC_FRAME_HEADER_BYTES];
+    connect_peer();
+    tls_peer_hold(&peer);
+    for (int i = 0; i < 300; i++) {
+        send_echo(0);
+    }
+    sc_frame_put_header(header, SC_FRAME_ECHO, 65537);
+    tls_peer_write(&peer, header, sizeof(header));
+    tls_peer_write(&peer, junk, sizeof(junk));
+    tls_peer_release(&peer);
+    RUN_UNTIL(base, peer.closed && tls_peer_all_sent(&peer));
+    tls_peer_close_notify(&peer);
+    tls_peer_flush(&peer);
+    tls_peer_shut_write(&peer);
+    RUN_UNTIL(base, !conn);
+}
+
+/* Nobody who has ended is lingered for; not even while the last replies leave. */
+TEST(who_has_ended_is_not_waited_for)
+{
+    connect_peer();
+    tls_peer_stop_reading(&peer);
+    for (int i = 0; i < 10; i++) {
+        send_echo(60000);
+    }
+    RUN_UNTIL(base, tls_peer_all_sent(&peer) && sc_stats_get(&stats.requests[0]) == 10);
+    tls_peer_close_notify(&peer);
+    tls_peer_flush(&peer);
+    tls_peer_shut_write(&peer);
+    RUN_UNTIL(base, conn->state == SC_CONN_CLOSING);
+    ck_assert(sc_tlsbev_is_blocked(conn->tls));
+    tls_peer_start_reading(&peer);
+    RUN_UNTIL(base, !conn);
+    RUN_UNTIL(base, peer.closed);
+    ck_assert_uint_eq(evbuffer_get_length(peer.got), 600080);
+}
+
+/* It ends its side when we have ended ours, and has not read everything yet. */
+TEST(what_waits_still_leaves_when_the_client_has_ended)
+{
+    connect_peer();
+    tls_peer_stop_reading(&peer);
+    for (int i = 0; i < 10; i++) {
+        send_echo(60000);
+    }
+    RUN_UNTIL(base, tls_peer_all_sent(&peer) && sc_stats_get(&stats.requests[0]) == 10);
+    sc_conn_drain(conn, 1234);
+    RUN_UNTIL(base, conn->state == SC_CONN_CLOSING);
+    ck_assert(sc_tlsbev_is_blocked(conn->tls));
+    tls_peer_close_notify(&peer);
+    tls_peer_flush(&peer);
+    tls_peer_shut_write(&peer);
+    RUN_UNTIL(base, conn->input_ended);
+    run_ready(base);
+    tls_peer_start_reading(&peer);
+    RUN_UNTIL(base, !conn);
+    RUN_UNTIL(base, peer.closed);
+    ck_assert_uint_gt(evbuffer_get_length(peer.got), 600080); /* and the goodbye */
+}
+
+/* A reply that had memory of its own: it goes back to the system soon. */
+TEST(after_a_large_reply_memory_is_trimmed)
+{
+    limits.max_body_bytes = 200000;
+    connect_peer();
+    pass(5000);
+    send_echo(65000);
+    RUN_UNTIL(base, sc_stats_get(&stats.requests[0]) == 1);
+    ck_assert_uint_lt(worker.memory_trim.last_ms, now_ns / 1000000U);
+    send_echo(150000);
+    RUN_UNTIL(base, sc_stats_get(&stats.requests[0]) == 2);
+    ck_assert_uint_eq(worker.memory_trim.last_ms, now_ns / 1000000U);
+}
+
 /* --- Clients that read slowly --- */
 
 /* So many replies that the peer does not read. */
@@ -275,6 +423,20 @@ TEST(a_client_that_does_not_read)
     ck_assert_uint_eq(sc_stats_get(&stats.closed[SC_CLOSE_WRITE_TIMEOUT]), 1);
 }
 
+/* Its time begins when it has read last, or a quarter of it later. */
+TEST(a_client_that_stops_reading)
+{
+    int ms = 100;
+    flood(60);
+    pass(100);
+    take(1000000);
+    for (; conn && ms < 5000; ms += 100) {
+        pass(100);
+    }
+    ck_assert_int_ge(ms, 1100);
+    ck_assert_int_le(ms, 1700);
+}
+
 /* Each time before write-timeout is over; but ten of them are enough for what waits. */
 TEST(a_client_that_reads_too_slowly)
 {
@@ -306,8 +468,13 @@ TEST(a_client_that_reads_slowly)
 }
 
 SUITE_MAIN("conn_deadline", a_handshake_has_a_deadline, a_waiting_handshake_has_a_deadline,
-           a_request_restarts_idle_timeout, idle_timeout_is_off_at_0, a_frame_has_a_deadline,
-           a_shorter_idle_timeout_holds_at_once, a_shorter_frame_timeout_holds_at_once,
-           a_shorter_handshake_timeout_holds_at_once, a_closing_connection_has_a_deadline,
-           it_lingers_from_the_last_byte_on, a_client_that_does_not_read,
-           a_client_that_reads_too_slowly, a_client_that_reads_slowly)
+           a_request_restarts_idle_timeout, a_request_leaves_the_timer_alone,
+           idle_timeout_is_off_at_0, a_frame_has_a_deadline,
+           a_frame_behind_another_has_a_deadline_of_its_own, a_frame_that_is_skipped_has_a_deadline,
+           a_frame_has_no_deadline_while_replies_wait, a_shorter_idle_timeout_holds_at_once,
+           a_shorter_frame_timeout_holds_at_once, a_shorter_handshake_timeout_holds_at_once,
+           a_closing_connection_has_a_deadline, it_lingers_from_the_last_byte_on,
+           what_comes_after_the_end_is_read, who_has_ended_is_not_waited_for,
+           what_waits_still_leaves_when_the_client_has_ended, after_a_large_reply_memory_is_trimmed,
+           a_client_that_does_not_read, a_client_that_stops_reading, a_client_that_reads_too_slowly,
+           a_client_that_reads_slowly)

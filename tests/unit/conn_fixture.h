@@ -10,6 +10,7 @@
 #define SC_TESTS_CONN_FIXTURE_H
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include <event2/buffer.h>
 
@@ -28,6 +29,7 @@ static struct sc_conn_limits limits;
 static struct sc_stats stats;
 static struct sc_admission admission;
 static struct sc_conn *conn;
+static int conn_fd; /* its socket, which is its own */
 static struct tls_peer peer;
 
 static inline void on_gone(struct sc_conn *gone, void *arg)
@@ -75,6 +77,7 @@ static inline void conn_world_fini(void)
     ck_assert_uint_eq(sc_stats_get(&stats.handshakes_started), ended);
     ck_assert_uint_eq(sc_stats_closed(&stats), ended);
     ck_assert(sc_admission_queue_is_empty(&worker.queue));
+    ck_assert_uint_eq(worker.memory_trim.open, 0);
     run_ready(base);
     sc_conn_context_fini(&worker);
     run_base_free(base);
@@ -92,6 +95,7 @@ static inline int begin_server_side(void)
     socket_pair(true, fds);
     conn = sc_conn_new(&worker, server_context, fds[0], &origin, &err);
     ck_assert_msg(conn != NULL, "%s", err.text);
+    conn_fd = fds[0];
     return fds[1];
 }
 
@@ -104,6 +108,15 @@ static inline void begin(void)
 static inline void await_open(void)
 {
     RUN_UNTIL(base, peer.connected && conn && conn->state == SC_CONN_OPEN);
+}
+
+/* The peer does, and the sockets take little meanwhile. */
+static inline void stop_reading_at_once(void)
+{
+    const int small = 4096;
+    ck_assert_int_eq(setsockopt(conn_fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    ck_assert_int_eq(setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    tls_peer_stop_reading(&peer);
 }
 
 /* The server's side, if it is there, and the peer. */
