@@ -5,8 +5,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "leaks.h"
 #include "suite.h"
 
 static int acquire(struct sc_address_limits *limits, const char *text, uint32_t limit,
@@ -77,6 +79,25 @@ START_TEST(some_are_not_counted)
 }
 END_TEST
 
+static void come_and_go(struct sc_address_limits *limits)
+{
+    static unsigned visits;
+    struct sc_address_entry *entry;
+    char address[32];
+    (void)snprintf(address, sizeof(address), "10.%u.%u.1", visits / 256 % 256, visits % 256);
+    visits++;
+    ck_assert_int_eq(acquire(limits, address, 1, &entry), 0);
+    sc_address_limits_release(limits, entry);
+}
+
+START_TEST(who_has_left_is_forgotten)
+{
+    struct sc_address_limits *limits = sc_address_limits_new();
+    ASSERT_KEEPS_NOTHING(come_and_go(limits));
+    sc_address_limits_free(limits);
+}
+END_TEST
+
 #define COUNT 2000U
 
 struct leaver {
@@ -120,4 +141,4 @@ START_TEST(other_threads_leave)
 END_TEST
 
 SUITE_MAIN("address_limits", an_address_has_a_limit, a_v6_network_is_one_client,
-           some_are_not_counted, other_threads_leave)
+           some_are_not_counted, who_has_left_is_forgotten, other_threads_leave)

@@ -41,6 +41,8 @@ START_TEST(a_budget_fills_at_its_rate)
     start(50);
     ck_assert_uint_eq(take_all(&admission.full), 5); /* a tenth of a second */
     ck_assert_uint_eq(sc_admission_wait_ns(&admission.full), 20000000);
+    at_ms(5);
+    ck_assert_uint_eq(sc_admission_wait_ns(&admission.full), 15000000);
     at_ms(19);
     ck_assert(!sc_admission_try(&admission.full));
     at_ms(20);
@@ -91,6 +93,19 @@ START_TEST(what_is_given_back_can_be_taken_again)
     for (int i = 0; i < 9; i++) {
         sc_admission_give_back(&admission.full);
     }
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+}
+END_TEST
+
+/* The rate was higher when it was taken, and the machine has just been started. */
+START_TEST(what_is_given_back_at_a_lower_rate)
+{
+    start(1000000);
+    now_ns = 100;
+    sc_clock_fake(&now_ns, NULL);
+    ck_assert(sc_admission_try(&admission.full));
+    sc_admission_set_rate(&admission, 1);
+    sc_admission_give_back(&admission.full);
     ck_assert_uint_eq(take_all(&admission.full), 1);
 }
 END_TEST
@@ -304,6 +319,6 @@ END_TEST
 
 SUITE_MAIN("admission", a_budget_fills_at_its_rate, a_slow_budget_holds_one,
            resumed_ones_have_a_budget_of_their_own, what_is_given_back_can_be_taken_again,
-           the_rate_can_change, first_come_first_served, addresses_take_turns,
-           the_dead_take_no_token, not_all_the_dead_at_once, who_leaves_is_not_admitted,
-           not_all_at_once, no_limit_any_more)
+           what_is_given_back_at_a_lower_rate, the_rate_can_change, first_come_first_served,
+           addresses_take_turns, the_dead_take_no_token, not_all_the_dead_at_once,
+           who_leaves_is_not_admitted, not_all_at_once, no_limit_any_more)

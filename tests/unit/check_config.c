@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -146,6 +147,20 @@ START_TEST(file_sets_every_kind_of_value)
 }
 END_TEST
 
+/* As OpenSSL joins them: two backslashes at the end of a line are one, and that is all. */
+START_TEST(lines_that_go_on)
+{
+    struct sc_config *config = load_text("[server]\ncertificate = /a\\\\\nworkers = 3\nlisten = "
+                                         "a:1,\\\r\r\nb:2\nmax-body = 1K\r\r\n");
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    ck_assert_str_eq(config->certificate, "/a\\");
+    ck_assert_uint_eq(config->workers, 3);
+    ck_assert_uint_eq(config->max_body_bytes, 1024);
+    ck_assert_uint_eq(config->listen.count, 2);
+    sc_config_unref(config);
+}
+END_TEST
+
 START_TEST(command_line_wins_and_repeats)
 {
     put_file("[server]\nworkers = 3\nmax-body = 1K\nlisten = 127.0.0.1:9\n");
@@ -224,6 +239,11 @@ START_TEST(syntax_errors_and_traps_of_the_parser)
     REFUSED("[server]\nlisten = a:1,,b:2\n", EX_CONFIG, ":2", "listen",
             "item of the list is empty");
     REFUSED("[server]\ncertificate = a\\tb\n", EX_CONFIG, ":2", "certificate", "control character");
+    REFUSED("[server]\nlisten =  \n", EX_CONFIG, ":2", "listen", "expected ADDR");
+    REFUSED("[server]\nworkers = 1\n\nmax-body = $nothing\n", EX_CONFIG, ":4:", "variable", "");
+    REFUSED("[server]\n"
+            "a-key-of-64-characters-is-not-shown-since-it-could-be-of-another-f = 1\n",
+            EX_CONFIG, ":2: expected KEY = VALUE", "", "");
     REFUSED("[server]\n\033[31mred = 1\n", EX_CONFIG, ":2", "expected KEY = VALUE", "");
 }
 END_TEST
@@ -296,8 +316,55 @@ START_TEST(values_at_their_borders)
 }
 END_TEST
 
+/* The longest text, and the most addresses. */
+START_TEST(there_is_a_most)
+{
+    char text[4097], list[65 * 4] = "";
+    memset(text, 'a', sizeof(text));
+    text[4095] = '\0';
+    struct sc_config *config = LOAD("-c", "/dev/null", "--certificate", text);
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    sc_config_unref(config);
+    text[4095] = 'a';
+    text[4096] = '\0';
+    ck_assert_ptr_null(LOAD("-c", "/dev/null", "--certificate", text));
+    ck_assert(complained("4096 bytes: expected up to 4095", "", ""));
+    for (int i = 0; i < 64; i++) {
+        (void)strcat(list, i > 0 ? ",a:1" : "a:1");
+    }
+    config = LOAD("-c", "/dev/null", "--listen", list);
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    sc_config_unref(config);
+    ck_assert_ptr_null(LOAD("-c", "/dev/null", "--listen", list, "--listen", "a:1"));
+    ck_assert(complained("too many addresses: expected up to 64", "", ""));
+}
+END_TEST
+
+/* 0 workers: one for each processor that this process may use. */
+START_TEST(workers_follow_the_processors)
+{
+    cpu_set_t all, one;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(all), &all), 0);
+    struct sc_config *config = LOAD("-c", "/dev/null");
+    ck_assert_uint_eq(config->workers, (unsigned)CPU_COUNT(&all));
+    sc_config_unref(config);
+    CPU_ZERO(&one);
+    for (size_t i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(i, &all) && CPU_COUNT(&one) == 0) {
+            CPU_SET(i, &one);
+        }
+    }
+    ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+    config = LOAD("-c", "/dev/null");
+    ck_assert_uint_eq(config->workers, 1);
+    sc_config_unref(config);
+}
+END_TEST
+
 START_TEST(command_lines_that_are_wrong)
 {
+    ck_assert_ptr_null(LOAD("--frobnicate", "3"));
+    ck_assert_str_eq(errors.text[0], "unknown option --frobnicate; see --help");
     ck_assert_ptr_null(LOAD("--wrkers", "3"));
     ck_assert_int_eq(errors.status, EX_USAGE);
     ck_assert(complained("--wrkers", "--workers", "--help"));
@@ -354,7 +421,13 @@ START_TEST(actions)
     ck_assert_uint_eq(errors.count, 0);
     ck_assert_int_eq(action_of("--check-config", NULL), SC_CMDLINE_CHECK);
     ck_assert_int_eq(action_of("--dump-config", NULL), SC_CMDLINE_DUMP);
-    ck_assert_int_eq(action_of("--sample-config", NULL), SC_CMDLINE_SAMPLE);
+    ck_assert_int_eq(action_of("--sample-config", "--nonsense"), SC_CMDLINE_SAMPLE);
+    ck_assert_uint_eq(errors.count, 0);
+    ck_assert_ptr_null(LOAD("--config", "does/not/exist"));
+    ck_assert(complained("does/not/exist", "No such file", ""));
+    ck_assert_ptr_null(LOAD("--check-config", "a\x7f"
+                                              "b\033c"));
+    ck_assert(complained("\"a?b?c\"", "", ""));
     ck_assert_int_eq(action_of("--port-file=x", NULL), SC_CMDLINE_RUN);
 }
 END_TEST
@@ -408,11 +481,15 @@ START_TEST(dump_loads_again)
              "1500ms\nmax-body = 1000\n"
              "[tls]\nocsp-response = \"x#y\"\nMinProtocol = TLSv1.3\nclient-auth = "
              "require\nclient-pin = a, b\n");
-    struct sc_config *config = LOAD("-c", path, "--listen", "unix:/a b", "--listen", "[::1]:0",
-                                    "--ticket-keys", " lead and trail ");
+    struct sc_config *config =
+        LOAD("-c", path, "--listen", "unix:/a b", "--listen", "[::1]:0", "--ticket-keys",
+             " lead and trail ", "--private-key", "/trail ", "--passphrase-file", "$d");
     unlink(path);
     ck_assert_msg(config != NULL, "%s", errors.text[0]);
     char *text = text_of(config);
+    ck_assert_ptr_nonnull(strstr(text, "ticket-keys = \" lead and trail \"\n"));
+    ck_assert_ptr_nonnull(strstr(text, "private-key = \"/trail \"\n"));
+    ck_assert_ptr_nonnull(strstr(text, "passphrase-file = \"$d\"\n"));
     struct sc_config *again = load_text(text);
     ck_assert_msg(again != NULL, "%s\n%s", errors.text[0], text);
     char keys[256] = "";
@@ -475,8 +552,9 @@ START_TEST(help_fits_eighty_columns_and_names_all)
 END_TEST
 
 SUITE_MAIN("config", defaults_are_those_of_the_contract, file_sets_every_kind_of_value,
-           command_line_wins_and_repeats, every_error_of_a_file_in_one_go, files_that_are_none,
-           syntax_errors_and_traps_of_the_parser, nothing_of_another_file_is_shown,
-           values_at_their_borders, command_lines_that_are_wrong, too_many_errors_are_counted,
+           lines_that_go_on, command_line_wins_and_repeats, every_error_of_a_file_in_one_go,
+           files_that_are_none, syntax_errors_and_traps_of_the_parser,
+           nothing_of_another_file_is_shown, values_at_their_borders, there_is_a_most,
+           workers_follow_the_processors, command_lines_that_are_wrong, too_many_errors_are_counted,
            actions, diff_names_what_needs_a_restart, dump_loads_again, sample_is_the_defaults,
            help_fits_eighty_columns_and_names_all)

@@ -5,9 +5,31 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+#include <openssl/ui.h>
 
 #include "scratch.h"
 #include "suite.h"
+
+/* In place of libc's and OpenSSL's: a terminal where somebody types this; NULL: there is none. */
+static const char *typed;
+static unsigned questions;
+
+int isatty(int fd)
+{
+    ck_assert_int_eq(fd, STDIN_FILENO);
+    return typed != NULL;
+}
+
+int UI_UTIL_read_pw_string(char *out, int size, const char *prompt, int verify)
+{
+    ck_assert_ptr_nonnull(strstr(prompt, "Passphrase"));
+    ck_assert_int_eq(verify, 0);
+    questions++;
+    (void)snprintf(out, (size_t)size, "%s", typed);
+    return 0;
+}
 
 enum { ROOM = 16 }; /* what the key's reader takes, its NUL included */
 
@@ -124,6 +146,24 @@ START_TEST(there_is_no_passphrase)
 }
 END_TEST
 
+/* Once, and only at the start: a reload that waited for an answer would stop everything. */
+START_TEST(a_terminal_is_asked_at_the_start)
+{
+    passphrase = (struct sc_passphrase){.may_ask = true};
+    ck_assert_int_eq(ask(), -1);
+    typed = "typed";
+    ck_assert_int_eq(ask(), 5);
+    ck_assert_str_eq(got, "typed");
+    ck_assert_int_eq(ask(), 5);
+    ck_assert_uint_eq(questions, 1);
+    passphrase.may_ask = false;
+    ck_assert_int_eq(ask(), 5);
+    sc_passphrase_erase(&passphrase);
+    ck_assert_int_eq(ask(), -1);
+    ck_assert_uint_eq(questions, 1);
+}
+END_TEST
+
 /* What a terminal gave serves the reloads, until it is erased. */
 START_TEST(an_answer_is_kept_and_erased)
 {
@@ -142,4 +182,4 @@ END_TEST
 
 SUITE_MAIN("passphrase", it_is_the_first_line, a_line_that_does_not_fit_is_refused,
            files_that_hold_none, a_credential_is_used_without_a_file, there_is_no_passphrase,
-           an_answer_is_kept_and_erased)
+           a_terminal_is_asked_at_the_start, an_answer_is_kept_and_erased)

@@ -227,6 +227,18 @@ START_TEST(ticket_keys_rotate)
 }
 END_TEST
 
+/* How often it is tried again by itself; what fails is not said again meanwhile. */
+static int tries_left(void)
+{
+    int tries = 0;
+    for (; waits(1); tries++) {
+        ck_assert_int_lt(tries, 10);
+        fire();
+        ck_assert_uint_eq(kept_count, 0);
+    }
+    return tries;
+}
+
 START_TEST(what_fails_is_tried_again)
 {
     fixture_write_pair("server", "P-256");
@@ -254,14 +266,53 @@ START_TEST(what_fails_is_tried_again)
     ck_assert(waits(3600));
 
     /* But not for ever. */
+    configure("[server]\nreload-interval = 0\n");
+    hang_up();
     configure("[server]\nreload-interval = 0\nmax-boddy = 1\n");
     hang_up();
-    int tries = 0;
-    for (; waits(1); tries++) {
-        ck_assert_int_lt(tries, 5);
-        fire();
-    }
-    ck_assert_int_gt(tries, 1);
+    ck_assert_int_eq(tries_left(), 5);
+
+    /* Whoever asks is told again, and that is a new beginning; so is a success. */
+    hang_up();
+    ck_assert(said(" error reload_failed ") && said("max-boddy"));
+    ck_assert_int_eq(tries_left(), 5);
+    configure("[server]\nreload-interval = 1h\n");
+    hang_up();
+    (void)unlink(fixture_path("sc.conf"));
+    fire();
+    ck_assert(said(" error reload_failed "));
+    ck_assert(waits(1));
+    finish();
+}
+END_TEST
+
+/* What is wrong and then as it was before is said, without a signal too. */
+START_TEST(the_end_of_a_failure_is_said)
+{
+    fixture_write_pair("server", "P-256");
+    configure("[server]\nreload-interval = 1h\n");
+    start();
+    configure("[server]\nreload-interval = 1h\nmax-boddy = 1\n");
+    fire();
+    ck_assert(said(" error reload_failed "));
+    configure("[server]\nreload-interval = 1h\n");
+    fire();
+    ck_assert(said(" reloaded message=\"nothing has changed\""));
+    ck_assert_uint_eq(published, 0);
+    finish();
+}
+END_TEST
+
+START_TEST(after_the_stop_nothing_waits)
+{
+    fixture_write_pair("server", "P-256");
+    configure("[server]\nreload-interval = 1h\n");
+    start();
+    configure("[server]\nreload-interval = 1h\nmax-boddy = 1\n");
+    fire();
+    ck_assert(waits(1) && waits(3600));
+    sc_reload_stop(reload);
+    ck_assert_uint_eq(pending_timers().count, 0);
     finish();
 }
 END_TEST
@@ -393,6 +444,34 @@ START_TEST(an_ocsp_response_that_ends)
 }
 END_TEST
 
+/* Of a month: a day before, not a week. */
+START_TEST(an_ocsp_response_that_is_good_for_long)
+{
+    EVP_PKEY *key = fixture_key("P-256");
+    X509 *certificate = fixture_certificate(key, "server", -3600, 60L * 86400, NULL, NULL);
+    char text[700];
+    fixture_write_key("server.key", key, NULL);
+    fixture_write_certificate("server.crt", certificate, false);
+    fixture_write_ocsp("ocsp.der", certificate, certificate, certificate, key,
+                       V_OCSP_CERTSTATUS_GOOD, -1000, 28L * 86400);
+    ck_assert_int_gt(snprintf(text, sizeof(text),
+                              "[server]\nreload-interval = 0\n[tls]\nocsp-response = %s\n",
+                              fixture_path("ocsp.der")),
+                     0);
+    configure(text);
+    start();
+    pass_time(26U * 24U * HOUR_MS);
+    fire();
+    ck_assert(!said("ocsp_response_expiry"));
+    pass_time(26U * HOUR_MS);
+    fire();
+    ck_assert(said(" warning ocsp_response_expiry "));
+    finish();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 START_TEST(a_certificate_that_ends)
 {
     EVP_PKEY *key = fixture_key("P-256");
@@ -424,6 +503,7 @@ START_TEST(a_certificate_that_ends)
 }
 END_TEST
 
-SUITE_MAIN("reload", ticket_keys_rotate, what_fails_is_tried_again, the_interval_is_the_active_one,
-           a_signal_always_publishes, what_needs_a_restart_and_is_changed_back,
-           an_ocsp_response_that_ends, a_certificate_that_ends)
+SUITE_MAIN("reload", ticket_keys_rotate, what_fails_is_tried_again, the_end_of_a_failure_is_said,
+           after_the_stop_nothing_waits, the_interval_is_the_active_one, a_signal_always_publishes,
+           what_needs_a_restart_and_is_changed_back, an_ocsp_response_that_ends,
+           an_ocsp_response_that_is_good_for_long, a_certificate_that_ends)

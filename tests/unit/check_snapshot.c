@@ -76,6 +76,24 @@ static void fails(int status, const char *words)
     ASSERT_HAS(errors.text[0], words);
 }
 
+static bool makes_tickets_with(const struct sc_snapshot *snapshot, const char *key)
+{
+    struct sc_tls_context *client = fixture_client();
+    struct tls_pair pair;
+    const unsigned char *ticket;
+    size_t length;
+    tls_pair_init(&pair, client, snapshot->tls);
+    ck_assert(tls_pair_handshake(&pair));
+    SSL_SESSION *session = tls_pair_session(&pair);
+    ck_assert_ptr_nonnull(session);
+    SSL_SESSION_get0_ticket(session, &ticket, &length);
+    const bool with = length > 16 && memcmp(ticket, key, 16) == 0;
+    SSL_SESSION_free(session);
+    tls_pair_fini(&pair);
+    sc_tls_context_unref(client);
+    return with;
+}
+
 START_TEST(the_same_files_make_the_same)
 {
     fixture_write_pair("server", "P-256");
@@ -136,6 +154,42 @@ START_TEST(ticket_keys_come_last)
 }
 END_TEST
 
+/* Without the file there are keys in memory again, and the file's are used no more. */
+START_TEST(ticket_keys_can_leave_the_file)
+{
+    char keys[SC_TICKETS_KEY_BYTES], text[700];
+    memset(keys, 0x11, sizeof(keys));
+    fixture_write_pair("server", "P-256");
+    fixture_write("tickets", keys, sizeof(keys));
+    (void)snprintf(text, sizeof(text), "[tls]\nticket-keys = %s\n", fixture_path("tickets"));
+    fixture_write("sc.conf", text, strlen(text));
+    start("-c", fixture_path("sc.conf"));
+    struct sc_snapshot first = load();
+    ck_assert(makes_tickets_with(&first, keys));
+    fixture_write("sc.conf", "", 0);
+    struct sc_snapshot second = load();
+    ck_assert(!makes_tickets_with(&second, keys));
+    sc_snapshot_unref(&first);
+    sc_snapshot_unref(&second);
+    finish();
+}
+END_TEST
+
+START_TEST(settings_of_sessions_are_taken)
+{
+    static const char text[] = "[tls]\nsession-timeout = 90s\nsession-cache-size = 77\n";
+    fixture_write_pair("server", "P-256");
+    fixture_write("sc.conf", text, sizeof(text) - 1);
+    start("-c", fixture_path("sc.conf"));
+    struct sc_snapshot snapshot = load();
+    const SSL_CTX *ssl_ctx = sc_tls_context_ssl_ctx(snapshot.tls);
+    ck_assert_int_eq(SSL_CTX_get_timeout(ssl_ctx), 90);
+    ck_assert_int_eq(SSL_CTX_sess_get_cache_size((SSL_CTX *)(uintptr_t)ssl_ctx), 77);
+    sc_snapshot_unref(&snapshot);
+    finish();
+}
+END_TEST
+
 /* "There is no passphrase" would be true, and help nobody. */
 START_TEST(a_passphrase_file_that_fails_is_named)
 {
@@ -182,5 +236,5 @@ START_TEST(warnings_are_logged_each_in_its_line)
 END_TEST
 
 SUITE_MAIN("snapshot", the_same_files_make_the_same, what_is_wrong_changes_nothing,
-           ticket_keys_come_last, a_passphrase_file_that_fails_is_named,
-           warnings_are_logged_each_in_its_line)
+           ticket_keys_come_last, ticket_keys_can_leave_the_file, settings_of_sessions_are_taken,
+           a_passphrase_file_that_fails_is_named, warnings_are_logged_each_in_its_line)

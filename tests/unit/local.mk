@@ -136,6 +136,8 @@ UNIT_TESTS += tests/unit/check_watchdog
 tests_unit_check_watchdog_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_stats
 tests_unit_check_stats_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_workers
+tests_unit_check_workers_LDADD = $(TEST_SERVER)
 
 UNIT_TESTS += tests/unit/check_proxy
 tests_unit_check_proxy_LDADD = $(TEST_CLIENT)
