@@ -200,8 +200,8 @@ TEST(a_client_is_checked_after_its_handshake)
     ck_assert_ptr_nonnull(client_context = sc_tls_context_new_client(&client, &err));
     begin();
     RUN_UNTIL(base, !conn);
-    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_failed), 1);
-    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_completed), 0);
+    ck_assert_uint_eq(sc_stats_handshakes_failed(&stats), 1);
+    ck_assert_uint_eq(sc_stats_handshakes_completed(&stats), 0);
     ASSERT_HAS(kept_last(), " warning client_refused conn=17 peer=192.0.2.1:5 message=");
     ASSERT_HAS(kept_last(), "matches no client-pin");
 }
