@@ -1,4 +1,5 @@
-# The sample configuration, from the table of options. A cross build cannot run the program that knows it, and installs none.
+# The sample configuration and the completion of shells, from the tables of options. A cross build cannot run the programs that know
+# them, and installs none.
 CLEANFILES += contrib/sc-server.conf contrib/sc-server.conf.tmp
 confdir     = $(sysconfdir)/space-captain
 exampledir  = $(docdir)/examples
@@ -18,7 +19,35 @@ install-data-local: contrib/sc-server.conf
 uninstall-local: contrib/sc-server.conf
 	if cmp -s contrib/sc-server.conf '$(DESTDIR)$(confdir)/sc-server.conf'; then rm -f '$(DESTDIR)$(confdir)/sc-server.conf'; fi
 	rmdir '$(DESTDIR)$(confdir)' 2>/dev/null || :
+
+# The completion of the shells, from the tables of options.
+COMPLETION_BASH = contrib/completion/bash/sc-server contrib/completion/bash/sc-client contrib/completion/bash/sc-keygen contrib/completion/bash/sc-bench
+COMPLETION_ZSH  = contrib/completion/zsh/_sc-server contrib/completion/zsh/_sc-client contrib/completion/zsh/_sc-keygen contrib/completion/zsh/_sc-bench
+COMPLETION_FISH = contrib/completion/fish/sc-server.fish contrib/completion/fish/sc-client.fish contrib/completion/fish/sc-keygen.fish \
+	contrib/completion/fish/sc-bench.fish
+COMPLETIONS = $(COMPLETION_BASH) $(COMPLETION_ZSH) $(COMPLETION_FISH)
+CLEANFILES += $(COMPLETIONS)
+noinst_DATA += $(COMPLETIONS)
+
+$(COMPLETION_BASH): contrib/completion/bash.in
+$(COMPLETION_ZSH): contrib/completion/zsh.in
+$(COMPLETION_FISH): contrib/completion/fish.in
+$(COMPLETIONS): src/completion$(EXEEXT)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)program=$(@F) && program=$${program#_} && \
+		src/completion$(EXEEXT) $${program%.fish} <'$(srcdir)/$(@D).in' >$@.tmp && mv -f $@.tmp $@
+
+if WITH_BASH_COMPLETION
+nodist_bashcompletion_DATA = $(COMPLETION_BASH)
 endif
+if WITH_ZSH_COMPLETION
+nodist_zshcompletion_DATA = $(COMPLETION_ZSH)
+endif
+if WITH_FISH_COMPLETION
+nodist_fishcompletion_DATA = $(COMPLETION_FISH)
+endif
+endif
+EXTRA_DIST += contrib/completion/bash.in contrib/completion/zsh.in contrib/completion/fish.in
 
 # Units name the directories of the installation, which only make knows.
 UNIT_TEMPLATES = \

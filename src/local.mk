@@ -207,3 +207,11 @@ bin_PROGRAMS += src/sc-bench
 dist_man_MANS += man/sc-bench.1
 src_sc_bench_SOURCES = src/programs/sc-bench.c $(PROGRAM_FILES)
 src_sc_bench_LDADD   = $(LIBS_BENCH) $(PROGRAM_LIBS)
+
+# Makes the completion of the shells from the tables of options; see contrib/local.mk.
+noinst_PROGRAMS += src/completion
+src_completion_SOURCES = \
+	src/programs/completion.c src/programs/completion.h \
+	src/programs/completion_shells.c \
+	src/programs/keygen_options.c src/programs/keygen_options.h
+src_completion_LDADD = src/libscserver.a src/libscclient.a src/libscbench.a $(LIBS_NET) $(LIBS_LIB) -lm

@@ -10,6 +10,8 @@
 
 enum { COLUMNS = 80, HELP_COLUMN = 26, FIRST_LONG = 0x100 };
 
+const char *const sc_opt_address_words[] = {"unix:FILE", NULL};
+
 /* --- The command line --- */
 
 static bool is_optional(const struct sc_opt *row)

@@ -38,9 +38,14 @@ struct sc_opt {
     const char *help; /* wrapped by --help; not capitalized, no full stop */
     const char *initial; /* the default, added to the help */
     const char *group; /* heading, printed where it changes; "": a blank line; NULL: no change */
+    bool repeatable; /* completion offers it again */
     enum sc_opt_complete complete;
     enum sc_opt_conf conf;
-    const char *const *words; /* what the argument can be, or begin with; NULL ends the list */
+    /*
+     * What the argument can be, NULL ends the list. Capitals at the end stand for more: of
+     * "cert-sha256:HEX" the beginning is offered, and behind "ca:" of "ca:FILE" a file.
+     */
+    const char *const *words;
 };
 
 /*
@@ -52,6 +57,9 @@ struct sc_opt {
         .name = row_name, .letter = row_letter, .value = row_value, .argument = row_argument, \
         .help = __VA_ARGS__ \
     }
+
+/* What an address can be beside HOST:PORT. */
+extern const char *const sc_opt_address_words[];
 
 /* The two that every program has. */
 #define SC_OPT_HELP_ROW(row_value) \

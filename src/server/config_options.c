@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "server/config_table.h"
+#include "tls/pin.h"
 
 static const struct sc_opt_status statuses[] = {
     {.status = EX_USAGE},
@@ -16,16 +17,27 @@ static const struct sc_opt_status statuses[] = {
     {.status = EX_CONFIG},
     {.status = EX_OK}};
 
+static bool is_pin(const struct sc_option *option)
+{
+    return strncmp(option->argument, "PIN", 3) == 0;
+}
+
 static struct sc_opt of_setting(const struct sc_option *option)
 {
-    const bool is_file = strcmp(option->argument, "FILE") == 0;
+    const bool is_list = option->kind == SC_OPTION_STRINGS || option->kind == SC_OPTION_ADDRESSES;
     return (struct sc_opt){.name = option->key,
                            .argument = option->argument,
                            .help = option->help,
                            .initial = option->initial,
                            .group = option->group,
-                           .complete = is_file ? SC_OPT_FILES : SC_OPT_NOTHING,
-                           .words = sc_option_words(option)};
+                           .repeatable = is_list,
+                           .complete = is_pin(option)                          ? SC_OPT_PEM_FILES
+                                       : strcmp(option->argument, "FILE") == 0 ? SC_OPT_FILES
+                                                                               : SC_OPT_NOTHING,
+                           .words = is_pin(option) ? sc_pin_words
+                                    : option->kind == SC_OPTION_ADDRESSES
+                                        ? sc_opt_address_words
+                                        : sc_option_words(option)};
 }
 
 static struct sc_opt of_program_option(const struct sc_program_option *option)

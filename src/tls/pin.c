@@ -13,7 +13,7 @@
 
 static const char ca_prefix[] = "ca:";
 
-const char *const sc_pin_words[] = {"sha256//", "cert-sha256:", "ca:", NULL};
+const char *const sc_pin_words[] = {"sha256//BASE64", "cert-sha256:HEX", "ca:FILE", NULL};
 
 struct sc_pin_set *sc_pin_set_new(void)
 {

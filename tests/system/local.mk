@@ -10,6 +10,7 @@ SHELL_TESTS = \
 	tests/system/test-client-openssl.sh \
 	tests/system/test-client-server.sh \
 	tests/system/test-client.sh \
+	tests/system/test-completion.sh \
 	tests/system/test-documents.sh \
 	tests/system/test-expiry.sh \
 	tests/system/test-handlers.sh \
