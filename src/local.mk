@@ -44,6 +44,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/cert_files.c src/tls/cert_files.h \
 	src/tls/ocsp.c src/tls/ocsp.h \
 	src/tls/rotation.c src/tls/rotation.h \
+	src/tls/passphrase_prompt.c src/tls/passphrase_prompt.h \
 	src/tls/pin.c src/tls/pin.h \
 	src/tls/pin_file.c \
 	src/tls/pin_format.c \

@@ -17,6 +17,8 @@
 enum {
     OPT_CONNECT,
     OPT_PIN,
+    OPT_CERT,
+    OPT_KEY,
     OPT_CONNECTIONS,
     OPT_DEPTH,
     OPT_SIZE,
@@ -47,6 +49,10 @@ static const struct sc_opt rows[] = {
     SC_OPT("pin", 0, OPT_PIN, "PIN", "what the server must show; repeatable, one match is enough",
            .repeatable = true, .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_LIST,
            .words = sc_pin_words),
+    SC_OPT("cert", 0, OPT_CERT, "FILE", "the client's own certificate, for servers that ask",
+           .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_ONE),
+    SC_OPT("key", 0, OPT_KEY, "FILE", "its private key", .initial = "in the file of --cert",
+           .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_ONE),
 
     SC_OPT("connections", 'c', OPT_CONNECTIONS, "N", "connections at the same time", .initial = "1",
            .group = "Load"),
@@ -231,6 +237,8 @@ static int apply_rest(struct sc_bench_options *options, struct given *given, int
     case OPT_SOURCE: return add_source(plan, err);
     case OPT_SERVER_PID: return add_pid(plan, err);
     case OPT_EXPECT: return sc_bench_expect_add(&options->expectations, optarg, err);
+    case OPT_CERT: options->certificate_path = optarg; return sc_pin_check_file(optarg, err);
+    case OPT_KEY: options->key_path = optarg; return sc_pin_check_file(optarg, err);
     case OPT_JSON: options->json = true; return 0;
     case OPT_SVG:
         options->svg_path = optarg;
@@ -291,6 +299,9 @@ static int check(const struct sc_bench_options *options, const struct given *giv
         return sc_program_usage(SC_BENCH_NAME,
                                 "no --pin: the server's certificate is always checked; "
                                 "give it, --pin server.crt");
+    }
+    if (options->key_path && !options->certificate_path) {
+        return sc_program_usage(SC_BENCH_NAME, "--key: it goes with --cert");
     }
     if (given->duration && given->requests) {
         return sc_program_usage(SC_BENCH_NAME, "--duration and --requests: one of them");

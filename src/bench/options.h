@@ -23,6 +23,7 @@ struct sc_bench_options {
     struct sc_address address;
     struct sc_bench_plan plan; /* all but the context */
     struct sc_pin_set *pins; /* those of the plan; owned here */
+    const char *certificate_path, *key_path; /* the client's own; NULL: not given */
     bool json;
     const char *svg_path;
     struct sc_bench_expectations expectations;

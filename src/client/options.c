@@ -7,11 +7,14 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <openssl/crypto.h>
+
 #include "base/program.h"
 #include "client/proxy.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
 #include "tls/client_conf.h"
+#include "tls/passphrase_prompt.h"
 #include "tls/pin.h"
 
 #define DAY_MS UINT64_C(86400000)
@@ -21,6 +24,8 @@ enum {
     OPT_CONNECT,
     OPT_PROXY_COMMAND,
     OPT_PIN,
+    OPT_CERT,
+    OPT_KEY,
     OPT_SHOW_PIN,
     OPT_STRICT_EXPIRY,
     OPT_TIMEOUT,
@@ -50,6 +55,10 @@ static const struct sc_opt rows[] = {
     SC_OPT("pin", 0, OPT_PIN, "PIN", "what the server must show; repeatable, one match is enough",
            .repeatable = true, .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_LIST,
            .words = sc_pin_words),
+    SC_OPT("cert", 0, OPT_CERT, "FILE", "the client's own certificate, for servers that ask",
+           .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_ONE),
+    SC_OPT("key", 0, OPT_KEY, "FILE", "its private key", .initial = "in the file of --cert",
+           .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_ONE),
     SC_OPT("show-pin", 0, OPT_SHOW_PIN, NULL, "print the pins of the server, and send nothing"),
     SC_OPT("strict-expiry", 0, OPT_STRICT_EXPIRY, NULL,
            "refuse a pinned certificate outside its dates", .conf = SC_OPT_CONF_ONE),
@@ -163,6 +172,8 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
     case OPT_CONNECT: return set_address(options, value, err);
     case OPT_PROXY_COMMAND: options->proxy_command = value; return 0;
     case OPT_PIN: return add_pin(options, value, err);
+    case OPT_CERT: options->certificate_path = value; return sc_pin_check_file(value, err);
+    case OPT_KEY: options->key_path = value; return sc_pin_check_file(value, err);
     case OPT_TIMEOUT: return set_timeout(options, value, err);
     case OPT_INTERVAL:
         options->repeat = true;
@@ -210,6 +221,29 @@ static int take_words(struct sc_cli_options *options, int count, char *words[])
         return sc_program_usage(PROGRAM, "TEXT: longer than 16M");
     }
     options->text = text && strcmp(text, "-") != 0 ? text : NULL;
+    return 0;
+}
+
+/* The client's own certificate. 0, or the exit status. */
+static int load_certificate(const struct sc_cli_options *options)
+{
+    char passphrase[1024];
+    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    struct sc_err err;
+    const char *key = options->key_path ? options->key_path : options->certificate_path;
+    if (!options->certificate_path) {
+        return key ? sc_program_usage(PROGRAM, "--key: it goes with --cert") : 0;
+    }
+    if (sc_passphrase_ask(key, passphrase, sizeof(passphrase), &err) != 0) {
+        return sc_program_fail(PROGRAM, &err);
+    }
+    const int rc = sc_client_settings_set_certificate(options->settings, options->certificate_path,
+                                                      key, *passphrase ? passphrase : NULL, &error);
+    OPENSSL_cleanse(passphrase, sizeof(passphrase));
+    if (rc != 0) {
+        (void)sc_err_set(&err, error.code, "%s", error.text);
+        return sc_program_fail(PROGRAM, &err);
+    }
     return 0;
 }
 
@@ -295,6 +329,9 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
     }
     if (*status == 0) {
         *status = check_pins(options);
+    }
+    if (*status == 0) {
+        *status = load_certificate(options);
     }
     return *status == 0 ? 0 : -1;
 }

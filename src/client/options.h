@@ -21,6 +21,7 @@ struct sc_cli_options {
     char target[300]; /* the address in one form */
     const char *proxy_command; /* NULL: connect directly */
     struct sc_client_settings *settings; /* pins, timeout, strict expiry */
+    const char *certificate_path, *key_path; /* the client's own; NULL: not given */
     bool has_pin;
     bool show_version; /* --version: then nothing else is set */
     bool show_pin;

@@ -13,6 +13,7 @@
 #include "programs/keygen_names.h"
 #include "programs/keygen_show.h"
 #include "tls/certificate.h"
+#include "tls/passphrase_prompt.h"
 #include "tls/rotation.h"
 #include "tls/ticket_file.h"
 
@@ -28,7 +29,7 @@ static void print_base(const struct sc_rotate_request *request)
 static int open_rotation(const struct sc_rotate_request *request, bool lock,
                          struct sc_rotation *rotation, struct sc_err *err)
 {
-    if (sc_rotation_init(rotation, request->base, request->base_length, sc_show_who_to_ask(),
+    if (sc_rotation_init(rotation, request->base, request->base_length, sc_passphrase_prompt(),
                          err) != 0) {
         return -1;
     }

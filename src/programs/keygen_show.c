@@ -2,7 +2,6 @@
 
 #include "programs/keygen_show.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "tls/certificate.h"
 #include "tls/error.h"
 #include "tls/keygen.h"
+#include "tls/passphrase_prompt.h"
 #include "tls/pin.h"
 
 #define PORT "4242"
@@ -125,28 +125,9 @@ int sc_show_commands(const X509 *certificate, const char *certificate_path, stru
 
 /* --- Files --- */
 
-static int ask_terminal(char *out, int size, int writing, void *arg)
-{
-    char prompt[300];
-    (void)writing;
-    (void)snprintf(prompt, sizeof(prompt), "Passphrase of %.200s: ", (const char *)arg);
-    return EVP_read_pw_string(out, size, prompt, 0) == 0 ? (int)strlen(out) : -1;
-}
-
-/* OpenSSL would read standard input without a terminal. */
-pem_password_cb *sc_show_who_to_ask(void)
-{
-    const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (terminal < 0) {
-        return NULL;
-    }
-    (void)close(terminal);
-    return ask_terminal;
-}
-
 EVP_PKEY *sc_show_read_key(const char *path, struct sc_err *err)
 {
-    return sc_keygen_read_key(path, sc_show_who_to_ask(), (void *)(uintptr_t)path, err);
+    return sc_keygen_read_key(path, sc_passphrase_prompt(), (void *)(uintptr_t)path, err);
 }
 
 void sc_show_names_and_dates(const X509 *certificate)
@@ -168,7 +149,7 @@ int sc_show_file(const char *path, struct sc_err *err)
     X509 *certificate;
     int status = -1;
 
-    if (sc_keygen_read_either(path, sc_show_who_to_ask(), (void *)(uintptr_t)path, &certificate,
+    if (sc_keygen_read_either(path, sc_passphrase_prompt(), (void *)(uintptr_t)path, &certificate,
                               &key, err) != 0) {
         return -1;
     }

@@ -26,12 +26,6 @@ int sc_show_commands(const X509 *certificate, const char *certificate_path,
 /* The names and the dates of a certificate. */
 void sc_show_names_and_dates(const X509 *certificate);
 
-/*
- * Asks for the passphrase of a key, whose path is the argument, on the terminal of the process.
- * NULL: there is none.
- */
-pem_password_cb *sc_show_who_to_ask(void);
-
 /* Reads a key; when it is encrypted, asks on the terminal of the process, if there is one. */
 EVP_PKEY *sc_show_read_key(const char *path, struct sc_err *err) SC_NODISCARD;
 

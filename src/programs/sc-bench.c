@@ -8,6 +8,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "base/clock.h"
 #include "base/program.h"
 #include "bench/expect.h"
@@ -15,6 +17,7 @@
 #include "bench/report.h"
 #include "bench/run.h"
 #include "tls/context.h"
+#include "tls/passphrase_prompt.h"
 #include "programs/version.h"
 
 /* timeout(1) signals the process and its group: two signals so close are one. */
@@ -45,6 +48,27 @@ static void catch_signals(void)
     (void)sigaction(SIGPIPE, &action, NULL);
 }
 
+static struct sc_tls_context *make_context(const struct sc_bench_options *options,
+                                           const char *keylog_path, struct sc_err *err)
+{
+    char passphrase[1024] = "";
+    const char *key = options->key_path ? options->key_path : options->certificate_path;
+    if (key && sc_passphrase_ask(key, passphrase, sizeof(passphrase), err) != 0) {
+        return NULL;
+    }
+    struct sc_tls_context *context = sc_tls_context_new_client(
+        &(struct sc_tls_client_settings){.keylog_path = keylog_path,
+                                         .certificate_path = options->certificate_path,
+                                         .private_key_path = key,
+                                         .passphrase = *passphrase ? passphrase : NULL},
+        err);
+    OPENSSL_cleanse(passphrase, sizeof(passphrase));
+    if (!context && err->status == EX_CONFIG) { /* to a server its files are configuration */
+        err->status = EX_DATAERR;
+    }
+    return context;
+}
+
 static int run(struct sc_bench_options *options, struct sc_bench_result *result)
 {
     struct sc_err err;
@@ -59,8 +83,7 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
     if (options->svg_path && sc_bench_report_svg_check(options->svg_path, &err) != 0) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
-    plan->context = sc_tls_context_new_client(
-        &(struct sc_tls_client_settings){.keylog_path = keylog && *keylog ? keylog : NULL}, &err);
+    plan->context = make_context(options, keylog && *keylog ? keylog : NULL, &err);
     if (!plan->context) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }

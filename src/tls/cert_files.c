@@ -202,10 +202,10 @@ static int read_key(const char *path, const char *certificate_path, const struct
         return sc_err_set(err, EX_CONFIG, "private key %s can't be decrypted: wrong passphrase",
                           path);
     }
-    return sc_err_set(err, EX_CONFIG,
-                      "private key %s is encrypted, and there is no passphrase for it; set "
-                      "passphrase-file to a file whose first line is the passphrase",
-                      path);
+    return sc_err_set(
+        err, EX_CONFIG, "private key %s is encrypted, and there is no passphrase for it%s", path,
+        passphrase->ask ? "; set passphrase-file to a file whose first line is the passphrase"
+                        : "");
 }
 
 static int check_strength(const char *path, const EVP_PKEY *key, struct sc_err *err)

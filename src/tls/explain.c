@@ -163,7 +163,7 @@ static const struct row alert_rows[] = {
     {SSL_AD_INTERNAL_ERROR, SC_TLS_REASON_ALERT_RECEIVED, "the client failed inside",
      "the server failed inside; its log says more"},
     {TLS13_AD_CERTIFICATE_REQUIRED, SC_TLS_REASON_NO_CLIENT_CERTIFICATE, NULL,
-     "the server requires a client certificate"},
+     "the server requires a client certificate; give it with --cert and --key"},
 };
 
 static const struct row *find(const struct row *rows, size_t count, int code)

@@ -80,8 +80,8 @@ const char *sc_tls_alert_name(uint8_t alert);
 
 /*
  * What a client says about a handshake or a connection that TLS has ended: the hint, and in
- * brackets the alert's name or OpenSSL's reason: "the server requires a client certificate (alert:
- * certificate required)". 256 bytes take every text.
+ * brackets the alert's name or OpenSSL's reason: "the server requires a client certificate; give it
+ * with --cert and --key (alert: certificate required)". 256 bytes take every text.
  */
 void sc_tls_describe_failure(const struct sc_tls_watch *watch, enum sc_tls_end end,
                              unsigned long code, char *out, size_t out_size);

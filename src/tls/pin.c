@@ -128,6 +128,13 @@ const char *sc_pin_path(const char *spec)
     return sc_pin_is_text(spec) ? NULL : spec;
 }
 
+int sc_pin_check_file(const char *path, struct sc_err *err)
+{
+    return sc_pin_path(path) == path
+               ? 0
+               : sc_err_set(err, EX_USAGE, "\"%.160s\" is a pin: a file is expected", path);
+}
+
 int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
 {
     struct sc_pin_set added = {0};

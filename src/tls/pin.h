@@ -59,6 +59,9 @@ int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
 /* The file that a PIN argument names, in the argument; NULL: it names none. */
 const char *sc_pin_path(const char *spec);
 
+/* -1: EX_USAGE, a pin was given where only a file is taken. */
+int sc_pin_check_file(const char *path, struct sc_err *err) SC_NODISCARD;
+
 size_t sc_pin_set_count(const struct sc_pin_set *set);
 
 /* The pins, human-readable, "PIN (FILE) or PIN or ...", cut to fit. */

@@ -6,6 +6,7 @@ SHELL_TESTS = \
 	tests/system/test-bench-latency.sh \
 	tests/system/test-bench-tls.sh \
 	tests/system/test-client-auth.sh \
+	tests/system/test-client-cert.sh \
 	tests/system/test-client-conf.sh \
 	tests/system/test-client-openssl.sh \
 	tests/system/test-client-server.sh \

@@ -31,7 +31,7 @@ same 35 'failed: an SSH server answered' "$odd" server.crt
 pass "a server that wants a client certificate"
 printf '[server]\n[tls]\nclient-auth = require\nclient-pin = %s\n' "$tmp/server.crt" >auth.conf
 start_server -c auth.conf --workers 1
-same 35 'the TLS connection with .* failed: the server requires a client certificate \(alert: certificate required\)' "$address" server.crt
+same 35 'the TLS connection with .* failed: the server requires a client certificate; give it with --cert and --key \(alert: certificate required\)' "$address" server.crt
 stop_server
 printf 'MaxProtocol = TLSv1.2\n' >>auth.conf
 start_server -c auth.conf --workers 1

@@ -144,6 +144,6 @@ stop_s_server
 for version in $client_versions; do
     s_server -cert leaf.crt -key leaf.key -Verify 1 "-tls$version"
     run 35 sc-client --connect "$tls" --pin leaf.crt echo hello
-    expect_err ' failed: the server requires a client certificate \(alert: (certificate required|handshake failure)\)$'
+    expect_err ' failed: the server requires a client certificate; give it with --cert and --key \(alert: (certificate required|handshake failure)\)$'
     stop_s_server
 done

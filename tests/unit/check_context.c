@@ -383,6 +383,9 @@ static int passphrase_calls;
 static int on_passphrase(char *buffer, int size, int rwflag, void *arg)
 {
     (void)rwflag;
+    if (!arg) {
+        return -1;
+    }
     passphrase_calls++;
     int length = (int)strlen(arg);
     ck_assert_int_lt(length, size);
@@ -398,6 +401,8 @@ START_TEST(opens_encrypted_keys)
     fixture_write_key("server.key", key, right);
     fixture_write_certificate("server.crt", certificate, false);
     struct sc_tls_server_settings settings = fixture_settings("server");
+    refuse(&settings, EX_CONFIG, "server.key is encrypted, and there is no passphrase", "for it");
+    settings.passphrase = on_passphrase;
     refuse(&settings, EX_CONFIG, "server.key is encrypted, and there is no passphrase",
            "set passphrase-file to a file whose first line is the passphrase");
     settings.passphrase = on_passphrase;

@@ -125,15 +125,16 @@ START_TEST(a_client_says_hint_and_alert)
     sc_tls_watch_first_bytes(&watch, HELLO, 3);
     watch.alert_received = TLS13_AD_CERTIFICATE_REQUIRED;
     sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, 0, text, sizeof(text));
-    ck_assert_str_eq(text,
-                     "the server requires a client certificate (alert: certificate required)");
+    ck_assert_str_eq(text, "the server requires a client certificate; give it with --cert and "
+                           "--key (alert: certificate required)");
     /* TLS 1.2 has no alert for it: what the server asked for tells. */
     watch.alert_received = SSL_AD_HANDSHAKE_FAILURE;
     sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, 0, text, sizeof(text));
     ck_assert_ptr_nonnull(strstr(text, "nothing in common"));
     watch.certificate_requested = true;
     sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, 0, text, sizeof(text));
-    ck_assert_str_eq(text, "the server requires a client certificate (alert: handshake failure)");
+    ck_assert_str_eq(text, "the server requires a client certificate; give it with --cert and "
+                           "--key (alert: handshake failure)");
     sc_tls_watch_init(&watch);
     sc_tls_watch_first_bytes(&watch, HELLO, 3);
     sc_tls_describe_failure(&watch, SC_TLS_END_ERROR, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_PACKET),
