@@ -104,8 +104,9 @@ static int take_thousandths(const char **text, uint64_t *out)
     return 0;
 }
 
-int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out,
-                         struct sc_err *err)
+/* `bare`: the unit of a number that has none; NULL: only 0 may lack it. */
+static int parse_duration(const char *text, const char *bare, uint64_t min, uint64_t max,
+                          uint64_t *out, struct sc_err *err)
 {
     const char *p = text;
     uint64_t value = 0;
@@ -116,7 +117,8 @@ int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t 
         good = take_thousandths(&p, &thousandths) == 0;
     }
     if (good) {
-        unit = strcmp(text, "0") == 0 ? &duration_units[0] : find_unit(duration_units, p);
+        unit = strcmp(text, "0") == 0 ? &duration_units[0]
+                                      : find_unit(duration_units, *p == '\0' && bare ? bare : p);
     }
     if (!unit || !multiply(value, unit->factor, &value) ||
         __builtin_add_overflow(value, thousandths * unit->factor / 1000, &value) || value < min ||
@@ -129,6 +131,18 @@ int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t 
     }
     *out = value;
     return 0;
+}
+
+int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out,
+                         struct sc_err *err)
+{
+    return parse_duration(text, NULL, min, max, out, err);
+}
+
+int sc_parse_seconds_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out,
+                        struct sc_err *err)
+{
+    return parse_duration(text, "s", min, max, out, err);
 }
 
 static void format_with_unit(uint64_t value, const struct unit *units, char out[32])

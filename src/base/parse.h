@@ -28,6 +28,10 @@ int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out,
 int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out,
                          struct sc_err *err) SC_NODISCARD;
 
+/* The same, and a number without a unit is seconds: "2", "0.5", "500ms". */
+int sc_parse_seconds_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out,
+                        struct sc_err *err) SC_NODISCARD;
+
 /* A duration in the largest unit that fits: "300ms", "30s", "5m". */
 void sc_format_duration_ms(uint64_t ms, char out[32]);
 

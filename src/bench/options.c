@@ -117,7 +117,8 @@ const struct sc_opt_table sc_bench_option_table = {
              "Puts load on a Space Captain server and verifies every reply.\n",
     .rows = rows,
     .count = SC_COUNT_OF(rows),
-    .notes = SC_PIN_HELP,
+    .notes =
+        "A duration D is in seconds, or takes ms, s, m or h: 2, 0.5, 500ms, 2s.\n\n" SC_PIN_HELP,
     .statuses = statuses,
 };
 
@@ -264,11 +265,11 @@ static int apply(struct sc_bench_options *options, struct given *given, int opti
     case OPT_RATE: return read_rate(&plan->rate, err);
     case OPT_DURATION:
         given->duration = true;
-        return sc_parse_duration_ms(optarg, 1, DAY_MS, &plan->duration_ms, err);
+        return sc_parse_seconds_ms(optarg, 1, DAY_MS, &plan->duration_ms, err);
     case OPT_WARM_UP:
         given->warm_up = true;
-        return sc_parse_duration_ms(optarg, 0, DAY_MS, &plan->warm_up_ms, err);
-    case OPT_TIMEOUT: return sc_parse_duration_ms(optarg, 1, DAY_MS, &plan->timeout_ms, err);
+        return sc_parse_seconds_ms(optarg, 0, DAY_MS, &plan->warm_up_ms, err);
+    case OPT_TIMEOUT: return sc_parse_seconds_ms(optarg, 1, DAY_MS, &plan->timeout_ms, err);
     case OPT_THREADS: return read_unsigned(1, SC_BENCH_MAX_THREADS, &plan->threads, err);
     default: return apply_rest(options, given, option, err);
     }

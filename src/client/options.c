@@ -2,7 +2,6 @@
 
 #include "client/options.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -113,19 +112,6 @@ const struct sc_opt_table sc_cli_option_table = {
     .ends_at_word = true,
 };
 
-/* Seconds, with decimals or with a unit. */
-static int parse_seconds(const char *text, uint64_t min_ms, uint64_t max_ms, uint64_t *out,
-                         struct sc_err *err)
-{
-    char with_unit[64];
-    const size_t length = strlen(text);
-    if (length == 0 || length > 40 || !isdigit((unsigned char)text[length - 1])) {
-        return sc_parse_duration_ms(text, min_ms, max_ms, out, err);
-    }
-    (void)snprintf(with_unit, sizeof(with_unit), "%ss", text);
-    return sc_parse_duration_ms(with_unit, min_ms, max_ms, out, err);
-}
-
 static int set_address(struct sc_cli_options *options, const char *text, struct sc_err *err)
 {
     if (sc_parse_address(text, SC_PROTOCOL_PORT, &options->address, err) != 0) {
@@ -151,7 +137,7 @@ static int add_pin(struct sc_cli_options *options, const char *pin, struct sc_er
 static int set_timeout(struct sc_cli_options *options, const char *text, struct sc_err *err)
 {
     uint64_t ms;
-    if (parse_seconds(text, 1, DAY_MS, &ms, err) != 0) {
+    if (sc_parse_seconds_ms(text, 1, DAY_MS, &ms, err) != 0) {
         return -1;
     }
     return sc_client_settings_set_timeout(options->settings, (uint32_t)ms, NULL);
@@ -177,7 +163,7 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
     case OPT_TIMEOUT: return set_timeout(options, value, err);
     case OPT_INTERVAL:
         options->repeat = true;
-        return parse_seconds(value, 0, DAY_MS, &options->interval_ms, err);
+        return sc_parse_seconds_ms(value, 0, DAY_MS, &options->interval_ms, err);
     case OPT_COUNT:
         options->repeat = true;
         return sc_parse_u64(value, 1, UINT64_MAX - 1, &options->count, err);

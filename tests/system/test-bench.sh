@@ -32,6 +32,12 @@ for size in 0 1 16384 65536; do
     expect_json operations 60 errors.total 0
 done
 
+pass "a duration is in seconds, or has its unit"
+for spelling in 0.2 0.2s 200ms; do
+    run 0 $bench --duration $spelling --warm-up $spelling --timeout 5 --json
+    expect_json plan.duration_ms 200 plan.warm_up_ms 200
+done
+
 pass "handshakes, full and resumed"
 run 0 $bench --handshakes -c 4 -n 100 --json
 expect_json operations 100 handshakes 100 resumed 0 errors.total 0 handshake_ns.count 100
@@ -111,8 +117,8 @@ pass "wrong usage and nothing there"
 run 0 sc-bench --help
 run 0 sc-bench --version
 grep -q OpenSSL out || fail "--version names no OpenSSL"
-for wrong in "-c 0" "-d 0" "-s 17M" "-t frog" "-n 0" "--rate 0" "--rate 5x" "--duration 5" "--threads 2" "--expect frog=1" \
-    "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "--hold --depth 2" "--hold --expect p99<1s" "--expect cpu-rate>1" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog:frog"; do
+for wrong in "-c 0" "-d 0" "-s 17M" "-t frog" "-n 0" "--rate 0" "--rate 5x" "--duration 5x" "--threads 2" "--expect frog=1" \
+    "--timeout 0" "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "--hold --depth 2" "--hold --expect p99<1s" "--expect cpu-rate>1" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog:frog"; do
     run 64 $bench $wrong
     expect_err "^sc-bench: "
 done

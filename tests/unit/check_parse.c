@@ -94,6 +94,18 @@ START_TEST(durations)
     takes(sc_parse_duration_ms, "1.25h", 4500000);
     takes(sc_parse_duration_ms, "18446744073709551615ms", UINT64_MAX);
     refuses_nonsense(sc_parse_duration_ms);
+    takes(sc_parse_seconds_ms, "2", 2000);
+    takes(sc_parse_seconds_ms, "0.5", 500);
+    takes(sc_parse_seconds_ms, "0", 0);
+    takes(sc_parse_seconds_ms, "0.0", 0);
+    takes(sc_parse_seconds_ms, "2s", 2000);
+    takes(sc_parse_seconds_ms, "500ms", 500);
+    takes(sc_parse_seconds_ms, "1.5m", 90000);
+    refuses(sc_parse_seconds_ms, "0.0004");
+    refuses(sc_parse_seconds_ms, "5x");
+    refuses(sc_parse_seconds_ms, "5.");
+    refuses(sc_parse_seconds_ms, "1e3");
+    refuses(sc_parse_seconds_ms, "18446744073709551615");
     refuses(sc_parse_duration_ms, "5");
     refuses(sc_parse_duration_ms, "0.5");
     refuses(sc_parse_duration_ms, "5S");
