@@ -28,6 +28,11 @@ void sc_bench_format_ns(double ns, char out[32])
                    value, units[i].unit);
 }
 
+void sc_bench_format_rate(double rate, char out[32])
+{
+    (void)snprintf(out, 32, "%.*f", rate >= 100.0 ? 0 : rate >= 10.0 ? 1 : 2, rate);
+}
+
 const char *sc_bench_operations_name(const struct sc_bench_plan *plan)
 {
     static const char *const names[] = {"requests", "handshakes", "connections"};
@@ -61,7 +66,7 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
                       sc_bench_type_names[plan->type], size);
     }
     if (plan->rate > 0.0) {
-        (void)fprintf(out, ", %.10g a second", plan->rate);
+        (void)fprintf(out, ", %.10g a second wanted", plan->rate);
     }
     (void)fprintf(out, ", %u thread%s\n\n", plan->threads, plan->threads == 1 ? "" : "s");
 }
@@ -95,8 +100,13 @@ static void print_rate(FILE *out, const struct sc_bench_plan *plan,
                       result->open, result->elapsed_s, result->connect_s);
         return;
     }
-    (void)fprintf(out, "%" PRIu64 " %s in %.2f s: %.0f a second", stats->in_time,
-                  sc_bench_operations_name(plan), result->elapsed_s, sc_bench_rate(result));
+    char rate[32];
+    sc_bench_format_rate(sc_bench_rate(result), rate);
+    (void)fprintf(out, "%" PRIu64 " %s in %.2f s: %s a second", stats->in_time,
+                  sc_bench_operations_name(plan), result->elapsed_s, rate);
+    if (plan->rate > 0.0) {
+        (void)fprintf(out, " of %.10g wanted", plan->rate);
+    }
     if (plan->mode == SC_BENCH_HANDSHAKES) {
         (void)fprintf(out, ", %" PRIu64 " resumed", stats->resumed);
     } else {

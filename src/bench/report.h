@@ -16,6 +16,9 @@
 /* "12.3 us", "1.05 ms", "2.00 s". */
 void sc_bench_format_ns(double ns, char out[32]);
 
+/* Operations a second in three digits or more: "20400", "48.5", "0.50". */
+void sc_bench_format_rate(double rate, char out[32]);
+
 /* "requests", "handshakes" or "connections": what the plan's operations are. */
 const char *sc_bench_operations_name(const struct sc_bench_plan *plan);
 

@@ -82,6 +82,11 @@ static void end_measuring(struct sc_bench_worker *worker)
     const uint64_t elapsed = thread->measured_ns - thread->measure_ns;
     thread->cpu = share(usage.cpu_ns - worker->usage.cpu_ns, elapsed);
     thread->wait = share(usage.wait_ns - worker->usage.wait_ns, elapsed);
+    /* N operations on schedule fill N intervals: the last one does not end with its reply. */
+    if (worker->plan->requests > 0 && worker->due_every_ns > 0.0 && worker->budget == 0 &&
+        worker->next_due_ns > thread->measured_ns) {
+        thread->measured_ns = worker->next_due_ns;
+    }
     if (worker->starved && worker->budget > 0 && thread->measured_ns > worker->next_due_ns) {
         thread->never_sent =
             (uint64_t)((double)(thread->measured_ns - worker->next_due_ns) / worker->due_every_ns);

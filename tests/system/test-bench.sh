@@ -52,9 +52,15 @@ expect_json operations 300 latency_ns.count 300 latency_raw_ns.count 300 plan.ra
 run 0 $bench -c 4 --rate 500 --handshakes -n 50 --json
 expect_json latency_raw_ns.count 50 errors.total 0
 
-run 0 $bench -c 4 --threads 2 --rate 100 -n 100 --json
-expect_json operations 100 latency_ns.count 100
-json elapsed_s | awk '{ exit !($1 >= 0.9) }' || fail "two threads made twice the rate: $(json elapsed_s) s"
+run 0 $bench --rate 50 -n 5
+grep -Eq '^5 requests in [0-9.]+ s: (50\.0|[0-4]?[0-9]\.[0-9]+) a second of 50 wanted,' out || fail "the report does not have the rate: $(grep second out)"
+# Ten operations at 50 a second are 0.2 s of them, and no machine makes more than it was asked for.
+for load in "--rate 50 -n 10" "--rate 50 -n 10 --handshakes -c 2" "--rate 50 -n 10 -c 2 --threads 2"; do
+    run 0 $bench $load --json
+    expect_json operations 10 latency_ns.count 10
+    json rate | awk '{ exit !($1 > 0 && $1 < 50.01) }' || fail "$load: the rate was $(json rate)"
+    json elapsed_s | awk '{ exit !($1 > 0.1999) }' || fail "$load: it took $(json elapsed_s) s"
+done
 
 before=$(date +%s%N)
 run 0 $bench -c 4 --threads 4 --duration 500ms --json
