@@ -161,6 +161,7 @@ src_libscbench_a_SOURCES = \
 	src/bench/report.c src/bench/report.h \
 	src/bench/run.c src/bench/run.h \
 	src/bench/schedule.c src/bench/schedule.h \
+	src/bench/seconds.c src/bench/seconds.h \
 	src/bench/stats.c src/bench/stats.h \
 	src/bench/stream.c src/bench/stream.h \
 	src/bench/svg.c \

@@ -118,7 +118,7 @@ static void count_reply(struct sc_bench_worker *worker, const struct sc_bench_st
         worker->plan->mode != SC_BENCH_HOLD) {
         worker->stats->in_time +=
             worker->phase == SC_BENCH_MEASURE && worker->plan->requests > 0 ? 1U : 0U;
-        sc_hist_record(&worker->stats->latency, now - start->intended_ns);
+        sc_hist_record(&worker->recent, now - start->intended_ns);
         if (worker->due_every_ns > 0.0) {
             sc_hist_record(&worker->stats->raw, now - start->real_ns);
         }

@@ -77,6 +77,31 @@ static void put_hist(FILE *out, const char *name, const struct sc_hist *hist)
     (void)fputs("]},\n", out);
 }
 
+static void put_number_or_null(FILE *out, uint64_t number)
+{
+    if (number > 0) {
+        (void)fprintf(out, "%" PRIu64, number);
+    } else {
+        (void)fputs("null", out);
+    }
+}
+
+static void put_seconds(FILE *out, const struct sc_bench_seconds *seconds)
+{
+    (void)fputs("  \"seconds\": [", out);
+    for (size_t i = 0; i < seconds->count; i++) {
+        const struct sc_bench_second *one = &seconds->list[i];
+        (void)fprintf(
+            out, "%s{\"length_s\": %.3f, \"operations\": %" PRIu64 ", \"rate\": %.3f, \"p50_ns\": ",
+            i > 0 ? ",\n    " : "", one->length_s, one->operations, one->rate);
+        put_number_or_null(out, one->p50_ns);
+        (void)fputs(", \"p99_ns\": ", out);
+        put_number_or_null(out, one->p99_ns);
+        (void)fputc('}', out);
+    }
+    (void)fputs("],\n", out);
+}
+
 static void put_plan(FILE *out, const struct sc_bench_plan *plan)
 {
     static const char *const modes[] = {"requests", "handshakes", "hold"};
@@ -181,6 +206,7 @@ void sc_bench_report_json(FILE *out, const struct sc_bench_options *options,
                   "  \"open_connections\": %" PRIu64 ", \"handshakes\": %" PRIu64
                   ", \"resumed\": %" PRIu64 ", \"never_sent\": %" PRIu64 ",\n",
                   result->open, stats->handshakes, stats->resumed, result->never_sent);
+    put_seconds(out, &result->seconds);
     put_hist(out, "latency_ns", &stats->latency);
     put_hist(out, "latency_raw_ns", &stats->raw);
     put_hist(out, "handshake_ns", &stats->handshake);

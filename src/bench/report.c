@@ -291,15 +291,60 @@ void sc_bench_report_text(FILE *out, const struct sc_bench_options *options,
     }
 }
 
-void sc_bench_report_progress(void *arg, const struct sc_bench_progress *progress)
+/* --- Progress --- */
+
+/* How far the phase is: "3.2 of 10 s", or "640 of 1000 requests, 3.2 s". */
+static void print_goal(FILE *out, const struct sc_bench_plan *plan,
+                       const struct sc_bench_progress *progress, bool measures)
 {
-    uint64_t *before = arg; /* operations at the last call, and when: for the rate of now */
-    (void)fprintf(
-        stderr, "\r\033[K%s %.1f s: %" PRIu64 " connections, %" PRIu64 " done, %" PRIu64 " errors",
-        progress->phase, progress->phase_s, progress->open, progress->operations, progress->errors);
-    if (progress->operations > *before) {
-        (void)fprintf(stderr, " (+%" PRIu64 ")", progress->operations - *before);
+    if (measures && plan->requests > 0) {
+        (void)fprintf(out, "%" PRIu64 " of %" PRIu64 " %s, %.1f s", progress->in_time,
+                      plan->requests, sc_bench_operations_name(plan), progress->phase_s);
+    } else if (progress->goal_s > 0.0) {
+        (void)fprintf(out, "%.1f of %.10g s", progress->phase_s, progress->goal_s);
+    } else {
+        (void)fprintf(out, "%.1f s", progress->phase_s);
     }
-    *before = progress->operations;
+}
+
+/* The rate since the last line, and what was wanted. */
+static void print_rate_of_now(FILE *out, const struct sc_bench_plan *plan,
+                              const struct sc_bench_progress *progress,
+                              const struct sc_bench_shown *shown)
+{
+    char rate[32];
+    const double passed = progress->phase_s - shown->at_s;
+    if (passed <= 0.0) {
+        return; /* another phase */
+    }
+    sc_bench_format_rate((double)(progress->operations - shown->operations) / passed, rate);
+    (void)fprintf(out, ", %s", rate);
+    if (plan->rate > 0.0) {
+        (void)fprintf(out, " of %.10g", plan->rate);
+    }
+    (void)fputs(" a second", out);
+}
+
+void sc_bench_report_progress(void *arg, const struct sc_bench_plan *plan,
+                              const struct sc_bench_progress *progress)
+{
+    struct sc_bench_shown *shown = arg;
+    const bool measures = strcmp(progress->phase, "measuring") == 0;
+    (void)fprintf(stderr, "\r\033[K%s: ", progress->phase);
+    print_goal(stderr, plan, progress, measures);
+    if (plan->mode != SC_BENCH_HANDSHAKES && progress->open < plan->connections) {
+        (void)fprintf(stderr, ", %" PRIu64 " of %u connections", progress->open, plan->connections);
+    }
+    if (plan->mode != SC_BENCH_HOLD && progress->operations > 0) {
+        print_rate_of_now(stderr, plan, progress, shown);
+    }
+    if (progress->p99_ns > 0) {
+        char p99[32];
+        sc_bench_format_ns((double)progress->p99_ns, p99);
+        (void)fprintf(stderr, ", p99 %s", p99);
+    }
+    (void)fprintf(stderr, ", %" PRIu64 " errors", progress->errors);
     (void)fflush(stderr);
+    shown->operations = progress->operations;
+    shown->at_s = progress->phase_s;
 }

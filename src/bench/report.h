@@ -39,7 +39,14 @@ int sc_bench_report_svg_check(const char *path, struct sc_err *err) SC_NODISCARD
 int sc_bench_report_svg(const char *path, const struct sc_bench_options *options,
                         const struct sc_bench_result *result, struct sc_err *err) SC_NODISCARD;
 
-/* One line on a terminal, each over the last; `arg` is a uint64_t, zero at the start. */
-void sc_bench_report_progress(void *arg, const struct sc_bench_progress *progress);
+/* What the progress line remembers; zero at the start. */
+struct sc_bench_shown {
+    uint64_t operations;
+    double at_s; /* in the phase */
+};
+
+/* One line on a terminal, each over the last; `arg` is a struct sc_bench_shown. */
+void sc_bench_report_progress(void *arg, const struct sc_bench_plan *plan,
+                              const struct sc_bench_progress *progress);
 
 #endif

@@ -18,6 +18,7 @@
 /* A signal handler cannot wake the run: it looks for an interruption this often. */
 #define WAIT_MS 100
 #define PROGRESS_MS 250
+#define SECOND_MS 1000
 /* Share of a processor above which the generator had no reserve. */
 #define BUSY 0.95
 /* In a shorter run the kernel's accounting says nothing about a thread. */
@@ -32,6 +33,9 @@ struct state {
     unsigned started; /* threads */
     uint64_t phase_ms; /* when the phase began */
     uint64_t progress_ms;
+    uint64_t goal_ms; /* how long the phase lasts; UINT64_MAX: not known */
+    uint64_t taken_ms; /* when the last second was taken */
+    struct sc_bench_handed **handed; /* those of the threads */
 };
 
 /* --- The server's memory --- */
@@ -87,22 +91,39 @@ static void show_progress(struct state *state, uint64_t now_ms)
     if (!state->observer->on_progress || now_ms - state->progress_ms < PROGRESS_MS) {
         return;
     }
-    struct sc_bench_progress progress = {.phase = names[atomic_load(&state->shared.phase)],
-                                         .phase_s = (double)(now_ms - state->phase_ms) / 1e3};
+    const enum sc_bench_phase phase = (enum sc_bench_phase)atomic_load(&state->shared.phase);
+    const bool is_timed =
+        (phase == SC_BENCH_WARM_UP || phase == SC_BENCH_MEASURE) && state->goal_ms != UINT64_MAX;
+    struct sc_bench_progress progress = {
+        .phase = names[phase],
+        .phase_s = (double)(now_ms - state->phase_ms) / 1e3,
+        .goal_s = is_timed ? (double)state->goal_ms / 1e3 : 0.0,
+        .p99_ns = sc_hist_percentile(&state->result->seconds.so_far, 99.0)};
     for (unsigned i = 0; i < state->started; i++) {
         progress.open += atomic_load_explicit(&state->threads[i].open, memory_order_relaxed);
         progress.operations +=
             atomic_load_explicit(&state->threads[i].operations, memory_order_relaxed);
+        progress.in_time += atomic_load_explicit(&state->threads[i].in_time, memory_order_relaxed);
         progress.errors +=
             atomic_load_explicit(&state->threads[i].error_count, memory_order_relaxed);
     }
     state->progress_ms = now_ms;
-    state->observer->on_progress(state->observer->arg, &progress);
+    state->observer->on_progress(state->observer->arg, state->plan, &progress);
+}
+
+/* With the lock. Idle connections have none. */
+static void take_second(struct state *state)
+{
+    if (state->plan->mode == SC_BENCH_HOLD) {
+        return;
+    }
+    sc_bench_seconds_take(&state->result->seconds, state->handed, state->started);
+    state->taken_ms = sc_clock_ms();
 }
 
 static void begin_phase(struct state *state, enum sc_bench_phase phase)
 {
-    state->phase_ms = sc_clock_ms();
+    state->phase_ms = state->taken_ms = sc_clock_ms();
     atomic_store(&state->shared.phase, (int)phase);
     for (unsigned i = 0; i < state->started; i++) {
         sc_bench_thread_wake(&state->threads[i]);
@@ -117,11 +138,15 @@ static int wait_phase(struct state *state, uint64_t limit_ms)
 {
     struct sc_bench_shared *shared = &state->shared;
     int result = 0;
+    state->goal_ms = limit_ms;
     (void)pthread_mutex_lock(&shared->lock);
     while (!shared->failed && !is_phase_done(state) && !is_interrupted(state)) {
         const uint64_t now = sc_clock_ms();
         if (now - state->phase_ms >= limit_ms) {
             break;
+        }
+        if (atomic_load(&shared->phase) == SC_BENCH_MEASURE && now - state->taken_ms >= SECOND_MS) {
+            take_second(state);
         }
         const uint64_t left = limit_ms - (now - state->phase_ms);
         const uint64_t ms = left < WAIT_MS ? left : WAIT_MS;
@@ -155,6 +180,7 @@ static int run_phases(struct state *state)
             return -1;
         }
     }
+    result->started = sc_clock_wall();
     begin_phase(state, SC_BENCH_MEASURE);
     if (wait_phase(state, plan->requests > 0 ? UINT64_MAX : plan->duration_ms) != 0) {
         return -1;
@@ -175,6 +201,8 @@ static int start_threads(struct state *state, struct sc_err *err)
     for (unsigned i = 0; i < plan->threads; i++) {
         struct sc_bench_thread *thread = &state->threads[i];
         thread->shared = &state->shared;
+        sc_hist_init(&thread->handed.latency);
+        state->handed[i] = &thread->handed;
         atomic_init(&thread->done_phase, -1);
         thread->first = first;
         thread->connections =
@@ -240,6 +268,7 @@ static void collect(struct state *state)
     struct sc_bench_result *result = state->result;
     double busiest = -1.0;
     uint64_t before_ns = UINT64_MAX, after_ns = 0;
+    take_second(state); /* the last; the threads have ended */
     for (unsigned i = 0; i < state->started; i++) {
         const struct sc_bench_thread *thread = &state->threads[i];
         const double elapsed = (double)(thread->measured_ns - thread->measure_ns) / 1e9;
@@ -273,7 +302,8 @@ static int prepare(struct state *state, struct sc_err *err)
     (void)pthread_cond_init(&state->shared.changed, &attr);
     (void)pthread_condattr_destroy(&attr);
     state->threads = calloc(plan->threads, sizeof(*state->threads));
-    if (!state->threads) {
+    state->handed = calloc(plan->threads, sizeof(struct sc_bench_handed *));
+    if (!state->threads || !state->handed) {
         return sc_err_set(err, EX_OSERR, "cannot prepare %u threads: out of memory", plan->threads);
     }
     if (read_server_rss(plan, &state->result->server_rss_before_bytes, err) != 0 ||
@@ -293,6 +323,7 @@ int sc_bench_run(const struct sc_bench_plan *plan, const struct sc_bench_observe
         .plan = plan, .observer = observer, .result = result, .shared = {.plan = plan}};
     memset(result, 0, sizeof(*result));
     sc_bench_stats_init(&result->stats);
+    sc_bench_seconds_init(&result->seconds);
     struct sc_bench_stream *stream =
         sc_bench_stream_new(plan->type, plan->size_bytes, plan->depth, err);
     state.shared.stream = stream;
@@ -308,6 +339,7 @@ int sc_bench_run(const struct sc_bench_plan *plan, const struct sc_bench_observe
         collect(&state);
     }
     free(state.threads);
+    free(state.handed);
     sc_bench_stream_free(stream);
     (void)pthread_cond_destroy(&state.shared.changed);
     (void)pthread_mutex_destroy(&state.shared.lock);

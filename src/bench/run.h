@@ -23,14 +23,18 @@
 struct sc_bench_progress {
     const char *phase; /* "connecting", "warming up", "measuring", "finishing" */
     double phase_s; /* seconds since it began */
+    double goal_s; /* how long it lasts; 0: until something else is reached */
     uint64_t open; /* connections with a finished handshake */
     uint64_t operations; /* answered, all phases */
+    uint64_t in_time; /* those of the measured phase */
+    uint64_t p99_ns; /* of their latencies so far; 0: not known */
     uint64_t errors;
 };
 
 struct sc_bench_observer {
     /* Called about four times a second from the caller's thread; NULL is fine. */
-    void (*on_progress)(void *arg, const struct sc_bench_progress *progress);
+    void (*on_progress)(void *arg, const struct sc_bench_plan *plan,
+                        const struct sc_bench_progress *progress);
     void *arg;
 
     /* Set by a signal handler: the run ends early, with the figures so far. NULL is fine. */
@@ -38,10 +42,11 @@ struct sc_bench_observer {
 };
 
 /*
- * Runs the plan. Blocks; returns 0 and fills `result`, or -1 with the exit status of the client
- * programs: when nothing has worked before the first connection, when a connection of the connect
- * phase fails, when a pin does not match, and when the system refuses descriptors or threads.
- * Later failures are counted in the result.
+ * Runs the plan. `result` is to be freed with sc_bench_result_fini() either way. Blocks; returns 0
+ * and fills `result`, or -1 with the exit status of the client programs: when nothing has worked
+ * before the first connection, when a connection of the connect phase fails, when a pin does not
+ * match, and when the system refuses descriptors or threads. Later failures are counted in the
+ * result.
  */
 int sc_bench_run(const struct sc_bench_plan *plan, const struct sc_bench_observer *observer,
                  struct sc_bench_result *result, struct sc_err *err) SC_NODISCARD;

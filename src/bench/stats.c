@@ -46,6 +46,11 @@ void sc_bench_stats_merge(struct sc_bench_stats *into, const struct sc_bench_sta
     }
 }
 
+void sc_bench_result_fini(struct sc_bench_result *result)
+{
+    sc_bench_seconds_fini(&result->seconds);
+}
+
 double sc_bench_rate(const struct sc_bench_result *result)
 {
     return result->elapsed_s > 0.0 ? (double)result->stats.in_time / result->elapsed_s : 0.0;

@@ -11,9 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/hist.h"
+#include "bench/seconds.h"
 
 /*
  * Kinds of errors: the enumerator, the exit status, the word in JSON and --expect, the text of the
@@ -70,6 +72,8 @@ struct sc_bench_tls {
 /* A finished run. */
 struct sc_bench_result {
     struct sc_bench_stats stats;
+    struct sc_bench_seconds seconds; /* of the measured phase */
+    struct timespec started; /* when it began */
     double connect_s; /* until all connections were open */
     double elapsed_s; /* the measured phase */
     bool interrupted;
@@ -90,6 +94,8 @@ struct sc_bench_result {
     uint64_t server_rss_bytes; /* at the end of the measured phase */
     uint64_t open; /* connections at the end of the measured phase */
 };
+
+void sc_bench_result_fini(struct sc_bench_result *result);
 
 /* Operations a second. */
 double sc_bench_rate(const struct sc_bench_result *result);

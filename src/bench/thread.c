@@ -28,6 +28,23 @@ static void publish(struct sc_bench_worker *worker)
     atomic_store_explicit(&worker->thread->open, worker->open, memory_order_relaxed);
     atomic_store_explicit(&worker->thread->operations, worker->operations, memory_order_relaxed);
     atomic_store_explicit(&worker->thread->error_count, worker->errors, memory_order_relaxed);
+    atomic_store_explicit(&worker->thread->in_time, worker->stats->in_time, memory_order_relaxed);
+}
+
+/* What was measured since the last time: into the statistics, and to the run while it measures. */
+static void hand_over(struct sc_bench_worker *worker, uint64_t now)
+{
+    struct sc_bench_thread *thread = worker->thread;
+    if (worker->phase == SC_BENCH_MEASURE) {
+        (void)pthread_mutex_lock(&worker->shared->lock);
+        sc_hist_merge(&thread->handed.latency, &worker->recent);
+        thread->handed.operations += worker->stats->in_time - worker->in_time_handed;
+        thread->handed.until_ns = now;
+        (void)pthread_mutex_unlock(&worker->shared->lock);
+        worker->in_time_handed = worker->stats->in_time;
+    }
+    sc_hist_merge(&worker->stats->latency, &worker->recent);
+    sc_hist_init(&worker->recent);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -44,6 +61,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     }
     sc_bench_schedule_run(worker);
     publish(worker);
+    hand_over(worker, now);
     sc_bench_check_phase_done(worker);
 }
 
@@ -111,6 +129,9 @@ static void ask_idle(struct sc_bench_worker *worker)
 static void enter(struct sc_bench_worker *worker, enum sc_bench_phase phase)
 {
     const bool first = worker->phase == SC_BENCH_CONNECT;
+    if (worker->phase == SC_BENCH_MEASURE) {
+        hand_over(worker, sc_clock_ns());
+    }
     worker->phase = phase;
     switch (phase) {
     case SC_BENCH_CONNECT: sc_bench_schedule_run(worker); break;
@@ -119,6 +140,9 @@ static void enter(struct sc_bench_worker *worker, enum sc_bench_phase phase)
         sc_bench_usage_thread(&worker->usage);
         worker->thread->server_before_ns = server_cpu_ns(worker->plan);
         worker->thread->measure_ns = sc_clock_ns();
+        (void)pthread_mutex_lock(&worker->shared->lock);
+        worker->thread->handed.from_ns = worker->thread->measure_ns;
+        (void)pthread_mutex_unlock(&worker->shared->lock);
         if (first) {
             sc_bench_schedule_start(worker);
         } else if (worker->next_due_ns < worker->thread->measure_ns) {
@@ -246,11 +270,13 @@ static void *run_thread(void *arg)
     struct sc_bench_thread *thread = arg;
     struct sc_bench_worker worker = {.thread = thread};
     sc_bench_stats_init(&thread->stats);
+    sc_hist_init(&worker.recent);
     if (set_up(&worker, thread) == 0) {
         enter(&worker, SC_BENCH_CONNECT);
         (void)event_base_dispatch(worker.io.base);
         end_measuring(&worker);
         publish(&worker);
+        hand_over(&worker, sc_clock_ns());
     } else {
         sc_bench_fail_run(&worker, EX_OSERR,
                           "cannot start a thread of the generator: out of memory");

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "bench/conn.h"
 #include "bench/plan.h"
+#include "bench/seconds.h"
 #include "bench/stats.h"
 #include "bench/stream.h"
 #include "bench/target.h"
@@ -65,8 +66,11 @@ struct sc_bench_thread {
     uint64_t never_sent;
     bool gave_up;
 
+    struct sc_bench_handed handed; /* guarded by the lock */
+
     /* Read by the run while the thread writes them. */
     atomic_uint_fast64_t open, operations, error_count;
+    atomic_uint_fast64_t in_time; /* as in `stats` */
     atomic_int done_phase; /* the last phase that it has finished its part of; -1: none */
 };
 
@@ -77,6 +81,8 @@ struct sc_bench_worker {
     struct sc_bench_shared *shared;
     const struct sc_bench_plan *plan;
     struct sc_bench_stats *stats;
+    struct sc_hist recent; /* latencies that are neither in `stats` nor handed over */
+    uint64_t in_time_handed; /* of stats->in_time */
     struct sc_bench_io io;
     struct sc_bench_conn *conns;
     struct event *wakeup_event, *tick_event, *run_event, *due_event;

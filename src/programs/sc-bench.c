@@ -72,11 +72,11 @@ static struct sc_tls_context *make_context(const struct sc_bench_options *option
 static int run(struct sc_bench_options *options, struct sc_bench_result *result)
 {
     struct sc_err err;
-    uint64_t seen = 0;
+    struct sc_bench_shown shown = {0};
     const bool on_terminal = isatty(STDERR_FILENO) != 0;
     const struct sc_bench_observer observer = {.on_progress =
                                                    on_terminal ? sc_bench_report_progress : NULL,
-                                               .arg = &seen,
+                                               .arg = &shown,
                                                .interrupted = &interrupted};
     const char *keylog = getenv("SSLKEYLOGFILE");
     struct sc_bench_plan *plan = &options->plan;
@@ -133,6 +133,7 @@ int main(int argc, char *argv[])
             break;
         }
     }
+    sc_bench_result_fini(&result);
     sc_bench_options_fini(&options);
     return sc_program_end(SC_BENCH_NAME, status);
 }

@@ -93,8 +93,8 @@ done
 head -n 1 plot.svg | grep -q '^<svg xmlns=' || fail "no drawing"
 tail -n 1 plot.svg | grep -q '^</svg>$' || fail "the drawing is cut"
 [ ! -s err ] || fail "something on stderr without a terminal"
-run 73 $bench --svg /nonexistent/plot.svg
-expect_err "^sc-bench: --svg /nonexistent/plot.svg: "
+run 73 $bench --svg nowhere/plot.svg
+expect_err "^sc-bench: --svg nowhere/plot.svg: "
 [ ! -s out ] || fail "it ran before it said so"
 run 73 $bench --svg "$tmp"
 [ "$(sed -n 's/.*<text[^>]*>\(.*\)<.text>.*/\1/p' plot.svg | wc -L)" -lt 120 ] || fail "a line of the drawing is wider than it"
@@ -102,6 +102,22 @@ run 0 $bench --handshakes -n 2 --json --server-pid $server_pid
 expect_json server.rss_per_connection_bytes null
 run 0 $bench -t time -s 1K -n 20
 grep -q " to the server, .* from it$" out || fail "what times need in each direction is not said"
+
+pass "progress on a terminal, and a figure for each second"
+terminal 20 -- sh -c "$bench --duration 2.1 --warm-up 0.3 -c 2 --threads 2 --rate 1K --json >out" >progress || fail "on a terminal: $(cat progress)"
+tr '\r' '\n' <progress | sed 's/\x1b\[K//' >lines
+for line in 'warming up: 0\.[0-9] of 0\.3 s, [0-9.]+ of 1000 a second, 0 errors' \
+    'measuring: [0-9.]+ of 2\.1 s, [0-9.]+ of 1000 a second, p99 [0-9.]+ [mnu]?s, 0 errors'; do
+    grep -Eqx "$line" lines || fail "no progress like $line: $(cat lines)"
+done
+[ "$(wc -L <lines)" -le 79 ] || fail "the progress is wider than a terminal"
+expect_json seconds.0.p50_ns "$(json seconds.0.p50_ns)" seconds.1.rate "$(json seconds.1.rate)"
+json seconds.1.rate | awk '{ exit !($1 > 0) }' || fail "the rate of a second is $(json seconds.1.rate)"
+json-get seconds.3.rate <out && fail "2.1 seconds have four"
+run 0 $bench --duration 100ms --json
+expect_json seconds '[]'
+terminal 20 -- sh -c "$bench --rate 20 -n 10 >out" >progress || fail "on a terminal: $(cat progress)"
+grep -Eq 'measuring: [0-9]+ of 10 requests, 0\.[0-9] s, ' progress || fail "the progress does not have its goal: $(cat progress)"
 
 pass "expectations"
 run 0 $bench -n 10 --expect 'p99<60s,errors=0' --expect 'requests>=10'

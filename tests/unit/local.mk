@@ -151,6 +151,8 @@ UNIT_TESTS += tests/unit/check_bench_conn
 tests_unit_check_bench_conn_LDADD = tests/unit/libtest.a $(TEST_BENCH)
 UNIT_TESTS += tests/unit/check_bench_counting
 tests_unit_check_bench_counting_LDADD = $(TEST_BENCH)
+UNIT_TESTS += tests/unit/check_bench_seconds
+tests_unit_check_bench_seconds_LDADD = $(TEST_BENCH)
 UNIT_TESTS += tests/unit/check_bench_options
 tests_unit_check_bench_options_LDADD = $(TEST_BENCH)
 
