@@ -121,6 +121,10 @@ src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'
 $(src_libscserver_a_OBJECTS): Makefile
 src_libscserver_a_SOURCES = \
 	src/server/acceptor.c src/server/acceptor.h \
+	src/server/admin.c src/server/admin.h \
+	src/server/admin_connections.c src/server/admin_connections.h \
+	src/server/admin_page.c src/server/admin_page.h \
+	src/server/admin_request.c src/server/admin_request.h \
 	src/server/address_limits.c src/server/address_limits.h \
 	src/server/address_table.c src/server/address_table.h \
 	src/server/admission.c src/server/admission.h \
@@ -140,16 +144,35 @@ src_libscserver_a_SOURCES = \
 	src/server/conn_origin.h \
 	src/server/conn_serve.c \
 	src/server/conn_state.h \
+	src/server/history.c src/server/history.h \
 	src/server/limits.c src/server/limits.h \
+	src/server/loop_health.c src/server/loop_health.h \
+	src/server/metrics.c src/server/metrics.h \
+	src/server/process.c src/server/process.h \
+	src/server/prometheus.c src/server/prometheus.h \
 	src/server/memory_trim.c src/server/memory_trim.h \
 	src/server/snapshot.c src/server/snapshot.h \
 	src/server/options.def \
 	src/server/passphrase.c src/server/passphrase.h \
 	src/server/port_file.c src/server/port_file.h \
 	src/server/server.c src/server/server.h \
+	src/server/sockets.c src/server/sockets.h \
 	src/server/stats.c src/server/stats.def src/server/stats.h \
+	src/server/status.c src/server/status.h \
+	src/server/status_client.c src/server/status_client.h \
 	src/server/worker.c src/server/worker.h \
 	src/server/workers.c src/server/workers.h
+
+# The status page, as arrays.
+PAGE_FILES = src/server/page/document.html src/server/page/script.js src/server/page/style.css
+EXTRA_DIST += $(PAGE_FILES) src/server/page/to_c.awk
+CLEANFILES += src/server/page_files.h src/server/page_files.h.tmp
+src/server/page_files.h: $(PAGE_FILES) src/server/page/to_c.awk
+	@$(MKDIR_P) src/server
+	$(AM_V_GEN)for name in document script style; do \
+		file=`ls $(srcdir)/src/server/page/$$name.*` && od -An -v -tu1 "$$file" | $(AWK) -v name=$$name -f $(srcdir)/src/server/page/to_c.awk || exit; \
+	done >$@.tmp && mv -f $@.tmp $@
+src/server/libscserver_a-admin_page.$(OBJEXT): src/server/page_files.h
 
 src_libscbench_a_SOURCES = \
 	src/bench/callbacks.c src/bench/callbacks.h \

@@ -13,6 +13,7 @@
 #include "server/memory_trim.h"
 #include "server/snapshot.h"
 #include "server/server.h"
+#include "server/status_client.h"
 #include "programs/version.h"
 
 #define PROGRAM "sc-server"
@@ -117,6 +118,47 @@ static int dump(const struct sc_cmdline *cmdline)
     return 0;
 }
 
+static int ask_status(const struct sc_address *address)
+{
+    struct sc_err err;
+    return sc_status_client_print(address, stdout, &err) == 0 ? 0 : fail_one(&err);
+}
+
+static int fail_address(const struct sc_err *why)
+{
+    struct sc_err err;
+    (void)sc_err_set(&err, EX_USAGE, "--status: %s", why->text);
+    return fail_one(&err);
+}
+
+static int print_status(const struct sc_cmdline *cmdline)
+{
+    const char *text = sc_cmdline_status_address(cmdline);
+    struct sc_config_errors errors = {0};
+    struct sc_address address;
+    struct sc_err err;
+    if (text) {
+        return sc_parse_address(text, NULL, &address, &err) == 0 ? ask_status(&address)
+                                                                 : fail_address(&err);
+    }
+    struct sc_config *config = sc_config_load(cmdline, &errors);
+    if (!config) {
+        return fail(&errors);
+    }
+    int status;
+    if (config->metrics_listen.count > 0) {
+        status = ask_status(&config->metrics_listen.items[0]);
+    } else {
+        (void)sc_err_set(&err, EX_CONFIG,
+                         "--status: metrics-listen is off in %s; set it and restart the server, or "
+                         "name the address: --status ADDR",
+                         sc_cmdline_config_file(cmdline));
+        status = fail_one(&err);
+    }
+    sc_config_unref(config);
+    return status;
+}
+
 static int run(const struct sc_cmdline *cmdline)
 {
     switch (sc_cmdline_action(cmdline)) {
@@ -124,6 +166,7 @@ static int run(const struct sc_cmdline *cmdline)
     case SC_CMDLINE_VERSION: sc_version_print(PROGRAM); return 0;
     case SC_CMDLINE_SAMPLE: sc_config_write_sample(stdout); return 0;
     case SC_CMDLINE_DUMP: return dump(cmdline);
+    case SC_CMDLINE_STATUS: return print_status(cmdline);
     case SC_CMDLINE_RUN:
     case SC_CMDLINE_CHECK: break;
     }

@@ -12,6 +12,7 @@ struct sc_cmdline {
     enum sc_cmdline_action action;
     const char *config_path;
     const char *port_file;
+    const char *status_address;
     struct sc_cmdline_setting *settings;
     size_t count;
 };
@@ -102,11 +103,12 @@ static bool take(struct sc_cmdline *cmdline, int found)
     }
     const struct sc_program_option *option =
         &sc_program_options[found - SC_CONFIG_FIRST_PROGRAM_OPTION];
-    if (option->argument) {
+    cmdline->action = option->action != SC_CMDLINE_RUN ? option->action : cmdline->action;
+    if (option->action == SC_CMDLINE_STATUS) {
+        cmdline->status_address = optarg;
+    } else if (option->argument) {
         *(strcmp(option->key, "config") == 0 ? &cmdline->config_path : &cmdline->port_file) =
             optarg;
-    } else {
-        cmdline->action = option->action;
     }
     return option->action >= SC_CMDLINE_SAMPLE;
 }
@@ -137,6 +139,10 @@ static bool read_options(struct sc_cmdline *cmdline, int argc, char **argv,
             *errors = before;
             return true;
         }
+    }
+    /* Its ADDR may also be a word of its own. */
+    if (cmdline->action == SC_CMDLINE_STATUS && !cmdline->status_address && optind < argc) {
+        cmdline->status_address = argv[optind++];
     }
     /* After an unknown option it may have been that option's value. */
     for (; optind < argc && errors->count == before.count; optind++) {
@@ -173,6 +179,11 @@ void sc_cmdline_free(struct sc_cmdline *cmdline)
 enum sc_cmdline_action sc_cmdline_action(const struct sc_cmdline *cmdline)
 {
     return cmdline->action;
+}
+
+const char *sc_cmdline_status_address(const struct sc_cmdline *cmdline)
+{
+    return cmdline->status_address;
 }
 
 const char *sc_cmdline_port_file(const struct sc_cmdline *cmdline)

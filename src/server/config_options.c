@@ -10,7 +10,8 @@
 static const struct sc_opt_status statuses[] = {
     {.status = EX_USAGE},
     {.status = EX_NOINPUT},
-    {.status = EX_UNAVAILABLE, .text = "it can't listen on an address"},
+    {.status = EX_UNAVAILABLE,
+     .text = "it can't listen on an address; --status: the server does not answer there"},
     {.status = EX_OSERR},
     {.status = EX_CANTCREAT, .text = "the port file can't be created"},
     {.status = EX_IOERR},
@@ -42,12 +43,13 @@ static struct sc_opt of_setting(const struct sc_option *option)
 
 static struct sc_opt of_program_option(const struct sc_program_option *option)
 {
+    const bool is_file = option->argument && strcmp(option->argument, "FILE") == 0;
     return (struct sc_opt){.name = option->key,
                            .letter = option->letter,
                            .argument = option->argument,
                            .help = option->help,
                            .group = "Program",
-                           .complete = option->argument ? SC_OPT_FILES : SC_OPT_NOTHING};
+                           .complete = is_file ? SC_OPT_FILES : SC_OPT_NOTHING};
 }
 
 const struct sc_opt_table *sc_config_option_table(void)
@@ -57,6 +59,7 @@ const struct sc_opt_table *sc_config_option_table(void)
         .program = "sc-server",
         .usage =
             "Usage: sc-server [-c FILE] [OPTION VALUE]...\n"
+            "       sc-server --status [ADDR]\n"
             "Answers ECHO, REVERSE and TIME requests over TLS, in the foreground, and logs to\n"
             "standard error. Options win over the configuration file.\n",
         .rows = rows,

@@ -79,6 +79,7 @@ struct sc_config {
 enum sc_cmdline_action {
     SC_CMDLINE_RUN,
     SC_CMDLINE_CHECK,
+    SC_CMDLINE_STATUS,
     SC_CMDLINE_DUMP,
     SC_CMDLINE_SAMPLE,
     SC_CMDLINE_HELP,
@@ -99,6 +100,8 @@ enum sc_cmdline_action sc_cmdline_action(const struct sc_cmdline *cmdline);
 
 /* The configuration file: that of -c, else the default one, whether it is there or not. */
 const char *sc_cmdline_config_file(const struct sc_cmdline *cmdline);
+const char *
+sc_cmdline_status_address(const struct sc_cmdline *cmdline); /* of --status; NULL: none was given */
 const char *sc_cmdline_port_file(const struct sc_cmdline *cmdline); /* NULL: not asked for */
 
 /*

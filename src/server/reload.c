@@ -162,6 +162,7 @@ static void finish(struct sc_reload *reload, enum sc_reload_result result, const
     reload->last.result = result;
     reload->last.at = sc_clock_wall();
     (void)snprintf(reload->last.failure, sizeof(reload->last.failure), "%s", failure);
+    reload->parts.finished(reload->parts.arg);
 }
 
 /* A failure that lasts is said once, and again whenever somebody asks with a signal. */

@@ -41,6 +41,9 @@ struct sc_reload_parts {
     /* Makes `fresh` the active one and takes over its references. */
     void (*publish)(struct sc_snapshot *fresh, void *arg);
 
+    /* A reload is over; sc_reload_last() has its result. */
+    void (*finished)(void *arg);
+
     /* The status line, for the end of a reload. */
     void (*status)(char *out, size_t out_size, void *arg);
     void *arg;

@@ -17,12 +17,17 @@
 #include "net/loop.h"
 #include "net/tlsbev.h"
 #include "server/acceptor.h"
+#include "server/admin.h"
 #include "server/admission.h"
 #include "server/limits.h"
+#include "server/loop_health.h"
+#include "server/metrics.h"
 #include "server/port_file.h"
 #include "server/reload.h"
+#include "server/sockets.h"
 #include "server/watchdog.h"
 #include "server/workers.h"
+#include "tls/ocsp.h"
 
 struct sc_server {
     const struct sc_cmdline *cmdline;
@@ -30,22 +35,28 @@ struct sc_server {
     struct sc_passphrase *passphrase;
     struct sc_tickets *tickets;
     struct sc_snapshot snapshot; /* the active one */
+    time_t loaded_at; /* the snapshot */
     struct sc_stats stats; /* what the main thread counts beside the acceptor */
+    struct sc_metrics_source metrics;
+    struct sc_loop_health *health; /* NULL without metrics-listen, as the next */
+    struct sc_admin *admin;
+    struct sc_config *started; /* names of metrics-listen */
     struct event_base *base;
-    struct sc_listen *listen;
+    struct sc_sockets sockets; /* that for metrics-listen is the admin interface's */
     struct sc_workers workers;
     struct sc_admission admission;
-    struct sc_acceptor_limits acceptor_limits; /* at the start */
+    struct sc_acceptor_limits acceptor_limits;
     struct sc_acceptor *acceptor;
     struct sc_reload *reload;
     struct sc_watchdog *watchdog;
     struct event *stop_signals[2], *drain_timer;
-    bool draining;
+    bool ready, draining;
 };
 
 static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg);
 static void on_drain_timeout(evutil_socket_t fd, short what, void *arg);
 static void publish(struct sc_snapshot *fresh, void *arg);
+static void on_reload_finished(void *arg);
 static const struct sc_workers_callbacks workers_callbacks;
 static void log_stopped(const struct sc_server *server);
 
@@ -92,6 +103,31 @@ static void write_status(char *out, size_t out_size, void *arg)
     }
 }
 
+/* What only the main thread knows, for /metrics and the status page. */
+static void tell_metrics(struct sc_server *server)
+{
+    const struct sc_tls_context *tls = server->snapshot.tls;
+    const struct sc_ocsp *ocsp = sc_tls_context_ocsp(tls);
+    struct sc_metrics_facts facts = {
+        .state = server->draining ? SC_METRICS_DRAINING
+                 : server->ready  ? SC_METRICS_READY
+                                  : SC_METRICS_STARTING,
+        .max_connections = server->acceptor_limits.max_connections,
+        .certificate_not_after = sc_tls_context_not_after(tls),
+        .has_ocsp_response = ocsp->der != NULL,
+        .ocsp_this_update = ocsp->this_update,
+        .ocsp_next_update = ocsp->next_update,
+        .loaded_at = server->loaded_at,
+    };
+    if (server->reload) {
+        const struct sc_reload_last *last = sc_reload_last(server->reload);
+        facts.reload = last->result;
+        facts.reload_at = last->at.tv_sec;
+        (void)snprintf(facts.reload_failure, sizeof(facts.reload_failure), "%s", last->failure);
+    }
+    sc_metrics_source_tell(&server->metrics, &facts);
+}
+
 /* --- Start --- */
 
 static struct event *watch_signal(struct sc_server *server, int number, event_callback_fn callback)
@@ -115,41 +151,34 @@ static int watch_signals(struct sc_server *server, struct sc_err *err)
     return 0;
 }
 
-/* Which is which: the names are those of FileDescriptorName= in the socket units. */
-static void log_inherited(const struct sc_sysd *sysd, const struct sc_listen *listen)
-{
-    struct sc_log_line line;
-    sc_log_message(SC_LOG_INFO, "inherited_sockets",
-                   "listening on %zu sockets that were passed on; `listen` is not used",
-                   sysd->socket_count);
-    for (size_t i = 0; i < sysd->socket_count; i++) {
-        if (sc_log_begin(&line, SC_LOG_INFO, "inherited_socket")) {
-            sc_log_str(&line, "name", sysd->names[i]);
-            sc_log_str(&line, "listen", sc_listen_address(listen, i));
-            sc_log_end(&line);
-        }
-    }
-}
-
-/* What systemd has opened for us comes first: then nothing else is opened. */
-static struct sc_listen *open_listen(const struct sc_sysd *sysd, const struct sc_config *config,
-                                     struct sc_err *err)
-{
-    if (sysd->socket_count == 0) {
-        return sc_listen_open(config->listen.items, config->listen.count, err);
-    }
-    struct sc_listen *listen = sc_listen_adopt(sysd->sockets, sysd->socket_count, err);
-    if (listen) {
-        log_inherited(sysd, listen);
-    }
-    return listen;
-}
-
 static int start_workers(struct sc_server *server, struct sc_err *err)
 {
     const struct sc_worker_settings settings = worker_settings(&server->snapshot);
     return sc_workers_start(&server->workers, server->snapshot.config->workers, server->base,
                             &settings, &server->admission, &workers_callbacks, server, err);
+}
+
+/* Before the server is ready, so that /readyz can say so. */
+static int start_admin(struct sc_server *server, struct sc_err *err)
+{
+    const struct sc_config_addresses *names = &server->started->metrics_listen;
+    struct sc_listen *listen = server->sockets.metrics;
+    sc_metrics_source_init(&server->metrics, server->workers.items, server->workers.count,
+                           server->tickets);
+    sc_metrics_source_add(&server->metrics, &server->stats);
+    tell_metrics(server);
+    if (!listen) {
+        return 0;
+    }
+    server->health = sc_loop_health_new(server->base, &server->stats, server->workers.items,
+                                        server->workers.count, err);
+    if (!server->health) {
+        return -1;
+    }
+    server->sockets.metrics = NULL;
+    server->admin =
+        sc_admin_new(listen, names->items, names->count, &server->metrics, server->health, err);
+    return server->admin ? 0 : -1;
 }
 
 struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
@@ -167,13 +196,15 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
     server->tickets = sc_tickets_ref(tickets);
     server->snapshot.config = sc_config_ref(snapshot->config);
     server->snapshot.tls = sc_tls_context_ref(snapshot->tls);
+    server->started = sc_config_ref(snapshot->config);
+    server->loaded_at = sc_clock_wall().tv_sec;
     server->acceptor_limits = acceptor_limits(
         snapshot->config, snapshot->config->workers); /* first: each worker opens files */
     server->base = sc_loop_new_base(err);
     if (!server->base || watch_signals(server, err) != 0 ||
-        !(server->listen = open_listen(server->sysd, snapshot->config, err)) ||
+        sc_sockets_open(server->sysd, snapshot->config, &server->sockets, err) != 0 ||
         sc_tlsbev_library_init(sc_tls_context_ssl_ctx(snapshot->tls), err) != 0 ||
-        start_workers(server, err) != 0) {
+        start_workers(server, err) != 0 || start_admin(server, err) != 0) {
         sc_server_free(server);
         return NULL;
     }
@@ -182,18 +213,22 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
 
 static int start_accepting(struct sc_server *server, struct sc_err *err)
 {
-    const size_t count = sc_listen_count(server->listen);
+    const size_t count = sc_listen_count(server->sockets.tls);
     evutil_socket_t *fds = calloc(count, sizeof(*fds));
     if (!fds) {
         return sc_err_set(err, EX_OSERR, "cannot start to accept connections: out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        fds[i] = sc_listen_descriptor(server->listen, i);
+        fds[i] = sc_listen_descriptor(server->sockets.tls, i);
     }
     server->acceptor = sc_acceptor_new(server->base, fds, count, server->workers.items,
                                        server->workers.count, &server->acceptor_limits, err);
     free(fds);
-    return server->acceptor ? 0 : -1;
+    if (!server->acceptor) {
+        return -1;
+    }
+    sc_metrics_source_add(&server->metrics, sc_acceptor_stats(server->acceptor));
+    return 0;
 }
 
 static int start_upkeep(struct sc_server *server, struct sc_err *err)
@@ -206,6 +241,7 @@ static int start_upkeep(struct sc_server *server, struct sc_err *err)
         .snapshot = &server->snapshot,
         .stats = &server->stats,
         .publish = publish,
+        .finished = on_reload_finished,
         .status = write_status,
         .arg = server,
     };
@@ -223,8 +259,11 @@ static void log_ready(const struct sc_server *server)
     if (!sc_log_begin(&line, SC_LOG_INFO, "ready")) {
         return;
     }
-    for (size_t i = 0; i < sc_listen_count(server->listen); i++) {
-        sc_log_str(&line, "listen", sc_listen_address(server->listen, i));
+    for (size_t i = 0; i < sc_listen_count(server->sockets.tls); i++) {
+        sc_log_str(&line, "listen", sc_listen_address(server->sockets.tls, i));
+    }
+    for (size_t i = 0; server->admin && i < sc_listen_count(sc_admin_listen(server->admin)); i++) {
+        sc_log_str(&line, "metrics", sc_listen_address(sc_admin_listen(server->admin), i));
     }
     sc_log_u64(&line, "workers", server->workers.count);
     sc_log_str(&line, "backend", event_base_get_method(server->base));
@@ -234,10 +273,12 @@ static void log_ready(const struct sc_server *server)
     sc_log_end(&line);
 }
 
-static void tell_ready(const struct sc_server *server)
+static void tell_ready(struct sc_server *server)
 {
     char status[SC_SYSD_STATUS_BYTES];
-    write_status(status, sizeof(status), (void *)(uintptr_t)server);
+    server->ready = true;
+    tell_metrics(server);
+    write_status(status, sizeof(status), server);
     sc_sysd_ready(server->sysd, status);
 }
 
@@ -253,7 +294,7 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
     sc_snapshot_log_warnings(&server->snapshot);
     log_ready(server);
     /* After the line: who waits for the file may look for the line. */
-    if (port_file && sc_port_file_write(port_file, server->listen, err) != 0) {
+    if (port_file && sc_port_file_write(port_file, server->sockets.tls, err) != 0) {
         return -1;
     }
     tell_ready(server);
@@ -269,14 +310,20 @@ static void publish(struct sc_snapshot *fresh, void *arg)
 {
     struct sc_server *server = arg;
     const struct sc_worker_settings settings = worker_settings(fresh);
-    const struct sc_acceptor_limits limits =
+    server->acceptor_limits =
         acceptor_limits(fresh->config, server->workers.count); /* those that run */
     sc_workers_publish(&server->workers, &settings);
-    sc_acceptor_set_limits(server->acceptor, &limits);
+    sc_acceptor_set_limits(server->acceptor, &server->acceptor_limits);
     sc_admission_set_rate(&server->admission, fresh->config->handshake_rate);
     sc_log_set_level(fresh->config->log_level);
     sc_snapshot_unref(&server->snapshot);
     server->snapshot = *fresh;
+    server->loaded_at = sc_clock_wall().tv_sec;
+}
+
+static void on_reload_finished(void *arg)
+{
+    tell_metrics(arg);
 }
 
 /* --- Shutdown --- */
@@ -285,10 +332,11 @@ static void drain(struct sc_server *server)
 {
     const struct timeval limit = sc_clock_timeval(server->snapshot.config->drain_timeout_ms);
     server->draining = true;
+    tell_metrics(server);
     sc_reload_stop(server->reload);
     sc_acceptor_stop(server->acceptor);
-    sc_listen_close(server->listen);
-    server->listen = NULL;
+    sc_listen_close(server->sockets.tls);
+    server->sockets.tls = NULL;
     sc_workers_drain(&server->workers, sc_acceptor_open(server->acceptor));
     event_add(server->drain_timer, &limit);
 }
@@ -368,13 +416,18 @@ void sc_server_free(struct sc_server *server)
     if (!server) {
         return;
     }
+    sc_admin_free(server->admin); /* it reads what the others count */
+    sc_loop_health_free(server->health);
+    if (server->metrics.workers) {
+        sc_metrics_source_fini(&server->metrics);
+    }
     if (server->acceptor) {
         sc_acceptor_stop(
             server->acceptor); /* the end of a worker in the main loop runs that again */
     }
     sc_workers_fini(&server->workers);
     sc_acceptor_free(server->acceptor);
-    sc_listen_close(server->listen);
+    sc_sockets_close(&server->sockets);
     free_event(server->stop_signals[0]);
     free_event(server->stop_signals[1]);
     sc_reload_free(server->reload);
@@ -384,6 +437,7 @@ void sc_server_free(struct sc_server *server)
         event_base_free(server->base);
     }
     sc_snapshot_unref(&server->snapshot);
+    sc_config_unref(server->started);
     sc_tickets_unref(server->tickets);
     free(server);
 }

@@ -11,6 +11,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/clock.h"
 #include "net/loop.h"
 #include "tls/context.h"
 
@@ -47,6 +48,9 @@ struct sc_worker {
     struct sc_stats stats;
     struct sc_worker_settings settings; /* this thread's */
     struct sc_conn_list conns;
+    struct worker_message ping; /* the only one; posted while ping_posted */
+    uint64_t ping_ns; /* when */
+    atomic_bool ping_posted;
     const struct sc_worker_owner *owner;
     evutil_socket_t reserved; /* descriptors below it */
     _Atomic uint32_t load, pings_answered;
@@ -116,6 +120,14 @@ static void begin_drain(struct sc_worker *worker, uint32_t first_ms, double step
     tell_if_empty(worker);
 }
 
+/* The message is the worker's own. */
+static void answer_ping(struct sc_worker *worker)
+{
+    sc_stats_record(&worker->stats.loop_lag, sc_clock_ns() - worker->ping_ns);
+    atomic_store_explicit(&worker->ping_posted, false, memory_order_release);
+    atomic_fetch_add_explicit(&worker->pings_answered, 1, memory_order_relaxed);
+}
+
 static void on_message(struct sc_message *base, void *arg)
 {
     struct sc_worker *worker = arg;
@@ -126,9 +138,7 @@ static void on_message(struct sc_message *base, void *arg)
     case MESSAGE_DRAIN:
         begin_drain(worker, message->u.drain.first_ms, message->u.drain.step_ms);
         break;
-    case MESSAGE_PING:
-        atomic_fetch_add_explicit(&worker->pings_answered, 1, memory_order_relaxed);
-        break;
+    case MESSAGE_PING: answer_ping(worker); return;
     case MESSAGE_STOP: event_base_loopbreak(worker->base); break;
     }
     free(message);
@@ -174,6 +184,8 @@ static void discard(struct sc_message *base, void *arg)
         (void)evutil_closesocket(message->u.connection.fd);
     } else if (message->kind == MESSAGE_SETTINGS) {
         sc_tls_context_unref(message->u.settings.tls);
+    } else if (message->kind == MESSAGE_PING) {
+        return;
     }
     free(message);
 }
@@ -305,9 +317,10 @@ void sc_worker_join(struct sc_worker *worker)
 
 void sc_worker_ping(struct sc_worker *worker)
 {
-    struct worker_message *message = new_message(MESSAGE_PING);
-    if (message) {
-        post(worker, message);
+    if (!atomic_exchange_explicit(&worker->ping_posted, true, memory_order_acquire)) {
+        worker->ping_ns = sc_clock_ns();
+        worker->ping.kind = MESSAGE_PING;
+        post(worker, &worker->ping);
     }
 }
 

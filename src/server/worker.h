@@ -72,7 +72,10 @@ void sc_worker_join(struct sc_worker *worker);
 
 void sc_worker_free(struct sc_worker *worker); /* joins first; NULL is fine */
 
-/* sc_worker_pings_answered() grows by one when the worker's event loop runs next. */
+/*
+ * sc_worker_pings_answered() grows by one when the worker's event loop runs next, and how late that
+ * is is counted. Nothing while the last ping is not answered.
+ */
 void sc_worker_ping(struct sc_worker *worker);
 uint32_t sc_worker_pings_answered(const struct sc_worker *worker);
 

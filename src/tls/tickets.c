@@ -97,6 +97,14 @@ void sc_tickets_unref(struct sc_tickets *tickets)
     }
 }
 
+uint64_t sc_tickets_age_ms(struct sc_tickets *tickets)
+{
+    (void)pthread_mutex_lock(&tickets->mutex);
+    const uint64_t since_ms = tickets->rotated_ms;
+    (void)pthread_mutex_unlock(&tickets->mutex);
+    return sc_clock_ms() - since_ms;
+}
+
 struct sc_session_cache *sc_tickets_session_cache(const struct sc_tickets *tickets)
 {
     return tickets->sessions;
@@ -109,7 +117,7 @@ static bool publish(struct sc_tickets *tickets, struct key_set *set, bool from_f
     bool changed = memcmp(&tickets->set, set, sizeof(*set)) != 0;
     tickets->set = *set;
     tickets->from_file = from_file;
-    tickets->rotated_ms = sc_clock_ms();
+    tickets->rotated_ms = changed ? sc_clock_ms() : tickets->rotated_ms;
     (void)pthread_mutex_unlock(&tickets->mutex);
     OPENSSL_cleanse(set, sizeof(*set));
     return changed;

@@ -52,6 +52,9 @@ int sc_tickets_use_memory(struct sc_tickets *tickets, struct sc_err *err) SC_NOD
 int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *next_ms,
                       struct sc_err *err) SC_NODISCARD;
 
+/* How long the keys have been as they are: since they were made, rotated, or read from a file. */
+uint64_t sc_tickets_age_ms(struct sc_tickets *tickets);
+
 /*
  * Sessions that are resumed by id, which outlast a context as the keys do. Lives as long as the
  * tickets.

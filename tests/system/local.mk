@@ -26,6 +26,7 @@ SHELL_TESTS = \
 	tests/system/test-many.sh \
 	tests/system/test-mbedtls.sh \
 	tests/system/test-memory.sh \
+	tests/system/test-metrics.sh \
 	tests/system/test-options-table.sh \
 	tests/system/test-options-tls.sh \
 	tests/system/test-options.sh \
@@ -37,6 +38,7 @@ SHELL_TESTS = \
 	tests/system/test-reload.sh \
 	tests/system/test-rotation.sh \
 	tests/system/test-service.sh \
+	tests/system/test-status-page.sh \
 	tests/system/test-stuck-log.sh \
 	tests/system/test-systemd.sh \
 	tests/system/test-tls.sh \

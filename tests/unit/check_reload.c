@@ -25,7 +25,7 @@ static struct sc_sysd sysd;
 static struct sc_snapshot snapshot;
 static struct sc_reload *reload;
 static struct sc_stats stats;
-static unsigned published;
+static unsigned published, finished;
 static uint64_t monotonic_ms;
 static struct timespec wall;
 
@@ -57,6 +57,12 @@ static void pass_time(uint64_t ms)
 }
 
 /* With the pair "server" that is there, and sc.conf. */
+static void on_finished(void *arg)
+{
+    (void)arg;
+    finished++;
+}
+
 static void start(void)
 {
     static char *argv[8];
@@ -87,6 +93,7 @@ static void start(void)
                                           .snapshot = &snapshot,
                                           .stats = &stats,
                                           .publish = publish,
+                                          .finished = on_finished,
                                           .status = write_status};
     kept_start(SC_LOG_INFO);
     ck_assert_ptr_nonnull(reload = sc_reload_new(base, &parts, &err));
@@ -255,6 +262,7 @@ START_TEST(what_fails_is_tried_again)
     fire();
     ck_assert_uint_eq(kept_count, 0); /* said already */
     ck_assert_uint_eq(sc_stats_get(&stats.reloads_failed), 2);
+    ck_assert_uint_eq(finished, 2);
     configure("[server]\nreload-interval = 1h\nmax-body = 1K\n");
     fire();
     ck_assert(said(" reloaded ") && said("reload_changed key=max-body before=64K after=1K"));

@@ -1,0 +1,36 @@
+/*
+ * Bounds the connections of an evhttp: their number, and how long each may live. evhttp counts
+ * neither, and its own timeout starts again with each byte.
+ *
+ * evhttp asks for a bufferevent for each connection that it accepts; a reference of our own keeps
+ * that one until evhttp has dropped it, which is looked for now and then. When all places are
+ * taken, the oldest connection is cut and the listeners wait, so that whoever holds all places
+ * keeps nobody else out. Thread: that of the base.
+ */
+#ifndef SC_SERVER_ADMIN_CONNECTIONS_H
+#define SC_SERVER_ADMIN_CONNECTIONS_H
+
+#include <event2/event.h>
+#include <event2/http.h>
+
+#include "base/err.h"
+#include "net/listen.h"
+
+#define SC_ADMIN_MAX_CONNECTIONS 32U
+#define SC_ADMIN_CONNECTION_MS 10000U /* from accept(2) to the end */
+
+struct sc_admin_connections;
+
+/*
+ * Makes `http` accept on the sockets, which stay the caller's. Call sc_admin_connections_free()
+ * after evhttp_free(). NULL on failure.
+ */
+struct sc_admin_connections *sc_admin_connections_new(struct event_base *base, struct evhttp *http,
+                                                      const struct sc_listen *listen,
+                                                      struct sc_err *err) SC_NODISCARD;
+void sc_admin_connections_free(struct sc_admin_connections *connections); /* NULL is fine */
+
+/* Frees what evhttp has dropped, and cuts those that live too long; to be called now and then. */
+void sc_admin_connections_look(struct sc_admin_connections *connections);
+
+#endif

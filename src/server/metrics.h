@@ -1,0 +1,80 @@
+/*
+ * What the server shows of itself, as it is at one moment: /metrics, the status page and
+ * sc-server --status are made of this and of nothing else.
+ *
+ * Counters are read where they are counted; what only the main thread knows (the certificate, the
+ * last reload) it tells with sc_metrics_source_tell(). Thread: _init, _fini, _add and _tell the
+ * main one, the rest any.
+ */
+#ifndef SC_SERVER_METRICS_H
+#define SC_SERVER_METRICS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "server/process.h"
+#include "server/reload.h"
+#include "server/stats.h"
+#include "server/worker.h"
+
+#define SC_METRICS_MAX_WORKERS 1024U /* as `workers` */
+
+enum sc_metrics_state { SC_METRICS_STARTING, SC_METRICS_READY, SC_METRICS_DRAINING };
+const char *sc_metrics_state_word(enum sc_metrics_state state);
+
+/* What the main thread tells. */
+struct sc_metrics_facts {
+    enum sc_metrics_state state;
+    uint32_t max_connections;
+    time_t certificate_not_after;
+    bool has_ocsp_response;
+    time_t ocsp_this_update, ocsp_next_update;
+    enum sc_reload_result reload; /* the last one */
+    time_t reload_at; /* when; 0: there was none */
+    time_t loaded_at; /* when what is active was loaded */
+    char reload_failure[1024]; /* why the last one failed; empty: it did not */
+};
+
+struct sc_metrics {
+    struct sc_metrics_facts facts;
+    struct sc_stats stats; /* of all threads */
+    uint32_t worker_open[SC_METRICS_MAX_WORKERS]; /* connections of each */
+    size_t worker_count;
+    uint64_t ticket_key_age_s;
+    time_t now, started_at;
+    struct sc_process process;
+    const char *version, *openssl, *libevent;
+};
+
+/* Where it comes from. All is borrowed. */
+struct sc_metrics_source {
+    struct sc_worker *const *workers;
+    size_t worker_count;
+    struct sc_tickets *tickets;
+    time_t started_at;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    const struct sc_stats *main_stats[2]; /* of the main thread; NULL: none yet */
+    struct sc_metrics_facts facts;
+};
+
+void sc_metrics_source_init(struct sc_metrics_source *source, struct sc_worker *const *workers,
+                            size_t worker_count, struct sc_tickets *tickets);
+void sc_metrics_source_fini(struct sc_metrics_source *source);
+
+/* Counters of the main thread, at most two. Borrowed. */
+void sc_metrics_source_add(struct sc_metrics_source *source, const struct sc_stats *stats);
+
+void sc_metrics_source_tell(struct sc_metrics_source *source, const struct sc_metrics_facts *facts);
+
+enum sc_metrics_state sc_metrics_source_state(struct sc_metrics_source *source);
+
+/* Adds the counters of all threads to `sum`. */
+void sc_metrics_source_sum(struct sc_metrics_source *source, struct sc_stats *sum);
+
+void sc_metrics_get(struct sc_metrics_source *source, struct sc_metrics *out);
+
+#endif

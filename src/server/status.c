@@ -1,0 +1,325 @@
+#include "config.h"
+
+#include "server/status.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/escape.h"
+
+#define DAY_S 86400
+
+/* What both forms are made of. */
+struct summary {
+    const struct sc_stats *stats, *before; /* now, and a minute ago */
+    uint64_t open, in_progress, completed, completed_minute, failed, failed_minute;
+    uint64_t requests, requests_minute;
+    uint32_t rate; /* requests in the last second */
+    double handshake_p50, handshake_p99, lag_p50, lag_p99; /* of the last minute, seconds */
+};
+
+static const struct sc_stats nothing;
+
+static uint64_t all_requests(const struct sc_stats *stats)
+{
+    return sc_stats_total(stats->requests, SC_COUNT_OF(stats->requests));
+}
+
+static void summarize(const struct sc_metrics *metrics, const struct sc_history *history,
+                      struct summary *out)
+{
+    const struct sc_stats *stats = &metrics->stats;
+    const struct sc_stats *before = sc_history_minute_ago(history);
+    before = before ? before : &nothing;
+    *out = (struct summary){
+        .stats = stats,
+        .before = before,
+        .open = sc_stats_open(stats),
+        .in_progress = sc_stats_handshakes_in_progress(stats),
+        .completed = sc_stats_handshakes_completed(stats),
+        .failed = sc_stats_handshakes_failed(stats),
+        .requests = all_requests(stats),
+        .rate = history->count > 0 ? sc_history_rate(history, history->count - 1) : 0,
+        .handshake_p50 = sc_stats_percentile(&stats->handshake_time, &before->handshake_time, 50),
+        .handshake_p99 = sc_stats_percentile(&stats->handshake_time, &before->handshake_time, 99),
+        .lag_p50 = sc_stats_percentile(&stats->loop_lag, &before->loop_lag, 50),
+        .lag_p99 = sc_stats_percentile(&stats->loop_lag, &before->loop_lag, 99),
+    };
+    out->completed_minute = out->completed - sc_stats_handshakes_completed(before);
+    out->failed_minute = out->failed - sc_stats_handshakes_failed(before);
+    out->requests_minute = out->requests - all_requests(before);
+}
+
+static const char *reload_word(enum sc_reload_result result)
+{
+    switch (result) {
+    case SC_RELOAD_NONE: break;
+    case SC_RELOAD_SUCCESS: return "success";
+    case SC_RELOAD_UNCHANGED: return "unchanged";
+    case SC_RELOAD_FAILURE: return "failure";
+    }
+    return "none";
+}
+
+/* Rounded down, so that "0 days left" is less than one; negative: past. */
+static long days_left(const struct sc_metrics *metrics)
+{
+    const time_t left = metrics->facts.certificate_not_after - metrics->now;
+    return (long)(left >= 0 ? left / DAY_S : -((-left + DAY_S - 1) / DAY_S));
+}
+
+static const struct sc_stats_row *find_row(const char *name)
+{
+    const struct sc_stats_row *row = sc_stats_rows;
+    while (row->kind == SC_STATS_FAMILY || strcmp(row->name, name) != 0) {
+        row++;
+    }
+    return row;
+}
+
+/* --- JSON --- */
+
+static void json_string(FILE *out, const char *text)
+{
+    const size_t length = strlen(text);
+    if (sc_escape_is_utf8((const uint8_t *)text, length)) {
+        sc_escape_json(out, text, length);
+    } else {
+        char line[1024];
+        sc_escape_json(out, line, sc_escape_line(line, sizeof(line), text, length));
+    }
+}
+
+/* "key":[{"name":"timeout","total":5,"minute":1},...], only of what is not 0. */
+static void json_counters(FILE *out, const char *key, const char *row_name,
+                          const struct summary *summary)
+{
+    const struct sc_stats_row *row = find_row(row_name);
+    const sc_counter *now = sc_stats_counters(summary->stats, row);
+    const sc_counter *before = sc_stats_counters(summary->before, row);
+    const char *separator = "";
+    (void)fprintf(out, ",\"%s\":[", key);
+    for (size_t i = 0; i < row->count; i++) {
+        const uint64_t total = sc_stats_get(&now[i]);
+        if (total > 0 && sc_stats_value(row, i)) {
+            (void)fprintf(out, "%s{\"name\":\"%s\",\"total\":%" PRIu64 ",\"minute\":%" PRIu64 "}",
+                          separator, sc_stats_value(row, i), total,
+                          total - sc_stats_get(&before[i]));
+            separator = ",";
+        }
+    }
+    (void)fputc(']', out);
+}
+
+static void json_refused(FILE *out, const struct sc_stats *stats)
+{
+    const struct {
+        const char *name;
+        uint64_t total;
+    } rows[] = {
+        {"max_connections", sc_stats_get(&stats->refused_max_connections)},
+        {"max_connections_per_address", sc_stats_get(&stats->refused_per_address)},
+        {"descriptors", sc_stats_get(&stats->refused_descriptors)},
+        {"memory", sc_stats_get(&stats->refused_memory)},
+    };
+    const char *separator = "";
+    (void)fputs(",\"refused\":[", out);
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        if (rows[i].total > 0) {
+            (void)fprintf(out, "%s{\"name\":\"%s\",\"total\":%" PRIu64 "}", separator, rows[i].name,
+                          rows[i].total);
+            separator = ",";
+        }
+    }
+    (void)fputc(']', out);
+}
+
+static void json_history(FILE *out, const struct sc_history *history)
+{
+    (void)fputs(",\"rates\":[", out);
+    for (size_t i = 0; i < history->count; i++) {
+        (void)fprintf(out, "%s%" PRIu32, i > 0 ? "," : "", sc_history_rate(history, i));
+    }
+    (void)fputc(']', out);
+}
+
+static void json_files(FILE *out, const struct sc_metrics *metrics)
+{
+    const struct sc_metrics_facts *facts = &metrics->facts;
+    (void)fprintf(out, ",\"certificate\":{\"not_after\":%lld,\"days_left\":%ld}",
+                  (long long)facts->certificate_not_after, days_left(metrics));
+    if (facts->has_ocsp_response) {
+        (void)fprintf(out, ",\"ocsp\":{\"this_update\":%lld,\"next_update\":%lld}",
+                      (long long)facts->ocsp_this_update, (long long)facts->ocsp_next_update);
+    }
+    (void)fprintf(out, ",\"ticket_key_age\":%" PRIu64 ",\"reload\":{\"result\":\"%s\",\"at\":%lld",
+                  metrics->ticket_key_age_s, reload_word(facts->reload),
+                  (long long)facts->reload_at);
+    (void)fputs(",\"failure\":", out);
+    json_string(out, facts->reload_failure);
+    (void)fputc('}', out);
+}
+
+void sc_status_write_json(const struct sc_metrics *metrics, const struct sc_history *history,
+                          FILE *out)
+{
+    struct summary summary;
+    summarize(metrics, history, &summary);
+    (void)fprintf(out,
+                  "{\"version\":\"%s\",\"openssl\":\"%s\",\"libevent\":\"%s\",\"state\":\"%s\","
+                  "\"now\":%lld,\"started\":%lld",
+                  metrics->version, metrics->openssl, metrics->libevent,
+                  sc_metrics_state_word(metrics->facts.state), (long long)metrics->now,
+                  (long long)metrics->started_at);
+    (void)fprintf(out,
+                  ",\"connections\":{\"open\":%" PRIu64 ",\"limit\":%" PRIu32
+                  ",\"accepted\":%" PRIu64 "},\"workers\":[",
+                  summary.open, metrics->facts.max_connections,
+                  sc_stats_get(&metrics->stats.connections_accepted));
+    for (size_t i = 0; i < metrics->worker_count; i++) {
+        (void)fprintf(out, "%s%" PRIu32, i > 0 ? "," : "", metrics->worker_open[i]);
+    }
+    (void)fprintf(
+        out, "],\"requests\":{\"total\":%" PRIu64 ",\"minute\":%" PRIu64 ",\"rate\":%" PRIu32 "}",
+        summary.requests, summary.requests_minute, summary.rate);
+    (void)fprintf(out,
+                  ",\"handshakes\":{\"in_progress\":%" PRIu64 ",\"completed\":%" PRIu64
+                  ",\"completed_minute\":%" PRIu64 ",\"failed\":%" PRIu64
+                  ",\"failed_minute\":%" PRIu64 ",\"p50\":%.6f,\"p99\":%.6f}",
+                  summary.in_progress, summary.completed, summary.completed_minute, summary.failed,
+                  summary.failed_minute, summary.handshake_p50, summary.handshake_p99);
+    (void)fprintf(out, ",\"loop_lag\":{\"p50\":%.6f,\"p99\":%.6f}", summary.lag_p50,
+                  summary.lag_p99);
+    json_counters(out, "failures", "handshakes_failed", &summary);
+    json_counters(out, "closed", "closed", &summary);
+    json_refused(out, &metrics->stats);
+    json_files(out, metrics);
+    (void)fprintf(out,
+                  ",\"bytes\":{\"received\":%" PRIu64 ",\"sent\":%" PRIu64 "},\"memory\":%" PRIu64
+                  ",\"files\":{\"open\":%" PRIu64 ",\"limit\":%" PRIu64 "}",
+                  sc_stats_get(&metrics->stats.bytes_received),
+                  sc_stats_get(&metrics->stats.bytes_sent), metrics->process.resident_bytes,
+                  metrics->process.open_files, metrics->process.max_files);
+    json_history(out, history);
+    (void)fputs("}\n", out);
+}
+
+/* --- Text --- */
+
+#define NAME "%-20s"
+
+static void text_time(FILE *out, double seconds)
+{
+    if (seconds < 1) {
+        (void)fprintf(out, "%.2f ms", seconds * 1000);
+    } else {
+        (void)fprintf(out, "%.2f s", seconds);
+    }
+}
+
+static void text_times(FILE *out, const char *name, double p50, double p99)
+{
+    if (p99 <= 0) {
+        (void)fprintf(out, NAME "not measured in the last minute\n", name);
+        return;
+    }
+    (void)fprintf(out, NAME "half below ", name);
+    text_time(out, p50);
+    (void)fputs(", 99 % below ", out);
+    text_time(out, p99);
+    (void)fputs(" (last minute)\n", out);
+}
+
+static void text_date(FILE *out, time_t when)
+{
+    const struct timespec at = {.tv_sec = when, .tv_nsec = 0};
+    char text[SC_CLOCK_RFC3339_BYTES + 1];
+    sc_clock_rfc3339(at, text);
+    (void)fprintf(out, "%.19sZ", text);
+}
+
+/* " timeout 5, plaintext 1": what is not 0 since the start. */
+static void text_counters(FILE *out, const char *name, const char *row_name,
+                          const struct summary *summary)
+{
+    const struct sc_stats_row *row = find_row(row_name);
+    const sc_counter *now = sc_stats_counters(summary->stats, row);
+    const char *separator = "";
+    (void)fprintf(out, NAME, name);
+    for (size_t i = 0; i < row->count; i++) {
+        const uint64_t total = sc_stats_get(&now[i]);
+        if (total > 0 && sc_stats_value(row, i)) {
+            (void)fprintf(out, "%s%s %" PRIu64, separator, sc_stats_value(row, i), total);
+            separator = ", ";
+        }
+    }
+    (void)fputs(*separator ? "\n" : "none\n", out);
+}
+
+static void text_certificate(FILE *out, const struct sc_metrics *metrics)
+{
+    const long days = days_left(metrics);
+    const bool past = metrics->facts.certificate_not_after <= metrics->now;
+    (void)fprintf(out, NAME "%s ", "certificate", past ? "ended" : "ends");
+    text_date(out, metrics->facts.certificate_not_after);
+    (void)fprintf(out, past ? ", %ld days ago\n" : ", %ld days left\n", past ? -days : days);
+    if (metrics->facts.has_ocsp_response) {
+        (void)fprintf(out, NAME "ends ", "OCSP response");
+        text_date(out, metrics->facts.ocsp_next_update);
+        (void)fputc('\n', out);
+    }
+}
+
+static void text_reload(FILE *out, const struct sc_metrics *metrics)
+{
+    const struct sc_metrics_facts *facts = &metrics->facts;
+    (void)fprintf(out, NAME, "last reload");
+    if (facts->reload == SC_RELOAD_NONE) {
+        (void)fputs("none since the start\n", out);
+        return;
+    }
+    text_date(out, facts->reload_at);
+    (void)fprintf(out, ", %s%s", reload_word(facts->reload), *facts->reload_failure ? ": " : "");
+    char line[2048];
+    (void)sc_escape_line(line, sizeof(line), facts->reload_failure, strlen(facts->reload_failure));
+    (void)fprintf(out, "%s\n", line);
+}
+
+void sc_status_write_text(const struct sc_metrics *metrics, const struct sc_history *history,
+                          FILE *out)
+{
+    struct summary summary;
+    summarize(metrics, history, &summary);
+    (void)fprintf(out, NAME "%s, since ", "state", sc_metrics_state_word(metrics->facts.state));
+    text_date(out, metrics->started_at);
+    (void)fprintf(out,
+                  "\n" NAME "%" PRIu64 " of %" PRIu32 ", %" PRIu64 " accepted since the start\n",
+                  "connections", summary.open, metrics->facts.max_connections,
+                  sc_stats_get(&metrics->stats.connections_accepted));
+    (void)fprintf(out, NAME, "by worker");
+    for (size_t i = 0; i < metrics->worker_count; i++) {
+        (void)fprintf(out, "%s%" PRIu32, i > 0 ? " " : "", metrics->worker_open[i]);
+    }
+    (void)fprintf(out,
+                  "\n" NAME "%" PRIu32 " a second, %" PRIu64 " in the last minute, %" PRIu64
+                  " since the start\n",
+                  "requests", summary.rate, summary.requests_minute, summary.requests);
+    (void)fprintf(out,
+                  NAME "%" PRIu64 " under way, %" PRIu64 " completed and %" PRIu64
+                       " failed in the last minute, %" PRIu64 " and %" PRIu64 " since the start\n",
+                  "handshakes", summary.in_progress, summary.completed_minute,
+                  summary.failed_minute, summary.completed, summary.failed);
+    text_counters(out, "failed handshakes", "handshakes_failed", &summary);
+    text_times(out, "handshake time", summary.handshake_p50, summary.handshake_p99);
+    text_times(out, "event-loop lag", summary.lag_p50, summary.lag_p99);
+    text_counters(out, "ended connections", "closed", &summary);
+    text_certificate(out, metrics);
+    text_reload(out, metrics);
+    (void)fprintf(out, NAME "%" PRIu64 " MiB resident, %" PRIu64 " of %" PRIu64 " descriptors\n",
+                  "process", metrics->process.resident_bytes >> 20, metrics->process.open_files,
+                  metrics->process.max_files);
+    (void)fprintf(out, NAME "sc-server %s, OpenSSL %s, libevent %s\n", "version", metrics->version,
+                  metrics->openssl, metrics->libevent);
+}

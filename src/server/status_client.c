@@ -1,0 +1,139 @@
+#include "config.h"
+
+#include "server/status_client.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+
+#define TIMEOUT_MS 5000U /* for each step, and for all of the answer */
+#define MAX_ANSWER_BYTES 65536U
+
+static int unavailable(struct sc_err *err, const struct sc_address *address, const char *why)
+{
+    char text[320];
+    sc_format_address(address, text, sizeof(text));
+    return sc_err_set(err, EX_UNAVAILABLE, "cannot ask the server at %s: %s", text, why);
+}
+
+static int unavailable_errno(struct sc_err *err, const struct sc_address *address, int errnum)
+{
+    char text[128];
+    return unavailable(err, address,
+                       errnum == EAGAIN || errnum == EINPROGRESS
+                           ? "it does not answer in time"
+                           : sc_err_errno_text(errnum, text, sizeof(text)));
+}
+
+/* A connected socket with timeouts, or -1 and errno. */
+static int connect_socket(int family, const struct sockaddr *address, socklen_t length)
+{
+    const struct timeval timeout = sc_clock_timeval(TIMEOUT_MS);
+    const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+    if (connect(fd, address, length) != 0) {
+        const int failed = errno;
+        (void)close(fd);
+        errno = failed;
+        return -1;
+    }
+    return fd;
+}
+
+static int connect_unix(const struct sc_address *address, struct sc_err *err)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    if (strlen(address->host) >= sizeof(name.sun_path)) {
+        return unavailable(err, address, "the path is too long");
+    }
+    (void)strcpy(name.sun_path, address->host);
+    const int fd = connect_socket(AF_UNIX, (const struct sockaddr *)&name, sizeof(name));
+    return fd >= 0 ? fd : unavailable_errno(err, address, errno);
+}
+
+static int connect_tcp(const struct sc_address *address, struct sc_err *err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    const char *host = strcmp(address->host, "*") == 0 ? "localhost" : address->host;
+    struct addrinfo *list = NULL;
+    int fd = -1, failed = 0;
+    if (strcmp(address->port, "0") == 0) {
+        return unavailable(err, address,
+                           "port 0 stands for any; name the one of the log line ready");
+    }
+    const int result = getaddrinfo(host, address->port, &hints, &list);
+    if (result != 0) {
+        return unavailable(err, address, gai_strerror(result));
+    }
+    for (const struct addrinfo *item = list; item && fd < 0; item = item->ai_next) {
+        fd = connect_socket(item->ai_family, item->ai_addr, item->ai_addrlen);
+        failed = errno;
+    }
+    freeaddrinfo(list);
+    return fd >= 0 ? fd : unavailable_errno(err, address, failed);
+}
+
+/* Until the server closes: it does after each answer. -1 and errno. */
+static ssize_t read_answer(int fd, char *out, size_t size)
+{
+    const uint64_t deadline_ms = sc_clock_ms() + TIMEOUT_MS;
+    size_t length = 0;
+    while (length < size) {
+        const ssize_t got = recv(fd, out + length, size - length, 0);
+        if (got == 0) {
+            return (ssize_t)length;
+        }
+        if (got < 0 && errno != EINTR) {
+            return -1;
+        }
+        length += got > 0 ? (size_t)got : 0;
+        if (sc_clock_ms() > deadline_ms) {
+            errno = EAGAIN;
+            return -1;
+        }
+    }
+    errno = EMSGSIZE;
+    return -1;
+}
+
+static int print_body(const struct sc_address *address, char *answer, FILE *out, struct sc_err *err)
+{
+    const char *body = strstr(answer, "\r\n\r\n");
+    if (!body || strncmp(answer, "HTTP/1.", 7) != 0 || strncmp(answer + 8, " 200 ", 5) != 0) {
+        return unavailable(err, address, "what answers there is not metrics-listen of this server");
+    }
+    body += 4;
+    sc_escape_terminal(out, body, strlen(body));
+    return 0;
+}
+
+int sc_status_client_print(const struct sc_address *address, FILE *out, struct sc_err *err)
+{
+    static const char request[] = "GET /status.txt HTTP/1.0\r\n\r\n";
+    static char answer[MAX_ANSWER_BYTES];
+    const int fd = address->is_unix ? connect_unix(address, err) : connect_tcp(address, err);
+    if (fd < 0) {
+        return -1;
+    }
+    ssize_t length = send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+    length = length < 0 ? -1 : read_answer(fd, answer, sizeof(answer) - 1);
+    const int failed = errno;
+    (void)close(fd);
+    if (length < 0) {
+        return unavailable_errno(err, address, failed);
+    }
+    answer[length] = '\0';
+    return print_body(address, answer, out, err);
+}

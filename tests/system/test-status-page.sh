@@ -1,0 +1,125 @@
+#!/bin/sh
+# The status page in a real browser, while the server is under load: it shows what happens, in both themes, on a phone and on a wall, nothing
+# sticks out, the console stays empty; it says when the server is gone, and asks for nothing while nobody looks.
+test_seconds=90
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+browser=
+for name in chromium chromium-browser google-chrome; do
+    command -v "$name" >/dev/null && { browser=$name; break; }
+done
+[ -n "$browser" ] || skip "there is no chromium here to show the page"
+
+# --- The browser, by its DevTools protocol over two pipes: messages are JSON with a NUL behind each ---
+
+mkfifo to-browser from-browser
+exec 8<>to-browser 9<>from-browser
+HOME=$tmp "$browser" --headless --hide-scrollbars --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking \
+    --user-data-dir="$tmp/profile" --remote-debugging-pipe about:blank 3<&8 4>&9 >browser.log 2>&1 8<&- 9<&- &
+browser_pid=$!
+own_pids="$own_pids $browser_pid"
+stdbuf -o0 tr '\0' '\n' <&9 >messages 8<&- 9<&- &
+own_pids="$own_pids $!"
+
+message_id=0
+session=
+# devtools METHOD PARAMETERS: its answer is in $tmp/answer
+devtools() {
+    message_id=$((message_id + 1))
+    printf '{"id":%d,%s"method":"%s","params":%s}\0' "$message_id" "${session:+\"sessionId\":\"$session\",}" "$1" "$2" >&8
+    wait-for $((20 * slow)) "$browser_pid" contains messages "\"id\":$message_id," || fail "the browser does not answer $1"
+    grep -F "\"id\":$message_id," messages >answer
+    ! grep -q '"error":{' answer || fail "the browser refuses $1: $(cut -c 1-300 answer)"
+}
+
+# evaluate SCRIPT: a promise is waited for; its value, a string, is in $tmp/value
+evaluate() {
+    devtools Runtime.evaluate "{\"expression\":\"$1\",\"awaitPromise\":true,\"returnByValue\":true}"
+    ! grep -q '"exceptionDetails"' answer || fail "in the page: $(cut -c 1-600 answer)"
+    json-get result.result.value <answer >value || fail "no value of $1"
+}
+
+# until_true SCRIPT WHAT
+until_true() {
+    evaluate "new Promise((done) => { const end = Date.now() + $((8000 * slow)); const look = () => ($1) ? done('yes') : Date.now() > end ? done('no') : setTimeout(look, 20); look(); })"
+    [ "$(cat value)" = yes ] || fail "$2"
+}
+
+# screenshot FILE
+screenshot() {
+    devtools Page.captureScreenshot '{"format":"png","captureBeyondViewport":true}'
+    json-get result.data <answer | base64 -d >"$1"
+    [ "$(od -An -tx1 -N4 "$1" | tr -d ' ')" = 89504e47 ] || fail "$1 is no picture"
+}
+
+start_server -c /dev/null --workers 2 --metrics-listen 127.0.0.1:0
+page=http://$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
+background sc-bench --connect "$address" --pin server.crt -c 20 --rate 2000 --duration 40s
+run 90 sc-client --connect "$address" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo x
+
+devtools Target.createTarget '{"url":"about:blank"}'
+target=$(json-get result.targetId <answer)
+devtools Target.attachToTarget "{\"targetId\":\"$target\",\"flatten\":true}"
+session=$(json-get result.sessionId <answer)
+devtools Page.enable '{}'
+devtools Runtime.enable '{}'
+devtools Log.enable '{}'
+devtools Network.enable '{}'
+devtools Page.navigate "{\"url\":\"$page/\"}"
+
+until_true "document.readyState === 'complete' && document.getElementById('state').textContent === 'ready'" "the page does not become ready"
+until_true "Number(document.getElementById('rate').textContent.replace(',', '')) > 100" "the page shows no requests"
+until_true "document.getElementById('open').textContent === '20'" "the page does not show 20 connections"
+until_true "document.getElementById('graph-line').getAttribute('d').length > 10" "the page draws no graph"
+until_true "[...document.querySelectorAll('#failures th')].some((cell) => cell.textContent === 'certificate refused')" \
+    "the page does not show the failed handshake"
+until_true "document.querySelectorAll('#workers tr').length === 2" "the page does not show two workers"
+until_true "/^3,6[0-9][0-9]\$/.test(document.getElementById('days').textContent)" "the page does not show the days until the certificate ends"
+until_true "document.getElementById('version').textContent.startsWith('sc-server ')" "the page does not show the version"
+
+kill -HUP "$server_pid"
+until_true "document.getElementById('reload-result').textContent === 'Unchanged'" "the page does not show the reload"
+
+for theme in light dark; do
+    devtools Emulation.setEmulatedMedia "{\"features\":[{\"name\":\"prefers-color-scheme\",\"value\":\"$theme\"}]}"
+    evaluate "getComputedStyle(document.body).backgroundColor"
+    cp value "background-$theme"
+    for width in 360 768 1440 1920; do
+        devtools Emulation.setDeviceMetricsOverride "{\"width\":$width,\"height\":$((width == 360 ? 740 : 1080)),\"deviceScaleFactor\":1,\"mobile\":$([ $width -gt 1000 ] && echo false || echo true)}"
+        evaluate "String(document.documentElement.scrollWidth)"
+        [ "$(cat value)" -le "$width" ] || fail "$theme, $width pixels: the page is $(cat value) wide"
+        # Text that is cut: what an element holds is wider than the element.
+        evaluate "[...document.querySelectorAll('section, p, td, th, h2')].filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0).map((e) => e.id || e.textContent).join('; ')"
+        [ ! -s value ] || [ "$(cat value)" = '' ] || fail "$theme, $width pixels: these are wider than their place: $(cat value)"
+        screenshot "page-$theme-$width.png"
+    done
+done
+! cmp -s background-light background-dark || fail "the two themes look the same"
+
+# The words for screen readers: a heading for each section, headings for each table, one live region for the state.
+evaluate "[...document.querySelectorAll('section')].filter((e) => !document.getElementById(e.getAttribute('aria-labelledby'))).length + [...document.querySelectorAll('table')].filter((e) => !e.querySelector('th')).length + ' ' + document.querySelectorAll('[role=status], [role=alert], [aria-live]').length"
+[ "$(cat value)" = '0 2' ] || fail "sections without a heading and tables without headings, live regions: $(cat value)"
+
+# Numbers do not jump: their width is that of their digits.
+evaluate "getComputedStyle(document.getElementById('rate')).fontVariantNumeric"
+[ "$(cat value)" = tabular-nums ] || fail "the numbers are not tabular"
+
+# Nobody looks: nothing is asked for. An answer that is under way may still come.
+devtools Target.createTarget '{"url":"about:blank"}'
+evaluate "document.hidden = true, Object.defineProperty(document, 'hidden', {value: true, configurable: true}), document.dispatchEvent(new Event('visibilitychange')), new Promise((done) => setTimeout(() => { performance.clearResourceTimings(); setTimeout(() => done(String(performance.getEntriesByType('resource').length)), 1500); }, 300))"
+[ "$(cat value)" = 0 ] || fail "the page goes on asking while it is hidden: $(cat value) times"
+evaluate "Object.defineProperty(document, 'hidden', {value: false}), document.dispatchEvent(new Event('visibilitychange')), 'x'"
+until_true "performance.getEntriesByType('resource').length > 1" "the page does not go on when it is seen again"
+
+# Nothing but the page itself and its data was asked for, and the console is empty.
+grep -o '"method":"Network.requestWillBeSent".*' messages | grep -o '"request":{"url":"[^"]*' | sed 's/.*"url":"//' | sort -u >urls
+printf '%s\n' "$page/" "$page/status.json" 'data:,' | sort >expected
+grep -v '^data:,$' urls >asked
+grep -v '^data:,$' expected | diff - asked >&2 || fail "other things are asked for than the page and its data"
+! grep -E '"method":"(Runtime.consoleAPICalled|Runtime.exceptionThrown|Log.entryAdded)"' messages >console || fail "the console says: $(cut -c 1-400 console)"
+
+# The server is gone.
+kill -KILL "$server_pid"
+until_true "!document.getElementById('trouble').hidden && document.getElementById('state').textContent === 'no answer'" "the page does not say that the server is gone"
+screenshot gone.png
+pass "the page shows a server under load, and says when it is gone"

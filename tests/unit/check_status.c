@@ -1,0 +1,109 @@
+#include "config.h"
+
+#include "server/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "suite.h"
+
+static struct sc_metrics metrics;
+static struct sc_history history;
+
+static char *write_with(void (*write)(const struct sc_metrics *, const struct sc_history *, FILE *))
+{
+    static char text[16384];
+    FILE *out = fmemopen(text, sizeof(text), "w");
+    write(&metrics, &history, out);
+    ck_assert_int_eq(fclose(out), 0);
+    return text;
+}
+
+static void make(void)
+{
+    metrics.version = "0.0.1";
+    metrics.openssl = "3.0.0";
+    metrics.libevent = "2.1.0";
+    metrics.now = 1700000000;
+    metrics.started_at = 1699999900;
+    metrics.facts.max_connections = 10000;
+    metrics.facts.certificate_not_after = metrics.now + 86400 * 40 + 5;
+    metrics.worker_count = 2;
+    metrics.worker_open[1] = 3;
+    sc_stats_add(&metrics.stats.connections_accepted, 5);
+    sc_stats_add(&metrics.stats.closed[SC_CLOSE_PEER_CLOSED], 2);
+    sc_stats_add(&metrics.stats.handshakes_started, 5);
+    sc_stats_add(&metrics.stats.handshakes_full[0], 3);
+    sc_stats_add(&metrics.stats.handshakes_failed[SC_TLS_REASON_TIMEOUT], 1);
+    sc_stats_add(&metrics.stats.requests[0], 40);
+    sc_stats_record(&metrics.stats.handshake_time, 2000000);
+}
+
+#define ASSERT_HAS(text, part) \
+    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in:\n%s", part, text)
+
+START_TEST(facts_in_a_terminal)
+{
+    make();
+    char *text = write_with(sc_status_write_text);
+    ASSERT_HAS(text, "state               starting, since 2023-11-14T22:11:40Z\n");
+    ASSERT_HAS(text, "\nconnections         3 of 10000, 5 accepted since the start\n");
+    ASSERT_HAS(text, "\nby worker           0 3\n");
+    ASSERT_HAS(text, "\nrequests            0 a second, 40 in the last minute, "
+                     "40 since the start\n");
+    ASSERT_HAS(text, "\nhandshakes          1 under way, 3 completed and 1 failed in the last "
+                     "minute, 3 and 1 since the start\n");
+    ASSERT_HAS(text, "\nfailed handshakes   timeout 1\n");
+    ASSERT_HAS(text, "\nhandshake time      half below 1.75 ms, 99 % below 2.49 "
+                     "ms (last minute)\n");
+    ASSERT_HAS(text, "\nevent-loop lag      not measured in the last minute\n");
+    ASSERT_HAS(text, "\nended connections   peer_closed 2\n");
+    ASSERT_HAS(text, "\ncertificate         ends 2023-12-24T22:13:25Z, 40 days left\n");
+    ASSERT_HAS(text, "\nlast reload         none since the start\n");
+    ck_assert_ptr_null(strstr(text, "OCSP"));
+}
+END_TEST
+
+START_TEST(what_is_bad_is_said)
+{
+    make();
+    metrics.facts.certificate_not_after = metrics.now - 5;
+    metrics.facts.reload = SC_RELOAD_FAILURE;
+    metrics.facts.reload_at = metrics.now;
+    metrics.facts.has_ocsp_response = true;
+    metrics.facts.ocsp_next_update = metrics.now;
+    (void)strcpy(metrics.facts.reload_failure, "no such file: a\"b\n\033[2J\xff");
+    char *text = write_with(sc_status_write_text);
+    ASSERT_HAS(text, "\ncertificate         ended 2023-11-14T22:13:15Z, 1 days ago\n");
+    ASSERT_HAS(text, "\nOCSP response       ends 2023-11-14T22:13:20Z\n");
+    ASSERT_HAS(text, "\nlast reload         2023-11-14T22:13:20Z, failure: no such file: "
+                     "a\"b\\x0a\\x1b[2J\\xff\n");
+    text = write_with(sc_status_write_json);
+    ASSERT_HAS(text, "\"days_left\":-1}");
+    ASSERT_HAS(text, "\"failure\":\"no such file: a\\\"b\\\\x0a\\\\x1b[2J\\\\xff\"}");
+    ASSERT_HAS(text, "\"ocsp\":{\"this_update\":0,\"next_update\":1700000000}");
+}
+END_TEST
+
+START_TEST(facts_for_the_page)
+{
+    make();
+    for (uint64_t i = 0; i < 3; i++) {
+        sc_stats_add(&metrics.stats.requests[0], 10);
+        sc_history_add(&history, &metrics.stats, 1000 * i);
+    }
+    sc_stats_add(&metrics.stats.refused_memory, 4);
+    char *text = write_with(sc_status_write_json);
+    ASSERT_HAS(text, "\"connections\":{\"open\":3,\"limit\":10000,\"accepted\":5}"
+                     ",\"workers\":[0,3]");
+    ASSERT_HAS(text, "\"requests\":{\"total\":70,\"minute\":70,\"rate\":10}");
+    ASSERT_HAS(text, "\"handshakes\":{\"in_progress\":1,\"completed\":3,\"completed_minute\":"
+                     "3,"
+                     "\"failed\":1,\"failed_minute\":1,\"p50\":0.001750,\"p99\":0.002485}");
+    ASSERT_HAS(text, "\"failures\":[{\"name\":\"timeout\",\"total\":1,\"minute\":1}]");
+    ASSERT_HAS(text, "\"refused\":[{\"name\":\"memory\",\"total\":4}]");
+    ASSERT_HAS(text, "\"rates\":[10,10]}\n");
+}
+END_TEST
+
+SUITE_MAIN("status", facts_in_a_terminal, what_is_bad_is_said, facts_for_the_page)
