@@ -3,6 +3,7 @@
 #include "lib/mbedtls_error.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include <mbedtls/asn1.h>
 #include <mbedtls/bignum.h>
@@ -65,5 +66,7 @@ unsigned long sc_mbedtls_openssl_code(int result)
 const char *sc_mbedtls_reason(int result)
 {
     const char *text = mbedtls_high_level_strerr(result);
-    return text ? text : mbedtls_low_level_strerr(result);
+    text = text ? text : mbedtls_low_level_strerr(result);
+    const char *after = text ? strstr(text, " - ") : NULL; /* "SSL - Verification of ..." */
+    return after ? after + 3 : text;
 }

@@ -169,3 +169,7 @@ tests_unit_check_bench_options_LDADD = $(TEST_BENCH)
 
 UNIT_TESTS += tests/unit/check_engine
 tests_unit_check_engine_LDADD = $(TEST_LIB)
+if WITH_MBEDTLS
+UNIT_TESTS += tests/unit/check_byte_queue
+tests_unit_check_byte_queue_LDADD = $(TEST_LIB)
+endif
