@@ -208,6 +208,9 @@ static int set_options(struct sc_client_settings *settings, const struct sc_tls_
     }
     struct sc_tls_shared *shared = library->shared_new(options, err);
     if (!shared) {
+        if (err->status == EX_CONFIG) { /* to a server its files are configuration */
+            err->status = EX_DATAERR;
+        }
         free_options(copies);
         return -1;
     }
@@ -249,14 +252,10 @@ int sc_client_settings_set_certificate(struct sc_client_settings *settings,
     options.certificate_path = certificate_path;
     options.key_path = key_path;
     options.passphrase = passphrase;
-    if (can_change(settings, &err) == 0 &&
-        set_options(settings, settings->library, &options, &err) == 0) {
-        return 0;
-    }
-    if (err.status == EX_CONFIG) { /* to a server its files are configuration */
-        err.status = EX_DATAERR;
-    }
-    return sc_lib_error(error, &err);
+    return can_change(settings, &err) != 0 ||
+                   set_options(settings, settings->library, &options, &err) != 0
+               ? sc_lib_error(error, &err)
+               : 0;
 }
 
 int sc_client_settings_set_key_log(struct sc_client_settings *settings, const char *path,

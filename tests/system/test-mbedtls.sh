@@ -13,7 +13,7 @@ if ! grep -q 'define HAVE_MBEDTLS' "$SC_BUILDDIR/config.h"; then
     skip "this build does not have Mbed TLS"
 fi
 
-tests='client client-server client-openssl expiry handlers interop'
+tests='client client-server client-openssl client-cert expiry handlers interop proxy-command'
 pids=
 for test in $tests; do
     background_seconds=110 background env SC_TEST_TLS_LIBRARY=mbedtls /bin/sh "$SC_SRCDIR/tests/system/test-$test.sh"
