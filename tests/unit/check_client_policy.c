@@ -3,10 +3,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 
+#include "base/clock.h"
 #include "suite.h"
 #include "tls/context.h"
 #include "tls/tickets.h"
@@ -305,6 +307,56 @@ START_TEST(resumed_sessions_are_checked_again)
 }
 END_TEST
 
+/* What was in its dates when the session began may not be any more, or not by our clock. */
+START_TEST(resumed_sessions_end_with_the_certificate)
+{
+    setup();
+    char pin[600];
+    const struct sc_tls_command command = {"VerifyCAFile", fixture_path("ca.crt")};
+    ck_assert_int_gt(snprintf(pin, sizeof(pin), "ca:%s", fixture_path("ca.crt")), 0);
+    struct sc_tls_context *servers[] = {server_with(SC_CLIENT_AUTH_REQUIRE, NULL, &command),
+                                        server_with(SC_CLIENT_AUTH_REQUIRE, pin, NULL)};
+    for (size_t i = 0; i < SC_COUNT_OF(servers); i++) {
+        for (int days = -1; days <= 2; days += 3) {
+            SSL_SESSION *session = NULL;
+            ck_assert_int_eq(visit(servers[i], &below, TLS1_2_VERSION, &session), SERVED);
+            struct timespec then = sc_clock_wall();
+            then.tv_sec += days * 86400L;
+            sc_clock_fake(NULL, &then);
+            ck_assert_int_eq(visit(servers[i], &below, TLS1_2_VERSION, &session), REFUSED_AFTER);
+            sc_clock_fake(NULL, NULL);
+            SSL_SESSION_free(session);
+        }
+        sc_tls_context_unref(servers[i]);
+    }
+    teardown();
+}
+END_TEST
+
+/* In whatever order they are given. */
+START_TEST(a_ca_among_other_pins)
+{
+    setup();
+    char pin[600];
+    ck_assert_int_gt(snprintf(pin, sizeof(pin), "ca:%s", fixture_path("ca.crt")), 0);
+    for (int i = 0; i < 2; i++) {
+        const char *const pins[] = {i == 0 ? pin : fixture_path("alice.crt"),
+                                    i == 0 ? fixture_path("alice.crt") : pin};
+        struct sc_tls_server_settings settings = fixture_settings("server");
+        settings.client_auth = SC_CLIENT_AUTH_REQUIRE;
+        settings.client_pins = pins;
+        settings.client_pin_count = 2;
+        settings.tickets = tickets;
+        struct sc_tls_context *server = fixture_server(&settings);
+        expect(server, &alice, SERVED);
+        expect(server, &below, SERVED);
+        expect(server, &mallory, REFUSED_IN_HANDSHAKE);
+        sc_tls_context_unref(server);
+    }
+    teardown();
+}
+END_TEST
+
 START_TEST(tells_the_pin_that_was_refused)
 {
     setup();
@@ -366,4 +418,5 @@ END_TEST
 
 SUITE_MAIN("client_policy", pins_decide, a_ca_decides, a_new_policy_ends_old_sessions,
            another_ca_ends_old_sessions, resumed_sessions_are_checked_again,
+           resumed_sessions_end_with_the_certificate, a_ca_among_other_pins,
            tells_the_pin_that_was_refused, names_what_does_not_go_together)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 
 #include "suite.h"
 #include "tls/context.h"
@@ -213,7 +214,7 @@ START_TEST(names_what_is_wrong_with_commands)
         {{"Ciphersuites", "TLS_NONE"}, "Ciphersuites = TLS_NONE", "no cipher match"},
         {{"Groups", "P-1"}, "Groups = P-1", "bad value"},
         {{"Options", "Fast"}, "Options = Fast", "bad value"},
-        {{"MinProtocol", ""}, "MinProtocol", "value"},
+        {{"MinProtocol", ""}, "MinProtocol needs a value", "SSL_CONF_cmd"},
         {{"Certificate", "x.crt"}, "Certificate is not taken", "certificate in [server]"},
         {{"privatekey", "x.key"}, "privatekey is not taken", "private-key in [server]"},
         {{"VerifyMode", "Peer"}, "VerifyMode is not taken", "client-auth"},
@@ -225,66 +226,6 @@ START_TEST(names_what_is_wrong_with_commands)
         settings.command_count = 1;
         refuse(&settings, EX_CONFIG, cases[i].first, cases[i].second);
     }
-}
-END_TEST
-
-START_TEST(names_what_is_wrong_with_files)
-{
-    fixture_write_pair("server", "P-256");
-    fixture_write_pair("other", "P-256");
-    fixture_write("empty", "", 0);
-    fixture_write("text", "hello\n", 6);
-    fixture_write("half", "-----BEGIN CERTIFICATE-----\nMIIB", 32);
-    fixture_write("halfkey", "-----BEGIN PRIVATE KEY-----\nMIIB", 32);
-    fixture_write("der", "\x30\x82\x01\x02", 4);
-    const struct {
-        const char *certificate, *key;
-        int status;
-        const char *first, *second;
-    } cases[] = {
-        {"none.crt", "server.key", EX_NOINPUT, "certificate: can't read", "No such file"},
-        {"server.crt", "none.key", EX_NOINPUT, "private key: can't read", "No such file"},
-        {".", "server.key", EX_NOINPUT, "certificate: can't read", "directory"},
-        {"server.crt", ".", EX_NOINPUT, "private key: can't read", "directory"},
-        {"empty", "server.key", EX_CONFIG, "empty is empty", "sc-keygen"},
-        {"server.crt", "empty", EX_CONFIG, "empty is empty", "sc-keygen"},
-        {"text", "server.key", EX_CONFIG, "text holds no PEM certificate", "BEGIN CERTIFICATE"},
-        {"server.crt", "text", EX_CONFIG, "text holds no PEM private key", "BEGIN PRIVATE KEY"},
-        {"half", "server.key", EX_CONFIG, "half is damaged", "certificate"},
-        {"server.crt", "halfkey", EX_CONFIG, "halfkey is damaged", "private key"},
-        {"der", "server.key", EX_CONFIG, "DER", "openssl x509"},
-        {"server.crt", "der", EX_CONFIG, "DER", "openssl pkey"},
-        {"server.key", "server.crt", EX_CONFIG, "server.key holds a private key and no certificate",
-         "swapped"},
-        {"server.crt", "server.crt", EX_CONFIG, "server.crt holds a certificate and no private key",
-         "swapped"},
-        {"server.crt", "other.key", EX_CONFIG, "do not belong together", "server.crt"},
-    };
-    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        struct sc_tls_server_settings settings = {.certificate_path =
-                                                      fixture_path(cases[i].certificate),
-                                                  .private_key_path = fixture_path(cases[i].key)};
-        refuse(&settings, cases[i].status, cases[i].first, cases[i].second);
-    }
-}
-END_TEST
-
-/* The command that makes what is missing, where the names are of the form that it makes. */
-START_TEST(names_the_command_that_makes_a_pair)
-{
-    char command[700];
-    struct sc_tls_server_settings settings = fixture_settings("none");
-    ck_assert_int_gt(snprintf(command, sizeof(command), "make it and its key: sc-keygen --out %s",
-                              fixture_path("none")),
-                     0);
-    refuse(&settings, EX_NOINPUT, "none.crt: No such file or directory", command);
-    fixture_write_pair("server", "P-256");
-    settings.certificate_path = fixture_path("server.crt");
-    refuse(&settings, EX_NOINPUT, "none.key: No such file", "; sc-keygen makes a pair");
-    settings.private_key_path = fixture_directory();
-    struct sc_err err;
-    ck_assert_ptr_null(sc_tls_context_new_server(&settings, &err));
-    ck_assert_msg(!strstr(err.text, "sc-keygen"), "%s", err.text);
 }
 END_TEST
 
@@ -350,17 +291,6 @@ START_TEST(says_what_is_weaker_than_the_defaults)
 }
 END_TEST
 
-START_TEST(refuses_weak_keys)
-{
-    const char *const weak[] = {"RSA1024", "P-192"};
-    for (size_t i = 0; i < SC_COUNT_OF(weak); i++) {
-        fixture_write_pair("server", weak[i]);
-        struct sc_tls_server_settings settings = fixture_settings("server");
-        refuse(&settings, EX_CONFIG, "too weak", "sc-keygen");
-    }
-}
-END_TEST
-
 /* Keys that are fine and that no client could connect with. */
 START_TEST(refuses_what_nobody_can_connect_to)
 {
@@ -375,129 +305,6 @@ START_TEST(refuses_what_nobody_can_connect_to)
     fixture_write_pair("server", "secp256k1");
     settings = fixture_settings("server");
     refuse(&settings, EX_CONFIG, "no client can connect", "sc-keygen");
-}
-END_TEST
-
-static int passphrase_calls;
-
-static int on_passphrase(char *buffer, int size, int rwflag, void *arg)
-{
-    (void)rwflag;
-    if (!arg) {
-        return -1;
-    }
-    passphrase_calls++;
-    int length = (int)strlen(arg);
-    ck_assert_int_lt(length, size);
-    memcpy(buffer, arg, (size_t)length);
-    return length;
-}
-
-START_TEST(opens_encrypted_keys)
-{
-    EVP_PKEY *key = fixture_key("P-256");
-    X509 *certificate = fixture_certificate(key, "encrypted", -3600, 86400, NULL, NULL);
-    char right[] = "correct horse", wrong[] = "battery staple";
-    fixture_write_key("server.key", key, right);
-    fixture_write_certificate("server.crt", certificate, false);
-    struct sc_tls_server_settings settings = fixture_settings("server");
-    refuse(&settings, EX_CONFIG, "server.key is encrypted, and there is no passphrase", "for it");
-    settings.passphrase = on_passphrase;
-    refuse(&settings, EX_CONFIG, "server.key is encrypted, and there is no passphrase",
-           "set passphrase-file to a file whose first line is the passphrase");
-    settings.passphrase = on_passphrase;
-    settings.passphrase_arg = wrong;
-    refuse(&settings, EX_CONFIG, "server.key can't be decrypted", "wrong passphrase");
-    ck_assert_int_eq(passphrase_calls, 1);
-    settings.passphrase_arg = right;
-    struct sc_tls_context *server = fixture_server(&settings);
-    ck_assert_int_eq(passphrase_calls, 2);
-    ck_assert(connects(server, TLS1_3_VERSION, NULL, NULL));
-    sc_tls_context_unref(server);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-}
-END_TEST
-
-START_TEST(reads_chains_and_combined_files)
-{
-    EVP_PKEY *ca_key = fixture_key("P-256"), *key = fixture_key("P-256");
-    X509 *ca = fixture_certificate(ca_key, "ca", -3600, 86400, NULL, NULL);
-    X509 *leaf = fixture_certificate(key, "leaf", -3600, 86400, ca, ca_key);
-    /* Key, leaf and chain in one file. */
-    fixture_write_key("server.key", key, NULL);
-    fixture_write_certificate("server.key", leaf, true);
-    fixture_write_certificate("server.key", ca, true);
-    struct sc_tls_server_settings settings = {.certificate_path = fixture_path("server.key"),
-                                              .private_key_path = fixture_path("server.key")};
-    struct sc_tls_context *server = fixture_server(&settings), *client = fixture_client();
-    ck_assert_ptr_null(sc_tls_context_warning(server, 0));
-    struct tls_pair pair;
-    tls_pair_init(&pair, client, server);
-    ck_assert(tls_pair_handshake(&pair));
-    ck_assert_int_eq(sk_X509_num(SSL_get_peer_cert_chain(pair.client)), 2);
-    ck_assert_int_eq(X509_cmp(SSL_get0_peer_certificate(pair.client), leaf), 0);
-    tls_pair_fini(&pair);
-    sc_tls_context_unref(server);
-    /* The CA first. */
-    fixture_write_key("server.key", key, NULL);
-    fixture_write_certificate("server.crt", ca, false);
-    fixture_write_certificate("server.crt", leaf, true);
-    settings = fixture_settings("server");
-    refuse(&settings, EX_CONFIG, "wrong order", "number 2");
-    /* A chain with something else in it. */
-    X509 *stranger = fixture_certificate(ca_key, "stranger", -3600, 86400, NULL, NULL);
-    fixture_write_certificate("server.crt", leaf, false);
-    fixture_write_certificate("server.crt", stranger, true);
-    server = fixture_server(&settings);
-    ck_assert_ptr_nonnull(
-        strstr(sc_tls_context_warning(server, 0), "number 2 did not issue number 1"));
-    ck_assert_ptr_null(sc_tls_context_warning(server, 1));
-    sc_tls_context_unref(server);
-    /* Too many. */
-    for (int i = 0; i < 12; i++) {
-        fixture_write_certificate("server.crt", ca, true);
-    }
-    refuse(&settings, EX_CONFIG, "more than 11 certificates", "server.crt");
-    sc_tls_context_unref(client);
-    X509_free(stranger);
-    X509_free(leaf);
-    X509_free(ca);
-    EVP_PKEY_free(ca_key);
-    EVP_PKEY_free(key);
-}
-END_TEST
-
-START_TEST(warns_about_dates_and_modes)
-{
-    const struct {
-        long from_s, to_s;
-        mode_t mode;
-        const char *words;
-    } cases[] = {{-86400, -3600, 0600, "expired at"},
-                 {3600, 86400, 0600, "is not valid before"},
-                 {-3600, 86400, 0604, "can be read by every user"},
-                 {-3600, 86400, 0602, "can be changed by every user"},
-                 {-3600, 86400, 0640, NULL}};
-    EVP_PKEY *key = fixture_key("P-256");
-    fixture_write_key("server.key", key, NULL);
-    struct sc_tls_server_settings settings = fixture_settings("server");
-    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        X509 *certificate =
-            fixture_certificate(key, "server", cases[i].from_s, cases[i].to_s, NULL, NULL);
-        fixture_write_certificate("server.crt", certificate, false);
-        ck_assert_int_eq(chmod(fixture_path("server.key"), cases[i].mode), 0);
-        struct sc_tls_context *server = fixture_server(&settings);
-        const char *warning = sc_tls_context_warning(server, 0);
-        ck_assert_int_eq(warning != NULL, cases[i].words != NULL);
-        ck_assert(!warning || strstr(warning, cases[i].words));
-        ck_assert_ptr_null(sc_tls_context_warning(server, 1));
-        ck_assert_int_eq(sc_tls_context_not_after(server) > time(NULL), cases[i].to_s > 0);
-        ck_assert(connects(server, TLS1_3_VERSION, NULL, NULL));
-        sc_tls_context_unref(server);
-        X509_free(certificate);
-    }
-    EVP_PKEY_free(key);
 }
 END_TEST
 
@@ -518,13 +325,72 @@ START_TEST(digest_names_the_content)
     ck_assert_mem_ne(sc_tls_context_digest(first), sc_tls_context_digest(second),
                      SC_TLS_CONTEXT_DIGEST_BYTES);
     sc_tls_context_unref(second);
-    fixture_write_pair("server", "P-256");
-    settings = fixture_settings("server");
-    second = fixture_server(&settings);
-    ck_assert_mem_ne(sc_tls_context_digest(first), sc_tls_context_digest(second),
-                     SC_TLS_CONTEXT_DIGEST_BYTES);
-    sc_tls_context_unref(second);
+
+    /* Whatever else a server is made of. */
+    EVP_PKEY *key = SSL_CTX_get0_privatekey(sc_tls_context_ssl_ctx(first));
+    X509 *renewed = fixture_certificate(key, "server", -3600, 86400, NULL, NULL);
+    const char *const pins[] = {fixture_path("server.crt")};
+    fixture_write_ocsp("ocsp.der", SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)),
+                       SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)),
+                       SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)), key,
+                       V_OCSP_CERTSTATUS_GOOD, -60, 3600);
+    for (int i = 0; i < 5; i++) {
+        settings = fixture_settings("server");
+        settings.session_timeout_s = i == 0 ? 77 : 0;
+        settings.session_cache_size = i == 1 ? 77 : 1024;
+        settings.client_auth = i == 2 ? SC_CLIENT_AUTH_OPTIONAL : SC_CLIENT_AUTH_NONE;
+        settings.client_pins = pins;
+        settings.client_pin_count = i == 2;
+        settings.ocsp_response_path = i == 3 ? fixture_path("ocsp.der") : NULL;
+        if (i == 4) {
+            fixture_write_certificate("server.crt", renewed, false); /* for the same key */
+        }
+        second = fixture_server(&settings);
+        ck_assert_msg(memcmp(sc_tls_context_digest(first), sc_tls_context_digest(second),
+                             SC_TLS_CONTEXT_DIGEST_BYTES) != 0,
+                      "%d", i);
+        sc_tls_context_unref(second);
+    }
+    X509_free(renewed);
     sc_tls_context_unref(first);
+}
+END_TEST
+
+/* The content of a store, by every way to name it, and names in a directory. */
+START_TEST(digest_names_what_commands_name)
+{
+    static const char *const schemes[] = {"", "file:", "file://"};
+    char value[600];
+    EVP_PKEY *key = fixture_key("P-256");
+    X509 *one = fixture_certificate(key, "one", -3600, 86400, NULL, NULL);
+    X509 *two = fixture_certificate(key, "two", -3600, 86400, NULL, NULL);
+    fixture_write_pair("server", "P-256");
+    for (size_t i = 0; i < SC_COUNT_OF(schemes); i++) {
+        (void)snprintf(value, sizeof(value), "%s%s", schemes[i], fixture_path("store.pem"));
+        const struct sc_tls_command store = {"ChainCAStore", value};
+        fixture_write_certificate("store.pem", one, false);
+        struct sc_tls_context *before = server_with("server", &store, 1);
+        fixture_write_certificate("store.pem", two, false);
+        struct sc_tls_context *after = server_with("server", &store, 1);
+        ck_assert_msg(memcmp(sc_tls_context_digest(before), sc_tls_context_digest(after),
+                             SC_TLS_CONTEXT_DIGEST_BYTES) != 0,
+                      "\"%s\"", schemes[i]);
+        sc_tls_context_unref(before);
+        sc_tls_context_unref(after);
+    }
+    const struct sc_tls_command directory = {"ChainCAPath", fixture_path("names")};
+    ck_assert_int_eq(mkdir(directory.value, 0700), 0);
+    fixture_write_certificate("names/a.0", one, false);
+    struct sc_tls_context *before = server_with("server", &directory, 1);
+    ck_assert_int_eq(rename(fixture_path("names/a.0"), fixture_path("names/b.0")), 0);
+    struct sc_tls_context *after = server_with("server", &directory, 1);
+    ck_assert_mem_ne(sc_tls_context_digest(before), sc_tls_context_digest(after),
+                     SC_TLS_CONTEXT_DIGEST_BYTES);
+    sc_tls_context_unref(before);
+    sc_tls_context_unref(after);
+    X509_free(one);
+    X509_free(two);
+    EVP_PKEY_free(key);
 }
 END_TEST
 
@@ -594,14 +460,16 @@ START_TEST(writes_a_key_log)
     char line[512];
     fixture_write_pair("server", "P-256");
     struct sc_tls_context *server = server_with("server", NULL, 0);
-    struct sc_tls_context *client = sc_tls_context_new_client(
-        &(struct sc_tls_client_settings){.keylog_path = fixture_path("keylog")}, &err);
-    struct tls_pair pair;
-    ck_assert_msg(client != NULL, "%s", err.text);
-    tls_pair_init(&pair, client, server);
-    ck_assert(tls_pair_handshake(&pair));
-    tls_pair_fini(&pair);
-    sc_tls_context_unref(client);
+    for (int i = 0; i < 2; i++) { /* another program adds to it */
+        struct sc_tls_context *client = sc_tls_context_new_client(
+            &(struct sc_tls_client_settings){.keylog_path = fixture_path("keylog")}, &err);
+        struct tls_pair pair;
+        ck_assert_msg(client != NULL, "%s", err.text);
+        tls_pair_init(&pair, client, server);
+        ck_assert(tls_pair_handshake(&pair));
+        tls_pair_fini(&pair);
+        sc_tls_context_unref(client);
+    }
     FILE *file = fopen(fixture_path("keylog"), "r");
     ck_assert_ptr_nonnull(file);
     unsigned lines = 0;
@@ -609,7 +477,7 @@ START_TEST(writes_a_key_log)
         lines += strstr(line, "_SECRET") != NULL || strstr(line, "_SECRET_0") != NULL;
         ck_assert_ptr_nonnull(strchr(line, '\n'));
     }
-    ck_assert_uint_ge(lines, 4);
+    ck_assert_uint_ge(lines, 8);
     struct stat stat;
     ck_assert_int_eq(fstat(fileno(file), &stat), 0);
     ck_assert_uint_eq(stat.st_mode & 0777, 0600);
@@ -625,8 +493,7 @@ END_TEST
 SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe,
            has_the_options_that_the_contract_names, gives_chacha_to_who_prefers_it,
            serves_who_offers_no_alpn, commands_override_the_defaults,
-           names_what_is_wrong_with_commands, names_what_is_wrong_with_files,
-           names_the_command_that_makes_a_pair, says_what_is_weaker_than_the_defaults,
-           refuses_weak_keys, refuses_what_nobody_can_connect_to, opens_encrypted_keys,
-           reads_chains_and_combined_files, warns_about_dates_and_modes, digest_names_the_content,
-           files_of_commands_are_looked_at_first, connections_keep_their_context, writes_a_key_log)
+           names_what_is_wrong_with_commands, says_what_is_weaker_than_the_defaults,
+           refuses_what_nobody_can_connect_to, digest_names_the_content,
+           digest_names_what_commands_name, files_of_commands_are_looked_at_first,
+           connections_keep_their_context, writes_a_key_log)

@@ -227,7 +227,23 @@ START_TEST(each_refusal_has_an_alert_and_a_reason)
 }
 END_TEST
 
+/* After a HelloRetryRequest the next one may have as many records. */
+START_TEST(a_second_one_is_counted_anew)
+{
+    struct sc_hello_peek peek = {0};
+    size_t at;
+    const size_t piece = 10;
+    for (int i = 0; i < 3; i++) {
+        sc_hello_peek_start(&peek);
+        begin();
+        put_hello(piece * (SC_HELLO_MAX_RECORDS - 1) - 4, piece);
+        ck_assert_int_eq(look(&peek, 100, &at), SC_HELLO_FINE);
+    }
+}
+END_TEST
+
 SUITE_MAIN("hello_peek", any_usual_hello_is_fine, the_largest_is_fine_and_one_byte_more_is_not,
            so_many_records_are_fine_and_one_more_is_not, alerts_and_early_data_do_not_hide_it,
            nothing_follows_before_the_answer, after_a_retry_request,
-           what_is_no_client_hello_is_not_looked_at, each_refusal_has_an_alert_and_a_reason)
+           what_is_no_client_hello_is_not_looked_at, each_refusal_has_an_alert_and_a_reason,
+           a_second_one_is_counted_anew)

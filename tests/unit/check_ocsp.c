@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -12,6 +13,8 @@
 #include "suite.h"
 #include "tls/ocsp.h"
 #include "tls_fixture.h"
+
+#define FOR_EVER 0L
 
 static EVP_PKEY *ca_key, *key;
 static X509 *ca, *leaf;
@@ -86,12 +89,28 @@ END_TEST
 START_TEST(out_of_date_is_a_warning)
 {
     setup();
-    const long windows[][2] = {{-7200, -3600}, {3600, 7200}};
+    const long windows[][2] = {{-7200, -3600}, {3600, 7200}, {-8 * 86400, FOR_EVER}};
     for (size_t i = 0; i < SC_COUNT_OF(windows); i++) {
         answer(leaf, ca, V_OCSP_CERTSTATUS_GOOD, windows[i][0], windows[i][1]);
         struct sc_tls_context *server = server_new();
         ck_assert_ptr_nonnull(strstr(sc_tls_context_warning(server, 0), "out of date"));
         ck_assert_int_eq(stapled(server, TLS1_3_VERSION), -1);
+        sc_tls_context_unref(server);
+    }
+    teardown();
+}
+END_TEST
+
+/* Clocks differ a little, and not every response says until when it is good. */
+START_TEST(what_is_current)
+{
+    setup();
+    const long windows[][2] = {{200, 7200}, {-7200, 10}, {-6 * 86400, FOR_EVER}};
+    for (size_t i = 0; i < SC_COUNT_OF(windows); i++) {
+        answer(leaf, ca, V_OCSP_CERTSTATUS_GOOD, windows[i][0], windows[i][1]);
+        struct sc_tls_context *server = server_new();
+        ck_assert_ptr_null(sc_tls_context_warning(server, 0));
+        ck_assert_int_gt(stapled(server, TLS1_3_VERSION), 100);
         sc_tls_context_unref(server);
     }
     teardown();
@@ -132,6 +151,12 @@ START_TEST(names_what_is_wrong_with_the_file)
     int length = i2d_OCSP_RESPONSE(response, &der);
     fixture_write("ocsp.der", der, (size_t)length);
     refuse(EX_CONFIG, "trylater");
+    answer(leaf, ca, V_OCSP_CERTSTATUS_GOOD, -60, 3600);
+    FILE *file = fopen(fixture_path("ocsp.der"), "a");
+    ck_assert_ptr_nonnull(file);
+    (void)fputc('x', file);
+    (void)fclose(file);
+    refuse(EX_CONFIG, "not one in DER");
     OPENSSL_free(der);
     OCSP_RESPONSE_free(response);
     X509_free(other);
@@ -151,6 +176,29 @@ START_TEST(finds_the_certificate_without_a_chain)
     struct sc_tls_context *server = server_new();
     ck_assert_int_gt(stapled(server, TLS1_3_VERSION), 100);
     sc_tls_context_unref(server);
+
+    /* Another one of the same issuer, and one of another with the same number. */
+    X509 *second = fixture_certificate(key, "leaf", -3600, 86400, ca, ca_key);
+    answer(second, ca, V_OCSP_CERTSTATUS_GOOD, -60, 3600);
+    refuse(EX_CONFIG, "another certificate");
+    X509 *other_ca = fixture_certificate(ca_key, "other ca", -3600, 86400, NULL, NULL);
+    X509 *same = fixture_certificate(key, "leaf", -3600, 86400, other_ca, ca_key);
+    ck_assert_int_eq(X509_set_serialNumber(same, X509_get_serialNumber(leaf)), 1);
+    answer(same, other_ca, V_OCSP_CERTSTATUS_GOOD, -60, 3600);
+    refuse(EX_CONFIG, "another certificate");
+
+    /* The issuer need not be next to it. */
+    fixture_write_certificate("server.crt", leaf, false);
+    fixture_write_certificate("server.crt", other_ca, true);
+    fixture_write_certificate("server.crt", ca, true);
+    answer(leaf, ca, V_OCSP_CERTSTATUS_GOOD, -60, 3600);
+    server = server_new();
+    ck_assert_int_gt(stapled(server, TLS1_3_VERSION), 100);
+    sc_tls_context_unref(server);
+    X509_free(second);
+    X509_free(same);
+    X509_free(other_ca);
+
     fixture_write_certificate("server.crt", ca, false);
     fixture_write_key("server.key", ca_key, NULL);
     refuse(EX_CONFIG, "another certificate");
@@ -162,5 +210,5 @@ START_TEST(finds_the_certificate_without_a_chain)
 }
 END_TEST
 
-SUITE_MAIN("ocsp", staples_while_it_is_current, out_of_date_is_a_warning,
+SUITE_MAIN("ocsp", staples_while_it_is_current, out_of_date_is_a_warning, what_is_current,
            names_what_is_wrong_with_the_file, finds_the_certificate_without_a_chain)

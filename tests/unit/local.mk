@@ -52,6 +52,8 @@ tests_unit_check_frame_LDADD = $(TEST_PROTO)
 UNIT_TESTS += tests/unit/check_handler
 tests_unit_check_handler_LDADD = $(TEST_PROTO)
 
+UNIT_TESTS += tests/unit/check_cert_files
+tests_unit_check_cert_files_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_certificate
 tests_unit_check_certificate_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_client_policy
@@ -74,6 +76,8 @@ UNIT_TESTS += tests/unit/check_pin_match
 tests_unit_check_pin_match_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_selftest
 tests_unit_check_selftest_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_session_cache
+tests_unit_check_session_cache_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_ticket_keys
 tests_unit_check_ticket_keys_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_tls_error

@@ -159,7 +159,7 @@ void fixture_write_ocsp(const char *name, X509 *about, X509 *issuer, X509 *signe
 {
     OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
     ASN1_TIME *this_update = X509_gmtime_adj(NULL, from_s),
-              *next_update = X509_gmtime_adj(NULL, to_s);
+              *next_update = to_s != 0 ? X509_gmtime_adj(NULL, to_s) : NULL;
     OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), about, issuer);
     unsigned char *der = NULL;
     ck_assert_ptr_nonnull(

@@ -45,7 +45,7 @@ void fixture_write_pair(const char *name, const char *kind);
 
 /*
  * Replaces DIRECTORY/NAME: what a responder says about the certificate (V_OCSP_CERTSTATUS_*), good
- * from `from_s` to `to_s` seconds from now, signed by the last two.
+ * from `from_s` to `to_s` seconds from now (0: it does not say until when), signed by the last two.
  */
 void fixture_write_ocsp(const char *name, X509 *about, X509 *issuer, X509 *signer,
                         EVP_PKEY *signer_key, int status, long from_s, long to_s);
