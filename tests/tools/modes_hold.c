@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "client_hello.h"
@@ -88,6 +91,45 @@ static void hold_replies(struct peer *peer, const struct mode_options *options)
     }
 }
 
+static bool renegotiates; /* what follows is not the first ClientHello */
+
+/* 30 KB of nothing, so that the header of the ClientHello announces much. */
+static int add_extension(SSL *ssl, unsigned type, const unsigned char **out, size_t *length,
+                         int *alert, void *arg)
+{
+    static const unsigned char nothing[30000];
+    (void)ssl;
+    (void)type;
+    (void)alert;
+    (void)arg;
+    *out = nothing;
+    *length = sizeof(nothing);
+    return renegotiates;
+}
+
+/* The first record of it, after a handshake of TLS 1.2; then the server's end is waited for. */
+static void hold_renegotiation(struct peer *peer, const struct mode_options *options)
+{
+    char *records;
+    BIO *memory = BIO_new(BIO_s_mem());
+    renegotiates = false;
+    if (SSL_CTX_add_client_custom_ext(peer_settings.context, 47110, add_extension, NULL, NULL, NULL,
+                                      NULL) != 1) {
+        ERR_clear_error(); /* it is there already */
+    }
+    hold_idle(peer, options);
+    renegotiates = true;
+    SSL_set0_wbio(peer->ssl, memory);
+    (void)SSL_set_max_send_fragment(peer->ssl, 512);
+    if (SSL_renegotiate(peer->ssl) != 1 || SSL_do_handshake(peer->ssl) > 0 ||
+        BIO_get_mem_data(memory, &records) < 30000) {
+        peer_fail("no renegotiation");
+    }
+    send_some(peer, records, 5 + 512 + 8 + 16);
+    while (peer_wait(peer, POLLIN, UINT64_MAX) && recv(peer->fd, bytes, sizeof(bytes), 0) > 0) {
+    }
+}
+
 static const struct {
     const char *how;
     void (*hold)(struct peer *peer, const struct mode_options *options);
@@ -95,7 +137,8 @@ static const struct {
               {"hello", hold_hello},
               {"idle", hold_idle},
               {"frame", hold_frame},
-              {"replies", hold_replies}};
+              {"replies", hold_replies},
+              {"renegotiation", hold_renegotiation}};
 
 void mode_hold(const struct mode_options *options)
 {
