@@ -116,6 +116,7 @@ refused_reload() {
     grep ' reload_failed ' "$server_log" | tail -n 1 | grep -q "$1" || fail "the line is another one than: $1"
     visit rose || fail "the server does not go on: $1"
 }
+echo secret >secret
 rm pin.crt
 mkfifo pin.crt
 refused_reload 'pin\.crt: it is not a regular file'
@@ -125,11 +126,12 @@ for command in ChainCAFile RequestCAFile ChainCAStore DHParameters; do
     printf '[server]\nreload-interval = 0\n[tls]\nclient-auth = require\nclient-pin = pin.crt\n%s = fifo\n' $command >sc.conf
     refused_reload "$command: can't read fifo: it is not a regular file"
 done
+openssl pkcs8 -topk8 -in server.key -passout pass:secret -out locked.key 2>>openssl.log || fail "openssl pkcs8"
+chmod 600 locked.key
 for key in certificate private-key passphrase-file ticket-keys ocsp-response; do
-    section=server
-    case $key in *-keys | ocsp-*) section=tls ;; esac
-    printf '[%s]\n%s = fifo\n' $section $key >fifo.conf
-    run 78 sc-server --check-config -c fifo.conf --client-auth require --client-pin pin.crt
+    run 78 sc-server --check-config -c /dev/null --certificate server.crt --private-key locked.key --client-auth require --client-pin pin.crt \
+        --passphrase-file secret "--$key" fifo
+    expect_err '^sc-server: .*: can.t read fifo: it is not a regular file$'
 done
 kill -TERM "$server_pid"
 end_server 0
