@@ -26,6 +26,7 @@ for signal in TERM INT; do
     kill -"$signal" "$server_pid"
     finish "$background_pid" 0
     end_server 0
+    grep -q " stopping message=\"SIG$signal: draining 60 connections\"" "$server_log" || fail "the log does not say what has stopped it"
     pass "SIG$signal: $(cat "$tmp/background-$background_count.log")"
     rm -f ready
 done

@@ -9,6 +9,18 @@ echo_to() {
     expect_out hello
 }
 
+# The soft limit of files is raised to what max-connections needs, as far as the hard one allows.
+# shellcheck disable=SC3045  # every sh that we know has ulimit -S
+ulimit -S -n 256
+start_server -c /dev/null --max-connections 500
+files=$(sed -n 's/^Max open files *\([0-9]*\) .*/\1/p' "/proc/$server_pid/limits")
+if [ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge 1000 ]; then
+    [ "$files" -ge 564 ] || fail "max-connections 500, and $files files"
+else
+    grep -q ' file_limit ' "$server_log" || fail "the log does not say that files are too few"
+fi
+stop_server
+
 # listen: both families, a unix socket, several, by one key and by several; a port that is taken.
 start_server -c /dev/null --listen 127.0.0.1:0,unix:"$tmp"/socket --listen 127.0.0.1:0
 [ "$(wc -l <"$port_file")" -eq 3 ] || fail "not three addresses: $(cat "$port_file")"
