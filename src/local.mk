@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += src/libscbase.la src/libscproto.la src/libsctls.la src/lib
 
 src_libscbase_la_SOURCES = \
 	src/base/account.c src/base/account.h \
+	src/base/backoff.c src/base/backoff.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/compiler.h \
 	src/base/config_errors.c src/base/config_errors.h \
@@ -65,6 +66,8 @@ src_libsclib_la_SOURCES = \
 	src/lib/engine.c src/lib/engine.h \
 	src/lib/engine_new.c \
 	src/lib/frame_reader.c src/lib/frame_reader.h \
+	src/lib/kept_requests.c src/lib/kept_requests.h \
+	src/lib/link.c src/lib/link.h \
 	src/lib/resolve.c src/lib/resolve.h \
 	src/lib/saved_session.c src/lib/saved_session.h \
 	src/lib/settings.c \
@@ -106,13 +109,18 @@ src_libscnet_a_SOURCES = \
 
 src_libscclient_a_CPPFLAGS = $(AM_CPPFLAGS) $(EDIT_CFLAGS)
 src_libscclient_a_SOURCES = \
+	src/client/body.c src/client/body.h \
 	src/client/cli.h \
+	src/client/complete.c src/client/complete.h \
+	src/client/history.c src/client/history.h \
 	src/client/interactive.c \
 	src/client/lines.c \
 	src/client/oneshot.c \
 	src/client/options.c src/client/options.h \
 	src/client/output.c src/client/output.h \
+	src/client/prompt.c src/client/prompt.h \
 	src/client/proxy.c src/client/proxy.h \
+	src/client/repeat.c \
 	src/client/session.c src/client/session.h
 
 # Its defaults name the directory of the installation.

@@ -16,7 +16,9 @@ struct sc_cli;
 struct sc_cli_mode {
     /* Before the connect. Returns -1 when the program cannot go on. */
     int (*start)(struct sc_cli *client, struct sc_err *err);
-    void (*on_ready)(struct sc_cli *client);
+    void (*on_ready)(struct sc_cli *client); /* of the first connection of a session */
+    void (*on_again)(struct sc_cli *client); /* of those that follow */
+    void (*on_lost)(struct sc_cli *client, const struct sc_session_end *end);
     void (*on_reply)(struct sc_cli *client, const struct sc_session_reply *reply);
     /* May send more, or be done. */
     void (*on_progress)(struct sc_cli *client);
@@ -25,8 +27,11 @@ struct sc_cli_mode {
      * sc_cli_iterate().
      */
     void (*converse)(struct sc_cli *client);
-    /* The session is over, well or not. */
-    void (*on_end)(struct sc_cli *client);
+    /*
+     * The session is over, well (`end` NULL) or not. True: the program goes on without one, until
+     * sc_cli_connect().
+     */
+    bool (*on_end)(struct sc_cli *client, const struct sc_session_end *end);
     void (*stop)(struct sc_cli *client); /* frees client->state */
 };
 
@@ -34,33 +39,33 @@ struct sc_cli {
     const struct sc_cli_options *options;
     const struct sc_cli_mode *mode;
     struct event_base *base;
-    struct sc_session *session;
-    const struct sc_client_info *info; /* NULL: not ready yet */
+    struct sc_session *session; /* NULL: none */
+    const struct sc_client_info *info; /* NULL: there is no connection */
+    bool is_ready; /* the session had one */
+    bool was_ready; /* there was one in any session */
     int status; /* what the program ends with */
-    bool ended; /* on_end was called */
+    bool ended; /* the program is to end */
     void *state; /* the mode's */
 };
 
-extern const struct sc_cli_mode sc_cli_oneshot; /* a COMMAND, once or repeated */
+extern const struct sc_cli_mode sc_cli_oneshot; /* a COMMAND, once */
+extern const struct sc_cli_mode sc_cli_repeat; /* a COMMAND, again and again */
 extern const struct sc_cli_mode sc_cli_lines; /* commands from standard input */
 extern const struct sc_cli_mode
     sc_cli_interactive; /* a prompt; without libedit, sc_cli_lines has one */
 
-/* One iteration of the event loop. Returns false once the session is over. */
+/* Begins a session. Failure ends the program. */
+void sc_cli_connect(struct sc_cli *client);
+
+/* The program ends, with client->status, once the session is closed. */
+void sc_cli_end(struct sc_cli *client);
+
+/* One iteration of the event loop. Returns false once the program is to end. */
 bool sc_cli_iterate(struct sc_cli *client);
 
 /* A reply to a command from standard input: printed; an ERROR makes the program end with status 1.
  */
 void sc_cli_take_reply(struct sc_cli *client, const struct sc_session_reply *reply);
-
-/* What is printed before the first prompt. */
-void sc_cli_greet(const struct sc_cli *client);
-
-/*
- * A line at the prompt that is not a command: true for "quit" and "exit", else the commands are
- * listed.
- */
-bool sc_cli_wants_to_quit(const char *line, size_t length);
 
 /*
  * "COMMAND TEXT" in a line without its newline; *text points into it. NULL: no such command, or

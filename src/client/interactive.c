@@ -17,25 +17,32 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "client/complete.h"
+#include "client/history.h"
 #include "client/output.h"
+#include "client/prompt.h"
 #include "base/escape.h"
 #include "base/program.h"
 #include "proto/handler.h"
 
-#define HISTORY_LINES 1000
-
 /*
- * A prompt with line editing and history. While a line is typed the event loop runs: a server that
- * goes away is reported at once, on a line of its own. The program ends then only when nothing is
- * typed, because a shell would run the rest of the line.
+ * A prompt with line editing and history. While a line is typed the event loop runs: a connection
+ * that is lost is told at once, on a line of its own, and the line that is typed stays. With
+ * --no-retry a lost connection is the end, but only when nothing is typed: a shell would run the
+ * rest of the line.
  */
 struct interactive {
     EditLine *editor;
     History *history;
+    struct sc_history *kept; /* NULL: there is no file */
     struct event *input;
+    struct event *signals[3]; /* SIGINT, SIGTSTP, SIGWINCH */
+    char prompt[SC_PROMPT_BYTES];
+    struct sc_err told; /* the last notice */
     bool is_readable; /* standard input */
     bool at_prompt; /* a line is being read */
-    bool is_told; /* the session has ended, and the line stands below the notice */
+    bool interrupted; /* by ^C */
+    bool is_over; /* with --no-retry: the session has ended */
 };
 
 /* As it was before us. */
@@ -50,7 +57,7 @@ static void on_fatal_signal(int number)
 
 static void watch_fatal_signals(void)
 {
-    static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    static const int fatal[] = {SIGHUP, SIGQUIT, SIGTERM};
     const struct sigaction restore = {.sa_handler = on_fatal_signal, .sa_flags = (int)SA_RESETHAND};
     struct sigaction before;
     if (tcgetattr(STDIN_FILENO, &terminal) != 0) {
@@ -65,10 +72,73 @@ static void watch_fatal_signals(void)
 
 static char *prompt(EditLine *editor)
 {
-    static char text[] = "> ";
-    (void)editor;
-    return text;
+    struct sc_cli *client = NULL;
+    (void)el_get(editor, EL_CLIENTDATA, &client);
+    struct interactive *interactive = client->state;
+    return interactive->prompt;
 }
+
+/* A line of our own begins below the one that is typed, which redraw() shows again. */
+static void leave_line(const struct sc_cli *client)
+{
+    const struct interactive *interactive = client->state;
+    if (interactive->at_prompt) {
+        (void)fputc('\n', sc_prompt_stream(client->options));
+        (void)fflush(sc_prompt_stream(client->options));
+    }
+}
+
+static void redraw(const struct sc_cli *client)
+{
+    const struct interactive *interactive = client->state;
+    if (interactive->at_prompt) {
+        (void)el_set(interactive->editor, EL_REFRESH);
+    }
+}
+
+/* --- Signals, as events of the loop --- */
+
+static void on_interrupt(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct sc_cli *client = arg;
+    struct interactive *interactive = client->state;
+    interactive->interrupted = true;
+}
+
+/* ^Z: the shell gets the terminal as it was, and fg continues here. */
+static void on_stop(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    const struct sc_cli *client = arg;
+    struct termios ours;
+    struct sigaction handler;
+    const struct sigaction stop = {.sa_handler = SIG_DFL};
+    const bool saved = tcgetattr(STDIN_FILENO, &ours) == 0;
+    leave_line(client);
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
+    (void)sigaction(SIGTSTP, &stop, &handler);
+    (void)raise(SIGTSTP);
+    (void)sigaction(SIGTSTP, &handler, NULL);
+    if (saved) {
+        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &ours);
+    }
+    redraw(client);
+}
+
+static void on_resize(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    const struct sc_cli *client = arg;
+    const struct interactive *interactive = client->state;
+    el_resize(interactive->editor);
+    redraw(client);
+}
+
+/* --- Reading a line --- */
 
 static void on_input(evutil_socket_t fd, short what, void *arg)
 {
@@ -87,19 +157,16 @@ static bool is_typing(const struct interactive *interactive)
            (ioctl(STDIN_FILENO, FIONREAD, &unread) == 0 && unread > 0);
 }
 
-/* Until standard input can be read. False: the session has ended, and nothing is typed. */
+/* Until standard input can be read. False: there is to be no line. */
 static bool wait_for_input(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
     interactive->is_readable = false;
     (void)event_add(interactive->input, NULL);
     while (!interactive->is_readable) {
-        if (client->ended && !is_typing(interactive)) {
+        if (interactive->interrupted || client->ended ||
+            (interactive->is_over && !is_typing(interactive))) {
             return false;
-        }
-        if (client->ended && !interactive->is_told) {
-            interactive->is_told = true;
-            (void)el_set(interactive->editor, EL_REFRESH); /* below the notice */
         }
         (void)event_base_loop(client->base, EVLOOP_ONCE);
     }
@@ -135,55 +202,115 @@ static int get_character(EditLine *editor, wchar_t *out)
     return 1;
 }
 
-static int start(struct sc_cli *client, struct sc_err *err)
+/* --- Start --- */
+
+static void add_line(const char *line, void *arg)
 {
-    struct interactive *interactive = calloc(1, sizeof(*interactive));
-    client->state = interactive;
-    (void)setlocale(LC_CTYPE, "");
-    if (interactive) {
-        interactive->editor = el_init(SC_CLI_PROGRAM, stdin, stdout, stderr);
-        interactive->history = history_init();
-        interactive->input = event_new(client->base, STDIN_FILENO, EV_READ, on_input, interactive);
-    }
-    if (!interactive || !interactive->editor || !interactive->history || !interactive->input) {
-        return sc_err_set(err, EX_OSERR, "can't make a line editor");
-    }
-    watch_fatal_signals();
     HistEvent event;
-    (void)history(interactive->history, &event, H_SETSIZE, HISTORY_LINES);
+    (void)history(arg, &event, H_ENTER, line);
+}
+
+static void open_history(struct interactive *interactive)
+{
+    struct sc_err err;
+    HistEvent event;
+    (void)history(interactive->history, &event, H_SETSIZE, SC_HISTORY_LINES);
     (void)history(interactive->history, &event, H_SETUNIQUE, 1);
-    (void)el_set(interactive->editor, EL_CLIENTDATA, client);
-    (void)el_set(interactive->editor, EL_PROMPT, prompt);
-    (void)el_set(interactive->editor, EL_EDITOR, "emacs");
-    (void)el_set(interactive->editor, EL_SIGNAL, 1);
-    (void)el_set(interactive->editor, EL_HIST, history, interactive->history);
-    (void)el_set(interactive->editor, EL_GETCFN, get_character);
+    interactive->kept = sc_history_open(add_line, interactive->history, &err);
+    if (!interactive->kept && *err.text) {
+        sc_program_warn(SC_CLI_PROGRAM, "%s", err.text);
+    }
+}
+
+static void set_up_editor(struct sc_cli *client)
+{
+    const struct interactive *interactive = client->state;
+    EditLine *editor = interactive->editor;
+    (void)el_set(editor, EL_CLIENTDATA, client);
+    (void)el_set(editor, EL_PROMPT, prompt);
+    (void)el_set(editor, EL_EDITOR, "emacs");
+    (void)el_set(editor, EL_SIGNAL, 0);
+    (void)el_set(editor, EL_HIST, history, interactive->history);
+    (void)el_set(editor, EL_GETCFN, get_character);
+    (void)el_set(editor, EL_ADDFN, "sc-complete", "completes a command", sc_complete);
+    (void)el_set(editor, EL_BIND, "^I", "sc-complete", NULL);
+    (void)el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     /*
      * Between two lines libedit gives the terminal back, and a ^D that is typed then would be the
      * terminal's to interpret, and lost: the modes for "execution" are those of editing.
      */
-    (void)el_set(interactive->editor, EL_SETTY, "-x", "-icanon", "-echo", "-iexten", NULL);
-    (void)el_source(interactive->editor, NULL);
+    (void)el_set(editor, EL_SETTY, "-x", "-icanon", "-echo", "-iexten", NULL);
+    (void)el_source(editor, NULL);
+}
+
+static int start(struct sc_cli *client, struct sc_err *err)
+{
+    static const int numbers[] = {SIGINT, SIGTSTP, SIGWINCH};
+    static const event_callback_fn handlers[] = {on_interrupt, on_stop, on_resize};
+    struct interactive *interactive = calloc(1, sizeof(*interactive));
+    bool whole = interactive != NULL;
+    client->state = interactive;
+    (void)setlocale(LC_CTYPE, "");
+    if (interactive) {
+        interactive->editor =
+            el_init(SC_CLI_PROGRAM, stdin, sc_prompt_stream(client->options), stderr);
+        interactive->history = history_init();
+        interactive->input = event_new(client->base, STDIN_FILENO, EV_READ, on_input, interactive);
+        whole = interactive->editor && interactive->history && interactive->input;
+        for (size_t i = 0; i < SC_COUNT_OF(numbers); i++) {
+            interactive->signals[i] = evsignal_new(client->base, numbers[i], handlers[i], client);
+            whole = whole && interactive->signals[i];
+        }
+    }
+    if (!whole) {
+        return sc_err_set(err, EX_OSERR, "can't make a line editor");
+    }
+    sc_prompt_text(client->options, interactive->prompt);
+    watch_fatal_signals();
+    open_history(interactive);
+    set_up_editor(client);
     return 0;
 }
 
-/* The next line, NULL at the end. */
-static const char *read_line(struct interactive *interactive, int *length)
+/* --- The conversation --- */
+
+/* A reason is told once, however often it is met. */
+static void tell_lost(struct sc_cli *client, const struct sc_session_end *end)
 {
-    interactive->at_prompt = true;
-    const char *line = el_gets(interactive->editor, length);
-    interactive->at_prompt = false;
-    return line;
+    struct interactive *interactive = client->state;
+    if (strcmp(interactive->told.text, end->err.text) != 0) {
+        interactive->told = end->err;
+        leave_line(client);
+        sc_prompt_tell_lost(client, end);
+        redraw(client);
+    }
 }
 
-/* The notice about the end of the session must not stand in the line that is typed. */
-static void on_end(struct sc_cli *client)
+static void on_ready(struct sc_cli *client)
 {
-    const struct interactive *interactive = client->state;
-    if (interactive->at_prompt) {
-        (void)putchar('\n');
-        (void)fflush(stdout);
+    struct interactive *interactive = client->state;
+    if (*interactive->told.text) {
+        interactive->told.text[0] = '\0';
+        sc_prompt_tell_connected(client);
     }
+}
+
+/* The program goes on at its prompt, except after the first connect and with --no-retry. */
+static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
+{
+    struct interactive *interactive = client->state;
+    if (!client->was_ready || interactive->is_over) {
+        return false;
+    }
+    if (end) {
+        interactive->told.text[0] = '\0'; /* it is what a command has come to */
+        tell_lost(client, end);
+        if (client->options->no_retry) {
+            interactive->is_over = true;
+            client->status = end->err.status;
+        }
+    }
+    return true;
 }
 
 /*
@@ -199,6 +326,44 @@ static void drop_line(const char *line, size_t length)
     (void)sc_program_fail(SC_CLI_PROGRAM, &err);
 }
 
+/* ^C while a command waits for a connection or for its reply. */
+static void abandon(struct sc_cli *client)
+{
+    struct interactive *interactive = client->state;
+    struct sc_err err;
+    interactive->interrupted = false;
+    interactive->told.text[0] = '\0';
+    if (client->session && client->is_ready) {
+        sc_session_cancel(client->session);
+    } else if (client->session) {
+        sc_session_close(client->session);
+        while (client->session && sc_cli_iterate(client)) {
+        }
+    }
+    (void)sc_err_set(&err, SC_EXIT_INTERRUPTED, "interrupted, the command is given up");
+    (void)sc_program_fail(SC_CLI_PROGRAM, &err);
+}
+
+static void run_command(struct sc_cli *client, uint32_t type, const char *text, size_t length)
+{
+    struct interactive *interactive = client->state;
+    if (!client->session) {
+        sc_cli_connect(client);
+    }
+    while (client->session && !client->is_ready && !interactive->interrupted &&
+           sc_cli_iterate(client)) {
+    }
+    if (client->session && client->is_ready && !interactive->interrupted) {
+        (void)sc_session_send(client->session, type, text, length);
+    }
+    while (client->session && sc_session_unanswered(client->session) > 0 &&
+           !interactive->interrupted && sc_cli_iterate(client)) {
+    }
+    if (interactive->interrupted) {
+        abandon(client);
+    }
+}
+
 /* Returns false for quit. */
 static bool take_line(struct sc_cli *client, const char *line, size_t length)
 {
@@ -206,48 +371,80 @@ static bool take_line(struct sc_cli *client, const char *line, size_t length)
     size_t text_length;
     const struct sc_handler *command = sc_cli_parse_line(line, length, &text, &text_length);
     if (!command) {
-        return !sc_cli_wants_to_quit(line, length);
+        return sc_prompt_take_word(client, line, length);
     }
-    sc_session_send(client->session, command->type, text, text_length);
-    while (sc_session_unanswered(client->session) > 0 && sc_cli_iterate(client)) {
-    }
+    run_command(client, command->type, text, text_length);
     return true;
+}
+
+/* ^C: a half line goes, an empty one ends the program. False: the latter. */
+static bool throw_away(struct sc_cli *client, bool had_text)
+{
+    struct interactive *interactive = client->state;
+    interactive->interrupted = false;
+    if (!had_text) {
+        client->status = SC_EXIT_INTERRUPTED;
+    }
+    return had_text;
+}
+
+/* The next line, NULL at the end, or when it was interrupted: *had_text says whether in a line. */
+static const char *read_line(struct interactive *interactive, int *length, bool *had_text)
+{
+    interactive->at_prompt = true;
+    const char *line = el_gets(interactive->editor, length);
+    const LineInfo *left = el_line(interactive->editor);
+    *had_text = left->lastchar > left->buffer;
+    interactive->at_prompt = false;
+    return *length > 0 ? line : NULL;
+}
+
+/* One line. Returns false when it was the last one. */
+static bool converse_once(struct sc_cli *client)
+{
+    struct interactive *interactive = client->state;
+    int count = 0;
+    bool had_text;
+    const char *line = read_line(interactive, &count, &had_text);
+    if (!line) {
+        (void)fputc('\n', sc_prompt_stream(client->options));
+        return interactive->interrupted && throw_away(client, had_text);
+    }
+    size_t length = (size_t)count;
+    if (line[length - 1] == '\n') {
+        length--;
+    }
+    if (length == 0) {
+        return true;
+    }
+    if (interactive->is_over) {
+        drop_line(line, length);
+        return false;
+    }
+    HistEvent event;
+    (void)history(interactive->history, &event, H_ENTER, line);
+    sc_history_add(interactive->kept, line, length);
+    return take_line(client, line, length);
 }
 
 static void converse(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
-    HistEvent event;
-    sc_cli_greet(client);
-    while (!client->ended || is_typing(interactive)) {
-        int count = 0;
-        const char *line = read_line(interactive, &count);
-        if (!line || count <= 0) {
-            if (!client->ended) {
-                (void)putchar('\n');
-            }
-            break;
-        }
-        size_t length = (size_t)count;
-        if (line[length - 1] == '\n') {
-            length--;
-        }
-        if (length == 0) {
-            continue;
-        }
-        if (client->ended) {
-            drop_line(line, length);
-            break;
-        }
-        (void)history(interactive->history, &event, H_ENTER, line);
-        if (!take_line(client, line, length)) {
+    struct sc_err err;
+    for (size_t i = 0; i < SC_COUNT_OF(interactive->signals); i++) {
+        (void)evsignal_add(interactive->signals[i], NULL);
+    }
+    sc_prompt_greet(client);
+    while (!client->ended && (!interactive->is_over || is_typing(interactive)) &&
+           converse_once(client)) {
+        if (sc_program_flush(&err) != 0) {
+            client->status = sc_program_fail(SC_CLI_PROGRAM, &err);
             break;
         }
     }
-    if (!client->ended) {
-        sc_session_close(client->session);
-    }
-    client->info = NULL;
+    interactive->is_over = true;
+    client->info = NULL; /* not again */
+    sc_cli_end(client);
 }
 
 static void stop(struct sc_cli *client)
@@ -265,12 +462,21 @@ static void stop(struct sc_cli *client)
     if (interactive->input) {
         event_free(interactive->input);
     }
+    for (size_t i = 0; i < SC_COUNT_OF(interactive->signals); i++) {
+        if (interactive->signals[i]) {
+            event_free(interactive->signals[i]);
+        }
+    }
+    sc_history_free(interactive->kept);
     free(interactive);
 }
 
 const struct sc_cli_mode sc_cli_interactive = {
     .start = start,
+    .on_ready = on_ready,
+    .on_again = on_ready,
     .on_reply = sc_cli_take_reply,
+    .on_lost = tell_lost,
     .converse = converse,
     .on_end = on_end,
     .stop = stop,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/output.h"
+#include "client/prompt.h"
 #include "base/escape.h"
 #include "base/program.h"
 #include "proto/frame.h"
@@ -40,10 +41,13 @@ struct lines {
 static void want_input(struct sc_cli *client)
 {
     struct lines *lines = client->state;
-    if (lines->prompt && !lines->asked && sc_session_unanswered(client->session) == 0) {
+    if (lines->prompt && !lines->asked) {
+        FILE *stream = sc_prompt_stream(client->options);
+        char text[SC_PROMPT_BYTES];
+        sc_prompt_text(client->options, text);
         lines->asked = true;
-        (void)fputs("> ", stdout);
-        (void)fflush(stdout);
+        (void)fputs(text, stream);
+        (void)fflush(stream);
     }
     if (lines->pollable) {
         (void)event_add(lines->input, NULL);
@@ -70,7 +74,7 @@ static int take_line(struct sc_cli *client, const char *line, size_t length)
         return 0;
     }
     if (lines->prompt && !command) {
-        return sc_cli_wants_to_quit(line, length) ? -1 : 0;
+        return sc_prompt_take_word(client, line, length) ? 0 : -1;
     }
     if (command) {
         (void)sc_err_set(&err, EX_DATAERR, "standard input, line %llu: TEXT is longer than 16M",
@@ -87,11 +91,25 @@ static int take_line(struct sc_cli *client, const char *line, size_t length)
     return -1;
 }
 
+/* At a prompt one line is taken at a time, so that the next prompt comes after the reply. */
+static bool can_take(const struct sc_cli *client)
+{
+    const struct lines *lines = client->state;
+    return lines->prompt ? sc_session_unanswered(client->session) == 0
+                         : !sc_session_is_full(client->session);
+}
+
 /* Sends what is there, as far as the session takes it. */
 static void take_lines(struct sc_cli *client)
 {
     struct lines *lines = client->state;
-    while (lines->start < lines->end && !sc_session_is_full(client->session)) {
+    if (!client->session && lines->start < lines->end) {
+        sc_cli_connect(client); /* on_ready goes on */
+    }
+    if (client->session && !client->is_ready) {
+        return;
+    }
+    while (client->session && lines->start < lines->end && can_take(client)) {
         const char *line = lines->buffer + lines->start;
         const size_t left = lines->end - lines->start;
         const char *newline = memchr(line, '\n', left);
@@ -105,21 +123,23 @@ static void take_lines(struct sc_cli *client)
             lines->start = lines->end;
         }
     }
-    if (sc_session_is_full(client->session)) {
+    if (client->session && !can_take(client)) {
         return;
     }
     if (!lines->end_of_input) {
         want_input(client);
-    } else if (sc_session_unanswered(client->session) == 0) {
-        sc_session_close(client->session);
+    } else if (!client->session || sc_session_unanswered(client->session) == 0) {
+        sc_cli_end(client);
     }
 }
 
 static void on_ready(struct sc_cli *client)
 {
     const struct lines *lines = client->state;
-    if (lines->prompt) {
-        sc_cli_greet(client);
+    if (lines->prompt && lines->number == 0) {
+        sc_prompt_greet(client);
+    } else if (lines->prompt) {
+        sc_prompt_tell_connected(client);
     }
 }
 
@@ -147,6 +167,16 @@ static int make_room(struct lines *lines, struct sc_err *err)
     return 0;
 }
 
+static void give_up(struct sc_cli *client, const struct sc_err *err)
+{
+    if (client->session) {
+        sc_session_abort(client->session, err);
+    } else {
+        client->status = sc_program_fail(SC_CLI_PROGRAM, err);
+        sc_cli_end(client);
+    }
+}
+
 static void on_input(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
@@ -154,13 +184,13 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
     struct lines *lines = client->state;
     struct sc_err err;
     if (make_room(lines, &err) != 0) {
-        sc_session_abort(client->session, &err);
+        give_up(client, &err);
         return;
     }
     const ssize_t got = read(fd, lines->buffer + lines->end, READ_BYTES);
     if (got < 0 && errno != EINTR && errno != EAGAIN) {
         (void)sc_err_set_errno(&err, EX_NOINPUT, errno, "can't read standard input");
-        sc_session_abort(client->session, &err);
+        give_up(client, &err);
         return;
     }
     lines->end_of_input = got == 0;
@@ -180,20 +210,50 @@ static int start(struct sc_cli *client, struct sc_err *err)
         return sc_err_set(err, EX_OSERR, "out of memory");
     }
     const bool terminal = isatty(STDIN_FILENO) == 1;
-    lines->prompt = terminal && isatty(STDOUT_FILENO) == 1;
+    lines->prompt = sc_prompt_is_wanted(client->options);
     lines->pollable = terminal || (fstat(STDIN_FILENO, &status) == 0 &&
                                    (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)));
     return 0;
 }
 
-/* The notice about the end of the session must not stand in the line that is typed. */
-static void on_end(struct sc_cli *client)
+/* A notice must not stand in the line that is typed, and the prompt comes again below it. */
+static void leave_prompt(const struct sc_cli *client)
 {
-    const struct lines *lines = client->state;
-    if (lines->asked && !lines->end_of_input) {
-        (void)putchar('\n');
-        (void)fflush(stdout);
+    struct lines *lines = client->state;
+    if (lines->prompt && lines->asked && !lines->end_of_input) {
+        (void)fputc('\n', sc_prompt_stream(client->options));
+        (void)fflush(sc_prompt_stream(client->options));
     }
+}
+
+static void on_lost(struct sc_cli *client, const struct sc_session_end *end)
+{
+    struct lines *lines = client->state;
+    if (!lines->prompt) {
+        return;
+    }
+    leave_prompt(client);
+    sc_prompt_tell_lost(client, end);
+    if (lines->asked) {
+        lines->asked = false;
+        want_input(client);
+    }
+}
+
+/* At a prompt the next line connects again, except with --no-retry. */
+static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
+{
+    struct lines *lines = client->state;
+    leave_prompt(client);
+    if (!end || !lines->prompt || !client->was_ready || client->options->no_retry ||
+        lines->end_of_input) {
+        return false;
+    }
+    sc_prompt_tell_lost(client, end);
+    lines->asked = false;
+    lines->start = lines->end; /* what was typed behind it was meant for that connection */
+    want_input(client);
+    return true;
 }
 
 /*
@@ -228,6 +288,8 @@ static void stop(struct sc_cli *client)
 
 const struct sc_cli_mode sc_cli_lines = {.start = start,
                                          .on_ready = on_ready,
+                                         .on_again = on_ready,
+                                         .on_lost = on_lost,
                                          .on_reply = sc_cli_take_reply,
                                          .on_progress = take_lines,
                                          .on_end = on_end,

@@ -17,6 +17,7 @@
 #include "tls/pin.h"
 
 #define DAY_MS UINT64_C(86400000)
+#define DEFAULT_TIMEOUT_MS 10000U
 #define PROGRAM SC_CLI_PROGRAM
 
 enum {
@@ -28,6 +29,7 @@ enum {
     OPT_SHOW_PIN,
     OPT_STRICT_EXPIRY,
     OPT_TIMEOUT,
+    OPT_NO_RETRY,
     OPT_COUNT,
     OPT_INTERVAL,
     OPT_JSON,
@@ -63,6 +65,8 @@ static const struct sc_opt rows[] = {
            "refuse a pinned certificate outside its dates", .conf = SC_OPT_CONF_ONE),
     SC_OPT("timeout", 0, OPT_TIMEOUT, "SECONDS", "for the connect, the handshake, and each reply",
            .initial = "10", .conf = SC_OPT_CONF_ONE),
+    SC_OPT("no-retry", 0, OPT_NO_RETRY, NULL,
+           "end when the connection is lost, do not connect again", .conf = SC_OPT_CONF_ONE),
     SC_OPT("count", 0, OPT_COUNT, "N", "send the command N times, and sum up"),
     SC_OPT("interval", 0, OPT_INTERVAL, "SECONDS", "the time between two of them", .initial = "1"),
     SC_OPT("json", 0, OPT_JSON, NULL, "every line of output is a JSON object",
@@ -96,6 +100,7 @@ static const struct sc_opt_status statuses[] = {{.status = 1},
                                                 {.status = EX_TEMPFAIL},
                                                 {.status = EX_PROTOCOL},
                                                 {.status = SC_EXIT_PIN},
+                                                {.status = SC_EXIT_INTERRUPTED},
                                                 {.status = EX_OK}};
 
 const struct sc_opt_table sc_cli_option_table = {
@@ -140,7 +145,8 @@ static int set_timeout(struct sc_cli_options *options, const char *text, struct 
     if (sc_parse_seconds_ms(text, 1, DAY_MS, &ms, err) != 0) {
         return -1;
     }
-    return sc_client_settings_set_timeout(options->settings, (uint32_t)ms, NULL);
+    options->timeout_ms = (uint32_t)ms;
+    return 0;
 }
 
 static int set_tls_library(struct sc_cli_options *options, const char *name, struct sc_err *err)
@@ -171,6 +177,7 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
         options->show_pin = true;
         return sc_client_settings_set_inspect(options->settings, 1, NULL);
     case OPT_STRICT_EXPIRY: return sc_client_settings_set_strict_expiry(options->settings, 1, NULL);
+    case OPT_NO_RETRY: options->no_retry = true; return 0;
     case OPT_JSON: options->json = true; return 0;
     case OPT_TLS_LIBRARY: return set_tls_library(options, value, err);
     default: options->verbose = true; return 0;
@@ -319,14 +326,19 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
     if (*status == 0) {
         *status = load_certificate(options);
     }
+    (void)sc_client_settings_set_timeout(options->settings, options->timeout_ms, NULL);
+    (void)sc_client_settings_set_retry(
+        options->settings, options->no_retry || options->repeat ? 0 : options->timeout_ms, NULL);
     return *status == 0 ? 0 : -1;
 }
 
 int sc_cli_options_parse(struct sc_cli_options *options, int argc, char *argv[], int *status)
 {
     struct sc_err err;
-    *options = (struct sc_cli_options){
-        .count = UINT64_MAX, .interval_ms = 1000, .settings = sc_client_settings_new(NULL, NULL)};
+    *options = (struct sc_cli_options){.count = UINT64_MAX,
+                                       .interval_ms = 1000,
+                                       .timeout_ms = DEFAULT_TIMEOUT_MS,
+                                       .settings = sc_client_settings_new(NULL, NULL)};
     if (!options->settings || set_address(options, "localhost:" SC_PROTOCOL_PORT, &err) != 0) {
         (void)sc_err_set(&err, EX_OSERR, "out of memory");
         *status = sc_program_fail(PROGRAM, &err);

@@ -22,7 +22,9 @@ struct sc_cli_options {
     const char *proxy_command; /* NULL: connect directly */
     struct sc_client_settings *settings; /* pins, timeout, strict expiry */
     const char *certificate_path, *key_path; /* the client's own; NULL: not given */
+    uint32_t timeout_ms; /* of the settings */
     bool has_pin;
+    bool no_retry;
     bool show_version; /* --version: then nothing else is set */
     bool show_pin;
     bool verbose;

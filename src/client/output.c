@@ -119,6 +119,19 @@ void sc_cli_print_ping(const struct sc_cli_options *options, const struct sc_cli
     }
 }
 
+void sc_cli_print_loss(const struct sc_cli_options *options, const struct sc_err *err,
+                       uint64_t lost)
+{
+    if (!options->json) {
+        (void)sc_program_fail(PROGRAM, err);
+        return;
+    }
+    printf("{\"request\":\"%s\",\"lost\":%" PRIu64 ",\"status\":%d", options->command->name, lost,
+           err->status);
+    put_text("text", err->text);
+    (void)puts("}");
+}
+
 void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, uint64_t answered,
                           const struct sc_hist *times)
 {
@@ -127,7 +140,8 @@ void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, u
                  p99 = (double)sc_hist_percentile(times, 99);
     const double min = (double)sc_hist_min(times), max = (double)sc_hist_max(times);
     if (options->json) {
-        printf("{\"sent\":%" PRIu64 ",\"answered\":%" PRIu64, sent, answered);
+        printf("{\"sent\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"lost\":%" PRIu64, sent, answered,
+               sent - answered);
         if (times->count > 0) {
             printf(",\"min_seconds\":%.9f,\"avg_seconds\":%.9f,\"max_seconds\":%.9f,\"p50_"
                    "seconds\":%.9f,\"p99_seconds\":%.9f",
@@ -136,7 +150,8 @@ void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, u
         (void)puts("}");
         return;
     }
-    printf("%s: %" PRIu64 " sent, %" PRIu64 " answered", options->target, sent, answered);
+    printf("%s: %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64 " lost", options->target, sent,
+           answered, sent - answered);
     if (times->count > 0) {
         printf(", min/avg/max/p50/p99 %.3f/%.3f/%.3f/%.3f/%.3f ms", min / 1e6, mean / 1e6,
                max / 1e6, p50 / 1e6, p99 / 1e6);
@@ -174,8 +189,46 @@ void sc_cli_print_pins(const struct sc_cli_options *options, const struct sc_cli
            "server.\n");
 }
 
+static void print_status_json(const struct sc_cli_options *options,
+                              const struct sc_client_info *info)
+{
+    printf("{\"connected\":%s", info ? "true" : "false");
+    put_text("address", options->target);
+    if (info) {
+        put_text("peer", info->peer);
+        put_text("tls", info->tls_version);
+        put_text("cipher", info->cipher);
+        put_text("group", info->group);
+        printf(",\"resumed\":%s", info->resumed ? "true" : "false");
+        put_text("pin", info->pin);
+        printf(",\"not_before\":%" PRId64 ",\"not_after\":%" PRId64, info->not_before,
+               info->not_after);
+    }
+    (void)puts("}");
+}
+
+void sc_cli_print_status(const struct sc_cli_options *options, const struct sc_client_info *info)
+{
+    char validity[SC_CERTIFICATE_VALIDITY_BYTES];
+    if (options->json) {
+        print_status_json(options, info);
+        return;
+    }
+    if (!info) {
+        printf("not connected to %s; the next command connects\n", options->target);
+        return;
+    }
+    sc_certificate_describe_validity(info->not_before, info->not_after, sc_clock_wall().tv_sec,
+                                     validity);
+    printf("connected to %s (%s)\n", options->target, info->peer);
+    printf("%s, cipher %s, group %s, %s session\n", info->tls_version, info->cipher,
+           *info->group ? info->group : "none", info->resumed ? "resumed" : "new");
+    printf("pin matched: %s\n", info->pin);
+    printf("the certificate: %s\n", validity);
+}
+
 void sc_cli_print_connection(const struct sc_cli_options *options,
-                             const struct sc_client_info *info)
+                             const struct sc_client_info *info, bool is_first)
 {
     char validity[SC_CERTIFICATE_VALIDITY_BYTES];
     sc_certificate_describe_validity(info->not_before, info->not_after, sc_clock_wall().tv_sec,
@@ -192,8 +245,24 @@ void sc_cli_print_connection(const struct sc_cli_options *options,
         }
         (void)fprintf(stderr, "%s: the certificate: %s\n", PROGRAM, validity);
     }
-    if (info->expired) {
+    if (info->expired && is_first) {
         sc_program_warn(PROGRAM, "the certificate of %s: %s; it is accepted because it is pinned",
                         options->target, validity);
+    }
+}
+
+void sc_cli_print_lost(const struct sc_cli_options *options, const struct sc_session_end *end)
+{
+    char wait[32];
+    if (!options->verbose) {
+        return;
+    }
+    sc_format_duration_ms(end->wait_ms, wait);
+    (void)fprintf(stderr, "%s: no connection: %s; ", PROGRAM, end->err.text);
+    if (end->unanswered > 0) {
+        (void)fprintf(stderr, "connecting again in %s, %zu to be sent again\n", wait,
+                      end->unanswered);
+    } else {
+        (void)fprintf(stderr, "the next request connects again\n");
     }
 }

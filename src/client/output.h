@@ -17,14 +17,23 @@ void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_se
 /* A line for a reply of a repeated command, the `number`th. */
 void sc_cli_print_ping(const struct sc_cli_options *options, const struct sc_client_info *info,
                        const struct sc_session_reply *reply, uint64_t number);
+/* Instead of that line, for replies that will not come. */
+void sc_cli_print_loss(const struct sc_cli_options *options, const struct sc_err *err,
+                       uint64_t lost);
 void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, uint64_t answered,
                           const struct sc_hist *times);
 
 /* --show-pin */
 void sc_cli_print_pins(const struct sc_cli_options *options, const struct sc_client_info *info);
 
-/* --verbose, and the warning about a certificate outside its dates. */
+/* How the connection is; `info` NULL: there is none. */
+void sc_cli_print_status(const struct sc_cli_options *options, const struct sc_client_info *info);
+
+/* --verbose, and for the first connection the warning about a certificate outside its dates. */
 void sc_cli_print_connection(const struct sc_cli_options *options,
-                             const struct sc_client_info *info);
+                             const struct sc_client_info *info, bool is_first);
+
+/* --verbose: why there is no connection, and what comes of it. */
+void sc_cli_print_lost(const struct sc_cli_options *options, const struct sc_session_end *end);
 
 #endif

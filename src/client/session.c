@@ -13,6 +13,8 @@
 #include "client/proxy.h"
 #include "proto/frame.h"
 
+#define SESSION_BYTES 16384U /* of a TLS session with the certificate of its server */
+
 struct sc_session {
     struct sc_session_callbacks callbacks;
     void *arg;
@@ -26,8 +28,9 @@ struct sc_session {
     bool owes_progress; /* replies came after the last on_progress */
     bool close_asked;
     bool in_callback; /* what is sent now leaves when the callback returns */
+    uint64_t last; /* number of the last request */
     uint64_t sent_ns[SC_CLIENT_MAX_REQUESTS]; /* by the number of the request */
-    struct sc_err err; /* of an abort */
+    struct sc_session_end end; /* of an abort */
 };
 
 int sc_session_err(struct sc_err *err, const struct sc_client_error *from)
@@ -66,12 +69,26 @@ static void on_progress(struct sc_session *session)
     }
 }
 
-/* The error that the session ends with. */
-static void end_error(struct sc_session *session, const struct sc_client_event *event,
+static void on_ready(struct sc_session *session)
+{
+    const uint64_t now_ns = sc_clock_ns();
+    session->is_ready = true;
+    /* What was sent over another connection has just been sent again. */
+    for (size_t i = 0; i < sc_client_unanswered(session->client); i++) {
+        session->sent_ns[(session->last - i) % SC_CLIENT_MAX_REQUESTS] = now_ns;
+    }
+    (void)sc_client_info(session->client, &session->info);
+    if (session->proxy) {
+        session->info.peer = "proxy command";
+    }
+    session->callbacks.on_ready(session->arg, &session->info);
+}
+
+/* Over a proxy command what the command has said tells more than that the stream has ended. */
+static void add_proxy(struct sc_session *session, const struct sc_client_event *event,
                       struct sc_err *err)
 {
     char how[128];
-    (void)sc_session_err(err, event->error);
     if (!session->proxy || !event->cut) {
         return;
     }
@@ -83,9 +100,27 @@ static void end_error(struct sc_session *session, const struct sc_client_event *
     }
 }
 
+static struct sc_session_end end_of(struct sc_session *session, const struct sc_client_event *event)
+{
+    struct sc_session_end end = {.temporary = event->error->temporary != 0,
+                                 .retry_after_ms = event->error->retry_after_ms,
+                                 .wait_ms = event->wait_ms,
+                                 .unanswered = event->unanswered};
+    (void)sc_session_err(&end.err, event->error);
+    add_proxy(session, event, &end.err);
+    return end;
+}
+
+static void on_lost(struct sc_session *session, const struct sc_client_event *event)
+{
+    const struct sc_session_end end = end_of(session, event);
+    if (session->callbacks.on_lost) {
+        session->callbacks.on_lost(session->arg, &end);
+    }
+}
+
 static void on_end(struct sc_session *session, const struct sc_client_event *event)
 {
-    struct sc_err err;
     /* A server that closes right after its last reply: whether that is a loss the owner knows. */
     if (session->owes_progress && event->unanswered == 0) {
         on_progress(session);
@@ -95,27 +130,20 @@ static void on_end(struct sc_session *session, const struct sc_client_event *eve
     }
     const bool good =
         event->error->code == SC_CLIENT_OK || (session->close_asked && event->unanswered == 0);
+    const struct sc_session_end end = end_of(session, event);
     stop(session);
-    if (!good) {
-        end_error(session, event, &err);
-    }
-    session->callbacks.on_end(session->arg, good ? NULL : &err);
+    session->callbacks.on_end(session->arg, good ? NULL : &end);
 }
 
 static void on_event(struct sc_client *client, const struct sc_client_event *event, void *arg)
 {
     struct sc_session *session = arg;
+    (void)client;
     session->in_callback = true;
     switch (event->type) {
-    case SC_CLIENT_EVENT_READY:
-        session->is_ready = true;
-        (void)sc_client_info(client, &session->info);
-        if (session->proxy) {
-            session->info.peer = "proxy command";
-        }
-        session->callbacks.on_ready(session->arg, &session->info);
-        break;
+    case SC_CLIENT_EVENT_READY: on_ready(session); break;
     case SC_CLIENT_EVENT_REPLY: on_reply(session, event->reply); break;
+    case SC_CLIENT_EVENT_LOST: on_lost(session, event); break;
     case SC_CLIENT_EVENT_NONE: on_progress(session); break;
     default: on_end(session, event); return;
     }
@@ -127,7 +155,7 @@ static void on_abort(evutil_socket_t fd, short what, void *arg)
     struct sc_session *session = arg;
     (void)fd;
     (void)what;
-    session->callbacks.on_end(session->arg, &session->err);
+    session->callbacks.on_end(session->arg, &session->end);
 }
 
 static int start_over_proxy(struct sc_session *session, struct sc_client_settings *settings,
@@ -200,22 +228,23 @@ static void update(struct sc_session *session)
     }
 }
 
-void sc_session_send(struct sc_session *session, uint32_t type, const void *body, size_t length)
+bool sc_session_send(struct sc_session *session, uint32_t type, const void *body, size_t length)
 {
     struct sc_client_error error = SC_CLIENT_ERROR_INIT;
     struct sc_err err;
     if (session->has_ended || sc_session_is_full(session)) {
-        return;
+        return false;
     }
     const int64_t number = sc_client_send(session->client, type, body, length, &error);
     if (number > 0) {
+        session->last = (uint64_t)number;
         session->sent_ns[(uint64_t)number % SC_CLIENT_MAX_REQUESTS] = sc_clock_ns();
+        update(session);
     } else if (error.code == SC_CLIENT_SYSTEM) {
         (void)sc_session_err(&err, &error);
         sc_session_abort(session, &err);
-        return;
     }
-    update(session);
+    return number > 0;
 }
 
 bool sc_session_is_full(const struct sc_session *session)
@@ -226,6 +255,23 @@ bool sc_session_is_full(const struct sc_session *session)
 size_t sc_session_unanswered(const struct sc_session *session)
 {
     return sc_client_unanswered(session->client);
+}
+
+void sc_session_cancel(struct sc_session *session)
+{
+    if (!session->has_ended) {
+        sc_client_cancel(session->client);
+        update(session);
+    }
+}
+
+void sc_session_keep(const struct sc_session *session, struct sc_client_settings *settings)
+{
+    uint8_t bytes[SESSION_BYTES];
+    const size_t size = sc_client_session(session->client, bytes, sizeof(bytes));
+    if (size > 0 && size <= sizeof(bytes)) {
+        (void)sc_client_settings_set_session(settings, bytes, size, NULL);
+    }
 }
 
 void sc_session_close(struct sc_session *session)
@@ -241,7 +287,7 @@ void sc_session_abort(struct sc_session *session, const struct sc_err *err)
 {
     if (!session->has_ended) {
         stop(session);
-        session->err = *err;
+        session->end = (struct sc_session_end){.err = *err};
         event_active(session->end_event, EV_TIMEOUT, 0);
     }
 }

@@ -5,6 +5,7 @@
  *   session = sc_session_new(base, settings, "localhost:4242", NULL, &callbacks, arg, &err);
  *   on_ready:    sc_session_send(session, SC_FRAME_ECHO, "hello", 5);
  *   on_reply:    ...
+ *   on_lost:     the connection is gone; another one is made for the requests without a reply
  *   on_progress: send more while !sc_session_is_full(session), or sc_session_close(session);
  *   on_end:      once, the last one; then sc_session_free(session)
  *
@@ -33,22 +34,33 @@ struct sc_session_reply {
     const uint8_t *body;
     size_t length;
     const char *error_text; /* of an ERROR: printable */
-    uint64_t elapsed_ns; /* since sc_session_send() */
+    uint64_t elapsed_ns; /* since sc_session_send(), or since it was sent again */
+};
+
+/* Why a connection or the session is over. Valid during the callback. */
+struct sc_session_end {
+    struct sc_err err; /* status: one of enum sc_client_code, or that of sc_session_abort() */
+    bool temporary; /* worth another try */
+    uint32_t retry_after_ms; /* when the server asked to come back, 0: no advice */
+    uint32_t wait_ms; /* on_lost: until the next attempt */
+    size_t unanswered; /* on_lost: how many requests wait for it */
 };
 
 /* No callback runs inside a call of the owner. sc_session_free() is allowed in on_end. */
 struct sc_session_callbacks {
-    /* A pin has matched (or none is wanted): requests may be sent. `info` lives as the session. */
+    /*
+     * A pin has matched (or none is wanted): requests may be sent. Comes again for the connection
+     * after on_lost. `info` is good until on_lost, or as long as the session.
+     */
     void (*on_ready)(void *arg, const struct sc_client_info *info);
     /* The reply to the oldest request. */
     void (*on_reply)(void *arg, const struct sc_session_reply *reply);
     /* After on_ready, and after the replies that arrived together. */
     void (*on_progress)(void *arg);
-    /*
-     * The session is over. `err` NULL: because of sc_session_close(). Else its status is one of
-     * enum sc_client_code, or that of sc_session_abort().
-     */
-    void (*on_end)(void *arg, const struct sc_err *err);
+    /* Only where the settings have a time for it (sc_client_settings_set_retry()). May be NULL. */
+    void (*on_lost)(void *arg, const struct sc_session_end *end);
+    /* The session is over. `end` NULL: because of sc_session_close(). */
+    void (*on_end)(void *arg, const struct sc_session_end *end);
 };
 
 /*
@@ -63,10 +75,10 @@ struct sc_session *sc_session_new(struct event_base *base, struct sc_client_sett
 void sc_session_free(struct sc_session *session); /* NULL is fine */
 
 /*
- * Sends a request; `body` is copied. After on_ready, before sc_session_close(), and unless
- * sc_session_is_full(): else it is dropped. Out of memory ends the session.
+ * Sends a request; `body` is copied. False: it is dropped, before the first on_ready, after the end
+ * or sc_session_close(), and while sc_session_is_full(). Out of memory ends the session.
  */
-void sc_session_send(struct sc_session *session, uint32_t type, const void *body, size_t length);
+bool sc_session_send(struct sc_session *session, uint32_t type, const void *body, size_t length);
 
 /* Enough is under way: wait for on_progress before sending more. */
 bool sc_session_is_full(const struct sc_session *session);
@@ -79,6 +91,12 @@ size_t sc_session_unanswered(const struct sc_session *session);
  * follows, within a second.
  */
 void sc_session_close(struct sc_session *session);
+
+/* Gives up the requests without a reply, and the connection if there are any. */
+void sc_session_cancel(struct sc_session *session);
+
+/* Offers the TLS session, if there is one by now, to the next connection of these settings. */
+void sc_session_keep(const struct sc_session *session, struct sc_client_settings *settings);
 
 /* Ends the session at once with an error of the owner's. on_end follows. */
 void sc_session_abort(struct sc_session *session, const struct sc_err *err);

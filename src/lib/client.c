@@ -1,80 +1,53 @@
-/* A connection over a socket: an engine, and what moves its bytes without waiting. */
+/*
+ * A client: one connection and, where the settings want it, the next one after it is lost. With
+ * them every request is kept until its reply has come, and a new connection begins with those that
+ * are kept.
+ */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sysexits.h>
-#include <unistd.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/parse.h"
-#include "lib/connect.h"
 #include "lib/engine.h"
+#include "lib/kept_requests.h"
+#include "lib/link.h"
+#include "lib/saved_session.h"
 
-#define READ_BYTES ((size_t)32 << 10)
-#define DISCARDED_READS 8 /* at the end, so that closing sends no reset */
+#define MAX_ADVICE_MS 60000U /* a server that wants to be left alone for longer */
+#define NEVER UINT64_MAX
 
 struct sc_client {
     struct sc_client_settings *settings; /* a reference */
     struct sc_address address;
-    char target[300], peer[300];
-    struct sc_connect *connect; /* while it is under way */
-    struct sc_client_engine *engine; /* after it */
-    int fd; /* after it; -1: none */
-    bool input_ended;
-    bool ended, end_told; /* without an engine */
-    bool failed;
-    struct sc_err err; /* of what failed without an engine */
-    struct sc_client_error end_error;
-    uint64_t started_ns, connect_ns, handshake_ns;
+    uint32_t retry_ms; /* 0: a lost connection is the end */
+    struct sc_link *link; /* NULL: lost, or over */
+    bool link_ready; /* READY was told of it */
+    bool was_ready; /* of one of them */
+    bool over, end_told;
+    bool closing; /* sc_client_close() was called */
+    bool cancelled; /* the link is to be dropped */
+
+    uint64_t sent; /* how many requests were taken: the number of the last one */
+    uint64_t skipped; /* what to add to the numbers of the engine */
+    struct sc_kept_requests kept; /* with retry_ms: those without a reply */
+    struct sc_backoff backoff;
+    uint64_t not_before_ms; /* the next attempt */
+    uint64_t give_up_ms; /* NEVER: a reply has come since */
+    struct sc_link_session session; /* of the last connection; no bytes: none */
+
+    struct sc_client_error error; /* of the last LOST, or of the END without a link */
+    struct sc_client_reply reply; /* with our number */
 };
 
-/* --- Before there is an engine --- */
-
-static void end_without_engine(struct sc_client *client, const struct sc_err *err)
-{
-    client->ended = true;
-    client->failed = err != NULL;
-    if (err) {
-        client->err = *err;
-    }
-    sc_connect_free(client->connect);
-    client->connect = NULL;
-}
-
-static void start_engine(struct sc_client *client)
-{
-    struct sc_err err;
-    client->started_ns = sc_clock_ns();
-    const char *host = client->address.is_unix ? "localhost" : client->address.host;
-    client->engine =
-        sc_engine_new(client->settings, *host ? host : NULL, client->target, sc_clock_ms(), &err);
-    if (!client->engine) {
-        end_without_engine(client, &err);
-    }
-}
-
-static void go_on_connecting(struct sc_client *client)
-{
-    struct sc_err err;
-    switch (sc_connect_step(client->connect, &err)) {
-    case SC_CONNECT_UNDER_WAY: return;
-    case SC_CONNECT_FAILED: end_without_engine(client, &err); return;
-    case SC_CONNECT_DONE: break;
-    }
-    client->connect_ns = sc_clock_ns() - client->started_ns;
-    (void)snprintf(client->peer, sizeof(client->peer), "%s", sc_connect_peer(client->connect));
-    client->fd = sc_connect_take(client->connect);
-    sc_connect_free(client->connect);
-    client->connect = NULL;
-    start_engine(client);
-}
+/* --- Start --- */
 
 static struct sc_client *client_new(struct sc_client_settings *settings, struct sc_err *err)
 {
@@ -83,8 +56,8 @@ static struct sc_client *client_new(struct sc_client_settings *settings, struct 
         (void)sc_err_set(err, EX_OSERR, "can't connect: out of memory");
         return NULL;
     }
-    client->fd = -1;
-    client->started_ns = sc_clock_ns();
+    client->error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
+    client->give_up_ms = NEVER;
     client->settings = sc_lib_settings_use(settings, err);
     if (!client->settings) {
         free(client);
@@ -100,7 +73,7 @@ struct sc_client *sc_client_start(struct sc_client_settings *settings, const cha
     struct sc_client *client = client_new(settings, &err);
     if (client &&
         (sc_parse_address(address, SC_PROTOCOL_PORT, &client->address, &err) != 0 ||
-         !(client->connect = sc_connect_start(&client->address, settings->timeout_ms, &err)))) {
+         !(client->link = sc_link_start(settings, &client->address, &client->session, &err)))) {
         sc_client_free(client);
         client = NULL;
     }
@@ -108,8 +81,7 @@ struct sc_client *sc_client_start(struct sc_client_settings *settings, const cha
         (void)sc_lib_error(error, &err);
         return NULL;
     }
-    sc_format_address(&client->address, client->target, sizeof(client->target));
-    go_on_connecting(client);
+    client->retry_ms = settings->inspect ? 0 : settings->retry_ms;
     return client;
 }
 
@@ -124,132 +96,218 @@ struct sc_client *sc_client_start_fd(struct sc_client_settings *settings, int fd
         sc_client_free(client);
         client = NULL;
     }
+    if (client && !(client->link = sc_link_start_fd(settings, fd, host, &err))) {
+        sc_client_free(client);
+        client = NULL;
+    }
     if (!client) {
         (void)sc_lib_error(error, &err);
-        return NULL;
     }
-    (void)snprintf(client->address.host, sizeof(client->address.host), "%s", host ? host : "");
-    (void)snprintf(client->target, sizeof(client->target), "%s", host ? host : "the server");
-    client->fd = fd;
-    start_engine(client);
     return client;
 }
 
-/* --- Moving bytes --- */
+/* --- The next connection --- */
 
-static void flush(struct sc_client *client)
+/* The session of the link, to be resumed by the next one. */
+static void keep_session(struct sc_client *client)
 {
-    const void *bytes;
-    size_t count;
-    while (client->fd >= 0 && (count = sc_client_engine_output(client->engine, &bytes)) > 0) {
-        const ssize_t sent = send(client->fd, bytes, count, MSG_NOSIGNAL);
-        if (sent > 0) {
-            sc_client_engine_sent(client->engine, (size_t)sent);
-        } else if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-            /* What the server has said before it went is still read; then this is the end. */
-            sc_client_engine_sent(client->engine, count);
+    const struct sc_client_engine *engine = sc_link_engine(client->link);
+    const size_t size = engine ? sc_client_engine_session(engine, NULL, 0) : 0;
+    uint8_t *bytes = size > 0 ? malloc(size) : NULL;
+    if (bytes && sc_client_engine_session(engine, bytes, size) == size) {
+        sc_saved_session_wipe(client->session.bytes, client->session.size);
+        client->session = (struct sc_link_session){.bytes = bytes, .size = size};
+    } else {
+        free(bytes);
+    }
+}
+
+static void drop_link(struct sc_client *client)
+{
+    keep_session(client);
+    sc_link_free(client->link);
+    client->link = NULL;
+    client->link_ready = client->cancelled = false;
+}
+
+/* When the next attempt may be made, after one that has failed. */
+static void back_off(struct sc_client *client, uint32_t retry_after_ms)
+{
+    const uint32_t wait_ms = sc_backoff_next_ms(&client->backoff);
+    const uint32_t advice_ms = retry_after_ms < MAX_ADVICE_MS ? retry_after_ms : MAX_ADVICE_MS;
+    client->not_before_ms = sc_clock_ms() + (wait_ms > advice_ms ? wait_ms : advice_ms);
+}
+
+/* A request waits for a connection that is not there: from now on, or already. */
+static void limit_wait(struct sc_client *client)
+{
+    const uint64_t now_ms = sc_clock_ms();
+    if (client->give_up_ms == NEVER) {
+        client->give_up_ms =
+            (client->not_before_ms > now_ms ? client->not_before_ms : now_ms) + client->retry_ms;
+    }
+}
+
+static void finish(struct sc_client *client, struct sc_client_event *out)
+{
+    client->over = client->end_told = true;
+    *out = (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
+                                    .error = &client->error,
+                                    .unanswered = sc_client_unanswered(client)};
+}
+
+static void give_up(struct sc_client *client, struct sc_client_event *out)
+{
+    char time[32], text[sizeof(client->error.text)];
+    sc_format_duration_ms(client->retry_ms, time);
+    (void)snprintf(text, sizeof(text), "%.700s; given up after %s", client->error.text, time);
+    memcpy(client->error.text, text, sizeof(text));
+    if (client->link) {
+        drop_link(client);
+    }
+    finish(client, out);
+}
+
+/* The link has ended, and that is not the end: `out` becomes LOST. */
+static void lose(struct sc_client *client, struct sc_client_event *out)
+{
+    const uint64_t now_ms = sc_clock_ms();
+    client->error = *out->error;
+    back_off(client, client->error.retry_after_ms);
+    drop_link(client);
+    if (client->kept.count > 0) {
+        limit_wait(client);
+        if (now_ms >= client->give_up_ms) {
+            give_up(client, out);
             return;
+        }
+    }
+    *out = (struct sc_client_event){.type = SC_CLIENT_EVENT_LOST,
+                                    .error = &client->error,
+                                    .unanswered = client->kept.count,
+                                    .wait_ms = (uint32_t)(client->not_before_ms - now_ms)};
+}
+
+/* The limit of a reply is not another for being tried again, and what is final stays so. */
+static bool can_go_on(const struct sc_client *client, const struct sc_client_error *error)
+{
+    return client->retry_ms > 0 && client->was_ready && !client->closing && error->temporary &&
+           !(client->link_ready && error->code == SC_CLIENT_TIMEOUT);
+}
+
+static void connect_again(struct sc_client *client)
+{
+    struct sc_err err;
+    client->link = sc_link_start(client->settings, &client->address, &client->session, &err);
+    if (!client->link) {
+        (void)sc_lib_error(&client->error, &err);
+        client->over = true;
+    }
+}
+
+/* The new connection begins with what was not answered. */
+static void repeat_requests(struct sc_client *client)
+{
+    struct sc_client_engine *engine = sc_link_engine(client->link);
+    client->skipped = client->sent - client->kept.count;
+    for (const struct sc_kept_request *request = client->kept.first; request;
+         request = request->next) {
+        if (sc_client_engine_send(engine, request->type, request->body, request->length,
+                                  sc_clock_ms(), NULL) < 0) {
+            return; /* out of memory: the engine has ended */
+        }
+    }
+}
+
+/* --- Events --- */
+
+static void on_reply(struct sc_client *client, struct sc_client_event *event)
+{
+    client->reply = *event->reply;
+    client->reply.request += client->skipped;
+    event->reply = &client->reply;
+    sc_kept_requests_drop_first(&client->kept);
+    sc_backoff_reset(&client->backoff);
+    client->give_up_ms = NEVER;
+}
+
+static bool take_event(struct sc_client *client, struct sc_client_event *out)
+{
+    if (client->link && !client->cancelled && sc_link_next_event(client->link, out)) {
+        if (out->type == SC_CLIENT_EVENT_READY) {
+            client->link_ready = client->was_ready = true;
+            repeat_requests(client);
+        } else if (out->type == SC_CLIENT_EVENT_REPLY) {
+            on_reply(client, out);
+        } else if (can_go_on(client, out->error)) {
+            lose(client, out);
         } else {
-            return;
+            client->over = client->end_told = true;
+            out->unanswered = sc_client_unanswered(client);
         }
+        return true;
     }
-}
-
-static void fill(struct sc_client *client)
-{
-    uint8_t bytes[READ_BYTES];
-    const size_t room = sc_engine_receive_room(client->engine);
-    if (client->input_ended || room == 0) {
-        return;
+    if (client->over && !client->end_told) {
+        finish(client, out);
+        return true;
     }
-    const ssize_t got = recv(client->fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes), 0);
-    if (got > 0) {
-        (void)sc_client_engine_receive(client->engine, bytes, (size_t)got);
-    } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
-        client->input_ended = true;
-        sc_client_engine_receive_end(client->engine, got == 0 ? 0 : errno);
+    if (!client->over && !client->link_ready && sc_clock_ms() >= client->give_up_ms) {
+        give_up(client, out);
+        return true;
     }
-}
-
-void sc_client_process(struct sc_client *client)
-{
-    if (client->connect) {
-        go_on_connecting(client);
-    }
-    if (client->engine) {
-        flush(client);
-        fill(client);
-    }
-}
-
-/* The end of a connection that never had an engine. */
-static int end_event(struct sc_client *client, struct sc_client_event *event)
-{
-    struct sc_client_event end = {.type = SC_CLIENT_EVENT_NONE};
-    if (client->ended && !client->end_told) {
-        client->end_told = true;
-        client->end_error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
-        if (client->failed) {
-            (void)sc_lib_error(&client->end_error, &client->err);
-        }
-        end = (struct sc_client_event){.type = SC_CLIENT_EVENT_END, .error = &client->end_error};
-    }
-    sc_lib_event(event, &end);
-    return end.type != SC_CLIENT_EVENT_NONE;
+    return false;
 }
 
 int sc_client_next_event(struct sc_client *client, struct sc_client_event *event)
 {
-    if (!client->engine) {
-        return end_event(client, event);
-    }
-    uint64_t at_ms;
-    int some = sc_client_engine_next_event(client->engine, sc_clock_ms(), event);
-    if (!some && sc_client_engine_deadline(client->engine, &at_ms) && sc_clock_ms() >= at_ms) {
-        /* What has arrived counts first: the caller may have been away for long. */
-        fill(client);
-        some = sc_client_engine_next_event(client->engine, sc_clock_ms(), event);
-        if (!some) {
-            sc_client_engine_tick(client->engine, sc_clock_ms());
-            some = sc_client_engine_next_event(client->engine, sc_clock_ms(), event);
-        }
-    }
-    if (some && event->type == SC_CLIENT_EVENT_READY) {
-        client->handshake_ns = sc_clock_ns() - client->started_ns;
-    }
-    if (!some || event->type == SC_CLIENT_EVENT_END) {
-        flush(client);
-    }
+    struct sc_client_event taken = SC_CLIENT_EVENT_INIT;
+    const bool some = take_event(client, &taken);
+    sc_lib_event(event, &taken);
     return some;
+}
+
+void sc_client_process(struct sc_client *client)
+{
+    if (client->cancelled) {
+        back_off(client, 0);
+        drop_link(client);
+    }
+    if (!client->link && !client->over && client->kept.count > 0 &&
+        sc_clock_ms() >= client->not_before_ms) {
+        connect_again(client);
+    }
+    if (client->link) {
+        sc_link_process(client->link);
+    }
 }
 
 /* --- What to wait for --- */
 
 int sc_client_fd(const struct sc_client *client)
 {
-    return client->connect ? sc_connect_fd(client->connect) : client->fd;
+    return client->link ? sc_link_fd(client->link) : -1;
 }
 
 short sc_client_events(const struct sc_client *client)
 {
-    const void *bytes;
-    int events = 0;
-    if (client->connect) {
-        return sc_connect_events(client->connect);
-    }
-    if (client->engine && client->engine->state != SC_ENGINE_ENDED) {
-        events |= client->input_ended ? 0 : POLLIN;
-        events |= sc_client_engine_output(client->engine, &bytes) > 0 ? POLLOUT : 0;
-    }
-    return (short)events;
+    return client->link ? sc_link_events(client->link) : 0;
 }
 
 int sc_client_timeout_ms(const struct sc_client *client)
 {
-    uint64_t at_ms;
-    if (client->connect) {
-        at_ms = sc_connect_deadline_ms(client->connect);
-    } else if (!client->engine || !sc_client_engine_deadline(client->engine, &at_ms)) {
+    uint64_t at_ms = NEVER;
+    if (client->cancelled || (client->over && !client->end_told)) {
+        return 0;
+    }
+    if (client->link) {
+        at_ms = sc_link_deadline_ms(client->link);
+    } else if (!client->over && client->kept.count > 0) {
+        at_ms = client->not_before_ms;
+    }
+    if (!client->over && !client->link_ready && client->give_up_ms < at_ms) {
+        at_ms = client->give_up_ms;
+    }
+    if (at_ms == NEVER) {
         return -1;
     }
     const uint64_t now_ms = sc_clock_ms();
@@ -257,77 +315,111 @@ int sc_client_timeout_ms(const struct sc_client *client)
     return left < INT_MAX ? (int)left : INT_MAX;
 }
 
-/* --- As of the engine --- */
+/* --- Requests --- */
+
+/* Whether a request can be taken while there is no connection to send it over. */
+static int check_waiting(const struct sc_client *client, uint32_t type, size_t length,
+                         struct sc_err *err)
+{
+    if (client->retry_ms == 0 || !client->was_ready || client->over || client->closing) {
+        return sc_err_set(err, EX_USAGE, "can't send a request: %s",
+                          client->was_ready ? "the connection is closed" : "not connected");
+    }
+    return sc_engine_check_request(type, length, client->kept.count, client->kept.bytes, err);
+}
 
 int64_t sc_client_send(struct sc_client *client, uint32_t type, const void *body, size_t length,
                        struct sc_client_error *error)
 {
     struct sc_err err;
-    if (!client->engine) {
-        (void)sc_err_set(&err, EX_USAGE, "can't send a request: not connected");
+    struct sc_kept_request *copy = NULL;
+    const bool ready = client->link_ready && !client->cancelled;
+    if (!ready && check_waiting(client, type, length, &err) != 0) {
         return sc_lib_error(error, &err);
     }
-    return sc_client_engine_send(client->engine, type, body, length, sc_clock_ms(), error);
+    if (client->retry_ms > 0 && length <= SC_CLIENT_MAX_BODY &&
+        !(copy = sc_kept_request_new(type, body, length))) {
+        (void)sc_err_set(&err, EX_OSERR, "can't send a request: out of memory");
+        return sc_lib_error(error, &err);
+    }
+    if (ready && sc_client_engine_send(sc_link_engine(client->link), type, body, length,
+                                       sc_clock_ms(), error) < 0) {
+        free(copy);
+        return -1;
+    }
+    if (copy) {
+        sc_kept_requests_append(&client->kept, copy);
+    }
+    if (!ready) {
+        limit_wait(client);
+    }
+    return (int64_t)++client->sent;
 }
 
 int sc_client_is_full(const struct sc_client *client)
 {
-    return client->engine && sc_client_engine_is_full(client->engine);
+    const struct sc_client_engine *engine = client->link ? sc_link_engine(client->link) : NULL;
+    return client->retry_ms > 0 ? sc_engine_is_full(client->kept.count, client->kept.bytes)
+                                : engine && sc_client_engine_is_full(engine);
 }
 
 size_t sc_client_unanswered(const struct sc_client *client)
 {
-    return client->engine ? sc_client_engine_unanswered(client->engine) : 0;
+    const struct sc_client_engine *engine = client->link ? sc_link_engine(client->link) : NULL;
+    return client->retry_ms > 0 ? client->kept.count
+           : engine             ? sc_client_engine_unanswered(engine)
+                                : 0;
 }
 
-size_t sc_client_session(const struct sc_client *client, void *out, size_t room)
+void sc_client_cancel(struct sc_client *client)
 {
-    return client->engine ? sc_client_engine_session(client->engine, out, room) : 0;
+    if (sc_client_unanswered(client) == 0) {
+        return;
+    }
+    if (client->retry_ms == 0) {
+        sc_client_close(client);
+        return;
+    }
+    sc_kept_requests_drop_all(&client->kept);
+    client->give_up_ms = NEVER;
+    client->cancelled = client->link != NULL; /* the descriptor stays until the loop comes by */
 }
+
+/* --- The rest --- */
 
 void sc_client_close(struct sc_client *client)
 {
-    if (client->engine) {
-        sc_client_engine_close(client->engine, sc_clock_ms());
-    } else if (!client->ended) {
-        end_without_engine(client, NULL);
+    client->closing = true;
+    if (client->link) {
+        sc_link_close(client->link);
+    } else if (!client->over) {
+        client->error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
+        client->over = true;
     }
 }
 
 int sc_client_info(const struct sc_client *client, struct sc_client_info *info)
 {
-    struct sc_client_info all = SC_CLIENT_INFO_INIT;
-    if (!client->engine || sc_client_engine_info(client->engine, &all) != 0) {
-        return -1;
+    return client->link ? sc_link_info(client->link, info) : -1;
+}
+
+size_t sc_client_session(const struct sc_client *client, void *out, size_t room)
+{
+    const struct sc_client_engine *engine = client->link ? sc_link_engine(client->link) : NULL;
+    const size_t size = engine ? sc_client_engine_session(engine, out, room) : 0;
+    if (size == 0 && client->session.bytes && client->session.size <= room) {
+        memcpy(out, client->session.bytes, client->session.size);
     }
-    all.size = info->size;
-    all.peer = client->peer;
-    all.connect_ns = client->connect_ns;
-    all.handshake_ns = client->handshake_ns;
-    memcpy(info, &all, info->size < sizeof(all) ? info->size : sizeof(all));
-    return 0;
+    return size > 0 ? size : client->session.size;
 }
 
 void sc_client_free(struct sc_client *client)
 {
-    if (!client) {
-        return;
+    if (client) {
+        sc_link_free(client->link);
+        sc_kept_requests_drop_all(&client->kept);
+        sc_saved_session_wipe(client->session.bytes, client->session.size);
+        sc_client_settings_free(client->settings);
+        free(client);
     }
-    sc_connect_free(client->connect);
-    if (client->engine) {
-        uint8_t bytes[4096];
-        sc_client_engine_close(client->engine, sc_clock_ms());
-        flush(client);
-        for (int i = 0; i < DISCARDED_READS; i++) {
-            if (recv(client->fd, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0) {
-                break;
-            }
-        }
-        sc_client_engine_free(client->engine);
-    }
-    if (client->fd >= 0) {
-        (void)close(client->fd);
-    }
-    sc_client_settings_free(client->settings);
-    free(client);
 }

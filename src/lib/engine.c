@@ -57,6 +57,7 @@ static void lost(struct sc_client_engine *engine, const char *how)
         engine->settings->library->explain(engine->tls, false, why, sizeof(why));
         (void)sc_err_set(&err, SC_EXIT_HANDSHAKE, "the TLS handshake with %s failed: %s",
                          engine->target, why);
+        engine->temporary = true;
         end(engine, &err);
         break;
     case SC_ENGINE_READY:
@@ -71,6 +72,7 @@ static void lost(struct sc_client_engine *engine, const char *how)
         (void)sc_err_set(&err, engine->last_error != 0 ? SC_CLIENT_REFUSED : EX_UNAVAILABLE,
                          "%s went away%s: %s", engine->target, unanswered,
                          engine->last_error != 0 ? sc_error_code_name(engine->last_error) : how);
+        engine->temporary = true;
         end(engine, &err);
         break;
     case SC_ENGINE_CLOSING:
@@ -78,7 +80,7 @@ static void lost(struct sc_client_engine *engine, const char *how)
     }
 }
 
-/* An ERROR that answers no request: the server closes. */
+/* An ERROR that is about the connection and answers no request: the server closes. */
 static void refused(struct sc_client_engine *engine, const struct sc_frame_error *error)
 {
     struct sc_err err;
@@ -97,6 +99,7 @@ static void refused(struct sc_client_engine *engine, const struct sc_frame_error
                      sc_error_code_name(error->code), *text ? " (" : "", text, *text ? ")" : "",
                      unanswered, advice);
     engine->retry_after_ms = error->retry_after_ms;
+    engine->temporary = error->code == SC_ERROR_GOING_AWAY || error->code == SC_ERROR_OVER_LIMIT;
     engine->settings->library->shutdown(engine->tls);
     end(engine, &err);
 }
@@ -164,11 +167,12 @@ static bool take_frame(struct sc_client_engine *engine, uint64_t now_ms,
             broken(engine, "an ERROR frame is too short");
             return false;
         }
-        if (error.code == SC_ERROR_GOING_AWAY || engine->count == 0) {
+        if (error.code == SC_ERROR_GOING_AWAY || error.code == SC_ERROR_OVER_LIMIT ||
+            engine->count == 0) {
             refused(engine, &error);
             return false;
         }
-        if (error.code == SC_ERROR_BODY_TOO_LARGE || error.code == SC_ERROR_OVER_LIMIT) {
+        if (error.code == SC_ERROR_BODY_TOO_LARGE) {
             engine->last_error = error.code;
         }
         reply->error_code = error.code;
@@ -267,6 +271,7 @@ static struct sc_client_event end_event(struct sc_client_engine *engine)
     if (engine->failed) {
         (void)sc_lib_error(&engine->end_error, &engine->err);
         engine->end_error.retry_after_ms = engine->retry_after_ms;
+        engine->end_error.temporary = engine->temporary;
     }
     return (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
                                     .error = &engine->end_error,
@@ -353,11 +358,13 @@ void sc_client_engine_tick(struct sc_client_engine *engine, uint64_t now_ms)
         engine->settings->library->explain(engine->tls, true, why, sizeof(why));
         (void)sc_err_set(&err, EX_TEMPFAIL, "the TLS handshake with %s timed out after %s: %s",
                          engine->target, time, why);
+        engine->temporary = true;
         end(engine, &err);
         break;
     case SC_ENGINE_READY:
         (void)sc_err_set(&err, EX_TEMPFAIL, "no reply from %s within %s, %zu unanswered",
                          engine->target, time, engine->count);
+        engine->temporary = true;
         engine->settings->library->shutdown(engine->tls);
         end(engine, &err);
         break;
@@ -368,10 +375,27 @@ void sc_client_engine_tick(struct sc_client_engine *engine, uint64_t now_ms)
 
 /* --- Requests --- */
 
+bool sc_engine_is_full(size_t count, uint64_t bytes)
+{
+    return count >= SC_CLIENT_MAX_REQUESTS || bytes >= SC_CLIENT_MAX_REQUEST_BYTES;
+}
+
+int sc_engine_check_request(uint32_t type, size_t length, size_t count, uint64_t bytes,
+                            struct sc_err *err)
+{
+    if (length > SC_CLIENT_MAX_BODY || type == SC_FRAME_ERROR) {
+        return sc_err_set(err, EX_USAGE, "can't send a request: %s",
+                          type == SC_FRAME_ERROR ? "type 0 is for replies"
+                                                 : "the body is longer than 16 MiB");
+    }
+    return sc_engine_is_full(count, bytes)
+               ? sc_err_set(err, EX_OSERR, "can't send a request: too many are unanswered")
+               : 0;
+}
+
 int sc_client_engine_is_full(const struct sc_client_engine *engine)
 {
-    return engine->count >= SC_CLIENT_MAX_REQUESTS ||
-           engine->unanswered_bytes >= SC_CLIENT_MAX_REQUEST_BYTES;
+    return sc_engine_is_full(engine->count, engine->unanswered_bytes);
 }
 
 size_t sc_client_engine_unanswered(const struct sc_client_engine *engine)
@@ -432,14 +456,7 @@ int64_t sc_client_engine_send(struct sc_client_engine *engine, uint32_t type, co
                                                               : "the connection is closed");
         return sc_lib_error(error, &err);
     }
-    if (length > SC_CLIENT_MAX_BODY || type == SC_FRAME_ERROR) {
-        (void)sc_err_set(&err, EX_USAGE, "can't send a request: %s",
-                         type == SC_FRAME_ERROR ? "type 0 is for replies"
-                                                : "the body is longer than 16 MiB");
-        return sc_lib_error(error, &err);
-    }
-    if (sc_client_engine_is_full(engine)) {
-        (void)sc_err_set(&err, EX_OSERR, "can't send a request: too many are unanswered");
+    if (sc_engine_check_request(type, length, engine->count, engine->unanswered_bytes, &err) != 0) {
         return sc_lib_error(error, &err);
     }
     if (!grow(engine)) {

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "lib/frame_reader.h"
+#include "lib/link.h"
 #include "lib/tls_library.h"
 #include "lib/verify.h"
 #include "proto/frame.h"
@@ -30,6 +31,7 @@ struct sc_client_settings {
     char *options[4]; /* those of struct sc_tls_options, in its order; NULL: not set */
     struct sc_pin_set *pins;
     uint32_t timeout_ms;
+    uint32_t retry_ms; /* 0: a lost connection is the end */
     bool strict_expiry, inspect;
 };
 
@@ -37,8 +39,12 @@ struct sc_client_settings {
 struct sc_client_settings *sc_lib_settings_use(struct sc_client_settings *settings,
                                                struct sc_err *err) SC_NODISCARD;
 
-/* A copy of the session that fits these settings; the caller frees it. NULL: none. */
-uint8_t *sc_lib_settings_session(struct sc_client_settings *settings, size_t *size);
+/*
+ * A copy of what `own` holds for the TLS library (`own` NULL or without bytes: the session of the
+ * settings), if it fits these settings; the caller frees it. NULL: none.
+ */
+uint8_t *sc_lib_settings_session(struct sc_client_settings *settings,
+                                 const struct sc_link_session *own, size_t *size);
 
 /* Writes what the caller's struct has room for. */
 void sc_lib_event(struct sc_client_event *event, const struct sc_client_event *from);
@@ -82,13 +88,24 @@ struct sc_client_engine {
     uint32_t last_error; /* code of an ERROR after which the server closes, 0: none */
     uint32_t retry_after_ms;
     bool failed;
+    bool temporary; /* what failed may succeed at another time */
     struct sc_err err;
 };
 
-/* Like sc_client_engine_new(); `target` names the server in errors. */
+/*
+ * Like sc_client_engine_new(); `target` names the server in errors, `session` is as of
+ * sc_lib_settings_session().
+ */
 struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, const char *host,
-                                       const char *target, uint64_t now_ms,
-                                       struct sc_err *err) SC_NODISCARD;
+                                       const char *target, const struct sc_link_session *session,
+                                       uint64_t now_ms, struct sc_err *err) SC_NODISCARD;
+
+/* Whether these requests are as many, or as large, as may be without a reply. */
+bool sc_engine_is_full(size_t count, uint64_t bytes);
+
+/* Whether one more can be taken: EX_USAGE, what it is; EX_OSERR, too many. */
+int sc_engine_check_request(uint32_t type, size_t length, size_t count, uint64_t bytes,
+                            struct sc_err *err) SC_NODISCARD;
 
 /* How many bytes sc_client_engine_receive() would take now. */
 size_t sc_engine_receive_room(const struct sc_client_engine *engine);

@@ -31,7 +31,8 @@ static const char *server_name(const char *host, char out[256])
 }
 
 struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, const char *host,
-                                       const char *target, uint64_t now_ms, struct sc_err *err)
+                                       const char *target, const struct sc_link_session *own,
+                                       uint64_t now_ms, struct sc_err *err)
 {
     char name[256];
     struct sc_client_engine *engine = calloc(1, sizeof(*engine));
@@ -56,7 +57,7 @@ struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, cons
     engine->end_error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
     engine->deadline_ms = now_ms + settings->timeout_ms;
     size_t session_size = 0;
-    uint8_t *session = sc_lib_settings_session(settings, &session_size);
+    uint8_t *session = sc_lib_settings_session(settings, own, &session_size);
     engine->tls =
         settings->library->conn_new(settings->shared, &engine->verify,
                                     server_name(engine->host, name), session, session_size, err);
@@ -73,7 +74,7 @@ struct sc_client_engine *sc_client_engine_new(struct sc_client_settings *setting
 {
     struct sc_err err;
     struct sc_client_engine *engine =
-        sc_engine_new(settings, host, host ? host : "the server", now_ms, &err);
+        sc_engine_new(settings, host, host ? host : "the server", NULL, now_ms, &err);
     if (!engine) {
         (void)sc_lib_error(error, &err);
     }

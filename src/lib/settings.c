@@ -183,6 +183,21 @@ int sc_client_settings_set_timeout(struct sc_client_settings *settings, uint32_t
     return 0;
 }
 
+int sc_client_settings_set_retry(struct sc_client_settings *settings, uint32_t ms,
+                                 struct sc_client_error *error)
+{
+    struct sc_err err;
+    if (can_change(settings, &err) != 0) {
+        return sc_lib_error(error, &err);
+    }
+    if (ms > MAX_TIMEOUT_MS) {
+        (void)sc_err_set(&err, EX_USAGE, "retry: expected 0 to %u milliseconds", MAX_TIMEOUT_MS);
+        return sc_lib_error(error, &err);
+    }
+    settings->retry_ms = ms;
+    return 0;
+}
+
 /* Copies; -1 when one of them cannot be made. */
 static int copy_options(const struct sc_tls_options *from, char *copies[4])
 {
@@ -298,12 +313,15 @@ int sc_client_settings_set_session(struct sc_client_settings *settings, const vo
     return 0;
 }
 
-uint8_t *sc_lib_settings_session(struct sc_client_settings *settings, size_t *size)
+uint8_t *sc_lib_settings_session(struct sc_client_settings *settings,
+                                 const struct sc_link_session *own, size_t *size)
 {
     uint8_t *copy = NULL;
-    (void)pthread_mutex_lock(&settings->lock);
+    const bool is_own = own && own->bytes;
     size_t payload;
-    const uint8_t *at = sc_saved_session_payload(settings->session, settings->session_size,
+    (void)pthread_mutex_lock(&settings->lock);
+    const uint8_t *at = sc_saved_session_payload(is_own ? own->bytes : settings->session,
+                                                 is_own ? own->size : settings->session_size,
                                                  settings->library->name, settings->pins, &payload);
     if (at && (copy = malloc(payload)) != NULL) {
         memcpy(copy, at, payload);

@@ -13,6 +13,7 @@
 
 #include "base/program.h"
 #include "client/output.h"
+#include "client/prompt.h"
 #include "programs/version.h"
 #include "proto/handler.h"
 
@@ -23,10 +24,24 @@
 static void on_ready(void *arg, const struct sc_client_info *info)
 {
     struct sc_cli *client = arg;
+    const bool is_first = !client->is_ready;
+    sc_cli_print_connection(client->options, info, !client->was_ready);
     client->info = info;
-    sc_cli_print_connection(client->options, info);
-    if (client->mode->on_ready) {
-        client->mode->on_ready(client);
+    client->is_ready = client->was_ready = true;
+    void (*const tell)(struct sc_cli * client) =
+        is_first ? client->mode->on_ready : client->mode->on_again;
+    if (tell) {
+        tell(client);
+    }
+}
+
+static void on_lost(void *arg, const struct sc_session_end *end)
+{
+    struct sc_cli *client = arg;
+    client->info = NULL;
+    sc_cli_print_lost(client->options, end);
+    if (client->mode->on_lost) {
+        client->mode->on_lost(client, end);
     }
 }
 
@@ -51,19 +66,59 @@ static void on_progress(void *arg)
     }
 }
 
-static void on_end(void *arg, const struct sc_err *err)
+/* The mode goes on without a session. */
+static void drop_session(struct sc_cli *client)
 {
-    struct sc_cli *client = arg;
-    client->ended = true;
-    if (client->mode->on_end) {
-        client->mode->on_end(client);
-    }
-    if (err) {
-        client->status = sc_program_fail(PROGRAM, err);
+    struct sc_err err;
+    sc_session_keep(client->session, client->options->settings);
+    sc_session_free(client->session);
+    client->session = NULL;
+    if (sc_program_flush(&err) != 0) {
+        client->status = sc_program_fail(PROGRAM, &err);
+        client->ended = true;
     }
 }
 
+static void on_end(void *arg, const struct sc_session_end *end)
+{
+    struct sc_cli *client = arg;
+    client->info = NULL;
+    if (client->mode->on_end && client->mode->on_end(client, end)) {
+        drop_session(client);
+        return;
+    }
+    client->ended = true;
+    if (end) {
+        client->status = sc_program_fail(PROGRAM, &end->err);
+    }
+}
+
+static const struct sc_session_callbacks callbacks = {on_ready, on_reply, on_progress, on_lost,
+                                                      on_end};
+
 /* --- What the modes share --- */
+
+void sc_cli_connect(struct sc_cli *client)
+{
+    struct sc_err err;
+    client->is_ready = false;
+    client->session =
+        sc_session_new(client->base, client->options->settings, client->options->target,
+                       client->options->proxy_command, &callbacks, client, &err);
+    if (!client->session) {
+        client->status = sc_program_fail(PROGRAM, &err);
+        client->ended = true;
+    }
+}
+
+void sc_cli_end(struct sc_cli *client)
+{
+    if (client->session) {
+        sc_session_close(client->session);
+    } else {
+        client->ended = true;
+    }
+}
 
 bool sc_cli_iterate(struct sc_cli *client)
 {
@@ -98,23 +153,6 @@ const struct sc_handler *sc_cli_parse_line(const char *line, size_t length, cons
     return command && !command->takes_body && *text_length > 0 ? NULL : command;
 }
 
-void sc_cli_greet(const struct sc_cli *client)
-{
-    printf("connected to %s (%s), %s; help lists the commands, quit ends\n",
-           client->options->target, client->info->peer, client->info->tls_version);
-}
-
-bool sc_cli_wants_to_quit(const char *line, size_t length)
-{
-    if (length == 4 && (memcmp(line, "quit", 4) == 0 || memcmp(line, "exit", 4) == 0)) {
-        return true;
-    }
-    char commands[SC_HANDLER_LIST_BYTES];
-    sc_handler_list(commands);
-    printf("commands: %s, quit\n", commands);
-    return false;
-}
-
 static void show_pin_ready(struct sc_cli *client)
 {
     sc_cli_print_pins(client->options, client->info);
@@ -131,10 +169,10 @@ static const struct sc_cli_mode *choose_mode(const struct sc_cli_options *option
         return &show_pin;
     }
     if (options->command) {
-        return &sc_cli_oneshot;
+        return options->repeat ? &sc_cli_repeat : &sc_cli_oneshot;
     }
 #ifdef HAVE_LIBEDIT
-    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+    if (sc_prompt_is_wanted(options)) {
         return &sc_cli_interactive;
     }
 #endif
@@ -160,26 +198,13 @@ static void set_key_log(struct sc_client_settings *settings)
     }
 }
 
-static int start_session(struct sc_cli *client, struct sc_err *err)
-{
-    static const struct sc_session_callbacks callbacks = {on_ready, on_reply, on_progress, on_end};
-    const struct sc_cli_options *options = client->options;
-    set_key_log(options->settings);
-    client->session = sc_session_new(client->base, options->settings, options->target,
-                                     options->proxy_command, &callbacks, client, err);
-    return client->session ? 0 : -1;
-}
-
 static int start(struct sc_cli *client, struct sc_err *err)
 {
     client->base = event_base_new();
     if (!client->base) {
         return sc_err_set(err, EX_OSERR, "can't make an event loop");
     }
-    if (client->mode->start && client->mode->start(client, err) != 0) {
-        return -1;
-    }
-    return start_session(client, err);
+    return client->mode->start ? client->mode->start(client, err) : 0;
 }
 
 static int run(const struct sc_cli_options *options)
@@ -187,6 +212,8 @@ static int run(const struct sc_cli_options *options)
     struct sc_cli client = {.options = options, .mode = choose_mode(options), .status = EX_OK};
     struct sc_err err;
     if (start(&client, &err) == 0) {
+        set_key_log(options->settings);
+        sc_cli_connect(&client);
         do {
             if (client.info && client.mode->converse) {
                 client.mode->converse(&client);

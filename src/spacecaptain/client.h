@@ -92,10 +92,11 @@ struct sc_client_error {
     int code; /* enum sc_client_code; later versions may add some */
     uint32_t retry_after_ms; /* when the server asked to come back, 0: it did not */
     char text[768]; /* "what failed: why; the way out": one line of printable UTF-8, no newline */
+    int temporary; /* the same may succeed at another time: the server is away, busy or silent */
 };
 /* clang-format off */
 #define SC_CLIENT_ERROR_INIT \
-    {sizeof(struct sc_client_error), 0, 0, {0}}
+    {sizeof(struct sc_client_error), 0, 0, {0}, 0}
 /* clang-format on */
 
 /* --- Settings --- */
@@ -148,6 +149,24 @@ SC_CLIENT_API int sc_client_settings_set_timeout(struct sc_client_settings *sett
                                                  struct sc_client_error *error);
 
 /*
+ * What a lost connection is (sc_client_start(), sc_client_connect()). `ms` 0, the default: the end.
+ * Else, up to 86,400,000: another one is made, which resumes the TLS session and whose pins are
+ * checked likewise, and the requests without a reply are sent again, in order, from copies that are
+ * kept until then. So a request can reach the server twice: use it only where that does no harm, as
+ * it does none with the types below.
+ *
+ * Attempts are made after 100 ms, 200 ms and so on up to 3 s, a part of each at random, and not
+ * before the time that the server asked to come back at, up to a minute. They end `ms` after the
+ * loss, or after that minute; a loss before the next reply does not prolong it. Without a request
+ * to be answered nothing is attempted: sc_client_send() connects again.
+ *
+ * Lost is a connection of which READY was told, when it ends with a temporary error, and not when
+ * a reply is not in time. The first connect is never repeated.
+ */
+SC_CLIENT_API int sc_client_settings_set_retry(struct sc_client_settings *settings, uint32_t ms,
+                                               struct sc_client_error *error);
+
+/*
  * The client's own certificate (PEM, leaf first) and private key (PEM). `passphrase` decrypts the
  * key, NULL: an encrypted key is refused. SC_CLIENT_NO_INPUT, SC_CLIENT_BAD_DATA.
  */
@@ -193,7 +212,7 @@ struct sc_client_reply {
     {sizeof(struct sc_client_reply), 0, 0, 0, 0, NULL, 0, NULL}
 /* clang-format on */
 
-/* A connection whose handshake is done. Texts live as long as the connection. */
+/* A connection whose handshake is done. Texts live until LOST, or as long as the object. */
 struct sc_client_info {
     size_t size;
     const char *peer; /* the address that answered, "127.0.0.1:4242"; "" of an engine */
@@ -216,22 +235,26 @@ struct sc_client_info {
 
 enum sc_client_event_type {
     SC_CLIENT_EVENT_NONE, /* nothing has happened */
-    SC_CLIENT_EVENT_READY, /* a pin has matched: requests may be sent. Comes first, once */
+    SC_CLIENT_EVENT_READY, /* a pin has matched: requests may be sent. First, and after LOST */
     SC_CLIENT_EVENT_REPLY, /* the reply to the oldest request without one */
-    SC_CLIENT_EVENT_END /* the last one. `error->code` SC_CLIENT_OK: after a close of ours */
+    SC_CLIENT_EVENT_END, /* the last one. `error->code` SC_CLIENT_OK: after a close of ours */
+    SC_CLIENT_EVENT_LOST /* no connection, `error` says why; only with
+                            sc_client_settings_set_retry() */
 };
 
 struct sc_client_event {
     size_t size;
     int type; /* enum sc_client_event_type */
     const struct sc_client_reply *reply; /* of REPLY; valid until the next call */
-    const struct sc_client_error *error; /* of END; valid as long as the connection */
-    uint64_t unanswered; /* END: requests that were sent and not answered */
+    const struct sc_client_error
+        *error; /* of END, valid as long as the object; of LOST, until READY */
+    uint64_t unanswered; /* END, LOST: requests that were sent and not answered */
     int cut; /* END: the transport has ended or failed, and not TLS with close_notify */
+    uint32_t wait_ms; /* LOST: how long until the next attempt, if a request waits for it */
 };
 /* clang-format off */
 #define SC_CLIENT_EVENT_INIT \
-    {sizeof(struct sc_client_event), 0, NULL, NULL, 0, 0}
+    {sizeof(struct sc_client_event), 0, NULL, NULL, 0, 0, 0}
 /* clang-format on */
 
 /* Requests that may be without a reply at a time, and the bytes of their bodies. */
@@ -243,8 +266,9 @@ struct sc_client_event {
 /* --- A connection over a socket --- */
 
 /*
- * A connection to one server. ADDRESS is "HOST:PORT", "[V6]:PORT", "unix:/path", or a host alone
- * (port 4242). The settings must hold a pin.
+ * A connection to one server, or one after the other (sc_client_settings_set_retry()). ADDRESS is
+ * "HOST:PORT", "[V6]:PORT", "unix:/path", or a host alone (port 4242). The settings must hold a
+ * pin.
  */
 struct sc_client;
 
@@ -292,10 +316,10 @@ sc_client_start_fd(struct sc_client_settings *settings, int fd, const char *host
                    struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /*
- * What to wait for: the descriptor (every call of sc_client_process() before READY can close it and
- * open another one, also of the same number; -1: there is none to wait for), the events of poll(2)
- * (POLLIN, POLLOUT, or both), and how long until sc_client_process() must be called all the same
- * (milliseconds, -1: for ever).
+ * What to wait for: the descriptor (each sc_client_process() and sc_client_next_event() that is not
+ * after READY can close it and open another one, also of the same number; -1: there is none to wait
+ * for), the events of poll(2) (POLLIN, POLLOUT, or both), and how long until sc_client_process()
+ * must be called all the same (milliseconds, -1: for ever).
  */
 SC_CLIENT_API int sc_client_fd(const struct sc_client *client);
 SC_CLIENT_API short sc_client_events(const struct sc_client *client);
@@ -309,14 +333,21 @@ SC_CLIENT_API void sc_client_process(struct sc_client *client);
 SC_CLIENT_API int sc_client_next_event(struct sc_client *client, struct sc_client_event *event);
 
 /*
- * Queues a request; `body` is copied. Its number, counted from 1, or -1: SC_CLIENT_USAGE before
- * READY, after a close, or with a body above SC_CLIENT_MAX_BODY; SC_CLIENT_SYSTEM too many are
- * unanswered (sc_client_is_full()), or out of memory.
+ * Queues a request; `body` is copied. Its number, counted from 1, or -1: SC_CLIENT_USAGE before the
+ * first READY, after a close, or with a body above SC_CLIENT_MAX_BODY; SC_CLIENT_SYSTEM too many
+ * are unanswered (sc_client_is_full()), or out of memory.
  */
 SC_CLIENT_API int64_t sc_client_send(struct sc_client *client, uint32_t type, const void *body,
                                      size_t length, struct sc_client_error *error);
 SC_CLIENT_API int sc_client_is_full(const struct sc_client *client);
 SC_CLIENT_API size_t sc_client_unanswered(const struct sc_client *client);
+
+/*
+ * Gives up the requests without a reply: they are neither answered nor sent again. If there are
+ * any the connection goes, too. With sc_client_settings_set_retry() the next request makes another
+ * one, not sooner than if it had been lost; without it END follows.
+ */
+SC_CLIENT_API void sc_client_cancel(struct sc_client *client);
 
 /* Ends the connection with close_notify; END follows within a second. */
 SC_CLIENT_API void sc_client_close(struct sc_client *client);

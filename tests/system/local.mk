@@ -10,6 +10,8 @@ SHELL_TESTS = \
 	tests/system/test-client-cert.sh \
 	tests/system/test-client-conf.sh \
 	tests/system/test-client-openssl.sh \
+	tests/system/test-client-prompt.sh \
+	tests/system/test-client-retry.sh \
 	tests/system/test-client-server.sh \
 	tests/system/test-client.sh \
 	tests/system/test-completion.sh \

@@ -130,7 +130,7 @@ run 0 sc-client --connect "localhost:${odd##*:}" --pin server.crt echo hello
 wait-for 10 "$odd_pid" contains "$odd_log" 'connection 2: server name localhost' || fail "the server was not asked for by its name"
 ! grep -q 'connection 1: server name' "$odd_log" || fail "an address was sent as a name"
 
-# --- What a bad server does ---
+# --- What a bad server does; what comes after a lost connection is in test-client-retry.sh ---
 odd mute
 client 75 --timeout 0.3 echo hello
 expect_err 'no reply .* within 300ms, 1 unanswered'
@@ -154,7 +154,7 @@ odd short-error
 client 76 echo hello
 expect_err 'ERROR frame is too short'
 odd half-reply
-client 69 echo hello
+client 69 --no-retry echo hello
 expect_err 'went away with 1 request unanswered: it closed'
 # The close has a deadline of its own.
 odd hang
@@ -185,10 +185,10 @@ wait-for 10 "$odd_pid" contains "$odd_log" 'connection 1: ' || fail "the connect
 got=$(sed -n 's/^connection 1: \([0-9]*\) bytes.*/\1/p' "$odd_log")
 [ "$got" -gt 0 ] && [ "$got" -lt 3000000 ] || fail "$got bytes were sent without a reply"
 odd cut
-client 69 echo hello
+client 69 --no-retry echo hello
 expect_err 'went away with 1 request unanswered: .*without close_notify'
 odd over-limit
-client 1 --timeout 5 --count 3 echo hello
+client 1 --no-retry --timeout 5 --count 3 echo hello
 grep -q 'over a limit' err || fail "the reason of the refusal is not told"
 
 
@@ -206,7 +206,7 @@ no_err
 
 odd going-away
 printf 'echo one\necho two\n' >commands
-run 69 sc-client --connect "$odd" --pin server.crt <commands
+run 69 sc-client --connect "$odd" --pin server.crt --no-retry <commands
 expect_out one
 expect_err 'going away \(restart\), 1 unanswered; it asks to come back in 2500ms'
 
@@ -222,16 +222,16 @@ grep -Fq '"text":"a\u009bb\u202ec"' out || fail "JSON reorders the terminal's te
 odd error 'bad day'
 client 1 --count 3 --interval 0 echo hello
 [ "$(grep -c 'the server answered ERROR 5' err)" = 2 ] && [ "$(grep -c ': echo 2, 5 bytes, ' out)" = 1 ] || fail "not every ERROR is told"
-grep -q ': 3 sent, 3 answered, min' out || fail "an ERROR is an answer"
+grep -q ': 3 sent, 3 answered, 0 lost, min' out || fail "an ERROR is an answer"
 odd half-reply
-client 69 --count 3 --interval 0 echo hello
-expect_out "$odd: 1 sent, 0 answered"
+client 69 --no-retry --count 3 --interval 0 echo hello
+expect_out "$odd: 1 sent, 0 answered, 1 lost"
 odd mute
-client 75 --count 3 --interval 0 --timeout 0.3 --json echo hello
-expect_out '{"sent":1,"answered":0}'
+client 75 --no-retry --count 3 --interval 0 --timeout 0.3 --json echo hello
+expect_out '{"sent":1,"answered":0,"lost":1}'
 odd wrong-type
 client 76 --count 2 --interval 0 echo hello
-expect_out "$odd: 1 sent, 0 answered"
+expect_out "$odd: 1 sent, 0 answered, 1 lost"
 # A second passes between two, unless told otherwise.
 odd serve
 started=$(date +%s%N)
@@ -334,7 +334,7 @@ exec 8>&-
 # --- Repeated, JSON, verbose, key log ---
 client 0 --count 5 --interval 0 echo hello
 [ "$(grep -c "^$odd: echo [1-5], 5 bytes, [0-9.]* ms$" out)" -eq 5 ] || fail "no line for every reply"
-grep -Eq "^$odd: 5 sent, 5 answered, min/avg/max/p50/p99 ([0-9.]+/){4}[0-9.]+ ms$" out || fail "no summary"
+grep -Eq "^$odd: 5 sent, 5 answered, 0 lost, min/avg/max/p50/p99 ([0-9.]+/){4}[0-9.]+ ms$" out || fail "no summary"
 client 0 --count 3 --interval 0.01 --json time
 [ "$(grep -c '^{.*}$' out)" -eq 4 ] || fail "not every line is a JSON object"
 # shellcheck disable=SC1003
@@ -358,41 +358,11 @@ expect_err 'warning: .*nonexistent/keys'
 background sc-client --connect "$odd" --pin server.crt --interval 0.05 time
 wait-for 10 "$background_pid" contains "$tmp/background-$background_count.log" 'time 3, 27 bytes' || fail "--interval without --count"
 kill -INT "$background_pid"
-finish "$background_pid" 0
-grep -Eq 'sent, [0-9]+ answered, min/avg' "background-$background_count.log" || fail "no summary after an interrupt"
+finish "$background_pid" 130
+grep -Eq 'sent, [0-9]+ answered, [01] lost, min/avg' "background-$background_count.log" || fail "no summary after an interrupt"
 
-# --- On a terminal: a prompt, and nothing that steers the terminal ---
+# --- On a terminal: nothing that steers it. The prompt is in test-client-prompt.sh. ---
 export TERM=dumb
-# on_terminal STATUS [EXPECT SEND]...: converses with sc-client; what it printed is in $tmp/out.
-on_terminal() {
-    expected=$1
-    shift
-    status=0
-    terminal 20 "$@" -- sc-client --connect "$odd" --pin server.crt >out 2>err || status=$?
-    [ "$status" = "$expected" ] || fail "exit status $status, not $expected, on a terminal: $*"
-}
-on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' 'reverse TEXT' '' '> ' 'time\n' 'Z' '' '> ' 'quit\n'
-grep -q "^connected to $odd" out || fail "the prompt does not say where it is connected to"
-on_terminal 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
-# What is typed while a reply is on its way is not lost, nor the terminal's to interpret.
-odd drip
-on_terminal 0 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x04' 'slow reply' ''
-# Also when no reply comes.
-odd mute
-status=0
-terminal 20 '> ' 'echo hello\n' 'hello' '' '\n' 'ha' 'no reply' '' '' 'lf\n' -- \
-    sc-client --connect "$odd" --pin server.crt --timeout "$slow" >out 2>err || status=$?
-[ "$status" = 75 ] || fail "exit status $status at a prompt without a reply"
-grep -q 'not sent: half' out || ! grep -q 'define HAVE_LIBEDIT' "$SC_BUILDDIR/config.h" || fail "what was typed while a reply was waited for is lost"
-# Between two lines the terminal is not given back: this sc-client is ended when it is (tests/tools/tty_modes.c).
-odd serve
-PATH=$SC_BUILDDIR/tests/tools/extended:$PATH
-on_terminal 0 '> ' 'echo one\n' 'one' '' '> ' 'echo two\n' 'two' '' '> ' '\x04'
-PATH=${PATH#*:}
-odd drip
-# An interrupt ends it, before and while it waits for a reply, and leaves the terminal as it was.
-on_terminal 130 '> ' '\x03'
-on_terminal 130 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x03'
 odd serve
 # Commands from a file, replies on a terminal: control characters, C1 ones and broken UTF-8.
 printf 'echo a\033[31mb\302\233c\377\n' >commands
@@ -401,8 +371,3 @@ status=0
 terminal 20 -- sh -c 'exec sc-client --connect "$1" --pin server.crt <commands' sh "$odd" >out 2>err || status=$?
 [ "$status" = 0 ] || fail "exit status $status with output on a terminal"
 grep -Fq 'a\x1b[31mb\xc2\x9bc\xff' out || fail "control characters reach the terminal"
-# A server that leaves is told at the prompt, without a key pressed.
-odd over-limit
-on_terminal 1 'ended the connection: over a limit' ''
-odd going-away
-on_terminal 69 '> ' 'reverse a\n' 'going away' ''

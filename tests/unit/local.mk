@@ -171,6 +171,8 @@ tests_unit_check_bench_seconds_LDADD = $(TEST_BENCH)
 UNIT_TESTS += tests/unit/check_bench_options
 tests_unit_check_bench_options_LDADD = $(TEST_BENCH)
 
+UNIT_TESTS += tests/unit/check_client
+tests_unit_check_client_LDADD = $(TEST_LIB)
 UNIT_TESTS += tests/unit/check_engine
 tests_unit_check_engine_LDADD = $(TEST_LIB)
 if WITH_MBEDTLS

@@ -1,0 +1,205 @@
+#include "config.h"
+
+#include "client/history.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define FILE_BYTES ((size_t)SC_HISTORY_LINES * 2 * SC_HISTORY_LINE_BYTES) /* that are read */
+
+struct sc_history {
+    char path[4096];
+};
+
+/* Makes the directories of the path that are not there. */
+static void make_directories(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0700);
+        *slash = '/';
+    }
+}
+
+/* False: there is no home. */
+static bool find_path(char *out, size_t room)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    int length;
+    if (state && state[0] == '/') { /* others are to be ignored (XDG base directories) */
+        length = snprintf(out, room, "%s/space-captain/history", state);
+    } else if (home && home[0] == '/') {
+        length = snprintf(out, room, "%s/.local/state/space-captain/history", home);
+    } else {
+        return false;
+    }
+    return length > 0 && (size_t)length < room;
+}
+
+/* Waits for the lock, a fifth of a second at the most. */
+static int lock(int fd)
+{
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (i == 20) {
+            return -1;
+        }
+        (void)poll(NULL, 0, 10);
+    }
+    return 0;
+}
+
+/* The file, locked. -1: without text in *err there is none to be had. */
+static int open_locked(const char *path, struct sc_err *err)
+{
+    struct stat stat, now;
+    const int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    for (int i = 0; i < 10; i++) {
+        const int fd = open(path, flags, 0600);
+        if (fd < 0) {
+            return errno == ELOOP
+                       ? sc_err_set(err, EX_NOINPUT,
+                                    "the history is not kept: %s is a symbolic link", path)
+                       : -1;
+        }
+        if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode) || stat.st_uid != geteuid()) {
+            (void)close(fd);
+            return sc_err_set(err, EX_NOINPUT,
+                              "the history is not kept: %s is not a regular file of yours", path);
+        }
+        /* Who holds the lock is done soon; and the file may have been replaced meanwhile. */
+        if (lock(fd) == 0 && lstat(path, &now) == 0 && now.st_ino == stat.st_ino &&
+            now.st_dev == stat.st_dev) {
+            if ((stat.st_mode & 077) != 0) {
+                (void)fchmod(fd, 0600);
+            }
+            return fd;
+        }
+        (void)close(fd);
+    }
+    return -1;
+}
+
+/* Where the last lines of the text begin. */
+static char *last_lines(char *text, size_t length)
+{
+    size_t newlines = 0;
+    for (char *p = text + length; p > text; p--) {
+        if (p[-1] == '\n' && ++newlines > SC_HISTORY_LINES) {
+            return p;
+        }
+    }
+    return text;
+}
+
+static bool write_all(int fd, const char *text, size_t length)
+{
+    const ssize_t written = write(fd, text, length);
+    return written >= 0 && (size_t)written == length;
+}
+
+/* As a whole or not at all; the lock on the old file is held. */
+static void replace(const char *path, const char *text, size_t length)
+{
+    char temporary[4200];
+    (void)snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
+    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return;
+    }
+    const bool written = write_all(fd, text, length) && fsync(fd) == 0;
+    if (close(fd) != 0 || !written || rename(temporary, path) != 0) {
+        (void)unlink(temporary);
+    }
+}
+
+/* Reads what is there, and cuts the file to its last lines. */
+static void load(const struct sc_history *history, int fd,
+                 void (*on_line)(const char *line, void *arg), void *arg)
+{
+    size_t length = 0;
+    ssize_t got;
+    const off_t size = lseek(fd, 0, SEEK_END);
+    char *text = malloc(FILE_BYTES + 1);
+    if (!text) {
+        return;
+    }
+    if (size > (off_t)FILE_BYTES) {
+        (void)lseek(fd, size - (off_t)FILE_BYTES, SEEK_SET);
+    } else {
+        (void)lseek(fd, 0, SEEK_SET);
+    }
+    while (length < FILE_BYTES && (got = read(fd, text + length, FILE_BYTES - length)) > 0) {
+        length += (size_t)got;
+    }
+    char *lines = last_lines(text, length);
+    if (lines > text || size > (off_t)FILE_BYTES) {
+        replace(history->path, lines, (size_t)(text + length - lines));
+    }
+    text[length] = '\0';
+    while (lines < text + length) {
+        char *end = strchr(lines, '\n');
+        char *next = end ? end + 1 : lines + strlen(lines) + 1;
+        if (end) {
+            *end = '\0';
+        }
+        if (*lines && strlen(lines) <= SC_HISTORY_LINE_BYTES) {
+            on_line(lines, arg);
+        }
+        lines = next;
+    }
+    free(text);
+}
+
+struct sc_history *sc_history_open(void (*on_line)(const char *line, void *arg), void *arg,
+                                   struct sc_err *err)
+{
+    struct sc_history *history = calloc(1, sizeof(*history));
+    err->text[0] = '\0';
+    if (!history || !find_path(history->path, sizeof(history->path))) {
+        free(history);
+        return NULL;
+    }
+    make_directories(history->path);
+    const int fd = open_locked(history->path, err);
+    if (fd < 0) {
+        free(history);
+        return NULL;
+    }
+    load(history, fd, on_line, arg);
+    (void)close(fd);
+    return history;
+}
+
+void sc_history_add(struct sc_history *history, const char *line, size_t length)
+{
+    char text[SC_HISTORY_LINE_BYTES + 1];
+    struct sc_err err;
+    if (!history || length == 0 || length > SC_HISTORY_LINE_BYTES || memchr(line, '\0', length)) {
+        return;
+    }
+    const int fd = open_locked(history->path, &err);
+    if (fd < 0) {
+        return;
+    }
+    memcpy(text, line, length);
+    text[length] = '\n';
+    const off_t before = lseek(fd, 0, SEEK_END);
+    if (!write_all(fd, text, length + 1) && before >= 0) {
+        (void)!ftruncate(fd, before); /* a full disk: not half of it */
+    }
+    (void)close(fd);
+}
+
+void sc_history_free(struct sc_history *history)
+{
+    free(history);
+}

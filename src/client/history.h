@@ -1,0 +1,32 @@
+/*
+ * The history of the prompt in a file: ${XDG_STATE_HOME:-~/.local/state}/space-captain/history,
+ * mode 0600, at most SC_HISTORY_LINES lines. A line is appended when it is entered, in one write
+ * under a lock, so that clients at the same time and a kill lose none; a file that has grown too
+ * long is replaced as a whole. Without a home or a disk to write to there is no file, and that is
+ * no failure. Thread: one.
+ */
+#ifndef SC_CLIENT_HISTORY_H
+#define SC_CLIENT_HISTORY_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+#define SC_HISTORY_LINES 1000
+#define SC_HISTORY_LINE_BYTES 4096 /* longer lines are not kept */
+
+struct sc_history;
+
+/*
+ * Calls `on_line` for each line of the file, oldest first; each ends in a NUL. NULL: there is no
+ * file to be had, and *err has a text when that is worth a warning: another owner, a symbolic link,
+ * not a regular file.
+ */
+struct sc_history *sc_history_open(void (*on_line)(const char *line, void *arg), void *arg,
+                                   struct sc_err *err);
+void sc_history_free(struct sc_history *history); /* NULL is fine */
+
+/* `line` without its newline. `history` NULL: nothing is kept. */
+void sc_history_add(struct sc_history *history, const char *line, size_t length);
+
+#endif

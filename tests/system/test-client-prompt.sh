@@ -1,0 +1,167 @@
+#!/bin/sh
+# The prompt of sc-client, on a terminal of its own: what it knows, and that it lives through everything that a server and a user do to it.
+test_seconds=120
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+export TERM=dumb
+export HOME="$tmp/home" && mkdir home
+unset XDG_STATE_HOME || :
+history=$HOME/.local/state/space-captain/history
+make_certs
+grep -q 'define HAVE_LIBEDIT' "$SC_BUILDDIR/config.h" && editing=yes || editing=
+
+# odd MODE [TEXT]: as in test-client.sh.
+odd() {
+    port_file=$tmp/odd-port-$background_count
+    background_seconds=100 background odd-server "$1" server.crt server.key "$port_file" "${2-}"
+    wait-for 20 "$background_pid" exists "$port_file" || fail "odd-server $1 did not start"
+    address=127.0.0.1:$(cat "$port_file")
+}
+
+# at_prompt STATUS [EXPECT SEND]... [-- OPTION...]: converses with sc-client; what the terminal has shown is in $tmp/out.
+at_prompt() {
+    expected=$1
+    shift
+    steps=0
+    for word; do
+        [ "$word" != -- ] || break
+        steps=$((steps + 1))
+    done
+    [ $steps -lt $# ] || set -- "$@" --
+    # "$@" is STEP... -- OPTION...: the command goes between them.
+    i=0
+    for word; do
+        shift
+        set -- "$@" "$word"
+        i=$((i + 1))
+        [ $i -ne $((steps + 1)) ] || set -- "$@" sc-client --connect "$address" --pin server.crt
+    done
+    status=0
+    terminal $((20 * slow)) "$@" >out 2>err || status=$?
+    [ "$status" = "$expected" ] || fail "exit status $status, not $expected, at a prompt: $*"
+}
+
+# --- What it knows ---
+odd serve
+at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' '"frobnicate" is not a command; commands are echo TEXT' '' '> ' 'time\n' 'Z' '' \
+    '> ' 'help\n' 'commands: echo TEXT, reverse TEXT, time, help, status, quit' '' '> ' 'quit\n'
+grep -q "^connected to $address" out || fail "the prompt does not say where it is connected to"
+at_prompt 0 '> ' 'status\n' "connected to $address" '' 'TLSv1.3, cipher' '' 'new session' '' 'pin matched: cert-sha256:' '' 'more days' '' '> ' 'exit\n'
+at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
+# An ERROR is an answer, and told by the status at the end.
+odd error 'bad day'
+at_prompt 1 '> ' 'echo one\n' 'ERROR 5' '' '> ' 'echo two\n' 'two' '' '> ' '\x04'
+# In JSON what is no object goes to standard error.
+odd serve
+status=0
+# shellcheck disable=SC2016
+terminal $((20 * slow)) '> ' 'help\n' 'commands: ' '' '> ' 'status\n' '> ' 'echo "hi"\n' '> ' 'quit\n' -- \
+    sh -c 'exec sc-client --connect "$1" --pin server.crt --json >objects' sh "$address" >out 2>err || status=$?
+[ "$status" = 0 ] || fail "exit status $status at a prompt with JSON"
+if [ "$(wc -l <objects)" != 2 ] || [ "$(sed -n 1p objects | json-get connected)" != true ] || [ "$(sed -n 2p objects | json-get bytes)" != 4 ]; then
+    cat objects >&2
+    fail "standard output is not two objects"
+fi
+
+# --- A server that leaves: the notice, the line, the next command ---
+start_server
+# Nothing is typed: it stays, and the next command connects again.
+at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' "!kill -KILL $server_pid" 'went away' '' 'the next command connects again' '' '> ' '' \
+    '' "!sc-server --listen $address --certificate server.crt --private-key server.key >again.log 2>&1 & echo \$! >again.pid; wait-for 20 0 contains again.log ready" \
+    '' 'status\n' 'not connected' '' '> ' 'echo two\n' 'connected again, ' '' 'two' '' '> ' 'quit\n'
+end_server 137
+again=$(cat again.pid)
+own_pids="$own_pids $again"
+# Nobody is there: it says so, goes on, and is interrupted.
+at_prompt 0 '> ' "!kill -TERM $again" 'going away' '' '> ' 'echo lost\n' "can't connect" '' 'given up after 300ms' '' '> ' 'echo lost again\n' \
+    "can't connect" '' '> ' '\x04' -- --timeout 0.3
+wait-for 10 0 contains again.log stopped || fail "the second server did not stop"
+start_server --listen "$address"
+at_prompt 0 '> ' "!kill -TERM $server_pid" 'going away' '' '> ' 'echo given up\n' "can't connect" '' '' '\x03' 'interrupted' '' '> ' 'quit\n'
+end_server 0
+# An idle connection: the session is resumed.
+start_server --idle-timeout 1s
+at_prompt 0 '> ' '' 'no request for too long' '' '> ' 'echo two\n' 'connected again, the session is resumed' '' 'two' '' '> ' 'quit\n'
+stop_server
+# The first connect is not repeated, and with --no-retry a lost connection is the end, but not of a line that is typed.
+at_prompt 69 "can't connect" ''
+start_server
+at_prompt 69 '> ' "!kill -KILL $server_pid" 'there is no other with --no-retry' '' -- --no-retry
+end_server 137
+
+# --- Requests that are not answered ---
+odd drip
+at_prompt 0 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x04' 'slow reply' ''
+odd mute
+[ -z "$editing" ] || at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' 'ti' 'no reply' '' '> ti' '\x03' '> ' 'quit\n' -- --timeout 0.3
+
+if [ "$editing" ]; then
+    at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' '\x03' 'interrupted, the command is given up' '' '> ' '\x04'
+
+    # What is typed when the server leaves is still there, and is sent to the next one.
+    start_server
+    at_prompt 0 '> ' 'echo par' 'echo par' "!kill -TERM $server_pid" 'going away' '' '> echo par' '' \
+        '' "!wait-for 20 $server_pid ends && sc-server --listen $address --certificate server.crt --private-key server.key >later.log 2>&1 & echo \$! >later.pid; wait-for 20 0 contains later.log ready" \
+        '' 'tial; rest\n' '\npartial; rest' '' '> ' 'quit\n'
+    grep -q "^sc-client: $address ended the connection: going away" out || fail "the notice is not on a line of its own"
+    end_server 0
+    later=$(cat later.pid)
+    own_pids="$own_pids $later"
+    at_prompt 69 '> ' 'echo par' 'echo par' "!kill -KILL $later" 'went away' '' '> echo par' 'tial; rest\n' 'connection is gone, not sent: echo partial; rest' '' -- --no-retry
+
+    # --- Keys ---
+    odd serve
+    at_prompt 130 '> ' '\x03'
+    at_prompt 0 '> ' 'echo half a line' 'half a line' '\x03' '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
+    ! grep -q '^half a line' out || fail "a line that was thrown away was sent"
+    # Tab: one, several, and words that are no requests; nothing after the first word.
+    at_prompt 0 '> ' 'rev\tcba\n' 'reverse cba' '' '\nabc' '' '> ' 's\t\n' 'status' '' 'connected to' '' '> ' '\t' 'echo  reverse  time' '' 'help  status  quit' '' '> ' 'q\t\n'
+    # ^Z gives the terminal back as it was, and fg goes on with the line.
+    if command -v bash >/dev/null; then
+        status=0
+        # shellcheck disable=SC2016
+        terminal $((20 * slow)) 'sh> ' "sc-client --connect $address --pin server.crt\n" '> ' 'echo st' 'echo st' '\x1a' 'sh> ' 'stty -a | grep -o .icanon\n' 'icanon' '' \
+            'sh> ' 'fg\n' '> echo st' 'ayed\n' '\nstayed' '' '> ' '\x04' 'sh> ' 'exit $?\n' -- env PS1='sh> ' bash --norc --noediting -i >out 2>err || status=$?
+        [ "$status" = 0 ] || fail "exit status $status after ^Z and fg"
+        ! grep -q '^-icanon' out || fail "the shell got a terminal in another mode"
+    else
+        skip_part "no bash on this machine"
+    fi
+    # Between two lines the terminal is not given back: this sc-client is ended when it is (tests/tools/tty_modes.c).
+    (PATH=$SC_BUILDDIR/tests/tools/extended:$PATH && at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' 'echo two\n' 'two' '' '> ' '\x04')
+
+    # --- History ---
+    rm -rf "$HOME/.local"
+    at_prompt 0 '> ' 'echo first of all\n' 'first' '' '> ' 'reverse cba\n' 'abc' '' '> ' 'quit\n'
+    [ "$(cat "$history")" = "$(printf 'echo first of all\nreverse cba\nquit')" ] || fail "the history is not what was entered"
+    [ "$(stat -c %a "$history")" = 600 ] || fail "the history can be read by others"
+    [ "$(stat -c %a "${history%/*}")" = 700 ] || fail "its directory can be read by others"
+    at_prompt 0 '> ' '\x12first' 'first of all' '\n' '\nfirst of all' '' '> ' '\x10\x10\x10\n' 'abc' '' '> ' '\x04'
+    # It is bounded, replaced as a whole, and its mode is mended.
+    awk 'BEGIN { for (i = 0; i < 1500; i++) print "echo old", i }' >"$history"
+    chmod 644 "$history"
+    at_prompt 0 '> ' 'echo new\n' 'new' '' '> ' '\x04'
+    [ "$(wc -l <"$history")" = 1001 ] && [ "$(sed -n 1p "$history")" = 'echo old 500' ] && [ "$(stat -c %a "$history")" = 600 ] ||
+        fail "the history was not cut to its last lines"
+    # Two at the same time lose nothing.
+    : >"$history"
+    start_server
+    at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' "!terminal 20 '> ' 'echo other\\n' other '' '> ' '\\x04' -- sc-client --connect $address --pin server.crt >other.out" '' 'echo two\n' 'two' '' '> ' '\x04'
+    [ "$(cat "$history")" = "$(printf 'echo one\necho other\necho two')" ] || fail "two clients lost a line of the history"
+    # What is not the user's is not touched, and one line says so; no home and no room are no failure.
+    rm "$history" && echo precious >"$tmp/target" && ln -s "$tmp/target" "$history"
+    at_prompt 0 'warning: the history is not kept: ' '' 'is a symbolic link' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
+    [ "$(cat target)" = precious ] || fail "a symbolic link was followed"
+    rm "$history" && mkdir "$history"
+    at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' '\x04'
+    rmdir "$history" && mkfifo "$history"
+    at_prompt 0 'is not a regular file of yours' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
+    for home in '' relative /nonexistent/home /dev/full; do
+        HOME=$home at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' '\x04'
+        ! grep -q warning out || fail "a home that cannot be used is warned about: $home"
+    done
+    (unset HOME && at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' '\x04')
+    mkdir state
+    XDG_STATE_HOME=$tmp/state at_prompt 0 '> ' 'echo elsewhere\n' 'elsewhere' '' '> ' '\x04'
+    grep -qx 'echo elsewhere' state/space-captain/history || fail "XDG_STATE_HOME is ignored"
+fi

@@ -1,0 +1,146 @@
+#!/bin/sh
+# A connection that is lost: sc-client connects again, resumes the session, checks the pin, and sends exactly what was not answered.
+test_seconds=60
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+# A server that ends while a client waits between two lines of a pipe; the next one listens on the same port.
+start_server
+mkfifo lines
+# shellcheck disable=SC2016
+background sh -c 'exec sc-client --verbose --timeout "$2" --connect "$1" --pin server.crt <lines' sh "$address" $((15 * slow))
+client=$background_pid client_log=$tmp/background-$background_count.log
+exec 9>lines
+said() { wait-for 20 "$client" contains "$client_log" "$1" "${2-1}" || fail "the client never said: $1"; }
+echo 'echo first' >&9
+said first
+kill -TERM "$server_pid"
+said 'come back in 250ms; the next request connects again'
+end_server 0
+# The next line finds nobody, and is sent when somebody is there.
+echo 'echo second' >&9
+said ', 1 to be sent again'
+exec 7>&9 9>&- # the server does not keep it
+start_server --listen "$address" 7>&-
+said second
+said 'pin matched' 2
+# Without a word, and with nothing to be answered: that is no loss.
+kill -KILL "$server_pid"
+end_server 137
+said 'went away: '
+exec 7>&-
+finish "$client" 0
+[ "$(grep -cx 'first\|second' "$client_log")" = 2 ] || fail "a line is not answered exactly once"
+pass "a restart costs no line"
+
+# What has been sent and not answered, many of them, through servers that are killed: each reply once, in order, exit 0.
+start_server --listen "$address"
+awk 'BEGIN { for (i = 0; i < 30000; i++) printf "echo line %d %0300d\n", i, i }' >commands
+mkfifo replies
+# shellcheck disable=SC2016
+background sh -c 'exec sc-client --timeout "$2" --connect "$1" --pin server.crt <commands >replies' sh "$address" $((15 * slow))
+client=$background_pid
+exec 8<replies
+: >got
+for _ in 1 2 3; do
+    head -c 1000000 <&8 >>got
+    kill -KILL "$server_pid"
+    end_server 137
+    start_server --listen "$address" 8<&-
+done
+cat <&8 >>got
+exec 8<&-
+finish "$client" 0
+sed 's/^echo //' commands | cmp - got || fail "replies are missing, doubled or out of order"
+pass "three servers killed, 30000 requests answered once each"
+
+# The same server, which ends idle connections: the session is resumed.
+stop_server
+start_server --idle-timeout 1s
+# shellcheck disable=SC2016
+background sh -c 'exec sc-client --verbose --connect "$1" --pin server.crt <lines' sh "$address"
+client=$background_pid client_log=$tmp/background-$background_count.log
+exec 9>lines
+echo 'echo before' >&9
+said before
+said 'over a limit (no request for too long (idle-timeout)); the next request connects again'
+echo 'echo after' >&9
+exec 9>&-
+finish "$client" 0
+said after
+said 'full handshake'
+said 'resumed handshake'
+
+
+# Another key on the same address is not the server that was lost.
+mkfifo wrong
+# shellcheck disable=SC2016
+background sh -c 'exec sc-client --verbose --connect "$1" --pin server.crt <wrong' sh "$address"
+client=$background_pid client_log=$tmp/background-$background_count.log
+exec 9>wrong
+echo 'echo before' >&9
+said before
+stop_server
+said 'the next request connects again'
+echo 'echo secret' >&9
+said ', 1 to be sent again'
+run 0 sc-keygen --out other
+exec 7>&9 9>&-
+start_server --listen "$address" --certificate other.crt --private-key other.key 7>&-
+finish "$client" 90
+exec 7>&-
+stop_server
+
+# Nobody comes back: the end after --timeout, with the last reason, and --no-retry at once.
+start_server
+# shellcheck disable=SC2016
+background sh -c 'exec sc-client --timeout 0.5 --connect "$1" --pin server.crt <lines' sh "$address"
+client=$background_pid client_log=$tmp/background-$background_count.log
+exec 9>lines
+echo 'echo before' >&9
+said before
+kill -KILL "$server_pid"
+end_server 137
+echo 'echo lost' >&9
+finish "$client" 69
+exec 9>&-
+said 'is the server running there?; given up after 500ms'
+
+# --- Repeated: a lost connection is a lost reply ---
+start_server --listen "$address"
+background sc-client --connect "$address" --pin server.crt --interval 0.05 --timeout $((5 * slow)) time
+client=$background_pid client_log=$tmp/background-$background_count.log
+said 'time 3, 27 bytes'
+kill -KILL "$server_pid"
+end_server 137
+said "can't connect to $address"
+start_server --listen "$address"
+count=$(grep -c ' bytes, ' "$client_log")
+said "time $((count + 2)), 27 bytes"
+kill -INT "$client"
+finish "$client" 130
+tail -n 1 "$client_log" | grep -Eq "^$address: [0-9]+ sent, [0-9]+ answered, [1-9][0-9]* lost, min/avg/max/p50/p99 " || fail "no summary of what was lost"
+
+# In JSON, until the count is full: what was lost is an object of its own, and the status says that something was.
+background sc-client --connect "$address" --pin server.crt --json --count 12 --interval 0.05 --timeout $((5 * slow)) time
+client=$background_pid client_log=$tmp/background-$background_count.log
+said '"number":2'
+kill -KILL "$server_pid"
+end_server 137
+said '"lost":1,"status":69'
+start_server --listen "$address"
+finish "$client" 69
+[ "$(grep -vc '^{.*}$' "$client_log")" = 0 ] || fail "a line is not a JSON object"
+sent=$(tail -n 1 "$client_log" | json-get sent) answered=$(tail -n 1 "$client_log" | json-get answered)
+[ "$sent" = 12 ] && [ "$answered" -lt 12 ] && [ "$(tail -n 1 "$client_log" | json-get lost)" = $((12 - answered)) ] || fail "the summary is wrong"
+stop_server
+# An interrupt while there is no server sums up, too.
+start_server --listen "$address"
+background sc-client --connect "$address" --pin server.crt --interval 0.05 time
+client=$background_pid client_log=$tmp/background-$background_count.log
+said 'time 1, 27 bytes'
+stop_server
+said "can't connect to $address"
+kill -INT "$client"
+finish "$client" 130
+said ' lost, min/avg'
+pass "repeated commands go on"
