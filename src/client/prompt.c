@@ -62,7 +62,7 @@ static void help(const struct sc_cli *client)
         "when the connection is lost, the next command makes another one\n";
     char commands[SC_HANDLER_LIST_BYTES];
     sc_handler_list(commands);
-    (void)fprintf(sc_prompt_stream(client->options), "commands: %s, help, status, quit\n%s",
+    (void)fprintf(sc_prompt_stream(client->options), "commands: %s, quit, help, status\n%s",
                   commands, keys);
 }
 
@@ -86,7 +86,7 @@ bool sc_prompt_take_word(const struct sc_cli *client, const char *line, size_t l
         sc_handler_list(commands);
         (void)sc_escape_line(shown, sizeof(shown), line, length);
         (void)sc_err_set(&err, EX_DATAERR,
-                         "\"%s\" is not a command; commands are %s, help, status, quit", shown,
+                         "\"%s\" is not a command; commands are %s, quit, help, status", shown,
                          commands);
         (void)sc_program_fail(SC_CLI_PROGRAM, &err);
     }

@@ -44,7 +44,7 @@ at_prompt() {
 # --- What it knows ---
 odd serve
 at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' '"frobnicate" is not a command; commands are echo TEXT' '' '> ' 'time\n' 'Z' '' \
-    '> ' 'help\n' 'commands: echo TEXT, reverse TEXT, time, help, status, quit' '' '> ' 'quit\n'
+    '> ' 'help\n' 'commands: echo TEXT, reverse TEXT, time, quit, help, status' '' '> ' 'quit\n'
 grep -q "^connected to $address" out || fail "the prompt does not say where it is connected to"
 at_prompt 0 '> ' 'status\n' "connected to $address" '' 'TLSv1.3, cipher' '' 'new session' '' 'pin matched: cert-sha256:' '' 'more days' '' '> ' 'exit\n'
 at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
@@ -156,7 +156,7 @@ if [ "$editing" ]; then
     at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' '\x04'
     rmdir "$history" && mkfifo "$history"
     at_prompt 0 'is not a regular file of yours' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
-    for home in '' relative /nonexistent/home /dev/full; do
+    for home in '' relative "$tmp/server.crt/home" /dev/full; do
         HOME=$home at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' '\x04'
         ! grep -q warning out || fail "a home that cannot be used is warned about: $home"
     done
