@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 
@@ -232,16 +234,23 @@ static bool came_by_unix_socket(struct evhttp_request *request)
            address.ss_family == AF_UNIX;
 }
 
-/* Without a Host header it is no browser: HTTP/1.0, or a tool. */
+/* Every Host header, and that of an absolute URI. Without any it is no browser that asks. */
 static bool may_ask(const struct sc_admin *admin, struct evhttp_request *request)
 {
-    const char *host = evhttp_find_header(evhttp_request_get_input_headers(request), "Host");
     const char *authority = evhttp_uri_get_host(evhttp_request_get_evhttp_uri(request));
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const struct evkeyval *header;
     if (came_by_unix_socket(request)) {
         return true;
     }
-    return (!host || sc_admin_host_is_ours(host, admin->names, admin->name_count)) &&
-           (!authority || sc_admin_host_is_ours(authority, admin->names, admin->name_count));
+    TAILQ_FOREACH(header, headers, next)
+    {
+        if (strcasecmp(header->key, "Host") == 0 &&
+            !sc_admin_host_is_ours(header->value, admin->names, admin->name_count)) {
+            return false;
+        }
+    }
+    return !authority || sc_admin_host_is_ours(authority, admin->names, admin->name_count);
 }
 
 static void on_request(struct evhttp_request *request, void *arg)

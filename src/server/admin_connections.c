@@ -12,11 +12,12 @@
 
 #include "base/clock.h"
 
-#define FULL_MS 10U /* then it is looked for a free place again */
+#define FULL_MS 1U /* then it is looked for a free place again */
 
 struct place {
     struct bufferevent *transport; /* NULL: free */
     uint64_t since_ms;
+    uint64_t number; /* in the order of their coming */
 };
 
 struct sc_admin_connections {
@@ -24,6 +25,7 @@ struct sc_admin_connections {
     struct event *again; /* enables the listeners */
     struct evconnlistener **listeners; /* freed with the evhttp */
     size_t listener_count, used;
+    uint64_t accepted;
     struct place places[SC_ADMIN_MAX_CONNECTIONS];
 };
 
@@ -36,7 +38,7 @@ static bool is_dropped(struct bufferevent *transport)
 }
 
 /* evhttp sees the end of the stream, and drops it. */
-static void cut(struct place *place)
+static void cut(const struct place *place)
 {
     const evutil_socket_t fd = bufferevent_getfd(place->transport);
     if (fd >= 0) {
@@ -61,6 +63,17 @@ static void look_again_in(const struct sc_admin_connections *connections, unsign
     event_add(connections->again, &delay);
 }
 
+/* A quarter, so that a crowd at the door does not come in one by one. All places are taken. */
+static void cut_oldest(const struct sc_admin_connections *connections)
+{
+    const uint64_t young = connections->accepted - SC_ADMIN_MAX_CONNECTIONS * 3 / 4;
+    for (size_t i = 0; i < SC_ADMIN_MAX_CONNECTIONS; i++) {
+        if (connections->places[i].number < young) {
+            cut(&connections->places[i]);
+        }
+    }
+}
+
 void sc_admin_connections_look(struct sc_admin_connections *connections)
 {
     const uint64_t now_ms = sc_clock_ms();
@@ -77,6 +90,7 @@ void sc_admin_connections_look(struct sc_admin_connections *connections)
     if (connections->used < SC_ADMIN_MAX_CONNECTIONS) {
         enable(connections, true);
     } else {
+        cut_oldest(connections);
         look_again_in(connections, FULL_MS);
     }
 }
@@ -98,19 +112,6 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
     evconnlistener_disable(listener);
 }
 
-static void make_room(struct sc_admin_connections *connections)
-{
-    struct place *oldest = &connections->places[0];
-    for (size_t i = 1; i < SC_ADMIN_MAX_CONNECTIONS; i++) {
-        if (connections->places[i].since_ms < oldest->since_ms) {
-            oldest = &connections->places[i];
-        }
-    }
-    cut(oldest);
-    enable(connections, false);
-    look_again_in(connections, 0);
-}
-
 /* For a connection that evhttp has accepted. There is a free place: else nothing is accepted. */
 static struct bufferevent *on_new(struct event_base *base, void *arg)
 {
@@ -124,9 +125,10 @@ static struct bufferevent *on_new(struct event_base *base, void *arg)
         return transport;
     }
     bufferevent_incref(transport);
-    connections->places[i] = (struct place){transport, sc_clock_ms()};
+    connections->places[i] = (struct place){transport, sc_clock_ms(), connections->accepted++};
     if (++connections->used == SC_ADMIN_MAX_CONNECTIONS) {
-        make_room(connections);
+        enable(connections, false);
+        look_again_in(connections, 0); /* now it has no descriptor yet, which could be cut */
     }
     return transport;
 }

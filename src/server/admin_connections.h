@@ -4,7 +4,7 @@
  *
  * evhttp asks for a bufferevent for each connection that it accepts; a reference of our own keeps
  * that one until evhttp has dropped it, which is looked for now and then. When all places are
- * taken, the oldest connection is cut and the listeners wait, so that whoever holds all places
+ * taken, the oldest quarter is cut and the listeners wait, so that whoever holds all places
  * keeps nobody else out. Thread: that of the base.
  */
 #ifndef SC_SERVER_ADMIN_CONNECTIONS_H

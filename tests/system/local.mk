@@ -1,6 +1,7 @@
 # End-to-end tests: tests/system/test-WHAT.sh, with the real programs, on tests/system/lib.sh.
 SHELL_TESTS = \
 	tests/system/test-address-limits.sh \
+	tests/system/test-admin-attack.sh \
 	tests/system/test-attack-memory.sh \
 	tests/system/test-bad-input.sh \
 	tests/system/test-bench.sh \

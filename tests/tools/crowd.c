@@ -1,0 +1,114 @@
+/*
+ * Many TCP connections at once that send the same bytes and stay, for the tests of the admin
+ * interface:
+ *
+ *   crowd ADDRESS COUNT TEXT READY-FILE GO-FILE   opens COUNT connections, sends TEXT on each,
+ *       makes READY-FILE, and sends one byte more on each that is still open, ten times a second,
+ *       until GO-FILE is there. It reads nothing. Prints how many the other side has closed.
+ *
+ * Exit status: 0, 1 when something failed, 64 wrong usage.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#define ROUND_MS 100
+
+static int fail(const char *what)
+{
+    (void)fprintf(stderr, "crowd: %s: %s\n", what, strerror(errno));
+    return 1;
+}
+
+static bool parse(const char *text, struct sockaddr_in *address)
+{
+    char host[64];
+    const char *colon = strrchr(text, ':');
+    if (!colon || (size_t)(colon - text) >= sizeof(host)) {
+        return false;
+    }
+    memcpy(host, text, (size_t)(colon - text));
+    host[colon - text] = '\0';
+    *address = (struct sockaddr_in){.sin_family = AF_INET,
+                                    .sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10))};
+    return inet_pton(AF_INET, host, &address->sin_addr) == 1;
+}
+
+/* A connection on which TEXT is sent; -1: the other side does not want it. */
+static int open_one(const struct sockaddr_in *address, const char *text)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0) {
+        return -1;
+    }
+    (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+    return fd;
+}
+
+/* Hung up or reset: poll(2) tells without reading. */
+static size_t count_closed(struct pollfd *list, size_t count)
+{
+    size_t closed = 0;
+    (void)poll(list, count, ROUND_MS);
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].fd >= 0 && (list[i].revents & (POLLHUP | POLLERR | POLLRDHUP))) {
+            (void)close(list[i].fd);
+            list[i].fd = -1;
+        }
+        closed += list[i].fd < 0;
+        if (list[i].fd >= 0) {
+            (void)send(list[i].fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        }
+    }
+    return closed;
+}
+
+int main(int argc, char **argv)
+{
+    struct sockaddr_in address;
+    if (argc != 6 || !parse(argv[1], &address)) {
+        (void)fputs("usage: crowd ADDRESS COUNT TEXT READY-FILE GO-FILE\n", stderr);
+        return EX_USAGE;
+    }
+    const size_t count = strtoul(argv[2], NULL, 10);
+    struct rlimit files;
+    struct pollfd *list = calloc(count, sizeof(*list));
+    if (!list || getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return fail("start");
+    }
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (struct pollfd){.fd = open_one(&address, argv[3]), .events = POLLRDHUP};
+        if (list[i].fd < 0) {
+            return fail("connect");
+        }
+    }
+    const int ready = open(argv[4], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (ready < 0) {
+        return fail(argv[4]);
+    }
+    (void)close(ready);
+    size_t closed = 0;
+    while (access(argv[5], F_OK) != 0) {
+        const size_t now = count_closed(list, count);
+        closed = now;
+        (void)poll(NULL, 0, closed == count ? ROUND_MS : 0);
+    }
+    (void)printf("%zu of %zu were closed\n", closed, count);
+    free(list);
+    return 0;
+}
