@@ -166,7 +166,7 @@ bool sc_log_begin(struct sc_log_line *line, enum sc_log_level level, const char 
     return true;
 }
 
-/* A key goes in with its whole value or not at all; what comes behind it may fit. */
+/* A key goes in with its whole value or not at all; what comes after it may fit. */
 static void drop_if_cut(struct sc_log_line *line, size_t before)
 {
     if (line->full) {

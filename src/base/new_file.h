@@ -31,7 +31,7 @@ struct sc_new_file_settings {
     bool locked;
 };
 
-/* A file on its way. */
+/* A file that is being written. */
 struct sc_new_file {
     const char *path; /* borrowed */
     char temporary[SC_NEW_FILE_PATH_BYTES]; /* where it is until then; empty: nowhere */

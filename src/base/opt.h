@@ -85,7 +85,7 @@ struct sc_opt_table {
     bool (*command)(size_t index, struct sc_opt_command *out);
     const struct sc_opt *rows;
     size_t count; /* at most SC_OPT_MAX */
-    const char *notes; /* lines behind the options */
+    const char *notes; /* lines after the options */
     const struct sc_opt_status *statuses; /* those that it ends with; success, 0, ends the list */
     bool ends_at_word; /* the first word that is not an option ends the options */
 };

@@ -38,15 +38,15 @@ void sc_loop_fini(void)
 /* libevent ends the whole process when it gets no descriptors for its own pipe: look first. */
 static bool descriptors_are_left(void)
 {
-    int probe[DESCRIPTORS_OF_A_BASE];
+    int fds[DESCRIPTORS_OF_A_BASE];
     bool enough = true;
     for (size_t i = 0; i < DESCRIPTORS_OF_A_BASE; i++) {
-        probe[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        enough = enough && probe[i] >= 0;
+        fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        enough = enough && fds[i] >= 0;
     }
     for (size_t i = 0; i < DESCRIPTORS_OF_A_BASE; i++) {
-        if (probe[i] >= 0) {
-            (void)close(probe[i]);
+        if (fds[i] >= 0) {
+            (void)close(fds[i]);
         }
     }
     return enough;

@@ -116,8 +116,8 @@ static const struct row library_rows[] = {
     {SSL_R_UNKNOWN_CIPHER_RETURNED, SC_TLS_REASON_NO_SHARED_CIPHER, NULL,
      "the server chose a cipher suite that was not offered"},
     {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, SC_TLS_REASON_OTHER,
-     "what the client sent was changed on its way, or its TLS is broken",
-     "what the server sent was changed on its way, or its TLS is broken"},
+     "what the client sent was changed in transit, or its TLS is broken",
+     "what the server sent was changed in transit, or its TLS is broken"},
 };
 
 #define REFUSED_OUR_CERTIFICATE \

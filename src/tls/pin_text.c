@@ -123,7 +123,7 @@ static bool is_tlsa(const char *text)
     return true;
 }
 
-/* Another digest than SHA-256: its name and what stands behind it in fingerprints. */
+/* Another digest than SHA-256: its name and what follows it in fingerprints. */
 static bool is_other_digest(const char *text)
 {
     static const char *const names[] = {"sha1", "sha224", "sha384", "sha512", "md5"};
