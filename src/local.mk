@@ -13,6 +13,7 @@ src_libscbase_la_SOURCES = \
 	src/base/escape.c src/base/escape.h \
 	src/base/hist.c src/base/hist.h \
 	src/base/file.c src/base/file.h \
+	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
 	src/base/new_file.c src/base/new_file.h \
 	src/base/opt.c src/base/opt.h \
@@ -184,6 +185,7 @@ src/server/libscserver_a-admin_page.$(OBJEXT): src/server/page_files.h
 
 src_libscbench_a_SOURCES = \
 	src/bench/callbacks.c src/bench/callbacks.h \
+	src/bench/compare.c src/bench/compare.h \
 	src/bench/conn.c src/bench/conn.h \
 	src/bench/expect.c src/bench/expect.h \
 	src/bench/json.c \

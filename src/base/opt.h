@@ -87,6 +87,7 @@ struct sc_opt_table {
     size_t count; /* at most SC_OPT_MAX */
     const char *notes; /* lines after the options */
     const struct sc_opt_status *statuses; /* those that it ends with; success, 0, ends the list */
+    bool takes_files; /* words that are not options can be files */
     bool ends_at_word; /* the first word that is not an option ends the options */
 };
 

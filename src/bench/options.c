@@ -37,6 +37,7 @@ enum {
     OPT_SVG,
     OPT_EXPECT,
     OPT_SERVER_PID,
+    OPT_COMPARE,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -89,6 +90,10 @@ static const struct sc_opt rows[] = {
     SC_OPT("server-pid", 0, OPT_SERVER_PID, "PID",
            "add processor time and memory of the server; repeatable, the sum is printed",
            .repeatable = true),
+    SC_OPT("compare", 0, OPT_COMPARE, "A.json",
+           "print two results of --json side by side, A.json and B.json, with ratios, and what is "
+           "more than their noise; nothing is run",
+           .complete = SC_OPT_FILES),
     SC_OPT_HELP_ROW(OPT_HELP),
     SC_OPT_VERSION_ROW(OPT_VERSION),
 };
@@ -114,9 +119,11 @@ static const struct sc_opt_status statuses[] = {
 const struct sc_opt_table sc_bench_option_table = {
     .program = SC_BENCH_NAME,
     .usage = "Usage: sc-bench [--connect ADDR] --pin PIN... [OPTION]...\n"
+             "       sc-bench --compare A.json B.json\n"
              "Puts load on a Space Captain server and verifies every reply.\n",
     .rows = rows,
     .count = SC_COUNT_OF(rows),
+    .takes_files = true,
     .notes =
         "A duration D is in seconds, or takes ms, s, m or h: 2, 0.5, 500ms, 2s.\n\n" SC_PIN_HELP,
     .statuses = statuses,
@@ -323,6 +330,21 @@ static int check(const struct sc_bench_options *options, const struct given *giv
     return check_expectations(options);
 }
 
+/* --compare A.json B.json: nothing else is asked for. Returns 0, or the exit status. */
+static int take_compared(struct sc_bench_options *options, int argc, char *argv[])
+{
+    if (options->given.count > 1) {
+        return sc_program_usage(SC_BENCH_NAME, "--compare: it takes no other option");
+    }
+    if (argc - optind != 1) {
+        return sc_program_usage(SC_BENCH_NAME, "--compare: it takes two files, A.json B.json");
+    }
+    options->action = SC_BENCH_COMPARE;
+    options->compared[0] = options->given.list[0].value;
+    options->compared[1] = argv[optind];
+    return 0;
+}
+
 static void set_defaults(struct sc_bench_options *options)
 {
     memset(options, 0, sizeof(*options));
@@ -362,6 +384,9 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
     }
     if (refused) {
         return sc_program_bad_option(SC_BENCH_NAME, refused, argc, argv);
+    }
+    if (sc_opt_settings_find(&options->given, "compare")) {
+        return take_compared(options, argc, argv);
     }
     if (sc_client_conf_complete(&options->given, &sc_bench_option_table, true, &err) != 0) {
         return sc_program_fail(SC_BENCH_NAME, &err);

@@ -13,7 +13,7 @@
 
 #define SC_BENCH_NAME "sc-bench"
 
-enum sc_bench_action { SC_BENCH_RUN, SC_BENCH_HELP, SC_BENCH_VERSION };
+enum sc_bench_action { SC_BENCH_RUN, SC_BENCH_COMPARE, SC_BENCH_HELP, SC_BENCH_VERSION };
 
 extern const struct sc_opt_table sc_bench_option_table;
 
@@ -26,6 +26,7 @@ struct sc_bench_options {
     const char *certificate_path, *key_path; /* the client's own; NULL: not given */
     bool json;
     const char *svg_path;
+    const char *compared[2]; /* SC_BENCH_COMPARE: the files */
     struct sc_bench_expectations expectations;
 };
 

@@ -88,6 +88,17 @@ void sc_completion_commands(FILE *out, const struct sc_opt_table *table)
     }
 }
 
+/* What a word that is no option can be, beside a command. */
+static void write_bash_words(FILE *out, const struct sc_opt_table *table)
+{
+    (void)fputs(table->takes_files ? " files=all" : "", out);
+}
+
+static void write_fish_words(FILE *out, const struct sc_opt_table *table)
+{
+    (void)fputs(table->takes_files ? "-F" : "-f", out);
+}
+
 /* The options whose argument is the next word. */
 static void write_expecting_with(FILE *out, const struct sc_opt_table *table, const char *between)
 {
@@ -125,6 +136,8 @@ static const struct {
     {"options", write_options},
     {"letters", write_letters},
     {"commands", sc_completion_commands},
+    {"bash_words", write_bash_words},
+    {"fish_words", write_fish_words},
     {"expecting", write_expecting},
     {"expecting_words", write_expecting_words},
     {"arguments", sc_completion_bash_arguments},

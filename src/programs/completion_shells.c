@@ -147,7 +147,11 @@ void sc_completion_zsh_specs(FILE *out, const struct sc_opt_table *table)
 {
     for (size_t i = 0; i < table->count; i++) {
         write_zsh_spec(out, table, &table->rows[i]);
-        (void)fputs(i + 1 < table->count || table->command ? " \\\n" : "", out);
+        const bool is_last = i + 1 == table->count && !table->command && !table->takes_files;
+        (void)fputs(is_last ? "" : " \\\n", out);
+    }
+    if (table->takes_files) {
+        (void)fputs("    '*:file:_files'", out);
     }
     if (table->command) {
         (void)fputs("    '1:command:(", out);

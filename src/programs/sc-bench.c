@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/program.h"
+#include "bench/compare.h"
 #include "bench/expect.h"
 #include "bench/options.h"
 #include "bench/report.h"
@@ -120,6 +121,7 @@ int main(int argc, char *argv[])
 {
     static struct sc_bench_options options;
     static struct sc_bench_result result;
+    struct sc_err err;
     int status;
     sc_program_start();
     status = sc_bench_options_read(&options, argc, argv);
@@ -127,6 +129,11 @@ int main(int argc, char *argv[])
         switch (options.action) {
         case SC_BENCH_HELP: sc_opt_help(stdout, &sc_bench_option_table); break;
         case SC_BENCH_VERSION: sc_version_print(SC_BENCH_NAME); break;
+        case SC_BENCH_COMPARE:
+            status = sc_bench_compare(stdout, options.compared[0], options.compared[1], &err) == 0
+                         ? EX_OK
+                         : sc_program_fail(SC_BENCH_NAME, &err);
+            break;
         case SC_BENCH_RUN:
             catch_signals();
             status = run(&options, &result);

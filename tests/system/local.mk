@@ -5,6 +5,7 @@ SHELL_TESTS = \
 	tests/system/test-attack-memory.sh \
 	tests/system/test-bad-input.sh \
 	tests/system/test-bench.sh \
+	tests/system/test-bench-compare.sh \
 	tests/system/test-bench-latency.sh \
 	tests/system/test-bench-tls.sh \
 	tests/system/test-client-auth.sh \

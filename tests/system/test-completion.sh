@@ -128,6 +128,8 @@ offers 'sc-bench --type ' echo reverse time mix
 offers 'sc-bench --type=m' mix
 offers 'sc-bench -t r' reverse
 offers 'sc-bench --svg no' notes.txt
+offers 'sc-bench --compare no' notes.txt
+offers 'sc-bench --compare notes.txt s' server.crt
 offers 'sc-keygen --show ' server.crt 'my own.pem' certs
 offers 'sc-keygen --out c' certs
 offers 'sc-server --log-format ' auto text json journal

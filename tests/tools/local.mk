@@ -43,6 +43,7 @@ tests_tools_terminal_LDADD   = $(LIBS_BASE)
 tests_tools_kill_at_SOURCES = tests/tools/kill-at.c
 
 tests_tools_json_get_SOURCES = tests/tools/json-get.c
+tests_tools_json_get_LDADD   = $(LIBS_BASE)
 
 tests_tools_as_systemd_SOURCES = tests/tools/as-systemd.c
 tests_tools_as_systemd_LDADD   = $(LIBS_BASE)

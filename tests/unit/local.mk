@@ -36,6 +36,8 @@ UNIT_TESTS += tests/unit/check_file
 tests_unit_check_file_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_hist
 tests_unit_check_hist_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_json
+tests_unit_check_json_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_log
 tests_unit_check_log_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_opt
@@ -164,6 +166,8 @@ tests_unit_check_connect_LDADD = $(TEST_LIB)
 
 UNIT_TESTS += tests/unit/check_bench
 tests_unit_check_bench_LDADD = $(TEST_BENCH)
+UNIT_TESTS += tests/unit/check_bench_compare
+tests_unit_check_bench_compare_LDADD = $(TEST_BENCH)
 UNIT_TESTS += tests/unit/check_bench_conn
 tests_unit_check_bench_conn_LDADD = tests/unit/libtest.a $(TEST_BENCH)
 UNIT_TESTS += tests/unit/check_bench_counting
