@@ -24,7 +24,8 @@ src_libscbase_la_SOURCES = \
 
 src_libscproto_la_SOURCES = \
 	src/proto/frame.c src/proto/frame.h \
-	src/proto/handler.c src/proto/handler.h
+	src/proto/handler.c src/proto/handler.h \
+	src/proto/pins.h
 
 src_libsctls_la_SOURCES = \
 	src/tls/certificate.c src/tls/certificate.h \
@@ -53,6 +54,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/pin_match.c \
 	src/tls/pin_set.h \
 	src/tls/pin_text.c \
+	src/tls/pins_message.c src/tls/pins_message.h \
 	src/tls/selftest.c src/tls/selftest.h \
 	src/tls/session_cache.c src/tls/session_cache.h \
 	src/tls/ticket_file.c src/tls/ticket_file.h \
