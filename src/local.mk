@@ -28,6 +28,7 @@ src_libscproto_la_SOURCES = \
 	src/proto/pins.h
 
 src_libsctls_la_SOURCES = \
+	src/tls/announcement.c src/tls/announcement.h \
 	src/tls/certificate.c src/tls/certificate.h \
 	src/tls/client_conf.c src/tls/client_conf.h \
 	src/tls/client_policy.c src/tls/client_policy.h \
@@ -71,6 +72,7 @@ src_libsclib_la_SOURCES = \
 	src/lib/frame_reader.c src/lib/frame_reader.h \
 	src/lib/kept_requests.c src/lib/kept_requests.h \
 	src/lib/link.c src/lib/link.h \
+	src/lib/read_pins.c \
 	src/lib/resolve.c src/lib/resolve.h \
 	src/lib/saved_session.c src/lib/saved_session.h \
 	src/lib/settings.c \
@@ -152,6 +154,7 @@ src_libscserver_a_SOURCES = \
 	src/server/conn_admission.c \
 	src/server/conn_deadline.c src/server/conn_deadline.h \
 	src/server/conn_log.c src/server/conn_log.h \
+	src/server/conn_pins.c \
 	src/server/conn_origin.h \
 	src/server/conn_serve.c \
 	src/server/conn_state.h \
@@ -162,6 +165,7 @@ src_libscserver_a_SOURCES = \
 	src/server/process.c src/server/process.h \
 	src/server/prometheus.c src/server/prometheus.h \
 	src/server/memory_trim.c src/server/memory_trim.h \
+	src/server/signer.c src/server/signer.h \
 	src/server/snapshot.c src/server/snapshot.h \
 	src/server/options.def \
 	src/server/passphrase.c src/server/passphrase.h \

@@ -76,6 +76,34 @@ static void tell_error(const struct sc_session_reply *reply)
     (void)sc_program_fail(PROGRAM, &err);
 }
 
+/* The reply to PINS in words, or as members of an object. */
+static void print_pins(const struct sc_client_pins *pins, bool json)
+{
+    struct sc_pin_formats current, next;
+    sc_pin_format(pins->current, NULL, &current);
+    sc_pin_format(pins->next, NULL, &next);
+    if (json) {
+        put_text("current", current.curl);
+        if (pins->has_next) {
+            put_text("next", next.curl);
+            printf(",\"proven\":%s", pins->proven ? "true" : "false");
+            put_text("scheme", pins->scheme);
+            put_text("reason", pins->reason);
+        }
+        return;
+    }
+    printf("current  %s\n", current.curl);
+    if (!pins->has_next) {
+        printf("next     none is announced\n");
+    } else if (pins->proven) {
+        printf("next     %s\n         proven: the server has signed with it for this connection "
+               "(%s)\n",
+               next.curl, pins->scheme);
+    } else {
+        printf("next     %s\n         not proven: %s\n", next.curl, pins->reason);
+    }
+}
+
 void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_session_reply *reply,
                         bool newline)
 {
@@ -83,12 +111,16 @@ void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_se
         open_reply(reply);
         if (reply->error_code != 0) {
             put_error_members(reply);
+        } else if (reply->pins) {
+            print_pins(reply->pins, true);
         } else {
             put_bytes("body", reply->body, reply->length);
         }
         (void)puts("}");
     } else if (reply->error_code != 0) {
         tell_error(reply);
+    } else if (reply->pins) {
+        print_pins(reply->pins, false);
     } else {
         if (isatty(STDOUT_FILENO)) {
             sc_escape_terminal(stdout, reply->body, reply->length);

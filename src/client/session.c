@@ -48,6 +48,16 @@ static void stop(struct sc_session *session)
 
 static void on_reply(struct sc_session *session, const struct sc_client_reply *from)
 {
+    struct sc_client_pins pins = SC_CLIENT_PINS_INIT;
+    const bool has_pins = from->type == SC_CLIENT_PINS && from->error_code == 0;
+    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    struct sc_err err;
+    if (has_pins &&
+        sc_client_read_pins(session->client, from->body, from->length, &pins, &error) != 0) {
+        (void)sc_session_err(&err, &error);
+        sc_session_abort(session, &err);
+        return;
+    }
     const struct sc_session_reply reply = {
         .type = from->type,
         .error_code = from->error_code,
@@ -55,6 +65,7 @@ static void on_reply(struct sc_session *session, const struct sc_client_reply *f
         .body = from->body,
         .length = from->length,
         .error_text = from->error_text,
+        .pins = has_pins ? &pins : NULL,
         .elapsed_ns = sc_clock_ns() - session->sent_ns[from->request % SC_CLIENT_MAX_REQUESTS],
     };
     session->owes_progress = true;

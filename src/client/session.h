@@ -34,6 +34,7 @@ struct sc_session_reply {
     const uint8_t *body;
     size_t length;
     const char *error_text; /* of an ERROR: printable */
+    const struct sc_client_pins *pins; /* of the reply to PINS: what it says; else NULL */
     uint64_t elapsed_ns; /* since sc_session_send(), or since it was sent again */
 };
 

@@ -371,6 +371,17 @@ size_t sc_client_unanswered(const struct sc_client *client)
                                 : 0;
 }
 
+int sc_client_read_pins(struct sc_client *client, const void *body, size_t length,
+                        struct sc_client_pins *pins, struct sc_client_error *error)
+{
+    struct sc_err err;
+    if (client->link && sc_link_engine(client->link)) {
+        return sc_client_engine_read_pins(sc_link_engine(client->link), body, length, pins, error);
+    }
+    (void)sc_err_set(&err, EX_USAGE, "there is no connection whose pins could be read");
+    return sc_lib_error(error, &err);
+}
+
 void sc_client_cancel(struct sc_client *client)
 {
     if (sc_client_unanswered(client) == 0) {

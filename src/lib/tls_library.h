@@ -88,6 +88,12 @@ struct sc_tls_library {
     /* Returns the size of the session, 0: none; writes it when `room` is enough. */
     size_t (*session)(struct sc_tls_conn *conn, uint8_t *out, size_t room);
 
+    /*
+     * 32 bytes of keying material of this one connection, for PINS (tls/pins_message.h). False:
+     * there are none that are its own. NULL: the library has no such thing.
+     */
+    bool (*exporter)(struct sc_tls_conn *conn, uint8_t out[32]);
+
     /* Why the handshake that has not ended must fail now, in plain words. */
     void (*explain)(struct sc_tls_conn *conn, bool timed_out, char *out, size_t out_size);
 };

@@ -17,6 +17,7 @@
 #include "tls/error.h"
 #include "tls/explain.h"
 #include "tls/info.h"
+#include "tls/pins_message.h"
 #include "tls/watch.h"
 
 /* Ciphertext that waits to be decrypted: two records. */
@@ -322,6 +323,11 @@ static size_t session(struct sc_tls_conn *base, uint8_t *out, size_t room)
     return size > 0 ? (size_t)size : 0;
 }
 
+static bool make_exporter(struct sc_tls_conn *base, uint8_t out[SC_PINS_EXPORTER_BYTES])
+{
+    return sc_pins_exporter(conn_of(base)->ssl, out);
+}
+
 const struct sc_tls_library sc_tls_openssl = {
     .name = "openssl",
     .version = version,
@@ -341,5 +347,6 @@ const struct sc_tls_library sc_tls_openssl = {
     .check_peer = check_peer,
     .params = params,
     .session = session,
+    .exporter = make_exporter,
     .explain = explain,
 };

@@ -25,6 +25,7 @@ enum sc_frame_type {
     SC_FRAME_ECHO = 1,
     SC_FRAME_REVERSE = 2,
     SC_FRAME_TIME = 3,
+    SC_FRAME_PINS = 4,
 };
 
 enum sc_error_code {

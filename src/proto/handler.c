@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "proto/frame.h"
+#include "proto/pins.h"
 
 static size_t run_echo(const uint8_t *body, size_t body_length, uint8_t *reply)
 {
@@ -47,6 +48,7 @@ static const struct sc_handler handlers[] = {
     {SC_FRAME_ECHO, "echo", .takes_body = true, .same_length = true, .run = run_echo},
     {SC_FRAME_REVERSE, "reverse", .takes_body = true, .same_length = true, .run = run_reverse},
     {SC_FRAME_TIME, "time", .reply_max = SC_CLOCK_RFC3339_BYTES, .run = run_time},
+    {SC_FRAME_PINS, "pins", .reply_max = SC_PINS_MAX_BYTES},
 #ifdef SC_TEST_HANDLERS
     SC_TEST_HANDLERS /* tests/tools/handler_ping.c */
 #endif

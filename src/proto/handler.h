@@ -23,6 +23,8 @@ struct sc_handler {
     /*
      * Writes the reply's body, to sc_handler_reply_max() bytes of room, and returns its length.
      * `reply` and `body` do not overlap. Cannot fail.
+     *
+     * NULL: the reply depends on the connection, and the server makes it (server/conn_pins.c).
      */
     size_t (*run)(const uint8_t *body, size_t body_length, uint8_t *reply);
 };

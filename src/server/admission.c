@@ -35,6 +35,11 @@ static uint64_t latest_full(uint64_t interval_ns, uint64_t now)
     return now + (interval_ns > BURST_NS ? interval_ns : BURST_NS);
 }
 
+void sc_admission_set_budget(struct sc_admission_budget *budget, uint32_t per_second)
+{
+    set_interval(budget, per_second == 0 ? 0 : NS_PER_SECOND / per_second);
+}
+
 bool sc_admission_try(struct sc_admission_budget *budget)
 {
     const uint64_t interval_ns = get_interval(budget), now = sc_clock_ns();

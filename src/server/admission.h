@@ -35,6 +35,9 @@ static inline bool sc_admission_is_limited(const struct sc_admission *admission)
     return atomic_load_explicit(&admission->full.interval_ns, memory_order_relaxed) != 0;
 }
 
+/* The same for a budget by itself. */
+void sc_admission_set_budget(struct sc_admission_budget *budget, uint32_t per_second);
+
 /* Takes a token if there is one. */
 bool sc_admission_try(struct sc_admission_budget *budget) SC_NODISCARD;
 

@@ -50,6 +50,7 @@ void sc_conn_context_fini(struct sc_conn_context *context)
     sc_wheel_free(context->wheel);
     sc_admission_queue_fini(&context->queue);
     sc_memory_trim_fini(&context->memory_trim);
+    sc_conn_pins_context_fini(context);
     free(context->replies.bytes);
     context->shared = NULL;
     context->replies.bytes = NULL;
@@ -267,6 +268,7 @@ void sc_conn_free(struct sc_conn *conn)
     sc_memory_trim_closed(&conn->worker->memory_trim);
     sc_wheel_clear(&conn->timer);
     sc_tlsbev_free(conn->tls);
+    sc_conn_pins_fini(conn);
     sc_tls_watch_fini(&conn->watch);
     sc_tls_context_unref(conn->tls_context);
     free(conn);

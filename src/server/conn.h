@@ -29,6 +29,8 @@
 #include "server/stats.h"
 
 struct sc_conn;
+struct sc_mailbox;
+struct sc_signer;
 struct sc_tls_context;
 struct sc_tlsbev_shared;
 
@@ -58,6 +60,8 @@ struct sc_conn_context {
     const struct sc_conn_limits *limits;
     struct sc_stats *stats;
     struct sc_admission *admission; /* shared by all workers */
+    struct sc_signer *signer; /* the same; NULL: no proofs are made */
+    struct sc_tls_context *const *newest_tls; /* what new connections get; NULL: as the open ones */
     void (*on_gone)(struct sc_conn *conn, void *arg); /* just before the connection is freed */
     void *arg;
 
@@ -68,6 +72,8 @@ struct sc_conn_context {
     struct sc_reply_buffer replies;
     struct sc_conn_log log;
     struct sc_admission_queue queue;
+
+    struct sc_mailbox *proofs; /* from the signer; made when it is first needed */
 };
 
 int sc_conn_context_init(struct sc_conn_context *context, struct sc_err *err) SC_NODISCARD;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "net/framebuf.h"
 #include "proto/handler.h"
+#include "proto/pins.h"
 #include "server/conn_deadline.h"
 #include "server/conn_log.h"
 
@@ -80,6 +81,31 @@ static void answer(struct sc_conn *conn, const struct sc_handler *handler, const
         reply_large(conn, handler, body, body_length, max);
     }
     sc_stats_add(&conn->worker->stats->requests[sc_handler_index(handler)], 1);
+}
+
+static void add_pins_reply(struct sc_conn *conn, uint8_t *room, size_t length)
+{
+    sc_frame_put_header(room, SC_FRAME_PINS, (uint32_t)length);
+    conn->worker->replies.used += SC_FRAME_HEADER_BYTES + length;
+    sc_stats_add(&conn->worker->stats->requests[sc_handler_index(sc_handler_find(SC_FRAME_PINS))],
+                 1);
+}
+
+/* False: the reply comes later, and so does everything behind it. */
+static bool answer_pins(struct sc_conn *conn, size_t body_length)
+{
+    /* It fits: the buffer is many times larger. */
+    uint8_t *room = reply_room(conn, SC_FRAME_HEADER_BYTES + SC_PINS_MAX_BYTES);
+    size_t length = 0;
+    switch (sc_conn_pins_answer(conn, body_length, room + SC_FRAME_HEADER_BYTES, &length)) {
+    case SC_CONN_PINS_NOW: add_pins_reply(conn, room, length); break;
+    case SC_CONN_PINS_LATER: return false;
+    case SC_CONN_PINS_MALFORMED:
+        reply_error(conn, SC_ERROR_UNKNOWN_TYPE, 0,
+                    "a PINS request has no body, or 1 to 8 pins of 32 bytes");
+        break;
+    }
+    return true;
 }
 
 static void stop_reading(struct sc_conn *conn)
@@ -188,18 +214,22 @@ enum served {
     SERVED_ALL, /* no complete frame is left */
     SERVED_SOME, /* there may be; others go first */
     SERVED_LAST, /* the connection is being closed */
+    SERVED_LATER, /* the next reply is not known yet */
 };
 
-/* One frame, the complete one at the front. */
-static void answer_frame(struct sc_conn *conn, const struct sc_frame_header *header,
+/* One frame, the complete one at the front. False: it is answered later. */
+static bool answer_frame(struct sc_conn *conn, const struct sc_frame_header *header,
                          const uint8_t *body)
 {
     const struct sc_handler *handler = sc_handler_find(header->type);
-    if (SC_LIKELY(handler != NULL)) {
-        answer(conn, handler, body, header->length);
-    } else {
+    if (SC_UNLIKELY(handler == NULL)) {
         reply_error(conn, SC_ERROR_UNKNOWN_TYPE, 0, "unknown message type");
+    } else if (SC_UNLIKELY(handler->run == NULL)) {
+        return answer_pins(conn, header->length);
+    } else {
+        answer(conn, handler, body, header->length);
     }
+    return true;
 }
 
 /*
@@ -221,8 +251,11 @@ static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, s
         if (status != SC_FRAME_COMPLETE) {
             break;
         }
-        answer_frame(conn, &header, body);
         (*answered)++;
+        if (SC_UNLIKELY(!answer_frame(conn, &header, body))) {
+            sc_framebuf_end(&frames);
+            return SERVED_LATER;
+        }
     }
     const bool header_is_there = sc_framebuf_left(&frames) >= SC_FRAME_HEADER_BYTES;
     sc_framebuf_end(&frames);
@@ -274,6 +307,9 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
         evbuffer_drain(input, evbuffer_get_length(input)); /* lingering */
         return;
     }
+    if (SC_UNLIKELY(conn->proof_job != NULL)) {
+        return; /* a reply has to come first */
+    }
     if (SC_UNLIKELY(pending >= limit)) {
         conn->all_answered = false;
         if (sc_tlsbev_is_blocked(conn->tls)) {
@@ -286,6 +322,11 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
         return;
     }
     conn->worker->replies.sent = 0;
+    if (SC_UNLIKELY(conn->owes_pins)) {
+        uint8_t *room = reply_room(conn, SC_FRAME_HEADER_BYTES + SC_PINS_MAX_BYTES);
+        add_pins_reply(conn, room, sc_conn_pins_late(conn, room + SC_FRAME_HEADER_BYTES));
+        answered++;
+    }
     const enum served served = answer_input(conn, input, limit - pending, &answered);
     if (served == SERVED_LAST) {
         evbuffer_drain(input, evbuffer_get_length(input));
@@ -296,10 +337,14 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
         }
         watch_partial_frame(conn, input, answered > 0, now_ms);
         conn->all_answered = served == SERVED_ALL;
-        bound_backlog(conn, input, !conn->all_answered);
+        if (SC_UNLIKELY(served == SERVED_LATER)) {
+            sc_tlsbev_pause(conn->tls); /* a cycle goes on when the proof is there */
+        } else {
+            bound_backlog(conn, input, !conn->all_answered);
+        }
         if (conn->all_answered) {
             sc_conn_on_all_answered(conn);
-        } else {
+        } else if (served == SERVED_SOME) {
             sc_tlsbev_again(conn->tls);
         }
     }

@@ -1,6 +1,7 @@
 /*
  * The inside of a connection, for its own files only: conn_deadline.c has its state and what it
- * waits for; conn_serve.c, on top of that, turns requests into replies; conn_admission.c decides
+ * waits for; conn_pins.c makes the replies to PINS; conn_serve.c, on top of both, turns requests
+ * into replies; conn_admission.c decides
  * about its handshake; conn.c, on top of all, has its life and the TLS callbacks.
  */
 #ifndef SC_SERVER_CONN_STATE_H
@@ -12,6 +13,8 @@
 #include "tls/watch.h"
 
 struct evbuffer;
+struct sc_conn_proof;
+struct sc_signer_job;
 
 enum sc_conn_state { SC_CONN_HANDSHAKE, SC_CONN_OPEN, SC_CONN_CLOSING };
 
@@ -22,6 +25,8 @@ struct sc_conn {
     struct sc_conn_context *worker;
     struct sc_tlsbev *tls;
     struct sc_tls_context *tls_context; /* a reference */
+    struct sc_conn_proof *proof; /* of a key that comes next, for this connection; NULL: none yet */
+    struct sc_signer_job *proof_job; /* in the signer's hands; nothing is answered meanwhile */
     struct sc_wheel_timer timer;
     uint64_t accepted_ns; /* sc_clock_ns() */
     uint64_t state_since_ms;
@@ -42,6 +47,7 @@ struct sc_conn {
     uint8_t handshake_failure; /* enum sc_tls_reason, of a handshake that does not complete */
     bool all_answered; /* no complete frame is left in the input */
     bool skipping, paused, draining, input_ended;
+    bool owes_pins; /* the reply to a PINS request comes before all others */
     struct sc_tls_watch watch;
     struct sc_conn_origin origin;
 };
@@ -68,6 +74,18 @@ void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_close_reason reason,
                               enum sc_error_code code, const char *text);
 
 void sc_conn_start_reading(struct sc_conn *conn);
+
+/*
+ * PINS (conn_pins.c). Writes a reply's body, to SC_PINS_MAX_BYTES of room. LATER: a proof is being
+ * made; when `proof_job` is NULL again, sc_conn_pins_late() writes the reply, and until then
+ * nothing is to be answered.
+ */
+enum sc_conn_pins { SC_CONN_PINS_NOW, SC_CONN_PINS_LATER, SC_CONN_PINS_MALFORMED };
+enum sc_conn_pins sc_conn_pins_answer(struct sc_conn *conn, size_t body_length, uint8_t *reply,
+                                      size_t *reply_length);
+size_t sc_conn_pins_late(struct sc_conn *conn, uint8_t *reply);
+void sc_conn_pins_fini(struct sc_conn *conn);
+void sc_conn_pins_context_fini(struct sc_conn_context *context);
 
 /* handshake-rate: at the start of a handshake, and for the queue in it. */
 void sc_conn_admission_start(struct sc_conn *conn);

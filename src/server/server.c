@@ -24,6 +24,7 @@
 #include "server/metrics.h"
 #include "server/port_file.h"
 #include "server/reload.h"
+#include "server/signer.h"
 #include "server/sockets.h"
 #include "server/watchdog.h"
 #include "server/workers.h"
@@ -45,6 +46,7 @@ struct sc_server {
     struct sc_sockets sockets; /* that for metrics-listen is the admin interface's */
     struct sc_workers workers;
     struct sc_admission admission;
+    struct sc_signer *signer;
     struct sc_acceptor_limits acceptor_limits;
     struct sc_acceptor *acceptor;
     struct sc_reload *reload;
@@ -62,11 +64,13 @@ static void log_stopped(const struct sc_server *server);
 
 /* --- What follows from the configuration --- */
 
-static struct sc_worker_settings worker_settings(const struct sc_snapshot *snapshot)
+static struct sc_worker_settings worker_settings(const struct sc_snapshot *snapshot,
+                                                 struct sc_signer *signer)
 {
     const struct sc_config *config = snapshot->config;
     return (struct sc_worker_settings){
         .tls = snapshot->tls,
+        .signer = signer,
         .limits = {.max_body_bytes = config->max_body_bytes,
                    .output_limit_bytes = config->output_limit_bytes,
                    .handshake_timeout_ms = config->handshake_timeout_ms,
@@ -153,7 +157,7 @@ static int watch_signals(struct sc_server *server, struct sc_err *err)
 
 static int start_workers(struct sc_server *server, struct sc_err *err)
 {
-    const struct sc_worker_settings settings = worker_settings(&server->snapshot);
+    const struct sc_worker_settings settings = worker_settings(&server->snapshot, server->signer);
     return sc_workers_start(&server->workers, server->snapshot.config->workers, server->base,
                             &settings, &server->admission, &workers_callbacks, server, err);
 }
@@ -201,7 +205,8 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
     server->acceptor_limits = acceptor_limits(
         snapshot->config, snapshot->config->workers); /* first: each worker opens files */
     server->base = sc_loop_new_base(err);
-    if (!server->base || watch_signals(server, err) != 0 ||
+    if (!server->base || !(server->signer = sc_signer_new(err)) ||
+        watch_signals(server, err) != 0 ||
         sc_sockets_open(server->sysd, snapshot->config, &server->sockets, err) != 0 ||
         sc_tlsbev_library_init(sc_tls_context_ssl_ctx(snapshot->tls), err) != 0 ||
         start_workers(server, err) != 0 || start_admin(server, err) != 0) {
@@ -306,7 +311,7 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
 static void publish(struct sc_snapshot *fresh, void *arg)
 {
     struct sc_server *server = arg;
-    const struct sc_worker_settings settings = worker_settings(fresh);
+    const struct sc_worker_settings settings = worker_settings(fresh, server->signer);
     server->acceptor_limits =
         acceptor_limits(fresh->config, server->workers.count); /* those that run */
     sc_workers_publish(&server->workers, &settings);
@@ -422,7 +427,9 @@ void sc_server_free(struct sc_server *server)
         sc_acceptor_stop(
             server->acceptor); /* the end of a worker in the main loop runs that again */
     }
+    sc_signer_stop(server->signer); /* it posts to the workers */
     sc_workers_fini(&server->workers);
+    sc_signer_free(server->signer);
     sc_acceptor_free(server->acceptor);
     sc_sockets_close(&server->sockets);
     free_event(server->stop_signals[0]);

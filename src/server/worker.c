@@ -223,6 +223,8 @@ struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
     }
     worker->context.base = worker->base;
     worker->context.limits = &worker->settings.limits;
+    worker->context.newest_tls = &worker->settings.tls;
+    worker->context.signer = settings->signer;
     worker->context.stats = &worker->stats;
     worker->context.admission = owner->admission;
     worker->context.on_gone = on_gone;

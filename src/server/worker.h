@@ -22,6 +22,7 @@ struct sc_tls_context;
 struct sc_worker_settings {
     struct sc_tls_context *tls;
     struct sc_conn_limits limits;
+    struct sc_signer *signer; /* borrowed, for the life of the worker; NULL: no proofs are made */
 };
 
 /* What the workers of a server share. */

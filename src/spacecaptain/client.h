@@ -185,7 +185,7 @@ SC_CLIENT_API int sc_client_settings_set_key_log(struct sc_client_settings *sett
 /* --- What a connection says --- */
 
 /* Types of requests (docs/protocol.md). Any other type is sent as well. */
-enum { SC_CLIENT_ECHO = 1, SC_CLIENT_REVERSE = 2, SC_CLIENT_TIME = 3 };
+enum { SC_CLIENT_ECHO = 1, SC_CLIENT_REVERSE = 2, SC_CLIENT_TIME = 3, SC_CLIENT_PINS = 4 };
 
 /* Codes of the ERROR replies of a server. */
 enum {
@@ -405,6 +405,36 @@ SC_CLIENT_API size_t sc_client_engine_unanswered(const struct sc_client_engine *
 SC_CLIENT_API void sc_client_engine_close(struct sc_client_engine *engine, uint64_t now_ms);
 SC_CLIENT_API int sc_client_engine_info(const struct sc_client_engine *engine,
                                         struct sc_client_info *info);
+
+/* --- Pins that change --- */
+
+/* What a reply to SC_CLIENT_PINS says: SHA-256 of public keys, as sc_client_info.key_pin. */
+struct sc_client_pins {
+    size_t size;
+    uint8_t current[32]; /* of the key of this connection */
+    uint8_t next[32]; /* of the key that comes after it; zeros: none is announced */
+    int has_next;
+    int proven; /* the server has shown on this connection that it has the next key */
+    const char *scheme; /* of the proof: "ecdsa_secp256r1_sha256", ...; "none". Static */
+    char reason[128]; /* why the next key is not proven; "" when it is, or there is none */
+};
+/* clang-format off */
+#define SC_CLIENT_PINS_INIT \
+    {sizeof(struct sc_client_pins), {0}, {0}, 0, 0, NULL, {0}}
+/* clang-format on */
+
+/*
+ * Reads the body of a reply to SC_CLIENT_PINS that has come on this connection, and checks the
+ * proof. Only a next pin that is proven may be trusted later, and only when a pin, and not
+ * sc_client_settings_set_inspect(), has matched this connection. SC_CLIENT_PROTOCOL: malformed, or
+ * the current key is not the one of this connection; SC_CLIENT_USAGE: before READY or after END.
+ */
+SC_CLIENT_API int sc_client_read_pins(struct sc_client *client, const void *body, size_t length,
+                                      struct sc_client_pins *pins,
+                                      struct sc_client_error *error) SC_CLIENT_NODISCARD;
+SC_CLIENT_API int sc_client_engine_read_pins(struct sc_client_engine *engine, const void *body,
+                                             size_t length, struct sc_client_pins *pins,
+                                             struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /* --- Sessions --- */
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #include "base/clock.h"
 #include "proto/frame.h"
+#include "tls/announcement.h"
 #include "tls/certificate.h"
 #include "tls/command_files.h"
 #include "tls/error.h"
@@ -58,6 +60,7 @@ struct sc_tls_context {
     /* Of a server. */
     struct sc_cert_files files;
     struct sc_client_policy policy;
+    struct sc_announcement announcement;
     struct sc_ocsp ocsp;
     uint8_t commands[SC_TLS_COMMANDS_DIGEST_BYTES];
     struct sc_weak_settings weak;
@@ -80,6 +83,7 @@ static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int ind
     if (context) {
         sc_cert_files_fini(&context->files);
         sc_client_policy_fini(&context->policy);
+        sc_announcement_fini(&context->announcement);
         sc_ocsp_fini(&context->ocsp);
         if (context->keylog_fd >= 0) {
             (void)close(context->keylog_fd);
@@ -174,15 +178,56 @@ static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *s
     return sc_tickets_install(settings->tickets, ssl_ctx, err);
 }
 
-static int use_cert_files(struct sc_tls_context *context, const char *certificate_path,
-                          const char *key_path, pem_password_cb *passphrase, void *passphrase_arg,
-                          struct sc_err *err)
+/* NULL: there is none, and there need not be one. */
+static const char *next_key_path(const struct sc_tls_server_settings *settings)
+{
+    const char *path = settings->next_private_key_path;
+    struct stat there;
+    return path && settings->next_private_key_optional && lstat(path, &there) != 0 &&
+                   errno == ENOENT
+               ? NULL
+               : path;
+}
+
+/*
+ * The certificate decides which key is the current one: sc-keygen --promote renames it first.
+ */
+static int load_server_files(struct sc_tls_context *context,
+                             const struct sc_tls_server_settings *settings, struct sc_err *err)
 {
     struct sc_cert_files *files = &context->files;
-    if (sc_cert_files_load(certificate_path, key_path, passphrase, passphrase_arg, files, err) !=
-        0) {
-        return -1;
+    const char *key = settings->private_key_path;
+    const char *next = next_key_path(settings);
+    bool same = false;
+    int status = sc_cert_files_load(settings->certificate_path, key, settings->passphrase,
+                                    settings->passphrase_arg, files, err);
+    if (status != 0 && next &&
+        sc_cert_files_load(settings->certificate_path, next, settings->passphrase,
+                           settings->passphrase_arg, files, NULL) == 0) {
+        sc_cert_files_warn(files,
+                           "certificate %s is of the key %s, which is served with, and not of %s: "
+                           "a promotion was interrupted; sc-keygen --promote finishes it",
+                           settings->certificate_path, next, key);
+        key = next;
+        status = 0;
     }
+    if (status == 0) {
+        status = sc_announcement_init(&context->announcement, files->key, next,
+                                      settings->passphrase, settings->passphrase_arg, &same, err);
+    }
+    if (status == 0 && same && key != next) {
+        sc_cert_files_warn(files,
+                           "next-private-key %s is the current key, and is not announced; "
+                           "sc-keygen --next --force makes another",
+                           next);
+    }
+    return status;
+}
+
+static int use_cert_files(struct sc_tls_context *context, const char *certificate_path,
+                          const char *key_path, struct sc_err *err)
+{
+    struct sc_cert_files *files = &context->files;
     /* No chain instead of an empty one: every SSL would have a copy of it. */
     STACK_OF(X509) *chain = sk_X509_num(files->chain) > 0 ? files->chain : NULL;
     if (SSL_CTX_use_cert_and_key(context->ssl_ctx, files->leaf, files->key, chain, 1) != 1) {
@@ -219,6 +264,7 @@ static int make_digest(struct sc_tls_context *context,
     bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
               EVP_DigestUpdate(md, sessions, sizeof(sessions)) == 1 &&
               EVP_DigestUpdate(md, context->files.digest, sizeof(context->files.digest)) == 1 &&
+              EVP_DigestUpdate(md, context->announcement.next.pin, SC_PINS_PIN_BYTES) == 1 &&
               EVP_DigestUpdate(md, context->policy.id, sizeof(context->policy.id)) == 1;
     ok = ok && EVP_DigestUpdate(md, context->commands, sizeof(context->commands)) == 1 &&
          EVP_DigestUpdate(md, context->ocsp.der, context->ocsp.length) == 1 &&
@@ -240,8 +286,8 @@ static int make_server(struct sc_tls_context *context,
         sc_client_policy_install(&context->policy, ssl_ctx, err) != 0 ||
         sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count,
                               context->commands, err) != 0 ||
-        use_cert_files(context, settings->certificate_path, settings->private_key_path,
-                       settings->passphrase, settings->passphrase_arg, err) != 0 ||
+        load_server_files(context, settings, err) != 0 ||
+        use_cert_files(context, settings->certificate_path, settings->private_key_path, err) != 0 ||
         use_ocsp(context, settings->ocsp_response_path, err) != 0 ||
         make_digest(context, settings, err) != 0 || sc_tls_selftest(ssl_ctx, err) != 0) {
         return -1;
@@ -294,9 +340,11 @@ struct sc_tls_context *sc_tls_context_new_client(const struct sc_tls_client_sett
     }
     if ((settings->keylog_path && open_keylog(context, settings->keylog_path, err) != 0) ||
         (settings->certificate_path &&
-         use_cert_files(context, settings->certificate_path, settings->private_key_path,
-                        settings->passphrase ? sc_cert_files_passphrase : NULL,
-                        (void *)(uintptr_t)settings->passphrase, err) != 0)) {
+         (sc_cert_files_load(settings->certificate_path, settings->private_key_path,
+                             settings->passphrase ? sc_cert_files_passphrase : NULL,
+                             (void *)(uintptr_t)settings->passphrase, &context->files, err) != 0 ||
+          use_cert_files(context, settings->certificate_path, settings->private_key_path, err) !=
+              0))) {
         sc_tls_context_unref(context);
         return NULL;
     }
@@ -324,6 +372,11 @@ SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context)
 time_t sc_tls_context_not_after(const struct sc_tls_context *context)
 {
     return context->not_after;
+}
+
+const struct sc_announcement *sc_tls_context_announcement(const struct sc_tls_context *context)
+{
+    return &context->announcement;
 }
 
 const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context)

@@ -22,6 +22,7 @@
 #include "tls/commands.h"
 
 struct sc_tls_context;
+struct sc_announcement;
 struct sc_ocsp;
 struct sc_tickets;
 
@@ -39,6 +40,14 @@ struct sc_tls_server_settings {
      */
     pem_password_cb *passphrase;
     void *passphrase_arg;
+
+    /*
+     * The key that is announced as the next one (tls/announcement.h), PEM; NULL: none. `optional`:
+     * it need not be there. While sc-keygen promotes it, the certificate is of this key for a
+     * moment, or for longer when that was interrupted: then it is what is served with.
+     */
+    const char *next_private_key_path;
+    bool next_private_key_optional;
 
     const struct sc_tls_command *commands; /* applied over the defaults, in order */
     size_t command_count;
@@ -89,6 +98,9 @@ SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context);
 
 /* When a server context's leaf ends, in seconds since the epoch; a client's: 0. */
 time_t sc_tls_context_not_after(const struct sc_tls_context *context);
+
+/* What a server context tells of its keys. */
+const struct sc_announcement *sc_tls_context_announcement(const struct sc_tls_context *context);
 
 /* What a server context staples; its `der` is NULL when that is nothing. */
 const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context);

@@ -1,7 +1,7 @@
 /*
  * PINS: a server tells its current and its next key, and the next key proves that the server has
  * it. The bodies of the reply, and the proof. For the server and for clients; docs/protocol.md has
- * the format, docs/trust.md the reasons.
+ * the format.
  *
  * A proof is a signature, made with the next key, over
  *

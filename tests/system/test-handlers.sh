@@ -2,7 +2,7 @@
 # A message type is a row of the table: programs with two rows more (tests/tools/handler_ping.c) answer, count, send, check and list them.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 PATH=$SC_BUILDDIR/tests/tools/extended:$PATH
-list='echo TEXT, reverse TEXT, time, ping, upper TEXT'
+list='echo TEXT, reverse TEXT, time, pins, ping, upper TEXT'
 
 # client STATUS ARGUMENT...
 client() {

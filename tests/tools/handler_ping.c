@@ -11,7 +11,7 @@
 #include "proto/frame.h"
 #include "proto/handler.h"
 
-#define FIRST_FREE_TYPE (SC_FRAME_TIME + 1)
+#define FIRST_FREE_TYPE (SC_FRAME_PINS + 1)
 
 static size_t run_ping(const uint8_t *body, size_t body_length, uint8_t *reply)
 {
