@@ -15,6 +15,7 @@ enum sc_option_kind {
     SC_OPTION_LOG_LEVEL,
     SC_OPTION_LOG_FORMAT,
     SC_OPTION_CLIENT_AUTH,
+    SC_OPTION_KEY_CONTINUITY,
 };
 
 enum sc_option_effect { SC_OPTION_RELOAD, SC_OPTION_RESTART };

@@ -35,6 +35,7 @@ const struct sc_program_option sc_program_options[] = {
 const size_t sc_program_option_count = SC_COUNT_OF(sc_program_options);
 
 static const char *const client_auth_names[] = {"none", "optional", "require", NULL};
+static const char *const key_continuity_names[] = {"warn", "enforce", "off", NULL};
 
 const char *const *sc_option_words(const struct sc_option *option)
 {
@@ -42,6 +43,7 @@ const char *const *sc_option_words(const struct sc_option *option)
     case SC_OPTION_LOG_LEVEL: return sc_log_level_names;
     case SC_OPTION_LOG_FORMAT: return sc_log_format_names;
     case SC_OPTION_CLIENT_AUTH: return client_auth_names;
+    case SC_OPTION_KEY_CONTINUITY: return key_continuity_names;
     default: return NULL;
     }
 }
@@ -59,7 +61,8 @@ static int out_of_memory(struct sc_err *err)
 /* The fields are enums, read and written as the integers that they are. */
 _Static_assert(sizeof(enum sc_log_level) == sizeof(int) &&
                    sizeof(enum sc_log_format) == sizeof(int) &&
-                   sizeof(enum sc_client_auth) == sizeof(int),
+                   sizeof(enum sc_client_auth) == sizeof(int) &&
+                   sizeof(enum sc_key_continuity) == sizeof(int),
                "one setter for all words");
 
 static int set_word(int *field, const char *const *words, const char *text, struct sc_err *err)
@@ -232,7 +235,8 @@ int sc_option_set(struct sc_config *config, const struct sc_option *option, cons
                         option->kind == SC_OPTION_STRINGS ? add_string : add_address, err);
     case SC_OPTION_LOG_LEVEL:
     case SC_OPTION_LOG_FORMAT:
-    case SC_OPTION_CLIENT_AUTH: return set_word(field, sc_option_words(option), text, err);
+    case SC_OPTION_CLIENT_AUTH:
+    case SC_OPTION_KEY_CONTINUITY: return set_word(field, sc_option_words(option), text, err);
     }
     return sc_err_set(err, EX_SOFTWARE, "option of unknown kind %d", (int)option->kind);
 }
@@ -276,7 +280,8 @@ void sc_option_write(const struct sc_config *config, const struct sc_option *opt
     case SC_OPTION_ADDRESSES: write_addresses(field, out); break;
     case SC_OPTION_LOG_LEVEL:
     case SC_OPTION_LOG_FORMAT:
-    case SC_OPTION_CLIENT_AUTH: string = sc_option_words(option)[*(const int *)field]; break;
+    case SC_OPTION_CLIENT_AUTH:
+    case SC_OPTION_KEY_CONTINUITY: string = sc_option_words(option)[*(const int *)field]; break;
     }
     (void)fputs(string ? string : "", out);
 }

@@ -45,6 +45,13 @@ struct sc_config_strings {
     size_t count;
 };
 
+/* What a change to a key that was never announced means (server/continuity.h). */
+enum sc_key_continuity {
+    SC_KEY_CONTINUITY_WARN,
+    SC_KEY_CONTINUITY_ENFORCE, /* a reload to it is refused */
+    SC_KEY_CONTINUITY_OFF,
+};
+
 #define SC_CONFIG_DURATION uint64_t
 #define SC_CONFIG_SIZE size_t
 #define SC_CONFIG_NUMBER uint32_t
@@ -54,6 +61,7 @@ struct sc_config_strings {
 #define SC_CONFIG_LOG_LEVEL enum sc_log_level
 #define SC_CONFIG_LOG_FORMAT enum sc_log_format
 #define SC_CONFIG_CLIENT_AUTH enum sc_client_auth
+#define SC_CONFIG_KEY_CONTINUITY enum sc_key_continuity
 
 /*
  * Read only for everybody but config*.c. The fields of options.def; a string that is not set is

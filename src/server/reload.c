@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/continuity.h"
 #include "tls/ocsp.h"
 
 #define RETRY_MS 1000U /* files that are being replaced are whole again by then */
@@ -25,6 +26,7 @@ enum ocsp_said { OCSP_GOOD, OCSP_ENDS, OCSP_ENDED };
 struct sc_reload {
     struct sc_reload_parts parts;
     struct event *hangup, *interval, *retry, *rotation, *expiry;
+    struct sc_continuity *continuity;
     struct sc_config *started; /* what the program runs with until it is restarted */
     bool stopped;
     unsigned retries;
@@ -216,13 +218,28 @@ static void log_reloaded(const struct sc_snapshot *snapshot)
     }
 }
 
+static void adopt_keys(struct sc_reload *reload)
+{
+    const struct sc_snapshot *snapshot = reload->parts.snapshot;
+    sc_continuity_adopt(reload->continuity, snapshot->config,
+                        sc_tls_context_announcement(snapshot->tls));
+}
+
 static void run_reload(struct sc_reload *reload, enum cause cause)
 {
     const struct sc_reload_parts *parts = &reload->parts;
     struct sc_config_errors errors = {0};
     struct sc_snapshot fresh = {0};
+    struct sc_err err;
     event_del(reload->retry);
     if (sc_snapshot_load(parts->cmdline, parts->passphrase, parts->tickets, &fresh, &errors) != 0) {
+        report_failure(reload, &errors, cause);
+        return;
+    }
+    if (sc_continuity_check(reload->continuity, fresh.config,
+                            sc_tls_context_announcement(fresh.tls), &err) != 0) {
+        sc_snapshot_unref(&fresh);
+        (void)sc_config_error(&errors, err.status, "%s", err.text);
         report_failure(reload, &errors, cause);
         return;
     }
@@ -246,6 +263,7 @@ static void run_reload(struct sc_reload *reload, enum cause cause)
     if (!equal) {
         log_reloaded(parts->snapshot);
     }
+    adopt_keys(reload);
     watch_snapshot(reload);
     finish(reload, equal ? SC_RELOAD_UNCHANGED : SC_RELOAD_SUCCESS, "");
 }
@@ -297,12 +315,17 @@ struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_
         reload->rotation = evtimer_new(base, on_rotation, reload);
         reload->expiry = evtimer_new(base, on_expiry_check, reload);
     }
+    if (reload && !(reload->continuity = sc_continuity_new(parts->snapshot->config, err))) {
+        sc_reload_free(reload);
+        return NULL;
+    }
     if (!reload || !reload->hangup || !reload->interval || !reload->retry || !reload->rotation ||
         !reload->expiry || event_add(reload->hangup, NULL) != 0) {
         (void)sc_err_set(err, EX_OSERR, "cannot watch for reloads: out of memory");
         sc_reload_free(reload);
         return NULL;
     }
+    adopt_keys(reload);
     watch_snapshot(reload);
     return reload;
 }
@@ -333,6 +356,7 @@ void sc_reload_free(struct sc_reload *reload)
             event_free(events[i]);
         }
     }
+    sc_continuity_free(reload->continuity);
     sc_config_unref(reload->started);
     free(reload);
 }

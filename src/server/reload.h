@@ -2,7 +2,7 @@
  * Keeps what is served up to date: reads everything again on SIGHUP, and every reload-interval if
  * its content has changed; rotates ticket keys in memory; warns before the certificate ends. What
  * is wrong with new files is said once, the old stay active, and half-written files are tried
- * again. Thread: the main one.
+ * again. Watches over changes of the key (server/continuity). Thread: the main one.
  */
 #ifndef SC_SERVER_RELOAD_H
 #define SC_SERVER_RELOAD_H

@@ -122,6 +122,9 @@ int sc_pin_of_key(const EVP_PKEY *key, uint8_t out[SC_PIN_BYTES], struct sc_err 
 int sc_pin_fingerprint(const X509 *certificate, uint8_t out[SC_PIN_BYTES],
                        struct sc_err *err) SC_NODISCARD;
 
+/* Reads "sha256//BASE64", as sc_pin_format() writes it. */
+int sc_pin_from_text(const char *text, uint8_t out[SC_PIN_BYTES]) SC_NODISCARD;
+
 /*
  * Every form of a pin, ready to print. `fingerprint` may be NULL (a key alone has none): then
  * cert_sha256 is empty.

@@ -46,6 +46,14 @@ static int take_base64(const char *text, size_t length, uint8_t out[SC_PIN_BYTES
     return (bits & 3U) == 0 ? 0 : -1;
 }
 
+int sc_pin_from_text(const char *text, uint8_t out[SC_PIN_BYTES])
+{
+    static const char prefix[] = "sha256//";
+    const size_t skip = sizeof(prefix) - 1;
+    return strncmp(text, prefix, skip) == 0 ? take_base64(text + skip, strlen(text + skip), out)
+                                            : -1;
+}
+
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9') {

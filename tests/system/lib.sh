@@ -27,7 +27,7 @@
 : "${SC_SRCDIR:?is set by make check}" "${SC_BUILDDIR:?is set by make check}"
 set -eu
 export LC_ALL=C
-unset SSLKEYLOGFILE NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_FDS LISTEN_PID LISTEN_FDNAMES JOURNAL_STREAM || :
+unset SSLKEYLOGFILE NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_FDS LISTEN_PID LISTEN_FDNAMES JOURNAL_STREAM STATE_DIRECTORY || :
 
 # SC_TEST_SHELL: another shell, with its options.
 # The deadline is kept by timeout(1) around the whole script; its signal reaches every process of the group, so the inner ones stay in it.

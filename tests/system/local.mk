@@ -23,6 +23,7 @@ SHELL_TESTS = \
 	tests/system/test-handshake-rate.sh \
 	tests/system/test-hostile.sh \
 	tests/system/test-interop.sh \
+	tests/system/test-key-continuity.sh \
 	tests/system/test-keygen.sh \
 	tests/system/test-layers.sh \
 	tests/system/test-library.sh \
