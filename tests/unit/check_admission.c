@@ -106,7 +106,8 @@ START_TEST(what_is_given_back_at_a_lower_rate)
     ck_assert(sc_admission_try(&admission.full));
     sc_admission_set_rate(&admission, 1);
     sc_admission_give_back(&admission.full);
-    ck_assert_uint_eq(take_all(&admission.full), 1);
+    sc_admission_set_rate(&admission, 1000);
+    ck_assert_uint_eq(take_all(&admission.full), 100);
 }
 END_TEST
 

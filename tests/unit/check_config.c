@@ -240,7 +240,8 @@ START_TEST(syntax_errors_and_traps_of_the_parser)
             "item of the list is empty");
     REFUSED("[server]\ncertificate = a\\tb\n", EX_CONFIG, ":2", "certificate", "control character");
     REFUSED("[server]\nlisten =  \n", EX_CONFIG, ":2", "listen", "expected ADDR");
-    REFUSED("[server]\nworkers = 1\n\nmax-body = $nothing\n", EX_CONFIG, ":4:", "variable", "");
+    REFUSED("[server]\nlisten = a:1\n\nmax-body = $nothing\n\nworkers = 2\n", EX_CONFIG,
+            ":4:", "variable", "");
     REFUSED("[server]\n"
             "a-key-of-64-characters-is-not-shown-since-it-could-be-of-another-f = 1\n",
             EX_CONFIG, ":2: expected KEY = VALUE", "", "");

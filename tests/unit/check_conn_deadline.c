@@ -211,25 +211,27 @@ TEST(a_frame_that_is_skipped_has_a_deadline)
 /* It does not run while the server does not read. */
 TEST(a_frame_has_no_deadline_while_replies_wait)
 {
-    uint8_t frame[SC_FRAME_HEADER_BYTES + 10] = {0};
-    sc_frame_put_header(frame, SC_FRAME_ECHO, 10);
-    limits.output_limit_bytes = 60000;
+    static uint8_t frame[SC_FRAME_HEADER_BYTES + 190000];
+    sc_frame_put_header(frame, SC_FRAME_ECHO, 190000);
+    limits.max_body_bytes = 190000;
+    limits.output_limit_bytes = 4096;
     limits.write_timeout_ms = 1000000;
     connect_peer();
     stop_reading_at_once();
-    for (int i = 0; i < 4; i++) {
-        send_echo(60000);
-    }
-    RUN_UNTIL(base, sc_stats_get(&stats.paused) > 0);
+    tls_peer_hold(&peer);
+    tls_peer_write(&peer, frame, sizeof(frame));
     tls_peer_write(&peer, frame, 3);
-    run_ready(base);
+    tls_peer_release(&peer);
+    RUN_UNTIL(base, conn->frame_since_ms != 0 && sc_stats_get(&stats.requests[0]) == 1);
+    tls_peer_write(&peer, frame + 3, 3);
+    RUN_UNTIL(base, sc_stats_get(&stats.paused) > 0);
     pass(5000);
     tls_peer_start_reading(&peer);
-    RUN_UNTIL(base, evbuffer_get_length(peer.got) == 4 * 60008);
+    RUN_UNTIL(base, evbuffer_get_length(peer.got) == sizeof(frame));
     pass(3900);
     ck_assert(!peer.closed);
-    tls_peer_write(&peer, frame + 3, sizeof(frame) - 3);
-    RUN_UNTIL(base, evbuffer_get_length(peer.got) == 4 * 60008 + sizeof(frame));
+    tls_peer_write(&peer, frame + 6, sizeof(frame) - 6);
+    RUN_UNTIL(base, evbuffer_get_length(peer.got) == 2 * sizeof(frame));
 }
 
 /* --- A reload --- */
@@ -312,7 +314,7 @@ TEST(what_comes_after_the_end_is_read)
     uint8_t header[SC_FRAME_HEADER_BYTES];
     connect_peer();
     tls_peer_hold(&peer);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 800; i++) {
         send_echo(0);
     }
     sc_frame_put_header(header, SC_FRAME_ECHO, 65537);
