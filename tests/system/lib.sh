@@ -15,6 +15,7 @@
 #   stop_server                SIGTERM; it must end in time, with status 0
 #   end_server STATUS          waits for a server that was told to end; its status must be STATUS
 #   wait_log TEXT [SECONDS [N]]  until the server's log contains TEXT, in N lines
+#   counted NAME PATTERN       a counter of the server that has stopped has this value
 #   sees KEY...                what went before would have failed if the server had not been given these keys; see without-option.sh
 #   background COMMAND...      starts it, its output in $tmp/background-N.log: $background_pid
 #   finish PID STATUS          waits for it; its exit status must be STATUS
@@ -215,6 +216,10 @@ stop_server() {
 
 wait_log() {
     wait-for "${2:-10}" "$server_pid" contains "$server_log" "$1" "${3:-1}" || fail "the server's log never said: $1"
+}
+
+counted() {
+    grep -Eq " stopped (.* )?$1=$2( |\$)" "$server_log" || fail "$1 is not $2: $(grep ' stopped ' "$server_log")"
 }
 
 background() {

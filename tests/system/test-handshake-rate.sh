@@ -7,10 +7,6 @@ test_seconds=120
 
 number() { sed -n "s/.*$1=\([0-9]*\).*/\1/p" "$tmp/out"; }
 milliseconds() { read -r up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
-counted() { # NAME PATTERN: a counter of the server that has stopped
-    grep -Eq " stopped .*[ ]$1=$2( |\$)" "$server_log" || fail "$1 is not $2: $(grep ' stopped ' "$server_log")"
-}
-
 # --- Nobody gets more handshakes than the budgets allow, whatever is replayed ---
 # The budgets hold one and two tokens; the time is the client's own, and a token may come just before it ends.
 rate=5

@@ -60,6 +60,14 @@ after=$(descriptors)
 [ "$after" -le "$before" ] || fail "$before descriptors before, $after after"
 pass "memory at the end: $(memory_kib "$server_pid") KiB, at its highest $(memory_kib "$server_pid" VmHWM) KiB"
 stop_server
+# Each end is counted as what it was: those of the peers above.
+counted handshakes_failed_plaintext 2
+counted handshakes_failed_timeout 22
+counted closed_tls_error 2
+counted closed_key_update_flood 3
+counted closed_frame_timeout 1
+counted closed_idle_timeout 1
+counted closed_write_timeout 12
 
 # Lines that peers provoke are limited: 120 at once are 20 in a second, and the next one says how many were left out.
 start_server --workers 1 --frame-timeout 1s

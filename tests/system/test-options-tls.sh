@@ -7,10 +7,6 @@ command -v openssl >/dev/null || skip "no openssl(1) on this machine"
 
 milliseconds() { read -r up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
 
-counted() { # NAME PATTERN: a counter of the server that has stopped
-    grep -Eq " stopped .*[ ]$1=$2( |\$)" "$server_log" || fail "$1 is not $2: $(grep ' stopped ' "$server_log")"
-}
-
 # An ECHO of "hello", then a header that the server ends the connection for, so that the client ends too.
 printf '\0\0\0\1\0\0\0\5hello\0\0\0\1\377\377\377\377' >request
 visit() { run 0 openssl s_client -connect "$address" -ign_eof "$@" <request; }

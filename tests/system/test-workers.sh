@@ -39,9 +39,11 @@ run 0 sc-bench --connect "$address" --pin server.crt -c $clients -n 60 -t time
 run 90 sc-client --connect "$address" --pin old.crt time
 
 stop_server
-counted() {
-    grep -Eq " stopped .*[ ]$1=$2( |\$)" "$server_log" || fail "$1 is not $2: $(grep ' stopped ' "$server_log")"
-}
+# Those that wait, those of sc-bench and the one before them, and the one that was refused.
+counted connections_accepted $((2 * clients + 2))
+counted handshakes_started $((2 * clients + 2))
+counted handshakes_full_tlsv1_3 $((2 * clients))
+counted handshakes_failed_certificate_refused 1
 counted closed_idle_timeout $clients
 counted requests_echo $clients
 counted requests_reverse $clients

@@ -181,8 +181,9 @@ START_TEST(finds_the_certificate_without_a_chain)
     X509 *second = fixture_certificate(key, "leaf", -3600, 86400, ca, ca_key);
     answer(second, ca, V_OCSP_CERTSTATUS_GOOD, -60, 3600);
     refuse(EX_CONFIG, "another certificate");
-    X509 *other_ca = fixture_certificate(ca_key, "other ca", -3600, 86400, NULL, NULL);
-    X509 *same = fixture_certificate(key, "leaf", -3600, 86400, other_ca, ca_key);
+    EVP_PKEY *other_key = fixture_key("P-256");
+    X509 *other_ca = fixture_certificate(other_key, "other ca", -3600, 86400, NULL, NULL);
+    X509 *same = fixture_certificate(key, "leaf", -3600, 86400, other_ca, other_key);
     ck_assert_int_eq(X509_set_serialNumber(same, X509_get_serialNumber(leaf)), 1);
     answer(same, other_ca, V_OCSP_CERTSTATUS_GOOD, -60, 3600);
     refuse(EX_CONFIG, "another certificate");
@@ -198,6 +199,7 @@ START_TEST(finds_the_certificate_without_a_chain)
     X509_free(second);
     X509_free(same);
     X509_free(other_ca);
+    EVP_PKEY_free(other_key);
 
     fixture_write_certificate("server.crt", ca, false);
     fixture_write_key("server.key", ca_key, NULL);
