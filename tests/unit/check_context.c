@@ -237,6 +237,8 @@ START_TEST(says_what_is_weaker_than_the_defaults)
         const char *words; /* NULL: nothing to say */
     } cases[] = {
         {{"MinProtocol", "TLSv1.3"}, NULL},
+        {{"CipherString", "ECDHE-ECDSA-AES128-GCM-SHA256:AES128-SHA:AES256-SHA"},
+         "the cipher AES128-SHA and 1 more like it are allowed: no forward secrecy"},
         {{"MinProtocol", "TLSv1.2"}, NULL},
         {{"Groups", "X448:P-521:secp384r1:prime256v1:ffdhe3072"}, NULL},
         {{"CipherString", "ECDHE+AESGCM:DHE+CHACHA20:@SECLEVEL=3"}, NULL},
