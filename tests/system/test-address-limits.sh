@@ -1,11 +1,11 @@
 #!/bin/sh
 # max-connections-per-address from outside: an IPv4 address by itself, and all addresses of an IPv6 /64 together. In a network name space of
 # its own, since only there are several IPv6 addresses.
-# shellcheck source=tests/system/lib.sh
 if [ -z "${SC_TEST_NETWORK-}" ] && unshare -rn true 2>/dev/null && command -v ip >/dev/null; then
     export SC_TEST_NETWORK=1
     exec unshare -rn /bin/sh "$0" "$@"
 fi
+# shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 [ -n "${SC_TEST_NETWORK-}" ] || skip "no ip(8), or no network name space can be made here (unshare -rn)"
 

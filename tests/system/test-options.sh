@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC3045  # every sh that we know has ulimit -S
 # Keys of the configuration, each seen from outside: in the file, as an option, and changed by a reload.
 test_seconds=90
 # shellcheck source=tests/system/lib.sh
@@ -10,7 +11,6 @@ echo_to() {
 }
 
 # The soft limit of files is raised to what max-connections needs, as far as the hard one allows.
-# shellcheck disable=SC3045  # every sh that we know has ulimit -S
 ulimit -S -n 256
 start_server -c /dev/null --max-connections 500
 files=$(sed -n 's/^Max open files *\([0-9]*\) .*/\1/p' "/proc/$server_pid/limits")
