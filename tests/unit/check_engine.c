@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include "base/compiler.h"
+#include "lib/saved_session.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
 #include "spacecaptain/client.h"
@@ -350,6 +351,159 @@ START_TEST(without_a_pin_there_is_no_connection_and_used_settings_stay)
 }
 END_TEST
 
+/* --- Limits --- */
+
+static int64_t send_echo(size_t length, uint64_t now_ms)
+{
+    static const char body[4096];
+    return sc_client_engine_send(engine, SC_CLIENT_ECHO, body, length, now_ms, &error);
+}
+
+static bool has_deadline(uint64_t expected_ms)
+{
+    uint64_t at_ms;
+    return sc_client_engine_deadline(engine, &at_ms) == 1 && at_ms == expected_ms;
+}
+
+static bool has_no_deadline(void)
+{
+    uint64_t at_ms;
+    return sc_client_engine_deadline(engine, &at_ms) == 0;
+}
+
+/* It is of the oldest request, and each reply begins it anew for the next one. */
+START_TEST(a_reply_begins_the_time_of_the_next)
+{
+    set_up();
+    ck_assert_int_eq(sc_client_settings_set_timeout(settings, 500, &error), 0);
+    open_engine(fixture_path("server.crt"));
+    ck_assert(has_deadline(500)); /* of the handshake, which began at 0 */
+    ck_assert(next_event(true));
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_READY);
+    ck_assert(has_no_deadline());
+    ck_assert_int_eq(send_echo(1, 1000), 1);
+    ck_assert_int_eq(send_echo(2, 1200), 2);
+    ck_assert(has_deadline(1500));
+    ck_assert(next_event(true)); /* at 0, as all that comes */
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
+    ck_assert(has_deadline(500));
+    ck_assert(next_event(true));
+    ck_assert(has_no_deadline());
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_close_has_a_deadline)
+{
+    set_up();
+    get_ready(fixture_path("server.crt"));
+    sc_client_engine_close(engine, 100);
+    ck_assert(has_deadline(1100));
+    sc_client_engine_tick(engine, 1099);
+    ck_assert_int_eq(sc_client_engine_next_event(engine, 1099, &event), 0);
+    sc_client_engine_tick(engine, 1100);
+    ck_assert_int_eq(sc_client_engine_next_event(engine, 1100, &event), 1);
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
+    ck_assert(has_no_deadline());
+    ck_assert_uint_eq(sc_client_engine_receive(engine, "late", 4), 4); /* and dropped */
+    ck_assert_int_eq(send_echo(1, 1200), -1);
+    tear_down();
+}
+END_TEST
+
+/* By number and by bytes. */
+START_TEST(there_is_a_most_of_unanswered_requests)
+{
+    static const size_t lengths[] = {0, 4096};
+    for (size_t n = 0; n < SC_COUNT_OF(lengths); n++) {
+        const size_t most =
+            n == 0 ? SC_CLIENT_MAX_REQUESTS : SC_CLIENT_MAX_REQUEST_BYTES / lengths[n];
+        set_up();
+        get_ready(fixture_path("server.crt"));
+        for (size_t i = 0; i < most; i++) {
+            ck_assert(!sc_client_engine_is_full(engine));
+            ck_assert_int_eq(send_echo(lengths[n], 0), (int64_t)i + 1);
+        }
+        ck_assert(sc_client_engine_is_full(engine));
+        ck_assert_uint_eq(sc_client_engine_unanswered(engine), most);
+        ck_assert_int_eq(send_echo(1, 0), -1);
+        ck_assert_int_eq(error.code, SC_CLIENT_SYSTEM);
+        tear_down();
+    }
+}
+END_TEST
+
+/* However many there were; and in whatever order they lie in memory. */
+START_TEST(what_is_answered_counts_no_more)
+{
+    int64_t sent = 0;
+    set_up();
+    get_ready(fixture_path("server.crt"));
+    for (size_t round = 0; round < 100; round++) {
+        for (size_t i = 0; i < 5 + round % 25; i++) {
+            ck_assert_int_eq(send_echo(900 - i, 0), ++sent);
+        }
+        for (size_t i = 0; i < 5 + round % 25; i++) {
+            ck_assert(next_event(true));
+            ck_assert_msg(event.type == SC_CLIENT_EVENT_REPLY, "%s", event.error->text);
+            ck_assert_uint_eq(event.reply->length, 900 - i);
+        }
+    }
+    ck_assert_int_gt(sent * 870, SC_CLIENT_MAX_REQUEST_BYTES);
+    ck_assert(!sc_client_engine_is_full(engine));
+    tear_down();
+}
+END_TEST
+
+/* Wrong by the caller: the connection goes on. */
+START_TEST(what_cannot_be_sent)
+{
+    set_up();
+    get_ready(fixture_path("server.crt"));
+    ck_assert_int_eq(sc_client_engine_send(engine, SC_FRAME_ERROR, "", 0, 0, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_int_eq(send_echo(1, 0), 1);
+    ck_assert(next_event(true));
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
+    tear_down();
+    set_up();
+    ck_assert_int_eq(sc_client_settings_set_inspect(settings, 1, &error), 0);
+    get_ready(fixture_path("server.crt"));
+    ck_assert_int_eq(send_echo(1, 0), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    tear_down();
+}
+END_TEST
+
+/* A session that says to be of these pins and is not: the certificate that it remembers decides. */
+START_TEST(a_resumed_server_is_checked_again)
+{
+    uint8_t session[8192];
+    struct sc_pin_set *pins = sc_pin_set_new();
+    set_up();
+    fixture_write_pair("other", "P-256");
+    get_ready(fixture_path("server.crt"));
+    ck_assert(!next_event(true));
+    const size_t size = sc_client_engine_session(engine, session, sizeof(session));
+    ck_assert_uint_gt(size, SC_SAVED_SESSION_HEADER_BYTES);
+    sc_client_engine_free(engine);
+    SSL_free(server.ssl);
+    sc_client_settings_free(settings);
+
+    ck_assert_int_eq(sc_pin_set_add(pins, fixture_path("other.crt"), NULL), 0);
+    sc_saved_session_put_header(session, tls_library, pins);
+    sc_pin_set_free(pins);
+    settings = sc_client_settings_new(tls_library, &error);
+    ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
+    open_engine(fixture_path("other.crt"));
+    ck_assert(next_event(true));
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
+    tear_down();
+}
+END_TEST
+
 TLS_LIBRARY_SUITE_MAIN(every_split_of_the_input_gives_the_same_events,
                        a_wrong_pin_ends_the_handshake_with_an_alert_before_finished,
                        a_reply_that_is_wrong_ends_the_connection_at_its_header,
@@ -357,4 +511,7 @@ TLS_LIBRARY_SUITE_MAIN(every_split_of_the_input_gives_the_same_events,
                        errors_of_the_server_are_replies_or_the_end,
                        deadlines_of_the_handshake_and_of_each_reply,
                        a_session_is_resumed_and_worth_nothing_under_other_pins,
-                       without_a_pin_there_is_no_connection_and_used_settings_stay)
+                       without_a_pin_there_is_no_connection_and_used_settings_stay,
+                       a_reply_begins_the_time_of_the_next, a_close_has_a_deadline,
+                       there_is_a_most_of_unanswered_requests, what_is_answered_counts_no_more,
+                       what_cannot_be_sent, a_resumed_server_is_checked_again)
