@@ -504,6 +504,29 @@ START_TEST(a_resumed_server_is_checked_again)
 }
 END_TEST
 
+/* RFC 6066, section 3: a name without its final dot, and no address. */
+START_TEST(the_name_that_the_server_is_asked_by)
+{
+    static const struct {
+        const char *host, *name;
+    } cases[] = {{"localhost", "localhost"},
+                 {"localhost.", "localhost"},
+                 {"127.0.0.1", NULL},
+                 {"::1", NULL},
+                 {NULL, NULL}};
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        set_up();
+        open_engine(fixture_path("server.crt"));
+        sc_client_engine_free(engine);
+        engine = sc_client_engine_new(settings, cases[i].host, 0, &error);
+        ck_assert(next_event(false));
+        ck_assert_int_eq(event.type, SC_CLIENT_EVENT_READY);
+        ck_assert_pstr_eq(SSL_get_servername(server.ssl, TLSEXT_NAMETYPE_host_name), cases[i].name);
+        tear_down();
+    }
+}
+END_TEST
+
 TLS_LIBRARY_SUITE_MAIN(every_split_of_the_input_gives_the_same_events,
                        a_wrong_pin_ends_the_handshake_with_an_alert_before_finished,
                        a_reply_that_is_wrong_ends_the_connection_at_its_header,
@@ -514,4 +537,5 @@ TLS_LIBRARY_SUITE_MAIN(every_split_of_the_input_gives_the_same_events,
                        without_a_pin_there_is_no_connection_and_used_settings_stay,
                        a_reply_begins_the_time_of_the_next, a_close_has_a_deadline,
                        there_is_a_most_of_unanswered_requests, what_is_answered_counts_no_more,
-                       what_cannot_be_sent, a_resumed_server_is_checked_again)
+                       what_cannot_be_sent, a_resumed_server_is_checked_again,
+                       the_name_that_the_server_is_asked_by)
