@@ -21,6 +21,7 @@ SHELL_TESTS = \
 	tests/system/test-expiry.sh \
 	tests/system/test-handlers.sh \
 	tests/system/test-handshake-rate.sh \
+	tests/system/test-health.sh \
 	tests/system/test-hostile.sh \
 	tests/system/test-interop.sh \
 	tests/system/test-key-continuity.sh \

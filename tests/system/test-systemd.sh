@@ -110,6 +110,18 @@ grep -q " inherited_socket name=spare listen=$(sed -n 2p addresses)\$" service.l
 echo_over "$(sed -n 1p addresses)" first
 echo_over "$(sed -n 2p addresses)" second
 stop_service
+# A socket of the name "metrics" is for the admin interface, in place of metrics-listen.
+start_service --sockets 2 --names main:metrics -- --listen 192.0.2.1:1 --metrics-listen 192.0.2.1:2 --port-file port
+[ "$(cat port)" = "$(sed -n 1p addresses)" ] || fail "it does not listen on the first socket alone"
+echo_over "$(sed -n 1p addresses)" main
+run 0 sc-server --status "$(sed -n 2p addresses)"
+grep -q '^state  *ready,' out || fail "the second socket is not that of the admin interface"
+stop_service
+start_service --sockets 1 --names metrics -- --listen 127.0.0.1:0 --port-file port
+echo_over "$(cat port)" listen
+run 0 sc-server --status "$(sed -n 1p addresses)"
+stop_service
+
 start_service --sockets 2 -- --listen 192.0.2.1:1
 [ "$(grep -c ' inherited_socket name=unknown ' service.log)" -eq 2 ] || fail "sockets without names have some"
 stop_service
