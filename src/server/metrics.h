@@ -30,6 +30,7 @@ struct sc_metrics_facts {
     enum sc_metrics_state state;
     uint32_t max_connections;
     time_t certificate_not_after;
+    bool has_next_key; /* announced to clients that ask for PINS */
     bool has_ocsp_response;
     time_t ocsp_this_update, ocsp_next_update;
     enum sc_reload_result reload; /* the last one */

@@ -150,6 +150,8 @@ static void write_files(const struct writer *writer, const struct sc_metrics *me
     (void)fprintf(writer->out,
                   PREFIX "certificate_not_after_timestamp_seconds{certificate=\"current\"} %lld\n",
                   (long long)facts->certificate_not_after);
+    gauge(writer, PREFIX "next_key", "1 when a next key is announced to clients, else 0",
+          facts->has_next_key);
     if (facts->has_ocsp_response) {
         gauge(writer, PREFIX "ocsp_response_this_update_timestamp_seconds",
               "When the OCSP response to staple was made", facts->ocsp_this_update);

@@ -28,6 +28,7 @@
 #include "server/sockets.h"
 #include "server/watchdog.h"
 #include "server/workers.h"
+#include "tls/announcement.h"
 #include "tls/ocsp.h"
 
 struct sc_server {
@@ -118,6 +119,7 @@ static void tell_metrics(struct sc_server *server)
                                   : SC_METRICS_STARTING,
         .max_connections = server->acceptor_limits.max_connections,
         .certificate_not_after = sc_tls_context_not_after(tls),
+        .has_next_key = sc_tls_context_announcement(tls)->next.key != NULL,
         .has_ocsp_response = ocsp->der != NULL,
         .ocsp_this_update = ocsp->this_update,
         .ocsp_next_update = ocsp->next_update,
@@ -293,12 +295,15 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
 {
     const char *port_file = sc_cmdline_port_file(server->cmdline);
     sc_admission_set_rate(&server->admission, server->snapshot.config->handshake_rate);
-    if (start_accepting(server, err) != 0 || start_upkeep(server, err) != 0 ||
-        (port_file && sc_port_file_write(port_file, server->sockets.tls, err) != 0)) {
+    if (start_accepting(server, err) != 0 || start_upkeep(server, err) != 0) {
         return -1;
     }
     sc_snapshot_log_warnings(&server->snapshot);
     log_ready(server);
+    /* After the line: who waits for the file may look for the line. */
+    if (port_file && sc_port_file_write(port_file, server->sockets.tls, err) != 0) {
+        return -1;
+    }
     tell_ready(server);
     event_base_dispatch(server->base);
     sc_workers_join(&server->workers);

@@ -150,6 +150,7 @@ static void json_files(FILE *out, const struct sc_metrics *metrics)
     const struct sc_metrics_facts *facts = &metrics->facts;
     (void)fprintf(out, ",\"certificate\":{\"not_after\":%lld,\"days_left\":%ld}",
                   (long long)facts->certificate_not_after, days_left(metrics));
+    (void)fprintf(out, ",\"next_key\":%s", facts->has_next_key ? "true" : "false");
     if (facts->has_ocsp_response) {
         (void)fprintf(out, ",\"ocsp\":{\"this_update\":%lld,\"next_update\":%lld}",
                       (long long)facts->ocsp_this_update, (long long)facts->ocsp_next_update);
@@ -265,6 +266,8 @@ static void text_certificate(FILE *out, const struct sc_metrics *metrics)
     (void)fprintf(out, NAME "%s ", "certificate", past ? "ended" : "ends");
     text_date(out, metrics->facts.certificate_not_after);
     (void)fprintf(out, past ? ", %ld days ago\n" : ", %ld days left\n", past ? -days : days);
+    (void)fprintf(out, NAME "%s\n", "next key",
+                  metrics->facts.has_next_key ? "announced to clients" : "none");
     if (metrics->facts.has_ocsp_response) {
         (void)fprintf(out, NAME "ends ", "OCSP response");
         text_date(out, metrics->facts.ocsp_next_update);

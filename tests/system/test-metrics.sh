@@ -128,6 +128,12 @@ kill -HUP "$server_pid"
 until_value "${P}_reload_failed" 0
 [ "$(value "${P}_reloads_total{result=\"failure\"}")" -ge 1 ] || fail "the failed reload is not counted"
 
+# --- The next key, from the reload on that finds it ---
+[ "$(value "${P}_next_key")" = 0 ] || fail "there is a next key that nobody made"
+run 0 sc-keygen --next --out server
+kill -HUP "$server_pid"
+until_value "${P}_next_key" 1
+
 # --- Facts in a terminal: by an address, by the configuration, and what is wrong ---
 run 0 sc-server --status "$admin"
 grep -q '^state  *ready, since 20' out || fail "--status has no state"

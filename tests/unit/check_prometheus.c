@@ -26,6 +26,7 @@ static void make_metrics(struct sc_metrics *metrics)
     metrics->facts = (struct sc_metrics_facts){.state = SC_METRICS_READY,
                                                .max_connections = 10000,
                                                .certificate_not_after = 1700000000,
+                                               .has_next_key = true,
                                                .has_ocsp_response = true,
                                                .ocsp_this_update = 1700000001,
                                                .ocsp_next_update = 1700000002,

@@ -59,6 +59,7 @@ START_TEST(facts_in_a_terminal)
     ASSERT_HAS(text, "\nevent-loop lag      not measured in the last minute\n");
     ASSERT_HAS(text, "\nended connections   peer_closed 2\n");
     ASSERT_HAS(text, "\ncertificate         ends 2023-12-24T22:13:25Z, 40 days left\n");
+    ASSERT_HAS(text, "\nnext key            none\n");
     ASSERT_HAS(text, "\nlast reload         none since the start\n");
     ck_assert_ptr_null(strstr(text, "OCSP"));
 }
@@ -70,7 +71,7 @@ START_TEST(what_is_bad_is_said)
     metrics.facts.certificate_not_after = metrics.now - 5;
     metrics.facts.reload = SC_RELOAD_FAILURE;
     metrics.facts.reload_at = metrics.now;
-    metrics.facts.has_ocsp_response = true;
+    metrics.facts.has_ocsp_response = metrics.facts.has_next_key = true;
     metrics.facts.ocsp_next_update = metrics.now;
     (void)strcpy(metrics.facts.reload_failure, "no such file: a\"b\n\033[2J\xff");
     char *text = write_with(sc_status_write_text);
@@ -78,7 +79,9 @@ START_TEST(what_is_bad_is_said)
     ASSERT_HAS(text, "\nOCSP response       ends 2023-11-14T22:13:20Z\n");
     ASSERT_HAS(text, "\nlast reload         2023-11-14T22:13:20Z, failure: no such file: "
                      "a\"b\\x0a\\x1b[2J\\xff\n");
+    ASSERT_HAS(text, "\nnext key            announced to clients\n");
     text = write_with(sc_status_write_json);
+    ASSERT_HAS(text, "\"next_key\":true,");
     ASSERT_HAS(text, "\"days_left\":-1}");
     ASSERT_HAS(text, "\"failure\":\"no such file: a\\\"b\\\\x0a\\\\x1b[2J\\\\xff\"}");
     ASSERT_HAS(text, "\"ocsp\":{\"this_update\":0,\"next_update\":1700000000}");

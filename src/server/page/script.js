@@ -163,6 +163,7 @@ function showCertificate(status) {
   setText('not-after', (past ? 'ended ' : 'ends ') + date(certificate.not_after));
   setText('certificate-note', past ? 'Put a new one in its place.' : days < 30 ? 'Renew it soon.' : '');
   setLevel('certificate', past || days < 7 ? 'bad' : days < 30 ? 'warn' : 'good');
+  setText('next-key', status.next_key ? 'announced' : 'none');
   setText('ticket-key', duration(status.ticket_key_age));
   byId('ocsp-row').hidden = !status.ocsp;
   if (status.ocsp) {
