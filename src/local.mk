@@ -126,7 +126,8 @@ src_libscclient_a_SOURCES = \
 	src/client/prompt.c src/client/prompt.h \
 	src/client/proxy.c src/client/proxy.h \
 	src/client/repeat.c \
-	src/client/session.c src/client/session.h
+	src/client/session.c src/client/session.h \
+	src/client/session_file.c src/client/session_file.h
 
 # Its defaults name the directory of the installation.
 src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'

@@ -43,6 +43,7 @@ struct sc_cli {
     const struct sc_client_info *info; /* NULL: there is no connection */
     bool is_ready; /* the session had one */
     bool was_ready; /* there was one in any session */
+    bool saves_session; /* --session, and its file may be written */
     int status; /* what the program ends with */
     bool ended; /* the program is to end */
     void *state; /* the mode's */

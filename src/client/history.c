@@ -14,6 +14,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/new_file.h"
+
 #define FILE_BYTES ((size_t)SC_HISTORY_LINES * 2 * SC_HISTORY_LINE_BYTES) /* that are read */
 
 struct sc_history {
@@ -109,15 +111,11 @@ static bool write_all(int fd, const char *text, size_t length)
 /* As a whole or not at all; the lock on the old file is held. */
 static void replace(const char *path, const char *text, size_t length)
 {
-    char temporary[4200];
-    (void)snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return;
-    }
-    const bool written = write_all(fd, text, length) && fsync(fd) == 0;
-    if (close(fd) != 0 || !written || rename(temporary, path) != 0) {
-        (void)unlink(temporary);
+    const struct sc_new_file_settings settings = {.mode = 0600, .locked = true};
+    struct sc_new_file file = {0};
+    if (sc_new_file_write(&file, path, text, length, &settings, NULL) != 0 ||
+        sc_new_file_put(&file, true, NULL) != 0) {
+        sc_new_file_discard(&file);
     }
 }
 

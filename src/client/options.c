@@ -30,6 +30,7 @@ enum {
     OPT_STRICT_EXPIRY,
     OPT_TIMEOUT,
     OPT_NO_RETRY,
+    OPT_SESSION,
     OPT_COUNT,
     OPT_INTERVAL,
     OPT_JSON,
@@ -67,6 +68,8 @@ static const struct sc_opt rows[] = {
            .initial = "10", .conf = SC_OPT_CONF_ONE),
     SC_OPT("no-retry", 0, OPT_NO_RETRY, NULL,
            "end when the connection is lost, do not connect again", .conf = SC_OPT_CONF_ONE),
+    SC_OPT("session", 0, OPT_SESSION, "FILE", "resume the TLS session in it, and save it there",
+           .complete = SC_OPT_FILES, .conf = SC_OPT_CONF_ONE),
     SC_OPT("count", 0, OPT_COUNT, "N", "send the command N times, and sum up"),
     SC_OPT("interval", 0, OPT_INTERVAL, "SECONDS", "the time between two of them", .initial = "1"),
     SC_OPT("json", 0, OPT_JSON, NULL, "every line of output is a JSON object",
@@ -178,6 +181,7 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
         return sc_client_settings_set_inspect(options->settings, 1, NULL);
     case OPT_STRICT_EXPIRY: return sc_client_settings_set_strict_expiry(options->settings, 1, NULL);
     case OPT_NO_RETRY: options->no_retry = true; return 0;
+    case OPT_SESSION: options->session_path = value; return 0;
     case OPT_JSON: options->json = true; return 0;
     case OPT_TLS_LIBRARY: return set_tls_library(options, value, err);
     default: options->verbose = true; return 0;

@@ -25,6 +25,7 @@ struct sc_cli_options {
     uint32_t timeout_ms; /* of the settings */
     bool has_pin;
     bool no_retry;
+    const char *session_path; /* NULL: sessions are not saved */
     bool show_version; /* --version: then nothing else is set */
     bool show_pin;
     bool verbose;

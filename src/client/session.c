@@ -13,8 +13,6 @@
 #include "client/proxy.h"
 #include "proto/frame.h"
 
-#define SESSION_BYTES 16384U /* of a TLS session with the certificate of its server */
-
 struct sc_session {
     struct sc_session_callbacks callbacks;
     void *arg;
@@ -276,13 +274,10 @@ void sc_session_cancel(struct sc_session *session)
     }
 }
 
-void sc_session_keep(const struct sc_session *session, struct sc_client_settings *settings)
+size_t sc_session_tls(const struct sc_session *session, uint8_t out[SC_SESSION_TLS_BYTES])
 {
-    uint8_t bytes[SESSION_BYTES];
-    const size_t size = sc_client_session(session->client, bytes, sizeof(bytes));
-    if (size > 0 && size <= sizeof(bytes)) {
-        (void)sc_client_settings_set_session(settings, bytes, size, NULL);
-    }
+    const size_t size = sc_client_session(session->client, out, SC_SESSION_TLS_BYTES);
+    return size <= SC_SESSION_TLS_BYTES ? size : 0;
 }
 
 void sc_session_close(struct sc_session *session)

@@ -96,8 +96,9 @@ void sc_session_close(struct sc_session *session);
 /* Gives up the requests without a reply, and the connection if there are any. */
 void sc_session_cancel(struct sc_session *session);
 
-/* Offers the TLS session, if there is one by now, to the next connection of these settings. */
-void sc_session_keep(const struct sc_session *session, struct sc_client_settings *settings);
+/* The TLS session, in the form of sc_client_session(): its size, 0: none by now, or no room. */
+#define SC_SESSION_TLS_BYTES ((size_t)64 << 10)
+size_t sc_session_tls(const struct sc_session *session, uint8_t out[SC_SESSION_TLS_BYTES]);
 
 /* Ends the session at once with an error of the owner's. on_end follows. */
 void sc_session_abort(struct sc_session *session, const struct sc_err *err);

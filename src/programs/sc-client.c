@@ -11,9 +11,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "base/program.h"
 #include "client/output.h"
 #include "client/prompt.h"
+#include "client/session_file.h"
 #include "programs/version.h"
 #include "proto/handler.h"
 
@@ -66,11 +69,25 @@ static void on_progress(void *arg)
     }
 }
 
+/* For the next session, and the next run. */
+static void keep_tls_session(struct sc_cli *client)
+{
+    uint8_t bytes[SC_SESSION_TLS_BYTES];
+    const size_t size = client->session ? sc_session_tls(client->session, bytes) : 0;
+    if (size > 0) {
+        (void)sc_client_settings_set_session(client->options->settings, bytes, size, NULL);
+        if (client->saves_session) {
+            sc_session_file_save(client->options->session_path, bytes, size);
+        }
+        OPENSSL_cleanse(bytes, size);
+    }
+}
+
 /* The mode goes on without a session. */
 static void drop_session(struct sc_cli *client)
 {
     struct sc_err err;
-    sc_session_keep(client->session, client->options->settings);
+    keep_tls_session(client);
     sc_session_free(client->session);
     client->session = NULL;
     if (sc_program_flush(&err) != 0) {
@@ -213,6 +230,8 @@ static int run(const struct sc_cli_options *options)
     struct sc_err err;
     if (start(&client, &err) == 0) {
         set_key_log(options->settings);
+        client.saves_session = options->session_path && !options->show_pin &&
+                               sc_session_file_load(options->session_path, options->settings);
         sc_cli_connect(&client);
         do {
             if (client.info && client.mode->converse) {
@@ -225,6 +244,7 @@ static int run(const struct sc_cli_options *options)
     if (client.mode->stop) {
         client.mode->stop(&client);
     }
+    keep_tls_session(&client);
     sc_session_free(client.session);
     if (client.base) {
         event_base_free(client.base);

@@ -15,6 +15,7 @@ SHELL_TESTS = \
 	tests/system/test-client-prompt.sh \
 	tests/system/test-client-retry.sh \
 	tests/system/test-client-server.sh \
+	tests/system/test-client-session.sh \
 	tests/system/test-client.sh \
 	tests/system/test-completion.sh \
 	tests/system/test-documents.sh \
