@@ -2,13 +2,13 @@
 
 #include "client/complete.h"
 
-#ifdef HAVE_LIBEDIT
-
 #include <stdio.h>
 #include <string.h>
 
 #include "client/prompt.h"
 #include "proto/handler.h"
+
+#ifdef HAVE_LIBEDIT
 
 /* How many words begin so; the first of them, and how much of it all have in common. */
 static size_t find_words(const char *start, size_t length, const char **first, size_t *common)

@@ -76,9 +76,6 @@ own_pids="$own_pids $again"
 at_prompt 0 '> ' "!kill -TERM $again" 'going away' '' '> ' 'echo lost\n' "can't connect" '' 'given up after 300ms' '' '> ' 'echo lost again\n' \
     "can't connect" '' '> ' '\x04' -- --timeout 0.3
 wait-for 10 0 contains again.log stopped || fail "the second server did not stop"
-start_server --listen "$address"
-at_prompt 0 '> ' "!kill -TERM $server_pid" 'going away' '' '> ' 'echo given up\n' "can't connect" '' '' '\x03' 'interrupted' '' '> ' 'quit\n'
-end_server 0
 # An idle connection: the session is resumed.
 start_server --idle-timeout 1s
 at_prompt 0 '> ' '' 'no request for too long' '' '> ' 'echo two\n' 'connected again, the session is resumed' '' 'two' '' '> ' 'quit\n'
@@ -86,7 +83,11 @@ stop_server
 # The first connect is not repeated, and with --no-retry a lost connection is the end, but not of a line that is typed.
 at_prompt 69 "can't connect" ''
 start_server
-at_prompt 69 '> ' "!kill -KILL $server_pid" 'there is no other with --no-retry' '' -- --no-retry
+if [ "$editing" ]; then
+    at_prompt 69 '> ' "!kill -KILL $server_pid" 'there is no other with --no-retry' '' -- --no-retry
+else
+    at_prompt 69 '> ' "!kill -KILL $server_pid" 'press Enter to end' 'echo dropped\n' -- --no-retry
+fi
 end_server 137
 
 # --- Requests that are not answered ---
@@ -97,6 +98,9 @@ odd mute
 
 if [ "$editing" ]; then
     at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' '\x03' 'interrupted, the command is given up' '' '> ' '\x04'
+    start_server
+    at_prompt 0 '> ' "!kill -TERM $server_pid" 'going away' '' '> ' 'echo given up\n' "can't connect" '' '' '\x03' 'interrupted' '' '> ' 'quit\n'
+    end_server 0
 
     # What is typed when the server leaves is still there, and is sent to the next one.
     start_server
