@@ -44,7 +44,7 @@ at_prompt() {
 # --- What it knows ---
 odd serve
 at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' '"frobnicate" is not a command; commands are echo TEXT' '' '> ' 'time\n' 'Z' '' \
-    '> ' 'help\n' 'commands: echo TEXT, reverse TEXT, time, quit, help, status' '' '> ' 'quit\n'
+    '> ' 'help\n' 'commands: echo TEXT, reverse TEXT, time' '' ', quit, help, status' '' '> ' 'quit\n'
 grep -q "^connected to $address" out || fail "the prompt does not say where it is connected to"
 at_prompt 0 '> ' 'status\n' "connected to $address" '' 'TLSv1.3, cipher' '' 'new session' '' 'pin matched: cert-sha256:' '' 'more days' '' '> ' 'exit\n'
 at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'

@@ -81,7 +81,7 @@ sed 's/^echo //' commands | cmp - out || fail "20000 commands were answered wron
 printf 'echo one\nfrobnicate\necho two\n' >commands
 run 65 sc-client --connect "$odd" --pin server.crt <commands
 expect_out one
-expect_err 'line 2: "frobnicate" is not a command; commands are echo TEXT, reverse TEXT, time$'
+expect_err 'line 2: "frobnicate" is not a command; commands are echo TEXT, reverse TEXT, time, pins$'
 printf 'time now\n' >commands
 run 65 sc-client --connect "$odd" --pin server.crt <commands
 expect_err 'line 1'
