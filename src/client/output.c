@@ -160,7 +160,7 @@ void sc_cli_print_loss(const struct sc_cli_options *options, const struct sc_err
     }
     printf("{\"request\":\"%s\",\"lost\":%" PRIu64 ",\"status\":%d", options->command->name, lost,
            err->status);
-    put_text("text", err->text);
+    put_text("error", err->text);
     (void)puts("}");
 }
 
