@@ -181,8 +181,8 @@ static int make_next(const struct sc_rotate_request *request, const struct sc_ro
     if (sc_show_pins(next->certificate, NULL, err) != 0) {
         return -1;
     }
-    printf("\nReload the server: it announces this key, and clients with a pin store learn it.\n"
-           "Give its pin to those that have none. When all of them have it:\n"
+    printf("\nReload the server: it announces this key to clients that ask ('sc-client pins').\n"
+           "Give its pin to the others. When all of them have it:\n"
            "  sc-keygen --promote");
     print_base(request);
     printf("\nand reload the server again.\n");
