@@ -270,7 +270,7 @@ void sc_cli_print_connection(const struct sc_cli_options *options,
                       info->peer, to_ms(info->connect_ns));
         (void)fprintf(
             stderr, "%s: %s, cipher %s, group %s, %s handshake in %.3f ms, TLS library %s\n",
-            PROGRAM, info->tls_version, info->cipher, *info->group ? info->group : "unknown",
+            PROGRAM, info->tls_version, info->cipher, *info->group ? info->group : "none",
             info->resumed ? "resumed" : "full", to_ms(info->handshake_ns), info->tls_library);
         if (!options->show_pin) {
             (void)fprintf(stderr, "%s: pin matched: %s\n", PROGRAM, info->pin);

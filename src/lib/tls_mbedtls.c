@@ -14,6 +14,7 @@
 
 #include <mbedtls/platform_util.h>
 #include <mbedtls/ssl.h>
+#include <mbedtls/ssl_internal.h> /* what no function tells of a handshake */
 #include <mbedtls/version.h>
 #include <openssl/crypto.h>
 
@@ -38,6 +39,7 @@ struct conn {
     mbedtls_ssl_config config; /* of its own: the callback for keys is in it */
     mbedtls_pk_context key;
     int key_log_fd; /* borrowed */
+    const char *group; /* static */
     struct sc_byte_queue input, output;
     struct sc_lib_verify *verify;
     bool input_ended;
@@ -131,27 +133,46 @@ static void put_hex(char *out, const unsigned char *bytes, size_t count)
 }
 
 /* "CLIENT_RANDOM <its 32 bytes> <the 48 bytes of the master secret>", as NSS has it. */
+static void log_keys(int fd, const unsigned char *master, const unsigned char client_random[32])
+{
+    static const char label[] = "CLIENT_RANDOM ";
+    char line[sizeof(label) + 64 + 1 + 96] = {0};
+    memcpy(line, label, sizeof(label) - 1);
+    put_hex(line + sizeof(label) - 1, client_random, 32);
+    line[sizeof(label) - 1 + 64] = ' ';
+    put_hex(line + sizeof(label) + 64, master, 48);
+    sc_key_log_write(fd, line);
+    mbedtls_platform_zeroize(line, sizeof(line));
+}
+
+/* The group of the key exchange; "" of a resumed handshake, which has none. */
+static const char *group_of(const mbedtls_ssl_context *ssl)
+{
+#ifdef MBEDTLS_ECDH_LEGACY_CONTEXT
+    const mbedtls_ecp_group_id id = ssl->handshake->ecdh_ctx.grp.id;
+#else
+    const mbedtls_ecp_group_id id = ssl->handshake->ecdh_ctx.grp_id;
+#endif
+    const mbedtls_ecp_curve_info *curve = mbedtls_ecp_curve_info_from_grp_id(id);
+    return curve ? curve->name : "";
+}
+
+/* Called when the keys of the connection are made. */
 static int on_keys(void *arg, const unsigned char *master, const unsigned char *key_block,
                    size_t mac_size, size_t key_size, size_t iv_size,
                    const unsigned char client_random[32], const unsigned char server_random[32],
                    mbedtls_tls_prf_types prf)
 {
-    static const char label[] = "CLIENT_RANDOM ";
-    const struct conn *conn = arg;
-    char line[sizeof(label) + 64 + 1 + 96] = {0};
+    struct conn *conn = arg;
     (void)key_block;
     (void)mac_size;
     (void)key_size;
     (void)iv_size;
     (void)server_random;
     (void)prf;
+    conn->group = group_of(&conn->ssl);
     if (conn->key_log_fd >= 0) {
-        memcpy(line, label, sizeof(label) - 1);
-        put_hex(line + sizeof(label) - 1, client_random, 32);
-        line[sizeof(label) - 1 + 64] = ' ';
-        put_hex(line + sizeof(label) + 64, master, 48);
-        sc_key_log_write(conn->key_log_fd, line);
-        mbedtls_platform_zeroize(line, sizeof(line));
+        log_keys(conn->key_log_fd, master, client_random);
     }
     return 0;
 }
@@ -389,7 +410,7 @@ static void params(struct sc_tls_conn *base, struct sc_tls_params *out)
     *out = (struct sc_tls_params){
         .version = mbedtls_ssl_get_version(&conn->ssl),
         .cipher = sc_mbedtls_cipher_name(session ? session->ciphersuite : 0),
-        .group = "", /* Mbed TLS does not tell */
+        .group = conn->group,
         .resumed = !conn->certificate_shown,
     };
 }

@@ -219,7 +219,7 @@ struct sc_client_info {
     const char *tls_library; /* "openssl" or "mbedtls" */
     const char *tls_version; /* "TLSv1.3" */
     const char *cipher; /* "TLS_AES_256_GCM_SHA384" */
-    const char *group; /* "x25519"; "" when not known, as of Mbed TLS */
+    const char *group; /* "x25519"; "" when the handshake used none */
     int resumed;
     const char *pin; /* the one that matched, in a form that can be given again */
     int expired; /* the certificate is outside its dates */
