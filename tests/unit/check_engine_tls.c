@@ -1,0 +1,345 @@
+/*
+ * What the engine promises of its TLS library, over each of them: sessions, client certificates,
+ * key logs, bounds after the handshake, and a change of the library.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/ssl.h>
+
+#include "base/file.h"
+#include "engine_peer.h"
+#include "spacecaptain/client.h"
+#include "tls_fixture.h"
+#include "tls_library_suite.h"
+
+static struct sc_tls_context *context;
+static struct engine_peer server;
+static struct sc_client_settings *settings;
+static struct sc_client_engine *engine;
+static struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+static struct sc_client_event event = SC_CLIENT_EVENT_INIT;
+static uint64_t sent; /* bytes of the engine */
+
+/* A server that requires the certificate of this file, NULL: none. */
+static void set_up(const char *client)
+{
+    char pin[512];
+    const char *pins[] = {pin};
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_server_settings server_settings = fixture_settings("server");
+    if (client) {
+        (void)snprintf(pin, sizeof(pin), "%s", fixture_path(client));
+        server_settings.client_auth = SC_CLIENT_AUTH_REQUIRE;
+        server_settings.client_pins = pins;
+        server_settings.client_pin_count = 1;
+    }
+    context = fixture_server(&server_settings);
+    settings = sc_client_settings_new(tls_library, &error);
+    ck_assert_ptr_nonnull(settings);
+    ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("server.crt"), &error), 0);
+}
+
+static void open_engine(void)
+{
+    engine_peer_open(&server, context);
+    server.on_request = engine_peer_answer;
+    engine = sc_client_engine_new(settings, "localhost", 0, &error);
+    ck_assert_msg(engine != NULL, "%s", error.text);
+}
+
+static void close_engine(void)
+{
+    sc_client_engine_free(engine);
+    engine_peer_close(&server);
+}
+
+static void tear_down(void)
+{
+    close_engine();
+    sc_client_settings_free(settings);
+    sc_tls_context_unref(context);
+}
+
+/* Carries bytes until there is an event, which is set, or nothing to carry: false. */
+static bool next_event(void)
+{
+    uint8_t bytes[ENGINE_PEER_BYTES];
+    for (;;) {
+        const void *out;
+        if (sc_client_engine_next_event(engine, 0, &event)) {
+            return true;
+        }
+        const size_t count = sc_client_engine_output(engine, &out);
+        engine_peer_take(&server, out, count);
+        sc_client_engine_sent(engine, count);
+        sent += count;
+        const size_t got = engine_peer_give(&server, bytes, 4096);
+        if (count == 0 && got == 0) {
+            return false;
+        }
+        ck_assert_uint_eq(sc_client_engine_receive(engine, bytes, got), got);
+    }
+}
+
+static void get_ready(void)
+{
+    open_engine();
+    ck_assert(next_event());
+    ck_assert_msg(event.type == SC_CLIENT_EVENT_READY, "%s", event.error->text);
+}
+
+static void echo(void)
+{
+    ck_assert_int_gt(sc_client_engine_send(engine, SC_CLIENT_ECHO, "hello", 5, 0, &error), 0);
+    ck_assert(next_event());
+    ck_assert_msg(event.type == SC_CLIENT_EVENT_REPLY, "%s", event.error->text);
+    ck_assert_mem_eq(event.reply->body, "hello", 5);
+}
+
+static struct sc_client_info info(void)
+{
+    struct sc_client_info out = SC_CLIENT_INFO_INIT;
+    ck_assert_int_eq(sc_client_engine_info(engine, &out), 0);
+    return out;
+}
+
+START_TEST(what_was_agreed_on_has_the_same_names)
+{
+    set_up(NULL);
+    get_ready();
+    ck_assert_str_eq(info().tls_library, tls_library);
+    close_engine();
+
+    open_engine();
+    SSL_set_max_proto_version(server.ssl, TLS1_2_VERSION);
+    ck_assert(next_event());
+    ck_assert_str_eq(info().tls_version, "TLSv1.2");
+    ck_assert_str_eq(info().cipher, "ECDHE-ECDSA-AES128-GCM-SHA256");
+    ck_assert_str_eq(info().group, "x25519");
+    echo();
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_session_of_another_tls_library_is_not_used)
+{
+    const char *other = strcmp(tls_library, "openssl") == 0 ? "mbedtls" : "openssl";
+    uint8_t session[8192];
+    set_up(NULL);
+    get_ready();
+    echo();
+    const size_t size = sc_client_engine_session(engine, session, sizeof(session));
+    ck_assert_uint_gt(size, 0);
+    ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
+    close_engine();
+    get_ready();
+    ck_assert_int_eq(info().resumed, 1);
+    tear_down();
+
+    if (!sc_client_tls_version(other)) {
+        return;
+    }
+    set_up(NULL);
+    ck_assert_int_eq(sc_client_settings_set_tls_library(settings, other, &error), 0);
+    ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
+    get_ready();
+    ck_assert_int_eq(info().resumed, 0);
+    ck_assert_str_eq(info().tls_library, other);
+    echo();
+    tear_down();
+}
+END_TEST
+
+/* Its bytes are changed one by one: the handshake is a full one, or fails, and nothing else. */
+START_TEST(a_damaged_session_does_no_harm)
+{
+    uint8_t session[8192];
+    set_up(NULL);
+    get_ready();
+    echo();
+    const size_t size = sc_client_engine_session(engine, session, sizeof(session));
+    close_engine();
+    for (size_t at = 40; at < size; at += 7) {
+        session[at] ^= 0xff;
+        ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
+        open_engine();
+        ck_assert(next_event());
+        ck_assert_msg(event.type == SC_CLIENT_EVENT_READY ||
+                          event.error->code == SC_CLIENT_HANDSHAKE ||
+                          event.error->code == SC_CLIENT_PIN,
+                      "byte %zu: %s", at, event.error->text);
+        close_engine();
+        session[at] ^= 0xff;
+    }
+    open_engine();
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_client_certificate_is_shown)
+{
+    fixture_write_pair("client", "RSA2048");
+    fixture_write_pair("mallory", "P-256");
+    set_up("client.crt");
+    ck_assert_int_eq(sc_client_settings_set_certificate(settings, fixture_path("client.crt"),
+                                                        fixture_path("client.key"), NULL, &error),
+                     0);
+    /* Set before the library is, it holds all the same. */
+    ck_assert_int_eq(sc_client_settings_set_tls_library(settings, tls_library, &error), 0);
+    get_ready();
+    echo();
+    tear_down();
+
+    set_up("client.crt");
+    ck_assert_int_eq(sc_client_settings_set_certificate(settings, fixture_path("mallory.crt"),
+                                                        fixture_path("mallory.key"), NULL, &error),
+                     0);
+    open_engine();
+    while (next_event() && event.type == SC_CLIENT_EVENT_READY) {
+    }
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_HANDSHAKE);
+    ck_assert_msg(strstr(event.error->text, "the server refused our certificate") ||
+                      strstr(event.error->text, "who issued our certificate"),
+                  "%s", event.error->text);
+    tear_down();
+
+    set_up("client.crt");
+    open_engine();
+    while (next_event() && event.type == SC_CLIENT_EVENT_READY) {
+    }
+    ck_assert_msg(strstr(event.error->text, "the server requires a client certificate") != NULL,
+                  "%s", event.error->text);
+    tear_down();
+}
+END_TEST
+
+START_TEST(keys_of_the_client_are_checked_when_they_are_set)
+{
+    fixture_write_pair("client", "P-256");
+    fixture_write_pair("modern", "ED25519");
+    EVP_PKEY *key = fixture_key("P-256");
+    fixture_write_key("secret.key", key, "open sesame");
+    X509 *certificate = fixture_certificate(key, "secret", -10, 1000, NULL, NULL);
+    fixture_write_certificate("secret.crt", certificate, false);
+    const char *path = fixture_path("secret.crt"), *key_path = fixture_path("secret.key");
+    set_up(NULL);
+    ck_assert_int_eq(sc_client_settings_set_certificate(settings, path, key_path, NULL, &error),
+                     -1);
+    ck_assert_int_eq(sc_client_settings_set_certificate(settings, path, key_path, "wrong", &error),
+                     -1);
+    ck_assert_int_eq(
+        sc_client_settings_set_certificate(settings, path, key_path, "open sesame", &error), 0);
+    ck_assert_int_eq(sc_client_settings_set_certificate(settings, path, fixture_path("client.key"),
+                                                        NULL, &error),
+                     -1);
+    const int modern = sc_client_settings_set_certificate(settings, fixture_path("modern.crt"),
+                                                          fixture_path("modern.key"), NULL, &error);
+    if (strcmp(tls_library, "mbedtls") == 0) {
+        ck_assert_int_eq(modern, -1);
+        ck_assert_msg(strstr(error.text, "can't be used with Mbed TLS") != NULL, "%s", error.text);
+    } else {
+        ck_assert_int_eq(modern, 0);
+    }
+    get_ready();
+    tear_down();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(another_library_takes_over_what_was_set)
+{
+    struct sc_file log;
+    struct sc_client_error why = SC_CLIENT_ERROR_INIT;
+    set_up(NULL);
+    ck_assert_int_eq(sc_client_settings_set_key_log(settings, fixture_path("keys"), &error), 0);
+    ck_assert_int_eq(sc_client_settings_set_tls_library(settings, "nosuchtls", &why), -1);
+    ck_assert_int_eq(why.code, SC_CLIENT_USAGE);
+    ck_assert_msg(strstr(why.text, "\"nosuchtls\"") && strstr(why.text, tls_library), "%s",
+                  why.text);
+    ck_assert_int_eq(sc_client_settings_set_tls_library(settings, NULL, &error), 0);
+    ck_assert_int_eq(sc_client_settings_set_tls_library(settings, tls_library, &error), 0);
+    get_ready();
+    ck_assert_str_eq(info().tls_library, tls_library);
+    ck_assert_int_eq(sc_client_settings_set_tls_library(settings, NULL, &why), -1);
+    ck_assert_int_eq(why.code, SC_CLIENT_USAGE);
+    ck_assert_int_eq(sc_file_read(fixture_path("keys"), 65536, &log, NULL), 0);
+    ck_assert_uint_gt(log.length, 100);
+    sc_file_fini(&log);
+    tear_down();
+}
+END_TEST
+
+/* Each one is answered, and nobody need read the answers. */
+START_TEST(requests_for_a_new_handshake_are_bounded)
+{
+    uint8_t bytes[4096];
+    unsigned asked = 0;
+    set_up(NULL);
+    open_engine();
+    SSL_set_max_proto_version(server.ssl, TLS1_2_VERSION);
+    SSL_clear_options(server.ssl, SSL_OP_NO_RENEGOTIATION);
+    ck_assert(next_event());
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_READY);
+    const void *out;
+    engine_peer_take(&server, out, sc_client_engine_output(engine, &out));
+    while (!sc_client_engine_next_event(engine, 0, &event)) {
+        ck_assert_int_eq(SSL_renegotiate(server.ssl), 1);
+        (void)SSL_do_handshake(server.ssl);
+        const size_t got = engine_peer_give(&server, bytes, sizeof(bytes));
+        ck_assert_uint_gt(got, 0);
+        ck_assert_uint_eq(sc_client_engine_receive(engine, bytes, got), got);
+        ck_assert_uint_lt(++asked, 100);
+    }
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PROTOCOL);
+    ck_assert_uint_gt(asked, 60);
+    tear_down();
+}
+END_TEST
+
+START_TEST(failures_are_told_in_the_same_words)
+{
+    static const uint8_t changed[5 + 64] = {SSL3_RT_APPLICATION_DATA, 3, 3, 0, 64};
+    static const char banner[] = "SSH-2.0-OpenSSH_9.2\r\n";
+    set_up(NULL);
+    get_ready();
+    ck_assert_uint_eq(sc_client_engine_receive(engine, changed, sizeof(changed)), sizeof(changed));
+    ck_assert(next_event());
+    ck_assert_int_eq(event.error->code, SC_CLIENT_HANDSHAKE);
+    ck_assert_msg(strstr(event.error->text, "the TLS connection with localhost failed: what the "
+                                            "server sent was changed in transit, or its TLS is "
+                                            "broken (") != NULL,
+                  "%s", event.error->text);
+    ck_assert_msg(!strstr(event.error->text, "SSL -"), "%s", event.error->text);
+    close_engine();
+
+    open_engine();
+    ck_assert_uint_eq(sc_client_engine_receive(engine, banner, sizeof(banner) - 1),
+                      sizeof(banner) - 1);
+    while (!sc_client_engine_next_event(engine, 0, &event)) {
+    }
+    ck_assert_int_eq(event.error->code, SC_CLIENT_HANDSHAKE);
+    ck_assert_msg(strstr(event.error->text, "an SSH server answered") != NULL, "%s",
+                  event.error->text);
+    close_engine();
+
+    open_engine();
+    sc_client_engine_receive_end(engine, 0);
+    ck_assert(sc_client_engine_next_event(engine, 0, &event));
+    ck_assert_msg(strstr(event.error->text, "closed the connection in the middle of the handshake"),
+                  "%s", event.error->text);
+    tear_down();
+}
+END_TEST
+
+TLS_LIBRARY_SUITE_MAIN(failures_are_told_in_the_same_words, what_was_agreed_on_has_the_same_names,
+                       a_session_of_another_tls_library_is_not_used, a_damaged_session_does_no_harm,
+                       a_client_certificate_is_shown,
+                       keys_of_the_client_are_checked_when_they_are_set,
+                       another_library_takes_over_what_was_set,
+                       requests_for_a_new_handshake_are_bounded)
