@@ -20,7 +20,7 @@ static void check_next(struct sc_client_engine *engine, const struct sc_pins_key
     out->scheme = sc_pins_scheme_name(next->scheme);
     if (next->scheme == SC_PINS_NO_PROOF) {
         (void)snprintf(out->reason, sizeof(out->reason), "the server gave no proof");
-    } else if (!library->exporter || !library->exporter(engine->tls, exporter)) {
+    } else if (!library->exporter(engine->tls, exporter)) {
         (void)snprintf(out->reason, sizeof(out->reason),
                        "%s has no keying material for a proof on this connection", library->name);
     } else if (sc_pins_verify(next, exporter, &err) != 0) {

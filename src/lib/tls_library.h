@@ -90,7 +90,7 @@ struct sc_tls_library {
 
     /*
      * 32 bytes of keying material of this one connection, for PINS (tls/pins_message.h). False:
-     * there are none that are its own. NULL: the library has no such thing.
+     * there are none that are its own.
      */
     bool (*exporter)(struct sc_tls_conn *conn, uint8_t out[32]);
 

@@ -25,6 +25,7 @@
 #include "lib/verify.h"
 #include "tls/explain.h"
 #include "tls/key_log.h"
+#include "tls/pins_message.h"
 #include "tls/watch.h"
 
 /* Ciphertext that waits to be decrypted: two records. */
@@ -45,6 +46,8 @@ struct conn {
     bool input_ended;
     bool out_of_memory; /* a part of the input is lost */
     bool certificate_shown; /* in this handshake: else it resumes a session */
+    bool has_exporter; /* the connection has keying material that is its own */
+    uint8_t exporter[SC_PINS_EXPORTER_BYTES];
     int error; /* Mbed TLS's, of a handshake that failed; 0: none */
     uint64_t records; /* that were sent */
     uint64_t replies; /* of them, to what the server asked after the handshake */
@@ -157,6 +160,23 @@ static const char *group_of(const mbedtls_ssl_context *ssl)
     return curve ? curve->name : "";
 }
 
+/*
+ * Mbed TLS 2.28 has no exporter (RFC 5705): it is made from the master secret, if that is bound to
+ * the handshake (RFC 7627).
+ */
+static void make_exporter(struct conn *conn, const unsigned char *master,
+                          const unsigned char client_random[32],
+                          const unsigned char server_random[32], mbedtls_tls_prf_types prf)
+{
+    unsigned char randoms[64];
+    memcpy(randoms, client_random, 32);
+    memcpy(randoms + 32, server_random, 32);
+    conn->has_exporter =
+        conn->ssl.handshake->extended_ms == MBEDTLS_SSL_EXTENDED_MS_ENABLED &&
+        mbedtls_ssl_tls_prf(prf, master, 48, SC_PINS_EXPORTER_LABEL, randoms, sizeof(randoms),
+                            conn->exporter, sizeof(conn->exporter)) == 0;
+}
+
 /* Called when the keys of the connection are made. */
 static int on_keys(void *arg, const unsigned char *master, const unsigned char *key_block,
                    size_t mac_size, size_t key_size, size_t iv_size,
@@ -168,8 +188,7 @@ static int on_keys(void *arg, const unsigned char *master, const unsigned char *
     (void)mac_size;
     (void)key_size;
     (void)iv_size;
-    (void)server_random;
-    (void)prf;
+    make_exporter(conn, master, client_random, server_random, prf);
     conn->group = group_of(&conn->ssl);
     if (conn->key_log_fd >= 0) {
         log_keys(conn->key_log_fd, master, client_random);
@@ -189,6 +208,7 @@ static void conn_free(struct sc_tls_conn *base)
         sc_byte_queue_fini(&conn->input);
         sc_byte_queue_fini(&conn->output);
         sc_tls_watch_fini(&conn->watch);
+        mbedtls_platform_zeroize(conn->exporter, sizeof(conn->exporter));
         free(conn);
     }
 }
@@ -429,6 +449,13 @@ static size_t session(struct sc_tls_conn *base, uint8_t *out, size_t room)
     return size;
 }
 
+static bool give_exporter(struct sc_tls_conn *base, uint8_t out[SC_PINS_EXPORTER_BYTES])
+{
+    const struct conn *conn = conn_of(base);
+    memcpy(out, conn->exporter, sizeof(conn->exporter));
+    return conn->has_exporter;
+}
+
 const struct sc_tls_library sc_tls_mbedtls = {
     .name = "mbedtls",
     .version = version,
@@ -448,5 +475,6 @@ const struct sc_tls_library sc_tls_mbedtls = {
     .check_peer = check_peer,
     .params = params,
     .session = session,
+    .exporter = give_exporter,
     .explain = explain,
 };

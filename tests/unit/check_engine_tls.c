@@ -12,6 +12,8 @@
 #include "base/file.h"
 #include "engine_peer.h"
 #include "spacecaptain/client.h"
+#include "tls/pin.h"
+#include "tls/pins_message.h"
 #include "tls_fixture.h"
 #include "tls_library_suite.h"
 
@@ -337,7 +339,77 @@ START_TEST(failures_are_told_in_the_same_words)
 }
 END_TEST
 
-TLS_LIBRARY_SUITE_MAIN(failures_are_told_in_the_same_words, what_was_agreed_on_has_the_same_names,
+/* What the server of this connection says of its keys; `next` proves itself. */
+static struct sc_client_pins read_pins(EVP_PKEY *next)
+{
+    struct sc_client_pins pins = SC_CLIENT_PINS_INIT;
+    struct sc_pins_message message = {0};
+    uint8_t exporter[SC_PINS_EXPORTER_BYTES] = {0}, body[SC_PINS_MAX_BYTES];
+    uint8_t signature[SC_PINS_MAX_SIGNATURE_BYTES];
+    uint8_t *spki = NULL, *next_spki = NULL;
+    const int size = i2d_PUBKEY(SSL_get_privatekey(server.ssl), &spki);
+    const int next_size = i2d_PUBKEY(next, &next_spki);
+    ck_assert(size > 0 && next_size > 0);
+    message.current.spki = spki;
+    message.current.spki_bytes = (size_t)size;
+    message.next.spki = next_spki;
+    message.next.spki_bytes = (size_t)next_size;
+    /* A server that does not look whether the secret is bound to the handshake. */
+    ck_assert_int_eq(SSL_export_keying_material(server.ssl, exporter, sizeof(exporter),
+                                                SC_PINS_EXPORTER_LABEL,
+                                                strlen(SC_PINS_EXPORTER_LABEL), NULL, 0, 0),
+                     1);
+    message.next.scheme = sc_pins_scheme_of(next);
+    message.next.signature = signature;
+    ck_assert_int_eq(sc_pins_sign(next, exporter, signature, &message.next.signature_bytes, NULL),
+                     0);
+    const size_t length = sc_pins_build(&message, body);
+    ck_assert_msg(sc_client_engine_read_pins(engine, body, length, &pins, &error) == 0, "%s",
+                  error.text);
+    OPENSSL_free(spki);
+    OPENSSL_free(next_spki);
+    return pins;
+}
+
+START_TEST(a_next_key_proves_itself_to_this_connection)
+{
+    EVP_PKEY *next = fixture_key("P-256");
+    uint8_t session[8192];
+    set_up(NULL);
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        open_engine();
+        SSL_set_max_proto_version(server.ssl, version);
+        ck_assert(next_event());
+        echo();
+        const struct sc_client_pins pins = read_pins(next);
+        ck_assert_msg(pins.proven, "%s", pins.reason);
+        const size_t size = sc_client_engine_session(engine, session, sizeof(session));
+        ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
+        close_engine();
+        open_engine();
+        SSL_set_max_proto_version(server.ssl, version);
+        ck_assert(next_event());
+        echo();
+        ck_assert_int_eq(info().resumed, 1);
+        ck_assert_int_eq(read_pins(next).proven, 1);
+        close_engine();
+        ck_assert_int_eq(sc_client_settings_set_session(settings, NULL, 0, &error), 0);
+    }
+
+    /* Without the extended master secret nothing belongs to this connection alone. */
+    open_engine();
+    SSL_set_max_proto_version(server.ssl, TLS1_2_VERSION);
+    SSL_set_options(server.ssl, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+    ck_assert(next_event());
+    echo();
+    ck_assert_int_eq(read_pins(next).proven, 0);
+    tear_down();
+    EVP_PKEY_free(next);
+}
+END_TEST
+
+TLS_LIBRARY_SUITE_MAIN(a_next_key_proves_itself_to_this_connection,
+                       failures_are_told_in_the_same_words, what_was_agreed_on_has_the_same_names,
                        a_session_of_another_tls_library_is_not_used, a_damaged_session_does_no_harm,
                        a_client_certificate_is_shown,
                        keys_of_the_client_are_checked_when_they_are_set,
