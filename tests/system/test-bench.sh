@@ -92,6 +92,16 @@ for text in "$address, TLSv1.3" "errors: none" "p99.99" "for each second of it" 
 done
 head -n 1 plot.svg | grep -q '^<svg xmlns=' || fail "no drawing"
 tail -n 1 plot.svg | grep -q '^</svg>$' || fail "the drawing is cut"
+# texts FILE: the texts of a drawing, a line each.
+texts() { grep -o '<text[^>]*>[^<]*</text>' "$1" | sed 's/<[^>]*>//g'; }
+texts plot.svg >texts
+for text in "$address, TLSv1\.3 .*, $(date -u +%Y)-[0-9-]* [0-9:]* UTC" "2 connections, 1 in flight on each, echo of 64 bytes" "[0-9.]* requests a second for 0\.30 s, 0 errors" \
+    p50 p90 p99 'p99\.9'; do
+    grep -q "^$text\$" texts || fail "the drawing lacks \"$text\": $(cat texts)"
+done
+[ "$(grep -c '<circle class="point"' plot.svg)" = 4 ] || fail "the ticks have no values"
+run 0 $bench -n 1 --svg one.svg
+texts one.svg | grep -qx 'p99\.9' || fail "one request has no ticks"
 [ ! -s err ] || fail "something on stderr without a terminal"
 run 73 $bench --svg nowhere/plot.svg
 expect_err "^sc-bench: --svg nowhere/plot.svg: "
@@ -200,6 +210,15 @@ green=$(printf 'gr\303\274n')
 odd error "$green"
 run 1 sc-bench --connect "$odd" --pin server.crt -n 1 --json
 json first_errors.server | grep -q ": $green\$" || fail "the text of the server is not what it was"
+
+run 1 sc-bench --connect "$odd" --pin server.crt -n 1 --svg nothing.svg
+texts nothing.svg | grep -qx 'There is nothing to draw: no request was answered' || fail "an empty drawing does not say so"
+! grep -q '<circle\|class="grid"' nothing.svg || fail "a drawing of nothing"
+mkdir 'a<b&c'
+start_server --workers 1 --listen "unix:$tmp/a<b&c/s"
+run 0 sc-bench --connect "unix:$tmp/a<b&c/s" --pin server.crt -n 1 --svg unix.svg
+grep -q "unix:$tmp/a&lt;b&amp;c/s, TLS" unix.svg || fail "the address is not escaped: $(texts unix.svg)"
+stop_server
 
 pass "errors that are expected are not a failure"
 odd error
