@@ -24,6 +24,7 @@
            distributions */
 #define WARN_DAYS 30
 
+/* It prints what is wrong or to be noted, a line each; then one line, or the error. */
 struct check {
     const char *path; /* of the file that is being looked at */
     unsigned problems;
@@ -41,7 +42,7 @@ static void problem(struct check *check, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    printf("  problem: %s\n", text);
+    printf("%s: problem: %s\n", check->path, text);
     if (check->problems++ == 0) {
         check->first_path = check->path;
         (void)snprintf(check->first, sizeof(check->first), "%s", text);
@@ -65,7 +66,7 @@ static void check_mode(struct check *check, bool secret)
         problem(check, "the certificate can be changed by others (mode %04o); chmod 644 closes it",
                 mode);
     } else if (secret && (mode & S_IRGRP)) {
-        printf("  note: the group of the file can read the key (mode %04o)\n", mode);
+        printf("%s: note: the group of the file can read the key (mode %04o)\n", check->path, mode);
     }
 }
 
@@ -73,7 +74,6 @@ static void check_strength(struct check *check, const EVP_PKEY *key)
 {
     char what[80];
     sc_keygen_describe_key(key, what, sizeof(what));
-    printf("  key: %s\n", what);
     if (EVP_PKEY_get_security_bits(key) < MIN_SECURITY_BITS) {
         problem(check,
                 "%s is too weak; sc-keygen --force makes a new pair, and every client needs the "
@@ -84,31 +84,36 @@ static void check_strength(struct check *check, const EVP_PKEY *key)
 
 static void check_dates(struct check *check, const X509 *certificate)
 {
-    char from[SC_CERTIFICATE_DATE_BYTES], validity[SC_CERTIFICATE_VALIDITY_BYTES];
+    char validity[SC_CERTIFICATE_VALIDITY_BYTES];
+    const int base = (int)strlen(check->path) - (int)strlen(".crt");
     const time_t now = sc_clock_wall().tv_sec;
     time_t not_before, not_after;
 
     sc_certificate_dates(certificate, &not_before, &not_after);
-    sc_certificate_date(not_before, from);
     sc_certificate_describe_validity(not_before, not_after, now, validity);
-    printf("  valid from %s: %s\n", from, validity);
     if (not_before == 0 || not_after == 0) {
         problem(check, "the dates can't be read");
     } else if (now < not_before) {
         problem(check, "the certificate is %s; is the clock right?", validity);
     } else if (now > not_after) {
-        problem(check, "the certificate %s", validity);
+        problem(check,
+                "the certificate %s; \"sc-keygen --renew --out %.*s\" makes a new one for the same "
+                "key",
+                validity, base, check->path);
     } else if (not_after - now < WARN_DAYS * 86400L) {
-        printf("  note: renew it soon\n");
+        printf("%s: note: %s; \"sc-keygen --renew --out %.*s\" makes a new one for the same key\n",
+               check->path, validity, base, check->path);
     }
 }
 
-static void check_names(const X509 *certificate)
+static void check_names(const struct check *check, const X509 *certificate)
 {
     char names[1024];
     sc_certificate_names(certificate, names, sizeof(names));
-    printf("  names: %s\n",
-           names[0] ? names : "none; only a pin of the key or of the certificate can match");
+    if (!names[0]) {
+        printf("%s: note: it has no names; only a pin of the key or of the certificate can match\n",
+               check->path);
+    }
 }
 
 /*
@@ -123,7 +128,6 @@ static int take_problem(struct check *check, const struct sc_err *why, struct sc
     const size_t length = strlen(check->path);
     const bool again =
         strncmp(why->text, check->path, length) == 0 && strncmp(why->text + length, ": ", 2) == 0;
-    printf("%s:\n", check->path);
     problem(check, "%s", again ? why->text + length + 2 : why->text);
     return 0;
 }
@@ -137,11 +141,10 @@ static int check_certificate(struct check *check, const char *path, X509 **out, 
     if (!*out) {
         return take_problem(check, &why, err);
     }
-    printf("%s:\n", path);
     check_dates(check, *out);
-    check_names(*out);
+    check_names(check, *out);
     check_mode(check, false);
-    return sc_show_pins(*out, NULL, err);
+    return 0;
 }
 
 static int check_key(struct check *check, const char *path, EVP_PKEY **out, struct sc_err *err)
@@ -154,7 +157,6 @@ static int check_key(struct check *check, const char *path, EVP_PKEY **out, stru
             return -1;
         }
     } else {
-        printf("%s:\n", path);
         check_strength(check, *out);
     }
     check_mode(check, true);
@@ -179,7 +181,6 @@ static int check_access(struct check *check, const char *key_path, const char *c
     for (size_t i = 0; i < SC_COUNT_OF(paths); i++) {
         if (access(paths[i], R_OK) != 0) {
             check->path = paths[i];
-            printf("%s:\n", paths[i]);
             problem(check,
                     "the user %s, who owns the directory, can't read it; \"chown %s %s\" mends "
                     "that",
@@ -193,7 +194,8 @@ static void check_match(struct check *check, const EVP_PKEY *key, const X509 *ce
                         const char *certificate_path)
 {
     if (key && certificate && X509_check_private_key(certificate, key) != 1) {
-        problem(check, "the certificate %s is not of this key", certificate_path);
+        problem(check, "the certificate %s is not of this key; put the two files of one pair there",
+                certificate_path);
     }
     ERR_clear_error();
 }

@@ -93,7 +93,8 @@ static void print_word(const char *text)
     (void)putchar('\'');
 }
 
-int sc_show_commands(const X509 *certificate, const char *certificate_path, struct sc_err *err)
+int sc_show_next_steps(const X509 *certificate, const char *certificate_path, const char *key_path,
+                       struct sc_err *err)
 {
     uint8_t pin[SC_PIN_BYTES];
     struct sc_pin_formats as;
@@ -108,8 +109,13 @@ int sc_show_commands(const X509 *certificate, const char *certificate_path, stru
     const bool v6 = strchr(host, ':') != NULL;
     (void)snprintf(address, sizeof(address), "%s%s%s:" PORT, v6 ? "[" : "", host, v6 ? "]" : "");
 
-    printf("\nEach of these ends with status 0 only when the server has this key:\n");
+    printf("\nNext, the server, with this pair:\n  sc-server --certificate ");
+    print_word(certificate_path);
+    printf(" --private-key ");
+    print_word(key_path);
+    printf("\nThen a client, which trusts this key and no other:\n");
     printf("  sc-client --connect %s --pin '%s' time\n", address, as.curl);
+    printf("Other programs; each ends with status 0 only when the server has this key:\n");
     printf(
         "  curl -sS --insecure --pinnedpubkey '%s' --no-alpn --http0.9 -o /dev/null https://%s/\n",
         as.curl, address);

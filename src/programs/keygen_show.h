@@ -19,9 +19,12 @@ int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *er
  */
 int sc_show_file(const char *path, struct sc_err *err) SC_NODISCARD;
 
-/* Commands that check from outside whether a server has this certificate. */
-int sc_show_commands(const X509 *certificate, const char *certificate_path,
-                     struct sc_err *err) SC_NODISCARD;
+/*
+ * The commands for a new pair, in order: the server with it, a client that pins it, and what other
+ * programs need to see from outside whether a server has it.
+ */
+int sc_show_next_steps(const X509 *certificate, const char *certificate_path, const char *key_path,
+                       struct sc_err *err) SC_NODISCARD;
 
 /* The names and the dates of a certificate. */
 void sc_show_names_and_dates(const X509 *certificate);

@@ -240,7 +240,7 @@ static int make(const struct options *options, struct sc_err *err)
         printf("%s: private key, %s\n%s: certificate, valid until %s, for %s\n", paths.key, what,
                paths.certificate, until, listed);
         status = sc_show_pins(certificate, NULL, err) == 0
-                     ? sc_show_commands(certificate, paths.certificate, err)
+                     ? sc_show_next_steps(certificate, paths.certificate, paths.key, err)
                      : -1;
     }
     X509_free(certificate);

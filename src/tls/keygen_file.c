@@ -114,12 +114,16 @@ static bool holds(const struct sc_file *file, const char *text)
     return memmem(file->bytes, file->length, text, strlen(text)) != NULL;
 }
 
-/* OpenSSL's reasons are about its decoders, not about the file, and are dropped. */
+/*
+ * OpenSSL's reasons are about its decoders, not about the file, and are dropped. A block that is
+ * encrypted would make it ask the terminal: the empty passphrase is the answer.
+ */
 static X509 *parse_certificate(const struct sc_file *file, const char *path, struct sc_err *err)
 {
     ERR_clear_error();
     BIO *content = BIO_new_mem_buf(file->bytes, (int)file->length);
-    X509 *certificate = content ? PEM_read_bio_X509(content, NULL, NULL, NULL) : NULL;
+    X509 *certificate =
+        content ? PEM_read_bio_X509(content, NULL, NULL, (void *)(uintptr_t) "") : NULL;
     BIO_free(content);
     if (!certificate) {
         (void)sc_err_set(err, EX_DATAERR, "%s: %s", path,

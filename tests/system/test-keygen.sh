@@ -67,7 +67,7 @@ one_line "can't create missing/server.key: "
 pass "--check"
 for base in server server.crt server.key ./server; do
     run 0 sc-keygen --check $base
-    [ "$(tail -n 1 out)" = "all is well: ${base%.???}.key and ${base%.???}.crt are a pair, the dates and permissions are right" ] ||
+    [ "$(cat out)" = "all is well: ${base%.???}.key and ${base%.???}.crt are a pair, the dates and permissions are right" ] ||
         fail "--check $base does not say that all is well"
 done
 run 0 sc-keygen --check .
@@ -82,6 +82,7 @@ one_line 'server.key: .*mode 0644.*chmod 600'
 ! grep -q 'all is well' out || fail "all is well, and there is a problem"
 chmod 640 server.key
 run 0 sc-keygen --check server
+[ "$(sed -n 1p out)" = 'server.key: note: the group of the file can read the key (mode 0640)' ] || fail "--check prints: $(cat out)"
 chmod 600 server.key
 chmod 666 server.crt
 run 78 sc-keygen --check server
@@ -106,17 +107,29 @@ dated() {
 }
 dated 20200101000000Z 20210101000000Z
 run 78 sc-keygen --check k
-one_line 'k.crt: the certificate expired on 2021-01-01$'
+one_line 'k.crt: the certificate expired on 2021-01-01; "sc-keygen --renew --out k" makes a new one for the same key$'
+[ "$(sed -n 1p out)" = 'k.crt: problem: the certificate expired on 2021-01-01; "sc-keygen --renew --out k" makes a new one for the same key' ] || fail "--check prints: $(cat out)"
 chmod 604 k.key
 run 78 sc-keygen --check k
-one_line 'k.crt: the certificate expired on 2021-01-01; there are 2 problems$'
+one_line 'k.crt: the certificate expired on 2021-01-01; .*; there are 2 problems$'
 chmod 600 k.key
 dated 20480101000000Z 20490101000000Z
 run 78 sc-keygen --check k
 one_line 'k.crt: the certificate is not valid before 2048-01-01; is the clock right'
 dated 20200101000000Z "$(date -u -d '+10 days' +%Y%m%d%H%M%SZ)"
 run 0 sc-keygen --check k
-grep -q '^  note: renew it soon$' out || fail "--check does not say that a certificate ends soon"
+grep -Eq '^k.crt: note: valid until .*, (9|10) more days; "sc-keygen --renew --out k" makes' out || fail "--check does not say that a certificate ends soon"
+
+pass "a certificate that says it is encrypted asks nobody"
+{
+    echo '-----BEGIN CERTIFICATE-----'
+    printf 'Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n'
+    openssl x509 -in n.crt | sed 1d
+} >asks.crt
+status=0
+terminal 10 -- sc-keygen --show asks.crt >asked || status=$?
+[ "$status" = 65 ] || fail "--show of it ends with $status: $(cat asked)"
+! grep -qi 'pass *phrase' asked || fail "a passphrase is asked for: $(cat asked)"
 
 pass "--show of other files"
 run 66 sc-keygen --show nothing
@@ -195,6 +208,20 @@ run 0 sc-keygen --out "$tmp/it's right"
 cp out right.txt
 run 0 sc-keygen --out wrong
 cp out wrong.txt
+
+pass "the next steps, in their order and as they are printed"
+grep -n '^  sc-' right.txt | sed 's/^\([0-9]*\):  \(sc-[a-z]*\) .*/\2/' | tail -n 2 | tr '\n' ' ' | grep -qx 'sc-server sc-client ' || fail "the steps are not in order: $(cat right.txt)"
+step=$(sed -n 's/^  \(sc-server .*\)/\1/p' right.txt)
+background sh -c "exec $step --listen 127.0.0.1:0 --port-file step-port"
+wait-for 20 "$background_pid" exists step-port || fail "the server does not start as printed: $step"
+step_port=$(sed 's/.*://' step-port)
+sed -n 's/^  \(sc-client .*\)/\1/p' right.txt | sed "s/4242/$step_port/" >step
+run 0 sh ./step
+grep -Eqx '20[0-9-]*T[0-9:.]*Z' out || fail "the client does not work as printed: $(cat step)"
+sed -n 's/^  \(sc-client .*\)/\1/p' wrong.txt | sed "s/4242/$step_port/" >step
+run 90 sh ./step
+kill -TERM "$background_pid"
+finish "$background_pid" 0
 
 pass "other programs tell the right key from a wrong one, with openssl s_server"
 background openssl s_server -accept 127.0.0.1:0 -cert "it's right.crt" -key "it's right.key" -www
