@@ -108,7 +108,10 @@ for program in $programs; do
     # shellcheck disable=SC2046
     offers "$program --" $(all_options "$program")
 done
-offers 'sc-client ' echo reverse time
+run 0 sc-client --help
+# shellcheck disable=SC2046
+offers 'sc-client ' $(tr '\n' ' ' <out | sed 's/.*COMMAND is one of: \([^.]*\)\..*/\1/; s/ [A-Z]*,/ /g; s/,/ /g; s/ [A-Z]*$//')
+grep -q 'sc-client .reverse$' expected || fail "no commands in --help"
 offers 'sc-client --pin server.crt --json r' reverse
 offers 'sc-client --pin=server.crt t' time
 offers 'sc-client --pin server.crt echo -'
