@@ -7,32 +7,19 @@
 #include <openssl/ssl.h>
 
 #include "base/compiler.h"
+#include "engine_peer.h"
 #include "lib/saved_session.h"
 #include "proto/frame.h"
-#include "proto/handler.h"
 #include "spacecaptain/client.h"
 #include "tls_fixture.h"
 #include "tls_library_suite.h"
 
-#define LOG_BYTES 65536U
-
-/* What the server has sent can be given to the engine in pieces of any size. */
-struct server {
-    SSL *ssl;
-    BIO *in, *out;
-    struct sc_tls_watch watch;
-    uint8_t requests[LOG_BYTES];
-    size_t have;
-    bool done; /* the handshake */
-};
-
 static struct sc_tls_context *context;
-static struct server server;
+static struct engine_peer server;
 static struct sc_client_settings *settings;
 static struct sc_client_engine *engine;
 static struct sc_client_error error = SC_CLIENT_ERROR_INIT;
 static struct sc_client_event event = SC_CLIENT_EVENT_INIT;
-static size_t piece; /* bytes that the engine gets at once; 0: all */
 
 static void set_up(void)
 {
@@ -42,24 +29,11 @@ static void set_up(void)
     context = fixture_server(&server_settings);
     settings = sc_client_settings_new(tls_library, &error);
     ck_assert_ptr_nonnull(settings);
-    piece = 0;
-}
-
-static void open_server(void)
-{
-    server = (struct server){.ssl = SSL_new(sc_tls_context_ssl_ctx(context)),
-                             .in = BIO_new(BIO_s_mem()),
-                             .out = BIO_new(BIO_s_mem())};
-    BIO_set_mem_eof_return(server.in, -1);
-    sc_tls_watch_init(&server.watch);
-    SSL_set_app_data(server.ssl, &server.watch);
-    SSL_set_bio(server.ssl, server.in, server.out);
-    SSL_set_accept_state(server.ssl);
 }
 
 static void open_engine(const char *pin)
 {
-    open_server();
+    engine_peer_open(&server, context);
     ck_assert_int_eq(sc_client_settings_add_pin(settings, pin, &error), 0);
     engine = sc_client_engine_new(settings, "localhost", 0, &error);
     ck_assert_msg(engine != NULL, "%s", error.text);
@@ -69,77 +43,35 @@ static void tear_down(void)
 {
     sc_client_engine_free(engine);
     engine = NULL;
-    SSL_free(server.ssl);
-    sc_tls_watch_fini(&server.watch);
-    server.ssl = NULL;
+    engine_peer_close(&server);
     sc_client_settings_free(settings);
     sc_tls_context_unref(context);
-}
-
-/* The server writes these bytes of plaintext. */
-static void server_says(const void *bytes, size_t count)
-{
-    ck_assert_int_eq(SSL_write(server.ssl, bytes, (int)count), (int)count);
-}
-
-static void server_frame(uint32_t type, const void *body, size_t length)
-{
-    uint8_t frame[1024];
-    sc_frame_put_header(frame, type, (uint32_t)length);
-    memcpy(frame + SC_FRAME_HEADER_BYTES, body, length);
-    server_says(frame, SC_FRAME_HEADER_BYTES + length);
 }
 
 /* Takes what the engine sends; answers whole requests when `answers`. */
 static void serve(bool answers)
 {
     const void *bytes;
-    size_t count = sc_client_engine_output(engine, &bytes);
-    if (count > 0) {
-        BIO_write(server.in, bytes, (int)count);
-        sc_client_engine_sent(engine, count);
-    }
-    if (!server.done) {
-        server.done = SSL_do_handshake(server.ssl) == 1;
-    }
-    for (int got; server.done && (got = SSL_read(server.ssl, server.requests + server.have,
-                                                 (int)(LOG_BYTES - server.have))) > 0;) {
-        server.have += (size_t)got;
-    }
-    struct sc_frame_header header;
-    size_t at = 0;
-    while (answers && sc_frame_peek(server.requests + at, server.have - at, LOG_BYTES, &header) ==
-                          SC_FRAME_COMPLETE) {
-        const struct sc_handler *handler = sc_handler_find(header.type);
-        uint8_t reply[LOG_BYTES];
-        const size_t length =
-            handler->run(server.requests + at + SC_FRAME_HEADER_BYTES, header.length, reply);
-        server_frame(header.type, reply, length);
-        at += SC_FRAME_HEADER_BYTES + header.length;
-    }
-    /* Not memmove(3): hardened, it is a memcpy(3) that overlaps to some versions of valgrind. */
-    for (size_t i = at; i < server.have; i++) {
-        server.requests[i - at] = server.requests[i];
-    }
-    server.have -= at;
+    const size_t count = sc_client_engine_output(engine, &bytes);
+    server.on_request = answers ? engine_peer_answer : NULL;
+    engine_peer_take(&server, bytes, count);
+    sc_client_engine_sent(engine, count);
 }
 
-/* Gives the engine what the server has sent, a piece at a time. True: there is an event. */
+/* Gives the engine what the server has sent. True: there is an event. */
 static bool next_event(bool answers)
 {
-    for (int i = 0; i < 100000; i++) {
+    uint8_t bytes[ENGINE_PEER_BYTES];
+    for (int i = 0; i < 1000; i++) {
         if (sc_client_engine_next_event(engine, 0, &event)) {
             return true;
         }
         serve(answers);
-        char *bytes;
-        const size_t waiting = (size_t)BIO_get_mem_data(server.out, &bytes);
-        if (waiting == 0) {
+        const size_t count = engine_peer_give(&server, bytes, sizeof(bytes));
+        if (count == 0) {
             return sc_client_engine_next_event(engine, 0, &event) == 1;
         }
-        uint8_t copy[LOG_BYTES];
-        const int count = BIO_read(server.out, copy, piece ? (int)piece : (int)sizeof(copy));
-        ck_assert_uint_eq(sc_client_engine_receive(engine, copy, (size_t)count), (size_t)count);
+        ck_assert_uint_eq(sc_client_engine_receive(engine, bytes, count), count);
     }
     ck_abort_msg("no end");
 }
@@ -150,46 +82,8 @@ static void get_ready(const char *pin)
     ck_assert(next_event(true));
     ck_assert_msg(event.type == SC_CLIENT_EVENT_READY, "%s", event.error->text);
     serve(false); /* Finished */
-    ck_assert(server.done);
+    ck_assert(server.is_done);
 }
-
-static void talk_in_pieces(size_t n)
-{
-    set_up();
-    static const char *const bodies[] = {"", "hello", "a longer text"};
-    piece = (size_t)n;
-    get_ready(fixture_path("server.crt"));
-    for (size_t i = 0; i < 3; i++) {
-        ck_assert_int_eq(
-            sc_client_engine_send(engine, SC_CLIENT_ECHO, bodies[i], strlen(bodies[i]), 0, &error),
-            (int64_t)i + 1);
-    }
-    for (size_t i = 0; i < 3; i++) {
-        ck_assert(next_event(true));
-        ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
-        ck_assert_uint_eq(event.reply->request, i + 1);
-        ck_assert_uint_eq(event.reply->length, strlen(bodies[i]));
-        ck_assert_ptr_nonnull(event.reply->body);
-        ck_assert_int_eq(memcmp(event.reply->body, bodies[i], strlen(bodies[i])), 0);
-    }
-    ck_assert(!next_event(true));
-    sc_client_engine_close(engine, 0);
-    serve(false);
-    SSL_shutdown(server.ssl);
-    ck_assert(next_event(false));
-    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
-    ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
-    ck_assert(!next_event(false));
-    tear_down();
-}
-
-START_TEST(every_split_of_the_input_gives_the_same_events)
-{
-    for (size_t n = 0; n < 64; n++) {
-        talk_in_pieces(n);
-    }
-}
-END_TEST
 
 START_TEST(a_wrong_pin_ends_the_handshake_with_an_alert_before_finished)
 {
@@ -200,7 +94,7 @@ START_TEST(a_wrong_pin_ends_the_handshake_with_an_alert_before_finished)
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
     serve(false);
-    ck_assert(!server.done);
+    ck_assert(!server.is_done);
     ck_assert_uint_eq(server.watch.alert_received, SSL_AD_BAD_CERTIFICATE);
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "x", 1, 0, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
@@ -228,9 +122,9 @@ static void lie(size_t n)
     get_ready(fixture_path("server.crt"));
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "hello", 5, 0, &error), 1);
     sc_frame_put_header(frame, lies[n].type, lies[n].length);
-    server_says(frame, lies[n].type == SC_FRAME_ERROR && lies[n].length == 4
-                           ? sizeof(frame)
-                           : SC_FRAME_HEADER_BYTES);
+    engine_peer_say(&server, frame,
+                    lies[n].type == SC_FRAME_ERROR && lies[n].length == 4 ? sizeof(frame)
+                                                                          : SC_FRAME_HEADER_BYTES);
     ck_assert(next_event(false));
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PROTOCOL);
@@ -251,7 +145,7 @@ START_TEST(an_answer_that_nobody_asked_for_breaks_the_protocol)
 {
     set_up();
     get_ready(fixture_path("server.crt"));
-    server_frame(SC_FRAME_ECHO, "x", 1);
+    engine_peer_frame(&server, SC_FRAME_ECHO, "x", 1);
     ck_assert(next_event(false));
     ck_assert_int_eq(event.error->code, SC_CLIENT_PROTOCOL);
     tear_down();
@@ -265,14 +159,15 @@ START_TEST(errors_of_the_server_are_replies_or_the_end)
     get_ready(fixture_path("server.crt"));
     ck_assert_int_eq(sc_client_engine_send(engine, 99, "", 0, 0, &error), 1);
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_TIME, "", 0, 0, &error), 2);
-    server_says(frame, sc_frame_put_error(frame, SC_ERROR_UNKNOWN_TYPE, 0, "no\033 such"));
+    engine_peer_say(&server, frame,
+                    sc_frame_put_error(frame, SC_ERROR_UNKNOWN_TYPE, 0, "no\033 such"));
     ck_assert(next_event(false));
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
     ck_assert_uint_eq(event.reply->error_code, SC_CLIENT_ERROR_UNKNOWN_TYPE);
     ck_assert_uint_eq(event.reply->type, 99);
     ck_assert_str_eq(event.reply->error_text, "no\\x1b such");
     ck_assert_mem_eq(event.reply->body, "no\033 such", 8);
-    server_says(frame, sc_frame_put_error(frame, SC_ERROR_GOING_AWAY, 1500, "bye"));
+    engine_peer_say(&server, frame, sc_frame_put_error(frame, SC_ERROR_GOING_AWAY, 1500, "bye"));
     ck_assert(next_event(false));
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_UNAVAILABLE);
@@ -311,9 +206,9 @@ START_TEST(a_session_is_resumed_and_worth_nothing_under_other_pins)
     const size_t size = sc_client_engine_session(engine, session, sizeof(session));
     ck_assert_uint_gt(size, 40);
     sc_client_engine_free(engine);
-    SSL_free(server.ssl);
+    engine_peer_close(&server);
 
-    open_server();
+    engine_peer_open(&server, context);
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
     engine = sc_client_engine_new(settings, "localhost", 0, &error);
     ck_assert(next_event(true));
@@ -321,7 +216,7 @@ START_TEST(a_session_is_resumed_and_worth_nothing_under_other_pins)
     ck_assert_int_eq(sc_client_engine_info(engine, &info), 0);
     ck_assert_int_eq(info.resumed, 1);
     sc_client_engine_free(engine);
-    SSL_free(server.ssl);
+    engine_peer_close(&server);
     sc_client_settings_free(settings);
 
     settings = sc_client_settings_new(tls_library, &error);
@@ -488,7 +383,7 @@ START_TEST(a_resumed_server_is_checked_again)
     const size_t size = sc_client_engine_session(engine, session, sizeof(session));
     ck_assert_uint_gt(size, SC_SAVED_SESSION_HEADER_BYTES);
     sc_client_engine_free(engine);
-    SSL_free(server.ssl);
+    engine_peer_close(&server);
     sc_client_settings_free(settings);
 
     ck_assert_int_eq(sc_pin_set_add(pins, fixture_path("other.crt"), NULL), 0);
@@ -527,8 +422,7 @@ START_TEST(the_name_that_the_server_is_asked_by)
 }
 END_TEST
 
-TLS_LIBRARY_SUITE_MAIN(every_split_of_the_input_gives_the_same_events,
-                       a_wrong_pin_ends_the_handshake_with_an_alert_before_finished,
+TLS_LIBRARY_SUITE_MAIN(a_wrong_pin_ends_the_handshake_with_an_alert_before_finished,
                        a_reply_that_is_wrong_ends_the_connection_at_its_header,
                        an_answer_that_nobody_asked_for_breaks_the_protocol,
                        errors_of_the_server_are_replies_or_the_end,
