@@ -323,9 +323,17 @@ void sc_client_engine_sent(struct sc_client_engine *engine, size_t count)
 
 size_t sc_client_engine_receive(struct sc_client_engine *engine, const void *bytes, size_t count)
 {
-    return engine->state == SC_ENGINE_ENDED
-               ? count
-               : engine->settings->library->receive(engine->tls, bytes, count);
+    const struct sc_tls_library *library = engine->settings->library;
+    if (engine->state == SC_ENGINE_ENDED) {
+        return count;
+    }
+    const size_t room = library->room(engine->tls);
+    const size_t taken = library->receive(engine->tls, bytes, count);
+    if (taken < count && taken < room) {
+        out_of_memory(engine); /* the caller must not take it for a reason to wait */
+        return count;
+    }
+    return taken;
 }
 
 size_t sc_engine_receive_room(const struct sc_client_engine *engine)

@@ -242,6 +242,8 @@ static enum sc_tls_step step_of(struct conn *conn, int result, const char *what,
     }
     if (conn->verify->refused) {
         *err = conn->verify->err;
+    } else if (sc_tls_is_out_of_memory()) {
+        (void)sc_tls_err(err, EX_OSERR, "the TLS %s with %s failed", what, conn->verify->target);
     } else {
         conn->error_code = ERR_peek_error();
         explain(&conn->base, false, why, sizeof(why));

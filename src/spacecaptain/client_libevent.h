@@ -16,6 +16,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
 
@@ -27,7 +28,8 @@ extern "C" {
 
 /*
  * Called from the loop for every event, and with SC_CLIENT_EVENT_NONE after those that came
- * together. Both frees are allowed inside.
+ * together. Both frees are allowed inside. When libevent cannot wait any more, as it has run out of
+ * memory, this is an END with SC_CLIENT_SYSTEM, whose error lives as long as the driver.
  */
 typedef void sc_client_libevent_cb(struct sc_client *client, const struct sc_client_event *event,
                                    void *arg);
@@ -41,13 +43,16 @@ struct sc_client_libevent {
     int fd; /* what `event` waits for */
     short what;
     int in_callback, freed;
+    int given_up; /* that END has been told */
+    struct sc_client_error error; /* of it */
 };
 
 static inline void sc_client_libevent_on_ready(evutil_socket_t fd, short what, void *arg);
 
 /*
  * Waits for what the connection wants now. To be called after sc_client_send() and
- * sc_client_close() outside of the callback. Returns -1 when out of memory.
+ * sc_client_close() outside of the callback. Returns -1 when out of memory: the connection can only
+ * be freed then.
  */
 static inline int sc_client_libevent_update(struct sc_client_libevent *driver)
 {
@@ -57,18 +62,14 @@ static inline int sc_client_libevent_update(struct sc_client_libevent *driver)
     const short what =
         (short)(((wanted & POLLIN) ? EV_READ : 0) | ((wanted & POLLOUT) ? EV_WRITE : 0));
     struct timeval timeout;
-    if (driver->event && (fd != driver->fd || what != driver->what)) {
-        event_free(driver->event);
-        driver->event = NULL;
-    }
-    if (!driver->event) {
-        driver->event =
-            event_new(driver->base, what ? fd : -1, what, sc_client_libevent_on_ready, driver);
+    if (fd != driver->fd || what != driver->what) {
+        if (event_del(driver->event) != 0 ||
+            event_assign(driver->event, driver->base, what ? fd : -1, what,
+                         sc_client_libevent_on_ready, driver) != 0) {
+            return -1;
+        }
         driver->fd = fd;
         driver->what = what;
-    }
-    if (!driver->event) {
-        return -1;
     }
     if (what == 0 && timeout_ms < 0) {
         return event_del(driver->event);
@@ -93,6 +94,25 @@ static inline void sc_client_libevent_free(struct sc_client_libevent *driver)
     }
 }
 
+/* Nothing can be waited for any more. */
+static inline void sc_client_libevent_give_up(struct sc_client_libevent *driver)
+{
+    struct sc_client_event event = SC_CLIENT_EVENT_INIT;
+    driver->given_up = 1;
+    driver->error.size = sizeof(driver->error);
+    driver->error.code = SC_CLIENT_SYSTEM;
+    (void)strcpy(driver->error.text, "the connection is given up: out of memory");
+    event.type = SC_CLIENT_EVENT_END;
+    event.error = &driver->error;
+    event.unanswered = sc_client_unanswered(driver->client);
+    driver->in_callback = 1;
+    driver->on_event(driver->client, &event, driver->arg);
+    driver->in_callback = 0;
+    if (driver->freed) {
+        free(driver);
+    }
+}
+
 static inline void sc_client_libevent_on_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_client_libevent *driver = (struct sc_client_libevent *)arg;
@@ -100,6 +120,9 @@ static inline void sc_client_libevent_on_ready(evutil_socket_t fd, short what, v
     int some;
     (void)fd;
     (void)what;
+    if (driver->given_up) {
+        return;
+    }
     sc_client_process(driver->client);
     driver->in_callback = 1;
     do {
@@ -115,8 +138,8 @@ static inline void sc_client_libevent_on_ready(evutil_socket_t fd, short what, v
     driver->in_callback = 0;
     if (driver->freed) {
         free(driver);
-    } else {
-        (void)sc_client_libevent_update(driver);
+    } else if (sc_client_libevent_update(driver) != 0) {
+        sc_client_libevent_give_up(driver);
     }
 }
 
@@ -132,7 +155,9 @@ static inline struct sc_client_libevent *sc_client_libevent_new(struct event_bas
         driver->client = client;
         driver->on_event = on_event;
         driver->arg = arg;
-        if (sc_client_libevent_update(driver) != 0) {
+        driver->fd = -1;
+        driver->event = event_new(base, -1, 0, sc_client_libevent_on_ready, driver);
+        if (!driver->event || sc_client_libevent_update(driver) != 0) {
             sc_client_libevent_free(driver);
             driver = NULL;
         } else {

@@ -224,6 +224,10 @@ static int check_pair(const char *certificate_path, const char *key_path,
                       const struct sc_cert_files *files, struct sc_err *err)
 {
     int matches = X509_check_private_key(files->leaf, files->key);
+    if (matches != 1 && sc_tls_is_out_of_memory()) {
+        return sc_tls_err(err, EX_OSERR, "can't compare certificate %s and private key %s",
+                          certificate_path, key_path);
+    }
     ERR_clear_error();
     if (matches == 1) {
         return 0;

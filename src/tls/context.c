@@ -124,7 +124,7 @@ static struct sc_tls_context *context_new(const SSL_METHOD *method, struct sc_er
         SSL_CTX_set_cipher_list(ssl_ctx, CIPHERS_TLS12) != 1 ||
         SSL_CTX_set_ciphersuites(ssl_ctx, CIPHERS_TLS13) != 1 ||
         SSL_CTX_set1_groups_list(ssl_ctx, GROUPS) != 1) {
-        (void)sc_tls_err(err, EX_SOFTWARE, "can't set the TLS versions, ciphers and groups");
+        (void)sc_tls_err(err, EX_OSERR, "can't set the TLS versions, ciphers and groups");
         SSL_CTX_free(ssl_ctx);
         return NULL;
     }
@@ -166,7 +166,7 @@ static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *s
     /* One ticket: the unread second one turns a client's close into a reset. */
     if (SSL_CTX_set_num_tickets(ssl_ctx, 1) != 1 || SSL_CTX_set_max_early_data(ssl_ctx, 0) != 1 ||
         SSL_CTX_set_recv_max_early_data(ssl_ctx, MAX_SKIPPED_EARLY_DATA) != 1) {
-        return sc_tls_err(err, EX_SOFTWARE, "can't set up TLS sessions");
+        return sc_tls_err(err, EX_OSERR, "can't set up TLS sessions");
     }
     if (!settings->tickets) {
         return 0;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include <openssl/err.h>
 
@@ -62,6 +63,12 @@ unsigned sc_tls_take_errors(char *out, size_t out_size)
     return count;
 }
 
+bool sc_tls_is_out_of_memory(void)
+{
+    return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
+           ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+}
+
 int sc_tls_err(struct sc_err *err, int status, const char *fmt, ...)
 {
     char what[384];
@@ -71,6 +78,10 @@ int sc_tls_err(struct sc_err *err, int status, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof(what), fmt, args);
     va_end(args);
+    if (sc_tls_is_out_of_memory()) {
+        ERR_clear_error();
+        return sc_err_set(err, EX_OSERR, "%s: out of memory", what);
+    }
     if (sc_tls_take_errors(reasons, sizeof(reasons)) == 0) {
         (void)snprintf(reasons, sizeof(reasons), "unknown reason");
     }

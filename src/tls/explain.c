@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -320,7 +321,7 @@ struct sc_tls_failure sc_tls_explain(const struct sc_tls_watch *watch, enum sc_t
     }
     if (ERR_GET_LIB(code) == ERR_LIB_SSL) {
         int reason = ERR_GET_REASON(code);
-        if (reason > SSL_AD_REASON_OFFSET) {
+        if (reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX) {
             return explain_alert(watch, (uint8_t)(reason - SSL_AD_REASON_OFFSET), server);
         }
         const struct row *row = find(library_rows, SC_COUNT_OF(library_rows), reason);
@@ -386,6 +387,11 @@ int sc_tls_refuse_server(const struct sc_pin_set *pins, const X509 *leaf,
     const char *way_out = NULL;
     switch (result->cause) {
     case SC_PIN_OTHER: return refuse_key(pins, leaf, result, target, err);
+    case SC_PIN_UNCHECKED:
+        return sc_err_set(err, EX_OSERR,
+                          "the certificate of %.80s can't be checked, nothing was "
+                          "sent: %s",
+                          target, result->reason);
     case SC_PIN_EXPIRED: way_out = "the server needs a new one"; break;
     case SC_PIN_NOT_YET_VALID: way_out = "is the clock of this host right?"; break;
     case SC_PIN_WRONG_NAME: way_out = "connect to a name that it has"; break;

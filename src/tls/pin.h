@@ -74,10 +74,17 @@ void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_siz
 void sc_pin_set_digest(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES]);
 
 /*
- * Why nothing matched. All but OTHER: the pinned issuer of a ca: pin has issued the certificate,
- * and this alone is wrong with it.
+ * Why nothing matched. UNCHECKED: out of memory, and so it is not known. EXPIRED, NOT_YET_VALID and
+ * WRONG_NAME: the pinned issuer of a ca: pin has issued the certificate, and this alone is wrong
+ * with it.
  */
-enum sc_pin_cause { SC_PIN_OTHER, SC_PIN_EXPIRED, SC_PIN_NOT_YET_VALID, SC_PIN_WRONG_NAME };
+enum sc_pin_cause {
+    SC_PIN_OTHER,
+    SC_PIN_UNCHECKED,
+    SC_PIN_EXPIRED,
+    SC_PIN_NOT_YET_VALID,
+    SC_PIN_WRONG_NAME
+};
 
 struct sc_pin_result {
     bool matched;

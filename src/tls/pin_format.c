@@ -19,7 +19,7 @@ static int hash_der(unsigned char *der, int length, uint8_t out[SC_PIN_BYTES], s
 {
     int rc = 0;
     if (length <= 0 || EVP_Digest(der, (size_t)length, out, NULL, EVP_sha256(), NULL) != 1) {
-        rc = sc_tls_err(err, EX_DATAERR, "can't hash the public key");
+        rc = sc_tls_err(err, EX_OSERR, "can't hash the public key");
     }
     OPENSSL_free(der);
     return rc;
@@ -43,7 +43,7 @@ int sc_pin_of_key(const EVP_PKEY *key, uint8_t out[SC_PIN_BYTES], struct sc_err 
 int sc_pin_fingerprint(const X509 *certificate, uint8_t out[SC_PIN_BYTES], struct sc_err *err)
 {
     if (X509_digest(certificate, EVP_sha256(), out, NULL) != 1) {
-        return sc_tls_err(err, EX_DATAERR, "can't hash the certificate");
+        return sc_tls_err(err, EX_OSERR, "can't hash the certificate");
     }
     return 0;
 }

@@ -100,6 +100,7 @@ static enum sc_pin_cause cause_of(int code)
     case X509_V_ERR_CERT_NOT_YET_VALID: return SC_PIN_NOT_YET_VALID;
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH: return SC_PIN_WRONG_NAME;
+    case X509_V_ERR_OUT_OF_MEM: return SC_PIN_UNCHECKED;
     default: return SC_PIN_OTHER;
     }
 }
@@ -136,7 +137,7 @@ static void explain(X509_STORE_CTX *ctx, bool chain_is_missing, const struct sc_
         sc_certificate_names(X509_STORE_CTX_get0_cert(ctx), names, sizeof(names));
         (void)snprintf(text, sizeof(text), "the certificate is for %s, not for %.40s",
                        *names ? names : "no host", host);
-    } else if (result->cause != SC_PIN_OTHER && certificate) {
+    } else if (result->cause != SC_PIN_OTHER && result->cause != SC_PIN_UNCHECKED && certificate) {
         char validity[SC_CERTIFICATE_VALIDITY_BYTES];
         sc_certificate_dates(certificate, &from, &to);
         sc_certificate_describe_validity(from, to, sc_clock_wall().tv_sec, validity);
@@ -161,6 +162,7 @@ static int match_ca(const struct sc_pin *pin, const SSL *ssl, X509 *leaf, STACK_
     X509_STORE_CTX *ctx = new_validation(pin, ssl, leaf, chain);
     int rc = -1;
     if (!ctx) {
+        result->cause = SC_PIN_UNCHECKED;
         (void)snprintf(result->reason, sizeof(result->reason), "ca:%.96s: out of memory",
                        pin->path);
     } else if (host && set_host(X509_STORE_CTX_get0_param(ctx), host) != 0) {
@@ -170,8 +172,10 @@ static int match_ca(const struct sc_pin *pin, const SSL *ssl, X509 *leaf, STACK_
         rc = 0;
     } else if (result->cause == SC_PIN_OTHER) { /* else an earlier pin has the better reason */
         const enum sc_pin_cause cause = cause_of(X509_STORE_CTX_get_error(ctx));
-        result->cause =
-            cause != SC_PIN_OTHER && is_issued_by(pin, ssl, leaf, chain) ? cause : SC_PIN_OTHER;
+        result->cause = cause == SC_PIN_UNCHECKED ||
+                                (cause != SC_PIN_OTHER && is_issued_by(pin, ssl, leaf, chain))
+                            ? cause
+                            : SC_PIN_OTHER;
         explain(ctx, sk_X509_num(chain) <= 0, pin, host, result);
     }
     X509_STORE_CTX_free(ctx);
@@ -192,9 +196,14 @@ int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X
 {
     uint8_t key[SC_PIN_BYTES], certificate[SC_PIN_BYTES];
     memset(result, 0, sizeof(*result));
-    if (!leaf || sc_pin_of_certificate(leaf, key, NULL) != 0 ||
-        sc_pin_fingerprint(leaf, certificate, NULL) != 0) {
+    if (!leaf) {
         (void)snprintf(result->reason, sizeof(result->reason), "the peer has shown no certificate");
+        return -1;
+    }
+    if (sc_pin_of_certificate(leaf, key, NULL) != 0 ||
+        sc_pin_fingerprint(leaf, certificate, NULL) != 0) {
+        result->cause = SC_PIN_UNCHECKED;
+        (void)snprintf(result->reason, sizeof(result->reason), "out of memory");
         return -1;
     }
     result->expired = is_expired(leaf);

@@ -63,6 +63,8 @@ START_TEST(errors_of_the_library)
         {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, SC_TLS_REASON_OTHER, "client sent was changed",
          "server sent was changed"},
         {SSL_R_BAD_PACKET, SC_TLS_REASON_OTHER, "client sent could not", "server sent could not"},
+        {ERR_R_INTERNAL_ERROR, SC_TLS_REASON_OTHER, "client sent could not",
+         "server sent could not"},
     };
     came(HELLO, 3);
     for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {

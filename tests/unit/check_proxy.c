@@ -136,8 +136,13 @@ START_TEST(a_shell_that_is_not_there_is_an_error)
     struct sc_address address = {.host = "localhost", .port = "1"};
     struct sc_err err;
     ck_assert_int_eq(setenv("SHELL", "/nonexistent", 1), 0);
-    ck_assert_ptr_null(sc_proxy_start("true", &address, &fd, &err));
-    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    proxy = sc_proxy_start("true", &address, &fd, &err);
+    if (proxy) { /* posix_spawn(3) may leave it to the child, as it does under valgrind */
+        ck_assert_str_eq(describe(), "the proxy command ended with status 127 (not found)");
+        end();
+    } else {
+        ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    }
 }
 END_TEST
 

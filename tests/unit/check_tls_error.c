@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 
 #include "suite.h"
@@ -103,5 +104,24 @@ START_TEST(as_an_error)
 }
 END_TEST
 
+START_TEST(out_of_memory_is_called_that)
+{
+    struct sc_err err;
+    start();
+    ck_assert(!sc_tls_is_out_of_memory());
+    ERR_raise(ERR_LIB_X509, ERR_R_MALLOC_FAILURE);
+    ERR_raise(ERR_LIB_ASN1, ERR_R_NESTED_ASN1_ERROR);
+    ck_assert(sc_tls_is_out_of_memory());
+    ck_assert_int_eq(sc_tls_err(&err, EX_DATAERR, "a file is damaged"), -1);
+    ck_assert_int_eq(err.status, EX_OSERR);
+    ck_assert_str_eq(err.text, "a file is damaged: out of memory");
+    ck_assert_uint_eq(ERR_peek_error(), 0);
+    ERR_raise(ERR_LIB_EVP, EVP_R_INITIALIZATION_ERROR);
+    ERR_raise(ERR_LIB_X509, ERR_R_MALLOC_FAILURE);
+    ck_assert(sc_tls_is_out_of_memory());
+    ERR_clear_error();
+}
+END_TEST
+
 SUITE_MAIN("tls_error", all_of_the_queue_in_order, reasons_of_the_system_and_unknown_ones,
-           data_is_escaped, what_does_not_fit_is_cut, as_an_error)
+           data_is_escaped, what_does_not_fit_is_cut, as_an_error, out_of_memory_is_called_that)

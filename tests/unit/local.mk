@@ -4,6 +4,7 @@ check_LIBRARIES += tests/unit/libtest.a
 tests_unit_libtest_a_SOURCES = \
 	tests/unit/conn_fixture.h \
 	tests/unit/engine_peer.c tests/unit/engine_peer.h \
+	tests/unit/failing_malloc.h \
 	tests/unit/keygen_fixture.h \
 	tests/tools/tls13_record.c tests/tools/tls13_record.h \
 	tests/unit/kept_log.h \
@@ -187,6 +188,10 @@ UNIT_TESTS += tests/unit/check_client
 tests_unit_check_client_LDADD = $(TEST_LIB)
 UNIT_TESTS += tests/unit/check_engine_splits
 tests_unit_check_engine_splits_LDADD = $(TEST_LIB)
+UNIT_TESTS += tests/unit/check_engine_memory
+tests_unit_check_engine_memory_LDADD = $(TEST_LIB)
+UNIT_TESTS += tests/unit/check_client_libevent
+tests_unit_check_client_libevent_LDADD = $(TEST_CLIENT)
 UNIT_TESTS += tests/unit/check_engine
 tests_unit_check_engine_LDADD = $(TEST_LIB)
 if WITH_MBEDTLS
