@@ -61,7 +61,7 @@ static void lost(struct sc_client_engine *engine, const char *how)
         end(engine, &err);
         break;
     case SC_ENGINE_READY:
-        if (engine->error_number != 0) {
+        if (engine->cut && engine->error_number != 0) {
             how = sc_err_errno_text(engine->error_number, reason, sizeof(reason));
         }
         unanswered[0] = '\0';
@@ -226,7 +226,7 @@ static bool read_reply(struct sc_client_engine *engine, uint64_t now_ms,
 
 /* --- Handshake and close --- */
 
-static void go_on_with_handshake(struct sc_client_engine *engine)
+void sc_engine_handshake(struct sc_client_engine *engine)
 {
     const struct sc_tls_library *library = engine->settings->library;
     struct sc_err err;
@@ -282,7 +282,7 @@ static struct sc_client_event end_event(struct sc_client_engine *engine)
 static struct sc_client_event take_event(struct sc_client_engine *engine, uint64_t now_ms)
 {
     if (engine->state == SC_ENGINE_HANDSHAKE) {
-        go_on_with_handshake(engine);
+        sc_engine_handshake(engine);
     }
     if (engine->state == SC_ENGINE_READY && !engine->ready_told) {
         engine->ready_told = true;

@@ -107,6 +107,9 @@ bool sc_engine_is_full(size_t count, uint64_t bytes);
 int sc_engine_check_request(uint32_t type, size_t length, size_t count, uint64_t bytes,
                             struct sc_err *err) SC_NODISCARD;
 
+/* As far as it goes with what has come: READY, the end, or no change. */
+void sc_engine_handshake(struct sc_client_engine *engine);
+
 /* How many bytes sc_client_engine_receive() would take now. */
 size_t sc_engine_receive_room(const struct sc_client_engine *engine);
 

@@ -66,6 +66,7 @@ struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, cons
         sc_client_engine_free(engine);
         return NULL;
     }
+    sc_engine_handshake(engine); /* what is to be sent first is there at once */
     return engine;
 }
 

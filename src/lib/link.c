@@ -234,9 +234,21 @@ short sc_link_events(const struct sc_link *link)
     return (short)events;
 }
 
+/* An event is there without a process(): nobody must wait for it. */
+static bool has_event(const struct sc_link *link)
+{
+    const struct sc_client_engine *engine = link->engine;
+    return engine ? (engine->state == SC_ENGINE_READY && !engine->ready_told) ||
+                        (engine->state == SC_ENGINE_ENDED && !engine->end_told)
+                  : link->ended && !link->end_told;
+}
+
 uint64_t sc_link_deadline_ms(const struct sc_link *link)
 {
     uint64_t at_ms = UINT64_MAX;
+    if (has_event(link)) {
+        return 0;
+    }
     if (link->connect) {
         at_ms = sc_connect_deadline_ms(link->connect);
     } else if (link->engine) {

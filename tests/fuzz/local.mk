@@ -1,5 +1,5 @@
 # Fuzz targets: see tests/fuzz/fuzz.h. `make fuzz` gives each FUZZ_SECONDS; without libFuzzer they replay inputs of their own.
-FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_frame tests/fuzz/fuzz_pins tests/fuzz/fuzz_text
+FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_engine tests/fuzz/fuzz_frame tests/fuzz/fuzz_pins tests/fuzz/fuzz_text
 FUZZ_SECONDS = 60
 if ENABLE_FUZZING
 FUZZ_MAIN  =
@@ -21,6 +21,12 @@ tests_fuzz_fuzz_pins_SOURCES = tests/fuzz/fuzz_pins.c tests/fuzz/fuzz.h
 nodist_tests_fuzz_fuzz_pins_SOURCES = $(FUZZ_MAIN)
 tests_fuzz_fuzz_pins_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_pins_LDADD   = $(LIBS_TLS)
+# Each round is a TLS handshake.
+tests_fuzz_fuzz_engine_SOURCES = tests/fuzz/fuzz_engine.c tests/fuzz/fuzz.h
+nodist_tests_fuzz_fuzz_engine_SOURCES = $(FUZZ_MAIN)
+tests_fuzz_fuzz_engine_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_ROUNDS=1500U
+tests_fuzz_fuzz_engine_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_engine_LDADD   = tests/unit/libtest.a $(LIBS_LIB)
 
 tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/fuzz/fuzz.h
 nodist_tests_fuzz_fuzz_text_SOURCES = $(FUZZ_MAIN)

@@ -1,11 +1,13 @@
-/* A fuzz target without libFuzzer: the same 20,000 mutations of its seed every time. */
+/* A fuzz target without libFuzzer: the same mutations of its seed every time. */
 #include "config.h"
 
 #include <string.h>
 
 #include "fuzz.h"
 
-#define ROUNDS 20000U
+#ifndef FUZZ_ROUNDS
+#define FUZZ_ROUNDS 20000U
+#endif
 #define MAX_BYTES 512U
 
 /* xorshift64 (Marsaglia, 2003): the same on every machine. */
@@ -24,7 +26,7 @@ int main(void)
     uint64_t state = 0x5bd1e995U;
     uint8_t input[MAX_BYTES];
     const size_t seed = fuzz_seed_bytes < MAX_BYTES ? fuzz_seed_bytes : MAX_BYTES;
-    for (unsigned round = 0; round < ROUNDS; round++) {
+    for (unsigned round = 0; round < FUZZ_ROUNDS; round++) {
         memcpy(input, fuzz_seed, seed);
         for (uint64_t changes = next(&state) % 6; changes > 0; changes--) {
             const uint64_t random = next(&state);

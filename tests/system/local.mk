@@ -24,6 +24,7 @@ SHELL_TESTS = \
 	tests/system/test-handshake-rate.sh \
 	tests/system/test-health.sh \
 	tests/system/test-hostile.sh \
+	tests/system/test-hostile-server.sh \
 	tests/system/test-interop.sh \
 	tests/system/test-key-continuity.sh \
 	tests/system/test-keygen.sh \

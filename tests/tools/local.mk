@@ -33,6 +33,10 @@ tests_tools_hostile_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
 tests_tools_odd_server_SOURCES = tests/tools/odd-server.c
 tests_tools_odd_server_LDADD   = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
+TEST_TOOLS += tests/tools/driver
+tests_tools_driver_SOURCES = tests/tools/driver.c
+tests_tools_driver_LDADD   = $(EVENT_LIBS) $(LIBS_LIB)
+
 TEST_TOOLS += tests/tools/relay
 tests_tools_relay_SOURCES = tests/tools/relay.c
 tests_tools_relay_LDADD   = $(LIBS_BASE)

@@ -163,11 +163,105 @@ static void mode_half_reply(struct connection *connection)
 {
     answer_one(connection, 0, 0, 2);
     (void)SSL_shutdown(connection->ssl);
+    read_all(connection); /* a close with unread bytes would take what was sent with it */
 }
 
 static void mode_cut(struct connection *connection)
 {
     answer_one(connection, 0, 0, 2);
+}
+
+/* Reads two requests and answers the second one first. */
+static void mode_wrong_order(struct connection *connection)
+{
+    struct sc_frame_header header;
+    uint8_t *body;
+    if (read_request(connection, &header, &body) && read_request(connection, &header, &body)) {
+        send_frame(connection, header.type, header.length, body, header.length);
+    }
+    read_all(connection);
+}
+
+/* These say what is no record of the connection, on the socket itself, after a reply. */
+static void say_raw(struct connection *connection, const void *bytes, size_t length)
+{
+    (void)send(connection->fd, bytes, length, MSG_NOSIGNAL);
+}
+
+static void mode_garbage(struct connection *connection)
+{
+    static const uint8_t record[5 + 48] = {0x17, 3, 3, 0, 48};
+    answer_one(connection, 0, 0, 0);
+    say_raw(connection, record, sizeof(record));
+    read_all(connection);
+}
+
+static void mode_long_record(struct connection *connection)
+{
+    static const uint8_t header[] = {0x17, 3, 3, 0xff, 0xff};
+    answer_one(connection, 0, 0, 0);
+    say_raw(connection, header, sizeof(header));
+    read_all(connection);
+}
+
+static void mode_after_close(struct connection *connection)
+{
+    answer_one(connection, 0, 0, 0);
+    (void)SSL_shutdown(connection->ssl);
+    say_raw(connection, "and more", 8);
+    read_all(connection);
+}
+
+/* Updates its keys without end; TLS 1.3. */
+static void mode_key_updates(struct connection *connection)
+{
+    for (int i = 0;
+         i < 1000 && SSL_key_update(connection->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+         SSL_do_handshake(connection->ssl) == 1;
+         i++) {
+    }
+    read_all(connection);
+}
+
+static void mode_long_error(struct connection *connection)
+{
+    struct sc_frame_header header;
+    uint8_t *body;
+    if (read_request(connection, &header, &body)) {
+        send_frame(connection, SC_FRAME_ERROR, 65537, NULL, 0);
+    }
+    read_all(connection);
+}
+
+/*
+ * TEXT is "N MS": serves, but of what TLS has to send only N bytes leave, one every MS milliseconds
+ * unless that is 0, and then it closes.
+ */
+static void mode_trickle(struct connection *connection)
+{
+    unsigned left = 0;
+    int delay_ms = 0;
+    uint8_t bytes[4096];
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    (void)sscanf(mode_text, "%u %d", &left, &delay_ms);
+    SSL_set_bio(connection->ssl, in, out);
+    SSL_set_accept_state(connection->ssl);
+    for (ssize_t got; (got = recv(connection->fd, bytes, sizeof(bytes), 0)) > 0;) {
+        (void)BIO_write(in, bytes, (int)got);
+        (void)SSL_do_handshake(connection->ssl);
+        const int step = delay_ms > 0 ? 1 : (int)sizeof(bytes);
+        for (int count; left > 0 && (count = BIO_read(out, bytes, step)) > 0;) {
+            const size_t most = (size_t)count < left ? (size_t)count : left;
+            if (send(connection->fd, bytes, most, MSG_NOSIGNAL) < 0) {
+                return;
+            }
+            left -= (unsigned)most;
+            (void)poll(NULL, 0, delay_ms);
+        }
+        if (left == 0) {
+            return;
+        }
+    }
 }
 
 /* One byte of a reply after the other, so that something arrives all the time. */
@@ -261,6 +355,13 @@ static const struct {
     {"half-reply", mode_half_reply},
     {"cut", mode_cut},
     {"drip", mode_drip},
+    {"wrong-order", mode_wrong_order},
+    {"garbage", mode_garbage},
+    {"long-record", mode_long_record},
+    {"after-close", mode_after_close},
+    {"key-updates", mode_key_updates},
+    {"long-error", mode_long_error},
+    {"trickle", mode_trickle},
     {"long-reply", mode_long_reply},
     {"stray", mode_stray},
     {"short-error", mode_short_error},
@@ -335,7 +436,8 @@ int main(int argc, char *argv[])
         if (connection.fd < 0 || SSL_set_fd(connection.ssl, connection.fd) != 1) {
             die("accept");
         }
-        if (modes[mode].run == mode_plain || SSL_accept(connection.ssl) == 1) {
+        if (modes[mode].run == mode_plain || modes[mode].run == mode_trickle ||
+            SSL_accept(connection.ssl) == 1) {
             modes[mode].run(&connection);
         }
         const char *name = SSL_get_servername(connection.ssl, TLSEXT_NAMETYPE_host_name);

@@ -85,6 +85,16 @@ static void get_ready(const char *pin)
     ck_assert(server.is_done);
 }
 
+START_TEST(the_first_flight_is_there_before_anything_is_asked)
+{
+    set_up();
+    const void *bytes;
+    open_engine(fixture_path("server.crt"));
+    ck_assert_uint_gt(sc_client_engine_output(engine, &bytes), 50);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_wrong_pin_ends_the_handshake_with_an_alert_before_finished)
 {
     set_up();
@@ -422,7 +432,8 @@ START_TEST(the_name_that_the_server_is_asked_by)
 }
 END_TEST
 
-TLS_LIBRARY_SUITE_MAIN(a_wrong_pin_ends_the_handshake_with_an_alert_before_finished,
+TLS_LIBRARY_SUITE_MAIN(the_first_flight_is_there_before_anything_is_asked,
+                       a_wrong_pin_ends_the_handshake_with_an_alert_before_finished,
                        a_reply_that_is_wrong_ends_the_connection_at_its_header,
                        an_answer_that_nobody_asked_for_breaks_the_protocol,
                        errors_of_the_server_are_replies_or_the_end,
