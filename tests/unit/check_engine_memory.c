@@ -239,7 +239,7 @@ static void sweep_all(const char *name, bool settings_only)
 {
     struct sc_tls_server_settings settings;
     /* Not each where that takes too long, unless SC_TEST_ALL=yes. */
-    const unsigned long step = getenv("SC_TEST_ALL") || strcmp(name, "openssl") == 0 ? 1 : 17;
+    const unsigned long step = getenv("SC_TEST_ALL") ? 1 : strcmp(name, "openssl") == 0 ? 5 : 97;
     if (!sc_client_tls_version(name) || !malloc_is_ours()) {
         return;
     }
@@ -251,7 +251,7 @@ static void sweep_all(const char *name, bool settings_only)
     context = fixture_server(&settings);
     session_size = 0;
     if (settings_only) {
-        sweep(live_settings, "server.crt", step * (getenv("SC_TEST_ALL") ? 1 : 29), judge);
+        sweep(live_settings, "server.crt", getenv("SC_TEST_ALL") ? 1 : 101, judge);
     } else {
         sweep_engine("server.crt", step, judge);
         ck_assert_uint_gt(session_size, 0);
