@@ -3,6 +3,7 @@
 #include "bench/conn.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -236,33 +237,73 @@ void sc_bench_conn_flush(struct sc_bench_conn *conn)
 
 /* --- From connect to ready --- */
 
-static void check_pin(struct sc_bench_conn *conn)
+/* Whether the server is one that is pinned; if not, io->refusal says why. */
+static bool is_pinned(struct sc_bench_conn *conn, X509 *leaf, STACK_OF(X509) * chain)
 {
     struct sc_bench_io *io = conn->io;
     struct sc_pin_result result;
-    if (sc_pin_set_match(io->plan->pins, conn->ssl, io->target->host, &result) != 0) {
-        struct sc_err err;
-        (void)sc_tls_refuse_server(io->plan->pins, SSL_get0_peer_certificate(conn->ssl), &result,
-                                   io->target->name, &err);
-        fail_with(conn, SC_BENCH_ERROR_PIN, err.text);
-        return;
+    if (sc_pin_set_match_certificate(io->plan->pins, conn->ssl, leaf, chain, io->target->host,
+                                     &result) != 0) {
+        (void)sc_tls_refuse_server(io->plan->pins, leaf, &result, io->target->name, &io->refusal);
+        return false;
     }
     (void)snprintf(conn->pin, sizeof(conn->pin), "%s", result.pin);
     conn->outdated = result.expired;
-    conn->state = SC_BENCH_CONN_READY;
-    conn->ready_ns = sc_clock_ns();
-    io->on_ready(conn);
-    sc_bench_conn_flush(conn);
+    return true;
+}
+
+/* Instead of OpenSSL's chain validation: 0 ends the handshake with the alert bad_certificate. */
+static int on_certificate(X509_STORE_CTX *store, void *arg)
+{
+    (void)arg;
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    char *watch = SSL_get_app_data(ssl);
+    struct sc_bench_conn *conn =
+        (struct sc_bench_conn *)(void *)(watch - offsetof(struct sc_bench_conn, watch));
+    const bool good =
+        is_pinned(conn, X509_STORE_CTX_get0_cert(store), X509_STORE_CTX_get0_untrusted(store));
+    X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+    return good;
+}
+
+void sc_bench_conn_check_pins(SSL_CTX *ssl_ctx)
+{
+    SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL); /* else the answer is ignored */
+    SSL_CTX_set_cert_verify_callback(ssl_ctx, on_certificate, NULL);
+}
+
+static void refuse(struct sc_bench_conn *conn)
+{
+    const struct sc_err *why = &conn->io->refusal;
+    ERR_clear_error();
+    fail_with(conn, why->status == SC_EXIT_PIN ? SC_BENCH_ERROR_PIN : SC_BENCH_ERROR_TLS,
+              why->text);
 }
 
 static void do_handshake(struct sc_bench_conn *conn)
 {
+    struct sc_bench_io *io = conn->io;
     ERR_clear_error();
     errno = 0;
+    io->refusal.status = 0;
     const int result = SSL_do_handshake(conn->ssl);
-    if (check_io(conn, result)) {
-        check_pin(conn);
+    if (io->refusal.status != 0) {
+        refuse(conn);
+        return;
     }
+    if (!check_io(conn, result)) {
+        return;
+    }
+    /* A resumed handshake shows no certificate: that of the session is checked. */
+    if (SSL_session_reused(conn->ssl) && !is_pinned(conn, SSL_get0_peer_certificate(conn->ssl),
+                                                    SSL_get_peer_cert_chain(conn->ssl))) {
+        refuse(conn);
+        return;
+    }
+    conn->state = SC_BENCH_CONN_READY;
+    conn->ready_ns = sc_clock_ns();
+    io->on_ready(conn);
+    sc_bench_conn_flush(conn);
 }
 
 static void finish_connect(struct sc_bench_conn *conn)

@@ -39,6 +39,7 @@ struct sc_bench_io {
     size_t scratch_bytes;
     bool release_buffers; /* OpenSSL frees its buffers when a connection is idle */
     void *owner;
+    struct sc_err refusal; /* why no pin matches; status 0: none was refused */
 
     /* The handshake is done and a pin has matched. */
     void (*on_ready)(struct sc_bench_conn *conn);
@@ -89,6 +90,9 @@ struct sc_bench_conn {
     bool is_busy; /* HANDSHAKES: its operation is under way */
     struct sc_bench_start operation; /* ... and began then */
 };
+
+/* Once for a context: its handshakes end with the alert bad_certificate when no pin matches. */
+void sc_bench_conn_check_pins(SSL_CTX *ssl_ctx);
 
 /* `first_slot`: where in the stream it begins. Returns -1 when out of memory. */
 int sc_bench_conn_init(struct sc_bench_conn *conn, struct sc_bench_io *io, size_t first_slot);

@@ -16,6 +16,18 @@
 #define ERROR_MAX_BODY 65536U /* of an ERROR: more than our server sends */
 #define NO_DEADLINE UINT64_MAX
 
+/* The public header has names of its own for what the wire has. */
+#define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours " is another value")
+SAME(SC_CLIENT_ECHO, SC_FRAME_ECHO);
+SAME(SC_CLIENT_REVERSE, SC_FRAME_REVERSE);
+SAME(SC_CLIENT_TIME, SC_FRAME_TIME);
+SAME(SC_CLIENT_ERROR_UNKNOWN_TYPE, SC_ERROR_UNKNOWN_TYPE);
+SAME(SC_CLIENT_ERROR_BODY_TOO_LARGE, SC_ERROR_BODY_TOO_LARGE);
+SAME(SC_CLIENT_ERROR_GOING_AWAY, SC_ERROR_GOING_AWAY);
+SAME(SC_CLIENT_ERROR_OVER_LIMIT, SC_ERROR_OVER_LIMIT);
+SAME(SC_CLIENT_ERROR_INTERNAL, SC_ERROR_INTERNAL);
+SAME(SC_CLIENT_MAX_BODY, SC_FRAME_MAX_BODY_BYTES);
+
 /* --- The end --- */
 
 /* `err` NULL: as the owner wanted it. The first time counts. */

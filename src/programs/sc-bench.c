@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/program.h"
+#include "bench/conn.h"
 #include "bench/compare.h"
 #include "bench/expect.h"
 #include "bench/options.h"
@@ -66,6 +67,9 @@ static struct sc_tls_context *make_context(const struct sc_bench_options *option
     OPENSSL_cleanse(passphrase, sizeof(passphrase));
     if (!context && err->status == EX_CONFIG) { /* to a server its files are configuration */
         err->status = EX_DATAERR;
+    }
+    if (context) {
+        sc_bench_conn_check_pins(sc_tls_context_ssl_ctx(context));
     }
     return context;
 }

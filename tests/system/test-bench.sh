@@ -140,6 +140,7 @@ pass "pins"
 zero=sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 run 90 sc-bench --connect "$address" --pin $zero -n 10
 expect_err "^sc-bench: $address is not the server that was pinned, nothing was sent: expected $zero, got sha256//"
+wait_log 'alert_received="bad certificate"'
 run 90 sc-bench --connect "$address" --pin $zero --resume -n 10
 run 0 sc-bench --connect "$address" --pin $zero --pin server.crt -n 10
 run 64 sc-bench --connect "$address" -n 10

@@ -190,6 +190,7 @@ static void begin(void)
                               .on_replies = on_replies,
                               .on_closed = on_closed};
     ck_assert_ptr_nonnull(io.stream);
+    sc_bench_conn_check_pins(io.ssl_ctx);
     ck_assert_int_eq(sc_bench_conn_init(&conn, &io, 0), 0);
 }
 
