@@ -21,6 +21,7 @@ tests_fuzz_fuzz_pins_SOURCES = tests/fuzz/fuzz_pins.c tests/fuzz/fuzz.h
 nodist_tests_fuzz_fuzz_pins_SOURCES = $(FUZZ_MAIN)
 tests_fuzz_fuzz_pins_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_pins_LDADD   = $(LIBS_TLS)
+
 # Each round is a TLS handshake.
 tests_fuzz_fuzz_engine_SOURCES = tests/fuzz/fuzz_engine.c tests/fuzz/fuzz.h
 nodist_tests_fuzz_fuzz_engine_SOURCES = $(FUZZ_MAIN)
