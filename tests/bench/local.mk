@@ -12,6 +12,14 @@ bench: $(BENCH_NEEDS)
 bench-growth: $(BENCH_NEEDS)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/growth.sh
 
+EXTRA_PROGRAMS += tests/bench/sc-library
+tests_bench_sc_library_SOURCES = tests/bench/library.c
+tests_bench_sc_library_LDADD   = $(EVENT_LIBS) $(LIBS_LIB)
+CLEANFILES += tests/bench/sc-library$(EXEEXT)
+EXTRA_DIST += tests/bench/library.sh
+bench-library: $(BENCH_NEEDS) tests/bench/sc-library$(EXEEXT)
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/library.sh
+
 # Drawings of what both have printed: BENCH_RESULTS is a directory with that in bench.md and growth.md; the drawings come beside them.
 BENCH_RESULTS = $(srcdir)/docs/plots
 bench-plots:
@@ -27,4 +35,4 @@ bench-flame: $(BENCH_NEEDS)
 	@$(AM_TESTS_ENVIRONMENT) for flame in $(BENCH_FLAMES); do \
 	    $(SHELL) $(srcdir)/tests/bench/flame.sh $${flame%%-*} $${flame#*-} '$(BENCH_RESULTS)'/flame-$$flame.svg || exit 1; \
 	done
-.PHONY: bench bench-growth bench-plots bench-flame
+.PHONY: bench bench-library bench-growth bench-plots bench-flame
