@@ -113,6 +113,17 @@ finish "$background_pid" 69
 grep -Eq "^sc-client: $host went away with 1 request unanswered: .*; the proxy command was ended by signal 9 \(Killed\)$" \
     "background-$background_count.log" || fail "how it ended is not told"
 
+# The next connection is over another child.
+printf '#!/bin/sh\necho $$ >>children\nexec relay "$1"\n' >kept
+chmod +x kept
+# shellcheck disable=SC2016
+terminal 20 '> ' 'reverse cba\n' 'abc' '!kill -KILL $(tail -n 1 children)' 'connects again' 'reverse fed\n' 'def' '' '> ' 'quit\n' -- \
+    sc-client --connect "$proxied" --pin server.crt --proxy-command "$tmp/kept %h:%p" >out 2>err || fail "a command that dies at the prompt"
+[ "$(wc -l <children)" -eq 2 ] || fail "there were $(wc -l <children) children, not 2"
+for child in $(cat children); do
+    ! kill -0 "$child" 2>/dev/null || fail "a child is still there"
+done
+
 # --- Usage ---
 for wrong in '%x' 'relay %' ''; do
     run 64 sc-client --connect "$proxied" --pin server.crt --proxy-command "$wrong" echo hello
