@@ -20,6 +20,7 @@ src_libscbase_la_SOURCES = \
 	src/base/opt_settings.c src/base/opt_settings.h \
 	src/base/parse.c src/base/parse.h \
 	src/base/program.c src/base/program.h \
+	src/base/resolve.c src/base/resolve.h \
 	src/base/sysd.c src/base/sysd.h
 
 src_libscproto_la_SOURCES = \
@@ -73,7 +74,6 @@ src_libsclib_la_SOURCES = \
 	src/lib/kept_requests.c src/lib/kept_requests.h \
 	src/lib/link.c src/lib/link.h \
 	src/lib/read_pins.c \
-	src/lib/resolve.c src/lib/resolve.h \
 	src/lib/saved_session.c src/lib/saved_session.h \
 	src/lib/settings.c \
 	src/lib/tls_library.c src/lib/tls_library.h \
@@ -118,6 +118,12 @@ src_libscclient_a_SOURCES = \
 	src/client/cli.h \
 	src/client/complete.c src/client/complete.h \
 	src/client/history.c src/client/history.h \
+	src/client/doctor.c src/client/doctor.h \
+	src/client/doctor_find.c \
+	src/client/doctor_probe.c \
+	src/client/doctor_report.c \
+	src/client/doctor_request.c \
+	src/client/doctor_server.c \
 	src/client/interactive.c \
 	src/client/lines.c \
 	src/client/oneshot.c \

@@ -82,13 +82,18 @@ static const struct sc_opt rows[] = {
     SC_OPT_VERSION_ROW(OPT_VERSION),
 };
 
+/* The requests, and behind them the doctor. */
 static bool command_at(size_t index, struct sc_opt_command *out)
 {
     const struct sc_handler *handler = sc_handler_at(index);
     if (handler) {
         *out = (struct sc_opt_command){handler->name, handler->takes_body ? "TEXT" : NULL};
+    } else if (index == 0 || sc_handler_at(index - 1)) {
+        *out = (struct sc_opt_command){SC_CLI_DOCTOR, NULL};
+    } else {
+        return false;
     }
-    return handler != NULL;
+    return true;
 }
 
 static const struct sc_opt_status statuses[] = {{.status = 1},
@@ -179,13 +184,28 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
     case OPT_SHOW_PIN:
         options->show_pin = true;
         return sc_client_settings_set_inspect(options->settings, 1, NULL);
-    case OPT_STRICT_EXPIRY: return sc_client_settings_set_strict_expiry(options->settings, 1, NULL);
+    case OPT_STRICT_EXPIRY:
+        options->strict_expiry = true;
+        return sc_client_settings_set_strict_expiry(options->settings, 1, NULL);
     case OPT_NO_RETRY: options->no_retry = true; return 0;
     case OPT_SESSION: options->session_path = value; return 0;
     case OPT_JSON: options->json = true; return 0;
     case OPT_TLS_LIBRARY: return set_tls_library(options, value, err);
     default: options->verbose = true; return 0;
     }
+}
+
+static int check_doctor(const struct sc_cli_options *options, int count, char *words[])
+{
+    if (count > 1) {
+        return sc_program_usage(PROGRAM, "%s: doctor takes no TEXT", words[1]);
+    }
+    if (options->repeat) {
+        return sc_program_usage(PROGRAM, "--count and --interval: they go with a request");
+    }
+    return options->proxy_command ? sc_program_usage(PROGRAM, "--proxy-command: doctor makes the "
+                                                              "connections itself")
+                                  : 0;
 }
 
 /* COMMAND and TEXT. Returns 0, or the exit status. */
@@ -202,12 +222,16 @@ static int take_words(struct sc_cli_options *options, int count, char *words[])
                    ? sc_program_usage(PROGRAM, "--count and --interval: a COMMAND is missing")
                    : 0;
     }
+    options->doctor = strcmp(words[0], SC_CLI_DOCTOR) == 0;
+    if (options->doctor) {
+        return check_doctor(options, count, words);
+    }
     options->command = sc_handler_find_name(words[0]);
     if (!options->command) {
         char commands[SC_HANDLER_LIST_BYTES];
         sc_handler_list(commands);
-        return sc_program_usage(PROGRAM, "%s: no such command; commands are %s", words[0],
-                                commands);
+        return sc_program_usage(PROGRAM, "%s: no such command; commands are %s, " SC_CLI_DOCTOR,
+                                words[0], commands);
     }
     const char *text = count > 1 ? words[1] : NULL;
     if (!options->command->takes_body) {
@@ -228,6 +252,9 @@ static int load_certificate(const struct sc_cli_options *options)
     struct sc_client_error error = SC_CLIENT_ERROR_INIT;
     struct sc_err err;
     const char *key = options->key_path ? options->key_path : options->certificate_path;
+    if (options->show_pin) {
+        return 0; /* not for servers that are not trusted */
+    }
     if (!options->certificate_path) {
         return key ? sc_program_usage(PROGRAM, "--key: it goes with --cert") : 0;
     }
@@ -248,7 +275,7 @@ static int load_certificate(const struct sc_cli_options *options)
 static int check_pins(const struct sc_cli_options *options)
 {
     struct sc_err err;
-    if (options->show_pin || options->has_pin) {
+    if (options->show_pin || options->doctor || options->has_pin) {
         return 0;
     }
     (void)sc_err_set(&err, SC_EXIT_UNTRUSTED,
@@ -332,7 +359,8 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
     }
     (void)sc_client_settings_set_timeout(options->settings, options->timeout_ms, NULL);
     (void)sc_client_settings_set_retry(
-        options->settings, options->no_retry || options->repeat ? 0 : options->timeout_ms, NULL);
+        options->settings,
+        options->no_retry || options->repeat || options->doctor ? 0 : options->timeout_ms, NULL);
     return *status == 0 ? 0 : -1;
 }
 

@@ -12,6 +12,7 @@
 #include "base/parse.h"
 
 #define SC_CLI_PROGRAM "sc-client"
+#define SC_CLI_DOCTOR "doctor" /* the COMMAND that is no request */
 
 extern const struct sc_opt_table sc_cli_option_table;
 
@@ -23,6 +24,8 @@ struct sc_cli_options {
     struct sc_client_settings *settings; /* pins, timeout, strict expiry */
     const char *certificate_path, *key_path; /* the client's own; NULL: not given */
     uint32_t timeout_ms; /* of the settings */
+    bool strict_expiry;
+    bool doctor;
     bool has_pin;
     bool no_retry;
     const char *session_path; /* NULL: sessions are not saved */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "lib/resolve.h"
+#include "base/resolve.h"
 
 #define TEXT_BYTES 300 /* of an address, base/parse.h */
 

@@ -14,6 +14,7 @@
 #include <openssl/crypto.h>
 
 #include "base/program.h"
+#include "client/doctor.h"
 #include "client/output.h"
 #include "client/prompt.h"
 #include "client/session_file.h"
@@ -272,6 +273,8 @@ int main(int argc, char *argv[])
     }
     if (options.show_version) {
         print_versions();
+    } else if (options.doctor) {
+        status = sc_doctor_run(&options);
     } else {
         status = run(&options);
     }

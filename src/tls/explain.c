@@ -110,6 +110,8 @@ static const struct row library_rows[] = {
     {SSL_R_CERTIFICATE_VERIFY_FAILED, SC_TLS_REASON_CLIENT_CERTIFICATE,
      "the client's certificate matches no client-pin, or its CA is not the one in VerifyCAFile",
      NULL},
+    {SSL_R_UNEXPECTED_MESSAGE, SC_TLS_REASON_OTHER, NULL,
+     "the server sent a message that has no place there; does it send back what it gets?"},
     {SSL_R_BAD_SIGNATURE, SC_TLS_REASON_OTHER, NULL,
      "the server could not prove that it has the key of its certificate"},
     {SSL_R_WRONG_CIPHER_RETURNED, SC_TLS_REASON_NO_SHARED_CIPHER, NULL,

@@ -19,6 +19,7 @@ SHELL_TESTS = \
 	tests/system/test-client.sh \
 	tests/system/test-completion.sh \
 	tests/system/test-debian.sh \
+	tests/system/test-doctor.sh \
 	tests/system/test-documents.sh \
 	tests/system/test-expiry.sh \
 	tests/system/test-handlers.sh \

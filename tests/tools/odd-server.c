@@ -342,6 +342,27 @@ static void mode_plain(struct connection *connection)
     }
 }
 
+/* Without TLS: sends everything back. */
+static void mode_plain_echo(struct connection *connection)
+{
+    char bytes[4096];
+    ssize_t got;
+    while ((got = recv(connection->fd, bytes, sizeof(bytes), 0)) > 0) {
+        (void)send(connection->fd, bytes, (size_t)got, MSG_NOSIGNAL);
+    }
+}
+
+/* TEXT is the reply to every request. */
+static void mode_answer(struct connection *connection)
+{
+    struct sc_frame_header header;
+    uint8_t *body;
+    while (read_request(connection, &header, &body)) {
+        send_frame(connection, header.type, (uint32_t)strlen(mode_text), mode_text,
+                   strlen(mode_text));
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(struct connection *connection);
@@ -369,6 +390,8 @@ static const struct {
     {"going-away", mode_going_away},
     {"over-limit", mode_over_limit},
     {"plain", mode_plain},
+    {"plain-echo", mode_plain_echo},
+    {"answer", mode_answer},
 };
 
 _Noreturn static void die(const char *what)
@@ -436,8 +459,8 @@ int main(int argc, char *argv[])
         if (connection.fd < 0 || SSL_set_fd(connection.ssl, connection.fd) != 1) {
             die("accept");
         }
-        if (modes[mode].run == mode_plain || modes[mode].run == mode_trickle ||
-            SSL_accept(connection.ssl) == 1) {
+        if (modes[mode].run == mode_plain || modes[mode].run == mode_plain_echo ||
+            modes[mode].run == mode_trickle || SSL_accept(connection.ssl) == 1) {
             modes[mode].run(&connection);
         }
         const char *name = SSL_get_servername(connection.ssl, TLSEXT_NAMETYPE_host_name);

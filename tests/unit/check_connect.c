@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "lib/connect.h"
-#include "lib/resolve.h"
+#include "base/resolve.h"
 #include "suite.h"
 
 /* --- The look-up --- */

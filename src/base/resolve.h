@@ -2,8 +2,8 @@
  * Name look-ups without waiting: getaddrinfo(3) in a thread of its own, since it follows
  * nsswitch.conf and has no deadline. Literal addresses are answered without one. Thread: one.
  */
-#ifndef SC_LIB_RESOLVE_H
-#define SC_LIB_RESOLVE_H
+#ifndef SC_BASE_RESOLVE_H
+#define SC_BASE_RESOLVE_H
 
 #include <netdb.h>
 #include <stdbool.h>

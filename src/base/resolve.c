@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "lib/resolve.h"
+#include "base/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>

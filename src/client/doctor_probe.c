@@ -1,0 +1,158 @@
+/* One handshake, as `sc-client --show-pin` makes it: any certificate is taken, nothing is sent. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "base/clock.h"
+#include "client/doctor.h"
+#include "tls/error.h"
+#include "tls/explain.h"
+
+#define STAY_MS 1000U
+
+static bool is_literal(const char *host)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+    return strchr(host, ':') || inet_pton(AF_INET, host, bytes) == 1;
+}
+
+static int make_ssl(const struct sc_doctor *doctor, const struct sc_doctor_try *how,
+                    struct sc_doctor_probe *probe)
+{
+    SSL *ssl = SSL_new(sc_tls_context_ssl_ctx(doctor->context));
+    probe->ssl = ssl;
+    if (!ssl || SSL_set_app_data(ssl, &probe->watch) != 1 || SSL_set_fd(ssl, probe->fd) != 1 ||
+        (how->version && (SSL_set_min_proto_version(ssl, how->version) != 1 ||
+                          SSL_set_max_proto_version(ssl, how->version) != 1)) ||
+        (how->without_alpn && SSL_set_alpn_protos(ssl, NULL, 0) != 0) ||
+        (how->session && SSL_set_session(ssl, how->session) != 1) ||
+        (doctor->host && !is_literal(doctor->host) &&
+         SSL_set_tlsext_host_name(ssl, doctor->host) != 1)) {
+        return sc_tls_err(&probe->err, EX_OSERR, "can't set up TLS");
+    }
+    SSL_set_connect_state(ssl);
+    return 0;
+}
+
+/* Waits for what the call that returned `result` needs. 1: call it again; 0: it has failed; -1:
+ * the time is up. */
+static int wait_more(const struct sc_doctor_probe *probe, int result, uint64_t until_ms)
+{
+    const int why = SSL_get_error(probe->ssl, result);
+    struct pollfd ready = {.fd = probe->fd,
+                           .events = why == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN};
+    if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
+        return 0;
+    }
+    for (uint64_t now_ms = sc_clock_ms(); now_ms < until_ms; now_ms = sc_clock_ms()) {
+        const int count = poll(&ready, 1, (int)(until_ms - now_ms));
+        if (count > 0 || (count < 0 && errno != EINTR)) {
+            return 1;
+        }
+    }
+    return -1;
+}
+
+static int shake_hands(const struct sc_doctor *doctor, struct sc_doctor_probe *probe)
+{
+    char why[256];
+    int result, more = 1;
+    const uint64_t until_ms = sc_clock_ms() + doctor->options->timeout_ms;
+    do {
+        ERR_clear_error();
+        result = SSL_do_handshake(probe->ssl);
+        if (result == 1) {
+            return 0;
+        }
+        more = wait_more(probe, result, until_ms);
+    } while (more > 0);
+    const unsigned long code = ERR_peek_error();
+    const enum sc_tls_end end = more < 0    ? SC_TLS_END_TIMEOUT
+                                : code == 0 ? SC_TLS_END_EOF
+                                            : SC_TLS_END_ERROR;
+    sc_tls_describe_failure(&probe->watch, end, code, why, sizeof(why));
+    ERR_clear_error();
+    return sc_err_set(&probe->err, more < 0 ? EX_TEMPFAIL : SC_EXIT_HANDSHAKE, "%s", why);
+}
+
+/* With TLS 1.3 sessions come after the handshake, and so does a refusal. */
+static void stay(const struct sc_doctor *doctor, struct sc_doctor_probe *probe)
+{
+    const uint64_t timeout_ms = doctor->options->timeout_ms;
+    const uint64_t until_ms = sc_clock_ms() + (timeout_ms < STAY_MS ? timeout_ms : STAY_MS);
+    SSL_SESSION *session = NULL;
+    int more = 1;
+    while (more > 0 && sc_clock_ms() < until_ms) {
+        char byte;
+        ERR_clear_error();
+        const int result = SSL_read(probe->ssl, &byte, 1);
+        session = SSL_get0_session(probe->ssl);
+        if (session && SSL_SESSION_is_resumable(session)) {
+            probe->session = SSL_get1_session(probe->ssl);
+            break;
+        }
+        more = result > 0 ? 1 : wait_more(probe, result, until_ms);
+    }
+    ERR_clear_error();
+}
+
+static void take_results(struct sc_doctor_probe *probe)
+{
+    const unsigned char *alpn = NULL;
+    unsigned length = 0;
+    sc_tls_info_get(probe->ssl, &probe->info);
+    SSL_get0_alpn_selected(probe->ssl, &alpn, &length);
+    if (alpn && length < sizeof(probe->alpn)) {
+        memcpy(probe->alpn, alpn, length);
+    }
+}
+
+int sc_doctor_probe(const struct sc_doctor *doctor, const struct sc_doctor_try *how,
+                    struct sc_doctor_probe *probe)
+{
+    *probe = (struct sc_doctor_probe){.fd = -1};
+    sc_tls_watch_init(&probe->watch);
+    probe->fd = sc_doctor_connect(doctor, &probe->err);
+    if (probe->fd < 0 || make_ssl(doctor, how, probe) != 0) {
+        return -1;
+    }
+    const uint64_t start_ns = sc_clock_ns();
+    if (shake_hands(doctor, probe) != 0) {
+        return -1;
+    }
+    probe->handshake_ns = sc_clock_ns() - start_ns;
+    take_results(probe);
+    if (how->stay) {
+        stay(doctor, probe);
+    }
+    return 0;
+}
+
+void sc_doctor_probe_hang_up(struct sc_doctor_probe *probe)
+{
+    ERR_clear_error();
+    if (probe->fd >= 0 && probe->ssl && SSL_is_init_finished(probe->ssl)) {
+        (void)SSL_shutdown(probe->ssl);
+    }
+    ERR_clear_error();
+    if (probe->fd >= 0) {
+        (void)close(probe->fd);
+        probe->fd = -1;
+    }
+}
+
+void sc_doctor_probe_fini(struct sc_doctor_probe *probe)
+{
+    sc_doctor_probe_hang_up(probe);
+    SSL_free(probe->ssl);
+    SSL_SESSION_free(probe->session);
+    sc_tls_watch_fini(&probe->watch);
+    *probe = (struct sc_doctor_probe){.fd = -1};
+}

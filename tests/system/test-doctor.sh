@@ -1,0 +1,185 @@
+#!/bin/sh
+# sc-client doctor: every layer that can fail does, is named first, decides the exit status, and says the way out.
+test_seconds=120
+# shellcheck source=tests/system/lib.sh
+. "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
+command -v openssl >/dev/null || skip "no openssl(1) on this machine"
+
+# verdict LAYER VERDICT [PATTERN]: a line of the last run says so.
+verdict() {
+    grep -Eq -- "^$2 +$1 {1,}.*${3-}" out || fail "the doctor does not say \"$2\" of $1: ${3-}"
+}
+# odd MODE [TEXT]: $odd is the address of an odd-server.
+odd_count=0
+odd() {
+    odd_count=$((odd_count + 1))
+    background_seconds=100 background odd-server "$1" server.crt server.key "odd-port-$odd_count" "${2-}"
+    wait-for 20 "$background_pid" exists "odd-port-$odd_count" || fail "odd-server $1 did not start"
+    odd=127.0.0.1:$(cat "odd-port-$odd_count")
+}
+# every LINE of JSON is one object, and so is the last.
+all_json() {
+    while read -r line; do
+        printf '%s\n' "$line" | json-get layer >>layers || fail "not a JSON object with a layer: $line"
+    done <out
+    [ "$(tail -n 1 out | json-get status)" = "$1" ] || fail "the last object has not the status $1"
+    [ ! -s err ] || fail "there is something on stderr"
+}
+
+# --- All is well ---
+start_server
+doctor() { # STATUS OPTION...
+    expected=$1
+    shift
+    run "$expected" sc-client --connect "$address" --timeout "$slow" "$@" doctor
+}
+doctor 0 --pin server.crt
+for layer in name connect 'TLS 1.2' 'TLS 1.3' certificate pins pin trust ALPN resumption 'client certificate' request clock 'round trip'; do
+    verdict "$layer" ok
+done
+verdict pin ok 'server.crt matches'
+verdict ALPN ok 'space-captain/1'
+verdict resumption ok 'resumed the session'
+verdict 'client certificate' ok 'not asked for'
+verdict clock ok 'error|give or take'
+[ "$(tail -n 1 out)" = 'All is well.' ] || fail "it does not sum up"
+# The pins are those that --show-pin prints.
+for pin in $(grep -Eo 'sha256//[^ ]*|pin-sha256=[^ ]*|SHA256:[^ ]*|cert-sha256:[^ ]*' out | sort -u); do
+    run 0 sc-client --connect "$address" --pin "$pin" echo pinned
+done
+doctor 0 --pin server.crt --json
+all_json 0
+grep -q '"layer":"clock","verdict":"ok",.*"ahead_seconds":-\{0,1\}[0-9.]*,"error_seconds":0' out || fail "no clock in JSON"
+grep -q '"layer":"pins",.*"dane":"3 1 1 ' out || fail "no pins in JSON"
+# By a name, by a unix socket.
+run 0 sc-client --connect "localhost:$port" --pin ca:server.crt doctor
+verdict name ok 'localhost is .*127.0.0.1'
+stop_server
+start_server --listen "unix:$tmp/socket"
+run 0 sc-client --connect "unix:$tmp/socket" --pin server.crt doctor
+verdict connect ok
+stop_server
+pass "a good server"
+
+# --- No pin, a wrong one, one of two: nothing is sent without a match ---
+start_server --log-level debug
+doctor 60
+verdict trust FAILED 'no pin was given, so nothing is sent'
+verdict request skipped 'the server is not trusted'
+doctor 90 --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+verdict pin note 'A= does not match'
+verdict trust FAILED 'no pin that was given matches'
+verdict request skipped
+[ "$(tail -n 1 out)" = 'The first layer that fails: trust (exit status 90).' ] || fail "it does not sum up"
+doctor 90 --json --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+all_json 90
+doctor 0 --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --pin server.crt
+verdict pin note 'A= does not match'
+verdict pin ok 'server.crt matches'
+stop_server
+odd serve
+run 90 sc-client --connect "$odd" --pin "cert-sha256:$(printf '%064d' 0)" doctor
+wait-for 10 "$background_pid" contains "background-$background_count.log" 'connection 6' 2>/dev/null || :
+! grep -v ': 0 bytes' "background-$background_count.log" | grep -q bytes || fail "something was sent to a server that is not trusted"
+pass "pins"
+
+# --- Nothing there, another service there ---
+run 69 sc-client --connect 127.0.0.1:1 --pin server.crt doctor
+verdict connect FAILED 'Connection refused; nothing listens there'
+verdict TLS skipped
+run 69 sc-client --connect "unix:$tmp/nothing" --pin server.crt doctor
+verdict connect FAILED 'no such socket'
+status=0
+timeout 30 sc-client --connect nosuchhost.invalid --timeout 5 --pin server.crt doctor >out 2>err || status=$?
+[ "$status" = 69 ] || [ "$status" = 75 ] || fail "exit status $status for a name that does not exist"
+verdict name FAILED nosuchhost.invalid
+odd plain 'HTTP/1.1 400 Bad Request
+
+'
+run 35 sc-client --connect "$odd" --pin server.crt doctor
+verdict TLS FAILED 'an HTTP server answered; is this the right port'
+verdict connect ok
+odd plain-echo
+run 35 sc-client --connect "$odd" --pin server.crt doctor
+verdict TLS FAILED 'does it send back what it gets'
+odd plain
+run 75 sc-client --connect "$odd" --pin server.crt --timeout 0.3 doctor
+verdict TLS FAILED 'no end of the handshake in time'
+[ "$(tail -n 1 out)" = 'The first layer that fails: TLS (exit status 75).' ] || fail "it does not sum up"
+pass "no server, another server"
+
+# --- TLS: one version only, another ALPN, client certificates, dates ---
+printf '[tls]\nMinProtocol = TLSv1.3\n' >tls13.conf
+start_server -c tls13.conf
+doctor 0 --pin server.crt
+verdict 'TLS 1.2' note 'not taken'
+verdict 'TLS 1.3' ok
+stop_server
+run 0 sc-keygen --out alice
+for version in 1.2 1.3; do
+    printf '[tls]\nMaxProtocol = TLSv%s\n' $version >version.conf
+    start_server -c version.conf --client-auth require --client-pin alice.crt
+    doctor 35 --pin server.crt
+    verdict 'client certificate' FAILED 'required: give one .* with --cert and --key'
+    doctor 0 --pin server.crt --cert alice.crt --key alice.key
+    verdict 'client certificate' ok 'asked for'
+    verdict request ok
+    stop_server
+done
+start_server --client-auth optional --client-pin alice.crt
+doctor 0 --pin server.crt
+verdict 'client certificate' note 'not required'
+stop_server
+mkfifo endless
+exec 3<>endless
+openssl s_server -accept 127.0.0.1:0 -cert server.crt -key server.key -alpn h2 >s_server.log 2>&1 <&3 &
+other_pid=$!
+own_pids="$own_pids $other_pid"
+wait-for 10 "$other_pid" contains s_server.log ACCEPT || fail "openssl s_server did not start"
+run 35 sc-client --connect "$(sed -n 's/^ACCEPT //p' s_server.log | head -n 1)" --pin server.crt doctor
+verdict ALPN FAILED 'does not speak space-captain/1'
+verdict trust ok
+verdict request skipped
+kill "$other_pid"
+wait-for 10 "$other_pid" ends || fail "openssl s_server does not end"
+printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n' >ca.cnf
+: >index
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout old.key -subj /CN=old -out old.csr 2>openssl.log &&
+    openssl ca -batch -notext -selfsign -config ca.cnf -in old.csr -keyfile old.key -startdate 20200101000000Z -enddate 20210101000000Z \
+        -out old.crt 2>>openssl.log || fail "openssl ca"
+cp server.crt right.crt
+cp server.key right.key
+cp old.crt server.crt
+cp old.key server.key
+start_server
+doctor 0 --pin old.crt
+verdict certificate note 'expired'
+verdict trust ok
+doctor 60 --pin old.crt --strict-expiry
+verdict certificate FAILED 'strict-expiry'
+doctor 90 --pin ca:old.crt
+stop_server
+pass "versions, ALPN, client certificates, dates"
+
+# --- What it answers ---
+mv right.crt server.crt
+mv right.key server.key
+odd answer 2020-01-01T00:00:00.000000Z
+run 0 sc-client --connect "$odd" --pin server.crt doctor
+verdict clock note 's behind this host'
+odd answer hello
+run 76 sc-client --connect "$odd" --pin server.crt doctor
+verdict request FAILED
+odd error 'a bad day'
+run 1 sc-client --connect "$odd" --pin server.crt doctor
+verdict request FAILED 'the server answered ERROR 5: a bad day'
+odd mute
+run 75 sc-client --connect "$odd" --pin server.crt --timeout "$slow" doctor
+verdict request FAILED 'no reply'
+pass "requests"
+
+# --- Usage ---
+run 64 sc-client --pin server.crt doctor now
+expect_err 'doctor takes no TEXT'
+run 64 sc-client --pin server.crt --count 3 doctor
+run 64 sc-client --pin server.crt --proxy-command true doctor
