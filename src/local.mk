@@ -54,6 +54,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/pin_file.c \
 	src/tls/pin_format.c \
 	src/tls/pin_match.c \
+	src/tls/pin_mismatch.c src/tls/pin_mismatch.h \
 	src/tls/pin_set.h \
 	src/tls/pin_text.c \
 	src/tls/pins_message.c src/tls/pins_message.h \

@@ -66,7 +66,7 @@ int sc_program_usage(const char *program, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    (void)snprintf(after, sizeof(after), "; try '%s --help'", program);
+    (void)snprintf(after, sizeof(after), SC_PROGRAM_TRY, program);
     print_line(program, "", text, after);
     return EX_USAGE;
 }
@@ -98,17 +98,26 @@ static bool refused_a_long_option(int argc, char *const argv[])
     return argv[optind][0] != '-' || argv[optind][1] == '-' || !strchr(argv[optind], optopt);
 }
 
-int sc_program_bad_option(const char *program, int result, int argc, char *const argv[])
+int sc_program_option_err(struct sc_err *err, const char *program, int result, int argc,
+                          char *const argv[])
 {
     if (refused_a_long_option(argc, argv)) {
         const char *word = argv[optind - 1];
         const char *why = result == ':' ? "an argument is missing"
                           : optopt      ? "it takes no argument"
                                         : "no such option, or not the whole of it";
-        return sc_program_usage(program, "%.*s: %s", (int)strcspn(word, "="), word, why);
+        return sc_err_set(err, EX_USAGE, "%.*s: %s" SC_PROGRAM_TRY, (int)strcspn(word, "="), word,
+                          why, program);
     }
-    return sc_program_usage(program, "-%c: %s", optopt,
-                            result == ':' ? "an argument is missing" : "no such option");
+    return sc_err_set(err, EX_USAGE, "-%c: %s" SC_PROGRAM_TRY, optopt,
+                      result == ':' ? "an argument is missing" : "no such option", program);
+}
+
+int sc_program_bad_option(const char *program, int result, int argc, char *const argv[])
+{
+    struct sc_err err;
+    (void)sc_program_option_err(&err, program, result, argc, argv);
+    return sc_program_fail(program, &err);
 }
 
 /* A write that fails in the middle of a printf() leaves only the mark on the stream. */

@@ -30,11 +30,18 @@ int sc_program_fail(const char *program, const struct sc_err *err);
  */
 int sc_program_usage(const char *program, const char *fmt, ...) SC_PRINTF(2, 3);
 
+/* The way out of a usage error; %s is the program. */
+#define SC_PROGRAM_TRY "; try '%s --help'"
+
 /*
  * What getopt_long() returned '?' or ':' for, as a usage error; needs opterr 0 and an optstring
  * that starts with ':' (after '+' or '-'). Returns EX_USAGE.
  */
 int sc_program_bad_option(const char *program, int result, int argc, char *const argv[]);
+
+/* The same as an error, which is not printed. Always returns -1. */
+int sc_program_option_err(struct sc_err *err, const char *program, int result, int argc,
+                          char *const argv[]);
 
 /* Prints a warning: "PROGRAM: warning: TEXT". */
 void sc_program_warn(const char *program, const char *fmt, ...) SC_PRINTF(2, 3);

@@ -150,6 +150,16 @@ static void on_replies(struct sc_bench_conn *conn, size_t count, uint64_t now_ns
     sc_bench_check_phase_done(worker);
 }
 
+/* Both sides of a pin, for the program to show. */
+static void keep_mismatch(struct sc_bench_shared *shared, const struct sc_pin_mismatch *mismatch)
+{
+    (void)pthread_mutex_lock(&shared->lock);
+    if (!shared->failed) {
+        shared->mismatch = *mismatch;
+    }
+    (void)pthread_mutex_unlock(&shared->lock);
+}
+
 static void count_failure(struct sc_bench_worker *worker, const struct sc_bench_failure *failure)
 {
     const struct sc_bench_plan *plan = worker->plan;
@@ -158,6 +168,9 @@ static void count_failure(struct sc_bench_worker *worker, const struct sc_bench_
         (void)snprintf(first, sizeof(worker->stats->first_error[0]), "%s", failure->text);
     }
     worker->errors++;
+    if (failure->mismatch) {
+        keep_mismatch(worker->shared, failure->mismatch);
+    }
     /* With TLS 1.3 a server refuses a client, as for its certificate, after the handshake. */
     const bool refused = failure->kind == SC_BENCH_ERROR_TLS && worker->operations == 0;
     if (failure->kind == SC_BENCH_ERROR_PIN || !worker->has_worked || refused) {

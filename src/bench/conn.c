@@ -244,7 +244,8 @@ static bool is_pinned(struct sc_bench_conn *conn, X509 *leaf, STACK_OF(X509) * c
     struct sc_pin_result result;
     if (sc_pin_set_match_certificate(io->plan->pins, conn->ssl, leaf, chain, io->target->host,
                                      &result) != 0) {
-        (void)sc_tls_refuse_server(io->plan->pins, leaf, &result, io->target->name, &io->refusal);
+        (void)sc_tls_refuse_server(io->plan->pins, leaf, &result, io->target->name, &io->mismatch,
+                                   &io->refusal);
         return false;
     }
     (void)snprintf(conn->pin, sizeof(conn->pin), "%s", result.pin);
@@ -275,9 +276,12 @@ void sc_bench_conn_check_pins(SSL_CTX *ssl_ctx)
 static void refuse(struct sc_bench_conn *conn)
 {
     const struct sc_err *why = &conn->io->refusal;
+    const bool pin = why->status == SC_EXIT_PIN;
+    struct sc_bench_failure failure = {.kind = pin ? SC_BENCH_ERROR_PIN : SC_BENCH_ERROR_TLS,
+                                       .mismatch = pin ? &conn->io->mismatch : NULL};
+    (void)snprintf(failure.text, sizeof(failure.text), "%s", why->text);
     ERR_clear_error();
-    fail_with(conn, why->status == SC_EXIT_PIN ? SC_BENCH_ERROR_PIN : SC_BENCH_ERROR_TLS,
-              why->text);
+    sc_bench_conn_fail(conn, &failure);
 }
 
 static void do_handshake(struct sc_bench_conn *conn)

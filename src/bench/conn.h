@@ -26,6 +26,7 @@ struct sc_bench_conn;
 struct sc_bench_failure {
     enum sc_bench_error kind;
     char text[SC_BENCH_ERROR_TEXT_BYTES];
+    const struct sc_pin_mismatch *mismatch; /* of a pin; or NULL */
 };
 
 /* What the connections of one thread share. All of it is the owner's. */
@@ -40,6 +41,7 @@ struct sc_bench_io {
     bool release_buffers; /* OpenSSL frees its buffers when a connection is idle */
     void *owner;
     struct sc_err refusal; /* why no pin matches; status 0: none was refused */
+    struct sc_pin_mismatch mismatch; /* goes with it */
 
     /* The handshake is done and a pin has matched. */
     void (*on_ready)(struct sc_bench_conn *conn);

@@ -335,6 +335,7 @@ int sc_bench_run(const struct sc_bench_plan *plan, const struct sc_bench_observe
         end_threads(&state);
         if (state.shared.failed && err) {
             *err = state.shared.err;
+            result->mismatch = state.shared.mismatch;
         }
         collect(&state);
     }

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "tls/pin_mismatch.h"
 #include "base/hist.h"
 #include "bench/seconds.h"
 
@@ -82,6 +83,7 @@ struct sc_bench_result {
 
     struct sc_bench_tls tls;
     char target[300]; /* numeric address */
+    struct sc_pin_mismatch mismatch; /* of a run that a pin has ended; else empty */
     char limit[256]; /* what other than the server limited the run or ended it; empty: nothing */
 
     double generator_cpu; /* of the busiest thread: processor time / elapsed time */

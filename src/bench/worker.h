@@ -45,6 +45,7 @@ struct sc_bench_shared {
     struct sc_bench_tls tls;
     bool failed; /* the run must end, with `err` */
     struct sc_err err;
+    struct sc_pin_mismatch mismatch; /* when that is a pin; else empty */
 };
 
 /* A thread as the run sees it. */

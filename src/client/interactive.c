@@ -341,7 +341,7 @@ static void abandon(struct sc_cli *client)
         }
     }
     (void)sc_err_set(&err, SC_EXIT_INTERRUPTED, "interrupted, the command is given up");
-    (void)sc_program_fail(SC_CLI_PROGRAM, &err);
+    (void)sc_cli_fail(client->options, &err, NULL);
 }
 
 static void run_command(struct sc_cli *client, uint32_t type, const char *text, size_t length)
@@ -438,7 +438,7 @@ static void converse(struct sc_cli *client)
     while (!client->ended && (!interactive->is_over || is_typing(interactive)) &&
            converse_once(client)) {
         if (sc_program_flush(&err) != 0) {
-            client->status = sc_program_fail(SC_CLI_PROGRAM, &err);
+            client->status = sc_cli_fail(client->options, &err, NULL);
             break;
         }
     }

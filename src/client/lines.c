@@ -56,6 +56,16 @@ static void want_input(struct sc_cli *client)
     }
 }
 
+/* Without the blanks before the command, and the CR of a file from elsewhere. */
+static void trim(const char **line, size_t *length)
+{
+    while (*length > 0 && (**line == ' ' || **line == '\t')) {
+        (*line)++;
+        (*length)--;
+    }
+    *length -= *length > 0 && (*line)[*length - 1] == '\r';
+}
+
 /* Returns -1 when no more lines are to be taken. */
 static int take_line(struct sc_cli *client, const char *line, size_t length)
 {
@@ -65,7 +75,8 @@ static int take_line(struct sc_cli *client, const char *line, size_t length)
     size_t text_length;
     lines->number++;
     lines->asked = false;
-    if (length == 0) {
+    trim(&line, &length);
+    if (length == 0 || *line == '#') {
         return 0;
     }
     const struct sc_handler *command = sc_cli_parse_line(line, length, &text, &text_length);
@@ -87,7 +98,7 @@ static int take_line(struct sc_cli *client, const char *line, size_t length)
                          "standard input, line %llu: \"%s\" is not a command; commands are %s",
                          (unsigned long long)lines->number, shown, commands);
     }
-    client->status = sc_program_fail(SC_CLI_PROGRAM, &err);
+    client->status = sc_cli_fail(client->options, &err, NULL);
     return -1;
 }
 
@@ -172,7 +183,7 @@ static void give_up(struct sc_cli *client, const struct sc_err *err)
     if (client->session) {
         sc_session_abort(client->session, err);
     } else {
-        client->status = sc_program_fail(SC_CLI_PROGRAM, err);
+        client->status = sc_cli_fail(client->options, err, NULL);
         sc_cli_end(client);
     }
 }

@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "base/program.h"
+#include "client/output.h"
 #include "client/proxy.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
@@ -198,13 +199,13 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
 static int check_doctor(const struct sc_cli_options *options, int count, char *words[])
 {
     if (count > 1) {
-        return sc_program_usage(PROGRAM, "%s: doctor takes no TEXT", words[1]);
+        return sc_cli_usage(options, "%s: doctor takes no TEXT", words[1]);
     }
     if (options->repeat) {
-        return sc_program_usage(PROGRAM, "--count and --interval: they go with a request");
+        return sc_cli_usage(options, "--count and --interval: they go with a request");
     }
-    return options->proxy_command ? sc_program_usage(PROGRAM, "--proxy-command: doctor makes the "
-                                                              "connections itself")
+    return options->proxy_command ? sc_cli_usage(options, "--proxy-command: doctor makes the "
+                                                          "connections itself")
                                   : 0;
 }
 
@@ -212,14 +213,14 @@ static int check_doctor(const struct sc_cli_options *options, int count, char *w
 static int take_words(struct sc_cli_options *options, int count, char *words[])
 {
     if (options->show_pin && count > 0) {
-        return sc_program_usage(PROGRAM, "%s: --show-pin sends nothing", words[0]);
+        return sc_cli_usage(options, "%s: --show-pin sends nothing", words[0]);
     }
     if (count > 2) {
-        return sc_program_usage(PROGRAM, "%s: one TEXT too many, put it in quotes", words[2]);
+        return sc_cli_usage(options, "%s: one TEXT too many, put it in quotes", words[2]);
     }
     if (count == 0) {
         return options->repeat
-                   ? sc_program_usage(PROGRAM, "--count and --interval: a COMMAND is missing")
+                   ? sc_cli_usage(options, "--count and --interval: a COMMAND is missing")
                    : 0;
     }
     options->doctor = strcmp(words[0], SC_CLI_DOCTOR) == 0;
@@ -230,16 +231,16 @@ static int take_words(struct sc_cli_options *options, int count, char *words[])
     if (!options->command) {
         char commands[SC_HANDLER_LIST_BYTES];
         sc_handler_list(commands);
-        return sc_program_usage(PROGRAM, "%s: no such command; commands are %s, " SC_CLI_DOCTOR,
-                                words[0], commands);
+        return sc_cli_usage(options, "%s: no such command; commands are %s, " SC_CLI_DOCTOR,
+                            words[0], commands);
     }
     const char *text = count > 1 ? words[1] : NULL;
     if (!options->command->takes_body) {
         options->text = "";
-        return text ? sc_program_usage(PROGRAM, "%s: %s takes no TEXT", text, words[0]) : 0;
+        return text ? sc_cli_usage(options, "%s: %s takes no TEXT", text, words[0]) : 0;
     }
     if (text && strlen(text) > SC_FRAME_MAX_BODY_BYTES) {
-        return sc_program_usage(PROGRAM, "TEXT: longer than 16M");
+        return sc_cli_usage(options, "TEXT: longer than 16M");
     }
     options->text = text && strcmp(text, "-") != 0 ? text : NULL;
     return 0;
@@ -256,17 +257,17 @@ static int load_certificate(const struct sc_cli_options *options)
         return 0; /* not for servers that are not trusted */
     }
     if (!options->certificate_path) {
-        return key ? sc_program_usage(PROGRAM, "--key: it goes with --cert") : 0;
+        return key ? sc_cli_usage(options, "--key: it goes with --cert") : 0;
     }
     if (sc_passphrase_ask(key, passphrase, sizeof(passphrase), &err) != 0) {
-        return sc_program_fail(PROGRAM, &err);
+        return sc_cli_fail(options, &err, NULL);
     }
     const int rc = sc_client_settings_set_certificate(options->settings, options->certificate_path,
                                                       key, *passphrase ? passphrase : NULL, &error);
     OPENSSL_cleanse(passphrase, sizeof(passphrase));
     if (rc != 0) {
         (void)sc_err_set(&err, error.code, "%s", error.text);
-        return sc_program_fail(PROGRAM, &err);
+        return sc_cli_fail(options, &err, NULL);
     }
     return 0;
 }
@@ -283,7 +284,7 @@ static int check_pins(const struct sc_cli_options *options)
                      "prints the pins, compare them with those that the "
                      "server's owner names, and give one with --pin",
                      options->target, options->target);
-    return sc_program_fail(PROGRAM, &err);
+    return sc_cli_fail(options, &err, NULL);
 }
 
 /* Needs the address, which may come later on the command line. 0, or the exit status. */
@@ -295,7 +296,7 @@ static int check_proxy_command(const struct sc_cli_options *options)
         return 0;
     }
     (void)sc_err_prefix(&err, "--proxy-command");
-    return sc_program_fail(PROGRAM, &err);
+    return sc_cli_fail(options, &err, NULL);
 }
 
 /* Returns 0; -1 with the exit status: --help, or an error. */
@@ -312,17 +313,27 @@ static int collect(struct sc_cli_options *options, int argc, char *argv[], int *
             *status = EX_OK;
             return -1;
         }
+        options->json |= option->value == OPT_JSON;
         options->show_version = option->value == OPT_VERSION;
         if (options->show_version) {
             return 0;
         }
         if (sc_opt_settings_add(&options->given, option, optarg, NULL, &err) != 0) {
-            *status = sc_program_fail(PROGRAM, &err);
+            *status = sc_cli_fail(options, &err, NULL);
             return -1;
         }
     }
-    *status = refused ? sc_program_bad_option(PROGRAM, refused, argc, argv) : EX_OK;
-    return refused ? -1 : 0;
+    if (refused == 0) {
+        *status = EX_OK;
+        return 0;
+    }
+    /* How to tell it may come behind it. */
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        options->json |= strcmp(argv[i], "--json") == 0;
+    }
+    (void)sc_program_option_err(&err, PROGRAM, refused, argc, argv);
+    *status = sc_cli_fail(options, &err, NULL);
+    return -1;
 }
 
 static int parse(struct sc_cli_options *options, int argc, char *argv[], int *status)
@@ -336,14 +347,14 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
         return 0;
     }
     if (sc_client_conf_complete(&options->given, &sc_cli_option_table, false, &err) != 0) {
-        *status = sc_program_fail(PROGRAM, &err);
+        *status = sc_cli_fail(options, &err, NULL);
         return -1;
     }
     for (size_t i = 0; i < options->given.count; i++) {
         const struct sc_opt_setting *setting = &options->given.list[i];
         if (take_option(options, setting->option->value, setting->value, &err) != 0) {
             (void)sc_client_conf_blame(setting, &err);
-            *status = sc_program_fail(PROGRAM, &err);
+            *status = sc_cli_fail(options, &err, NULL);
             return -1;
         }
     }
@@ -373,7 +384,7 @@ int sc_cli_options_parse(struct sc_cli_options *options, int argc, char *argv[],
                                        .settings = sc_client_settings_new(NULL, NULL)};
     if (!options->settings || set_address(options, "localhost:" SC_PROTOCOL_PORT, &err) != 0) {
         (void)sc_err_set(&err, EX_OSERR, "out of memory");
-        *status = sc_program_fail(PROGRAM, &err);
+        *status = sc_cli_fail(options, &err, NULL);
         return -1;
     }
     if (parse(options, argc, argv, status) != 0) {

@@ -3,6 +3,7 @@
 #include "client/output.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -191,6 +192,59 @@ void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, u
     (void)putchar('\n');
 }
 
+/* ,"KEY":["LINE",...] */
+static void put_lines(const char *key, const char *lines)
+{
+    const char *comma = "";
+    printf(",\"%s\":[", key);
+    while (*lines) {
+        char escaped[1024];
+        const size_t length = strcspn(lines, "\n");
+        (void)fputs(comma, stdout);
+        sc_escape_json(stdout, escaped, sc_escape_line(escaped, sizeof(escaped), lines, length));
+        comma = ",";
+        lines += length + (lines[length] == '\n');
+    }
+    (void)putchar(']');
+}
+
+int sc_cli_fail(const struct sc_cli_options *options, const struct sc_err *err,
+                const struct sc_pin_mismatch *mismatch)
+{
+    const bool sides = mismatch && *mismatch->got;
+    if (options->json && *err->text) {
+        char escaped[1024];
+        printf("{\"error\":");
+        sc_escape_json(stdout, escaped,
+                       sc_escape_line(escaped, sizeof(escaped), err->text, strlen(err->text)));
+        printf(",\"status\":%d", err->status);
+        if (sides) {
+            put_lines("expected", mismatch->expected);
+            put_lines("got", mismatch->got);
+        }
+        (void)puts("}");
+        return err->status;
+    }
+    if (sides) {
+        (void)fflush(stdout);
+        sc_pin_mismatch_print(stderr, PROGRAM, options->target, mismatch);
+        return err->status;
+    }
+    return sc_program_fail(PROGRAM, err);
+}
+
+int sc_cli_usage(const struct sc_cli_options *options, const char *fmt, ...)
+{
+    char text[512];
+    struct sc_err err;
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    (void)sc_err_set(&err, EX_USAGE, "%s" SC_PROGRAM_TRY, text, PROGRAM);
+    return sc_cli_fail(options, &err, NULL);
+}
+
 void sc_cli_print_pins(const struct sc_cli_options *options, const struct sc_client_info *info)
 {
     struct sc_pin_formats as;
@@ -259,23 +313,57 @@ void sc_cli_print_status(const struct sc_cli_options *options, const struct sc_c
     printf("the certificate: %s\n", validity);
 }
 
+static void print_connection_text(const struct sc_cli_options *options,
+                                  const struct sc_client_info *info, const char *validity)
+{
+    (void)fprintf(stderr, "%s: connected to %s (%s) in %.3f ms\n", PROGRAM, options->target,
+                  info->peer, to_ms(info->connect_ns));
+    (void)fprintf(stderr, "%s: %s, cipher %s, group %s, %s handshake in %.3f ms, TLS library %s\n",
+                  PROGRAM, info->tls_version, info->cipher, *info->group ? info->group : "none",
+                  info->resumed ? "resumed" : "full", to_ms(info->handshake_ns), info->tls_library);
+    if (!options->show_pin) {
+        (void)fprintf(stderr, "%s: pin matched: %s\n", PROGRAM, info->pin);
+    }
+    (void)fprintf(stderr, "%s: the certificate: %s\n", PROGRAM, validity);
+}
+
+/* One object, on stderr: standard output has what was asked for. */
+static void print_connection_json(const struct sc_cli_options *options,
+                                  const struct sc_client_info *info, const char *validity)
+{
+    const struct {
+        const char *key, *text;
+    } members[] = {{"peer", info->peer},
+                   {"tls_library", info->tls_library},
+                   {"tls_version", info->tls_version},
+                   {"cipher", info->cipher},
+                   {"group", info->group},
+                   {"pin", options->show_pin ? "" : info->pin},
+                   {"certificate", validity}};
+    (void)fputs("{\"connected\":", stderr);
+    sc_escape_json(stderr, options->target, strlen(options->target));
+    for (size_t i = 0; i < SC_COUNT_OF(members); i++) {
+        char escaped[1024];
+        (void)fprintf(stderr, ",\"%s\":", members[i].key);
+        sc_escape_json(
+            stderr, escaped,
+            sc_escape_line(escaped, sizeof(escaped), members[i].text, strlen(members[i].text)));
+    }
+    (void)fprintf(stderr, ",\"resumed\":%s,\"connect_seconds\":%.9f,\"handshake_seconds\":%.9f}\n",
+                  info->resumed ? "true" : "false", to_ms(info->connect_ns) / 1e3,
+                  to_ms(info->handshake_ns) / 1e3);
+}
+
 void sc_cli_print_connection(const struct sc_cli_options *options,
                              const struct sc_client_info *info, bool is_first)
 {
     char validity[SC_CERTIFICATE_VALIDITY_BYTES];
     sc_certificate_describe_validity(info->not_before, info->not_after, sc_clock_wall().tv_sec,
                                      validity);
-    if (options->verbose) {
-        (void)fprintf(stderr, "%s: connected to %s (%s) in %.3f ms\n", PROGRAM, options->target,
-                      info->peer, to_ms(info->connect_ns));
-        (void)fprintf(
-            stderr, "%s: %s, cipher %s, group %s, %s handshake in %.3f ms, TLS library %s\n",
-            PROGRAM, info->tls_version, info->cipher, *info->group ? info->group : "none",
-            info->resumed ? "resumed" : "full", to_ms(info->handshake_ns), info->tls_library);
-        if (!options->show_pin) {
-            (void)fprintf(stderr, "%s: pin matched: %s\n", PROGRAM, info->pin);
-        }
-        (void)fprintf(stderr, "%s: the certificate: %s\n", PROGRAM, validity);
+    if (options->verbose && options->json) {
+        print_connection_json(options, info, validity);
+    } else if (options->verbose) {
+        print_connection_text(options, info, validity);
     }
     if (info->expired && is_first) {
         sc_program_warn(PROGRAM, "the certificate of %s: %s; it is accepted because it is pinned",

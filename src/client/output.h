@@ -4,6 +4,7 @@
 
 #include "base/hist.h"
 #include "client/session.h"
+#include "tls/pin_mismatch.h"
 #include "client/options.h"
 
 /*
@@ -22,6 +23,17 @@ void sc_cli_print_loss(const struct sc_cli_options *options, const struct sc_err
                        uint64_t lost);
 void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, uint64_t answered,
                           const struct sc_hist *times);
+
+/*
+ * Tells why the program, or a part of what it was asked for, has failed: on stderr, or with --json
+ * as an object on stdout. `mismatch`: both sides of a pin, NULL or empty: it is something else.
+ * Returns the exit status.
+ */
+int sc_cli_fail(const struct sc_cli_options *options, const struct sc_err *err,
+                const struct sc_pin_mismatch *mismatch);
+
+/* Wrong usage, told likewise, with where to read more. Returns EX_USAGE. */
+int sc_cli_usage(const struct sc_cli_options *options, const char *fmt, ...) SC_PRINTF(2, 3);
 
 /* --show-pin */
 void sc_cli_print_pins(const struct sc_cli_options *options, const struct sc_client_info *info);

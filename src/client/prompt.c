@@ -88,7 +88,7 @@ bool sc_prompt_take_word(const struct sc_cli *client, const char *line, size_t l
         (void)sc_err_set(&err, EX_DATAERR,
                          "\"%s\" is not a command; commands are %s, quit, help, status", shown,
                          commands);
-        (void)sc_program_fail(SC_CLI_PROGRAM, &err);
+        (void)sc_cli_fail(client->options, &err, NULL);
     }
     return true;
 }
@@ -104,7 +104,7 @@ void sc_prompt_tell_lost(const struct sc_cli *client, const struct sc_session_en
                                                                : "the next command connects again",
                      !client->options->no_retry && end->wait_ms > 0 && end->unanswered > 0 ? wait
                                                                                            : "");
-    (void)sc_program_fail(SC_CLI_PROGRAM, &err);
+    (void)sc_cli_fail(client->options, &err, NULL);
 }
 
 void sc_prompt_tell_connected(const struct sc_cli *client)

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -116,6 +117,8 @@ static struct sc_session_end end_of(struct sc_session *session, const struct sc_
                                  .wait_ms = event->wait_ms,
                                  .unanswered = event->unanswered};
     (void)sc_session_err(&end.err, event->error);
+    memcpy(end.mismatch.expected, event->error->expected, sizeof(end.mismatch.expected));
+    memcpy(end.mismatch.got, event->error->got, sizeof(end.mismatch.got));
     add_proxy(session, event, &end.err);
     return end;
 }

@@ -23,6 +23,7 @@
 #include <spacecaptain/client.h>
 
 #include "base/err.h"
+#include "tls/pin_mismatch.h"
 
 struct sc_session;
 
@@ -41,6 +42,7 @@ struct sc_session_reply {
 /* Why a connection or the session is over. Valid during the callback. */
 struct sc_session_end {
     struct sc_err err; /* status: one of enum sc_client_code, or that of sc_session_abort() */
+    struct sc_pin_mismatch mismatch; /* both sides of a pin; empty: it is something else */
     bool temporary; /* worth another try */
     uint32_t retry_after_ms; /* when the server asked to come back, 0: no advice */
     uint32_t wait_ms; /* on_lost: until the next attempt */

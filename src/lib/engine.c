@@ -284,6 +284,9 @@ static struct sc_client_event end_event(struct sc_client_engine *engine)
         (void)sc_lib_error(&engine->end_error, &engine->err);
         engine->end_error.retry_after_ms = engine->retry_after_ms;
         engine->end_error.temporary = engine->temporary;
+        memcpy(engine->end_error.expected, engine->verify.mismatch.expected,
+               sizeof(engine->end_error.expected));
+        memcpy(engine->end_error.got, engine->verify.mismatch.got, sizeof(engine->end_error.got));
     }
     return (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
                                     .error = &engine->end_error,

@@ -26,7 +26,8 @@ static int check(struct sc_lib_verify *verify, X509 *leaf, STACK_OF(X509) * chai
     }
     if (sc_pin_set_match_certificate(verify->pins, ssl, leaf, chain, verify->host, &verify->pin) !=
         0) {
-        return sc_tls_refuse_server(verify->pins, leaf, &verify->pin, verify->target, &verify->err);
+        return sc_tls_refuse_server(verify->pins, leaf, &verify->pin, verify->target,
+                                    &verify->mismatch, &verify->err);
     }
     if (verify->pin.expired && verify->strict_expiry) {
         char validity[SC_CERTIFICATE_VALIDITY_BYTES];

@@ -13,7 +13,7 @@
 #include <openssl/ssl.h>
 
 #include "base/err.h"
-#include "tls/pin.h"
+#include "tls/pin_mismatch.h"
 
 struct sc_lib_verify {
     const struct sc_pin_set *pins; /* borrowed */
@@ -27,6 +27,7 @@ struct sc_lib_verify {
     uint8_t key_pin[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES];
     time_t not_before, not_after;
     bool refused;
+    struct sc_pin_mismatch mismatch; /* of another key; else empty */
     struct sc_err err; /* why, when it was refused */
 };
 

@@ -74,6 +74,19 @@ static struct sc_tls_context *make_context(const struct sc_bench_options *option
     return context;
 }
 
+/* Prints why a run has failed. Returns the exit status. */
+static int fail(const struct sc_bench_options *options, const struct sc_bench_result *result,
+                const struct sc_err *err)
+{
+    char target[300];
+    if (!*result->mismatch.got) {
+        return sc_program_fail(SC_BENCH_NAME, err);
+    }
+    sc_format_address(&options->address, target, sizeof(target));
+    sc_pin_mismatch_print(stderr, SC_BENCH_NAME, target, &result->mismatch);
+    return err->status;
+}
+
 static int run(struct sc_bench_options *options, struct sc_bench_result *result)
 {
     struct sc_err err;
@@ -102,7 +115,7 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
     }
     sc_tls_context_unref(plan->context);
     if (status != 0) {
-        status = sc_program_fail(SC_BENCH_NAME, &err);
+        status = fail(options, result, &err);
         return interrupted ? SC_EXIT_INTERRUPTED : status;
     }
     if (result->tls.outdated) {

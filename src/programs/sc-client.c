@@ -92,7 +92,7 @@ static void drop_session(struct sc_cli *client)
     sc_session_free(client->session);
     client->session = NULL;
     if (sc_program_flush(&err) != 0) {
-        client->status = sc_program_fail(PROGRAM, &err);
+        client->status = sc_cli_fail(client->options, &err, NULL);
         client->ended = true;
     }
 }
@@ -107,7 +107,7 @@ static void on_end(void *arg, const struct sc_session_end *end)
     }
     client->ended = true;
     if (end) {
-        client->status = sc_program_fail(PROGRAM, &end->err);
+        client->status = sc_cli_fail(client->options, &end->err, &end->mismatch);
     }
 }
 
@@ -124,7 +124,7 @@ void sc_cli_connect(struct sc_cli *client)
         sc_session_new(client->base, client->options->settings, client->options->target,
                        client->options->proxy_command, &callbacks, client, &err);
     if (!client->session) {
-        client->status = sc_program_fail(PROGRAM, &err);
+        client->status = sc_cli_fail(client->options, &err, NULL);
         client->ended = true;
     }
 }
@@ -240,7 +240,7 @@ static int run(const struct sc_cli_options *options)
             }
         } while (sc_cli_iterate(&client));
     } else {
-        client.status = sc_program_fail(PROGRAM, &err);
+        client.status = sc_cli_fail(options, &err, NULL);
     }
     if (client.mode->stop) {
         client.mode->stop(&client);

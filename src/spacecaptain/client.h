@@ -93,10 +93,13 @@ struct sc_client_error {
     uint32_t retry_after_ms; /* when the server asked to come back, 0: it did not */
     char text[768]; /* "what failed: why; the way out": one line of printable UTF-8, no newline */
     int temporary; /* the same may succeed at another time: the server is away, busy or silent */
+    /* Of SC_CLIENT_PIN, to be compared; else empty. Lines, with a newline between two. */
+    char expected[1024]; /* the pins, "PIN" or "PIN (FILE)"; the last line may be "and N more" */
+    char got[192]; /* the pin of the server's key, and that of its certificate */
 };
 /* clang-format off */
 #define SC_CLIENT_ERROR_INIT \
-    {sizeof(struct sc_client_error), 0, 0, {0}, 0}
+    {sizeof(struct sc_client_error), 0, 0, {0}, 0, {0}, {0}}
 /* clang-format on */
 
 /* --- Settings --- */

@@ -384,9 +384,11 @@ static int refuse_key(const struct sc_pin_set *pins, const X509 *leaf,
 }
 
 int sc_tls_refuse_server(const struct sc_pin_set *pins, const X509 *leaf,
-                         const struct sc_pin_result *result, const char *target, struct sc_err *err)
+                         const struct sc_pin_result *result, const char *target,
+                         struct sc_pin_mismatch *mismatch, struct sc_err *err)
 {
     const char *way_out = NULL;
+    sc_pin_mismatch_find(pins, result->cause == SC_PIN_OTHER ? leaf : NULL, mismatch);
     switch (result->cause) {
     case SC_PIN_OTHER: return refuse_key(pins, leaf, result, target, err);
     case SC_PIN_UNCHECKED:

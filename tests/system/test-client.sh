@@ -82,6 +82,9 @@ printf 'echo one\nfrobnicate\necho two\n' >commands
 run 65 sc-client --connect "$odd" --pin server.crt <commands
 expect_out one
 expect_err 'line 2: "frobnicate" is not a command; commands are echo TEXT, reverse TEXT, time, pins$'
+printf '# what this asks for\r\n\r\n  echo one\r\n\t# a comment\n \n\techo  # text \necho two\r' >commands
+run 0 sc-client --connect "$odd" --pin server.crt <commands
+printf 'one\n # text \ntwo\n' | cmp - out || fail "blank lines, comments, blanks before a command, CR"
 printf 'time now\n' >commands
 run 65 sc-client --connect "$odd" --pin server.crt <commands
 expect_err 'line 1'
@@ -93,12 +96,34 @@ expect_got 1 0
 run 90 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= </dev/null
 expect_got 2 0 ''
 
-# A wrong pin: both are shown, the request never leaves.
-run 90 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo secret
-expect_err 'nothing was sent: expected sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, got sha256//[^ ]{44}, cert-sha256:'
+# A wrong pin: both are shown, under each other, and what to do; the request never leaves.
+zeros=sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+run 90 sc-client --connect "$odd" --pin $zeros echo secret
+key=$(sc-keygen --show server.crt | sed -n 's/.*\(sha256\/\/[^ ]*\).*/\1/p' | head -n 1)
+print=$(sc-keygen --show server.crt | sed -n 's/.*\(cert-sha256:[^ ]*\).*/\1/p' | head -n 1)
+cat >expected <<END
+sc-client: $odd is not the server that was pinned, nothing was sent:
+  expected  $zeros
+  got       $key
+            $print
+Trust the new key only if the server's owner confirms it: then give its pin in place of the old one.
+END
+cmp expected err || fail "a wrong pin is shown otherwise: $(cat err)"
 expect_got 3 0 ''
 run 90 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --count 5 --interval 0 echo secret
 expect_got 4 0 ''
+# Several, bounded; and as JSON.
+run 0 sc-keygen --out "$tmp/another"
+run 90 sc-client --connect "$odd" --pin another.crt --pin $zeros time
+grep -Eq '^  expected  cert-sha256:[0-9A-F:]{95} \(another.crt\)$' err && grep -q "^        or  $zeros$" err || fail "not every pin is shown"
+set --
+for i in $(seq 100 140); do set -- "$@" --pin "cert-sha256:$i$(printf '%061d' 0)"; done
+run 90 sc-client --connect "$odd" "$@" time
+grep -Eq '^        or  and [0-9]+ more$' err && [ "$(wc -l <err)" -lt 20 ] || fail "the list of pins has no bound"
+run 90 sc-client --connect "$odd" --pin another.crt --pin $zeros --json time
+no_err
+[ "$(json-get status <out)" = 90 ] && [ "$(json-get got.0 <out)" = "$key" ] && [ "$(json-get got.1 <out)" = "$print" ] &&
+    [ "$(json-get expected.1 <out)" = "$zeros" ] && json-get error <out | grep -q 'is not the server that was pinned' || fail "a wrong pin in JSON: $(cat out)"
 run 60 sc-client --connect "$odd" echo secret
 expect_err "sc-client --connect $odd --show-pin"
 
@@ -228,7 +253,8 @@ client 69 --no-retry --count 3 --interval 0 echo hello
 expect_out "$odd: 1 sent, 0 answered, 1 lost"
 odd mute
 client 75 --no-retry --count 3 --interval 0 --timeout 0.3 --json echo hello
-expect_out '{"sent":1,"answered":0,"lost":1}'
+printf '{"sent":1,"answered":0,"lost":1}\n{"error":"no reply from %s within 300ms, 1 unanswered","status":75}\n' "$odd" | cmp - out ||
+    fail "a summary and the failure in JSON: $(cat out)"
 odd wrong-type
 client 76 --count 2 --interval 0 echo hello
 expect_out "$odd: 1 sent, 0 answered, 1 lost"
@@ -353,6 +379,36 @@ grep -q '^CLIENT_TRAFFIC_SECRET_0 ' keys || fail "no keys in SSLKEYLOGFILE"
 
 run 0 env SSLKEYLOGFILE="$tmp/nonexistent/keys" sc-client --connect "$odd" --pin server.crt echo hello
 expect_err 'warning: .*nonexistent/keys'
+
+# With --json failures are objects on standard output with the same words and the status, wherever they are found.
+# failure STATUS ARGUMENT...: the same without --json, for comparison.
+failure() {
+    expected=$1
+    shift
+    run "$expected" sc-client "$@"
+    words=$(sed 's/^sc-client: //' err)
+    run "$expected" sc-client --json "$@"
+    no_err
+    [ "$(wc -l <out)" -eq 1 ] && [ "$(json-get status <out)" = "$expected" ] && [ "$(json-get error <out | sed 's#\\"#"#g')" = "$words" ] ||
+        fail "--json tells it otherwise: $(cat out), and without it: $words"
+}
+failure 69 --connect unix:/nonexistent --pin server.crt time
+failure 60 --connect "$odd" time
+failure 66 --pin nonexistent.crt time
+failure 64 --frobnicate
+failure 64 --pin server.crt frobnicate
+failure 64 --pin server.crt --timeout x time
+failure 64 --timeout
+failure 66 --connect "$odd" --pin server.crt --cert nonexistent.crt time
+echo frobnicate >commands
+run 65 sc-client --connect "$odd" --pin server.crt --json <commands
+no_err
+json-get error <out | grep -q 'line 1: .*frobnicate.* is not a command' || fail "a bad line in JSON: $(cat out)"
+# What is told of the connection is an object, too, and stays on standard error.
+client 0 --verbose --json echo hello
+[ "$(wc -l <err)" -eq 1 ] && [ "$(json-get tls_version <err)" = TLSv1.3 ] && [ "$(json-get resumed <err)" = false ] &&
+    json-get pin <err | grep -q '^cert-sha256:' || fail "--verbose --json: $(cat err)"
+[ "$(json-get body <out)" = hello ] || fail "--verbose --json has another reply"
 
 # Until interrupted, and then a summary.
 background sc-client --connect "$odd" --pin server.crt --interval 0.05 time

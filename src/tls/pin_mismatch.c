@@ -1,0 +1,73 @@
+#include "config.h"
+
+#include "tls/pin_mismatch.h"
+
+#include <string.h>
+
+#include "base/escape.h"
+#include "tls/pin_set.h"
+
+#define MORE_BYTES 40 /* kept for "and N more" */
+
+static void list_expected(const struct sc_pin_set *set, char *out, size_t out_size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct sc_pin *pin = &set->pins[i];
+        const bool file = pin->kind != SC_PIN_CA && pin->path;
+        char form[128], line[256];
+        sc_pin_format_one(pin, form, sizeof(form));
+        const int length = snprintf(line, sizeof(line), "%s%s%s%.80s%s", i > 0 ? "\n" : "", form,
+                                    file ? " (" : "", file ? pin->path : "", file ? ")" : "");
+        for (char *p = line + (i > 0); *p; p++) {
+            *p = *p == '\n' ? '?' : *p; /* in the name of a file */
+        }
+        if (used + (size_t)length + MORE_BYTES > out_size) {
+            (void)snprintf(out + used, out_size - used, "\nand %zu more", set->count - i);
+            return;
+        }
+        memcpy(out + used, line, (size_t)length + 1);
+        used += (size_t)length;
+    }
+}
+
+void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf,
+                          struct sc_pin_mismatch *out)
+{
+    uint8_t key[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES];
+    struct sc_pin_formats got;
+    *out = (struct sc_pin_mismatch){{0}, {0}};
+    if (leaf && sc_pin_of_certificate(leaf, key, NULL) == 0 &&
+        sc_pin_fingerprint(leaf, fingerprint, NULL) == 0) {
+        sc_pin_format(key, fingerprint, &got);
+        list_expected(set, out->expected, sizeof(out->expected));
+        (void)snprintf(out->got, sizeof(out->got), "%s\n%s", got.curl, got.cert_sha256);
+    }
+}
+
+/* Each line behind a word of its own. */
+static void print_lines(FILE *out, const char *first, const char *next, const char *lines)
+{
+    while (*lines) {
+        char escaped[1024];
+        const size_t length = strcspn(lines, "\n");
+        (void)sc_escape_line(escaped, sizeof(escaped), lines, length);
+        (void)fprintf(out, "  %-10s%s\n", first, escaped);
+        first = next;
+        lines += length + (lines[length] == '\n');
+    }
+}
+
+void sc_pin_mismatch_print(FILE *out, const char *program, const char *target,
+                           const struct sc_pin_mismatch *mismatch)
+{
+    char escaped[512];
+    (void)sc_escape_line(escaped, sizeof(escaped), target, strlen(target));
+    (void)fprintf(out, "%s: %s is not the server that was pinned, nothing was sent:\n", program,
+                  escaped);
+    print_lines(out, "expected", "      or", mismatch->expected);
+    print_lines(out, "got", "", mismatch->got);
+    (void)fputs("Trust the new key only if the server's owner confirms it: then give its pin in "
+                "place of the old one.\n",
+                out);
+}
