@@ -54,6 +54,7 @@ SHELL_TESTS = \
 	tests/system/test-stuck-log.sh \
 	tests/system/test-systemd.sh \
 	tests/system/test-tls.sh \
+	tests/system/test-tour.sh \
 	tests/system/test-units.sh \
 	tests/system/test-workers.sh
 EXTRA_DIST += $(SHELL_TESTS) tests/system/lib.sh tests/system/without-option.sh tests/system/box.sh tests/system/box-boot.sh
