@@ -295,15 +295,13 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
 {
     const char *port_file = sc_cmdline_port_file(server->cmdline);
     sc_admission_set_rate(&server->admission, server->snapshot.config->handshake_rate);
-    if (start_accepting(server, err) != 0 || start_upkeep(server, err) != 0) {
+    /* The port file before the ready line: a start that fails at it has one line, the error. */
+    if (start_accepting(server, err) != 0 || start_upkeep(server, err) != 0 ||
+        (port_file && sc_port_file_write(port_file, server->sockets.tls, err) != 0)) {
         return -1;
     }
     sc_snapshot_log_warnings(&server->snapshot);
     log_ready(server);
-    /* After the line: who waits for the file may look for the line. */
-    if (port_file && sc_port_file_write(port_file, server->sockets.tls, err) != 0) {
-        return -1;
-    }
     tell_ready(server);
     event_base_dispatch(server->base);
     sc_workers_join(&server->workers);
