@@ -9,6 +9,7 @@
 #   run STATUS COMMAND...      runs it under a deadline; its exit status must be STATUS; stdout goes to $tmp/out, stderr to $tmp/err
 #   expect_out TEXT            the stdout of the last run is TEXT and a newline
 #   expect_err PATTERN         the stderr of the last run is one line that matches
+#   expect_wrong_pin PATTERN   it shows a wrong pin: the one that was expected matches
 #   make_certs [OPTION]...     makes $tmp/server.key and $tmp/server.crt, once
 #   start_server [OPTION]...   starts sc-server on a free port of 127.0.0.1 and returns when it is ready: $server_pid $server_log, $port_file with
 #                              all addresses, $address the first of them, $port its port; a --listen among the options replaces 127.0.0.1:0
@@ -171,6 +172,12 @@ run() {
 
 expect_out() {
     printf '%s\n' "$1" | cmp -s - "$tmp/out" || fail "stdout is not \"$1\""
+}
+
+expect_wrong_pin() {
+    sed -n 1p "$tmp/err" | grep -q 'is not the server that was pinned, nothing was sent:$' || fail "no wrong pin is shown"
+    sed -n 2p "$tmp/err" | grep -Eq -e "^  expected  $1" || fail "another pin was expected: $1"
+    sed -n '$p' "$tmp/err" | grep -q '^Trust the new key only if' || fail "not said what to do about a wrong pin"
 }
 
 expect_err() {
