@@ -13,7 +13,7 @@ include tests/bench/local.mk
 
 if ENABLE_TESTS
 check_PROGRAMS += $(UNIT_TESTS) $(FUZZERS) $(TEST_TOOLS)
-TESTS          += $(UNIT_TESTS) $(FUZZ_TESTS) $(SHELL_TESTS)
+TESTS          += $(SHELL_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS)
 else
 check-local:
 	@echo "make check: configured with --disable-tests" >&2; exit 1

@@ -1,12 +1,24 @@
 # End-to-end tests: tests/system/test-WHAT.sh, with the real programs, on tests/system/lib.sh.
+# The longest first: none of them is left to run alone at the end.
 SHELL_TESTS = \
+	tests/system/test-service.sh \
+	tests/system/test-bench-latency.sh \
+	tests/system/test-handshake-rate.sh \
+	tests/system/test-hostile.sh \
+	tests/system/test-status-page.sh \
+	tests/system/test-memory.sh \
+	tests/system/test-attack-memory.sh \
+	tests/system/test-many.sh \
+	tests/system/test-mbedtls.sh \
+	tests/system/test-bench.sh \
+	tests/system/test-rotation.sh \
+	tests/system/test-doctor.sh \
+	tests/system/test-client.sh \
+	tests/system/test-hostile-server.sh \
 	tests/system/test-address-limits.sh \
 	tests/system/test-admin-attack.sh \
-	tests/system/test-attack-memory.sh \
 	tests/system/test-bad-input.sh \
-	tests/system/test-bench.sh \
 	tests/system/test-bench-compare.sh \
-	tests/system/test-bench-latency.sh \
 	tests/system/test-bench-tls.sh \
 	tests/system/test-client-auth.sh \
 	tests/system/test-client-cert.sh \
@@ -16,17 +28,12 @@ SHELL_TESTS = \
 	tests/system/test-client-retry.sh \
 	tests/system/test-client-server.sh \
 	tests/system/test-client-session.sh \
-	tests/system/test-client.sh \
 	tests/system/test-completion.sh \
 	tests/system/test-debian.sh \
-	tests/system/test-doctor.sh \
 	tests/system/test-documents.sh \
 	tests/system/test-expiry.sh \
 	tests/system/test-handlers.sh \
-	tests/system/test-handshake-rate.sh \
 	tests/system/test-health.sh \
-	tests/system/test-hostile.sh \
-	tests/system/test-hostile-server.sh \
 	tests/system/test-interop.sh \
 	tests/system/test-key-continuity.sh \
 	tests/system/test-keygen.sh \
@@ -34,9 +41,6 @@ SHELL_TESTS = \
 	tests/system/test-library.sh \
 	tests/system/test-lifecycle.sh \
 	tests/system/test-man.sh \
-	tests/system/test-many.sh \
-	tests/system/test-mbedtls.sh \
-	tests/system/test-memory.sh \
 	tests/system/test-metrics.sh \
 	tests/system/test-options-table.sh \
 	tests/system/test-options-tls.sh \
@@ -48,9 +52,6 @@ SHELL_TESTS = \
 	tests/system/test-proxy-command.sh \
 	tests/system/test-reload-settings.sh \
 	tests/system/test-reload.sh \
-	tests/system/test-rotation.sh \
-	tests/system/test-service.sh \
-	tests/system/test-status-page.sh \
 	tests/system/test-stuck-log.sh \
 	tests/system/test-systemd.sh \
 	tests/system/test-tls.sh \

@@ -186,7 +186,7 @@ static struct talk talk;
 static uint8_t session[8192];
 static size_t session_size;
 
-static void note(const char *format, ...)
+static void SC_PRINTF(1, 2) note(const char *format, ...)
 {
     const size_t used = strlen(talk.text);
     va_list arguments;
