@@ -76,4 +76,4 @@ done
 expect plain '' "$short" server.crt 'end 75, 0 unanswered: the TLS handshake with .* timed out after .*'
 expect mute '' "$short" server.crt ready "end 75, 3 unanswered: no reply from .*"
 expect trickle "100000 20" "$short" server.crt 'end 75, 0 unanswered: the TLS handshake with .* timed out after .*'
-expect drip '' "$short" server.crt ready 'end 75, 3 unanswered: no reply from .*'
+expect drip "$((short / 2))" "$short" server.crt ready 'end 75, 3 unanswered: no reply from .*'

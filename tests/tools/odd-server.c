@@ -269,11 +269,13 @@ static void mode_drip(struct connection *connection)
 {
     struct sc_frame_header header;
     uint8_t *body;
+    int delay_ms = 50;
+    (void)sscanf(mode_text, "%d", &delay_ms);
     while (read_request(connection, &header, &body)) {
         send_frame(connection, header.type, header.length, NULL, 0);
         for (uint32_t i = 0; i < header.length && SSL_write(connection->ssl, body + i, 1) == 1;
              i++) {
-            (void)poll(NULL, 0, 50);
+            (void)poll(NULL, 0, delay_ms);
         }
     }
 }
