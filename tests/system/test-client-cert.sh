@@ -30,7 +30,7 @@ for version in 1.2 1.3; do
     printf '[tls]\nMaxProtocol = TLSv%s\n' "$version" >version.conf
     start_server -c version.conf --client-auth require --client-pin alice.crt
     for program in "sc-client --connect $address --pin server.crt" "sc-bench -n 1 --connect $address --pin server.crt"; do
-        case $program in *sc-client*) command=time ;; *) command= ;; esac
+        case $program in *sc-client*) command='time' ;; *) command= ;; esac
         # shellcheck disable=SC2086
         run 35 $program $command
         expect_err 'the server requires a client certificate; give it with --cert and --key \('

@@ -8,6 +8,7 @@ run 0 sc-keygen --out other
 libraries=$(driver libraries)
 # Deadlines: those that are waited for, and those that must not be.
 short=$((100 * slow))
+reply=$((500 * slow)) # after a handshake that is not to time out
 long=$((20000 * slow))
 
 # expect MODE TEXT TIMEOUT PIN LINE...: each line of what a driver prints matches its LINE, whatever the driver and the library.
@@ -74,6 +75,6 @@ done
 
 # Time is bounded whatever comes: nothing, nothing after the handshake, and a byte now and then, in the handshake and in a reply.
 expect plain '' "$short" server.crt 'end 75, 0 unanswered: the TLS handshake with .* timed out after .*'
-expect mute '' "$short" server.crt ready "end 75, 3 unanswered: no reply from .*"
+expect mute '' "$reply" server.crt ready "end 75, 3 unanswered: no reply from .*"
 expect trickle "100000 20" "$short" server.crt 'end 75, 0 unanswered: the TLS handshake with .* timed out after .*'
-expect drip "$((short / 2))" "$short" server.crt ready 'end 75, 3 unanswered: no reply from .*'
+expect drip "$((reply / 2))" "$reply" server.crt ready 'end 75, 3 unanswered: no reply from .*'

@@ -17,11 +17,11 @@ reload() {
     wait_log ' reload' 10 $((reloads + 1))
 }
 
-# ask OPTION...: sends $request, in the syntax of printf, with openssl; the replies are in $replies in hexadecimal, and the exporter of the
+# ask: sends $request, in the syntax of printf, with openssl; the replies are in $replies in hexadecimal, and the exporter of the
 # connection in $exporter.
 ask() {
     # shellcheck disable=SC2059
-    { printf "$request$last"; } | openssl s_client -quiet -connect "$address" "$@" >raw 2>s_client.log || fail "openssl s_client $*"
+    { printf "$request$last"; } | openssl s_client -quiet -connect "$address" >raw 2>s_client.log || fail "openssl s_client"
     replies=$(hex <raw)
     case $replies in *"$last_reply") replies=${replies%"$last_reply"} ;; *) fail "the last reply is missing: $replies" ;; esac
 }
