@@ -1,5 +1,5 @@
 # Each folder lists its own tests; see tests/README.
-EXTRA_DIST += tests/README tests/tools/lsan.supp
+EXTRA_DIST += tests/README tests/tools/lsan.supp tests/tools/tsan.supp
 TEST_EXTENSIONS = .sh
 AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_builddir)'; XDG_CONFIG_HOME=/nonexistent; \
 	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/tools/lsan.supp:print_suppressions=0'; export LSAN_OPTIONS; \

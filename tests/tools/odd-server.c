@@ -176,7 +176,9 @@ static void mode_wrong_order(struct connection *connection)
 {
     struct sc_frame_header header;
     uint8_t *body;
-    if (read_request(connection, &header, &body) && read_request(connection, &header, &body)) {
+    bool both = read_request(connection, &header, &body);
+    both = both && read_request(connection, &header, &body);
+    if (both) {
         send_frame(connection, header.type, header.length, body, header.length);
     }
     read_all(connection);

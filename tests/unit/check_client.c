@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,11 @@ static void serve_one(int fd, const struct turn *turn)
 static void *serve(void *arg)
 {
     (void)arg;
+    /* A client may be gone before its answer. Only here: the library is to raise none itself. */
+    sigset_t pipe_signal;
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
     for (;;) {
         const int fd = accept(server.listener, NULL, NULL);
         if (fd < 0) {
