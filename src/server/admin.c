@@ -405,7 +405,7 @@ void sc_admin_free(struct sc_admin *admin)
     }
     sc_mailbox_free(admin->mailbox, discard, NULL);
     if (admin->base) {
-        event_base_loop(admin->base, EVLOOP_NONBLOCK); /* libevent frees bufferevents in a pass */
+        event_base_loop(admin->base, EVLOOP_NONBLOCK); /* libevent frees them in an iteration */
         event_base_free(admin->base);
     }
     sc_admin_page_fini(&admin->page);

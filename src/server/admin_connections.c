@@ -63,7 +63,7 @@ static void look_again_in(const struct sc_admin_connections *connections, unsign
     event_add(connections->again, &delay);
 }
 
-/* A quarter, so that a crowd at the door does not come in one by one. All places are taken. */
+/* A quarter, so that new connections do not wait for one place each. All places are taken. */
 static void cut_oldest(const struct sc_admin_connections *connections)
 {
     const uint64_t young = connections->accepted - SC_ADMIN_MAX_CONNECTIONS * 3 / 4;

@@ -3,9 +3,9 @@
  * neither, and its own timeout starts again with each byte.
  *
  * evhttp asks for a bufferevent for each connection that it accepts; a reference of our own keeps
- * that one until evhttp has dropped it, which is looked for now and then. When all places are
- * taken, the oldest quarter is cut and the listeners wait, so that whoever holds all places
- * keeps nobody else out. Thread: that of the base.
+ * that one until evhttp has dropped it, which the next sc_admin_connections_look() finds. When
+ * all places are taken, the oldest quarter is cut and the listeners wait, so that whoever holds all
+ * places keeps nobody else out. Thread: that of the base.
  */
 #ifndef SC_SERVER_ADMIN_CONNECTIONS_H
 #define SC_SERVER_ADMIN_CONNECTIONS_H
@@ -30,7 +30,8 @@ struct sc_admin_connections *sc_admin_connections_new(struct event_base *base, s
                                                       struct sc_err *err) SC_NODISCARD;
 void sc_admin_connections_free(struct sc_admin_connections *connections); /* NULL is fine */
 
-/* Frees what evhttp has dropped, and cuts those that live too long; to be called now and then. */
+/* Frees what evhttp has dropped, and cuts those that live too long; to be called a few times a
+ * second. */
 void sc_admin_connections_look(struct sc_admin_connections *connections);
 
 #endif

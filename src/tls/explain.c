@@ -388,7 +388,8 @@ int sc_tls_refuse_server(const struct sc_pin_set *pins, const X509 *leaf,
                          struct sc_pin_mismatch *mismatch, struct sc_err *err)
 {
     const char *way_out = NULL;
-    sc_pin_mismatch_find(pins, result->cause == SC_PIN_OTHER ? leaf : NULL, mismatch);
+    sc_pin_mismatch_find(pins, result->cause == SC_PIN_OTHER ? leaf : NULL, result->reason,
+                         mismatch);
     switch (result->cause) {
     case SC_PIN_OTHER: return refuse_key(pins, leaf, result, target, err);
     case SC_PIN_UNCHECKED:

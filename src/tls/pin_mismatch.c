@@ -9,16 +9,29 @@
 
 #define MORE_BYTES 40 /* kept for "and N more" */
 
-static void list_expected(const struct sc_pin_set *set, char *out, size_t out_size)
+/* What is said of a pin after it: the file that it is from, or why a chain does not lead to it. */
+static const char *remark_on(const struct sc_pin *pin, const char *form, const char *reason)
+{
+    const size_t length = strlen(form);
+    if (pin->kind != SC_PIN_CA) {
+        return pin->path;
+    }
+    return strncmp(reason, form, length) == 0 && strncmp(reason + length, ": ", 2) == 0
+               ? reason + length + 2
+               : NULL;
+}
+
+static void list_expected(const struct sc_pin_set *set, const char *reason, char *out,
+                          size_t out_size)
 {
     size_t used = 0;
     for (size_t i = 0; i < set->count; i++) {
         const struct sc_pin *pin = &set->pins[i];
-        const bool file = pin->kind != SC_PIN_CA && pin->path;
         char form[128], line[256];
         sc_pin_format_one(pin, form, sizeof(form));
+        const char *remark = remark_on(pin, form, reason);
         const int length = snprintf(line, sizeof(line), "%s%s%s%.80s%s", i > 0 ? "\n" : "", form,
-                                    file ? " (" : "", file ? pin->path : "", file ? ")" : "");
+                                    remark ? " (" : "", remark ? remark : "", remark ? ")" : "");
         for (char *p = line + (i > 0); *p; p++) {
             *p = *p == '\n' ? '?' : *p; /* in the name of a file */
         }
@@ -31,7 +44,7 @@ static void list_expected(const struct sc_pin_set *set, char *out, size_t out_si
     }
 }
 
-void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf,
+void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf, const char *reason,
                           struct sc_pin_mismatch *out)
 {
     uint8_t key[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES];
@@ -40,7 +53,7 @@ void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf,
     if (leaf && sc_pin_of_certificate(leaf, key, NULL) == 0 &&
         sc_pin_fingerprint(leaf, fingerprint, NULL) == 0) {
         sc_pin_format(key, fingerprint, &got);
-        list_expected(set, out->expected, sizeof(out->expected));
+        list_expected(set, reason, out->expected, sizeof(out->expected));
         (void)snprintf(out->got, sizeof(out->got), "%s\n%s", got.curl, got.cert_sha256);
     }
 }

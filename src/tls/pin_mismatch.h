@@ -13,12 +13,16 @@
 
 /* Lines, with a newline between two. Empty: the server was refused for something else, or not. */
 struct sc_pin_mismatch {
-    char expected[1024]; /* "PIN" or "PIN (FILE)"; the last one may be how many more there are */
+    char expected[1024]; /* "PIN", "PIN (FILE)", "ca:FILE (WHY)"; the last one may be how many more
+                            there are */
     char got[192]; /* the pin of the key, and that of the certificate */
 };
 
-/* `leaf` NULL: it has shown none, and *out is empty. */
-void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf,
+/*
+ * `leaf` NULL: it has shown none, and *out is empty. `reason` is that of the sc_pin_result; it is
+ * told with the ca: pin that it names.
+ */
+void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf, const char *reason,
                           struct sc_pin_mismatch *out);
 
 /*

@@ -79,7 +79,7 @@ run 0 sc-bench --connect "$named" --pin ca:root.crt -n 1 --json
 json-get tls.certificate <out | grep -q '^valid until 2049-01-01, ' || fail "the dates are not in the JSON"
 run 0 sc-bench --connect unix:"$tmp/socket" --pin ca:root.crt -n 1
 same 90 'is refused, nothing was sent: ca:root.crt: the certificate is for localhost, not for 127.0.0.1' "$address" ca:root.crt
-wrong_pin "$named" ca:server.crt 'ca:server\.crt$'
+wrong_pin "$named" ca:server.crt 'ca:server\.crt \(the certificate was not issued by it\)$'
 stop_server
 serve old
 same 90 'is refused, nothing was sent: ca:root.crt: the certificate expired on 2021-01-01' "$named" ca:root.crt

@@ -50,11 +50,11 @@ pass "beside a hundred dead clients a second: $(cat "$tmp/out")"
 # --- One address does not keep the others waiting ---
 # 200 of one address stand in line, for 20 seconds; one of another address is next, or next but one.
 start_server -c /dev/null --handshake-rate 10 --handshake-timeout $((30 * slow))s
-background hostile --source 127.0.0.2 --count 200 --give-up-ms $((30000 * slow)) --deadline-ms $((60000 * slow)) --how none --ready-file crowd replay "$address"
-crowd=$background_pid
-wait-for 20 "$crowd" exists crowd || fail "the others did not begin"
+background hostile --source 127.0.0.2 --count 200 --give-up-ms $((30000 * slow)) --deadline-ms $((60000 * slow)) --how none --ready-file others replay "$address"
+others=$background_pid
+wait-for 20 "$others" exists others || fail "the others did not begin"
 run 0 hostile --source 127.0.0.1 --deadline-ms $((8000 * slow)) many --count 3 "$address"
-kill -0 "$crowd" || fail "the others ended first"
+kill -0 "$others" || fail "the others ended first"
 stop_server
 pass "behind 200 of another address: $(cat "$tmp/out")"
 

@@ -75,7 +75,8 @@ expect_err "^sc-client: can't connect to $proxied: the proxy command was ended b
 expect_err 'the proxy command ended with status 4$'
 
 # --- Children that fail ---
-through 69 'nosuchcommand %h' echo hello
+# With its path: a shell that finds a directory in PATH closed to it says 126 of a bare name.
+through 69 '/nonexistent/command %h' echo hello
 grep -qx "sc-client: can't connect to $proxied: the proxy command ended with status 127 (not found)" err || fail "a command that is not found"
 through 69 true echo hello
 expect_err 'the proxy command ended with status 0$'

@@ -1,8 +1,8 @@
 # What the shell tests need beside the programs under test.
 TEST_TOOLS = tests/tools/wait-for tests/tools/json-get tests/tools/hostile tests/tools/odd-server tests/tools/terminal tests/tools/as-systemd tests/tools/kill-at
 
-TEST_TOOLS += tests/tools/crowd
-tests_tools_crowd_SOURCES = tests/tools/crowd.c
+TEST_TOOLS += tests/tools/connections
+tests_tools_connections_SOURCES = tests/tools/connections.c
 
 TEST_TOOLS += tests/tools/load
 tests_tools_load_SOURCES = \

@@ -2,8 +2,8 @@
  * Many TCP connections at once that send the same bytes and stay, for the tests of the admin
  * interface:
  *
- *   crowd ADDRESS COUNT TEXT READY-FILE GO-FILE   opens COUNT connections, sends TEXT on each,
- *       makes READY-FILE, and sends one byte more on each that is still open, ten times a second,
+ *   connections ADDRESS COUNT TEXT READY-FILE GO-FILE   opens COUNT connections, sends TEXT on
+ * each, makes READY-FILE, and sends one byte more on each that is still open, ten times a second,
  *       until GO-FILE is there. It reads nothing. Prints how many the other side has closed.
  *
  * Exit status: 0, 1 when something failed, 64 wrong usage.
@@ -29,7 +29,7 @@
 
 static int fail(const char *what)
 {
-    (void)fprintf(stderr, "crowd: %s: %s\n", what, strerror(errno));
+    (void)fprintf(stderr, "connections: %s: %s\n", what, strerror(errno));
     return 1;
 }
 
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 {
     struct sockaddr_in address;
     if (argc != 6 || !parse(argv[1], &address)) {
-        (void)fputs("usage: crowd ADDRESS COUNT TEXT READY-FILE GO-FILE\n", stderr);
+        (void)fputs("usage: connections ADDRESS COUNT TEXT READY-FILE GO-FILE\n", stderr);
         return EX_USAGE;
     }
     const size_t count = strtoul(argv[2], NULL, 10);
