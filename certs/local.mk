@@ -1,5 +1,5 @@
 # A key and a certificate to try things with, made by the first `make`, in the build directory, and never again: the pin stays the same.
-# They are no part of a release and are not installed; `make distclean` removes them.
+# They are not part of a release and are not installed; `make distclean` removes them.
 EXTRA_DIST     += certs/README
 DISTCLEANFILES += certs/server.key certs/server.crt
 

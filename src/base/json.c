@@ -189,5 +189,5 @@ int sc_json_read(const char *text, size_t length, sc_json_on_value *on_value, vo
     if (take_value(&reader, 0) != 0) {
         return -1;
     }
-    return reader.at == text + length ? 0 : fault(&reader, "something behind the end");
+    return reader.at == text + length ? 0 : fault(&reader, "text after the end");
 }

@@ -81,7 +81,7 @@ static void put(struct sc_log_line *line, const char *bytes, size_t length)
 }
 
 /*
- * Control characters, quotes and backslashes as \xNN and friends; bytes that are no ASCII as \xNN
+ * Control characters, quotes and backslashes as \xNN and friends; bytes that are not ASCII as \xNN
  * (text) or \u00NN (json).
  */
 static void put_escaped(struct sc_log_line *line, const unsigned char *value, size_t length)

@@ -43,7 +43,7 @@ struct sc_opt {
     enum sc_opt_conf conf;
     /*
      * What the argument can be, NULL ends the list. Capitals at the end stand for more: of
-     * "cert-sha256:HEX" the beginning is offered, and behind "ca:" of "ca:FILE" a file.
+     * "cert-sha256:HEX" the beginning is offered, and after "ca:" of "ca:FILE" a file.
      */
     const char *const *words;
 };

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 
-/* -1: EX_NOINPUT, or EX_DATAERR for a file that is no result. */
+/* -1: EX_NOINPUT, or EX_DATAERR for a file that is not a result. */
 int sc_bench_compare(FILE *out, const char *path_a, const char *path_b,
                      struct sc_err *err) SC_NODISCARD;
 

@@ -31,7 +31,7 @@ void sc_doctor_number(struct sc_doctor *doctor, const char *key, double value)
     doctor->facts[doctor->fact_count - 1].is_number = true;
 }
 
-/* Bytes that are no UTF-8 are escaped first: JSON has no way to hold them. */
+/* Bytes that are not UTF-8 are escaped first: JSON has no way to hold them. */
 static void put_json(const char *key, const char *text)
 {
     char line[1024];

@@ -16,7 +16,7 @@
 #define REQUESTS 5
 #define CLOCK_SECONDS 5.0 /* a difference of clocks that is worth a note */
 
-/* The reply to TIME as seconds since 1970. -1: it is none. */
+/* The reply to TIME as seconds since 1970. -1: it is not a time. */
 static int read_time(const struct sc_client_reply *reply, double *out)
 {
     char text[SC_CLOCK_RFC3339_BYTES + 1], *rest;
@@ -69,7 +69,7 @@ static int ask(struct sc_doctor *doctor, struct sc_client *client, struct times 
     }
     if (read_time(&reply, &server) != 0) {
         sc_doctor_report(doctor, "request", SC_DOCTOR_FAILED, EX_PROTOCOL,
-                         "the reply to TIME is no time; is it a Space Captain server?");
+                         "the reply to TIME is not a time; is it a Space Captain server?");
         return -1;
     }
     if (!times->has_clock || half < times->error) {

@@ -262,7 +262,7 @@ static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
     }
     sc_prompt_tell_lost(client, end);
     lines->asked = false;
-    lines->start = lines->end; /* what was typed behind it was meant for that connection */
+    lines->start = lines->end; /* what was typed after it was meant for that connection */
     want_input(client);
     return true;
 }

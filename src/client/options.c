@@ -83,7 +83,7 @@ static const struct sc_opt rows[] = {
     SC_OPT_VERSION_ROW(OPT_VERSION),
 };
 
-/* The requests, and behind them the doctor. */
+/* The requests, then the doctor. */
 static bool command_at(size_t index, struct sc_opt_command *out)
 {
     const struct sc_handler *handler = sc_handler_at(index);
@@ -327,7 +327,7 @@ static int collect(struct sc_cli_options *options, int argc, char *argv[], int *
         *status = EX_OK;
         return 0;
     }
-    /* How to tell it may come behind it. */
+    /* How to say it may follow. */
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         options->json |= strcmp(argv[i], "--json") == 0;
     }

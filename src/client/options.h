@@ -12,7 +12,7 @@
 #include "base/parse.h"
 
 #define SC_CLI_PROGRAM "sc-client"
-#define SC_CLI_DOCTOR "doctor" /* the COMMAND that is no request */
+#define SC_CLI_DOCTOR "doctor" /* the COMMAND that is not a request */
 
 extern const struct sc_opt_table sc_cli_option_table;
 

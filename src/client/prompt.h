@@ -1,5 +1,5 @@
 /*
- * What a prompt needs with libedit and without: its text, the words that are no requests, and
+ * What a prompt needs with libedit and without: its text, the words that are not requests, and
  * notices. Thread: the main one.
  */
 #ifndef SC_CLIENT_PROMPT_H
@@ -26,7 +26,7 @@ const char *sc_prompt_word_at(size_t index);
 /* Before the first prompt. */
 void sc_prompt_greet(const struct sc_cli *client);
 
-/* A line that is no request: help, status, or a complaint. False for quit and exit. */
+/* A line that is not a request: help, status, or a complaint. False for quit and exit. */
 bool sc_prompt_take_word(const struct sc_cli *client, const char *line, size_t length);
 
 /* Notices, each on a line of its own on standard error. */

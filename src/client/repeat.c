@@ -22,7 +22,7 @@
 struct repeat {
     struct sc_cli_body body;
     uint64_t sent, answered;
-    struct sc_hist times; /* of the replies that are no ERROR */
+    struct sc_hist times; /* of the replies other than ERROR */
     bool over; /* nothing more is sent */
     struct sc_backoff backoff; /* since the last reply */
     struct event *tick; /* the next request */

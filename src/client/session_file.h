@@ -1,6 +1,6 @@
 /*
  * The TLS session in a file (--session), to be resumed by the next run. It holds secrets, and
- * whoever can write it can pretend to be the server: the file must be the user's own and of mode
+ * who can write it can pretend to be the server: the file must be the user's own and of mode
  * 0600. What is wrong with it is a warning, and never keeps a connection from being made. Thread:
  * the main one.
  */

@@ -1,5 +1,5 @@
 /*
- * A TLS session as bytes that can be kept: behind what it was made under, so that it is worth
+ * A TLS session as bytes that can be kept: after what it was made under, so that it is worth
  * nothing under other pins or to another TLS library. Thread: any.
  *
  *   "SCSES1\n"   7 bytes

@@ -17,7 +17,7 @@
 
 struct sc_lib_verify;
 
-/* Of one connection; each library has its own members behind this one. */
+/* Of one connection; each library has its own members after this one. */
 struct sc_tls_conn {
     const struct sc_tls_library *library;
 };

@@ -323,7 +323,7 @@ static void explain(struct sc_tls_conn *base, bool timed_out, char *out, size_t 
                                out_size);
 }
 
-/* What a result that is no success means. */
+/* What a result other than success means. */
 static enum sc_tls_step step_of(struct conn *conn, int result, const char *what, struct sc_err *err)
 {
     char why[256];

@@ -48,7 +48,7 @@ int sc_lib_verify_certificate(struct sc_lib_verify *verify, X509 *leaf, STACK_OF
     return verify->refused ? -1 : 0;
 }
 
-/* The certificates after the leaf. NULL: out of memory. What is no certificate is left out. */
+/* The certificates after the leaf. NULL: out of memory. What is not a certificate is left out. */
 static STACK_OF(X509) * decode_chain(const struct sc_lib_der *certificates, size_t count)
 {
     STACK_OF(X509) *chain = sk_X509_new_null();

@@ -88,7 +88,7 @@ void sc_completion_commands(FILE *out, const struct sc_opt_table *table)
     }
 }
 
-/* What a word that is no option can be, beside a command. */
+/* What a word that is not an option can be, beside a command. */
 static void write_bash_words(FILE *out, const struct sc_opt_table *table)
 {
     (void)fputs(table->takes_files ? " files=all" : "", out);
@@ -146,7 +146,7 @@ static const struct {
     {"rows", sc_completion_fish_rows},
 };
 
-/* Writes what the field at *text stands for and moves behind it; false: it is not one. */
+/* Writes what the field at *text stands for and moves past it; false: it is not one. */
 static bool fill(FILE *out, const char **text, const struct sc_opt_table *table)
 {
     const char *name = *text + 1;

@@ -234,7 +234,7 @@ static bool came_by_unix_socket(struct evhttp_request *request)
            address.ss_family == AF_UNIX;
 }
 
-/* Every Host header, and that of an absolute URI. Without any it is no browser that asks. */
+/* Every Host header, and that of an absolute URI. A request without any is not a browser's. */
 static bool may_ask(const struct sc_admin *admin, struct evhttp_request *request)
 {
     const char *authority = evhttp_uri_get_host(evhttp_request_get_evhttp_uri(request));

@@ -9,7 +9,7 @@
 
 /* --- Host --- */
 
-/* "host", "host:port", "[v6]:port" without port and brackets. False: it is none of these. */
+/* "host", "host:port", "[v6]:port" without port and brackets. False: not one of these. */
 static bool host_of(const char *text, char *out, size_t out_size)
 {
     const bool bracket = *text == '[';

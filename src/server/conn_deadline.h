@@ -9,8 +9,8 @@
 #include "server/conn_state.h"
 
 /*
- * A client that reads a little now and then makes progress for ever: all that waits for it at one
- * moment must have left within this many times write-timeout.
+ * A client that reads a little from time to time makes progress for ever: all that waits for it at
+ * one moment must have left within this many times write-timeout.
  */
 #define SC_CONN_MAX_WRITE_TIMEOUTS 10U
 

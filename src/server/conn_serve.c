@@ -91,7 +91,7 @@ static void add_pins_reply(struct sc_conn *conn, uint8_t *room, size_t length)
                  1);
 }
 
-/* False: the reply comes later, and so does everything behind it. */
+/* False: the reply comes later, and so does everything after it. */
 static bool answer_pins(struct sc_conn *conn, size_t body_length)
 {
     /* It fits: the buffer is many times larger. */

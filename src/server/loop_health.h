@@ -1,5 +1,5 @@
 /*
- * Whether the event loops run: each is asked now and then, answers when it gets to it, and counts
+ * Whether the event loops run: each is asked at intervals, answers when it gets to it, and counts
  * how late that was. Thread: made and freed in the main one; asking and looking in one other.
  */
 #ifndef SC_SERVER_LOOP_HEALTH_H

@@ -17,7 +17,7 @@ struct sc_sockets {
 };
 
 /*
- * Whoever is given one sets its member to NULL. Where any socket was passed on, the key of the
+ * The owner of a socket sets its member to NULL. Where any socket was passed on, the key of the
  * configuration is not used. -1: none is open (EX_UNAVAILABLE, EX_OSERR).
  */
 int sc_sockets_open(const struct sc_sysd *sysd, const struct sc_config *config,

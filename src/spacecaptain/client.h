@@ -452,7 +452,7 @@ SC_CLIENT_API size_t sc_client_engine_session(const struct sc_client_engine *eng
 
 /*
  * Offers a session to the next connections. With other pins than the settings have, from another
- * TLS library, or out of date it is not used, which is no failure. SC_CLIENT_BAD_DATA: not a
+ * TLS library, or out of date it is not used, which is not a failure. SC_CLIENT_BAD_DATA: not a
  * session. `bytes` NULL: none. May be called between connections.
  */
 SC_CLIENT_API int sc_client_settings_set_session(struct sc_client_settings *settings,

@@ -58,7 +58,7 @@ void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf, const 
     }
 }
 
-/* Each line behind a word of its own. */
+/* Each line after a word of its own. */
 static void print_lines(FILE *out, const char *first, const char *next, const char *lines)
 {
     while (*lines) {

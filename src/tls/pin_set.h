@@ -39,7 +39,7 @@ bool sc_pin_is_text(const char *spec);
 
 /* Add what the text or the file holds. On failure a part of it may be in the set. */
 int sc_pin_set_add_text(struct sc_pin_set *set, const char *spec, struct sc_err *err) SC_NODISCARD;
-/* With `store` the certificates go there, too, and a key alone is no pin. */
+/* With `store` the certificates go there, too, and a key alone is not a pin. */
 int sc_pin_set_add_file(struct sc_pin_set *set, const char *path, X509_STORE *store,
                         struct sc_err *err) SC_NODISCARD;
 

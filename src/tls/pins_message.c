@@ -181,7 +181,7 @@ int sc_pins_parse(const uint8_t *body, size_t length, struct sc_pins_message *ou
         return -1;
     }
     if (reader.left > 0) {
-        return refuse(err, "there are bytes behind its end");
+        return refuse(err, "there are bytes after its end");
     }
     if (out->current.scheme != SC_PINS_NO_PROOF) {
         return refuse(err, "the current key has a proof");
@@ -254,7 +254,7 @@ int sc_pins_verify(const struct sc_pins_key *next, const uint8_t exporter[SC_PIN
     ERR_clear_error();
     EVP_PKEY *pkey = read_key(next);
     if (next->scheme == SC_PINS_NO_PROOF) {
-        why = "there is none";
+        why = "the server has none";
     } else if (!pkey) {
         why = "the next key can't be read";
     } else if (sc_pins_scheme_of(pkey) != next->scheme) {

@@ -58,7 +58,7 @@ size_t sc_pins_build(const struct sc_pins_message *message, uint8_t out[SC_PINS_
 /*
  * Reads a body; *out points into it. EX_PROTOCOL with what is wrong: another version, a number or
  * order of entries other than one current key and at most one next, a length above its bound or
- * beyond the end, bytes behind the end, a scheme without a signature or the reverse, a proof of
+ * beyond the end, bytes after the end, a scheme without a signature or the reverse, a proof of
  * the current key, a next key that is the current one.
  */
 int sc_pins_parse(const uint8_t *body, size_t length, struct sc_pins_message *out,

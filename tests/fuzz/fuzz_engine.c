@@ -1,5 +1,5 @@
 /*
- * What a server can send to the client engine: any bytes instead of a handshake, and behind a real
+ * What a server can send to the client engine: any bytes instead of a handshake, and after a real
  * one any plaintext in records of any size. Whatever comes, events keep their order, a reply is
  * one to a request, there is one end with an error in printable words, and memory does not grow
  * beyond what has come.
@@ -140,7 +140,7 @@ static uint64_t ask(struct sc_client_engine *engine, unsigned count)
     return count;
 }
 
-/* Plaintext behind a handshake. */
+/* Plaintext after a handshake. */
 static void fuzz_plaintext(struct sc_client_engine *engine, const uint8_t *data, size_t size,
                            struct seen *seen)
 {

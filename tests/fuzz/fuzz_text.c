@@ -31,7 +31,7 @@ static void fuzz_address(const char *text)
     }
 }
 
-/* Not as a file: what the machine has is no input. */
+/* Not as a file: what the machine has is not input. */
 static void fuzz_pin(const char *text)
 {
     static const char prefix[] = "sha256//";

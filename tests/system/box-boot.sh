@@ -1,7 +1,7 @@
 #!/bin/sh
 # Run by box.sh, not by hand.
 #   enter NAME LAYER SHARE   goes into control groups of its own and new name spaces, there:
-#   root NAME LAYER SHARE    makes the root of the box, leaves the machine's behind, and becomes its systemd
+#   root NAME LAYER SHARE    makes the root of the box, leaves that of the machine, and becomes its systemd
 set -eu
 what=$1 name=$2 layer=$3 share=$4
 

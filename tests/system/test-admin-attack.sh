@@ -62,7 +62,7 @@ memory=$(memory_kib "$server_pid")
 grep -q 'define SC_SANITIZED' "$SC_BUILDDIR/config.h" || [ $((memory - memory_before)) -lt 8000 ] || fail "memory grew from $memory_before to $memory KiB"
 pass "1,000 connections at once: $descriptors_before descriptors became at most $most, $memory_before KiB became $memory"
 
-# --- Requests that are none ---
+# --- Malformed requests ---
 { printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: '; head -c 100000 /dev/zero | tr '\0' a; printf '\r\n\r\n'; } | raw
 case $(first_line) in *' 200 '*) fail "a header of 100,000 bytes is taken" ;; esac
 { printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n'; yes 'X: y' | head -20000; printf '\r\n\r\n'; } | raw
@@ -86,7 +86,7 @@ printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n' 
 case $(first_line) in *' 200 '*) fail "two Host headers are taken" ;; esac
 printf '\r\n\r\n\0\1\2\3\r\n\r\n' | raw
 everybody_else_is_served "there was rubbish"
-pass "requests that are none"
+pass "malformed requests"
 
 # --- Requests that are right ---
 printf 'GET /healthz HTTP/1.0\r\n\r\n' | raw

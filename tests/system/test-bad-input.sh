@@ -47,11 +47,11 @@ printf '[server]\nbogus-key = 1\n[tls]\nMinProtocol = TLSv9\nColour = blue\n' >t
 run 78 sc-server --check-config -c tls.conf --certificate good.crt --private-key good.key
 for line in 2 4 5; do grep "^sc-server: tls.conf:$line: " err >/dev/null || fail "nothing about line $line of tls.conf"; done
 
-# What is no file stays what it is.
+# What is not a regular file stays what it is.
 run 73 sc-server -c /dev/null --listen 127.0.0.1:0 --certificate good.crt --private-key good.key --port-file directory
 expect_err 'directory: what is there is not a regular file'
 
-# A closed standard descriptor is no room for a socket: what is logged would go into it.
+# A closed standard descriptor must not become a socket: what is logged would go into it.
 sc-server -c /dev/null --listen 127.0.0.1:0 --certificate good.crt --private-key good.key --port-file closed.port <&- >&- 2>&- &
 closed_pid=$!
 own_pids="$own_pids $closed_pid"

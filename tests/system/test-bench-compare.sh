@@ -1,5 +1,5 @@
 #!/bin/sh
-# sc-bench --compare: two results side by side, their ratios, what is noise; and files that are no results.
+# sc-bench --compare: two results side by side, their ratios, what is noise; and files that are not results.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
 # result FILE RATE P50 P99 RATES...: a result with these rates of its seconds, whose latencies vary with them.
@@ -42,7 +42,7 @@ diff expected out >&2 || fail "the comparison (>) is not what was expected (<)"
 pass "noise, other loads, short runs"
 result c.json 55000 18000 48000 30000 80000 45000 70000 50000
 run 0 sc-bench --compare a.json c.json
-grep -Eq '^rate +50000 +55000 +1\.100   within the noise$' out || fail "seconds that differ more than the runs are no noise: $(cat out)"
+grep -Eq '^rate +50000 +55000 +1\.100   within the noise$' out || fail "seconds that differ more than the runs are not noise: $(cat out)"
 size=1024 result d.json 40000 18000 48000 40000 40000
 run 0 sc-bench --compare=a.json d.json
 grep -q '^note: the loads are not the same: size_bytes is 64 in A and 1024 in B$' out || fail "another load is not named"
@@ -63,7 +63,7 @@ cp out hold.json
 run 0 sc-bench --compare hold.json hold.json
 grep -q '^handshake ' out || fail "--hold has its handshakes only: $(cat out)"
 
-pass "what is no result is one line, and 65"
+pass "a file that is not a result is one line, and 65"
 bad() {
     run 65 sc-bench --compare a.json "$1"
     expect_err "^sc-bench: $1: $2"

@@ -55,7 +55,7 @@ expect_err "can't connect to unix:$tmp/config/space-captain/socket: No such file
 run 0 sc-client --connect other-1.example --pin server.crt echo hello
 run 90 sc-client --connect home --pin other.crt echo secret
 run 0 sc-client --connect "$address" --pin server.crt echo hello
-# What is no name is a host.
+# What is not a name is a host.
 run 60 sc-client --connect "$address" echo hello
 run 60 sc-client --connect homer echo hello
 expect_err '^sc-client: homer:4242 is not trusted'

@@ -51,7 +51,7 @@ at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
 # An ERROR is an answer, and told by the status at the end.
 odd error 'bad day'
 at_prompt 1 '> ' 'echo one\n' 'ERROR 5' '' '> ' 'echo two\n' 'two' '' '> ' '\x04'
-# In JSON what is no object goes to standard error.
+# In JSON what is not an object goes to standard error.
 odd serve
 status=0
 # shellcheck disable=SC2016
@@ -118,7 +118,7 @@ if [ "$editing" ]; then
     at_prompt 130 '> ' '\x03'
     at_prompt 0 '> ' 'echo half a line' 'half a line' '\x03' '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
     ! grep -q '^half a line' out || fail "a line that was thrown away was sent"
-    # Tab: one, several, and words that are no requests; nothing after the first word.
+    # Tab: one, several, and words that are not requests; nothing after the first word.
     at_prompt 0 '> ' 'rev\tcba\n' 'reverse cba' '' '\nabc' '' '> ' 's\t\n' 'status' '' 'connected to' '' '> ' '\t' 'echo  reverse  time' '' 'help  status  quit' '' '> ' 'q\t\n'
     # ^Z gives the terminal back as it was, and fg goes on with the line.
     if command -v bash >/dev/null; then
@@ -152,7 +152,7 @@ if [ "$editing" ]; then
     start_server
     at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' "!terminal 20 '> ' 'echo other\\n' other '' '> ' '\\x04' -- sc-client --connect $address --pin server.crt >other.out" '' 'echo two\n' 'two' '' '> ' '\x04'
     [ "$(cat "$history")" = "$(printf 'echo one\necho other\necho two')" ] || fail "two clients lost a line of the history"
-    # What is not the user's is not touched, and one line says so; no home and no room are no failure.
+    # What is not the user's is not touched, and one line says so; neither a missing home nor a full disk is a failure.
     rm "$history" && echo precious >"$tmp/target" && ln -s "$tmp/target" "$history"
     at_prompt 0 'warning: the history is not kept: ' '' 'is a symbolic link' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
     [ "$(cat target)" = precious ] || fail "a symbolic link was followed"

@@ -23,7 +23,7 @@ exec 7>&9 9>&- # the server does not keep it
 start_server --listen "$address" 7>&-
 said second
 said 'pin matched' 2
-# Without a word, and with nothing to be answered: that is no loss.
+# Without a word, and with nothing to be answered: nothing is lost.
 kill -KILL "$server_pid"
 end_server 137
 said 'went away: '

@@ -67,7 +67,7 @@ run 1 sc-client --connect "$address" --pin server.crt --no-retry <commands
 grep -q "$address went away with 2 requests unanswered: body too large" err || fail "the requests that were lost are not told"
 # Without --no-retry they are sent again over another connection.
 run 1 sc-client --connect "$address" --pin server.crt <commands
-printf 'two\nthree\n' | cmp - out || fail "what stood behind a refused request is not answered"
+printf 'two\nthree\n' | cmp - out || fail "what stood after a refused request is not answered"
 expect_err 'the server answered ERROR 2'
 head -c 101 /dev/zero | run 1 sc-client --connect "$address" --pin server.crt --count 3 --interval 0 echo
 expect_err 'the server answered ERROR 2 \(body too large\)'

@@ -48,7 +48,7 @@ cp good session
 run 90 sc-client --connect "$address" --pin other.crt --session session echo secret
 cmp good session || fail "a connection that was refused has changed the session"
 
-# What is no session, or not to be trusted.
+# What is not a session, or not to be trusted.
 printf 'SCSES1\njunk' >session
 chmod 600 session
 client 0 full

@@ -367,7 +367,7 @@ client 0 --count 3 --interval 0.01 --json time
 client 0 --json echo 'say "hi"\'
 grep -Eq '^\{"request":"echo","reply":"echo","bytes":9,"seconds":0\.[0-9]{9},"body":"say \\"hi\\"\\\\"\}$' out || fail "JSON of a reply"
 printf '\377\000' | timeout 20 sc-client --connect "$odd" --pin server.crt --json echo >out || fail "JSON of bytes"
-grep -q '"body_base64":"/wA="' out || fail "bytes that are no text are not base64 in JSON"
+grep -q '"body_base64":"/wA="' out || fail "bytes that are not text are not base64 in JSON"
 client 0 --verbose echo hello
 expect_out hello
 for said in "connected to $odd" 'TLSv1.3, cipher TLS_[A-Z0-9_]*, group [^ ]*, full handshake' 'pin matched: cert-sha256:' 'the certificate: valid until 20[0-9-]*, 36[0-9][0-9] more days'; do

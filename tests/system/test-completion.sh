@@ -76,7 +76,7 @@ true
 END
 
 # offers LINE WORD...: these are offered for it, and nothing else. In every shell, but with what a shell adds of its own: bash shows what
-# it puts behind the last = or :, a directory without its slash, and a blank with a backslash.
+# it puts after the last = or :, a directory without its slash, and a blank with a backslash.
 offers() {
     printf '%s\n' "$1" >>lines
     line=$1
@@ -140,7 +140,7 @@ offers 'sc-server --client-auth r' require
 offers 'sc-server -c n' notes.txt
 offers 'sc-server --max-body '
 
-# What is behind the last = or : is all that one can compare between shells; a form that ends with : is not in it.
+# What comes after the last = or : is all that one can compare between shells; a form that ends with : is not in it.
 sed 's/\t.*[=:]/\t/' expected | sed '/\t$/d; s|/\{1,2\}$||' | sort -u >wanted
 
 tested=

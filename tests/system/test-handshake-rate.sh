@@ -56,7 +56,7 @@ wait-for 20 "$others" exists others || fail "the others did not begin"
 run 0 hostile --source 127.0.0.1 --deadline-ms $((8000 * slow)) many --count 3 "$address"
 kill -0 "$others" || fail "the others ended first"
 stop_server
-pass "behind 200 of another address: $(cat "$tmp/out")"
+pass "after 200 of another address: $(cat "$tmp/out")"
 
 # --- ClientHellos that only want to cost memory or time, whatever the rate ---
 for rate in 0 1000; do

@@ -58,7 +58,7 @@ expect half-reply '' "$long" server.crt ready 'end 69, 3 unanswered: .* it close
 expect cut '' "$long" server.crt ready 'end 69, 3 unanswered: .*'
 expect after-close '' "$long" server.crt ready "$echo" 'end 69, 2 unanswered: .* it closed the connection'
 
-# What is no TLS, or is not any more.
+# What is not TLS, or is not any more.
 expect plain 'SSH-2.0-OpenSSH_9.2
 ' "$long" server.crt 'end 35, 0 unanswered: .* an SSH server answered; .*'
 expect garbage '' "$long" server.crt ready "$echo" 'end 35, 2 unanswered: the TLS connection with .* failed: .*'
@@ -73,7 +73,7 @@ for count in 0 1 4 5 100 127 500; do
     expect trickle "$count 0" "$long" server.crt 'end 35, 0 unanswered: the TLS handshake with .* failed: the server .*'
 done
 
-# Time is bounded whatever comes: nothing, nothing after the handshake, and a byte now and then, in the handshake and in a reply.
+# Time is bounded whatever comes: nothing, nothing after the handshake, and a byte from time to time, in the handshake and in a reply.
 expect plain '' "$short" server.crt 'end 75, 0 unanswered: the TLS handshake with .* timed out after .*'
 expect mute '' "$reply" server.crt ready "end 75, 3 unanswered: no reply from .*"
 expect trickle "100000 20" "$short" server.crt 'end 75, 0 unanswered: the TLS handshake with .* timed out after .*'

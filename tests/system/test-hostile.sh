@@ -105,7 +105,7 @@ limited --max-connections 3
 sees max-connections
 limited --max-connections-per-address 3
 
-# A little read now and then is progress, but ten times write-timeout is the end. On a unix socket, where the kernel holds little.
+# A little read from time to time is progress, but ten times write-timeout is the end. On a unix socket, where the kernel holds little.
 start_server --listen "unix:$tmp/socket" --write-timeout 300ms --output-limit 16M
 run 0 hostile --at-most-ms $((9000 * slow)) --deadline-ms $((20000 * slow)) slow-read --piece 65536 --interval-ms 50 "unix:$tmp/socket"
 pass "$(cat out)"

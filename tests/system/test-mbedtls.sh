@@ -53,7 +53,7 @@ else
     skip_part "no openssl(1) on this machine"
 fi
 
-# Whoever it locks out is told why: TLS 1.3 alone, and a key that it does not take.
+# Who is locked out is told why: TLS 1.3 alone, and a key that it does not take.
 printf '[tls]\nMinProtocol = TLSv1.3\n' >new.conf
 start_server -c new.conf
 run 35 sc-client --tls-library mbedtls --connect "$address" --pin server.crt echo hello

@@ -113,7 +113,7 @@ completed=$(sum "${P}_handshakes_completed_total{")
 [ "$(value "${P}_handshake_seconds_count")" = "$completed" ] || fail "the time of the handshake is not counted"
 [ "$(value "${P}_handshakes_completed_total{version=\"TLSv1.3\",resumed=\"false\"}")" = "$completed" ] || fail "the handshake is not counted"
 [ "$(sum "${P}_handshake_groups_total{")" = "$completed" ] && [ "$(sum "${P}_handshake_ciphers_total{")" = "$completed" ] || fail "its cipher and group are not counted"
-[ "$(value "${P}_connections_closed_total{reason=\"handshake_failed\"}")" -ge 2 ] || fail "failed handshakes are no ends"
+[ "$(value "${P}_connections_closed_total{reason=\"handshake_failed\"}")" -ge 2 ] || fail "failed handshakes are not counted as ends"
 [ "$(value "${P}_received_bytes_total")" -gt 500 ] && [ "$(value "${P}_sent_bytes_total")" -gt 500 ] || fail "bytes are not counted"
 [ "$(value process_open_fds)" -gt 5 ] && [ "$(value process_resident_memory_bytes)" -gt 1000000 ] || fail "the process is not seen"
 until_value "${P}_ready" 1

@@ -19,12 +19,12 @@ diff documented keys >&2 || fail "sc-server.conf(5) (<) and the table (>) have o
 sed -n 's/^ \{2,6\}\(-[a-zA-Z], \)\{0,1\}--\([a-z-]*\).*/\2/p' help | sort >options
 for key in $(comm -23 keys options); do fail "$key is not in --help"; done
 
-# Whoever adds a key adds an end-to-end test that sees what it does, and says so behind it; without-option.sh proves that it is true.
+# A new key comes with an end-to-end test that sees what it does, named after it; without-option.sh proves that it is true.
 for key in $(cat keys); do
     grep -Eq "^[[:space:]]*sees ([a-z-]+ )*$key( |\$)" "$SC_SRCDIR"/tests/system/test-*.sh || fail "no tests/system/test-*.sh says that it sees $key"
 done
 
-# What is no key is an option of the program, and in sc-server(8).
+# What is not a key is an option of the program, and in sc-server(8).
 for option in $(comm -13 keys options); do
     grep -q -e "Fl Fl $option\$" -e "Fl Fl $option " -e "Fl Fl [a-z -]*| $option" "$page" || fail "--$option is not in sc-server(8)"
 done

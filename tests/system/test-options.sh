@@ -88,7 +88,7 @@ else
     skip_part "no openssl(1)"
 fi
 
-# handshake-rate: strangers wait; whoever resumes does not.
+# handshake-rate: new clients wait; those who resume do not.
 if command -v openssl >/dev/null; then
     start_server -c /dev/null --handshake-rate 1 --handshake-timeout 30s
     s_client() { run 0 openssl s_client -connect "$address" -tls1_2 "$@" </dev/null; }

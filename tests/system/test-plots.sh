@@ -18,9 +18,9 @@ draw() {
 has() {
     count=$(grep -c -e "$2" "plots/$1.svg") || :
     [ "$count" = "$3" ] || fail "$1.svg has $count of $2, not $3"
-    head -n 1 "plots/$1.svg" | grep -q '^<svg xmlns=' || fail "$1.svg is no drawing"
+    head -n 1 "plots/$1.svg" | grep -q '^<svg xmlns=' || fail "$1.svg is not a drawing"
     tail -n 1 "plots/$1.svg" | grep -qx '</svg>' || fail "$1.svg is cut"
-    ! grep -i -q -e '[^a-z]nan[^a-z]' -e '[^a-z]inf[^a-z]' "plots/$1.svg" || fail "$1.svg has what is no number"
+    ! grep -i -q -e '[^a-z]nan[^a-z]' -e '[^a-z]inf[^a-z]' "plots/$1.svg" || fail "$1.svg has what is not a number"
     ! command -v xmllint >/dev/null || run 0 xmllint --noout "plots/$1.svg"
 }
 

@@ -60,7 +60,7 @@ peer split --piece 1000
 stop_server
 [ ! -e "$tmp/socket" ] || fail "the unix socket was left behind"
 
-# Where a ClientHello may have to wait, early data waits behind it.
+# Where a ClientHello may have to wait, early data waits after it.
 start_server --handshake-rate 3
 early_data
 stop_server

@@ -93,7 +93,7 @@ expect_gone
 through 75 "$(with_pid 'exec sleep 1000')" --timeout 0.3 echo hello
 expect_err 'handshake with .* timed out after 300ms'
 expect_gone
-# It prints what is no TLS, and ends, or does not.
+# It prints what is not TLS, and ends, or does not.
 through 35 'echo SSH-2.0-OpenSSH_9.2' echo hello
 expect_err 'an SSH server answered'
 through 35 "$(with_pid 'echo SSH-2.0-OpenSSH_9.2; exec sleep 1000')" echo hello

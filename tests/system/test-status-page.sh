@@ -10,7 +10,7 @@ for name in chromium chromium-browser google-chrome; do
 done
 [ -n "$browser" ] || skip "there is no chromium here to show the page"
 
-# --- The browser, by its DevTools protocol over two pipes: messages are JSON with a NUL behind each ---
+# --- The browser, by its DevTools protocol over two pipes: messages are JSON with a NUL after each ---
 
 mkfifo to-browser from-browser
 exec 8<>to-browser 9<>from-browser
@@ -49,7 +49,7 @@ until_true() {
 screenshot() {
     devtools Page.captureScreenshot '{"format":"png","captureBeyondViewport":true}'
     json-get result.data <answer | base64 -d >"$1"
-    [ "$(od -An -tx1 -N4 "$1" | tr -d ' ')" = 89504e47 ] || fail "$1 is no picture"
+    [ "$(od -An -tx1 -N4 "$1" | tr -d ' ')" = 89504e47 ] || fail "$1 is not a picture"
 }
 
 start_server -c /dev/null --workers 2 --metrics-listen 127.0.0.1:0

@@ -66,11 +66,11 @@ stop_service
 [ "$(grep -c ': READY=1' messages)" -eq 3 ] || fail "not one READY for each reload"
 sed -n 's/.*READY=1 STATUS=//p' messages | tail -n 1 | grep -q failed && fail "the failure stays in the status"
 
-# The watchdog is fed in less than its time, and not when there is none.
+# The watchdog is pinged in less than its time, and not when there is none.
 start_service --watchdog 400 -- --listen 127.0.0.1:0
 wait_message WATCHDOG=1
 wait_message '6: ' # beside READY, and a STATUS or two
-[ "$(grep -c ': WATCHDOG=1' messages)" -ge 3 ] || fail "the watchdog starves"
+[ "$(grep -c ': WATCHDOG=1' messages)" -ge 3 ] || fail "the watchdog is not pinged"
 stop_service
 
 # While it drains, the status says so, and time is asked for again and again.

@@ -136,7 +136,7 @@ cp old keys
 kill -HUP "$server_pid"
 wait_log reloaded
 if grep -q 'nothing has changed' "$server_log"; then
-    fail "new ticket keys are said to be no change"
+    fail "new ticket keys are called no change"
 fi
 resumes
 stop_server

@@ -92,7 +92,7 @@ void mode_too_large(const struct mode_options *options)
     script_send(&peer, &script);
     peer_send(&peer, header, sizeof(header), sizeof(header));
     /*
-     * A part of the body is on its way already when the server refuses: the reply must come
+     * A part of the body has been sent already when the server refuses: the reply must come
      * through all the same.
      */
     uint8_t *body = calloc(1, options->piece + 1);

@@ -120,7 +120,7 @@ void mode_resume(const struct mode_options *options)
     peer_settings.context = usual;
 }
 
-/* --- A ClientHello, and a reset behind it --- */
+/* --- A ClientHello, then a reset --- */
 
 /* One every --interval-ms, for --give-up-ms. */
 void mode_hello_reset(const struct mode_options *options)

@@ -100,7 +100,7 @@ void mode_drip_hello(const struct mode_options *options)
     peer_close(&peer);
 }
 
-/* Something that is no TLS at all. */
+/* Something that is not TLS at all. */
 void mode_plain(const struct mode_options *options)
 {
     const char *text = options->how ? options->how : "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -184,7 +184,7 @@ static void mode_wrong_order(struct connection *connection)
     read_all(connection);
 }
 
-/* These say what is no record of the connection, on the socket itself, after a reply. */
+/* These send what is not a record of the connection, on the socket itself, after a reply. */
 static void say_raw(struct connection *connection, const void *bytes, size_t length)
 {
     (void)send(connection->fd, bytes, length, MSG_NOSIGNAL);

@@ -124,7 +124,7 @@ static void check_time(const uint8_t *body, uint32_t length, size_t which)
             pattern[i] == 'd' ? body[i] >= '0' && body[i] <= '9' : body[i] == (uint8_t)pattern[i];
     }
     if (!right) {
-        peer_fail("reply %zu is no time: %.*s", which, (int)length, (const char *)body);
+        peer_fail("reply %zu is not a time: %.*s", which, (int)length, (const char *)body);
     }
 }
 

@@ -60,7 +60,7 @@ void tls13_keep_secrets(SSL_CTX *context)
     SSL_CTX_set_keylog_callback(context, on_keylog);
 }
 
-/* HKDF-Expand-Label with an empty context, for what is no longer than one hash (section 7.1). */
+/* HKDF-Expand-Label with an empty context, for at most one hash (section 7.1). */
 static bool expand(const struct tls13_sender *sender, const char *label, uint8_t *out,
                    size_t length)
 {

@@ -248,7 +248,7 @@ static rlim_t first_free_descriptor(void)
 }
 
 /*
- * The reserve takes in and turns away whoever waits, so that nobody waits for ever and the loop
+ * The reserve takes in and turns away those who wait, so that nobody waits for ever and the loop
  * has nothing left to do.
  */
 START_TEST(without_descriptors_clients_are_turned_away)

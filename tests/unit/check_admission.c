@@ -227,7 +227,7 @@ START_TEST(addresses_take_turns)
     enqueue(32, 8);
     let_in(5);
     expect_order(5, (const unsigned[]){0, 30, 31, 1, 32});
-    enqueue(33, 8); /* behind one of the other address, not behind 28 */
+    enqueue(33, 8); /* after one of the other address, not after 28 */
     let_in(2);
     expect_order(7, (const unsigned[]){0, 30, 31, 1, 32, 2, 33});
     let_in(28);

@@ -427,7 +427,7 @@ TEST(dead_when_it_is_read)
     end();
 }
 
-/* With more behind its ClientHello than is kept, so that the reset is not read. */
+/* With more after its ClientHello than is kept, so that the reset is not read. */
 TEST(dead_when_its_turn_comes)
 {
     static uint8_t junk[100 << 10];

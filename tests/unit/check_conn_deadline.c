@@ -307,7 +307,7 @@ TEST(it_lingers_from_the_last_byte_on)
     ck_assert_ptr_null(conn);
 }
 
-/* What is behind the last request is read and dropped, whatever was held back before. */
+/* What comes after the last request is read and dropped, whatever was held back before. */
 TEST(what_comes_after_the_end_is_read)
 {
     static uint8_t junk[100000];

@@ -99,8 +99,8 @@ START_TEST(failures_say_what_is_known)
 END_TEST
 
 /*
- * Load balancers connect and close, every second, for ever: that is no warning, and takes nothing
- * from the bound on warnings.
+ * Load balancers connect and close, every second, for ever: that is not warned about, and takes
+ * nothing from the bound on warnings.
  */
 START_TEST(probes_are_no_warnings)
 {

@@ -187,7 +187,8 @@ static void live_engine(const char *pin, unsigned long failing)
 static void judge(unsigned long failing)
 {
     const int code = life.error.code;
-    ck_assert_msg(life.replies == 2 || code != 0, "%s: failure %lu is no error", library, failing);
+    ck_assert_msg(life.replies == 2 || code != 0, "%s: failure %lu is not an error", library,
+                  failing);
     ck_assert_msg(code == 0 || code == SC_CLIENT_SYSTEM || code == SC_CLIENT_HANDSHAKE ||
                       (!life.engine && code == SC_CLIENT_BAD_DATA),
                   "%s: failure %lu is said to be %d: %s", library, failing, code, life.error.text);

@@ -139,7 +139,7 @@ static void answer_half(struct talk *talk, unsigned number, const struct sc_fram
     }
 }
 
-/* What is no record, after a reply. */
+/* What is not a record, after a reply. */
 static void answer_and_garble(struct talk *talk, unsigned number,
                               const struct sc_frame_header *header, const uint8_t *body)
 {

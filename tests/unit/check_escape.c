@@ -57,7 +57,7 @@ START_TEST(utf8_is_what_rfc_3629_says)
         ck_assert_msg(!sc_escape_is_utf8((const uint8_t *)bad[i], strlen(bad[i])), "bad %zu", i);
     }
     ck_assert(sc_escape_is_utf8((const uint8_t *)"a\0b", 3));
-    /* What is behind the end does not count. */
+    /* What comes after the end does not count. */
     ck_assert(!sc_escape_is_utf8((const uint8_t *)"\xe2\x82\xac", 2));
 }
 END_TEST

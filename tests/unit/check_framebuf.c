@@ -224,7 +224,7 @@ START_TEST(what_was_not_asked_for_stays)
 END_TEST
 
 /*
- * The header alone decides, wherever it is cut, behind a good frame, and nothing of it is
+ * The header alone decides, wherever it is cut, after a good frame, and nothing of it is
  * consumed.
  */
 START_TEST(too_large_on_the_header_alone)

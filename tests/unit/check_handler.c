@@ -54,7 +54,7 @@ START_TEST(nothing_else_is_found)
 }
 END_TEST
 
-/* Runs a handler with a fence behind the room that it asked for. */
+/* Runs a handler with a guard after the space that it asked for. */
 static size_t run(const char *name, const uint8_t *body, size_t length, uint8_t **reply)
 {
     const struct sc_handler *handler = sc_handler_find_name(name);

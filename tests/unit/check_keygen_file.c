@@ -203,7 +203,7 @@ static void read_both(void)
     struct sc_err err;
     EVP_PKEY_free(sc_keygen_read_key("a.key", NULL, NULL, &err));
     X509_free(sc_keygen_read_certificate("a.crt", &err));
-    X509_free(sc_keygen_read_certificate("a.key", &err)); /* it is none */
+    X509_free(sc_keygen_read_certificate("a.key", &err)); /* not a certificate */
 }
 
 START_TEST(nothing_is_kept)

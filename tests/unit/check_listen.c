@@ -31,7 +31,7 @@ static struct sc_err err;
 static int lacking_family, bind_errno;
 static mode_t mode_before;
 
-/* The file is removed before it is locked, as by whoever had the lock until then. */
+/* The file is removed before it is locked, as by the process that had the lock until then. */
 static bool remove_before_lock;
 static int locks;
 
@@ -313,7 +313,7 @@ START_TEST(unix_socket_left_over)
     ck_assert_int_ne(lstat("s", &after), 0);
     ck_assert_int_eq(unlink("t"), 0);
 
-    /* A file that is no socket is left alone. */
+    /* A file that is not a socket is left alone. */
     close(open("s", O_CREAT | O_WRONLY, 0600));
     ck_assert_ptr_null(OPEN("unix:s"));
     ck_assert_int_eq(unlink("s"), 0);

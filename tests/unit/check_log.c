@@ -430,7 +430,7 @@ START_TEST(without_a_redirect_it_is_stderr)
     ck_assert_int_eq(pipe(ends), 0);
     take_stderr(ends[1]);
     sc_log_message(SC_LOG_INFO, "event", "x");
-    /* A sink that is gone is no reason to stop. */
+    /* A lost sink does not stop the program. */
     ck_assert_int_eq(close(STDERR_FILENO), 0);
     sc_log_message(SC_LOG_INFO, "event", "lost");
     ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
@@ -459,7 +459,7 @@ static void fill_to_the_brim(int fd)
     ck_assert_int_eq(fcntl(fd, F_SETFL, flags), 0);
 }
 
-/* All that is in it; the text of what is no filling, in a static buffer. */
+/* All that is in it; the text of what is not filling, in a static buffer. */
 static const char *drain(int fd)
 {
     static char kept[8192];

@@ -158,7 +158,7 @@ START_TEST(every_spelling_pins_and_a_changed_digit_does_not)
 
     ck_assert(!match(&link, others.curl, NULL).matched);
     ck_assert(!match(&link, others.cert_sha256, NULL).matched);
-    /* A key's digest is no certificate's and the other way round. */
+    /* A key's digest is not a certificate's and the other way round. */
     (void)snprintf(text, sizeof(text), "cert-sha256:%s", spellings.dane + strlen("3 1 1 "));
     ck_assert(!match(&link, text, NULL).matched);
     close_link(&link);
@@ -177,7 +177,7 @@ START_TEST(what_other_programs_print_is_taken)
     const char *certificate = spellings.cert_sha256 + strlen("cert-sha256:");
     const char *no_key = others.dane + strlen("3 1 1 ");
     const char *no_certificate = others.cert_sha256 + strlen("cert-sha256:");
-    /* Before the digits, of the key or of the certificate, and behind them. */
+    /* Before the digits, of the key or of the certificate, and after them. */
     static const struct {
         const char *before;
         bool is_key;
@@ -301,7 +301,7 @@ START_TEST(what_is_no_pin_is_refused_and_the_set_stays)
         "",
         "sha256//",
         "sha256//AAAA",
-        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=", /* bits behind the end */
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=", /* bits after the end */
         "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==", /* too long */
         "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-AAAAA=",
         "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;junk",
@@ -411,7 +411,7 @@ START_TEST(a_pinned_authority_means_chain_name_and_dates)
     ck_assert(match_ca(&link, intermediate_path, "a.example").matched);
     ck_assert(match_ca(&link, leaf_path, "a.example").matched);
     ck_assert(!match_ca(&link, stranger_path, "a.example").matched);
-    /* The stranger has the root's name: what else is wrong is no reason to call it the issuer. */
+    /* The stranger has the root's name: what else is wrong does not make it the issuer. */
     ck_assert_int_eq(match_ca(&link, stranger_path, "a.example").cause, SC_PIN_OTHER);
     ck_assert_int_eq(match_ca(&link, stranger_path, "x.example").cause, SC_PIN_OTHER);
     ck_assert_int_eq(match_ca(&link, root_path, "x.example").cause, SC_PIN_WRONG_NAME);

@@ -95,7 +95,7 @@ START_TEST(any_pin_of_a_set_is_enough)
     ck_assert(MATCH(ssl, &leaf, NULL, right.curl, wrong.curl, wrong.cert_sha256).matched);
     ck_assert(MATCH(ssl, &leaf, NULL, wrong.curl, right.cert_sha256, wrong.cert_sha256).matched);
 
-    /* What an earlier pin found wrong is no reason any more. */
+    /* What an earlier pin found wrong is forgotten. */
     const struct sc_pin_result result = MATCH(ssl, &leaf, NULL, authority, right.curl);
     ck_assert(result.matched);
     ck_assert_str_eq(result.pin, right.curl);

@@ -212,7 +212,7 @@ START_TEST(proofs_that_do_not_fit)
     key.scheme = 0x0401; /* rsa_pkcs1_sha256 */
     refused(sc_pins_verify(&key, exporter, &err), &err, "scheme is unknown");
     key.scheme = SC_PINS_NO_PROOF;
-    refused(sc_pins_verify(&key, exporter, &err), &err, "there is none");
+    refused(sc_pins_verify(&key, exporter, &err), &err, "the server has none");
     key = made.message.next;
     key.spki_bytes--;
     refused(sc_pins_verify(&key, exporter, &err), &err, "can't be read");
@@ -264,7 +264,7 @@ START_TEST(malformed_bodies)
     }
     memcpy(body, made.body, made.bytes);
     body[made.bytes] = 0;
-    body_is_refused(body, made.bytes + 1, "bytes behind its end");
+    body_is_refused(body, made.bytes + 1, "bytes after its end");
     for (unsigned value = 0; value < 256; value++) {
         memcpy(body, made.body, made.bytes);
         body[0] = (uint8_t)value;
@@ -274,7 +274,7 @@ START_TEST(malformed_bodies)
         memcpy(body, made.body, made.bytes);
         body[1] = (uint8_t)value;
         if (value != 2) {
-            body_is_refused(body, made.bytes, value == 1 ? "behind its end" : "one or two keys");
+            body_is_refused(body, made.bytes, value == 1 ? "after its end" : "one or two keys");
         }
         memcpy(body, made.body, made.bytes);
         body[2] = (uint8_t)value;

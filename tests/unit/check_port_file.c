@@ -53,7 +53,7 @@ START_TEST(it_holds_the_real_addresses)
 }
 END_TEST
 
-/* Whoever reads it sees the old file whole, or the new one. */
+/* A reader sees the old file whole, or the new one. */
 START_TEST(an_old_one_is_replaced_at_once)
 {
     struct stat before, after;

@@ -280,7 +280,7 @@ START_TEST(what_fails_is_tried_again)
     hang_up();
     ck_assert_int_eq(tries_left(), 5);
 
-    /* Whoever asks is told again, and that is a new beginning; so is a success. */
+    /* A caller that asks is told again, and that is a new start; so is a success. */
     hang_up();
     ck_assert(said(" error reload_failed ") && said("max-boddy"));
     ck_assert_int_eq(tries_left(), 5);
@@ -382,7 +382,7 @@ START_TEST(what_needs_a_restart_and_is_changed_back)
     hang_up();
     ck_assert(said(" warning reload_changed key=workers before=1 after=2 hint="));
     hang_up();
-    ck_assert_msg(said("key=workers before=1 after=2"), "whoever asks is told again");
+    ck_assert_msg(said("key=workers before=1 after=2"), "a caller that asks is told again");
     fire();
     ck_assert_uint_eq(kept_count, 0);
     configure("[server]\nreload-interval = 100s\nworkers = 3\n");
@@ -440,7 +440,7 @@ START_TEST(an_ocsp_response_that_ends)
     fire();
     ck_assert(said(" warning ocsp_response_ended ") || said(" warning ocsp_response_expiry "));
 
-    /* One that is out of date already is one line, whoever brought it. */
+    /* One that is out of date already is one line, from wherever it comes. */
     fixture_write_ocsp("ocsp.der", certificate, certificate, certificate, key,
                        V_OCSP_CERTSTATUS_GOOD, -7200, -3600);
     hang_up();

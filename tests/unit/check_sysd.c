@@ -268,7 +268,7 @@ START_TEST(credentials)
     close(open(path, O_CREAT | O_WRONLY, 0600));
     ck_assert_int_eq(sc_sysd_credential(&sysd, "passphrase", path, sizeof(path)), 0);
     ck_assert_ptr_nonnull(strstr(path, "/passphrase"));
-    /* One that is there, by a name that is no name, and a path that is cut to one that is there. */
+    /* One that is there, by an invalid name, and a path that is cut to one that is there. */
     ck_assert_int_eq(sc_sysd_credential(&sysd, "./passphrase", path, sizeof(path)), -1);
     ck_assert_int_eq(sc_sysd_credential(&sysd, ".", path, sizeof(path)), -1);
     ck_assert_int_eq(sc_sysd_credential(&sysd, "..", path, sizeof(path)), -1);

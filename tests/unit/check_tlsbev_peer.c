@@ -25,7 +25,7 @@ TEST(data_and_close_notify_in_one_segment)
     tls_peer_hold(peer);
     tls_peer_write(peer, "data", 4);
     tls_peer_close_notify(peer);
-    tls_peer_write_raw(peer, "behind the end", 14);
+    tls_peer_write_raw(peer, "after the end!", 14);
     tls_peer_release(peer);
     RUN_UNTIL(base, side->closed);
     ck_assert_uint_eq(side->got_when_closed, 4);
@@ -91,7 +91,7 @@ TEST(reset_while_output_waits)
     run_ready(base);
     ck_assert_int_eq(side->close.end, SC_TLSBEV_RESET);
     ck_assert_uint_eq(sc_tlsbev_pending(side->tls), 0);
-    ck_assert_uint_eq(side->flushed, 1); /* whoever waits for the output learns that it is gone */
+    ck_assert_uint_eq(side->flushed, 1); /* the waiter for the output learns that it is gone */
     ck_assert_uint_eq(sc_tlsbev_sent(side->tls), sent);
 }
 

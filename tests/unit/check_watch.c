@@ -331,7 +331,7 @@ START_TEST(keeps_the_first_bytes)
 }
 END_TEST
 
-/* As OpenSSL calls it: the first alert of each direction counts, and close_notify is none. */
+/* As OpenSSL calls it: the first alert of each direction counts, and close_notify is not one. */
 START_TEST(keeps_the_first_alert_of_each_side)
 {
     struct sc_tls_context *client = fixture_client();

@@ -18,7 +18,7 @@ static uint64_t fired_at_ms[TIMERS];
 static size_t fired;
 static uint64_t now_ns;
 
-/* Every test begins at a time that is no round number of ticks. */
+/* Every test begins at a time that is not a round number of ticks. */
 static void begin(void (*on_due)(struct sc_wheel_timer *timer))
 {
     struct sc_err err;
@@ -256,7 +256,7 @@ START_TEST(timers_are_changed_while_they_fire)
 END_TEST
 
 /*
- * The first of them sets itself again; what is due in the buckets behind it must not wait for the
+ * The first of them sets itself again; what is due in the buckets after it must not wait for the
  * next turn of the wheel.
  */
 static void set_again(struct sc_wheel_timer *timer)

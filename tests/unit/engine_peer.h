@@ -30,7 +30,7 @@ struct engine_peer {
     bool is_done; /* the handshake */
     engine_peer_request_cb *on_request; /* engine_peer_answer(), or the test's; NULL: kept */
     unsigned requests; /* that were whole */
-    uint8_t kept[ENGINE_PEER_BYTES]; /* plaintext that is no whole request yet */
+    uint8_t kept[ENGINE_PEER_BYTES]; /* plaintext that is not a whole request yet */
     size_t have;
 };
 

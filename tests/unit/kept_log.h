@@ -10,7 +10,7 @@
 enum { KEPT_MAX = 64 };
 
 static char kept_lines[KEPT_MAX]
-                      [4096]; /* without their newlines; those behind the last are only counted */
+                      [4096]; /* without their newlines; those after the last are only counted */
 static unsigned kept_count;
 
 static inline void kept_take(const char *line, size_t length)

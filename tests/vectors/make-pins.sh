@@ -127,7 +127,7 @@ check_vector() {
         fi
         [ "$found" = "$proof" ] || fail "the proof is $found, not $proof"
     fi
-    [ $((2 * at)) -eq ${#body} ] || fail "bytes behind the end"
+    [ $((2 * at)) -eq ${#body} ] || fail "bytes after the end"
 }
 
 check() {

@@ -140,7 +140,7 @@ function showHandshakes(status) {
   setNumber('in-progress', handshakes.in_progress);
   setNumber('failed-minute', handshakes.failed_minute);
   setNumber('failed-total', handshakes.failed);
-  // Port scans and health checks are no reason to worry.
+  // Port scans and health checks are nothing to worry about.
   const worrying = status.failures.filter((counter) => counter.name !== 'probe' && counter.minute > 0);
   setLevel('failed', worrying.length > 0 ? 'warn' : '');
   setRows('failures', counterRows(status.failures), 'None since the start.', 3);
