@@ -53,6 +53,16 @@ void sc_conn_log_connected(struct sc_conn_log *log, const struct sc_conn_origin 
     }
 }
 
+/* The rows of one event, see SC_CONN_EVENTS. */
+static enum sc_conn_event failure_event(enum sc_tls_reason reason)
+{
+    switch (reason) {
+    case SC_TLS_REASON_PROBE: return SC_CONN_LEFT_SILENTLY;
+    case SC_TLS_REASON_BAD_CERTIFICATE: return SC_CONN_LOCKED_OUT;
+    default: return SC_CONN_HANDSHAKE_FAILED;
+    }
+}
+
 /* OpenSSL's reason and the socket's error, when there is one. */
 static void add_details(struct sc_log_line *line, const struct sc_tlsbev_close *close)
 {
@@ -90,10 +100,8 @@ enum sc_tls_reason sc_conn_log_handshake_failed(struct sc_conn_log *log,
 {
     const struct sc_tls_failure failure =
         sc_tls_explain(watch, explain_end(close), close ? close->error_code : 0, true);
-    const enum sc_conn_event event =
-        failure.kind == SC_TLS_REASON_PROBE ? SC_CONN_LEFT_SILENTLY : SC_CONN_HANDSHAKE_FAILED;
     struct sc_log_line line;
-    if (!begin(&line, log, event, origin)) {
+    if (!begin(&line, log, failure_event(failure.kind), origin)) {
         return failure.kind;
     }
     sc_log_str(&line, "stage", sc_tls_stage(watch));

@@ -21,6 +21,7 @@
     X(REFUSED, ERROR, "connection_refused") /* out of memory */ \
     X(CONNECTED, DEBUG, "connected") \
     X(HANDSHAKE_FAILED, WARNING, "tls_handshake_failed") \
+    X(LOCKED_OUT, WARNING, "tls_handshake_failed") /* its pin is another one */ \
     X(LEFT_SILENTLY, DEBUG, "tls_handshake_failed") /* port scans, health checks */ \
     X(CLIENT_REFUSED, WARNING, "client_refused") \
     X(PEER_CLOSED, DEBUG, "peer_closed") \

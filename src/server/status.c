@@ -15,6 +15,7 @@
 struct summary {
     const struct sc_stats *stats, *before; /* now, and a minute ago */
     uint64_t open, in_progress, completed, completed_minute, failed, failed_minute;
+    uint64_t locked_out, locked_out_minute; /* of those that failed */
     uint64_t requests, requests_minute;
     uint32_t rate; /* requests in the last second */
     double handshake_p50, handshake_p99, lag_p50, lag_p99; /* of the last minute, seconds */
@@ -40,6 +41,7 @@ static void summarize(const struct sc_metrics *metrics, const struct sc_history 
         .in_progress = sc_stats_handshakes_in_progress(stats),
         .completed = sc_stats_handshakes_completed(stats),
         .failed = sc_stats_handshakes_failed(stats),
+        .locked_out = sc_stats_get(&stats->handshakes_failed[SC_TLS_REASON_BAD_CERTIFICATE]),
         .requests = all_requests(stats),
         .rate = history->count > 0 ? sc_history_rate(history, history->count - 1) : 0,
         .handshake_p50 = sc_stats_percentile(&stats->handshake_time, &before->handshake_time, 50),
@@ -49,6 +51,8 @@ static void summarize(const struct sc_metrics *metrics, const struct sc_history 
     };
     out->completed_minute = out->completed - sc_stats_handshakes_completed(before);
     out->failed_minute = out->failed - sc_stats_handshakes_failed(before);
+    out->locked_out_minute =
+        out->locked_out - sc_stats_get(&before->handshakes_failed[SC_TLS_REASON_BAD_CERTIFICATE]);
     out->requests_minute = out->requests - all_requests(before);
 }
 
@@ -111,6 +115,13 @@ static void json_counters(FILE *out, const char *key, const char *row_name,
         }
     }
     (void)fputc(']', out);
+}
+
+/* Those that ended the handshake for our key: also when there are none, for the page. */
+static void json_locked_out(FILE *out, const struct summary *summary)
+{
+    (void)fprintf(out, ",\"locked_out\":{\"total\":%" PRIu64 ",\"minute\":%" PRIu64 "}",
+                  summary->locked_out, summary->locked_out_minute);
 }
 
 static void json_refused(FILE *out, const struct sc_stats *stats)
@@ -194,6 +205,7 @@ void sc_status_write_json(const struct sc_metrics *metrics, const struct sc_hist
     (void)fprintf(out, ",\"loop_lag\":{\"p50\":%.6f,\"p99\":%.6f}", summary.lag_p50,
                   summary.lag_p99);
     json_counters(out, "failures", "handshakes_failed", &summary);
+    json_locked_out(out, &summary);
     json_counters(out, "closed", "closed", &summary);
     json_refused(out, &metrics->stats);
     json_files(out, metrics);
@@ -315,6 +327,10 @@ void sc_status_write_text(const struct sc_metrics *metrics, const struct sc_hist
                   "handshakes", summary.in_progress, summary.completed_minute,
                   summary.failed_minute, summary.completed, summary.failed);
     text_counters(out, "failed handshakes", "handshakes_failed", &summary);
+    (void)fprintf(out,
+                  NAME "%" PRIu64 " handshakes in the last minute, %" PRIu64
+                       " since the start (bad_certificate)\n",
+                  "locked out", summary.locked_out_minute, summary.locked_out);
     text_times(out, "handshake time", summary.handshake_p50, summary.handshake_p99);
     text_times(out, "event-loop lag", summary.lag_p50, summary.lag_p99);
     text_counters(out, "ended connections", "closed", &summary);

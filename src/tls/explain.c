@@ -130,7 +130,10 @@ static const struct row library_rows[] = {
 static const struct row alert_rows[] = {
     {SSL_AD_UNKNOWN_CA, SC_TLS_REASON_CERTIFICATE_REFUSED, REFUSED_OUR_CERTIFICATE,
      "the server does not know who issued our certificate"},
-    {SSL_AD_BAD_CERTIFICATE, SC_TLS_REASON_CERTIFICATE_REFUSED, REFUSED_OUR_CERTIFICATE,
+    {SSL_AD_BAD_CERTIFICATE, SC_TLS_REASON_BAD_CERTIFICATE,
+     "the client refused our certificate and is locked out: it has pinned another key, or takes no "
+     "certificate that is out of date; was the key changed? go back to the one before, or give "
+     "the client the pin that 'sc-keygen --show' prints",
      "the server refused our certificate"},
     {SSL_AD_CERTIFICATE_UNKNOWN, SC_TLS_REASON_CERTIFICATE_REFUSED, REFUSED_OUR_CERTIFICATE,
      "the server refused our certificate"},

@@ -37,7 +37,10 @@
     X(NO_SHARED_GROUP, "no_shared_group") /* no common key exchange group */ \
     X(NO_SHARED_SIGNATURE, "no_shared_signature") /* no common signature algorithm */ \
     X(ALPN, "alpn") /* no common application protocol */ \
-    X(CERTIFICATE_REFUSED, "certificate_refused") /* the peer refused our certificate */ \
+    X(BAD_CERTIFICATE, \
+      "bad_certificate") /* the alert of that name: what our clients send for a wrong pin */ \
+    X(CERTIFICATE_REFUSED, \
+      "certificate_refused") /* the peer refused our certificate with another alert */ \
     X(NO_CLIENT_CERTIFICATE, \
       "no_client_certificate") /* a client certificate is required and none came */ \
     X(CLIENT_CERTIFICATE, "client_certificate") /* the client's certificate is not accepted */ \

@@ -35,7 +35,7 @@ expect_err 'expired on 2021-01-01'
 run 90 sc-client --connect "$address" --pin ca:server.crt echo hello
 expect_err 'ca:server.crt: the certificate expired on 2021-01-01'
 # The client ends the handshake itself, and the operator sees whom the certificate keeps out.
-wait_log 'stage=answered reason=certificate_refused' 10 2
+wait_log 'stage=answered reason=bad_certificate' 10 2
 
 # A new one for the same key, while it runs: the pin of the key still holds, and nobody has anything to say.
 pin=$(openssl pkey -in server.key -pubout -outform der | openssl dgst -sha256 -binary | openssl base64)

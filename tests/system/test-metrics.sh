@@ -106,7 +106,7 @@ until_value "${P}_connections_closed_total{reason=\"truncated\"}" 1
 until_value "${P}_connections_closed_total{reason=\"body_too_large\"}" 1
 until_value "${P}_connections_closed_total{reason=\"reset\"}" 1
 [ "$(value "${P}_error_replies_total{code=\"body_too_large\"}")" = 1 ] || fail "the ERROR reply is not counted"
-until_value "${P}_handshakes_failed_total{reason=\"certificate_refused\"}" 1
+until_value "${P}_handshakes_failed_total{reason=\"bad_certificate\"}" 1
 until_value "${P}_handshakes_failed_total{reason=\"plaintext\"}" 1
 [ "$(value "${P}_requests_total{type=\"echo\"}")" -ge 1 ] || fail "the request is not counted"
 completed=$(sum "${P}_handshakes_completed_total{")

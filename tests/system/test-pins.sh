@@ -186,7 +186,8 @@ run 0 sc-keygen --promote
 reload
 run 0 sc-client --connect "$address" --pin "$next" echo served
 run 90 sc-client --connect "$address" --pin "$old" echo refused
-wait_log 'certificate_refused'
+wait_log ' stage=answered reason=bad_certificate hint='
+grep -q ' warning tls_handshake_failed .*is locked out: .*sc-keygen --show' "$server_log" || fail "the log does not say that a client is locked out"
 stop_server
 
 pass "next-private-key"

@@ -71,8 +71,9 @@ until_true "document.readyState === 'complete' && document.getElementById('state
 until_true "Number(document.getElementById('rate').textContent.replace(',', '')) > 100" "the page shows no requests"
 until_true "document.getElementById('open').textContent === '20'" "the page does not show 20 connections"
 until_true "document.getElementById('graph-line').getAttribute('d').length > 10" "the page draws no graph"
-until_true "[...document.querySelectorAll('#failures th')].some((cell) => cell.textContent === 'certificate refused')" \
+until_true "[...document.querySelectorAll('#failures th')].some((cell) => cell.textContent === 'bad certificate')" \
     "the page does not show the failed handshake"
+until_true "document.getElementById('locked-out-total').textContent === '1'" "the page does not show who was locked out"
 until_true "document.querySelectorAll('#workers tr').length === 2" "the page does not show two workers"
 until_true "/^3,6[0-9][0-9]\$/.test(document.getElementById('days').textContent)" "the page does not show the days until the certificate ends"
 until_true "document.getElementById('version').textContent.startsWith('sc-server ')" "the page does not show the version"

@@ -43,7 +43,7 @@ stop_server
 counted connections_accepted $((2 * clients + 2))
 counted handshakes_started $((2 * clients + 2))
 counted handshakes_full_tlsv1_3 $((2 * clients))
-counted handshakes_failed_certificate_refused 1
+counted handshakes_failed_bad_certificate 1
 counted closed_idle_timeout $clients
 counted requests_echo $clients
 counted requests_reverse $clients

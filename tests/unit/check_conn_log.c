@@ -117,6 +117,25 @@ START_TEST(probes_are_no_warnings)
 }
 END_TEST
 
+/* Who wants to hide the lock-out of clients behind other failures can't. */
+START_TEST(clients_that_are_locked_out_are_always_told)
+{
+    const struct sc_tlsbev_close close = {.end = SC_TLSBEV_TLS};
+    struct sc_tls_watch watch = start(SC_LOG_WARNING);
+    sc_tls_watch_first_bytes(&watch, "\x16\x03\x01", 3);
+    at_second(5);
+    for (int i = 0; i < 100; i++) {
+        sc_conn_log_handshake_failed(&conn_log, &origin, &watch, NULL);
+    }
+    watch.alert_received = SSL_AD_BAD_CERTIFICATE;
+    ck_assert_int_eq(sc_conn_log_handshake_failed(&conn_log, &origin, &watch, &close),
+                     SC_TLS_REASON_BAD_CERTIFICATE);
+    ASSERT_HAS(kept_last(), " warning tls_handshake_failed ");
+    ASSERT_HAS(kept_last(), " reason=bad_certificate hint=");
+    ASSERT_HAS(kept_last(), " alert_received=\"bad certificate\"");
+}
+END_TEST
+
 static void log_kind(enum sc_conn_event event, const struct sc_tls_watch *watch)
 {
     static const struct sc_tls_info info = {.version = "TLSv1.3", .cipher = "x", .group = "x"};
@@ -126,6 +145,12 @@ static void log_kind(enum sc_conn_event event, const struct sc_tls_watch *watch)
     case SC_CONN_HANDSHAKE_FAILED:
         sc_conn_log_handshake_failed(&conn_log, &origin, watch, NULL);
         break;
+    case SC_CONN_LOCKED_OUT: {
+        struct sc_tls_watch refused = *watch;
+        refused.alert_received = SSL_AD_BAD_CERTIFICATE;
+        sc_conn_log_handshake_failed(&conn_log, &origin, &refused, &tls);
+        break;
+    }
     case SC_CONN_LEFT_SILENTLY:
         sc_conn_log_handshake_failed(&conn_log, &origin, watch, &eof);
         break;
@@ -189,4 +214,5 @@ END_TEST
 
 SUITE_MAIN("conn_log", every_line_has_the_connection_and_its_peer,
            a_peer_on_a_unix_socket_has_no_name, failures_say_what_is_known, probes_are_no_warnings,
-           a_flood_is_counted_instead, only_hostile_ends_are_worth_a_line)
+           clients_that_are_locked_out_are_always_told, a_flood_is_counted_instead,
+           only_hostile_ends_are_worth_a_line)

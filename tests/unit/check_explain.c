@@ -117,7 +117,7 @@ START_TEST(alerts)
     } rows[] = {
         {SSL_AD_UNKNOWN_CA, SC_TLS_REASON_CERTIFICATE_REFUSED, "refused our certificate",
          "does not know who issued"},
-        {SSL_AD_BAD_CERTIFICATE, SC_TLS_REASON_CERTIFICATE_REFUSED, "refused our certificate",
+        {SSL_AD_BAD_CERTIFICATE, SC_TLS_REASON_BAD_CERTIFICATE, "is locked out",
          "server refused our"},
         {SSL_AD_CERTIFICATE_UNKNOWN, SC_TLS_REASON_CERTIFICATE_REFUSED, "refused our certificate",
          "server refused our"},

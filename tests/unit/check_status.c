@@ -54,6 +54,8 @@ START_TEST(facts_in_a_terminal)
     ASSERT_HAS(text, "\nhandshakes          1 under way, 3 completed and 1 failed in the last "
                      "minute, 3 and 1 since the start\n");
     ASSERT_HAS(text, "\nfailed handshakes   timeout 1\n");
+    ASSERT_HAS(text, "\nlocked out          0 handshakes in the last minute, 0 since the start "
+                     "(bad_certificate)\n");
     ASSERT_HAS(text, "\nhandshake time      half below 1.75 ms, 99 % below 2.49 "
                      "ms (last minute)\n");
     ASSERT_HAS(text, "\nevent-loop lag      not measured in the last minute\n");
@@ -104,9 +106,28 @@ START_TEST(facts_for_the_page)
                      "3,"
                      "\"failed\":1,\"failed_minute\":1,\"p50\":0.001750,\"p99\":0.002485}");
     ASSERT_HAS(text, "\"failures\":[{\"name\":\"timeout\",\"total\":1,\"minute\":1}]");
+    ASSERT_HAS(text, ",\"locked_out\":{\"total\":0,\"minute\":0},");
     ASSERT_HAS(text, "\"refused\":[{\"name\":\"memory\",\"total\":4}]");
     ASSERT_HAS(text, "\"rates\":[10,10]}\n");
 }
 END_TEST
 
-SUITE_MAIN("status", facts_in_a_terminal, what_is_bad_is_said, facts_for_the_page)
+/* The alert bad_certificate is what our clients send for a wrong pin, and is counted for itself. */
+START_TEST(who_was_locked_out)
+{
+    make();
+    sc_stats_add(&metrics.stats.handshakes_failed[SC_TLS_REASON_BAD_CERTIFICATE], 3);
+    sc_stats_add(&metrics.stats.handshakes_failed[SC_TLS_REASON_CERTIFICATE_REFUSED], 7);
+    for (uint64_t second = 0; second <= 65; second++) {
+        sc_history_add(&history, &metrics.stats, 1000 * second);
+    }
+    sc_stats_add(&metrics.stats.handshakes_failed[SC_TLS_REASON_BAD_CERTIFICATE], 2);
+    ASSERT_HAS(write_with(sc_status_write_text),
+               "\nlocked out          2 handshakes in the last minute, 5 since the start "
+               "(bad_certificate)\n");
+    ASSERT_HAS(write_with(sc_status_write_json), ",\"locked_out\":{\"total\":5,\"minute\":2},");
+}
+END_TEST
+
+SUITE_MAIN("status", facts_in_a_terminal, what_is_bad_is_said, facts_for_the_page,
+           who_was_locked_out)

@@ -140,6 +140,8 @@ function showHandshakes(status) {
   setNumber('in-progress', handshakes.in_progress);
   setNumber('failed-minute', handshakes.failed_minute);
   setNumber('failed-total', handshakes.failed);
+  setNumber('locked-out-total', status.locked_out.total);
+  setText('locked-out-note', status.locked_out.minute > 0 ? ', ' + whole.format(status.locked_out.minute) + ' in the last minute' : '');
   // Port scans and health checks are nothing to worry about.
   const worrying = status.failures.filter((counter) => counter.name !== 'probe' && counter.minute > 0);
   setLevel('failed', worrying.length > 0 ? 'warn' : '');
