@@ -108,7 +108,7 @@ static void put_plan(FILE *out, const struct sc_bench_plan *plan)
     (void)fprintf(out,
                   "  \"plan\": {\"mode\": \"%s\", \"type\": \"%s\", \"size_bytes\": %zu, "
                   "\"connections\": %u, \"depth\": %u, \"threads\": %u, ",
-                  modes[plan->mode], sc_bench_type_names[plan->type], plan->size_bytes,
+                  modes[plan->mode], sc_bench_type_name(plan->type), plan->size_bytes,
                   plan->connections, plan->depth, plan->threads);
     (void)fprintf(out,
                   "\"rate\": %.10g, \"resume_percent\": %u, \"warm_up_ms\": %" PRIu64

@@ -9,8 +9,9 @@
 #include <sysexits.h>
 
 #include "base/program.h"
-#include "tls/client_conf.h"
 #include "proto/frame.h"
+#include "proto/handler.h"
+#include "tls/client_conf.h"
 
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
 
@@ -42,6 +43,10 @@ enum {
     OPT_VERSION,
 };
 
+/* Both made from the table of message types, by sc_bench_option_table(). */
+static const char *type_words[SC_HANDLER_MAX + 2];
+static char type_list[SC_HANDLER_LIST_BYTES]; /* "echo, reverse or mix" */
+
 static const struct sc_opt rows[] = {
     SC_OPT("connect", 0, OPT_CONNECT, "ADDR",
            "HOST:PORT, [V6]:PORT, unix:/path, or a name of client.conf",
@@ -59,8 +64,7 @@ static const struct sc_opt rows[] = {
            .group = "Load"),
     SC_OPT("depth", 'd', OPT_DEPTH, "N", "requests in flight on each connection", .initial = "1"),
     SC_OPT("size", 's', OPT_SIZE, "BYTES", "body of a request, 0 to 16M", .initial = "64"),
-    SC_OPT("type", 't', OPT_TYPE, "TYPE", "echo, reverse, time or mix", .initial = "echo",
-           .words = sc_bench_type_names),
+    SC_OPT("type", 't', OPT_TYPE, "TYPE", type_list, .initial = "echo", .words = type_words),
     SC_OPT("rate", 0, OPT_RATE, "R",
            "open loop: R operations a second, whatever the server does; latencies count from the "
            "intended start",
@@ -116,7 +120,7 @@ static const struct sc_opt_status statuses[] = {
     {.status = SC_EXIT_INTERRUPTED},
     {.status = EX_OK}};
 
-const struct sc_opt_table sc_bench_option_table = {
+static const struct sc_opt_table table = {
     .program = SC_BENCH_NAME,
     .usage = "Usage: sc-bench [--connect ADDR] --pin PIN... [OPTION]...\n"
              "       sc-bench --compare A.json B.json\n"
@@ -128,6 +132,19 @@ const struct sc_opt_table sc_bench_option_table = {
         "A duration D is in seconds, or takes ms, s, m or h: 2, 0.5, 500ms, 2s.\n\n" SC_PIN_HELP,
     .statuses = statuses,
 };
+
+const struct sc_opt_table *sc_bench_option_table(void)
+{
+    size_t count = 0, used = 0;
+    for (; sc_bench_type_at(count); count++) {
+        type_words[count] = sc_bench_type_at(count)->name;
+        used += (size_t)snprintf(type_list + used, sizeof(type_list) - used, "%s%s",
+                                 count > 0 ? ", " : "", type_words[count]);
+    }
+    type_words[count] = SC_BENCH_MIX;
+    (void)snprintf(type_list + used, sizeof(type_list) - used, " or " SC_BENCH_MIX);
+    return &table;
+}
 
 /* Options that were given: the plan holds defaults too. */
 struct given {
@@ -154,16 +171,15 @@ static int read_size(size_t *out, struct sc_err *err)
     return 0;
 }
 
-static int read_type(enum sc_bench_type *out, struct sc_err *err)
+static int read_type(const struct sc_handler **out, struct sc_err *err)
 {
-    for (int i = 0; sc_bench_type_names[i]; i++) {
-        if (strcmp(optarg, sc_bench_type_names[i]) == 0) {
-            *out = (enum sc_bench_type)i;
+    for (size_t i = 0; type_words[i]; i++) {
+        if (strcmp(optarg, type_words[i]) == 0) {
+            *out = sc_bench_type_at(i); /* NULL after the last: the mix */
             return 0;
         }
     }
-    return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": expected echo, reverse, time or mix",
-                      optarg);
+    return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": expected %s", optarg, type_list);
 }
 
 /* "5000", "0.5", "20K", "1.5M". */
@@ -350,6 +366,7 @@ static void set_defaults(struct sc_bench_options *options)
     memset(options, 0, sizeof(*options));
     options->address = (struct sc_address){.host = "localhost", .port = SC_PROTOCOL_PORT};
     options->plan = (struct sc_bench_plan){.address = &options->address,
+                                           .type = sc_bench_type_at(0),
                                            .size_bytes = 64,
                                            .connections = 1,
                                            .depth = 1,
@@ -372,7 +389,7 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
     options->plan.pins = options->pins;
-    sc_opt_reader_init(&reader, &sc_bench_option_table);
+    sc_opt_reader_init(&reader, sc_bench_option_table());
     while ((option = sc_opt_next(&reader, argc, argv, &refused)) != NULL) {
         if (option->value == OPT_HELP || option->value == OPT_VERSION) {
             options->action = option->value == OPT_HELP ? SC_BENCH_HELP : SC_BENCH_VERSION;
@@ -388,7 +405,7 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
     if (sc_opt_settings_find(&options->given, "compare")) {
         return take_compared(options, argc, argv);
     }
-    if (sc_client_conf_complete(&options->given, &sc_bench_option_table, true, &err) != 0) {
+    if (sc_client_conf_complete(&options->given, sc_bench_option_table(), true, &err) != 0) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
     for (size_t i = 0; i < options->given.count; i++) {
@@ -406,6 +423,9 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
     }
     if (given.requests) {
         options->plan.duration_ms = 0;
+    }
+    if (options->plan.type && !options->plan.type->takes_body) {
+        options->plan.size_bytes = 0;
     }
     return check(options, &given);
 }

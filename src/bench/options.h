@@ -15,7 +15,7 @@
 
 enum sc_bench_action { SC_BENCH_RUN, SC_BENCH_COMPARE, SC_BENCH_HELP, SC_BENCH_VERSION };
 
-extern const struct sc_opt_table sc_bench_option_table;
+const struct sc_opt_table *sc_bench_option_table(void); /* thread: the main one */
 
 struct sc_bench_options {
     struct sc_opt_settings given; /* keeps the texts that the others point to */

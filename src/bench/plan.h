@@ -32,8 +32,8 @@ struct sc_bench_plan {
     const struct sc_pin_set *pins; /* borrowed */
 
     enum sc_bench_mode mode;
-    enum sc_bench_type type;
-    size_t size_bytes; /* of a request's body */
+    const struct sc_handler *type; /* NULL: a mix */
+    size_t size_bytes; /* of the body of requests that have one; 0: none has */
     unsigned connections; /* at the same time */
     unsigned depth; /* requests in flight on each */
     unsigned threads; /* 1 to SC_BENCH_MAX_THREADS */

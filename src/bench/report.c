@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/escape.h"
 
 #define BAR_WIDTH 40U
@@ -60,10 +59,10 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
         (void)fprintf(
             out,
             " at a time, each for a handshake (%u %% to be resumed) and one request (%s, %s bytes)",
-            plan->resume_percent, sc_bench_type_names[plan->type], size);
+            plan->resume_percent, sc_bench_type_name(plan->type), size);
     } else {
         (void)fprintf(out, ", %u in flight on each, %s of %s bytes", plan->depth,
-                      sc_bench_type_names[plan->type], size);
+                      sc_bench_type_name(plan->type), size);
     }
     if (plan->rate > 0.0) {
         (void)fprintf(out, ", %.10g a second wanted", plan->rate);
@@ -71,22 +70,13 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
     (void)fprintf(out, ", %u thread%s\n\n", plan->threads, plan->threads == 1 ? "" : "s");
 }
 
-/* The body of a reply, bytes; of a mix the mean. */
-static double reply_bytes(const struct sc_bench_plan *plan)
-{
-    const double size = (double)plan->size_bytes, time = SC_CLOCK_RFC3339_BYTES;
-    return plan->type == SC_BENCH_TIME  ? time
-           : plan->type == SC_BENCH_MIX ? (2.0 * size + time) / 3.0
-                                        : size;
-}
-
 static void print_bytes(FILE *out, const struct sc_bench_plan *plan, double rate)
 {
-    const double up = rate * (double)plan->size_bytes / 1048576.0,
-                 down = rate * reply_bytes(plan) / 1048576.0;
-    if (plan->type != SC_BENCH_ECHO && plan->type != SC_BENCH_REVERSE) {
+    const struct sc_bench_bytes bytes = sc_bench_type_bytes(plan->type, plan->size_bytes);
+    const double up = rate * bytes.request / 1048576.0, down = rate * bytes.reply / 1048576.0;
+    if (bytes.request < bytes.reply || bytes.request > bytes.reply) {
         (void)fprintf(out, ", %.1f MiB a second to the server, %.1f from it", up, down);
-    } else if (plan->size_bytes > 0) {
+    } else if (bytes.request > 0.0) {
         (void)fprintf(out, ", %.1f MiB a second each way", up);
     }
 }

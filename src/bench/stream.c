@@ -8,12 +8,10 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/clock.h"
 #include "proto/handler.h"
 
-/* Not a power of two, so that a depth of 2, 4, 8 ... does not divide it; three types in a mix. */
 #define MAX_SLOTS 63U
-#define RING_BYTES ((size_t)2 << 20) /* about; three slots at least */
+#define RING_BYTES ((size_t)2 << 20) /* about; one slot of each type at least */
 #define SLICE_BYTES ((size_t)4 << 20)
 
 struct slot {
@@ -26,17 +24,61 @@ struct sc_bench_stream {
     size_t slot_count;
     size_t max_slice; /* requests */
     uint8_t *requests; /* slot_count + max_slice of them, so that a slice never wraps */
-    uint8_t *replies; /* one for each slot; of TIME only the header counts */
+    uint8_t *replies; /* one for each slot; only the header counts where the row has is_reply() */
     struct slot *slots; /* slot_count + max_slice + 1; the last has only request_at */
 };
 
-const char *const sc_bench_type_names[] = {"echo", "reverse", "time", "mix", NULL};
+/* --- Types --- */
 
-static const struct sc_handler *handler_of(enum sc_bench_type type, size_t index)
+const struct sc_handler *sc_bench_type_at(size_t index)
 {
-    static const uint32_t types[] = {SC_FRAME_ECHO, SC_FRAME_REVERSE, SC_FRAME_TIME};
-    return sc_handler_find(types[type == SC_BENCH_MIX ? index % 3U : (size_t)type]);
+    const struct sc_handler *handler = NULL;
+    for (size_t i = 0; (handler = sc_handler_at(i)); i++) {
+        if (handler->run && index-- == 0) {
+            break;
+        }
+    }
+    return handler;
 }
+
+const char *sc_bench_type_name(const struct sc_handler *type)
+{
+    return type ? type->name : SC_BENCH_MIX;
+}
+
+static size_t type_count(void)
+{
+    size_t count = 0;
+    while (sc_bench_type_at(count)) {
+        count++;
+    }
+    return count;
+}
+
+static const struct sc_handler *handler_of(const struct sc_handler *type, size_t slot)
+{
+    return type ? type : sc_bench_type_at(slot % type_count());
+}
+
+static size_t request_length(const struct sc_handler *handler, size_t size)
+{
+    return handler->takes_body ? size : 0;
+}
+
+struct sc_bench_bytes sc_bench_type_bytes(const struct sc_handler *type, size_t size)
+{
+    const size_t count = type ? 1 : type_count();
+    struct sc_bench_bytes sum = {0};
+    for (size_t i = 0; i < count; i++) {
+        const struct sc_handler *handler = handler_of(type, i);
+        const size_t length = request_length(handler, size);
+        sum.request += (double)length / (double)count;
+        sum.reply += (double)sc_handler_reply_max(handler, length) / (double)count;
+    }
+    return sum;
+}
+
+/* --- Requests --- */
 
 /* No two bodies agree at any shift (xorshift64*, Vigna 2016). */
 static void fill(uint8_t *to, size_t size, uint64_t seed)
@@ -52,46 +94,64 @@ static void fill(uint8_t *to, size_t size, uint64_t seed)
     }
 }
 
-static void make_frames(struct sc_bench_stream *stream, enum sc_bench_type type, size_t size)
+static void make_frames(struct sc_bench_stream *stream, const struct sc_handler *type, size_t size)
 {
-    const size_t frame = SC_FRAME_HEADER_BYTES + size;
-    for (size_t i = 0; i <= stream->slot_count + stream->max_slice; i++) {
-        stream->slots[i].handler = handler_of(type, i % stream->slot_count);
-        stream->slots[i].request_at = i * frame;
-    }
-    size_t reply_at = 0;
+    size_t request_at = 0, reply_at = 0;
     for (size_t i = 0; i < stream->slot_count + stream->max_slice; i++) {
         struct slot *slot = &stream->slots[i];
-        const struct sc_handler *handler = slot->handler;
-        uint8_t *request = stream->requests + slot->request_at;
-        sc_frame_put_header(request, handler->type, (uint32_t)size);
-        fill(request + SC_FRAME_HEADER_BYTES, size, i % stream->slot_count);
+        const struct sc_handler *handler = handler_of(type, i % stream->slot_count);
+        const size_t body = request_length(handler, size);
+        uint8_t *request = stream->requests + request_at;
+        sc_frame_put_header(request, handler->type, (uint32_t)body);
+        fill(request + SC_FRAME_HEADER_BYTES, body, i % stream->slot_count);
+        slot->handler = handler;
+        slot->request_at = request_at;
+        request_at += SC_FRAME_HEADER_BYTES + body;
         if (i >= stream->slot_count) {
             continue;
         }
         uint8_t *reply = stream->replies + reply_at;
         const size_t length =
-            handler->run(request + SC_FRAME_HEADER_BYTES, size, reply + SC_FRAME_HEADER_BYTES);
+            handler->run(request + SC_FRAME_HEADER_BYTES, body, reply + SC_FRAME_HEADER_BYTES);
         sc_frame_put_header(reply, handler->type, (uint32_t)length);
         slot->reply_at = reply_at;
         slot->reply_bytes = SC_FRAME_HEADER_BYTES + length;
         reply_at += slot->reply_bytes;
     }
+    stream->slots[stream->slot_count + stream->max_slice].request_at = request_at;
 }
 
-struct sc_bench_stream *sc_bench_stream_new(enum sc_bench_type type, size_t size_bytes,
+/*
+ * The largest odd multiple of the types in `fit`, or one of each: a depth of 2, 4, 8 ... is then
+ * no divisor of it, and a reply that comes a depth too early is not taken for the right one.
+ */
+static size_t count_slots(size_t fit, size_t types)
+{
+    const size_t most = fit < MAX_SLOTS ? fit : MAX_SLOTS;
+    return most < types ? types : ((most / types - 1U) | 1U) * types;
+}
+
+/* The most that a reply of any type has, header included. */
+static size_t largest_reply(const struct sc_handler *type, size_t size)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < (type ? 1 : type_count()); i++) {
+        const size_t length = sc_handler_reply_max(handler_of(type, i), size);
+        most = length > most ? length : most;
+    }
+    return SC_FRAME_HEADER_BYTES + most;
+}
+
+struct sc_bench_stream *sc_bench_stream_new(const struct sc_handler *type, size_t size_bytes,
                                             unsigned depth, struct sc_err *err)
 {
     const size_t frame = SC_FRAME_HEADER_BYTES + size_bytes;
-    const size_t reply =
-        SC_FRAME_HEADER_BYTES +
-        (size_bytes > SC_CLOCK_RFC3339_BYTES ? size_bytes : SC_CLOCK_RFC3339_BYTES + 1U);
+    const size_t reply = largest_reply(type, size_bytes);
     struct sc_bench_stream *stream = calloc(1, sizeof(*stream));
     if (!stream) {
         goto out_of_memory;
     }
-    const size_t fit = RING_BYTES / frame / 3U * 3U;
-    stream->slot_count = fit < 3U ? 3U : fit > MAX_SLOTS ? MAX_SLOTS : fit;
+    stream->slot_count = count_slots(RING_BYTES / frame, type ? 1 : type_count());
     stream->max_slice = SLICE_BYTES / frame;
     stream->max_slice = stream->max_slice < 1U      ? 1U
                         : stream->max_slice > depth ? depth
@@ -209,38 +269,12 @@ static size_t collect(struct sc_bench_reader *reader, const uint8_t *bytes, size
 
 /* --- Expected replies --- */
 
-static unsigned two_digits(const uint8_t *text)
-{
-    return (unsigned)(text[0] - '0') * 10U + (unsigned)(text[1] - '0');
-}
-
-static bool is_time(const uint8_t *text)
-{
-    static const char shape[] = "0000-00-00T00:00:00.000000Z";
-    static const struct {
-        size_t at;
-        unsigned least, most;
-    } fields[] = {{5, 1, 12}, {8, 1, 31}, {11, 0, 23}, {14, 0, 59}, {17, 0, 60}};
-    for (size_t i = 0; i < SC_CLOCK_RFC3339_BYTES; i++) {
-        if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != (uint8_t)shape[i]) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < SC_COUNT_OF(fields); i++) {
-        const unsigned value = two_digits(text + fields[i].at);
-        if (value < fields[i].least || value > fields[i].most) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Takes bytes of the reply that is due; returns how many, 0 when they are not its own. */
 static size_t take_reply(const struct sc_bench_stream *stream, const struct slot *slot,
                          struct sc_bench_reader *reader, const uint8_t *bytes, size_t size)
 {
-    const bool is_clock = slot->handler->type == SC_FRAME_TIME;
-    const size_t known = is_clock ? SC_FRAME_HEADER_BYTES : slot->reply_bytes;
+    const struct sc_handler *handler = slot->handler;
+    const size_t known = handler->is_reply ? SC_FRAME_HEADER_BYTES : slot->reply_bytes;
     const size_t rest = slot->reply_bytes - reader->have;
     const size_t take = size < rest ? size : rest;
     if (reader->have < known) {
@@ -249,9 +283,10 @@ static size_t take_reply(const struct sc_bench_stream *stream, const struct slot
             return 0;
         }
     }
-    if (is_clock) {
+    if (handler->is_reply) {
         (void)collect(reader, bytes, take, slot->reply_bytes);
-        if (reader->have == slot->reply_bytes && !is_time(reader->bytes + SC_FRAME_HEADER_BYTES)) {
+        if (reader->have == slot->reply_bytes &&
+            !handler->is_reply(reader->bytes + SC_FRAME_HEADER_BYTES)) {
             reader->have -= take;
             return 0;
         }
@@ -275,7 +310,7 @@ static enum sc_bench_verdict reject(const struct sc_bench_stream *stream, const 
         return SC_BENCH_REPLY_OK;
     }
     size_t at = reader->have;
-    while (slot->handler->type != SC_FRAME_TIME && at - reader->have < size &&
+    while (!slot->handler->is_reply && at - reader->have < size &&
            due[at] == bytes[at - reader->have]) {
         at++;
     }

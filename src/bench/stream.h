@@ -13,16 +13,27 @@
 
 #include "base/err.h"
 #include "proto/frame.h"
+#include "proto/handler.h"
 
-enum sc_bench_type { SC_BENCH_ECHO, SC_BENCH_REVERSE, SC_BENCH_TIME, SC_BENCH_MIX };
+/*
+ * The types that a load can have: rows of the table of message types whose replies follow from
+ * the request, or can be checked. NULL after the last. Where a type is wanted, NULL is all of
+ * them in turn.
+ */
+const struct sc_handler *sc_bench_type_at(size_t index);
+#define SC_BENCH_MIX "mix"
+const char *sc_bench_type_name(const struct sc_handler *type);
 
-/* The words of the options, in the order of the enumerators, NULL at the end. */
-extern const char *const sc_bench_type_names[];
+/* Bodies of requests and replies, bytes; of a mix the mean. Types without a body have no size. */
+struct sc_bench_bytes {
+    double request, reply;
+};
+struct sc_bench_bytes sc_bench_type_bytes(const struct sc_handler *type, size_t size_bytes);
 
 struct sc_bench_stream;
 
 /* `depth`: requests wanted in one slice, at most. NULL on failure (EX_OSERR). */
-struct sc_bench_stream *sc_bench_stream_new(enum sc_bench_type type, size_t size_bytes,
+struct sc_bench_stream *sc_bench_stream_new(const struct sc_handler *type, size_t size_bytes,
                                             unsigned depth, struct sc_err *err) SC_NODISCARD;
 void sc_bench_stream_free(struct sc_bench_stream *stream); /* NULL is fine */
 
@@ -42,7 +53,7 @@ struct sc_bench_reader {
     size_t slot; /* of the next reply */
     size_t have; /* bytes of it that came */
     bool unexpected; /* it is another one: its start is collected in `bytes`, to name it */
-    uint8_t bytes[SC_FRAME_ERROR_MAX_BYTES]; /* of an unexpected reply, and of the reply to TIME */
+    uint8_t bytes[SC_FRAME_ERROR_MAX_BYTES]; /* of such a reply, and of one for is_reply() */
     char why[192]; /* what is wrong, or the text of the ERROR; not escaped */
 };
 

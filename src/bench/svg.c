@@ -173,11 +173,11 @@ static void draw_plan(FILE *out, const struct sc_bench_plan *plan)
     case SC_BENCH_HOLD: (void)fprintf(out, ", idle"); break;
     case SC_BENCH_HANDSHAKES:
         (void)fprintf(out, " at a time, %u %% to be resumed, each for one request, %s of %s bytes",
-                      plan->resume_percent, sc_bench_type_names[plan->type], size);
+                      plan->resume_percent, sc_bench_type_name(plan->type), size);
         break;
     case SC_BENCH_REQUESTS:
         (void)fprintf(out, ", %u in flight on each, %s of %s bytes", plan->depth,
-                      sc_bench_type_names[plan->type], size);
+                      sc_bench_type_name(plan->type), size);
         break;
     }
     if (plan->rate > 0.0) {

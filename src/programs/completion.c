@@ -175,7 +175,7 @@ static void copy(FILE *in, FILE *out, const struct sc_opt_table *table)
 
 int main(int argc, char *argv[])
 {
-    const struct sc_opt_table *const tables[] = {&sc_cli_option_table, &sc_bench_option_table,
+    const struct sc_opt_table *const tables[] = {&sc_cli_option_table, sc_bench_option_table(),
                                                  &sc_keygen_option_table, sc_config_option_table()};
     for (size_t i = 0; argc == 2 && i < SC_COUNT_OF(tables); i++) {
         if (strcmp(tables[i]->program, argv[1]) == 0) {

@@ -144,7 +144,7 @@ int main(int argc, char *argv[])
     status = sc_bench_options_read(&options, argc, argv);
     if (status == 0) {
         switch (options.action) {
-        case SC_BENCH_HELP: sc_opt_help(stdout, &sc_bench_option_table); break;
+        case SC_BENCH_HELP: sc_opt_help(stdout, sc_bench_option_table()); break;
         case SC_BENCH_VERSION: sc_version_print(SC_BENCH_NAME); break;
         case SC_BENCH_COMPARE:
             status = sc_bench_compare(stdout, options.compared[0], options.compared[1], &err) == 0

@@ -44,10 +44,37 @@ static size_t run_time(const uint8_t *body, size_t body_length, uint8_t *reply)
     return SC_CLOCK_RFC3339_BYTES;
 }
 
+static unsigned two_digits(const uint8_t *text)
+{
+    return (unsigned)(text[0] - '0') * 10U + (unsigned)(text[1] - '0');
+}
+
+static bool is_time(const uint8_t *text)
+{
+    static const char shape[] = "0000-00-00T00:00:00.000000Z";
+    static const struct {
+        size_t at;
+        unsigned least, most;
+    } fields[] = {{5, 1, 12}, {8, 1, 31}, {11, 0, 23}, {14, 0, 59}, {17, 0, 60}};
+    for (size_t i = 0; i < SC_CLOCK_RFC3339_BYTES; i++) {
+        if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != (uint8_t)shape[i]) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(fields); i++) {
+        const unsigned value = two_digits(text + fields[i].at);
+        if (value < fields[i].least || value > fields[i].most) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static const struct sc_handler handlers[] = {
     {SC_FRAME_ECHO, "echo", .takes_body = true, .same_length = true, .run = run_echo},
     {SC_FRAME_REVERSE, "reverse", .takes_body = true, .same_length = true, .run = run_reverse},
-    {SC_FRAME_TIME, "time", .reply_max = SC_CLOCK_RFC3339_BYTES, .run = run_time},
+    {SC_FRAME_TIME, "time", .reply_max = SC_CLOCK_RFC3339_BYTES, .run = run_time,
+     .is_reply = is_time},
     {SC_FRAME_PINS, "pins", .reply_max = SC_PINS_MAX_BYTES},
 #ifdef SC_TEST_HANDLERS
     SC_TEST_HANDLERS /* tests/tools/handler_ping.c */

@@ -27,7 +27,16 @@ struct sc_handler {
      * NULL: the reply depends on the connection, and the server makes it (server/conn_pins.c).
      */
     size_t (*run)(const uint8_t *body, size_t body_length, uint8_t *reply);
+
+    /*
+     * Whether this can be the body of a reply, for those that do not follow from the request
+     * alone: they always have reply_max bytes, at most SC_HANDLER_CHECKED_MAX. NULL: run() gives
+     * the same reply to the same request.
+     */
+    bool (*is_reply)(const uint8_t *reply);
 };
+
+#define SC_HANDLER_CHECKED_MAX 64U
 
 /* NULL: no such request. */
 const struct sc_handler *sc_handler_find(uint32_t type);

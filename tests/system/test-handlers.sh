@@ -38,9 +38,21 @@ expect_err "line 1: \"ping now\" is not a command; commands are $list\$"
 export TERM=dumb
 terminal 20 '> ' 'help\n' "commands: $list, quit" '' '> ' 'ping\n' 'pong' '' '> ' 'quit\n' -- sc-client --connect "$address" --pin server.crt >out ||
     fail "the prompt does not know the commands of the table"
-run 0 sc-bench --connect "$address" --pin server.crt -n 30 --type mix
+# sc-bench: each type whose replies it can verify, all of them in turn as a mix, and their bytes.
+for type in ping upper mix; do
+    run 0 sc-bench --connect "$address" --pin server.crt -n 30 --size 100 --type $type --json
+    [ "$(json-get plan.type <out)" = "$type" ] || fail "sc-bench does not name the type of its load"
+    mv out $type.json
+done
+[ "$(json-get plan.size_bytes <ping.json) $(json-get plan.size_bytes <upper.json)" = "0 100" ] || fail "a body where none is taken, or none where one is"
+run 0 sc-bench --connect "$address" --pin server.crt -n 30 -t ping
+grep -q ' 0.0 MiB a second to the server, [0-9.]* from it' out || fail "the bytes of a load are not those of the type: $(cat out)"
+run 0 sc-bench --help
+tr '\n' ' ' <out | sed 's/  */ /g' | grep -q 'TYPE echo, reverse, time, ping, upper or mix ' || fail "sc-bench --help does not list the types of the table"
+run 64 sc-bench --connect "$address" --pin server.crt -t pins
+expect_err '^sc-bench: .*invalid value "pins": expected echo, reverse, time, ping, upper or mix'
 stop_server
-grep -Eq ' stopped .*requests_ping=7 requests_upper=3( |$)' "$server_log" || fail "the server does not count by type"
+grep -Eq ' stopped .*requests_ping=73 requests_upper=39( |$)' "$server_log" || fail "the server does not count by type"
 
 # A server without these rows says so.
 PATH=${PATH#*:}

@@ -54,8 +54,10 @@ tests_tools_as_systemd_LDADD   = $(LIBS_BASE)
 
 # The programs with a longer table of message types: handler_ping.c takes the place of proto/handler.c. The client also watches over
 # what it does to the terminal.
-TEST_TOOLS += tests/tools/extended/sc-server tests/tools/extended/sc-client
+TEST_TOOLS += tests/tools/extended/sc-server tests/tools/extended/sc-client tests/tools/extended/sc-bench
 tests_tools_extended_sc_server_SOURCES = tests/tools/handler_ping.c $(src_sc_server_SOURCES)
 tests_tools_extended_sc_server_LDADD   = $(src_sc_server_LDADD)
 tests_tools_extended_sc_client_SOURCES = tests/tools/handler_ping.c tests/tools/tty_modes.c $(src_sc_client_SOURCES)
 tests_tools_extended_sc_client_LDADD   = $(src_sc_client_LDADD)
+tests_tools_extended_sc_bench_SOURCES = tests/tools/handler_ping.c $(src_sc_bench_SOURCES)
+tests_tools_extended_sc_bench_LDADD   = $(src_sc_bench_LDADD)

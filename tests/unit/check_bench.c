@@ -14,7 +14,7 @@
 
 #include <unistd.h>
 
-static struct sc_bench_stream *make(enum sc_bench_type type, size_t size, unsigned depth)
+static struct sc_bench_stream *make(const struct sc_handler *type, size_t size, unsigned depth)
 {
     struct sc_err err;
     struct sc_bench_stream *stream = sc_bench_stream_new(type, size, depth, &err);
@@ -46,7 +46,7 @@ START_TEST(slices_are_whole_requests_and_never_wrap)
 {
     static const size_t sizes[] = {0, 1, 64, 16384, 1 << 20};
     for (size_t i = 0; i < SC_COUNT_OF(sizes); i++) {
-        struct sc_bench_stream *stream = make(SC_BENCH_ECHO, sizes[i], 16);
+        struct sc_bench_stream *stream = make(sc_handler_find(SC_FRAME_ECHO), sizes[i], 16);
         for (size_t slot = 0; slot < sc_bench_stream_slots(stream); slot++) {
             size_t count = 1000, bytes, one = 1, first_bytes;
             const uint8_t *many = sc_bench_stream_requests(stream, slot, &count, &bytes);
@@ -63,20 +63,57 @@ START_TEST(slices_are_whole_requests_and_never_wrap)
 }
 END_TEST
 
+/* What a load can be: each type whose replies can be verified, and NULL, all of them in turn. */
+static const struct sc_handler *load_type(size_t index)
+{
+    const struct sc_handler *type = sc_bench_type_at(index);
+    ck_assert_msg(index < 3 ? type != NULL : type == NULL, "echo, reverse, time, and a mix");
+    return type;
+}
+
 START_TEST(requests_have_their_type)
 {
     static const uint32_t types[][3] = {{SC_FRAME_ECHO, SC_FRAME_ECHO, SC_FRAME_ECHO},
                                         {SC_FRAME_REVERSE, SC_FRAME_REVERSE, SC_FRAME_REVERSE},
                                         {SC_FRAME_TIME, SC_FRAME_TIME, SC_FRAME_TIME},
                                         {SC_FRAME_ECHO, SC_FRAME_REVERSE, SC_FRAME_TIME}};
-    for (int type = SC_BENCH_ECHO; type <= SC_BENCH_MIX; type++) {
-        struct sc_bench_stream *stream = make((enum sc_bench_type)type, 10, 1);
-        ck_assert_uint_eq(sc_bench_stream_slots(stream) % 3, 0);
+    static const char *const names[] = {"echo", "reverse", "time", "mix"};
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_str_eq(sc_bench_type_name(load_type(i)), names[i]);
+        struct sc_bench_stream *stream = make(load_type(i), 10, 1);
+        ck_assert_uint_eq(sc_bench_stream_slots(stream), 63);
         for (size_t slot = 0; slot < sc_bench_stream_slots(stream); slot++) {
             size_t one = 1, bytes;
             const uint8_t *request = sc_bench_stream_requests(stream, slot, &one, &bytes);
-            ck_assert_uint_eq(sc_frame_get_header(request).type, types[type][slot % 3]);
+            const struct sc_frame_header header = sc_frame_get_header(request);
+            ck_assert_uint_eq(header.type, types[i][slot % 3]);
+            ck_assert_uint_eq(header.length, header.type == SC_FRAME_TIME ? 0 : 10);
         }
+        sc_bench_stream_free(stream);
+    }
+}
+END_TEST
+
+START_TEST(bytes_of_a_load_are_those_of_its_types)
+{
+    static const double bytes[][2] = {{60, 60}, {60, 60}, {0, 27}, {40, 49}};
+    for (size_t i = 0; i < 4; i++) {
+        const struct sc_bench_bytes got = sc_bench_type_bytes(load_type(i), 60);
+        ck_assert_double_eq_tol(got.request, bytes[i][0], 1e-9);
+        ck_assert_double_eq_tol(got.reply, bytes[i][1], 1e-9);
+    }
+}
+END_TEST
+
+/* One of each type at least, and no depth of 2, 4, 8 ... divides them. */
+START_TEST(few_large_requests_make_a_ring)
+{
+    struct sc_bench_stream *stream = make(NULL, 1 << 20, 4);
+    ck_assert_uint_eq(sc_bench_stream_slots(stream), 3);
+    sc_bench_stream_free(stream);
+    for (size_t size = 30000; size < 200000; size += 10007) {
+        stream = make(sc_handler_find(SC_FRAME_ECHO), size, 4);
+        ck_assert_uint_eq(sc_bench_stream_slots(stream) % 2, 1);
         sc_bench_stream_free(stream);
     }
 }
@@ -86,9 +123,9 @@ END_TEST
 START_TEST(right_replies_pass_however_they_are_cut)
 {
     static uint8_t replies[64 * 1024];
-    for (int type = SC_BENCH_ECHO; type <= SC_BENCH_MIX; type++) {
+    for (size_t i = 0; i < 4; i++) {
         for (size_t size = 0; size < 100; size += 33) {
-            struct sc_bench_stream *stream = make((enum sc_bench_type)type, size, 8);
+            struct sc_bench_stream *stream = make(load_type(i), size, 8);
             const size_t slot = sc_bench_stream_slots(stream) - 3;
             const size_t total = answer(stream, slot, 10, replies);
             for (size_t piece = 1; piece <= total; piece += piece < 120 ? 1 : 97) {
@@ -131,8 +168,8 @@ static void expect(const struct sc_bench_stream *stream, const uint8_t *bytes, s
 START_TEST(every_wrong_byte_is_found)
 {
     static uint8_t replies[4096];
-    for (int type = SC_BENCH_ECHO; type <= SC_BENCH_REVERSE; type++) {
-        struct sc_bench_stream *stream = make((enum sc_bench_type)type, 40, 4);
+    for (uint32_t type = SC_FRAME_ECHO; type <= SC_FRAME_REVERSE; type++) {
+        struct sc_bench_stream *stream = make(sc_handler_find(type), 40, 4);
         const size_t total = answer(stream, 0, 2, replies);
         for (size_t i = SC_FRAME_HEADER_BYTES; i < total; i++) {
             if (i % 48 >= SC_FRAME_HEADER_BYTES) {
@@ -149,7 +186,7 @@ END_TEST
 START_TEST(what_is_wrong_is_named)
 {
     uint8_t bytes[4096];
-    struct sc_bench_stream *stream = make(SC_BENCH_ECHO, 40, 4);
+    struct sc_bench_stream *stream = make(sc_handler_find(SC_FRAME_ECHO), 40, 4);
     size_t size = answer(stream, 0, 2, bytes);
 
     /* Two replies in the wrong order, and a reply that nobody asked for. */
@@ -186,7 +223,7 @@ START_TEST(a_time_must_be_one)
         "2026-11-21T01:60:03.123456Z", "2026-11-21T01:22:61.123456Z",
         "2026-11-21T01:22:03.12345xZ"};
     uint8_t bytes[256];
-    struct sc_bench_stream *stream = make(SC_BENCH_TIME, 0, 1);
+    struct sc_bench_stream *stream = make(sc_handler_find(SC_FRAME_TIME), 0, 1);
     const size_t size = answer(stream, 0, 1, bytes);
     for (size_t i = 0; i < SC_COUNT_OF(wrong); i++) {
         memcpy(bytes + SC_FRAME_HEADER_BYTES, wrong[i], strlen(wrong[i]));
@@ -359,6 +396,7 @@ START_TEST(merged_counts_keep_the_first_text)
 END_TEST
 
 SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap, requests_have_their_type,
+           bytes_of_a_load_are_those_of_its_types, few_large_requests_make_a_ring,
            right_replies_pass_however_they_are_cut, every_wrong_byte_is_found,
            what_is_wrong_is_named, a_time_must_be_one, expectations_compare_as_they_read,
            what_was_not_measured_meets_no_expectation, bad_expectations_are_refused,

@@ -180,7 +180,7 @@ static void begin(void)
     plan.size_bytes = 40;
     static uint8_t scratch[17 << 10];
     io = (struct sc_bench_io){.plan = &plan,
-                              .stream = sc_bench_stream_new(SC_BENCH_ECHO, 40, 4, &err),
+                              .stream = sc_bench_stream_new(sc_bench_type_at(0), 40, 4, &err),
                               .target = &target,
                               .base = event_base_new(),
                               .ssl_ctx = sc_tls_context_ssl_ctx(client),

@@ -21,6 +21,8 @@ START_TEST(the_table_agrees_with_itself)
         ck_assert_uint_ne(handler->type, SC_FRAME_ERROR);
         /* One reply depends on the connection. */
         ck_assert_int_eq(handler->run == NULL, handler->type == SC_FRAME_PINS);
+        ck_assert(!handler->is_reply ||
+                  (!handler->same_length && handler->reply_max <= SC_HANDLER_CHECKED_MAX));
         for (const char *c = handler->name; *c; c++) {
             ck_assert(*c >= 'a' && *c <= 'z');
         }
@@ -128,6 +130,10 @@ START_TEST(a_row_says_what_requests_and_replies_have)
     ck_assert(!sc_handler_is_reply_length(time, 5, 28));
     ck_assert_uint_eq(sc_handler_reply_max(echo, 5), 5);
     ck_assert_uint_eq(sc_handler_reply_max(time, 5), 27);
+    /* The clock goes on: a reply to TIME is looked at, the others are compared. */
+    ck_assert(!echo->is_reply && !reverse->is_reply);
+    ck_assert(time->is_reply((const uint8_t *)"2026-11-21T01:22:03.123456Z"));
+    ck_assert(!time->is_reply((const uint8_t *)"2026-11-21T01:22:03.123456+"));
     sc_handler_list(list);
     ck_assert_str_eq(list, "echo TEXT, reverse TEXT, time, pins");
 }
