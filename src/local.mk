@@ -48,6 +48,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/keygen_file.c \
 	src/tls/cert_files.c src/tls/cert_files.h \
 	src/tls/ocsp.c src/tls/ocsp.h \
+	src/tls/outcome.c src/tls/outcome.h \
 	src/tls/rotation.c src/tls/rotation.h \
 	src/tls/passphrase_prompt.c src/tls/passphrase_prompt.h \
 	src/tls/pin.c src/tls/pin.h \
@@ -62,6 +63,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/session_cache.c src/tls/session_cache.h \
 	src/tls/ticket_file.c src/tls/ticket_file.h \
 	src/tls/tickets.c src/tls/tickets.h \
+	src/tls/verify.c src/tls/verify.h \
 	src/tls/watch.c src/tls/watch.h \
 	src/tls/weak_settings.c src/tls/weak_settings.h
 
@@ -71,6 +73,7 @@ src_libsclib_la_SOURCES = \
 	src/lib/connect.c src/lib/connect.h \
 	src/lib/engine.c src/lib/engine.h \
 	src/lib/engine_new.c \
+	src/lib/engine_send.c \
 	src/lib/frame_reader.c src/lib/frame_reader.h \
 	src/lib/kept_requests.c src/lib/kept_requests.h \
 	src/lib/link.c src/lib/link.h \
@@ -78,8 +81,7 @@ src_libsclib_la_SOURCES = \
 	src/lib/saved_session.c src/lib/saved_session.h \
 	src/lib/settings.c \
 	src/lib/tls_library.c src/lib/tls_library.h \
-	src/lib/tls_openssl.c \
-	src/lib/verify.c src/lib/verify.h
+	src/lib/tls_openssl.c
 if WITH_MBEDTLS
 src_libsclib_la_SOURCES += \
 	src/lib/byte_queue.c src/lib/byte_queue.h \

@@ -62,10 +62,10 @@ static void describe(struct sc_bench_worker *worker, struct sc_bench_conn *conn)
         (void)snprintf(tls->version, sizeof(tls->version), "%s", SSL_get_version(conn->ssl));
         (void)snprintf(tls->cipher, sizeof(tls->cipher), "%s", SSL_get_cipher_name(conn->ssl));
         (void)snprintf(tls->group, sizeof(tls->group), "%s", group_of(conn->ssl));
-        (void)snprintf(tls->pin, sizeof(tls->pin), "%s", conn->pin);
+        (void)snprintf(tls->pin, sizeof(tls->pin), "%s", conn->io->verify.pin.pin);
         sc_certificate_dates(SSL_get0_peer_certificate(conn->ssl), &from, &to);
         sc_certificate_describe_validity(from, to, sc_clock_wall().tv_sec, tls->validity);
-        tls->outdated = conn->outdated;
+        tls->outdated = conn->io->verify.pin.expired;
     }
     (void)pthread_mutex_unlock(&shared->lock);
 }

@@ -3,7 +3,6 @@
 #include "bench/conn.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -15,7 +14,7 @@
 
 #include "base/clock.h"
 #include "tls/explain.h"
-#include "tls/pin.h"
+#include "tls/outcome.h"
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
@@ -68,19 +67,18 @@ static void fail_errno(struct sc_bench_conn *conn, enum sc_bench_error kind, con
 }
 
 /* TLS itself has failed: said in the words of sc-client. */
-static void fail_tls(struct sc_bench_conn *conn, enum sc_tls_end end, unsigned long code)
+static void fail_tls(struct sc_bench_conn *conn, const struct sc_tls_outcome *outcome)
 {
-    char why[256], text[SC_BENCH_ERROR_TEXT_BYTES];
-    sc_tls_describe_failure(&conn->watch, end, code, why, sizeof(why));
-    (void)snprintf(text, sizeof(text), "the TLS %s with %s failed: %s",
-                   conn->state == SC_BENCH_CONN_HANDSHAKE ? "handshake" : "connection",
-                   conn->io->target->name, why);
-    fail_with(conn, SC_BENCH_ERROR_TLS, text);
+    struct sc_err err;
+    (void)sc_tls_outcome_err(&err, outcome, &conn->watch, conn->state == SC_BENCH_CONN_HANDSHAKE,
+                             conn->io->target->name);
+    fail_with(conn, SC_BENCH_ERROR_TLS, err.text);
 }
 
 void sc_bench_conn_time_out(struct sc_bench_conn *conn)
 {
     const char *target = conn->io->target->name;
+    struct sc_err err;
     char text[SC_BENCH_ERROR_TEXT_BYTES], limit[32], why[256];
     sc_format_duration_ms(conn->io->plan->timeout_ms, limit);
     switch (conn->state) {
@@ -90,9 +88,9 @@ void sc_bench_conn_time_out(struct sc_bench_conn *conn)
         break;
     case SC_BENCH_CONN_HANDSHAKE:
         sc_tls_describe_failure(&conn->watch, SC_TLS_END_TIMEOUT, 0, why, sizeof(why));
-        (void)snprintf(text, sizeof(text), "the TLS handshake with %s timed out after %s: %s",
-                       target, limit, why);
-        break;
+        (void)sc_tls_timed_out(&err, target, conn->io->plan->timeout_ms, why);
+        fail_with(conn, SC_BENCH_ERROR_TIMEOUT, err.text);
+        return;
     case SC_BENCH_CONN_READY:
         (void)snprintf(text, sizeof(text), "no reply from %s within %s, %u unanswered", target,
                        limit, conn->in_flight);
@@ -106,27 +104,29 @@ void sc_bench_conn_time_out(struct sc_bench_conn *conn)
     fail_with(conn, SC_BENCH_ERROR_TIMEOUT, text);
 }
 
-/* The connection is over: `why` is what SSL_get_error() said, `error` an errno value. */
-static void on_failed_io(struct sc_bench_conn *conn, int why, int error)
+/* The connection is over. */
+static void on_failed_io(struct sc_bench_conn *conn, const struct sc_tls_outcome *outcome)
 {
-    const unsigned long code = ERR_peek_error();
-    const bool eof =
-        why == SSL_ERROR_ZERO_RETURN ||
-        (why == SSL_ERROR_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) ||
-        (why == SSL_ERROR_SYSCALL && error == 0);
-    const bool reset = why == SSL_ERROR_SYSCALL && (error == ECONNRESET || error == EPIPE);
-    ERR_clear_error();
-    if (conn->state == SC_BENCH_CONN_CLOSING && (eof || reset)) {
+    if (conn->state == SC_BENCH_CONN_CLOSING && outcome->end != SC_TLS_END_ERROR) {
         sc_bench_conn_fail(conn, NULL);
-    } else if (conn->state == SC_BENCH_CONN_HANDSHAKE || (why == SSL_ERROR_SSL && !eof)) {
-        fail_tls(conn, eof ? SC_TLS_END_EOF : reset ? SC_TLS_END_RESET : SC_TLS_END_ERROR, code);
-    } else if (eof) {
+        return;
+    }
+    if (conn->state == SC_BENCH_CONN_HANDSHAKE) {
+        fail_tls(conn, outcome);
+        return;
+    }
+    switch (outcome->kind) {
+    case SC_TLS_CLOSED:
+        fail_with(conn, SC_BENCH_ERROR_CLOSED, "the server closed the connection");
+        break;
+    case SC_TLS_CUT:
         fail_with(conn, SC_BENCH_ERROR_CLOSED,
-                  why == SSL_ERROR_ZERO_RETURN
-                      ? "the server closed the connection"
-                      : "the server closed the connection without close_notify");
-    } else {
-        fail_errno(conn, SC_BENCH_ERROR_CLOSED, "the connection failed", error);
+                  "the server closed the connection without close_notify");
+        break;
+    case SC_TLS_TRANSPORT_FAILED:
+        fail_errno(conn, SC_BENCH_ERROR_CLOSED, "the connection failed", outcome->error_number);
+        break;
+    default: fail_tls(conn, outcome); break;
     }
 }
 
@@ -137,11 +137,11 @@ static bool check_io(struct sc_bench_conn *conn, int result)
     if (result > 0) {
         return true;
     }
-    const int why = SSL_get_error(conn->ssl, result);
-    if (why == SSL_ERROR_WANT_WRITE) {
+    const struct sc_tls_outcome outcome = sc_tls_outcome_of(conn->ssl, result, error);
+    if (outcome.kind == SC_TLS_WANTS_WRITE) {
         (void)event_add(conn->write_event, NULL);
-    } else if (why != SSL_ERROR_WANT_READ) {
-        on_failed_io(conn, why, error);
+    } else if (outcome.kind != SC_TLS_WANTS_READ) {
+        on_failed_io(conn, &outcome);
     }
     return false;
 }
@@ -237,49 +237,13 @@ void sc_bench_conn_flush(struct sc_bench_conn *conn)
 
 /* --- From connect to ready --- */
 
-/* Whether the server is one that is pinned; if not, io->refusal says why. */
-static bool is_pinned(struct sc_bench_conn *conn, X509 *leaf, STACK_OF(X509) * chain)
-{
-    struct sc_bench_io *io = conn->io;
-    struct sc_pin_result result;
-    if (sc_pin_set_match_certificate(io->plan->pins, conn->ssl, leaf, chain, io->target->host,
-                                     &result) != 0) {
-        (void)sc_tls_refuse_server(io->plan->pins, leaf, &result, io->target->name, &io->mismatch,
-                                   &io->refusal);
-        return false;
-    }
-    (void)snprintf(conn->pin, sizeof(conn->pin), "%s", result.pin);
-    conn->outdated = result.expired;
-    return true;
-}
-
-/* Instead of OpenSSL's chain validation: 0 ends the handshake with the alert bad_certificate. */
-static int on_certificate(X509_STORE_CTX *store, void *arg)
-{
-    (void)arg;
-    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    char *watch = SSL_get_app_data(ssl);
-    struct sc_bench_conn *conn =
-        (struct sc_bench_conn *)(void *)(watch - offsetof(struct sc_bench_conn, watch));
-    const bool good =
-        is_pinned(conn, X509_STORE_CTX_get0_cert(store), X509_STORE_CTX_get0_untrusted(store));
-    X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
-    return good;
-}
-
-void sc_bench_conn_check_pins(SSL_CTX *ssl_ctx)
-{
-    SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL); /* else the answer is ignored */
-    SSL_CTX_set_cert_verify_callback(ssl_ctx, on_certificate, NULL);
-}
-
 static void refuse(struct sc_bench_conn *conn)
 {
-    const struct sc_err *why = &conn->io->refusal;
-    const bool pin = why->status == SC_EXIT_PIN;
+    const struct sc_tls_verify *verify = &conn->io->verify;
+    const bool pin = verify->err.status == SC_EXIT_PIN;
     struct sc_bench_failure failure = {.kind = pin ? SC_BENCH_ERROR_PIN : SC_BENCH_ERROR_TLS,
-                                       .mismatch = pin ? &conn->io->mismatch : NULL};
-    (void)snprintf(failure.text, sizeof(failure.text), "%s", why->text);
+                                       .mismatch = pin ? &verify->mismatch : NULL};
+    (void)snprintf(failure.text, sizeof(failure.text), "%s", verify->err.text);
     ERR_clear_error();
     sc_bench_conn_fail(conn, &failure);
 }
@@ -289,18 +253,16 @@ static void do_handshake(struct sc_bench_conn *conn)
     struct sc_bench_io *io = conn->io;
     ERR_clear_error();
     errno = 0;
-    io->refusal.status = 0;
+    io->verify.refused = false;
     const int result = SSL_do_handshake(conn->ssl);
-    if (io->refusal.status != 0) {
+    if (io->verify.refused) {
         refuse(conn);
         return;
     }
     if (!check_io(conn, result)) {
         return;
     }
-    /* A resumed handshake shows no certificate: that of the session is checked. */
-    if (SSL_session_reused(conn->ssl) && !is_pinned(conn, SSL_get0_peer_certificate(conn->ssl),
-                                                    SSL_get_peer_cert_chain(conn->ssl))) {
+    if (SSL_session_reused(conn->ssl) && sc_tls_verify_peer(&io->verify, conn->ssl) != 0) {
         refuse(conn);
         return;
     }
@@ -382,6 +344,10 @@ static int make_ssl(struct sc_bench_conn *conn, bool resume)
         return -1;
     }
     sc_tls_watch_init(&conn->watch);
+    conn->watch.verify = &io->verify;
+    io->verify.pins = io->plan->pins;
+    io->verify.host = io->target->host;
+    io->verify.target = io->target->name;
     SSL_set_app_data(conn->ssl, &conn->watch);
     SSL_set_connect_state(conn->ssl);
     SSL_set_read_ahead(conn->ssl, 1);

@@ -19,6 +19,7 @@
 #include "bench/stats.h"
 #include "bench/stream.h"
 #include "bench/target.h"
+#include "tls/verify.h"
 #include "tls/watch.h"
 
 struct sc_bench_conn;
@@ -35,13 +36,12 @@ struct sc_bench_io {
     const struct sc_bench_stream *stream;
     const struct sc_bench_target *target;
     struct event_base *base;
-    SSL_CTX *ssl_ctx;
+    SSL_CTX *ssl_ctx; /* with sc_tls_verify_install() */
     uint8_t *scratch; /* for one read */
     size_t scratch_bytes;
     bool release_buffers; /* OpenSSL frees its buffers when a connection is idle */
     void *owner;
-    struct sc_err refusal; /* why no pin matches; status 0: none was refused */
-    struct sc_pin_mismatch mismatch; /* goes with it */
+    struct sc_tls_verify verify; /* of the handshake that is under way; its last result */
 
     /* The handshake is done and a pin has matched. */
     void (*on_ready)(struct sc_bench_conn *conn);
@@ -72,8 +72,6 @@ struct sc_bench_conn {
     struct event *read_event, *write_event;
     struct sc_tls_watch watch;
     SSL_SESSION *session; /* to resume; NULL: none */
-    char pin[128]; /* that matched */
-    bool outdated; /* the certificate is outside its dates; pinned, it is accepted */
     uint64_t opened_ns, ready_ns;
 
     /* To send: `unsent` requests from `next_slot` on, less the first `offset` bytes. */
@@ -92,9 +90,6 @@ struct sc_bench_conn {
     bool is_busy; /* HANDSHAKES: its operation is under way */
     struct sc_bench_start operation; /* ... and began then */
 };
-
-/* Once for a context: its handshakes end with the alert bad_certificate when no pin matches. */
-void sc_bench_conn_check_pins(SSL_CTX *ssl_ctx);
 
 /* `first_slot`: where in the stream it begins. Returns -1 when out of memory. */
 int sc_bench_conn_init(struct sc_bench_conn *conn, struct sc_bench_io *io, size_t first_slot);

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "client/doctor.h"
 #include "tls/error.h"
-#include "tls/explain.h"
+#include "tls/outcome.h"
 
 #define STAY_MS 1000U
 
@@ -41,14 +41,13 @@ static int make_ssl(const struct sc_doctor *doctor, const struct sc_doctor_try *
     return 0;
 }
 
-/* Waits for what the call that returned `result` needs. 1: call it again; 0: it has failed; -1:
- * the time is up. */
-static int wait_more(const struct sc_doctor_probe *probe, int result, uint64_t until_ms)
+/* Waits for what the call wants. 1: call it again; 0: it has failed; -1: the time is up. */
+static int wait_more(const struct sc_doctor_probe *probe, const struct sc_tls_outcome *outcome,
+                     uint64_t until_ms)
 {
-    const int why = SSL_get_error(probe->ssl, result);
     struct pollfd ready = {.fd = probe->fd,
-                           .events = why == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN};
-    if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
+                           .events = outcome->kind == SC_TLS_WANTS_WRITE ? POLLOUT : POLLIN};
+    if (outcome->kind != SC_TLS_WANTS_READ && outcome->kind != SC_TLS_WANTS_WRITE) {
         return 0;
     }
     for (uint64_t now_ms = sc_clock_ms(); now_ms < until_ms; now_ms = sc_clock_ms()) {
@@ -63,22 +62,21 @@ static int wait_more(const struct sc_doctor_probe *probe, int result, uint64_t u
 static int shake_hands(const struct sc_doctor *doctor, struct sc_doctor_probe *probe)
 {
     char why[256];
-    int result, more = 1;
+    struct sc_tls_outcome outcome;
+    int more = 1;
     const uint64_t until_ms = sc_clock_ms() + doctor->options->timeout_ms;
     do {
         ERR_clear_error();
-        result = SSL_do_handshake(probe->ssl);
+        errno = 0;
+        const int result = SSL_do_handshake(probe->ssl);
         if (result == 1) {
             return 0;
         }
-        more = wait_more(probe, result, until_ms);
+        outcome = sc_tls_outcome_of(probe->ssl, result, errno);
+        more = wait_more(probe, &outcome, until_ms);
     } while (more > 0);
-    const unsigned long code = ERR_peek_error();
-    const enum sc_tls_end end = more < 0    ? SC_TLS_END_TIMEOUT
-                                : code == 0 ? SC_TLS_END_EOF
-                                            : SC_TLS_END_ERROR;
-    sc_tls_describe_failure(&probe->watch, end, code, why, sizeof(why));
-    ERR_clear_error();
+    sc_tls_describe_failure(&probe->watch, more < 0 ? SC_TLS_END_TIMEOUT : outcome.end,
+                            outcome.code, why, sizeof(why));
     return sc_err_set(&probe->err, more < 0 ? EX_TEMPFAIL : SC_EXIT_HANDSHAKE, "%s", why);
 }
 
@@ -92,13 +90,19 @@ static void stay(const struct sc_doctor *doctor, struct sc_doctor_probe *probe)
     while (more > 0 && sc_clock_ms() < until_ms) {
         char byte;
         ERR_clear_error();
+        errno = 0;
         const int result = SSL_read(probe->ssl, &byte, 1);
+        const int error_number = errno;
         session = SSL_get0_session(probe->ssl);
         if (session && SSL_SESSION_is_resumable(session)) {
             probe->session = SSL_get1_session(probe->ssl);
             break;
         }
-        more = result > 0 ? 1 : wait_more(probe, result, until_ms);
+        if (result <= 0) {
+            const struct sc_tls_outcome outcome =
+                sc_tls_outcome_of(probe->ssl, result, error_number);
+            more = wait_more(probe, &outcome, until_ms);
+        }
     }
     ERR_clear_error();
 }

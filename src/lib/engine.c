@@ -11,6 +11,7 @@
 #include "base/escape.h"
 #include "base/parse.h"
 #include "proto/handler.h"
+#include "tls/outcome.h"
 
 #define CLOSE_MS 1000U /* how long the server may take to answer close_notify */
 #define ERROR_MAX_BODY 65536U /* of an ERROR: more than our server sends */
@@ -30,8 +31,7 @@ SAME(SC_CLIENT_MAX_BODY, SC_FRAME_MAX_BODY_BYTES);
 
 /* --- The end --- */
 
-/* `err` NULL: as the owner wanted it. The first time counts. */
-static void end(struct sc_client_engine *engine, const struct sc_err *err)
+void sc_engine_end(struct sc_client_engine *engine, const struct sc_err *err)
 {
     if (engine->state != SC_ENGINE_ENDED) {
         engine->state = SC_ENGINE_ENDED;
@@ -48,7 +48,7 @@ static void broken(struct sc_client_engine *engine, const char *what)
     struct sc_err err;
     (void)sc_err_set(&err, EX_PROTOCOL, "%s broke the protocol: %s", engine->target, what);
     engine->settings->library->shutdown(engine->tls);
-    end(engine, &err);
+    sc_engine_end(engine, &err);
 }
 
 static void out_of_memory(struct sc_client_engine *engine)
@@ -56,7 +56,7 @@ static void out_of_memory(struct sc_client_engine *engine)
     struct sc_err err;
     (void)sc_err_set(&err, EX_OSERR, "the connection with %s is given up: out of memory",
                      engine->target);
-    end(engine, &err);
+    sc_engine_end(engine, &err);
 }
 
 /* The server has ended the connection, with close_notify or without. */
@@ -67,10 +67,9 @@ static void lost(struct sc_client_engine *engine, const char *how)
     switch (engine->state) {
     case SC_ENGINE_HANDSHAKE:
         engine->settings->library->explain(engine->tls, false, why, sizeof(why));
-        (void)sc_err_set(&err, SC_EXIT_HANDSHAKE, "the TLS handshake with %s failed: %s",
-                         engine->target, why);
+        (void)sc_tls_failed(&err, true, engine->target, why);
         engine->temporary = true;
-        end(engine, &err);
+        sc_engine_end(engine, &err);
         break;
     case SC_ENGINE_READY:
         if (engine->cut && engine->error_number != 0) {
@@ -85,10 +84,10 @@ static void lost(struct sc_client_engine *engine, const char *how)
                          "%s went away%s: %s", engine->target, unanswered,
                          engine->last_error != 0 ? sc_error_code_name(engine->last_error) : how);
         engine->temporary = true;
-        end(engine, &err);
+        sc_engine_end(engine, &err);
         break;
     case SC_ENGINE_CLOSING:
-    case SC_ENGINE_ENDED: end(engine, NULL); break;
+    case SC_ENGINE_ENDED: sc_engine_end(engine, NULL); break;
     }
 }
 
@@ -113,7 +112,7 @@ static void refused(struct sc_client_engine *engine, const struct sc_frame_error
     engine->retry_after_ms = error->retry_after_ms;
     engine->temporary = error->code == SC_ERROR_GOING_AWAY || error->code == SC_ERROR_OVER_LIMIT;
     engine->settings->library->shutdown(engine->tls);
-    end(engine, &err);
+    sc_engine_end(engine, &err);
 }
 
 /* --- Replies --- */
@@ -223,7 +222,7 @@ static bool read_reply(struct sc_client_engine *engine, uint64_t now_ms,
             engine->cut = true;
             lost(engine, "the connection was cut, without close_notify");
             return false;
-        case SC_TLS_STEP_FAILED: end(engine, &err); return false;
+        case SC_TLS_STEP_FAILED: sc_engine_end(engine, &err); return false;
         }
         const bool had_header = sc_frame_reader_has_header(reader);
         sc_frame_reader_add(reader, got);
@@ -236,7 +235,7 @@ static bool read_reply(struct sc_client_engine *engine, uint64_t now_ms,
     }
 }
 
-/* --- Handshake and close --- */
+/* --- Handshake and events --- */
 
 void sc_engine_handshake(struct sc_client_engine *engine)
 {
@@ -247,12 +246,12 @@ void sc_engine_handshake(struct sc_client_engine *engine)
     case SC_TLS_STEP_WANT_INPUT: return;
     case SC_TLS_STEP_EOF: engine->cut = true; /* fall through */
     case SC_TLS_STEP_CLOSED: lost(engine, ""); return;
-    case SC_TLS_STEP_FAILED: end(engine, &err); return;
+    case SC_TLS_STEP_FAILED: sc_engine_end(engine, &err); return;
     }
     /* A resumed handshake shows no certificate: what the session remembers is checked here. */
     if (library->check_peer(engine->tls) != 0) {
         library->shutdown(engine->tls);
-        end(engine, &engine->verify.err);
+        sc_engine_end(engine, &engine->verify.err);
         return;
     }
     engine->state = SC_ENGINE_READY;
@@ -272,7 +271,7 @@ static void wait_for_close(struct sc_client_engine *engine)
         case SC_TLS_STEP_WANT_INPUT: return;
         case SC_TLS_STEP_CLOSED:
         case SC_TLS_STEP_EOF:
-        case SC_TLS_STEP_FAILED: end(engine, NULL); return;
+        case SC_TLS_STEP_FAILED: sc_engine_end(engine, NULL); return;
         }
     }
 }
@@ -379,125 +378,23 @@ void sc_client_engine_tick(struct sc_client_engine *engine, uint64_t now_ms)
     switch (engine->state) {
     case SC_ENGINE_HANDSHAKE:
         engine->settings->library->explain(engine->tls, true, why, sizeof(why));
-        (void)sc_err_set(&err, EX_TEMPFAIL, "the TLS handshake with %s timed out after %s: %s",
-                         engine->target, time, why);
+        (void)sc_tls_timed_out(&err, engine->target, engine->settings->timeout_ms, why);
         engine->temporary = true;
-        end(engine, &err);
+        sc_engine_end(engine, &err);
         break;
     case SC_ENGINE_READY:
         (void)sc_err_set(&err, EX_TEMPFAIL, "no reply from %s within %s, %zu unanswered",
                          engine->target, time, engine->count);
         engine->temporary = true;
         engine->settings->library->shutdown(engine->tls);
-        end(engine, &err);
+        sc_engine_end(engine, &err);
         break;
     case SC_ENGINE_CLOSING:
-    case SC_ENGINE_ENDED: end(engine, NULL); break;
+    case SC_ENGINE_ENDED: sc_engine_end(engine, NULL); break;
     }
 }
 
-/* --- Requests --- */
-
-bool sc_engine_is_full(size_t count, uint64_t bytes)
-{
-    return count >= SC_CLIENT_MAX_REQUESTS || bytes >= SC_CLIENT_MAX_REQUEST_BYTES;
-}
-
-int sc_engine_check_request(uint32_t type, size_t length, size_t count, uint64_t bytes,
-                            struct sc_err *err)
-{
-    if (length > SC_CLIENT_MAX_BODY || type == SC_FRAME_ERROR) {
-        return sc_err_set(err, EX_USAGE, "can't send a request: %s",
-                          type == SC_FRAME_ERROR ? "type 0 is for replies"
-                                                 : "the body is longer than 16 MiB");
-    }
-    return sc_engine_is_full(count, bytes)
-               ? sc_err_set(err, EX_OSERR, "can't send a request: too many are unanswered")
-               : 0;
-}
-
-int sc_client_engine_is_full(const struct sc_client_engine *engine)
-{
-    return sc_engine_is_full(engine->count, engine->unanswered_bytes);
-}
-
-size_t sc_client_engine_unanswered(const struct sc_client_engine *engine)
-{
-    return engine->count;
-}
-
-/* Room for one more in the ring. */
-static bool grow(struct sc_client_engine *engine)
-{
-    if (engine->count < engine->room) {
-        return true;
-    }
-    const size_t room = engine->room == 0 ? 16 : engine->room * 2;
-    struct sc_engine_request *requests = calloc(room, sizeof(*requests));
-    if (!requests) {
-        return false;
-    }
-    for (size_t i = 0; i < engine->count; i++) {
-        requests[i] = engine->requests[(engine->first + i) % engine->room];
-    }
-    free(engine->requests);
-    engine->requests = requests;
-    engine->first = 0;
-    engine->room = room;
-    return true;
-}
-
-/* Header and body in one run of TLS records. */
-static int write_frame(struct sc_client_engine *engine, uint32_t type, const void *body,
-                       size_t length, struct sc_err *err)
-{
-    uint8_t small[1024];
-    uint8_t *frame = small;
-    const size_t size = SC_FRAME_HEADER_BYTES + length;
-    if (size > sizeof(small) && !(frame = malloc(size))) {
-        return sc_err_set(err, EX_OSERR, "can't send a request: out of memory");
-    }
-    sc_frame_put_header(frame, type, (uint32_t)length);
-    if (length > 0) {
-        memcpy(frame + SC_FRAME_HEADER_BYTES, body, length);
-    }
-    const int result = engine->settings->library->write(engine->tls, frame, size, err);
-    if (frame != small) {
-        free(frame);
-    }
-    return result;
-}
-
-int64_t sc_client_engine_send(struct sc_client_engine *engine, uint32_t type, const void *body,
-                              size_t length, uint64_t now_ms, struct sc_client_error *error)
-{
-    struct sc_err err;
-    if (engine->state != SC_ENGINE_READY || engine->settings->inspect) {
-        (void)sc_err_set(&err, EX_USAGE, "can't send a request: %s",
-                         engine->state == SC_ENGINE_HANDSHAKE ? "the handshake is not done"
-                         : engine->state == SC_ENGINE_READY   ? "the server is not trusted"
-                                                              : "the connection is closed");
-        return sc_lib_error(error, &err);
-    }
-    if (sc_engine_check_request(type, length, engine->count, engine->unanswered_bytes, &err) != 0) {
-        return sc_lib_error(error, &err);
-    }
-    if (!grow(engine)) {
-        (void)sc_err_set(&err, EX_OSERR, "can't send a request: out of memory");
-        return sc_lib_error(error, &err);
-    }
-    if (write_frame(engine, type, body, length, &err) != 0) {
-        end(engine, &err); /* a part of it may be in the output: nothing can follow */
-        return sc_lib_error(error, &err);
-    }
-    engine->requests[(engine->first + engine->count) % engine->room] =
-        (struct sc_engine_request){.type = type, .length = (uint32_t)length};
-    engine->unanswered_bytes += length;
-    if (engine->count++ == 0) {
-        engine->deadline_ms = now_ms + engine->settings->timeout_ms;
-    }
-    return (int64_t)(engine->oldest + engine->count - 1);
-}
+/* --- Close --- */
 
 void sc_client_engine_close(struct sc_client_engine *engine, uint64_t now_ms)
 {
@@ -506,6 +403,6 @@ void sc_client_engine_close(struct sc_client_engine *engine, uint64_t now_ms)
         engine->state = SC_ENGINE_CLOSING;
         engine->deadline_ms = now_ms + CLOSE_MS;
     } else if (engine->state == SC_ENGINE_HANDSHAKE) {
-        end(engine, NULL);
+        sc_engine_end(engine, NULL);
     }
 }

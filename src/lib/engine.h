@@ -14,9 +14,9 @@
 #include "lib/frame_reader.h"
 #include "lib/link.h"
 #include "lib/tls_library.h"
-#include "lib/verify.h"
 #include "proto/frame.h"
 #include "spacecaptain/client.h"
+#include "tls/verify.h"
 
 /* Shared by connections: reference counted, immutable once a connection has used it. */
 struct sc_client_settings {
@@ -68,7 +68,7 @@ struct sc_engine_request {
 struct sc_client_engine {
     struct sc_client_settings *settings; /* a reference */
     struct sc_tls_conn *tls;
-    struct sc_lib_verify verify;
+    struct sc_tls_verify verify;
     char host[256], target[300];
     enum sc_engine_state state;
     bool ready_told, end_told;
@@ -106,6 +106,9 @@ bool sc_engine_is_full(size_t count, uint64_t bytes);
 /* Whether one more can be taken: EX_USAGE, what it is; EX_OSERR, too many. */
 int sc_engine_check_request(uint32_t type, size_t length, size_t count, uint64_t bytes,
                             struct sc_err *err) SC_NODISCARD;
+
+/* The connection is over; `err` NULL: as the owner wanted it. The first time counts. */
+void sc_engine_end(struct sc_client_engine *engine, const struct sc_err *err);
 
 /* As far as it goes with what has come: READY, the end, or no change. */
 void sc_engine_handshake(struct sc_client_engine *engine);

@@ -47,7 +47,7 @@ struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, cons
     }
     (void)snprintf(engine->host, sizeof(engine->host), "%s", host ? host : "");
     (void)snprintf(engine->target, sizeof(engine->target), "%s", target);
-    engine->verify = (struct sc_lib_verify){.pins = settings->pins,
+    engine->verify = (struct sc_tls_verify){.pins = settings->pins,
                                             .host = host ? engine->host : NULL,
                                             .target = engine->target,
                                             .strict_expiry = settings->strict_expiry,

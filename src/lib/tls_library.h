@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-struct sc_lib_verify;
+struct sc_tls_verify;
 
 /* Of one connection; each library has its own members after this one. */
 struct sc_tls_conn {
@@ -59,7 +59,7 @@ struct sc_tls_library {
      * any handshake is done; borrowed. `name`: for server_name, NULL: none. `session`: bytes of
      * session(), NULL: none; bytes that it cannot use it ignores.
      */
-    struct sc_tls_conn *(*conn_new)(struct sc_tls_shared *shared, struct sc_lib_verify *verify,
+    struct sc_tls_conn *(*conn_new)(struct sc_tls_shared *shared, struct sc_tls_verify *verify,
                                     const char *name, const uint8_t *session, size_t session_size,
                                     struct sc_err *err);
     void (*conn_free)(struct sc_tls_conn *conn);

@@ -22,10 +22,11 @@
 #include "lib/mbedtls_error.h"
 #include "lib/mbedtls_settings.h"
 #include "lib/tls_library.h"
-#include "lib/verify.h"
 #include "tls/explain.h"
 #include "tls/key_log.h"
+#include "tls/outcome.h"
 #include "tls/pins_message.h"
+#include "tls/verify.h"
 #include "tls/watch.h"
 
 /* Ciphertext that waits to be decrypted: two records. */
@@ -42,7 +43,7 @@ struct conn {
     int key_log_fd; /* borrowed */
     const char *group; /* static */
     struct sc_byte_queue input, output;
-    struct sc_lib_verify *verify;
+    struct sc_tls_verify *verify;
     bool input_ended;
     bool out_of_memory; /* a part of the input is lost */
     bool certificate_shown; /* in this handshake: else it resumes a session */
@@ -103,12 +104,12 @@ static int on_receive(void *arg, unsigned char *to, size_t count)
 /* The chain that the server has shown, or the leaf that a session remembers. */
 static int verify_chain(struct conn *conn, const mbedtls_x509_crt *chain)
 {
-    struct sc_lib_der certificates[MAX_CERTIFICATES];
+    struct sc_tls_der certificates[MAX_CERTIFICATES];
     size_t count = 0;
     for (; chain && chain->raw.len > 0 && count < MAX_CERTIFICATES; chain = chain->next) {
-        certificates[count++] = (struct sc_lib_der){chain->raw.p, chain->raw.len};
+        certificates[count++] = (struct sc_tls_der){chain->raw.p, chain->raw.len};
     }
-    return sc_lib_verify_der(conn->verify, certificates, count);
+    return sc_tls_verify_der(conn->verify, certificates, count);
 }
 
 /*
@@ -245,7 +246,7 @@ static int set_up(struct conn *conn, struct sc_mbedtls_shared *shared, const cha
     return result;
 }
 
-static struct sc_tls_conn *conn_new(struct sc_tls_shared *base, struct sc_lib_verify *verify,
+static struct sc_tls_conn *conn_new(struct sc_tls_shared *base, struct sc_tls_verify *verify,
                                     const char *name, const uint8_t *session, size_t session_size,
                                     struct sc_err *err)
 {
@@ -324,7 +325,8 @@ static void explain(struct sc_tls_conn *base, bool timed_out, char *out, size_t 
 }
 
 /* What a result other than success means. */
-static enum sc_tls_step step_of(struct conn *conn, int result, const char *what, struct sc_err *err)
+static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake,
+                                struct sc_err *err)
 {
     char why[256];
     if (conn->out_of_memory || sc_mbedtls_is_out_of_memory(result)) {
@@ -344,8 +346,7 @@ static enum sc_tls_step step_of(struct conn *conn, int result, const char *what,
     }
     conn->error = result;
     explain(&conn->base, false, why, sizeof(why));
-    (void)sc_err_set(err, SC_EXIT_HANDSHAKE, "the TLS %s with %s failed: %s", what,
-                     conn->verify->target, why);
+    (void)sc_tls_failed(err, in_handshake, conn->verify->target, why);
     return SC_TLS_STEP_FAILED;
 }
 
@@ -357,7 +358,7 @@ static enum sc_tls_step handshake(struct sc_tls_conn *base, struct sc_err *err)
         const int result = conn->out_of_memory ? MBEDTLS_ERR_SSL_ALLOC_FAILED
                                                : mbedtls_ssl_handshake_step(&conn->ssl);
         if (result != 0) {
-            return step_of(conn, result, "handshake", err);
+            return step_of(conn, result, true, err);
         }
         if (conn->verify->refused) {
             (void)mbedtls_ssl_send_alert_message(&conn->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
@@ -391,7 +392,7 @@ static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t
         *got = (size_t)result;
         return SC_TLS_STEP_DONE;
     }
-    return step_of(conn, result, "connection", err);
+    return step_of(conn, result, false, err);
 }
 
 static int write_plain(struct sc_tls_conn *base, const uint8_t *bytes, size_t count,

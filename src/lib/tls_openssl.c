@@ -1,7 +1,6 @@
 /* OpenSSL over memory BIOs: the connection never sees a socket. */
 #include "config.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -12,12 +11,13 @@
 #include <openssl/ssl.h>
 
 #include "lib/tls_library.h"
-#include "lib/verify.h"
 #include "tls/context.h"
 #include "tls/error.h"
 #include "tls/explain.h"
 #include "tls/info.h"
+#include "tls/outcome.h"
 #include "tls/pins_message.h"
+#include "tls/verify.h"
 #include "tls/watch.h"
 
 /* Ciphertext that waits to be decrypted: two records. */
@@ -33,7 +33,7 @@ struct conn {
     struct sc_tls_watch watch; /* the application data of the SSL */
     SSL *ssl;
     BIO *input, *output; /* of the SSL */
-    struct sc_lib_verify *verify;
+    struct sc_tls_verify *verify;
     bool input_ended;
     unsigned long error_code; /* OpenSSL's first error of a handshake that failed */
     uint64_t received;
@@ -44,29 +44,12 @@ static struct conn *conn_of(struct sc_tls_conn *base)
     return (struct conn *)(void *)base;
 }
 
-static struct conn *conn_of_ssl(const SSL *ssl)
-{
-    return (struct conn *)(void *)((char *)SSL_get_app_data(ssl) - offsetof(struct conn, watch));
-}
-
 static const char *version(void)
 {
     return OpenSSL_version(OPENSSL_VERSION);
 }
 
 /* --- Shared --- */
-
-/* Instead of OpenSSL's chain validation: 1 goes on, 0 ends the handshake with bad_certificate. */
-static int on_certificate(X509_STORE_CTX *store, void *arg)
-{
-    (void)arg;
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct conn *conn = conn_of_ssl(ssl);
-    const bool good = sc_lib_verify_certificate(conn->verify, X509_STORE_CTX_get0_cert(store),
-                                                X509_STORE_CTX_get0_untrusted(store), ssl) == 0;
-    X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
-    return good;
-}
 
 static void shared_free(struct sc_tls_shared *base)
 {
@@ -95,10 +78,7 @@ static struct sc_tls_shared *shared_new(const struct sc_tls_options *options, st
         free(shared);
         return NULL;
     }
-    SSL_CTX *ssl_ctx = sc_tls_context_ssl_ctx(shared->context);
-    /* With SSL_VERIFY_NONE the callback is called and its answer ignored. */
-    SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(ssl_ctx, on_certificate, NULL);
+    sc_tls_verify_install(sc_tls_context_ssl_ctx(shared->context));
     return &shared->base;
 }
 
@@ -128,7 +108,7 @@ static void offer_session(SSL *ssl, const uint8_t *bytes, size_t size)
     }
 }
 
-static struct sc_tls_conn *conn_new(struct sc_tls_shared *base, struct sc_lib_verify *verify,
+static struct sc_tls_conn *conn_new(struct sc_tls_shared *base, struct sc_tls_verify *verify,
                                     const char *name, const uint8_t *session, size_t session_size,
                                     struct sc_err *err)
 {
@@ -142,6 +122,7 @@ static struct sc_tls_conn *conn_new(struct sc_tls_shared *base, struct sc_lib_ve
     conn->base.library = &sc_tls_openssl;
     conn->verify = verify;
     sc_tls_watch_init(&conn->watch);
+    conn->watch.verify = verify;
     conn->ssl = SSL_new(sc_tls_context_ssl_ctx(shared->context));
     BIO *input = BIO_new(BIO_s_mem());
     BIO *output = BIO_new(BIO_s_mem());
@@ -230,27 +211,23 @@ static void explain(struct sc_tls_conn *base, bool timed_out, char *out, size_t 
 }
 
 /* What a call that did not succeed means. */
-static enum sc_tls_step step_of(struct conn *conn, int result, const char *what, struct sc_err *err)
+static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake,
+                                struct sc_err *err)
 {
-    char why[256];
-    switch (SSL_get_error(conn->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
+    const struct sc_tls_outcome outcome = sc_tls_outcome_of(conn->ssl, result, 0);
+    switch (outcome.kind) {
+    case SC_TLS_WANTS_READ:
         return conn->input_ended && BIO_ctrl_pending(conn->input) == 0 ? SC_TLS_STEP_EOF
                                                                        : SC_TLS_STEP_WANT_INPUT;
-    case SSL_ERROR_ZERO_RETURN: return SC_TLS_STEP_CLOSED;
+    case SC_TLS_CLOSED: return SC_TLS_STEP_CLOSED;
     default: break;
     }
+    conn->error_code = outcome.code;
     if (conn->verify->refused) {
         *err = conn->verify->err;
-    } else if (sc_tls_is_out_of_memory()) {
-        (void)sc_tls_err(err, EX_OSERR, "the TLS %s with %s failed", what, conn->verify->target);
     } else {
-        conn->error_code = ERR_peek_error();
-        explain(&conn->base, false, why, sizeof(why));
-        (void)sc_err_set(err, SC_EXIT_HANDSHAKE, "the TLS %s with %s failed: %s", what,
-                         conn->verify->target, why);
+        (void)sc_tls_outcome_err(err, &outcome, &conn->watch, in_handshake, conn->verify->target);
     }
-    ERR_clear_error();
     return SC_TLS_STEP_FAILED;
 }
 
@@ -259,7 +236,7 @@ static enum sc_tls_step handshake(struct sc_tls_conn *base, struct sc_err *err)
     struct conn *conn = conn_of(base);
     ERR_clear_error();
     const int result = SSL_do_handshake(conn->ssl);
-    return result == 1 ? SC_TLS_STEP_DONE : step_of(conn, result, "handshake", err);
+    return result == 1 ? SC_TLS_STEP_DONE : step_of(conn, result, true, err);
 }
 
 static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t room, size_t *got,
@@ -273,7 +250,7 @@ static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t
                          conn->verify->target);
         return SC_TLS_STEP_FAILED;
     }
-    return result == 1 ? SC_TLS_STEP_DONE : step_of(conn, result, "connection", err);
+    return result == 1 ? SC_TLS_STEP_DONE : step_of(conn, result, false, err);
 }
 
 static int write_plain(struct sc_tls_conn *base, const uint8_t *bytes, size_t count,
@@ -297,11 +274,8 @@ static void shut_down(struct sc_tls_conn *base)
 
 static int check_peer(struct sc_tls_conn *base)
 {
-    struct conn *conn = conn_of(base);
-    const int result = sc_lib_verify_certificate(conn->verify, SSL_get0_peer_certificate(conn->ssl),
-                                                 SSL_get_peer_cert_chain(conn->ssl), conn->ssl);
-    ERR_clear_error();
-    return result;
+    const struct conn *conn = conn_of(base);
+    return sc_tls_verify_peer(conn->verify, conn->ssl);
 }
 
 static void params(struct sc_tls_conn *base, struct sc_tls_params *out)

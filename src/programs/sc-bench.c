@@ -20,6 +20,7 @@
 #include "bench/run.h"
 #include "tls/context.h"
 #include "tls/passphrase_prompt.h"
+#include "tls/verify.h"
 #include "programs/version.h"
 
 /* timeout(1) signals the process and its group: two signals so close are one. */
@@ -69,7 +70,7 @@ static struct sc_tls_context *make_context(const struct sc_bench_options *option
         err->status = EX_DATAERR;
     }
     if (context) {
-        sc_bench_conn_check_pins(sc_tls_context_ssl_ctx(context));
+        sc_tls_verify_install(sc_tls_context_ssl_ctx(context));
     }
     return context;
 }

@@ -20,6 +20,7 @@
 #include "tls/hello_peek.h"
 
 struct sc_tls_handshake_hooks;
+struct sc_tls_verify;
 
 /*
  * A peer may update its keys this often over the life of a connection before it counts as a flood.
@@ -44,6 +45,7 @@ struct sc_tls_watch {
     struct sc_hello_peek hello; /* a server's; the owner starts it */
     const struct sc_tls_handshake_hooks *hooks; /* a server's, set by the owner; NULL: none */
     void *hooks_arg;
+    struct sc_tls_verify *verify; /* a client's, set by the owner; NULL: none */
     char *refused_pin; /* "sha256//..." of a client certificate that no client-pin matched; else
                           NULL */
 };

@@ -190,7 +190,7 @@ static void begin(void)
                               .on_replies = on_replies,
                               .on_closed = on_closed};
     ck_assert_ptr_nonnull(io.stream);
-    sc_bench_conn_check_pins(io.ssl_ctx);
+    sc_tls_verify_install(io.ssl_ctx);
     ck_assert_int_eq(sc_bench_conn_init(&conn, &io, 0), 0);
 }
 
@@ -240,7 +240,8 @@ START_TEST(an_exchange)
     ck_assert(!resumed);
     ck_assert_ptr_nonnull(conn.session);
     ck_assert_uint_ge(conn.ready_ns, conn.opened_ns);
-    ck_assert(strncmp(conn.pin, "cert-sha256:", 12) == 0 || strstr(conn.pin, "server.crt") != NULL);
+    ck_assert(strncmp(io.verify.pin.pin, "cert-sha256:", 12) == 0 ||
+              strstr(io.verify.pin.pin, "server.crt") != NULL);
 
     connect_once(ECHO, true);
     ck_assert(!has_failed && resumed);

@@ -1,9 +1,14 @@
 /*
  * Whether the server's certificate is the one that is expected: the one place in which a client
  * decides that, whatever the TLS library. Thread: that of the connection.
+ *
+ * With OpenSSL: sc_tls_verify_install() once for the context, and the watch of each SSL names its
+ * sc_tls_verify. The handshake then ends with the alert bad_certificate, before Finished is sent,
+ * unless a pin matches. A resumed handshake shows no certificate: after each handshake
+ * sc_tls_verify_peer() checks again what the session remembers.
  */
-#ifndef SC_LIB_VERIFY_H
-#define SC_LIB_VERIFY_H
+#ifndef SC_TLS_VERIFY_H
+#define SC_TLS_VERIFY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +20,7 @@
 #include "base/err.h"
 #include "tls/pin_mismatch.h"
 
-struct sc_lib_verify {
+struct sc_tls_verify {
     const struct sc_pin_set *pins; /* borrowed */
     const char *host; /* for ca: pins; NULL: the name is not checked; borrowed */
     const char *target; /* names the server in errors; borrowed */
@@ -35,17 +40,23 @@ struct sc_lib_verify {
  * `chain`: what the peer sent along, NULL: nothing. `ssl`: its security level holds for ca: chains,
  * NULL: the default level. 0 take it; -1 refuse it with the alert bad_certificate.
  */
-int sc_lib_verify_certificate(struct sc_lib_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
+int sc_tls_verify_certificate(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
                               const SSL *ssl) SC_NODISCARD;
 
+/* Its handshakes ask the sc_tls_verify of the SSL's watch (tls/watch.h), which must have one. */
+void sc_tls_verify_install(SSL_CTX *context);
+
+/* The same of the certificate that the SSL has, after its handshake. */
+int sc_tls_verify_peer(struct sc_tls_verify *verify, const SSL *ssl) SC_NODISCARD;
+
 /* A certificate as it came, in DER. */
-struct sc_lib_der {
+struct sc_tls_der {
     const uint8_t *bytes;
     size_t count;
 };
 
 /* The same for what another TLS library was shown: the leaf first; no certificate is refused. */
-int sc_lib_verify_der(struct sc_lib_verify *verify, const struct sc_lib_der *certificates,
+int sc_tls_verify_der(struct sc_tls_verify *verify, const struct sc_tls_der *certificates,
                       size_t count) SC_NODISCARD;
 
 #endif

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "lib/verify.h"
+#include "tls/verify.h"
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -9,8 +9,9 @@
 #include "tls/certificate.h"
 #include "tls/error.h"
 #include "tls/explain.h"
+#include "tls/watch.h"
 
-static int check(struct sc_lib_verify *verify, X509 *leaf, STACK_OF(X509) * chain, const SSL *ssl)
+static int check(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chain, const SSL *ssl)
 {
     if (!leaf) {
         return sc_err_set(&verify->err, SC_EXIT_HANDSHAKE, "%.80s has shown no certificate",
@@ -41,15 +42,42 @@ static int check(struct sc_lib_verify *verify, X509 *leaf, STACK_OF(X509) * chai
     return 0;
 }
 
-int sc_lib_verify_certificate(struct sc_lib_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
+int sc_tls_verify_certificate(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
                               const SSL *ssl)
 {
     verify->refused = check(verify, leaf, chain, ssl) != 0;
     return verify->refused ? -1 : 0;
 }
 
+/* Instead of OpenSSL's chain validation: 1 goes on, 0 ends the handshake with bad_certificate. */
+static int on_certificate(X509_STORE_CTX *store, void *arg)
+{
+    (void)arg;
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const struct sc_tls_watch *watch = SSL_get_app_data(ssl);
+    const bool good = sc_tls_verify_certificate(watch->verify, X509_STORE_CTX_get0_cert(store),
+                                                X509_STORE_CTX_get0_untrusted(store), ssl) == 0;
+    X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+    return good;
+}
+
+void sc_tls_verify_install(SSL_CTX *context)
+{
+    /* With SSL_VERIFY_NONE the callback is called and its answer ignored. */
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(context, on_certificate, NULL);
+}
+
+int sc_tls_verify_peer(struct sc_tls_verify *verify, const SSL *ssl)
+{
+    const int result = sc_tls_verify_certificate(verify, SSL_get0_peer_certificate(ssl),
+                                                 SSL_get_peer_cert_chain(ssl), ssl);
+    ERR_clear_error();
+    return result;
+}
+
 /* The certificates after the leaf. NULL: out of memory. What is not a certificate is left out. */
-static STACK_OF(X509) * decode_chain(const struct sc_lib_der *certificates, size_t count)
+static STACK_OF(X509) * decode_chain(const struct sc_tls_der *certificates, size_t count)
 {
     STACK_OF(X509) *chain = sk_X509_new_null();
     for (size_t i = 0; chain && i < count; i++) {
@@ -64,7 +92,7 @@ static STACK_OF(X509) * decode_chain(const struct sc_lib_der *certificates, size
     return chain;
 }
 
-int sc_lib_verify_der(struct sc_lib_verify *verify, const struct sc_lib_der *certificates,
+int sc_tls_verify_der(struct sc_tls_verify *verify, const struct sc_tls_der *certificates,
                       size_t count)
 {
     const unsigned char *at = count > 0 ? certificates[0].bytes : NULL;
@@ -77,7 +105,7 @@ int sc_lib_verify_der(struct sc_lib_verify *verify, const struct sc_lib_der *cer
         (void)sc_tls_err(&verify->err, SC_EXIT_HANDSHAKE,
                          "%.80s has shown a certificate that can't be used", verify->target);
     } else {
-        rc = sc_lib_verify_certificate(verify, leaf, chain, NULL);
+        rc = sc_tls_verify_certificate(verify, leaf, chain, NULL);
     }
     sk_X509_pop_free(chain, X509_free);
     X509_free(leaf);
