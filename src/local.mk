@@ -14,7 +14,8 @@ src_libscbase_la_SOURCES = \
 	src/base/hist.c src/base/hist.h \
 	src/base/file.c src/base/file.h \
 	src/base/json.c src/base/json.h \
-	src/base/log.c src/base/log.h \
+	src/base/journal.c src/base/journal.h \
+	src/base/log.c src/base/log.h src/base/log_events.def \
 	src/base/new_file.c src/base/new_file.h \
 	src/base/opt.c src/base/opt.h \
 	src/base/opt_settings.c src/base/opt_settings.h \
@@ -245,6 +246,14 @@ src_sc_keygen_SOURCES = \
 	$(PROGRAM_FILES)
 src_sc_keygen_LDADD = $(LIBS_TLS) $(PROGRAM_LIBS)
 dist_man_MANS += man/sc-keygen.1 man/sc-server.8 man/sc-server.conf.5
+
+# The manual of the log has its lists from the table of events.
+nodist_man_MANS = man/sc-server.log.7
+EXTRA_DIST += man/sc-server.log.7.in man/log-events.awk
+CLEANFILES += man/sc-server.log.7
+man/sc-server.log.7: man/sc-server.log.7.in man/log-events.awk src/base/log_events.def
+	$(AM_V_GEN)$(MKDIR_P) man && \
+	$(AWK) -f $(srcdir)/man/log-events.awk $(srcdir)/src/base/log_events.def $(srcdir)/man/sc-server.log.7.in >$@.tmp && mv $@.tmp $@
 
 bin_PROGRAMS += src/sc-client
 dist_man_MANS += man/sc-client.1

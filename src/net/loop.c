@@ -18,10 +18,10 @@
 
 static void on_libevent_log(int severity, const char *message)
 {
-    const enum sc_log_level level = severity >= EVENT_LOG_ERR    ? SC_LOG_ERROR
-                                    : severity >= EVENT_LOG_WARN ? SC_LOG_WARNING
-                                                                 : SC_LOG_DEBUG;
-    sc_log_message(level, "libevent", "%s", message);
+    sc_log_message(severity >= EVENT_LOG_ERR    ? SC_EVENT_LIBEVENT_ERROR
+                   : severity >= EVENT_LOG_WARN ? SC_EVENT_LIBEVENT_WARNING
+                                                : SC_EVENT_LIBEVENT_DEBUG,
+                   "%s", message);
 }
 
 void sc_loop_init(void)

@@ -65,7 +65,7 @@ static void log_refusal(struct sc_acceptor *acceptor, enum refusal refusal,
     };
     struct sc_log_line line;
     if (!sc_log_begin_limited(&line, &acceptor->log_rates[refusal], LINES_PER_SECOND,
-                              SC_LOG_WARNING, "connection_refused")) {
+                              SC_EVENT_CONNECTION_REFUSED)) {
         return;
     }
     if (peer) {
@@ -82,7 +82,7 @@ static void log_accept_failed(struct sc_acceptor *acceptor, int errnum)
 {
     struct sc_log_line line;
     if (sc_log_begin_limited(&line, &acceptor->accept_failed_log_rate, LINES_PER_SECOND,
-                             SC_LOG_WARNING, "accept_failed")) {
+                             SC_EVENT_ACCEPT_FAILED)) {
         sc_log_str(&line, "message", evutil_socket_error_to_string(errnum));
         sc_log_end(&line);
     }

@@ -4,11 +4,8 @@
 
 #include <openssl/err.h>
 
-static const struct {
-    enum sc_log_level level;
-    const char *name;
-} events[] = {
-#define SC_CONN_EVENT_ROW(name, level, event) {SC_LOG_##level, event},
+static const enum sc_event events[] = {
+#define SC_CONN_EVENT_ROW(kind, event) SC_EVENT_##event,
     SC_CONN_EVENTS(SC_CONN_EVENT_ROW)
 #undef SC_CONN_EVENT_ROW
 };
@@ -17,10 +14,10 @@ static const struct {
 static bool begin(struct sc_log_line *line, struct sc_conn_log *log, enum sc_conn_event event,
                   const struct sc_conn_origin *origin)
 {
-    const enum sc_log_level level = events[event].level;
-    const uint32_t per_second =
-        level == SC_LOG_DEBUG ? SC_CONN_LOG_DEBUG_PER_SECOND : SC_CONN_LOG_PER_SECOND;
-    if (!sc_log_begin_limited(line, &log->rates[event], per_second, level, events[event].name)) {
+    const uint32_t per_second = sc_log_level_of(events[event]) == SC_LOG_DEBUG
+                                    ? SC_CONN_LOG_DEBUG_PER_SECOND
+                                    : SC_CONN_LOG_PER_SECOND;
+    if (!sc_log_begin_limited(line, &log->rates[event], per_second, events[event])) {
         return false;
     }
     char peer[SC_ADDR_TEXT_BYTES];

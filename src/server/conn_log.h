@@ -14,25 +14,25 @@
 #include "tls/watch.h"
 
 /*
- * A row for each kind of line: enumerator, level, event. One event has two rows where a flood of
- * its harmless lines must not hide the others.
+ * A row for each kind of line: its enumerator, and the event in base/log_events.def. Each has a
+ * rate of its own, so that a flood of one does not hide the others.
  */
 #define SC_CONN_EVENTS(X) \
-    X(REFUSED, ERROR, "connection_refused") /* out of memory */ \
-    X(CONNECTED, DEBUG, "connected") \
-    X(HANDSHAKE_FAILED, WARNING, "tls_handshake_failed") \
-    X(LOCKED_OUT, WARNING, "tls_handshake_failed") /* its pin is another one */ \
-    X(LEFT_SILENTLY, DEBUG, "tls_handshake_failed") /* port scans, health checks */ \
-    X(CLIENT_REFUSED, WARNING, "client_refused") \
-    X(PEER_CLOSED, DEBUG, "peer_closed") \
-    X(PEER_MISBEHAVED, INFO, "peer_closed") \
-    X(TRUNCATED, DEBUG, "truncated") \
-    X(FRAME_TIMEOUT, INFO, "frame_timeout") \
-    X(IDLE_TIMEOUT, DEBUG, "idle_timeout") \
-    X(WRITE_TIMEOUT, INFO, "write_timeout")
+    X(NO_MEMORY, NO_MEMORY) \
+    X(CONNECTED, CONNECTED) \
+    X(HANDSHAKE_FAILED, HANDSHAKE_FAILED) \
+    X(LOCKED_OUT, HANDSHAKE_FAILED) /* its pin is another one */ \
+    X(LEFT_SILENTLY, LEFT_SILENTLY) \
+    X(CLIENT_REFUSED, CLIENT_REFUSED) \
+    X(PEER_CLOSED, PEER_CLOSED) \
+    X(PEER_MISBEHAVED, PEER_MISBEHAVED) \
+    X(TRUNCATED, TRUNCATED) \
+    X(FRAME_TIMEOUT, FRAME_TIMEOUT) \
+    X(IDLE_TIMEOUT, IDLE_TIMEOUT) \
+    X(WRITE_TIMEOUT, WRITE_TIMEOUT)
 
 enum sc_conn_event {
-#define SC_CONN_EVENT_ENUM(name, level, event) SC_CONN_##name,
+#define SC_CONN_EVENT_ENUM(kind, event) SC_CONN_##kind,
     SC_CONN_EVENTS(SC_CONN_EVENT_ENUM)
 #undef SC_CONN_EVENT_ENUM
         SC_CONN_EVENT_COUNT

@@ -142,12 +142,12 @@ static void read_file(struct sc_continuity *continuity)
         return;
     }
     if (sc_file_read(continuity->path, MAX_FILE_BYTES, &file, &err) != 0) {
-        sc_log_message(SC_LOG_WARNING, "key_history", "which keys were announced is not known: %s",
+        sc_log_message(SC_EVENT_KEY_HISTORY, "which keys were announced is not known: %s",
                        err.text);
         return;
     }
     if (memchr(file.bytes, '\0', file.length) || !parse(continuity, file.bytes)) {
-        sc_log_message(SC_LOG_WARNING, "key_history",
+        sc_log_message(SC_EVENT_KEY_HISTORY,
                        "which keys were announced is not known: %s is damaged, and is written anew",
                        continuity->path);
         continuity->has_current = false;
@@ -183,7 +183,7 @@ static void write_file(struct sc_continuity *continuity)
         sc_new_file_put(&file, true, &err) == 0;
     sc_new_file_discard(&file);
     if (!written && !continuity->write_failed) {
-        sc_log_message(SC_LOG_WARNING, "key_history",
+        sc_log_message(SC_EVENT_KEY_HISTORY,
                        "after a restart it will not be known which keys were announced: %s",
                        err.text);
     }
@@ -215,8 +215,7 @@ static void log_change(const struct sc_continuity *continuity, const struct sc_a
     struct sc_log_line line;
     struct sc_pin_formats before, after;
     char since[DATE_BYTES];
-    if (!sc_log_begin(&line, announced ? SC_LOG_INFO : SC_LOG_WARNING,
-                      announced ? "key_changed" : "key_never_announced")) {
+    if (!sc_log_begin(&line, announced ? SC_EVENT_KEY_CHANGED : SC_EVENT_KEY_NEVER_ANNOUNCED)) {
         return;
     }
     sc_log_str(&line, "before", pin_text(continuity->current.pin, &before));
@@ -239,7 +238,7 @@ static void log_announced(const struct known_key *next)
 {
     struct sc_log_line line;
     struct sc_pin_formats as;
-    if (sc_log_begin(&line, SC_LOG_INFO, "key_announced")) {
+    if (sc_log_begin(&line, SC_EVENT_KEY_ANNOUNCED)) {
         sc_log_str(&line, "next", pin_text(next->pin, &as));
         sc_log_end(&line);
     }

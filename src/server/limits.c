@@ -31,7 +31,7 @@ uint32_t sc_limits_raise_files(uint32_t max_connections, uint32_t workers)
         return max_connections;
     }
     const uint32_t fit = limit.rlim_cur > own ? (uint32_t)(limit.rlim_cur - own) : 1U;
-    sc_log_message(SC_LOG_WARNING, "file_limit",
+    sc_log_message(SC_EVENT_FILE_LIMIT,
                    "max-connections %u needs %llu files (%llu of them for the server itself), and "
                    "only %llu are allowed: "
                    "at most %u connections are taken; raise the limit (LimitNOFILE=, ulimit -Hn) "

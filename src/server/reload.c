@@ -53,7 +53,7 @@ static void on_rotation(evutil_socket_t fd, short what, void *arg)
     const uint64_t session_ms = reload->parts.snapshot->config->session_timeout_ms;
     const uint64_t period_ms = session_ms > ROTATE_MIN_MS ? session_ms : ROTATE_MIN_MS;
     if (sc_tickets_rotate(reload->parts.tickets, period_ms, &next_ms, &err) != 0) {
-        sc_log_message(SC_LOG_ERROR, "ticket_rotation_failed", "%s", err.text);
+        sc_log_message(SC_EVENT_TICKET_ROTATION_FAILED, "%s", err.text);
         next_ms = 60000U;
     }
     set_timer(reload->rotation, next_ms);
@@ -71,7 +71,7 @@ static void check_certificate(struct sc_reload *reload, time_t now)
         return;
     }
     reload->warned_on_day = today;
-    sc_log_message(SC_LOG_WARNING, "certificate_expiry",
+    sc_log_message(SC_EVENT_CERTIFICATE_EXPIRY,
                    left > 0 ? "the certificate %s ends in %ld days: put a new one for the same key "
                               "in its place, then reload"
                             : "the certificate %s ended %ld days ago: put a new one for the same "
@@ -95,7 +95,7 @@ static time_t check_ocsp(struct sc_reload *reload, time_t now)
     if (now >= ocsp->next_update) {
         reload->ocsp_said = OCSP_ENDED;
         sc_log_message(
-            SC_LOG_WARNING, "ocsp_response_ended",
+            SC_EVENT_OCSP_RESPONSE_ENDED,
             "the OCSP response %s is out of date and is not sent any more: put a new one "
             "in its place, then reload",
             path);
@@ -106,7 +106,7 @@ static time_t check_ocsp(struct sc_reload *reload, time_t now)
     }
     if (reload->ocsp_said == OCSP_GOOD) {
         reload->ocsp_said = OCSP_ENDS;
-        sc_log_message(SC_LOG_WARNING, "ocsp_response_expiry",
+        sc_log_message(SC_EVENT_OCSP_RESPONSE_EXPIRY,
                        "the OCSP response %s ends in %ld minutes: put a new one in its place, then "
                        "reload",
                        path, (long)(ocsp->next_update - now + 59) / 60);
@@ -177,7 +177,7 @@ static void report_failure(struct sc_reload *reload, const struct sc_config_erro
         (void)strncat(text, i + 1 < errors->count ? "; " : "", sizeof(text) - strlen(text) - 1);
     }
     if (cause == CAUSE_SIGNAL || strcmp(text, reload->last.failure) != 0) {
-        sc_log_message(SC_LOG_ERROR, "reload_failed", "everything stays as it was: %s", text);
+        sc_log_message(SC_EVENT_RELOAD_FAILED, "everything stays as it was: %s", text);
     }
     if (cause == CAUSE_SIGNAL) {
         reload->retries = 0;
@@ -193,7 +193,8 @@ static void log_change(void *arg, const char *key, bool needs_restart, const cha
 {
     struct sc_log_line line;
     (void)arg;
-    if (sc_log_begin(&line, needs_restart ? SC_LOG_WARNING : SC_LOG_INFO, "reload_changed")) {
+    if (sc_log_begin(&line,
+                     needs_restart ? SC_EVENT_RELOAD_NEEDS_RESTART : SC_EVENT_RELOAD_CHANGED)) {
         sc_log_str(&line, "key", key);
         sc_log_str(&line, "before", before);
         sc_log_str(&line, "after", after);
@@ -210,7 +211,7 @@ static void log_reloaded(const struct sc_snapshot *snapshot)
     const time_t end = sc_tls_context_not_after(snapshot->tls);
     struct timespec at = {.tv_sec = end, .tv_nsec = 0};
     char text[SC_CLOCK_RFC3339_BYTES + 1];
-    if (sc_log_begin(&line, SC_LOG_INFO, "reloaded")) {
+    if (sc_log_begin(&line, SC_EVENT_RELOADED)) {
         sc_clock_rfc3339(at, text);
         sc_log_str(&line, "certificate", snapshot->config->certificate);
         sc_log_str(&line, "not_after", text);
@@ -247,7 +248,7 @@ static void run_reload(struct sc_reload *reload, enum cause cause)
     reload->retries = 0;
     const bool equal = sc_snapshot_equal(&fresh, parts->snapshot);
     if (equal && (cause == CAUSE_SIGNAL || failed_before)) {
-        sc_log_message(SC_LOG_INFO, "reloaded", "nothing has changed");
+        sc_log_message(SC_EVENT_RELOADED, "nothing has changed");
     }
     /* A signal publishes what was read, whatever the comparison says. */
     if (equal && cause != CAUSE_SIGNAL) {
@@ -275,7 +276,7 @@ static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
     (void)signal_number;
     (void)what;
     if (reload->stopped) {
-        sc_log_message(SC_LOG_INFO, "reload_ignored", "the server is stopping");
+        sc_log_message(SC_EVENT_RELOAD_IGNORED, "the server is stopping");
         return;
     }
     sc_sysd_reloading(reload->parts.sysd);

@@ -260,17 +260,26 @@ static int start_upkeep(struct sc_server *server, struct sc_err *err)
     return server->watchdog ? 0 : -1;
 }
 
+static void log_addresses(struct sc_log_line *line, const char *key, const struct sc_listen *listen)
+{
+    char text[1024] = "";
+    for (size_t i = 0; i < sc_listen_count(listen); i++) {
+        const size_t used = strlen(text);
+        (void)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? "," : "",
+                       sc_listen_address(listen, i));
+    }
+    sc_log_str(line, key, text);
+}
+
 static void log_ready(const struct sc_server *server)
 {
     struct sc_log_line line;
-    if (!sc_log_begin(&line, SC_LOG_INFO, "ready")) {
+    if (!sc_log_begin(&line, SC_EVENT_READY)) {
         return;
     }
-    for (size_t i = 0; i < sc_listen_count(server->sockets.tls); i++) {
-        sc_log_str(&line, "listen", sc_listen_address(server->sockets.tls, i));
-    }
-    for (size_t i = 0; server->admin && i < sc_listen_count(sc_admin_listen(server->admin)); i++) {
-        sc_log_str(&line, "metrics", sc_listen_address(sc_admin_listen(server->admin), i));
+    log_addresses(&line, "listen", server->sockets.tls);
+    if (server->admin) {
+        log_addresses(&line, "metrics", sc_admin_listen(server->admin));
     }
     sc_log_u64(&line, "workers", server->workers.count);
     sc_log_str(&line, "backend", event_base_get_method(server->base));
@@ -352,14 +361,14 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
     const char *name = signal_number == SIGTERM ? "SIGTERM" : "SIGINT";
     (void)what;
     if (server->draining) {
-        sc_log_message(SC_LOG_WARNING, "stopping_now", "second signal (%s): %u connections are cut",
-                       name, sc_acceptor_open(server->acceptor));
+        sc_log_message(SC_EVENT_STOPPING_NOW, "second signal (%s): %u connections are cut", name,
+                       sc_acceptor_open(server->acceptor));
         event_base_loopbreak(server->base);
         return;
     }
     sc_sysd_stopping(server->sysd, "draining");
     sc_watchdog_stopping(server->watchdog);
-    sc_log_message(SC_LOG_INFO, "stopping", "%s: draining %u connections", name,
+    sc_log_message(SC_EVENT_STOPPING, "%s: draining %u connections", name,
                    sc_acceptor_open(server->acceptor));
     drain(server);
 }
@@ -383,8 +392,7 @@ static void on_drain_timeout(evutil_socket_t fd, short what, void *arg)
     struct sc_server *server = arg;
     (void)fd;
     (void)what;
-    sc_log_message(SC_LOG_WARNING, "drain_timeout",
-                   "%u connections did not end in time and are cut",
+    sc_log_message(SC_EVENT_DRAIN_TIMEOUT, "%u connections did not end in time and are cut",
                    sc_acceptor_open(server->acceptor));
     event_base_loopbreak(server->base);
 }
@@ -403,7 +411,7 @@ static void log_stopped(const struct sc_server *server)
     sc_workers_add_stats(&server->workers, &sum);
     sc_stats_sum(&sum, sc_acceptor_stats(server->acceptor));
     sc_stats_sum(&sum, &server->stats);
-    if (sc_log_begin(&line, SC_LOG_INFO, "stopped")) {
+    if (sc_log_begin(&line, SC_EVENT_STOPPED)) {
         sc_stats_each(&sum, add_counter, &line);
         sc_log_end(&line);
     }

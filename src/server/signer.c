@@ -60,7 +60,7 @@ static void *run(void *arg)
         if (sc_pins_sign(job->key->key, job->exporter, job->signature, &job->signature_bytes,
                          &err) != 0) {
             job->signature_bytes = 0;
-            sc_log_message(SC_LOG_ERROR, "pins_signature_failed", "%s", err.text);
+            sc_log_message(SC_EVENT_PINS_SIGNATURE_FAILED, "%s", err.text);
         }
         sc_mailbox_post(job->done, &job->base);
     }

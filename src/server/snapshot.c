@@ -114,9 +114,9 @@ void sc_snapshot_log_warnings(const struct sc_snapshot *snapshot)
 {
     const char *text;
     for (unsigned i = 0; (text = sc_tls_context_warning(snapshot->tls, i)) != NULL; i++) {
-        sc_log_message(SC_LOG_WARNING, "certificate", "%s", text);
+        sc_log_message(SC_EVENT_CERTIFICATE, "%s", text);
     }
     for (unsigned i = 0; (text = sc_tls_context_weakness(snapshot->tls, i)) != NULL; i++) {
-        sc_log_message(SC_LOG_WARNING, "weak_tls", "[tls] is weaker than the defaults: %s", text);
+        sc_log_message(SC_EVENT_WEAK_TLS, "[tls] is weaker than the defaults: %s", text);
     }
 }

@@ -30,11 +30,11 @@ static void log_inherited(const struct inherited *inherited, const struct sc_lis
                           const char *key)
 {
     struct sc_log_line line;
-    sc_log_message(SC_LOG_INFO, "inherited_sockets",
+    sc_log_message(SC_EVENT_INHERITED_SOCKETS,
                    "listening on %zu sockets that were passed on; `%s` is not used",
                    inherited->count, key);
     for (size_t i = 0; i < inherited->count; i++) {
-        if (sc_log_begin(&line, SC_LOG_INFO, "inherited_socket")) {
+        if (sc_log_begin(&line, SC_EVENT_INHERITED_SOCKET)) {
             sc_log_str(&line, "name", inherited->names[i]);
             sc_log_str(&line, "listen", sc_listen_address(listen, i));
             sc_log_end(&line);
@@ -62,7 +62,7 @@ static void warn_if_exposed(const struct sc_listen *metrics)
     for (size_t i = 0; i < sc_listen_count(metrics); i++) {
         const char *address = sc_listen_address(metrics, i);
         if (!sc_admin_is_local(address)) {
-            sc_log_message(SC_LOG_WARNING, "metrics_exposed",
+            sc_log_message(SC_EVENT_METRICS_EXPOSED,
                            "metrics-listen %s is not a loopback address: who reaches it can read "
                            "the metrics, without TLS and without a password",
                            address);

@@ -54,7 +54,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         }
         watchdog->has_pinged = true;
     } else {
-        sc_log_message(SC_LOG_WARNING, "worker_stuck",
+        sc_log_message(SC_EVENT_WORKER_STUCK,
                        "a worker does not answer: systemd's watchdog is not notified");
     }
     watchdog->status(status, sizeof(status), watchdog->arg);

@@ -94,7 +94,7 @@ static void begin_connection(struct sc_worker *worker, struct worker_message *me
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
     worker->owner->on_gone(&message->u.connection.origin, worker->owner->arg);
     sc_stats_add(&worker->stats.refused_memory, 1);
-    sc_conn_log_event(&worker->context.log, SC_CONN_REFUSED, &message->u.connection.origin,
+    sc_conn_log_event(&worker->context.log, SC_CONN_NO_MEMORY, &message->u.connection.origin,
                       err.text);
 }
 
@@ -269,7 +269,7 @@ static struct worker_message *must_message(enum message_kind kind)
 {
     struct worker_message *message = new_message(kind);
     if (!message) {
-        sc_log_message(SC_LOG_ERROR, "out_of_memory", "cannot tell a worker what to do");
+        sc_log_message(SC_EVENT_OUT_OF_MEMORY, "cannot tell a worker what to do");
         abort();
     }
     return message;

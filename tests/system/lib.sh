@@ -2,7 +2,8 @@
 # For the end-to-end tests: . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 #
 # Each test gets a directory of its own ($tmp, also the working directory) and a deadline for all of it. At its end, however it comes, the
-# processes that it started are ended by their number, and when it failed every *.log and the last output are shown.
+# processes that it started are ended by their number, and when it failed every *.log and the last output are shown. It has also failed when
+# the log of a server has a line that is not in the catalogue of events (src/base/log_events.def).
 #
 #   fail TEXT...               the test has failed
 #   skip TEXT...               nothing can be tested here; automake counts it as skipped
@@ -79,7 +80,8 @@ at_exit() {
     trap '' HUP INT TERM
     set +e
     case $status in
-    0 | 77) ;;
+    0) check-log "$tmp"/*.log || status=1 ;;
+    77) ;;
     *) dump ;;
     esac
     end_own

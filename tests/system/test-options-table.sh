@@ -79,7 +79,7 @@ diff dump out >&2 || fail "a dump does not load to itself"
 
 # Installed pages are in the language of mandoc without a complaint, where there is one to ask.
 if command -v mandoc >/dev/null; then
-    mandoc -T lint -W warning "$SC_SRCDIR"/man/*.[1-9] >mandoc.log 2>&1 || fail "mandoc complains"
+    mandoc -T lint -W warning "$SC_SRCDIR"/man/*.[1-9] "$SC_BUILDDIR"/man/*.[1-9] >mandoc.log 2>&1 || fail "mandoc complains"
 else
     skip_part "there is no mandoc to ask about the manuals"
 fi

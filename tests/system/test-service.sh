@@ -58,6 +58,15 @@ echo_over 127.0.0.1:4242
 [ "$(box stat -c %U:%G:%a "$box_conf/server.key")" = sc-server:sc-server:600 ] || fail "wrong owner or mode of the key"
 service StatusText | grep -q '^serving, [01] connections, certificate ends in ' || fail "StatusText: $(service StatusText)"
 
+# Its log are entries with fields, and those of a client that speaks no TLS can be found by them.
+run 0 box hostile --how 'GET / HTTP/1.0' plain 127.0.0.1:4242
+box_journal 'tls_handshake_failed '
+run 0 box journalctl -u sc-server.service -o json SC_EVENT=tls_handshake_failed SC_REASON=plaintext
+for field in PRIORITY:4 SYSLOG_IDENTIFIER:sc-server SC_STAGE:hello; do
+    grep -q "\"${field%:*}\":\"${field#*:}\"" out || fail "no $field in the entry: $(cat out)"
+done
+grep -q '"SC_PEER":"127.0.0.1:[0-9]*"' out || fail "no address in the entry: $(cat out)"
+
 # The sandbox is there: the account, no capability, no new privileges, a filter of system calls, and a file system that is read-only.
 run 0 box cat "/proc/$(service MainPID)/status"
 for line in "Uid:.$(box id -u sc-server)" 'CapEff:.0*$' 'CapBnd:.0*$' 'NoNewPrivs:.1' 'Seccomp:.2'; do

@@ -46,6 +46,10 @@ tests_tools_terminal_LDADD   = $(LIBS_BASE)
 
 tests_tools_kill_at_SOURCES = tests/tools/kill-at.c
 
+TEST_TOOLS += tests/tools/check-log
+tests_tools_check_log_SOURCES = tests/tools/check-log.c tests/tools/log_catalogue.h
+tests_tools_check_log_LDADD   = $(LIBS_BASE)
+
 tests_tools_json_get_SOURCES = tests/tools/json-get.c
 tests_tools_json_get_LDADD   = $(LIBS_BASE)
 

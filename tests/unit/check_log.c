@@ -33,10 +33,15 @@ static void keep(const char *line, size_t length)
     lines++;
 }
 
+/* An event of each level. */
+static const enum sc_event of_level[] = {SC_EVENT_RELOAD_FAILED, SC_EVENT_STOPPING_NOW,
+                                         SC_EVENT_STOPPING, SC_EVENT_LIBEVENT_DEBUG};
+
 static void start(enum sc_log_level level, enum sc_log_format format)
 {
     static const struct timespec then = {.tv_sec = 1795224123, .tv_nsec = 123456000};
     sc_clock_fake(NULL, &then);
+    sc_log_use_journal_socket("/nonexistent/socket"); /* with one: check_journal.c */
     sc_log_init(level, format);
     sc_log_redirect(keep);
     lines = 0;
@@ -104,7 +109,7 @@ static size_t read_object(const char *key, unsigned char *out, long *length)
 static void log_value(const void *value, size_t length)
 {
     struct sc_log_line line;
-    ck_assert(sc_log_begin(&line, SC_LOG_INFO, "event"));
+    ck_assert(sc_log_begin(&line, SC_EVENT_STOPPING));
     sc_log_bytes(&line, "value", value, length);
     sc_log_u64(&line, "after", 1);
     sc_log_end(&line);
@@ -115,7 +120,7 @@ static void log_value(const void *value, size_t length)
 static void log_sample(void)
 {
     struct sc_log_line line;
-    ck_assert(sc_log_begin(&line, SC_LOG_WARNING, "tls_handshake_failed"));
+    ck_assert(sc_log_begin(&line, SC_EVENT_HANDSHAKE_FAILED));
     sc_log_u64(&line, "conn", 17);
     sc_log_str(&line, "peer", "192.0.2.1:53122");
     sc_log_fmt(&line, "hint", "%s on port %d", "HTTP", 4242);
@@ -149,51 +154,64 @@ START_TEST(json)
 }
 END_TEST
 
-START_TEST(journal)
+/* JOURNAL_STREAM with the device and inode of stderr, and what is to be added to them. */
+static void set_journal_stream(unsigned long long device_more, unsigned long long inode_more)
 {
-    static const char *const expected[] = {"<3>event message=x", "<4>event message=x",
-                                           "<6>event message=x", "<7>event message=x"};
+    struct stat info;
+    char stream[64];
+    ck_assert_int_eq(fstat(STDERR_FILENO, &info), 0);
+    (void)snprintf(stream, sizeof(stream), "%llu:%llu",
+                   (unsigned long long)info.st_dev + device_more,
+                   (unsigned long long)info.st_ino + inode_more);
+    ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
+}
+
+/* stderr is the journal, and its own socket is not there. */
+START_TEST(journal_by_stderr)
+{
+    static const char *const expected[] = {"<3>reload_failed message=x",
+                                           "<4>stopping_now message=x", "<6>stopping message=x",
+                                           "<7>libevent message=x"};
+    set_journal_stream(0, 0);
     start(SC_LOG_DEBUG, SC_LOG_JOURNAL);
     for (int level = SC_LOG_ERROR; level <= SC_LOG_DEBUG; level++) {
-        sc_log_message((enum sc_log_level)level, "event", "x");
+        sc_log_message(of_level[level], "x");
         ck_assert_str_eq(last, expected[level]);
     }
+    ck_assert_str_eq(sc_log_error_prefix(), "<3>");
+    /* Neither: then it is text. */
+    set_journal_stream(0, 1);
+    start(SC_LOG_DEBUG, SC_LOG_JOURNAL);
+    sc_log_message(SC_EVENT_STOPPING, "x");
+    ck_assert_str_eq(last, TEXT_HEAD "info stopping message=x");
+    ck_assert_str_eq(sc_log_error_prefix(), "");
 }
 END_TEST
 
 /* The journal is recognized by its device and inode, and only when stderr is it. */
 START_TEST(auto_finds_the_journal)
 {
-    struct stat info;
-    char stream[64];
-    start(SC_LOG_INFO, SC_LOG_AUTO);
+    static const char as_text[] = TEXT_HEAD "info stopping message=x";
     ck_assert_int_eq(unsetenv("JOURNAL_STREAM"), 0);
-    sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
-    sc_log_message(SC_LOG_INFO, "event", "x");
-    ck_assert_str_eq(last, TEXT_HEAD "info event message=x");
-    ck_assert_int_eq(fstat(STDERR_FILENO, &info), 0);
-    (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev,
-                   (unsigned long long)info.st_ino);
-    ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
-    sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
-    sc_log_message(SC_LOG_INFO, "event", "x");
-    ck_assert_str_eq(last, "<6>event message=x");
-    (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev,
-                   (unsigned long long)info.st_ino + 1);
-    ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
-    sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
-    sc_log_message(SC_LOG_INFO, "event", "x");
-    ck_assert_str_eq(last, TEXT_HEAD "info event message=x");
-    (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev + 1,
-                   (unsigned long long)info.st_ino);
-    ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
-    sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
-    sc_log_message(SC_LOG_INFO, "event", "x");
-    ck_assert_str_eq(last, TEXT_HEAD "info event message=x");
+    start(SC_LOG_INFO, SC_LOG_AUTO);
+    sc_log_message(SC_EVENT_STOPPING, "x");
+    ck_assert_str_eq(last, as_text);
+    set_journal_stream(0, 0);
+    start(SC_LOG_INFO, SC_LOG_AUTO);
+    sc_log_message(SC_EVENT_STOPPING, "x");
+    ck_assert_str_eq(last, "<6>stopping message=x");
+    set_journal_stream(0, 1);
+    start(SC_LOG_INFO, SC_LOG_AUTO);
+    sc_log_message(SC_EVENT_STOPPING, "x");
+    ck_assert_str_eq(last, as_text);
+    set_journal_stream(1, 0);
+    start(SC_LOG_INFO, SC_LOG_AUTO);
+    sc_log_message(SC_EVENT_STOPPING, "x");
+    ck_assert_str_eq(last, as_text);
     ck_assert_int_eq(setenv("JOURNAL_STREAM", "nonsense", 1), 0);
-    sc_log_init(SC_LOG_INFO, SC_LOG_AUTO);
-    sc_log_message(SC_LOG_INFO, "event", "x");
-    ck_assert_str_eq(last, TEXT_HEAD "info event message=x");
+    start(SC_LOG_INFO, SC_LOG_AUTO);
+    sc_log_message(SC_EVENT_STOPPING, "x");
+    ck_assert_str_eq(last, as_text);
 }
 END_TEST
 
@@ -204,12 +222,12 @@ START_TEST(levels)
         start((enum sc_log_level)level, SC_LOG_TEXT);
         for (int of_line = SC_LOG_ERROR; of_line <= SC_LOG_DEBUG; of_line++) {
             ck_assert_int_eq(sc_log_enabled((enum sc_log_level)of_line), of_line <= level);
-            sc_log_message((enum sc_log_level)of_line, "event", "x");
+            sc_log_message(of_level[of_line], "x");
         }
         ck_assert_uint_eq(lines, (size_t)level + 1);
     }
     start(SC_LOG_ERROR, SC_LOG_TEXT);
-    ck_assert(!sc_log_begin(&line, SC_LOG_WARNING, "event"));
+    ck_assert(!sc_log_begin(&line, SC_EVENT_STOPPING_NOW));
     ck_assert_str_eq(sc_log_level_names[SC_LOG_DEBUG], "debug");
     ck_assert_ptr_null(sc_log_level_names[SC_LOG_DEBUG + 1]);
     ck_assert_str_eq(sc_log_format_names[SC_LOG_JOURNAL], "journal");
@@ -235,7 +253,8 @@ START_TEST(every_byte_in_text)
             (void)snprintf(shown, sizeof(shown), "%c", (int)c);
         }
         log_value(&byte, 1);
-        (void)snprintf(expected, sizeof(expected), TEXT_HEAD "info event value=%s after=1", shown);
+        (void)snprintf(expected, sizeof(expected), TEXT_HEAD "info stopping value=%s after=1",
+                       shown);
         ck_assert_str_eq(last, expected);
         ck_assert_uint_eq(last_length, strlen(expected));
     }
@@ -294,7 +313,7 @@ START_TEST(long_values_are_cut)
     ck_assert_uint_eq(read_object("value", read, &length), 5);
     ck_assert_int_eq(length, 515);
     ck_assert_mem_eq(read, expected, 515);
-    sc_log_message(SC_LOG_INFO, "event", "%.2000s", value);
+    sc_log_message(SC_EVENT_STOPPING, "%.2000s", value);
     (void)read_object("message", read, &length);
     ck_assert_int_eq(length, 515);
 }
@@ -309,15 +328,15 @@ static void fill(enum sc_log_format format, const char *value, size_t length)
     unsigned char read[4096];
     long read_length;
     start(SC_LOG_INFO, format);
-    ck_assert(sc_log_begin(&line, SC_LOG_INFO, "event"));
+    ck_assert(sc_log_begin(&line, SC_EVENT_STOPPING));
     for (int i = 0; i < 200; i++) {
         sc_log_bytes(&line, "key", value, length);
         sc_log_u64(&line, "number", UINT64_MAX);
-        ck_assert_uint_lt(line.used, sizeof(line.text));
+        ck_assert_uint_lt(line.text.used, sizeof(line.text.bytes));
     }
     sc_log_end(&line);
     ck_assert_uint_eq(lines, 1);
-    ck_assert_uint_le(last_length, sizeof(line.text));
+    ck_assert_uint_le(last_length, sizeof(line.text.bytes));
     ck_assert_uint_gt(last_length, 1200);
     if (format == SC_LOG_JSON) {
         ck_assert_uint_ge(read_object("key", read, &read_length), 5);
@@ -338,7 +357,6 @@ START_TEST(full_lines_are_cut_between_keys)
         memset(value, 0xff, sizeof(value));
         fill(SC_LOG_TEXT, value, length);
         fill(SC_LOG_JSON, value, length);
-        fill(SC_LOG_JOURNAL, value, length);
     }
 }
 END_TEST
@@ -350,7 +368,7 @@ START_TEST(what_still_fits_comes_after_what_did_not)
     char value[512];
     start(SC_LOG_INFO, SC_LOG_TEXT);
     memset(value, 'v', sizeof(value));
-    ck_assert(sc_log_begin(&line, SC_LOG_INFO, "event"));
+    ck_assert(sc_log_begin(&line, SC_EVENT_STOPPING));
     for (int i = 0; i < 20; i++) {
         sc_log_bytes(&line, "key", value, sizeof(value));
     }
@@ -361,10 +379,10 @@ START_TEST(what_still_fits_comes_after_what_did_not)
 }
 END_TEST
 
-static bool write_limited(struct sc_log_rate *rate, enum sc_log_level level)
+static bool write_limited(struct sc_log_rate *rate, enum sc_event event)
 {
     struct sc_log_line line;
-    if (!sc_log_begin_limited(&line, rate, 3, level, "provoked")) {
+    if (!sc_log_begin_limited(&line, rate, 3, event)) {
         return false;
     }
     sc_log_u64(&line, "conn", 7);
@@ -384,21 +402,22 @@ START_TEST(lines_are_limited_in_a_second)
     start(SC_LOG_INFO, SC_LOG_TEXT);
     at_ms(5000);
     for (int i = 0; i < 3; i++) {
-        ck_assert(!write_limited(&rate, SC_LOG_DEBUG)); /* is not logged, and not counted */
-        ck_assert(write_limited(&rate, SC_LOG_INFO));
-        ck_assert_ptr_nonnull(strstr(last, " info provoked conn=7"));
+        ck_assert(!write_limited(&rate, SC_EVENT_CONNECTED)); /* is not logged, and not counted */
+        ck_assert(write_limited(&rate, SC_EVENT_FRAME_TIMEOUT));
+        ck_assert_ptr_nonnull(strstr(last, " info frame_timeout conn=7"));
     }
     for (int i = 0; i < 10; i++) {
-        ck_assert(!write_limited(&rate, SC_LOG_INFO));
+        ck_assert(!write_limited(&rate, SC_EVENT_FRAME_TIMEOUT));
     }
-    ck_assert(write_limited(&other, SC_LOG_INFO)); /* another kind of line has its own limit */
+    ck_assert(
+        write_limited(&other, SC_EVENT_FRAME_TIMEOUT)); /* another kind of line has its own limit */
     at_ms(5999);
-    ck_assert(!write_limited(&rate, SC_LOG_INFO));
+    ck_assert(!write_limited(&rate, SC_EVENT_FRAME_TIMEOUT));
     at_ms(6000);
-    ck_assert(write_limited(&rate, SC_LOG_INFO));
-    ck_assert_ptr_nonnull(strstr(last, " info provoked suppressed=11 conn=7"));
-    ck_assert(write_limited(&rate, SC_LOG_INFO));
-    ck_assert_ptr_nonnull(strstr(last, " info provoked conn=7"));
+    ck_assert(write_limited(&rate, SC_EVENT_FRAME_TIMEOUT));
+    ck_assert_ptr_nonnull(strstr(last, " info frame_timeout suppressed=11 conn=7"));
+    ck_assert(write_limited(&rate, SC_EVENT_FRAME_TIMEOUT));
+    ck_assert_ptr_nonnull(strstr(last, " info frame_timeout conn=7"));
 }
 END_TEST
 
@@ -429,17 +448,17 @@ START_TEST(without_a_redirect_it_is_stderr)
     char got[512];
     ck_assert_int_eq(pipe(ends), 0);
     take_stderr(ends[1]);
-    sc_log_message(SC_LOG_INFO, "event", "x");
+    sc_log_message(SC_EVENT_STOPPING, "x");
     /* A lost sink does not stop the program. */
     ck_assert_int_eq(close(STDERR_FILENO), 0);
-    sc_log_message(SC_LOG_INFO, "event", "lost");
+    sc_log_message(SC_EVENT_STOPPING, "lost");
     ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
-    sc_log_message(SC_LOG_INFO, "event", "y");
+    sc_log_message(SC_EVENT_STOPPING, "y");
     give_stderr_back();
     const ssize_t length = read(ends[0], got, sizeof(got) - 1);
     got[length > 0 ? (size_t)length : 0] = '\0';
-    ck_assert_str_eq(got, TEXT_HEAD "info event message=x\n" LOSS("1") TEXT_HEAD
-                     "info event message=y\n");
+    ck_assert_str_eq(got, TEXT_HEAD "info stopping message=x\n" LOSS("1") TEXT_HEAD
+                     "info stopping message=y\n");
     ck_assert_uint_eq(lines, 0);
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -489,15 +508,15 @@ static void lose_and_say_so(int write_end, int read_end)
     fill_to_the_brim(write_end);
     const int flags = fcntl(write_end, F_GETFL);
     for (int i = 0; i < 5; i++) {
-        sc_log_message(SC_LOG_INFO, "event", "lost");
+        sc_log_message(SC_EVENT_STOPPING, "lost");
     }
     ck_assert_int_eq(fcntl(write_end, F_GETFL), flags); /* others share it */
     ck_assert_str_eq(drain(read_end), "");
     sc_log_set_level(SC_LOG_ERROR);
-    sc_log_message(SC_LOG_ERROR, "event", "x");
-    sc_log_message(SC_LOG_ERROR, "event", "y");
-    ck_assert_str_eq(drain(read_end), LOSS("5") TEXT_HEAD "error event message=x\n" TEXT_HEAD
-                                                          "error event message=y\n");
+    sc_log_message(SC_EVENT_RELOAD_FAILED, "x");
+    sc_log_message(SC_EVENT_RELOAD_FAILED, "y");
+    ck_assert_str_eq(drain(read_end), LOSS("5") TEXT_HEAD
+                     "error reload_failed message=x\n" TEXT_HEAD "error reload_failed message=y\n");
     give_stderr_back();
     (void)close(write_end);
     (void)close(read_end);
@@ -532,12 +551,12 @@ START_TEST(a_full_pipe_without_a_descriptor_to_spare)
     none.rlim_cur = 3;
     const int flags = fcntl(ends[1], F_GETFL);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    sc_log_message(SC_LOG_INFO, "event", "lost");
+    sc_log_message(SC_EVENT_STOPPING, "lost");
     ck_assert_int_eq(fcntl(ends[1], F_GETFL), flags); /* others share it */
     (void)drain(ends[0]);
-    sc_log_message(SC_LOG_INFO, "event", "x");
+    sc_log_message(SC_EVENT_STOPPING, "x");
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-    ck_assert_str_eq(drain(ends[0]), LOSS("1") TEXT_HEAD "info event message=x\n");
+    ck_assert_str_eq(drain(ends[0]), LOSS("1") TEXT_HEAD "info stopping message=x\n");
     give_stderr_back();
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -553,15 +572,15 @@ START_TEST(what_was_cut_gets_an_end)
     take_stderr(ends[1]);
     memset(large, '.', sizeof(large));
     ck_assert(!sc_log_write(large, sizeof(large)));
-    sc_log_message(SC_LOG_INFO, "event", "lost");
+    sc_log_message(SC_EVENT_STOPPING, "lost");
     (void)drain(ends[0]);
-    sc_log_message(SC_LOG_INFO, "event", "x");
-    ck_assert_str_eq(drain(ends[0]), "\n" LOSS("1") TEXT_HEAD "info event message=x\n");
+    sc_log_message(SC_EVENT_STOPPING, "x");
+    ck_assert_str_eq(drain(ends[0]), "\n" LOSS("1") TEXT_HEAD "info stopping message=x\n");
     fill_to_the_brim(ends[1]);
-    sc_log_message(SC_LOG_INFO, "event", "lost");
+    sc_log_message(SC_EVENT_STOPPING, "lost");
     (void)drain(ends[0]);
-    sc_log_message(SC_LOG_INFO, "event", "y");
-    ck_assert_str_eq(drain(ends[0]), LOSS("1") TEXT_HEAD "info event message=y\n");
+    sc_log_message(SC_EVENT_STOPPING, "y");
+    ck_assert_str_eq(drain(ends[0]), LOSS("1") TEXT_HEAD "info stopping message=y\n");
     give_stderr_back();
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -576,7 +595,7 @@ START_TEST(a_reader_that_is_gone_ends_nobody)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     (void)close(ends[0]);
     take_stderr(ends[1]);
-    sc_log_message(SC_LOG_INFO, "event", "lost");
+    sc_log_message(SC_EVENT_STOPPING, "lost");
     give_stderr_back();
     (void)close(ends[1]);
 }
@@ -587,7 +606,7 @@ START_TEST(writing_keeps_no_descriptor)
     int ends[2];
     ck_assert_int_eq(pipe(ends), 0);
     take_stderr(ends[1]);
-    ASSERT_KEEPS_NOTHING((sc_log_message(SC_LOG_INFO, "event", "x"), (void)drain(ends[0])));
+    ASSERT_KEEPS_NOTHING((sc_log_message(SC_EVENT_STOPPING, "x"), (void)drain(ends[0])));
     give_stderr_back();
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -605,7 +624,7 @@ START_TEST(a_stopped_terminal_blocks_nobody)
     ck_assert_int_ge(slave, 0);
     take_stderr(slave);
     for (int i = 0; i < 5000; i++) {
-        sc_log_message(SC_LOG_INFO, "event", "%d", i);
+        sc_log_message(SC_EVENT_STOPPING, "%d", i);
     }
     /* What is written to one end comes out of the other in the kernel's own time. */
     static char shown[1U << 20];
@@ -614,7 +633,7 @@ START_TEST(a_stopped_terminal_blocks_nobody)
         const ssize_t got = read(master, shown + used, sizeof(shown) - 1 - used);
         ck_assert_int_gt(got, 0);
         used += (size_t)got;
-        sc_log_message(SC_LOG_INFO, "event", "x");
+        sc_log_message(SC_EVENT_STOPPING, "x");
     }
     ck_assert_ptr_nonnull(strstr(shown, "\n" TEXT_HEAD "warning log_lost lines="));
     give_stderr_back();
@@ -633,16 +652,16 @@ START_TEST(a_file_is_written_at_its_end)
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_int_eq((int)write(fd, "before\n", 7), 7);
     take_stderr(fd);
-    sc_log_message(SC_LOG_INFO, "event", "x");
+    sc_log_message(SC_EVENT_STOPPING, "x");
     give_stderr_back();
     const ssize_t length = pread(fd, got, sizeof(got) - 1, 0);
     got[length > 0 ? (size_t)length : 0] = '\0';
-    ck_assert_str_eq(got, "before\n" TEXT_HEAD "info event message=x\n");
+    ck_assert_str_eq(got, "before\n" TEXT_HEAD "info stopping message=x\n");
     (void)close(fd);
 }
 END_TEST
 
-SUITE_MAIN("log", text, json, journal, auto_finds_the_journal, levels, every_byte_in_text,
+SUITE_MAIN("log", text, json, journal_by_stderr, auto_finds_the_journal, levels, every_byte_in_text,
            every_byte_in_json, nobody_can_forge_a_line, long_values_are_cut,
            full_lines_are_cut_between_keys, what_still_fits_comes_after_what_did_not,
            what_was_cut_gets_an_end, a_reader_that_is_gone_ends_nobody, writing_keeps_no_descriptor,

@@ -1,10 +1,14 @@
-/* Log lines are kept instead of written, for tests that look at them. */
+/*
+ * Log lines are kept instead of written, for tests that look at them. Every one must be of an
+ * event of the catalogue.
+ */
 #ifndef SC_TESTS_KEPT_LOG_H
 #define SC_TESTS_KEPT_LOG_H
 
 #include <check.h>
 #include <string.h>
 
+#include "../tools/log_catalogue.h"
 #include "base/log.h"
 
 enum { KEPT_MAX = 64 };
@@ -20,6 +24,8 @@ static inline void kept_take(const char *line, size_t length)
     if (kept_count < KEPT_MAX) {
         memcpy(kept_lines[kept_count], line, length - 1);
         kept_lines[kept_count][length - 1] = '\0';
+        const char *wrong = fault_in_line(kept_lines[kept_count]);
+        ck_assert_msg(!wrong, "%s: %s", wrong, kept_lines[kept_count]);
     }
     kept_count++;
 }

@@ -7,7 +7,7 @@ tests_unit_libtest_a_SOURCES = \
 	tests/unit/failing_malloc.h \
 	tests/unit/keygen_fixture.h \
 	tests/tools/tls13_record.c tests/tools/tls13_record.h \
-	tests/unit/kept_log.h \
+	tests/unit/kept_log.h tests/tools/log_catalogue.h \
 	tests/unit/leaks.h \
 	tests/unit/pin_fixture.h \
 	tests/unit/scratch.h \
@@ -40,6 +40,8 @@ UNIT_TESTS += tests/unit/check_hist
 tests_unit_check_hist_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_json
 tests_unit_check_json_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_journal
+tests_unit_check_journal_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_log
 tests_unit_check_log_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_opt
