@@ -181,6 +181,7 @@ src_libscserver_a_SOURCES = \
 	src/server/snapshot.c src/server/snapshot.h \
 	src/server/options.def \
 	src/server/passphrase.c src/server/passphrase.h \
+	src/server/pin_meter.c src/server/pin_meter.h \
 	src/server/port_file.c src/server/port_file.h \
 	src/server/server.c src/server/server.h \
 	src/server/sockets.c src/server/sockets.h \

@@ -30,6 +30,7 @@
 
 struct sc_conn;
 struct sc_mailbox;
+struct sc_pin_meter;
 struct sc_signer;
 struct sc_tls_context;
 struct sc_tlsbev_shared;
@@ -61,6 +62,7 @@ struct sc_conn_context {
     struct sc_stats *stats;
     struct sc_admission *admission; /* shared by all workers */
     struct sc_signer *signer; /* the same; NULL: no proofs are made */
+    struct sc_pin_meter *pin_meter; /* the same; NULL: clients are not counted */
     struct sc_tls_context *const *newest_tls; /* what new connections get; NULL: as the open ones */
     void (*on_gone)(struct sc_conn *conn, void *arg); /* just before the connection is freed */
     void *arg;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/conn_state.h"
+#include "server/pin_meter.h"
 #include "server/signer.h"
 #include "tls/announcement.h"
 #include "tls/context.h"
@@ -29,6 +30,12 @@ static void proof_free(struct sc_conn_proof *proof)
     }
 }
 
+/* That of what new connections get. */
+static struct sc_tls_context *newest_tls(const struct sc_conn *conn)
+{
+    return conn->worker->newest_tls ? *conn->worker->newest_tls : conn->tls_context;
+}
+
 /* A key that comes after that of the connection, and what it is of. */
 struct successor {
     struct sc_tls_context *tls;
@@ -42,7 +49,7 @@ struct successor {
 static struct successor successor_for(const struct sc_conn *conn)
 {
     struct sc_tls_context *own = conn->tls_context;
-    struct sc_tls_context *newest = conn->worker->newest_tls ? *conn->worker->newest_tls : own;
+    struct sc_tls_context *newest = newest_tls(conn);
     const struct sc_announcement *ours = sc_tls_context_announcement(own);
     const struct sc_announcement *theirs = sc_tls_context_announcement(newest);
     if (memcmp(ours->current.pin, theirs->current.pin, SC_PINS_PIN_BYTES) == 0) {
@@ -148,14 +155,32 @@ static size_t build(const struct sc_conn *conn, const struct successor *next, ui
     return sc_pins_build(&message, reply);
 }
 
-enum sc_conn_pins sc_conn_pins_answer(struct sc_conn *conn, size_t body_length, uint8_t *reply,
-                                      size_t *reply_length)
+/* What the client says that it accepts, for who asks whether the key can be changed. */
+static void count_client(struct sc_conn *conn, const uint8_t *pins, size_t count)
+{
+    struct sc_conn_context *worker = conn->worker;
+    const struct sc_announced_key *key = &sc_tls_context_announcement(newest_tls(conn))->next;
+    const uint8_t *next = key->key ? key->pin : NULL;
+    const enum sc_pin_said said = sc_pin_said(next, pins, count);
+    sc_stats_add(&worker->stats->pins_requests[said], 1);
+    if (!worker->pin_meter) {
+        return;
+    }
+    if (conn->meter_client == 0) {
+        conn->meter_client = sc_pin_meter_client(worker->pin_meter, &conn->origin.peer);
+    }
+    sc_pin_meter_note(worker->pin_meter, conn->meter_client, next, said);
+}
+
+enum sc_conn_pins sc_conn_pins_answer(struct sc_conn *conn, const uint8_t *body, size_t body_length,
+                                      uint8_t *reply, size_t *reply_length)
 {
     const struct successor next = successor_for(conn);
     if (body_length % SC_PINS_PIN_BYTES != 0 ||
         body_length / SC_PINS_PIN_BYTES > SC_PINS_MAX_ACCEPTED) {
         return SC_CONN_PINS_MALFORMED;
     }
+    count_client(conn, body, body_length / SC_PINS_PIN_BYTES);
     if (next.key->key && !has_proof(conn, &next) && ask_for_proof(conn, &next)) {
         conn->owes_pins = true;
         return SC_CONN_PINS_LATER;

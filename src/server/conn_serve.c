@@ -92,12 +92,12 @@ static void add_pins_reply(struct sc_conn *conn, uint8_t *room, size_t length)
 }
 
 /* False: the reply comes later, and so does everything after it. */
-static bool answer_pins(struct sc_conn *conn, size_t body_length)
+static bool answer_pins(struct sc_conn *conn, const uint8_t *body, size_t body_length)
 {
     /* It fits: the buffer is many times larger. */
     uint8_t *room = reply_room(conn, SC_FRAME_HEADER_BYTES + SC_PINS_MAX_BYTES);
     size_t length = 0;
-    switch (sc_conn_pins_answer(conn, body_length, room + SC_FRAME_HEADER_BYTES, &length)) {
+    switch (sc_conn_pins_answer(conn, body, body_length, room + SC_FRAME_HEADER_BYTES, &length)) {
     case SC_CONN_PINS_NOW: add_pins_reply(conn, room, length); break;
     case SC_CONN_PINS_LATER: return false;
     case SC_CONN_PINS_MALFORMED:
@@ -225,7 +225,7 @@ static bool answer_frame(struct sc_conn *conn, const struct sc_frame_header *hea
     if (SC_UNLIKELY(handler == NULL)) {
         reply_error(conn, SC_ERROR_UNKNOWN_TYPE, 0, "unknown message type");
     } else if (SC_UNLIKELY(handler->run == NULL)) {
-        return answer_pins(conn, header->length);
+        return answer_pins(conn, body, header->length);
     } else {
         answer(conn, handler, body, header->length);
     }

@@ -39,6 +39,7 @@ struct sc_conn {
     uint64_t skip_bytes; /* of the body of a request that we do not know */
     uint64_t
         drain_received; /* sc_tlsbev_received() with all that had arrived when the drain began */
+    uint64_t meter_client; /* its number in the worker's pin_meter; 0: not made yet */
     uint32_t retry_after_ms; /* for the goodbye of a drain */
     enum sc_conn_state state;
     struct sc_admission_waiter waiting;
@@ -76,13 +77,14 @@ void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_close_reason reason,
 void sc_conn_start_reading(struct sc_conn *conn);
 
 /*
- * PINS (conn_pins.c). Writes a reply's body, to SC_PINS_MAX_BYTES of room. LATER: a proof is being
+ * PINS (conn_pins.c): `body` is that of the request. Writes a reply's body, to SC_PINS_MAX_BYTES of
+ * room. LATER: a proof is being
  * made; when `proof_job` is NULL again, sc_conn_pins_late() writes the reply, and until then
  * nothing is to be answered.
  */
 enum sc_conn_pins { SC_CONN_PINS_NOW, SC_CONN_PINS_LATER, SC_CONN_PINS_MALFORMED };
-enum sc_conn_pins sc_conn_pins_answer(struct sc_conn *conn, size_t body_length, uint8_t *reply,
-                                      size_t *reply_length);
+enum sc_conn_pins sc_conn_pins_answer(struct sc_conn *conn, const uint8_t *body, size_t body_length,
+                                      uint8_t *reply, size_t *reply_length);
 size_t sc_conn_pins_late(struct sc_conn *conn, uint8_t *reply);
 void sc_conn_pins_fini(struct sc_conn *conn);
 void sc_conn_pins_context_fini(struct sc_conn_context *context);

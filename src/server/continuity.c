@@ -272,6 +272,14 @@ void sc_continuity_adopt(struct sc_continuity *continuity, const struct sc_confi
     }
 }
 
+time_t sc_continuity_next_key_since(const struct sc_continuity *continuity,
+                                    const struct sc_announcement *keys)
+{
+    const struct known_key *known =
+        keys->next.key ? find_announced(continuity, keys->next.pin) : NULL;
+    return known ? known->since : 0;
+}
+
 /* --- Life --- */
 
 struct sc_continuity *sc_continuity_new(const struct sc_config *config, struct sc_err *err)

@@ -12,6 +12,8 @@
 #ifndef SC_SERVER_CONTINUITY_H
 #define SC_SERVER_CONTINUITY_H
 
+#include <time.h>
+
 #include "base/err.h"
 #include "server/configuration.h"
 #include "tls/announcement.h"
@@ -39,5 +41,9 @@ int sc_continuity_check(const struct sc_continuity *continuity, const struct sc_
  */
 void sc_continuity_adopt(struct sc_continuity *continuity, const struct sc_config *config,
                          const struct sc_announcement *keys);
+
+/* When the next of these keys was announced first. 0: there is none, or it was not remembered. */
+time_t sc_continuity_next_key_since(const struct sc_continuity *continuity,
+                                    const struct sc_announcement *keys);
 
 #endif

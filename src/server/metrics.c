@@ -21,12 +21,14 @@ const char *sc_metrics_state_word(enum sc_metrics_state state)
 }
 
 void sc_metrics_source_init(struct sc_metrics_source *source, struct sc_worker *const *workers,
-                            size_t worker_count, struct sc_tickets *tickets)
+                            size_t worker_count, struct sc_tickets *tickets,
+                            const struct sc_pin_meter *pin_meter)
 {
     *source = (struct sc_metrics_source){
         .workers = workers,
         .worker_count = worker_count,
         .tickets = tickets,
+        .pin_meter = pin_meter,
         .started_at = sc_clock_wall().tv_sec,
     };
     (void)pthread_mutex_init(&source->mutex, NULL);
@@ -92,6 +94,8 @@ void sc_metrics_get(struct sc_metrics_source *source, struct sc_metrics *out)
         sc_stats_sum(&out->stats, &stats);
     }
     add_main_stats(source, &out->stats);
+    sc_pin_meter_read(source->pin_meter, out->facts.has_next_key ? out->facts.next_pin : NULL,
+                      &out->pins);
     out->ticket_key_age_s = sc_tickets_age_ms(source->tickets) / 1000;
     out->now = sc_clock_wall().tv_sec;
     out->started_at = source->started_at;

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "proto/pins.h"
+#include "server/pin_meter.h"
 #include "server/process.h"
 #include "server/reload.h"
 #include "server/stats.h"
@@ -31,6 +33,8 @@ struct sc_metrics_facts {
     uint32_t max_connections;
     time_t certificate_not_after;
     bool has_next_key; /* announced to clients that ask for PINS */
+    time_t next_key_since; /* when it was announced first; 0: not known (key-continuity = off) */
+    uint8_t current_pin[SC_PINS_PIN_BYTES], next_pin[SC_PINS_PIN_BYTES];
     bool has_ocsp_response;
     time_t ocsp_this_update, ocsp_next_update;
     enum sc_reload_result reload; /* the last one */
@@ -44,6 +48,7 @@ struct sc_metrics {
     struct sc_stats stats; /* of all threads */
     uint32_t worker_open[SC_METRICS_MAX_WORKERS]; /* connections of each */
     size_t worker_count;
+    struct sc_pin_meter_figures pins;
     uint64_t ticket_key_age_s;
     time_t now, started_at;
     struct sc_process process;
@@ -55,6 +60,7 @@ struct sc_metrics_source {
     struct sc_worker *const *workers;
     size_t worker_count;
     struct sc_tickets *tickets;
+    const struct sc_pin_meter *pin_meter;
     time_t started_at;
 
     pthread_mutex_t mutex; /* guards what follows */
@@ -63,7 +69,8 @@ struct sc_metrics_source {
 };
 
 void sc_metrics_source_init(struct sc_metrics_source *source, struct sc_worker *const *workers,
-                            size_t worker_count, struct sc_tickets *tickets);
+                            size_t worker_count, struct sc_tickets *tickets,
+                            const struct sc_pin_meter *pin_meter);
 void sc_metrics_source_fini(struct sc_metrics_source *source);
 
 /* Counters of the main thread, at most two. Borrowed. */

@@ -170,6 +170,29 @@ static void write_files(const struct writer *writer, const struct sc_metrics *me
           facts->state == SC_METRICS_READY);
 }
 
+_Static_assert(SC_PIN_METER_DAYS == 7, "the help names the days");
+
+/* By what they have said that they accept. */
+static void write_pins_clients(const struct writer *writer, const struct sc_metrics *metrics)
+{
+    const struct sc_pin_meter_figures *pins = &metrics->pins;
+    if (metrics->facts.next_key_since != 0) {
+        gauge(writer, PREFIX "next_key_announced_timestamp_seconds",
+              "When the next key was announced first", metrics->facts.next_key_since);
+    }
+    begin_family(writer, PREFIX "pins_clients", "", "gauge",
+                 "Addresses (IPv6: /64) that have asked for PINS in the last 7 days, by what they "
+                 "accept; lost in a restart");
+    for (size_t i = 0; i < SC_PIN_SAID_COUNT; i++) {
+        (void)fprintf(writer->out, PREFIX "pins_clients{accepts=\"%s\"} %" PRIu64 "\n",
+                      sc_pin_said_word(i), pins->said[i]);
+    }
+    (void)fprintf(writer->out, PREFIX "pins_clients{accepts=\"not_asked_since\"} %" PRIu64 "\n",
+                  pins->not_since);
+    gauge(writer, PREFIX "pins_clients_one_in",
+          "1 when every address is counted; N when one in N is, and stands for N", pins->one_in);
+}
+
 static void write_build(const struct writer *writer, const struct sc_metrics *metrics)
 {
     begin_family(writer, PREFIX "build", "_info", writer->openmetrics ? "info" : "gauge",
@@ -203,6 +226,7 @@ void sc_prometheus_write(const struct sc_metrics *metrics, enum sc_prometheus_fo
     write_connections(&writer, metrics);
     write_table(&writer, &metrics->stats);
     write_files(&writer, metrics);
+    write_pins_clients(&writer, metrics);
     write_process(&writer, metrics);
     if (writer.openmetrics) {
         (void)fputs("# EOF\n", out);

@@ -331,6 +331,12 @@ struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_
     return reload;
 }
 
+time_t sc_reload_next_key_since(const struct sc_reload *reload)
+{
+    return sc_continuity_next_key_since(reload->continuity,
+                                        sc_tls_context_announcement(reload->parts.snapshot->tls));
+}
+
 const struct sc_reload_last *sc_reload_last(const struct sc_reload *reload)
 {
     return &reload->last;

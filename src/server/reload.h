@@ -53,6 +53,9 @@ struct sc_reload_parts {
 struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_parts *parts,
                                 struct sc_err *err) SC_NODISCARD;
 
+/* When the next key was announced first, before a restart too. 0: there is none, or not known. */
+time_t sc_reload_next_key_since(const struct sc_reload *reload);
+
 const struct sc_reload_last *sc_reload_last(const struct sc_reload *reload);
 
 /* Reads nothing again: the server is stopping. SIGHUP is then only logged. */

@@ -22,6 +22,7 @@
 #include "server/limits.h"
 #include "server/loop_health.h"
 #include "server/metrics.h"
+#include "server/pin_meter.h"
 #include "server/port_file.h"
 #include "server/reload.h"
 #include "server/signer.h"
@@ -48,6 +49,7 @@ struct sc_server {
     struct sc_workers workers;
     struct sc_admission admission;
     struct sc_signer *signer;
+    struct sc_pin_meter *pin_meter;
     struct sc_acceptor_limits acceptor_limits;
     struct sc_acceptor *acceptor;
     struct sc_reload *reload;
@@ -65,13 +67,14 @@ static void log_stopped(const struct sc_server *server);
 
 /* --- What follows from the configuration --- */
 
-static struct sc_worker_settings worker_settings(const struct sc_snapshot *snapshot,
-                                                 struct sc_signer *signer)
+static struct sc_worker_settings worker_settings(const struct sc_server *server,
+                                                 const struct sc_snapshot *snapshot)
 {
     const struct sc_config *config = snapshot->config;
     return (struct sc_worker_settings){
         .tls = snapshot->tls,
-        .signer = signer,
+        .signer = server->signer,
+        .pin_meter = server->pin_meter,
         .limits = {.max_body_bytes = config->max_body_bytes,
                    .output_limit_bytes = config->output_limit_bytes,
                    .handshake_timeout_ms = config->handshake_timeout_ms,
@@ -112,6 +115,7 @@ static void write_status(char *out, size_t out_size, void *arg)
 static void tell_metrics(struct sc_server *server)
 {
     const struct sc_tls_context *tls = server->snapshot.tls;
+    const struct sc_announcement *keys = sc_tls_context_announcement(tls);
     const struct sc_ocsp *ocsp = sc_tls_context_ocsp(tls);
     struct sc_metrics_facts facts = {
         .state = server->draining ? SC_METRICS_DRAINING
@@ -119,13 +123,16 @@ static void tell_metrics(struct sc_server *server)
                                   : SC_METRICS_STARTING,
         .max_connections = server->acceptor_limits.max_connections,
         .certificate_not_after = sc_tls_context_not_after(tls),
-        .has_next_key = sc_tls_context_announcement(tls)->next.key != NULL,
+        .has_next_key = keys->next.key != NULL,
         .has_ocsp_response = ocsp->der != NULL,
         .ocsp_this_update = ocsp->this_update,
         .ocsp_next_update = ocsp->next_update,
         .loaded_at = server->loaded_at,
     };
+    memcpy(facts.current_pin, keys->current.pin, sizeof(facts.current_pin));
+    memcpy(facts.next_pin, keys->next.pin, sizeof(facts.next_pin));
     if (server->reload) {
+        facts.next_key_since = sc_reload_next_key_since(server->reload);
         const struct sc_reload_last *last = sc_reload_last(server->reload);
         facts.reload = last->result;
         facts.reload_at = last->at.tv_sec;
@@ -159,7 +166,7 @@ static int watch_signals(struct sc_server *server, struct sc_err *err)
 
 static int start_workers(struct sc_server *server, struct sc_err *err)
 {
-    const struct sc_worker_settings settings = worker_settings(&server->snapshot, server->signer);
+    const struct sc_worker_settings settings = worker_settings(server, &server->snapshot);
     return sc_workers_start(&server->workers, server->snapshot.config->workers, server->base,
                             &settings, &server->admission, &workers_callbacks, server, err);
 }
@@ -170,7 +177,7 @@ static int start_admin(struct sc_server *server, struct sc_err *err)
     const struct sc_config_addresses *names = &server->started->metrics_listen;
     struct sc_listen *listen = server->sockets.metrics;
     sc_metrics_source_init(&server->metrics, server->workers.items, server->workers.count,
-                           server->tickets);
+                           server->tickets, server->pin_meter);
     sc_metrics_source_add(&server->metrics, &server->stats);
     tell_metrics(server);
     if (!listen) {
@@ -208,7 +215,7 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
         snapshot->config, snapshot->config->workers); /* first: each worker opens files */
     server->base = sc_loop_new_base(err);
     if (!server->base || !(server->signer = sc_signer_new(err)) ||
-        watch_signals(server, err) != 0 ||
+        !(server->pin_meter = sc_pin_meter_new(err)) || watch_signals(server, err) != 0 ||
         sc_sockets_open(server->sysd, snapshot->config, &server->sockets, err) != 0 ||
         sc_tlsbev_library_init(sc_tls_context_ssl_ctx(snapshot->tls), err) != 0 ||
         start_workers(server, err) != 0 || start_admin(server, err) != 0) {
@@ -323,7 +330,7 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
 static void publish(struct sc_snapshot *fresh, void *arg)
 {
     struct sc_server *server = arg;
-    const struct sc_worker_settings settings = worker_settings(fresh, server->signer);
+    const struct sc_worker_settings settings = worker_settings(server, fresh);
     server->acceptor_limits =
         acceptor_limits(fresh->config, server->workers.count); /* those that run */
     sc_workers_publish(&server->workers, &settings);
@@ -441,6 +448,7 @@ void sc_server_free(struct sc_server *server)
     sc_signer_stop(server->signer); /* it posts to the workers */
     sc_workers_fini(&server->workers);
     sc_signer_free(server->signer);
+    sc_pin_meter_free(server->pin_meter);
     sc_acceptor_free(server->acceptor);
     sc_sockets_close(&server->sockets);
     free_event(server->stop_signals[0]);

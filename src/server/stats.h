@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "proto/handler.h"
+#include "server/pin_meter.h"
 #include "tls/explain.h"
 #include "tls/info.h"
 

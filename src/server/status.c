@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/escape.h"
+#include "tls/pin.h"
 
 #define DAY_S 86400
 
@@ -156,12 +157,36 @@ static void json_history(FILE *out, const struct sc_history *history)
     (void)fputc(']', out);
 }
 
+/* The keys, and what clients have said of the next one. */
+static void json_pins(FILE *out, const struct sc_metrics *metrics)
+{
+    const struct sc_metrics_facts *facts = &metrics->facts;
+    const struct sc_pin_meter_figures *pins = &metrics->pins;
+    struct sc_pin_formats as;
+    sc_pin_format(facts->current_pin, NULL, &as);
+    (void)fprintf(out, ",\"pins\":{\"current\":\"%s\"", as.curl);
+    if (facts->has_next_key) {
+        sc_pin_format(facts->next_pin, NULL, &as);
+        (void)fprintf(out, ",\"next\":\"%s\"", as.curl);
+    }
+    if (facts->next_key_since != 0) {
+        (void)fprintf(out, ",\"announced\":%lld", (long long)facts->next_key_since);
+    }
+    (void)fprintf(out, ",\"clients\":{\"total\":%" PRIu64, pins->clients);
+    for (size_t i = 0; i < SC_PIN_SAID_COUNT; i++) {
+        (void)fprintf(out, ",\"%s\":%" PRIu64, sc_pin_said_word(i), pins->said[i]);
+    }
+    (void)fprintf(out, ",\"not_asked_since\":%" PRIu64 "},\"one_in\":%" PRIu32 ",\"days\":%u}",
+                  pins->not_since, pins->one_in, SC_PIN_METER_DAYS);
+}
+
 static void json_files(FILE *out, const struct sc_metrics *metrics)
 {
     const struct sc_metrics_facts *facts = &metrics->facts;
     (void)fprintf(out, ",\"certificate\":{\"not_after\":%lld,\"days_left\":%ld}",
                   (long long)facts->certificate_not_after, days_left(metrics));
     (void)fprintf(out, ",\"next_key\":%s", facts->has_next_key ? "true" : "false");
+    json_pins(out, metrics);
     if (facts->has_ocsp_response) {
         (void)fprintf(out, ",\"ocsp\":{\"this_update\":%lld,\"next_update\":%lld}",
                       (long long)facts->ocsp_this_update, (long long)facts->ocsp_next_update);
@@ -271,6 +296,29 @@ static void text_counters(FILE *out, const char *name, const char *row_name,
     (void)fputs(*separator ? "\n" : "none\n", out);
 }
 
+static void text_next_key(FILE *out, const struct sc_metrics *metrics)
+{
+    const struct sc_metrics_facts *facts = &metrics->facts;
+    const struct sc_pin_meter_figures *pins = &metrics->pins;
+    const uint64_t *said = pins->said;
+    (void)fprintf(out, NAME "%s", "next key",
+                  facts->has_next_key ? "announced to clients" : "none");
+    if (facts->has_next_key && facts->next_key_since != 0) {
+        (void)fputs(" since ", out);
+        text_date(out, facts->next_key_since);
+    }
+    (void)fprintf(out, "\n" NAME "%s%" PRIu64 " have asked for pins in %u days", "clients",
+                  pins->one_in > 1 ? "about " : "", pins->clients, SC_PIN_METER_DAYS);
+    if (facts->has_next_key && pins->clients > 0) {
+        (void)fprintf(out,
+                      ": %" PRIu64 " accept the next key, %" PRIu64 " only others, %" PRIu64
+                      " did not say, %" PRIu64 " not since it is announced",
+                      said[SC_PIN_SAID_NEXT], said[SC_PIN_SAID_OTHERS], said[SC_PIN_SAID_NOTHING],
+                      pins->not_since);
+    }
+    (void)fputc('\n', out);
+}
+
 static void text_certificate(FILE *out, const struct sc_metrics *metrics)
 {
     const long days = days_left(metrics);
@@ -278,8 +326,7 @@ static void text_certificate(FILE *out, const struct sc_metrics *metrics)
     (void)fprintf(out, NAME "%s ", "certificate", past ? "ended" : "ends");
     text_date(out, metrics->facts.certificate_not_after);
     (void)fprintf(out, past ? ", %ld days ago\n" : ", %ld days left\n", past ? -days : days);
-    (void)fprintf(out, NAME "%s\n", "next key",
-                  metrics->facts.has_next_key ? "announced to clients" : "none");
+    text_next_key(out, metrics);
     if (metrics->facts.has_ocsp_response) {
         (void)fprintf(out, NAME "ends ", "OCSP response");
         text_date(out, metrics->facts.ocsp_next_update);

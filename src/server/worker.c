@@ -225,6 +225,7 @@ struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
     worker->context.limits = &worker->settings.limits;
     worker->context.newest_tls = &worker->settings.tls;
     worker->context.signer = settings->signer;
+    worker->context.pin_meter = settings->pin_meter;
     worker->context.stats = &worker->stats;
     worker->context.admission = owner->admission;
     worker->context.on_gone = on_gone;

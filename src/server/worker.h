@@ -23,6 +23,7 @@ struct sc_worker_settings {
     struct sc_tls_context *tls;
     struct sc_conn_limits limits;
     struct sc_signer *signer; /* borrowed, for the life of the worker; NULL: no proofs are made */
+    struct sc_pin_meter *pin_meter; /* likewise; NULL: clients are not counted */
 };
 
 /* What the workers of a server share. */

@@ -46,6 +46,7 @@ SHELL_TESTS = \
 	tests/system/test-options-tls.sh \
 	tests/system/test-options.sh \
 	tests/system/test-owner.sh \
+	tests/system/test-pin-meter.sh \
 	tests/system/test-pins.sh \
 	tests/system/test-plots.sh \
 	tests/system/test-protocol.sh \

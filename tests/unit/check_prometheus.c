@@ -27,11 +27,14 @@ static void make_metrics(struct sc_metrics *metrics)
                                                .max_connections = 10000,
                                                .certificate_not_after = 1700000000,
                                                .has_next_key = true,
+                                               .next_key_since = 1600000000,
                                                .has_ocsp_response = true,
                                                .ocsp_this_update = 1700000001,
                                                .ocsp_next_update = 1700000002,
                                                .reload = SC_RELOAD_FAILURE,
                                                .loaded_at = 1700000003};
+    metrics->pins = (struct sc_pin_meter_figures){
+        .said = {51, 52, 53}, .not_since = 54, .clients = 210, .one_in = 1};
     metrics->worker_count = 2;
     metrics->worker_open[0] = 7;
     metrics->worker_open[1] = 8;

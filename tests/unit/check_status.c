@@ -28,6 +28,7 @@ static void make(void)
     metrics.started_at = 1699999900;
     metrics.facts.max_connections = 10000;
     metrics.facts.certificate_not_after = metrics.now + 86400 * 40 + 5;
+    metrics.pins.one_in = 1;
     metrics.worker_count = 2;
     metrics.worker_open[1] = 3;
     sc_stats_add(&metrics.stats.connections_accepted, 5);
@@ -61,7 +62,8 @@ START_TEST(facts_in_a_terminal)
     ASSERT_HAS(text, "\nevent-loop lag      not measured in the last minute\n");
     ASSERT_HAS(text, "\nended connections   peer_closed 2\n");
     ASSERT_HAS(text, "\ncertificate         ends 2023-12-24T22:13:25Z, 40 days left\n");
-    ASSERT_HAS(text, "\nnext key            none\n");
+    ASSERT_HAS(text, "\nnext key            none\n"
+                     "clients             0 have asked for pins in 7 days\n");
     ASSERT_HAS(text, "\nlast reload         none since the start\n");
     ck_assert_ptr_null(strstr(text, "OCSP"));
 }
@@ -112,6 +114,31 @@ START_TEST(facts_for_the_page)
 }
 END_TEST
 
+START_TEST(who_accepts_the_next_key)
+{
+    make();
+    metrics.facts.has_next_key = true;
+    metrics.facts.next_key_since = metrics.started_at;
+    metrics.facts.next_pin[31] = 1;
+    metrics.pins = (struct sc_pin_meter_figures){
+        .said = {51, 2, 3}, .not_since = 4, .clients = 60, .one_in = 1};
+    char *text = write_with(sc_status_write_text);
+    ASSERT_HAS(text,
+               "\nnext key            announced to clients since 2023-11-14T22:11:40Z\n"
+               "clients             60 have asked for pins in 7 days: 51 accept the next key, "
+               "2 only others, 3 did not say, 4 not since it is announced\n");
+    text = write_with(sc_status_write_json);
+    ASSERT_HAS(text, ",\"next_key\":true,\"pins\":{"
+                     "\"current\":\"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\","
+                     "\"next\":\"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=\","
+                     "\"announced\":1699999900,\"clients\":{\"total\":60,\"next\":51,"
+                     "\"others\":2,\"unknown\":3,\"not_asked_since\":4},\"one_in\":1,"
+                     "\"days\":7},");
+    metrics.pins.one_in = 2;
+    ASSERT_HAS(write_with(sc_status_write_text), "\nclients             about 60 have asked");
+}
+END_TEST
+
 /* The alert bad_certificate is what our clients send for a wrong pin, and is counted for itself. */
 START_TEST(who_was_locked_out)
 {
@@ -130,4 +157,4 @@ START_TEST(who_was_locked_out)
 END_TEST
 
 SUITE_MAIN("status", facts_in_a_terminal, what_is_bad_is_said, facts_for_the_page,
-           who_was_locked_out)
+           who_was_locked_out, who_accepts_the_next_key)

@@ -156,6 +156,14 @@ function showLag(lag) {
   setLevel('lag', lag.p99 >= 1 ? 'bad' : lag.p99 >= 0.1 ? 'warn' : '');
 }
 
+// Of the clients that asked in the last days, how many would lose nothing by a change to the next key.
+function showPins(pins) {
+  const clients = pins.clients;
+  setText('next-key', !pins.next ? 'none' : 'announced' + (pins.announced ? ' ' + date(pins.announced) : ''));
+  setText('pins-clients', (pins.one_in > 1 ? 'about ' : '') + whole.format(clients.total) + ' in ' + pins.days + ' days' +
+    (pins.next && clients.total > 0 ? ', ' + whole.format(clients.next) + ' accept the next key' : ''));
+}
+
 function showCertificate(status) {
   const certificate = status.certificate;
   const past = certificate.not_after <= status.now;
@@ -165,7 +173,7 @@ function showCertificate(status) {
   setText('not-after', (past ? 'ended ' : 'ends ') + date(certificate.not_after));
   setText('certificate-note', past ? 'Put a new one in its place.' : days < 30 ? 'Renew it soon.' : '');
   setLevel('certificate', past || days < 7 ? 'bad' : days < 30 ? 'warn' : 'good');
-  setText('next-key', status.next_key ? 'announced' : 'none');
+  showPins(status.pins);
   setText('ticket-key', duration(status.ticket_key_age));
   byId('ocsp-row').hidden = !status.ocsp;
   if (status.ocsp) {

@@ -1,0 +1,99 @@
+#!/bin/sh
+# How many clients accept the next key: what they say in their PINS requests, seen in the metrics, in --status and by sc-keygen --status --connect.
+test_seconds=60
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+command -v openssl >/dev/null || skip "no openssl(1) on this machine"
+command -v curl >/dev/null || skip "there is no curl here"
+unset http_proxy HTTP_PROXY || :
+
+pin() { sc-keygen --show "$1" | sed -n 's/^  sc-client, curl  //p'; }
+# The pin of a key as printf(1) writes its bytes.
+pin_bytes() { openssl pkey -in "$1" -pubout -outform DER | openssl dgst -sha256 -binary | od -An -v -to1 | tr -d '\n' | sed 's/  */\\/g'; }
+# ask ADDRESS [KEY]...: a client there asks for PINS and names these keys. After it a request that the server ends the connection for.
+ask() {
+    from=$1 body=
+    shift
+    for key; do
+        body=$body$(pin_bytes "$key")
+    done
+    header=$(printf '\\0\\0\\0\\4\\0\\0\\%o\\%o' $(($# * 32 / 256)) $(($# * 32 % 256)))
+    # shellcheck disable=SC2059
+    printf "$header$body"'\0\0\0\1\377\377\377\377' | openssl s_client -quiet -bind "$from:0" -connect "$address" >reply 2>s_client.log ||
+        fail "openssl s_client: $(cat s_client.log)"
+    [ "$(od -An -tx1 -N4 reply | tr -d ' ')" = 00000004 ] || fail "no reply to PINS"
+}
+# clients NEXT OTHERS UNKNOWN NOT_SINCE: the gauges
+clients() {
+    curl -sS -m 10 "http://$admin/metrics" >metrics
+    figures=$(sed -n 's/^spacecaptain_pins_clients{accepts="\([a-z_]*\)"} /\1=/p' metrics | tr '\n' ' ')
+    [ "$figures" = "next=$1 others=$2 unknown=$3 not_asked_since=$4 " ] || fail "the clients are $figures, not $*"
+}
+metric() { grep -qx "spacecaptain_$1" metrics || fail "not $1: $(grep "^spacecaptain_${1%%[ {]*}" metrics)"; }
+status_line() {
+    run 0 sc-server --status "$admin"
+    grep -qE "^$1\$" out || fail "--status does not say: $1"
+}
+start() {
+    start_server -c /dev/null --reload-interval 0 --metrics-listen 127.0.0.1:0 --workers 2 "$@"
+    wait_log ' ready '
+    admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
+}
+reload() {
+    reloads=$(grep -c ' reload' "$server_log" || :)
+    kill -HUP "$server_pid"
+    wait_log ' reload' 10 $((reloads + 1))
+}
+
+make_certs
+run 0 sc-keygen --out other
+start
+clients 0 0 0 0
+status_line 'next key            none'
+status_line 'clients             0 have asked for pins in 7 days'
+ask 127.0.0.2 server.key
+ask 127.0.0.3
+ask 127.0.0.4 server.key
+ask 127.0.0.4 server.key other.key
+clients 0 2 1 0
+pass "without a next key: who asks, and says which pins"
+
+run 0 sc-keygen --next
+reload
+clients 0 0 0 3
+metric 'next_key 1'
+grep -q "^spacecaptain_next_key_announced_timestamp_seconds [0-9]" metrics || fail "since when it is announced"
+ask 127.0.0.2 server.key
+clients 0 1 0 2
+ask 127.0.0.2 server.key server.next.key
+ask 127.0.0.3 server.next.key
+ask 127.0.0.4
+ask 127.0.0.5 other.key server.key other.key server.key other.key server.key other.key server.next.key
+ask 127.0.0.6
+clients 3 0 2 0
+ask 127.0.0.2 # asks without a store from the same address
+clients 3 0 2 0
+status_line 'next key            announced to clients since 20..-..-..T..:..:..Z'
+status_line 'clients             5 have asked for pins in 7 days: 3 accept the next key, 0 only others, 2 did not say, 0 not since it is announced'
+metric 'pins_requests_total{accepts="next"} 3'
+metric 'pins_requests_total{accepts="others"} 4'
+metric 'pins_requests_total{accepts="unknown"} 4'
+pass "a next key: who accepts it"
+
+reload
+clients 3 0 2 0
+run 0 sc-keygen --next --force
+reload
+clients 0 0 0 5
+ask 127.0.0.2 server.key server.next.key
+clients 1 0 0 4
+! grep -rq '127\.0\.0\.[2-6]' metrics || fail "an address in the metrics"
+pass "a reload keeps the figures; another next key starts them anew"
+
+run 0 sc-keygen --promote
+reload
+clients 0 3 2 0
+stop_server
+start
+clients 0 0 0 0
+stop_server
+pass "after a promotion there is no next key; after a restart nothing is known"
