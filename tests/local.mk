@@ -1,6 +1,7 @@
 # Each folder lists its own tests; see tests/README.
 EXTRA_DIST += tests/README tests/tools/lsan.supp tests/tools/tsan.supp
 TEST_EXTENSIONS = .sh
+AM_MAKEFLAGS = $(CHECK_JOBS)
 AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_builddir)'; XDG_CONFIG_HOME=/nonexistent; \
 	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/tools/lsan.supp:print_suppressions=0'; export LSAN_OPTIONS; \
 	SC_CC='$(CC)'; SC_TEST_CFLAGS='$(AM_CFLAGS) $(CFLAGS)'; SC_TEST_LDFLAGS='$(AM_LDFLAGS) $(LDFLAGS)'; \

@@ -50,6 +50,7 @@ server_pid=
 server_count=0
 background_count=0
 slow=${SC_TEST_FACTOR:-1}
+short=$((3 * slow / 10)).$((3 * slow % 10)) # seconds: what is to be waited for in vain, after a handshake that has to be made in time
 run_seconds=$((${run_seconds:-20} * slow))
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/sc-$test_name.XXXXXX")

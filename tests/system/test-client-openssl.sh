@@ -78,7 +78,7 @@ for version in $client_versions; do
     run 90 sc-client --connect "$tls" --pin ca:old.crt </dev/null
     # What the proof rests on: the same request with the right pin does arrive.
     # (The newline is for wait-for, which reads lines: a frame's header has zeroes.)
-    run 75 sc-client --connect "$tls" --pin leaf.crt --timeout 0.3 echo "
+    run 75 sc-client --connect "$tls" --pin leaf.crt --timeout $short echo "
 the-proof"
     wait-for 10 "$tls_pid" contains "$tls_log" the-proof || fail "the request with the right pin did not arrive"
     ! grep -aq the-secret-request "$tls_log" || fail "a request was sent to a server whose pin did not match"

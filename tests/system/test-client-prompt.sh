@@ -94,7 +94,7 @@ end_server 137
 odd drip
 at_prompt 0 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x04' 'slow reply' ''
 odd mute
-[ -z "$editing" ] || at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' 'ti' 'no reply' '' '> ti' '\x03' '> ' 'quit\n' -- --timeout 0.3
+[ -z "$editing" ] || at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' 'ti' 'no reply' '' '> ti' '\x03' '> ' 'quit\n' -- --timeout $short
 
 if [ "$editing" ]; then
     at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' '\x03' 'interrupted, the command is given up' '' '> ' '\x04'

@@ -93,7 +93,7 @@ stop_server
 # Nobody comes back: the end after --timeout, with the last reason, and --no-retry at once.
 start_server
 # shellcheck disable=SC2016
-background sh -c 'exec sc-client --timeout 0.5 --connect "$1" --pin server.crt <lines' sh "$address"
+background sh -c 'exec sc-client --timeout "$2" --connect "$1" --pin server.crt <lines' sh "$address" $short
 client=$background_pid client_log=$tmp/background-$background_count.log
 exec 9>lines
 echo 'echo before' >&9
@@ -103,7 +103,7 @@ end_server 137
 echo 'echo lost' >&9
 finish "$client" 69
 exec 9>&-
-said 'is the server running there?; given up after 500ms'
+said 'is the server running there?; given up after '
 
 # --- Repeated: a lost connection is a lost reply ---
 start_server --listen "$address"
