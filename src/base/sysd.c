@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sysexits.h>
 #include <time.h>
@@ -113,12 +115,20 @@ int sc_sysd_init(struct sc_sysd *sysd, struct sc_err *err)
 }
 
 /*
- * One datagram. A service manager that does not read may hold up a state for half a second, a sign
- * of life not at all.
+ * One datagram, with `passed` (-1: none). A service manager that does not read may hold up a state
+ * for half a second, a sign of life not at all.
  */
-static void send_message(const struct sc_sysd *sysd, const char *message, int flags)
+static void send_descriptor(const struct sc_sysd *sysd, const char *message, int passed, int flags)
 {
     const struct timeval patience = {.tv_usec = 500000};
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct sockaddr_un to = sysd->notify;
+    struct iovec part = {(void *)(uintptr_t)message, strlen(message)};
+    struct msghdr datagram = {
+        .msg_name = &to, .msg_namelen = sysd->notify_length, .msg_iov = &part, .msg_iovlen = 1};
     if (sysd->notify_length == 0) {
         return;
     }
@@ -127,9 +137,22 @@ static void send_message(const struct sc_sysd *sysd, const char *message, int fl
         return;
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    (void)!sendto(fd, message, strlen(message), MSG_NOSIGNAL | flags,
-                  (const struct sockaddr *)&sysd->notify, sysd->notify_length);
+    if (passed >= 0) {
+        datagram.msg_control = &control;
+        datagram.msg_controllen = sizeof(control.room);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&datagram);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &passed, sizeof(int));
+    }
+    (void)!sendmsg(fd, &datagram, MSG_NOSIGNAL | flags);
     (void)close(fd);
+}
+
+static void send_message(const struct sc_sysd *sysd, const char *message, int flags)
+{
+    send_descriptor(sysd, message, -1, flags);
 }
 
 /* `state` (may be empty), then STATUS=, whose text must stay in one line. */
@@ -183,6 +206,103 @@ void sc_sysd_watchdog(const struct sc_sysd *sysd)
         send_message(sysd, "WATCHDOG=1", MSG_DONTWAIT);
     }
 }
+
+/* --- The descriptor store --- */
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
+#endif
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static int make_sealed(const char *name, const void *bytes, size_t length, struct sc_err *err)
+{
+    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    int fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL) {
+        fd = memfd_create(name, flags);
+    }
+    if (fd < 0 || write(fd, bytes, length) != (ssize_t)length ||
+        fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
+        (void)sc_err_set_errno(err, EX_OSERR, errno, "can't make a file in memory");
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return -1;
+    }
+    return fd;
+}
+
+int sc_sysd_store(const struct sc_sysd *sysd, const char *name, const void *bytes, size_t length,
+                  struct sc_err *err)
+{
+    char message[128];
+    if (sysd->notify_length == 0) {
+        return 0;
+    }
+    const int fd = length > 0 ? make_sealed(name, bytes, length, err) : -1;
+    if (length > 0 && fd < 0) {
+        return -1;
+    }
+    /* Removed first: another one of the same name would be beside it, and there is room for one. */
+    (void)snprintf(message, sizeof(message), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+    send_message(sysd, message, 0);
+    if (fd >= 0) {
+        (void)snprintf(message, sizeof(message), "FDSTORE=1\nFDNAME=%s", name);
+        send_descriptor(sysd, message, fd, 0);
+        (void)close(fd);
+    }
+    return 0;
+}
+
+/* The descriptor leaves the list. -1: there is none of this name. */
+static int take(struct sc_sysd *sysd, const char *name)
+{
+    for (size_t i = 0; i < sysd->socket_count; i++) {
+        if (strcmp(sysd->names[i], name) == 0) {
+            const int fd = sysd->sockets[i];
+            sysd->socket_count--;
+            for (; i < sysd->socket_count; i++) {
+                sysd->sockets[i] = sysd->sockets[i + 1];
+                memcpy(sysd->names[i], sysd->names[i + 1], sizeof(sysd->names[i]));
+            }
+            return fd;
+        }
+    }
+    return -1;
+}
+
+static int read_sealed(int fd, uint8_t out[SC_SYSD_STORED_BYTES], size_t *length,
+                       struct sc_err *err)
+{
+    struct stat status;
+    const int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || (seals & SEALS) != SEALS) {
+        return sc_err_set(err, EX_DATAERR, "it is not a sealed file in memory");
+    }
+    if (fstat(fd, &status) != 0 || status.st_size < 1 ||
+        status.st_size > (off_t)SC_SYSD_STORED_BYTES) {
+        return sc_err_set(err, EX_DATAERR, "it has %lld bytes: expected 1 to %u",
+                          (long long)status.st_size, SC_SYSD_STORED_BYTES);
+    }
+    if (pread(fd, out, (size_t)status.st_size, 0) != (ssize_t)status.st_size) {
+        return sc_err_set_errno(err, EX_DATAERR, errno, "it can't be read");
+    }
+    *length = (size_t)status.st_size;
+    return 0;
+}
+
+int sc_sysd_take_stored(struct sc_sysd *sysd, const char *name, uint8_t out[SC_SYSD_STORED_BYTES],
+                        size_t *length, struct sc_err *err)
+{
+    int result = 0;
+    *length = 0;
+    for (int fd; (fd = take(sysd, name)) >= 0; (void)close(fd)) {
+        result = read_sealed(fd, out, length, err);
+    }
+    return result;
+}
+
+/* --- Credentials --- */
 
 int sc_sysd_credential(const struct sc_sysd *sysd, const char *name, char *path, size_t path_size)
 {

@@ -1,8 +1,9 @@
 /*
  * What a service and systemd say to each other, without its library: notifications (sd_notify(3)),
- * inherited sockets (sd_listen_fds(3)), the watchdog (sd_watchdog_enabled(3)), and credentials
- * (systemd.exec(5)). Everything comes from the environment, which is read once; without systemd
- * there is nothing in it, and every function does nothing.
+ * inherited sockets (sd_listen_fds(3)), the watchdog (sd_watchdog_enabled(3)), credentials
+ * (systemd.exec(5)), and the descriptor store (sd_pid_notify_with_fds(3)). Everything comes from
+ * the environment, which is read once; without systemd there is nothing in it, and every function
+ * does nothing.
  *
  * Thread: sc_sysd_init() before there are others; the rest any.
  */
@@ -26,7 +27,8 @@ struct sc_sysd {
     uint64_t
         watchdog_ms; /* the service is killed when it is silent for that long; 0: no watchdog */
 
-    /* Inherited sockets, close-on-exec, not checked further. */
+    /* Inherited descriptors, close-on-exec, not checked further: sockets, once
+     * sc_sysd_take_stored() has taken what else there is. */
     size_t socket_count;
     int sockets[SC_SYSD_MAX_SOCKETS];
     char names[SC_SYSD_MAX_SOCKETS]
@@ -61,6 +63,27 @@ void sc_sysd_extend_timeout(const struct sc_sysd *sysd, uint64_t ms);
 
 /* Still alive; call it every watchdog_ms / 2 or sooner. Never blocks. */
 void sc_sysd_watchdog(const struct sc_sysd *sysd);
+
+/*
+ * The descriptor store (FileDescriptorStoreMax=) keeps a few bytes in memory over a restart, in a
+ * file of memfd_create(2) that is sealed: nobody can change it, and no disk sees it.
+ */
+#define SC_SYSD_STORED_BYTES 1024U
+
+/*
+ * Stores a copy of these bytes under `name`, in place of what was stored there; `length` 0: only
+ * removes that. -1: EX_OSERR, and what was stored stays. A manager without a store is not noticed.
+ */
+int sc_sysd_store(const struct sc_sysd *sysd, const char *name, const void *bytes, size_t length,
+                  struct sc_err *err) SC_NODISCARD;
+
+/*
+ * Takes what an earlier process of the service has stored under `name` from among the inherited
+ * descriptors; it stays stored. `*length` 0: nothing. -1 (EX_DATAERR): it is no file that
+ * sc_sysd_store() has made. `out` may hold secrets then, too.
+ */
+int sc_sysd_take_stored(struct sc_sysd *sysd, const char *name, uint8_t out[SC_SYSD_STORED_BYTES],
+                        size_t *length, struct sc_err *err) SC_NODISCARD;
 
 /* The path of a credential (LoadCredential=). -1: there is none of this name. */
 int sc_sysd_credential(const struct sc_sysd *sysd, const char *name, char *path,

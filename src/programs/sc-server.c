@@ -36,7 +36,7 @@ static int fail(const struct sc_config_errors *errors)
     return errors->status;
 }
 
-static int serve(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
+static int serve(const struct sc_cmdline *cmdline, struct sc_sysd *sysd,
                  const struct sc_snapshot *snapshot, struct sc_tickets *tickets,
                  struct sc_passphrase *passphrase)
 {

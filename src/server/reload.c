@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/continuity.h"
+#include "server/stored_tickets.h"
 #include "tls/ocsp.h"
 
 #define RETRY_MS 1000U /* files that are being replaced are whole again by then */
@@ -27,6 +28,7 @@ struct sc_reload {
     struct sc_reload_parts parts;
     struct event *hangup, *interval, *retry, *rotation, *expiry;
     struct sc_continuity *continuity;
+    uint64_t stored_tickets; /* which keys systemd has; 0: nothing was stored yet */
     struct sc_config *started; /* what the program runs with until it is restarted */
     bool stopped;
     unsigned retries;
@@ -56,6 +58,7 @@ static void on_rotation(evutil_socket_t fd, short what, void *arg)
         sc_log_message(SC_EVENT_TICKET_ROTATION_FAILED, "%s", err.text);
         next_ms = 60000U;
     }
+    sc_stored_tickets_update(reload->parts.sysd, reload->parts.tickets, &reload->stored_tickets);
     set_timer(reload->rotation, next_ms);
 }
 

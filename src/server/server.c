@@ -27,6 +27,7 @@
 #include "server/reload.h"
 #include "server/signer.h"
 #include "server/sockets.h"
+#include "server/stored_tickets.h"
 #include "server/watchdog.h"
 #include "server/workers.h"
 #include "tls/announcement.h"
@@ -194,7 +195,7 @@ static int start_admin(struct sc_server *server, struct sc_err *err)
     return server->admin ? 0 : -1;
 }
 
-struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
+struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, struct sc_sysd *sysd,
                                 const struct sc_snapshot *snapshot, struct sc_tickets *tickets,
                                 struct sc_passphrase *passphrase, struct sc_err *err)
 {
@@ -207,6 +208,7 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct s
     server->sysd = sysd;
     server->passphrase = passphrase;
     server->tickets = sc_tickets_ref(tickets);
+    sc_stored_tickets_restore(sysd, tickets); /* before the sockets: it is not one of them */
     server->snapshot.config = sc_config_ref(snapshot->config);
     server->snapshot.tls = sc_tls_context_ref(snapshot->tls);
     server->started = sc_config_ref(snapshot->config);

@@ -16,7 +16,7 @@ struct sc_server;
  * `snapshot` and `tickets`; borrows `cmdline`, `sysd` and `passphrase` for its life (a reload
  * reads again). NULL on failure (EX_UNAVAILABLE cannot bind, EX_OSERR).
  */
-struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, const struct sc_sysd *sysd,
+struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, struct sc_sysd *sysd,
                                 const struct sc_snapshot *snapshot, struct sc_tickets *tickets,
                                 struct sc_passphrase *passphrase, struct sc_err *err) SC_NODISCARD;
 

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -38,10 +39,11 @@ struct key_set {
 
 struct sc_tickets {
     atomic_uint references;
-    pthread_mutex_t mutex; /* guards the three below */
+    pthread_mutex_t mutex; /* guards the four below */
     struct key_set set;
     bool from_file;
     uint64_t rotated_ms;
+    uint64_t generation;
     struct sc_session_cache *sessions;
     EVP_CIPHER *cipher; /* fetched once: a fetch for each handshake takes locks */
 };
@@ -69,6 +71,7 @@ struct sc_tickets *sc_tickets_new(struct sc_err *err)
     (void)pthread_mutex_init(&tickets->mutex, NULL);
     tickets->rotated_ms = sc_clock_ms();
     tickets->set.count = 1;
+    tickets->generation = 1;
     tickets->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
     if (!tickets->cipher) {
         (void)sc_tls_err(err, EX_SOFTWARE, "can't use AES-256-CBC for session tickets");
@@ -118,6 +121,7 @@ static bool publish(struct sc_tickets *tickets, struct key_set *set, bool from_f
     tickets->set = *set;
     tickets->from_file = from_file;
     tickets->rotated_ms = changed ? sc_clock_ms() : tickets->rotated_ms;
+    tickets->generation += changed ? 1 : 0;
     (void)pthread_mutex_unlock(&tickets->mutex);
     OPENSSL_cleanse(set, sizeof(*set));
     return changed;
@@ -188,6 +192,79 @@ int sc_tickets_use_file(struct sc_tickets *tickets, const char *path, bool *chan
     OPENSSL_cleanse(&read, sizeof(read));
     OPENSSL_cleanse(&set, sizeof(set));
     return rc;
+}
+
+/* --- For a later process --- */
+
+/* As it lies in memory: both processes run on one machine, between two starts of it. */
+struct saved {
+    uint8_t format[8];
+    uint64_t rotated_ms; /* CLOCK_MONOTONIC, which goes on when a process ends */
+    uint64_t count;
+    struct ticket_key keys[2];
+};
+_Static_assert(sizeof(struct saved) == SC_TICKETS_SAVED_BYTES, "no padding");
+static const uint8_t saved_format[8] = "sctkeys1";
+
+static size_t saved_length(uint64_t count)
+{
+    return offsetof(struct saved, keys) + (size_t)count * sizeof(struct ticket_key);
+}
+
+size_t sc_tickets_save(struct sc_tickets *tickets, uint8_t out[SC_TICKETS_SAVED_BYTES])
+{
+    struct saved saved = {0};
+    (void)pthread_mutex_lock(&tickets->mutex);
+    const bool from_file = tickets->from_file;
+    saved.rotated_ms = tickets->rotated_ms;
+    saved.count = from_file ? 0 : tickets->set.count;
+    memcpy(saved.keys, tickets->set.keys, (size_t)saved.count * sizeof(saved.keys[0]));
+    (void)pthread_mutex_unlock(&tickets->mutex);
+    memcpy(saved.format, saved_format, sizeof(saved.format));
+    memcpy(out, &saved, sizeof(saved));
+    const size_t length = from_file ? 0 : saved_length(saved.count);
+    OPENSSL_cleanse(&saved, sizeof(saved));
+    return length;
+}
+
+static int check_saved(const struct saved *saved, size_t length, struct sc_err *err)
+{
+    if (length < saved_length(1) || length > sizeof(*saved) ||
+        memcmp(saved->format, saved_format, sizeof(saved_format)) != 0) {
+        return sc_err_set(err, EX_DATAERR, "saved by another version, or damaged");
+    }
+    if (saved->count < 1 || saved->count > SC_COUNT_OF(saved->keys) ||
+        length != saved_length(saved->count) || saved->rotated_ms > sc_clock_ms() ||
+        (saved->count == 2 && memcmp(saved->keys[0].name, saved->keys[1].name, NAME_BYTES) == 0)) {
+        return sc_err_set(err, EX_DATAERR, "damaged");
+    }
+    return 0;
+}
+
+int sc_tickets_restore(struct sc_tickets *tickets, const uint8_t *bytes, size_t length,
+                       struct sc_err *err)
+{
+    struct saved saved = {0};
+    memcpy(&saved, bytes, length < sizeof(saved) ? length : sizeof(saved));
+    const int status = check_saved(&saved, length, err);
+    if (status == 0) {
+        struct key_set set = {.count = (unsigned)saved.count};
+        memcpy(set.keys, saved.keys, (size_t)saved.count * sizeof(set.keys[0]));
+        (void)publish(tickets, &set, false);
+        (void)pthread_mutex_lock(&tickets->mutex);
+        tickets->rotated_ms = saved.rotated_ms;
+        (void)pthread_mutex_unlock(&tickets->mutex);
+    }
+    OPENSSL_cleanse(&saved, sizeof(saved));
+    return status;
+}
+
+uint64_t sc_tickets_generation(struct sc_tickets *tickets)
+{
+    (void)pthread_mutex_lock(&tickets->mutex);
+    const uint64_t generation = tickets->generation;
+    (void)pthread_mutex_unlock(&tickets->mutex);
+    return generation;
 }
 
 /* --- OpenSSL's side --- */

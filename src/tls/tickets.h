@@ -52,6 +52,24 @@ int sc_tickets_use_memory(struct sc_tickets *tickets, struct sc_err *err) SC_NOD
 int sc_tickets_rotate(struct sc_tickets *tickets, uint64_t period_ms, uint64_t *next_ms,
                       struct sc_err *err) SC_NODISCARD;
 
+/*
+ * Keys in memory as bytes, for a later process on this machine. They are secret: OPENSSL_cleanse()
+ * them. Returns how many bytes; 0: the keys are those of a file.
+ */
+#define SC_TICKETS_SAVED_BYTES 184U
+size_t sc_tickets_save(struct sc_tickets *tickets,
+                       uint8_t out[SC_TICKETS_SAVED_BYTES]) SC_NODISCARD;
+
+/*
+ * Takes the keys that sc_tickets_save() has given, in place of those in memory; they keep their
+ * age. -1 (EX_DATAERR): it has not given these bytes, and the keys stay.
+ */
+int sc_tickets_restore(struct sc_tickets *tickets, const uint8_t *bytes, size_t length,
+                       struct sc_err *err) SC_NODISCARD;
+
+/* Another number after each change of the keys; never 0. */
+uint64_t sc_tickets_generation(struct sc_tickets *tickets);
+
 /* How long the keys have been as they are: since they were made, rotated, or read from a file. */
 uint64_t sc_tickets_age_ms(struct sc_tickets *tickets);
 

@@ -53,6 +53,7 @@ SHELL_TESTS = \
 	tests/system/test-proxy-command.sh \
 	tests/system/test-reload-settings.sh \
 	tests/system/test-reload.sh \
+	tests/system/test-restart.sh \
 	tests/system/test-stuck-log.sh \
 	tests/system/test-systemd.sh \
 	tests/system/test-tls.sh \

@@ -69,7 +69,7 @@ sed -n 's/.*READY=1 STATUS=//p' messages | tail -n 1 | grep -q failed && fail "t
 # The watchdog is pinged in less than its time, and not when there is none.
 start_service --watchdog 400 -- --listen 127.0.0.1:0
 wait_message WATCHDOG=1
-wait_message '6: ' # beside READY, and a STATUS or two
+wait_message '8: ' # beside READY, two about the descriptor store, and a STATUS or two
 [ "$(grep -c ': WATCHDOG=1' messages)" -ge 3 ] || fail "the watchdog is not pinged"
 stop_service
 

@@ -1,8 +1,8 @@
 /*
  * Starts a service as systemd would, for the shell tests:
  *
- *   as-systemd [--sockets N] [--names NAME:...] [--watchdog MS] MESSAGES ADDRESSES COMMAND
- *   ARGUMENT...
+ *   as-systemd [--sockets N] [--names NAME:...] [--watchdog MS] [--stored NAME FILE] MESSAGES
+ *   ADDRESSES COMMAND ARGUMENT...
  *
  * opens N listening sockets on 127.0.0.1, writes their addresses to ADDRESSES, one a line, and
  * hands them over as LISTEN_FDS, with these LISTEN_FDNAMES; writes every message to MESSAGES, one
@@ -10,10 +10,16 @@
  * Only messages of the service's own process count (NotifyAccess=main); others become the line
  * "not the main process". Ends with the status of the service, 128 and more for a signal.
  *
+ * It has a descriptor store of one (FileDescriptorStoreMax=1): FDSTORE=1 puts a descriptor there,
+ * and the service gets it after its sockets when it is started again, or from the first start on
+ * FILE under NAME.
+ *
  *   SIGUSR1   one thread of the service, not the main one, stands still from now on, and the
  *             watchdog is in earnest: a service that is
  * silent for its time is ended with SIGABRT. MESSAGES says "no thread can be stopped" where
  *     ptrace(2) is not allowed.
+ *   SIGUSR2   restarts the service: SIGTERM, and it is started again when it has ended. Its sockets
+ *     stay open meanwhile.
  */
 #include "config.h"
 
@@ -44,12 +50,20 @@ enum { FIRST_SOCKET = 3, MAX_SOCKETS = 8 };
 struct plan {
     const char *names;
     const char *watchdog_ms;
+    const char *notify;
     char **command;
+    unsigned socket_count;
+    int sockets[MAX_SOCKETS];
 };
+
+static struct {
+    int fd; /* -1: nothing is stored */
+    char name[64];
+} store = {.fd = -1};
 
 static pid_t service;
 static pid_t stopped_thread; /* 0: none */
-static volatile sig_atomic_t stop_a_thread;
+static volatile sig_atomic_t stop_a_thread, restart;
 static unsigned message_count;
 static uint64_t last_sign_ms; /* of life */
 
@@ -68,6 +82,13 @@ static void on_stop_a_thread(int number)
 {
     (void)number;
     stop_a_thread = 1;
+}
+
+static void on_restart(int number)
+{
+    (void)number;
+    restart = 1;
+    (void)kill(service, SIGTERM);
 }
 
 /*
@@ -125,27 +146,42 @@ static int open_listener(FILE *addresses)
     return fd;
 }
 
-/* In the child: the sockets at 3 and up, the environment, and the command. */
-_Noreturn static void run_service(const int *sockets, unsigned count, const char *notify,
-                                  const struct plan *plan)
+static void pass_descriptor(int fd, unsigned place)
 {
-    char text[64];
+    const int high = fcntl(fd, F_DUPFD, 100); /* out of the way first */
+    (void)dup2(high, FIRST_SOCKET + (int)place);
+    (void)close(high);
+}
+
+/* In the child: the descriptors at 3 and up, the environment, and the command. */
+_Noreturn static void run_service(const struct plan *plan)
+{
+    char text[64], names[1024];
+    unsigned count = plan->socket_count;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (unsigned i = 0; i < count; i++) {
-        const int high = fcntl(sockets[i], F_DUPFD, 100); /* out of the way first */
-        (void)dup2(high, FIRST_SOCKET + (int)i);
-        (void)close(high);
+        pass_descriptor(plan->sockets[i], i);
     }
-    (void)setenv("NOTIFY_SOCKET", notify, 1);
+    if (plan->names) {
+        (void)setenv("LISTEN_FDNAMES", plan->names, 1);
+    }
+    if (store.fd >= 0) { /* then every descriptor has a name */
+        (void)snprintf(names, sizeof(names), "%s", plan->names ? plan->names : "");
+        for (unsigned i = 0; !plan->names && i < count; i++) {
+            (void)strcat(names, i > 0 ? ":unknown" : "unknown");
+        }
+        (void)strncat(names, count > 0 ? ":" : "", sizeof(names) - strlen(names) - 1);
+        (void)strncat(names, store.name, sizeof(names) - strlen(names) - 1);
+        (void)setenv("LISTEN_FDNAMES", names, 1);
+        pass_descriptor(store.fd, count++);
+    }
+    (void)setenv("NOTIFY_SOCKET", plan->notify, 1);
     (void)snprintf(text, sizeof(text), "%ld", (long)getpid());
     (void)setenv("LISTEN_PID", text, 1);
     (void)setenv("WATCHDOG_PID", text, 1);
     (void)snprintf(text, sizeof(text), "%u", count);
     if (count > 0) {
         (void)setenv("LISTEN_FDS", text, 1);
-    }
-    if (plan->names) {
-        (void)setenv("LISTEN_FDNAMES", plan->names, 1);
     }
     (void)snprintf(text, sizeof(text), "%s000", plan->watchdog_ms);
     if (plan->watchdog_ms[0] != '\0') {
@@ -155,11 +191,48 @@ _Noreturn static void run_service(const int *sockets, unsigned count, const char
     die(plan->command[0]);
 }
 
+static void start_service(const struct plan *plan)
+{
+    restart = 0;
+    service = fork();
+    if (service == 0) {
+        run_service(plan);
+    } else if (service < 0) {
+        die("fork");
+    }
+}
+
+/* Above those that a service gets; closes `fd`. */
+static int move_up(int fd)
+{
+    const int high = fcntl(fd, F_DUPFD_CLOEXEC, 200);
+    (void)close(fd);
+    return high;
+}
+
+/* FDSTORE=1 and FDSTOREREMOVE=1, with FDNAME= after them. */
+static void keep_store(const char *text, int fd)
+{
+    const char *name = strstr(text, "FDNAME=");
+    name = name ? name + strlen("FDNAME=") : "stored";
+    if (strncmp(text, "FDSTOREREMOVE=1", strlen("FDSTOREREMOVE=1")) == 0 && store.fd >= 0 &&
+        strcmp(name, store.name) == 0) {
+        (void)close(store.fd);
+        store.fd = -1;
+    }
+    if (strncmp(text, "FDSTORE=1", strlen("FDSTORE=1")) == 0 && fd >= 0 && store.fd < 0) {
+        store.fd = move_up(fd);
+        (void)snprintf(store.name, sizeof(store.name), "%s", name);
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
 static void take_message(int fd, FILE *messages)
 {
     char text[2048];
     union {
-        char room[CMSG_SPACE(sizeof(struct ucred))];
+        char room[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } control;
     struct iovec part = {text, sizeof(text) - 1};
@@ -167,16 +240,22 @@ static void take_message(int fd, FILE *messages)
                              .msg_iovlen = 1,
                              .msg_control = &control,
                              .msg_controllen = sizeof(control)};
-    const ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT);
+    struct ucred sender = {0};
+    int passed = -1;
+    const ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0) {
         return;
     }
     text[got] = '\0';
-    const struct cmsghdr *extra = CMSG_FIRSTHDR(&message);
-    struct ucred sender = {0};
-    if (extra && extra->cmsg_type == SCM_CREDENTIALS) {
-        memcpy(&sender, CMSG_DATA(extra), sizeof(sender));
+    for (struct cmsghdr *extra = CMSG_FIRSTHDR(&message); extra;
+         extra = CMSG_NXTHDR(&message, extra)) {
+        if (extra->cmsg_type == SCM_CREDENTIALS) {
+            memcpy(&sender, CMSG_DATA(extra), sizeof(sender));
+        } else if (extra->cmsg_type == SCM_RIGHTS) {
+            memcpy(&passed, CMSG_DATA(extra), sizeof(passed));
+        }
     }
+    keep_store(sender.pid == service ? text : "", passed);
     for (char *p = text; *p; p++) {
         *p = *p == '\n' ? ' ' : *p;
     }
@@ -206,17 +285,19 @@ static void watch(FILE *messages, const char *watchdog_ms)
 }
 
 /* Until the service has ended and its messages are read. */
-static int attend(int fd, FILE *messages, const char *watchdog_ms)
+static int attend(int fd, FILE *messages, const struct plan *plan)
 {
     struct pollfd poller = {.fd = fd, .events = POLLIN};
     int status;
     for (;;) {
-        watch(messages, watchdog_ms);
+        watch(messages, plan->watchdog_ms);
         const pid_t ended = waitpid(service, &status, WNOHANG);
         while (poll(&poller, 1, ended == service ? 0 : 20) > 0) {
             take_message(fd, messages);
         }
-        if (ended == service) {
+        if (ended == service && restart) {
+            start_service(plan);
+        } else if (ended == service) {
             return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         }
     }
@@ -231,49 +312,54 @@ static FILE *open_file(const char *path)
     return file;
 }
 
+static void take_options(struct plan *plan, int *next, int argc, char **argv)
+{
+    uint64_t count = 0;
+    for (; *next + 1 < argc && argv[*next][0] == '-'; *next += 2) {
+        const char *value = argv[*next + 1];
+        if (strcmp(argv[*next], "--watchdog") == 0) {
+            plan->watchdog_ms = value;
+        } else if (strcmp(argv[*next], "--names") == 0) {
+            plan->names = value;
+        } else if (strcmp(argv[*next], "--stored") == 0 && *next + 2 < argc) {
+            (void)snprintf(store.name, sizeof(store.name), "%s", value);
+            store.fd = move_up(open(argv[++*next + 1], O_RDWR | O_CLOEXEC));
+        } else if (strcmp(argv[*next], "--sockets") != 0 ||
+                   sc_parse_u64(value, 0, MAX_SOCKETS, &count, NULL) != 0) {
+            exit(EX_USAGE);
+        }
+    }
+    plan->socket_count = (unsigned)count;
+}
+
 int main(int argc, char **argv)
 {
     struct plan plan = {.watchdog_ms = ""};
-    uint64_t count = 0;
-    int sockets[MAX_SOCKETS];
     char notify[64];
     int next = 1;
-    for (; next + 1 < argc && argv[next][0] == '-'; next += 2) {
-        if (strcmp(argv[next], "--watchdog") == 0) {
-            plan.watchdog_ms = argv[next + 1];
-        } else if (strcmp(argv[next], "--names") == 0) {
-            plan.names = argv[next + 1];
-        } else if (strcmp(argv[next], "--sockets") != 0 ||
-                   sc_parse_u64(argv[next + 1], 0, MAX_SOCKETS, &count, NULL) != 0) {
-            return EX_USAGE;
-        }
-    }
+    take_options(&plan, &next, argc, argv);
     if (argc - next < 3) {
         return EX_USAGE;
     }
     plan.command = argv + next + 2;
+    plan.notify = notify;
     FILE *messages = open_file(argv[next]);
     FILE *addresses = open_file(argv[next + 1]);
     const int fd = open_notify(notify, sizeof(notify));
-    for (unsigned i = 0; i < count; i++) {
-        sockets[i] = open_listener(addresses);
+    for (unsigned i = 0; i < plan.socket_count; i++) {
+        plan.sockets[i] = open_listener(addresses);
     }
     (void)fclose(addresses);
-    service = fork();
-    if (service == 0) {
-        run_service(sockets, (unsigned)count, notify, &plan);
-    }
-    for (unsigned i = 0; i < count; i++) {
-        (void)close(sockets[i]);
-    }
+    start_service(&plan);
     const struct sigaction action = {.sa_handler = pass_on},
-                           stop_action = {.sa_handler = on_stop_a_thread};
-    if (service < 0 || sigaction(SIGUSR1, &stop_action, NULL) != 0 ||
-        sigaction(SIGHUP, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
-        sigaction(SIGINT, &action, NULL) != 0) {
+                           stop_action = {.sa_handler = on_stop_a_thread},
+                           restart_action = {.sa_handler = on_restart};
+    if (sigaction(SIGUSR1, &stop_action, NULL) != 0 ||
+        sigaction(SIGUSR2, &restart_action, NULL) != 0 || sigaction(SIGHUP, &action, NULL) != 0 ||
+        sigaction(SIGTERM, &action, NULL) != 0 || sigaction(SIGINT, &action, NULL) != 0) {
         die("start");
     }
-    const int status = attend(fd, messages, plan.watchdog_ms);
+    const int status = attend(fd, messages, &plan);
     (void)fclose(messages);
     return status;
 }

@@ -37,6 +37,10 @@ TEST_TOOLS += tests/tools/driver
 tests_tools_driver_SOURCES = tests/tools/driver.c
 tests_tools_driver_LDADD   = $(EVENT_LIBS) $(LIBS_LIB)
 
+TEST_TOOLS += tests/tools/fleet
+tests_tools_fleet_SOURCES = tests/tools/fleet.c
+tests_tools_fleet_LDADD   = $(EVENT_LIBS) $(LIBS_LIB)
+
 TEST_TOOLS += tests/tools/relay
 tests_tools_relay_SOURCES = tests/tools/relay.c
 tests_tools_relay_LDADD   = $(LIBS_BASE)

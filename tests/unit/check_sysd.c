@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -287,7 +288,135 @@ START_TEST(credentials)
 }
 END_TEST
 
+/* A message and the descriptor that came with it (-1: none). */
+static int receive_descriptor(int fd)
+{
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {message, sizeof(message) - 1};
+    struct msghdr datagram = {.msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = &control,
+                              .msg_controllen = sizeof(control)};
+    int passed = -1;
+    const ssize_t got = recvmsg(fd, &datagram, 0);
+    message[got > 0 ? got : 0] = '\0';
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&datagram);
+    if (header && header->cmsg_type == SCM_RIGHTS) {
+        memcpy(&passed, CMSG_DATA(header), sizeof(passed));
+    }
+    return passed;
+}
+
+static void store_and_receive(int fd)
+{
+    ck_assert_int_eq(sc_sysd_store(&sysd, "keys", "x", 1, &err), 0);
+    (void)receive(fd);
+    close(receive_descriptor(fd));
+}
+
+/* As the next process gets it: from descriptor 3 on. */
+static int take(int stored, const char *names, uint8_t *out, size_t *length)
+{
+    dup2(stored, 3);
+    dup2(stored, 4);
+    set_env("LISTEN_PID", own_pid());
+    set_env("LISTEN_FDS", "2");
+    set_env("LISTEN_FDNAMES", names);
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    err.text[0] = '\0';
+    return sc_sysd_take_stored(&sysd, "keys", out, length, &err);
+}
+
+START_TEST(bytes_are_stored_in_a_sealed_file)
+{
+    char name[64];
+    uint8_t out[SC_SYSD_STORED_BYTES];
+    size_t length;
+    (void)snprintf(name, sizeof(name), "@check_sysd.store.%ld", (long)getpid());
+    clear_env();
+    const int fd = listen_on(name);
+    set_env("NOTIFY_SOCKET", name);
+    ck_assert_int_eq(sc_sysd_init(&sysd, &err), 0);
+    ck_assert_int_eq(sc_sysd_store(&sysd, "keys", "secret", 6, &err), 0);
+    ck_assert_int_eq(receive_descriptor(fd), -1);
+    ck_assert_str_eq(message, "FDSTOREREMOVE=1\nFDNAME=keys");
+    const int stored = receive_descriptor(fd);
+    ck_assert_str_eq(message, "FDSTORE=1\nFDNAME=keys");
+    ck_assert_int_ge(stored, 0);
+    ck_assert_int_eq(write(stored, "x", 1), -1);
+    ck_assert_int_eq(ftruncate(stored, 0), -1);
+    ck_assert_int_eq(ftruncate(stored, 100), -1);
+    ck_assert_int_eq(fcntl(stored, F_ADD_SEALS, F_SEAL_SEAL), -1);
+    ck_assert_ptr_eq(mmap(NULL, 6, PROT_READ | PROT_WRITE, MAP_SHARED, stored, 0), MAP_FAILED);
+    ASSERT_KEEPS_NOTHING(store_and_receive(fd));
+
+    /* Without bytes it is only removed. */
+    ck_assert_int_eq(sc_sysd_store(&sysd, "keys", NULL, 0, &err), 0);
+    ck_assert_int_eq(receive_descriptor(fd), -1);
+    ck_assert_str_eq(message, "FDSTOREREMOVE=1\nFDNAME=keys");
+    ck_assert_str_eq(receive(fd), "");
+
+    ck_assert_int_eq(take(stored, "main:keys", out, &length), 0);
+    ck_assert_uint_eq(length, 6);
+    ck_assert_mem_eq(out, "secret", 6);
+    ck_assert_uint_eq(sysd.socket_count, 1);
+    ck_assert_str_eq(sysd.names[0], "main");
+    ck_assert_int_eq(fcntl(4, F_GETFD), -1);
+    ck_assert_int_eq(sc_sysd_take_stored(&sysd, "keys", out, &length, &err), 0);
+    ck_assert_uint_eq(length, 0);
+    ck_assert_int_eq(take(stored, "keys:main", out, &length), 0);
+    ck_assert_uint_eq(length, 6);
+    ck_assert_int_eq(sysd.sockets[0], 4);
+    ck_assert_str_eq(sysd.names[0], "main");
+    ck_assert_int_eq(take(stored, "other:main", out, &length), 0);
+    ck_assert_uint_eq(length, 0);
+    ck_assert_uint_eq(sysd.socket_count, 2);
+    close(stored);
+    close(fd);
+    clear_env();
+}
+END_TEST
+
+START_TEST(only_a_sealed_file_is_taken)
+{
+    uint8_t out[SC_SYSD_STORED_BYTES];
+    uint8_t bytes[SC_SYSD_STORED_BYTES + 1] = {0};
+    size_t length;
+    const int all = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    const struct {
+        int seals;
+        size_t length;
+        const char *words;
+    } cases[] = {{0, 6, "not a sealed file"},
+                 {all & ~F_SEAL_WRITE, 6, "not a sealed file"},
+                 {all & ~F_SEAL_SEAL, 6, "not a sealed file"},
+                 {all & ~F_SEAL_GROW, 6, "not a sealed file"},
+                 {all & ~F_SEAL_SHRINK, 6, "not a sealed file"},
+                 {all, 0, "0 bytes"},
+                 {all, sizeof(bytes), "1025 bytes"},
+                 {all, sizeof(bytes) - 1, NULL}};
+    clear_env();
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        const int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        ck_assert_int_eq(write(fd, bytes, cases[i].length), (ssize_t)cases[i].length);
+        ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, cases[i].seals), 0);
+        ck_assert_int_eq(take(fd, "main:keys", out, &length), cases[i].words ? -1 : 0);
+        ck_assert_msg(!cases[i].words || strstr(err.text, cases[i].words), "%s", err.text);
+        ck_assert_uint_eq(length, cases[i].words ? 0 : cases[i].length);
+        close(fd);
+    }
+    const int null = open("/dev/null", O_RDWR);
+    ck_assert_int_eq(take(null, "main:keys", out, &length), -1);
+    close(null);
+    clear_env();
+}
+END_TEST
+
 SUITE_MAIN("sysd", messages_arrive_at_a_path_and_at_an_abstract_name,
            a_manager_that_does_not_read_stops_nobody, the_watchdog_counts_milliseconds,
            without_systemd_nothing_happens, another_process_is_meant, sockets_and_their_names,
-           an_environment_that_systemd_does_not_make, credentials)
+           an_environment_that_systemd_does_not_make, credentials,
+           bytes_are_stored_in_a_sealed_file, only_a_sealed_file_is_taken)

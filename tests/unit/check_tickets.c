@@ -243,7 +243,119 @@ START_TEST(names_what_is_wrong_with_the_file)
 }
 END_TEST
 
+/* What a later process does: the keys keep their age, and rotate when they would have. */
+START_TEST(a_later_process_takes_saved_keys)
+{
+    uint64_t now_ns = 1000000000U, next_ms;
+    uint8_t saved[SC_TICKETS_SAVED_BYTES];
+    SSL_SESSION *session = NULL, *old = NULL;
+    sc_clock_fake(&now_ns, NULL);
+    struct sc_tickets *one = tickets_new(), *two = tickets_new();
+    struct sc_tls_context *before = server_with(one), *after = server_with(two);
+    ck_assert(!visit(before, TLS1_3_VERSION, &old));
+    const uint64_t generation = sc_tickets_generation(one);
+    ck_assert_uint_eq(sc_tickets_save(one, saved), 104);
+    ck_assert_uint_eq(sc_tickets_generation(one), generation);
+    now_ns += PERIOD_MS * 1000000ULL;
+    sc_clock_fake(&now_ns, NULL);
+    rotate(one);
+    ck_assert_uint_ne(sc_tickets_generation(one), generation);
+    ck_assert(!visit(before, TLS1_3_VERSION, &session));
+    ck_assert_uint_eq(sc_tickets_save(one, saved), 184);
+    now_ns += PERIOD_MS / 2 * 1000000ULL;
+    sc_clock_fake(&now_ns, NULL);
+    const uint64_t fresh = sc_tickets_generation(two);
+    ck_assert_int_eq(sc_tickets_restore(two, saved, 184, NULL), 0);
+    ck_assert_uint_ne(sc_tickets_generation(two), fresh);
+    ck_assert_msg(visit(after, TLS1_3_VERSION, &session), "the current key");
+    ck_assert_msg(visit(after, TLS1_3_VERSION, &old), "the previous key");
+    ck_assert_uint_eq(sc_tickets_age_ms(two), PERIOD_MS / 2);
+    ck_assert_int_eq(sc_tickets_rotate(two, PERIOD_MS, &next_ms, NULL), 0);
+    ck_assert_uint_eq(next_ms, PERIOD_MS / 2);
+
+    /* Two periods later both are too old. */
+    now_ns += 2ULL * PERIOD_MS * 1000000ULL;
+    sc_clock_fake(&now_ns, NULL);
+    ck_assert_int_eq(sc_tickets_restore(two, saved, 184, NULL), 0);
+    ck_assert_int_eq(sc_tickets_rotate(two, PERIOD_MS, &next_ms, NULL), 0);
+    ck_assert(!visit(after, TLS1_3_VERSION, &session));
+    SSL_SESSION_free(session);
+    SSL_SESSION_free(old);
+    sc_tls_context_unref(before);
+    sc_tls_context_unref(after);
+    sc_tickets_unref(one);
+    sc_tickets_unref(two);
+    sc_clock_fake(NULL, NULL);
+}
+END_TEST
+
+START_TEST(damaged_keys_are_not_taken)
+{
+    uint64_t now_ns = 5000000000U;
+    uint8_t saved[SC_TICKETS_SAVED_BYTES], bytes[1024] = {0};
+    static const struct {
+        size_t at;
+        uint8_t value;
+        const char *words;
+    } cases[] = {{0, 'x', "another version"}, /* the format */
+                 {7, '2', "another version"},
+                 {12, 1, "damaged"}, /* the age: later than now */
+                 {18, 1, "damaged"}, /* how many keys */
+                 {20, 1, "damaged"}};
+    sc_clock_fake(&now_ns, NULL);
+    struct sc_tickets *one = tickets_new(), *two = tickets_new();
+    struct sc_tls_context *server = server_with(two);
+    SSL_SESSION *session = NULL;
+    struct sc_err err = {0};
+    rotate(one);
+    now_ns += PERIOD_MS * 1000000ULL;
+    sc_clock_fake(&now_ns, NULL);
+    rotate(one);
+    ck_assert(!visit(server, TLS1_3_VERSION, &session));
+    ck_assert_uint_eq(sc_tickets_save(one, saved), 184);
+    const uint64_t generation = sc_tickets_generation(two);
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        memcpy(bytes, saved, sizeof(saved));
+        bytes[cases[i].at] = cases[i].value;
+        ck_assert_int_eq(sc_tickets_restore(two, bytes, sizeof(saved), &err), -1);
+        ck_assert_msg(strstr(err.text, cases[i].words) != NULL, "%s", err.text);
+    }
+    memcpy(bytes, saved, sizeof(saved));
+    for (size_t length = 0; length <= sizeof(bytes); length++) {
+        ck_assert(length == sizeof(saved) || sc_tickets_restore(two, bytes, length, &err) == -1);
+    }
+    memcpy(bytes + 104, bytes + 24, 16);
+    ck_assert_int_eq(sc_tickets_restore(two, bytes, sizeof(saved), &err), -1);
+    ck_assert_uint_eq(sc_tickets_generation(two), generation);
+    ck_assert_msg(visit(server, TLS1_3_VERSION, &session), "the keys stay");
+    SSL_SESSION_free(session);
+    sc_tls_context_unref(server);
+    sc_tickets_unref(one);
+    sc_tickets_unref(two);
+    sc_clock_fake(NULL, NULL);
+}
+END_TEST
+
+START_TEST(keys_of_a_file_are_not_saved)
+{
+    unsigned char key[80];
+    uint8_t saved[SC_TICKETS_SAVED_BYTES];
+    ck_assert_int_eq(RAND_bytes(key, sizeof(key)), 1);
+    fixture_write("one", key, sizeof(key));
+    struct sc_tickets *tickets = tickets_new();
+    const uint64_t generation = sc_tickets_generation(tickets);
+    use_file(tickets, "one");
+    ck_assert_uint_eq(sc_tickets_save(tickets, saved), 0);
+    ck_assert_ptr_null(memmem(saved, sizeof(saved), key, 16));
+    ck_assert_uint_ne(sc_tickets_generation(tickets), generation);
+    ck_assert_int_eq(sc_tickets_use_memory(tickets, NULL), 0);
+    ck_assert_uint_eq(sc_tickets_save(tickets, saved), 184);
+    sc_tickets_unref(tickets);
+}
+END_TEST
+
 SUITE_MAIN("tickets", resume_across_contexts, other_keys_make_a_full_handshake,
            previous_key_opens_and_renews, a_long_sleep_drops_both_keys,
            damaged_tickets_make_a_full_handshake, hosts_share_a_file, reads_base64_lines,
-           names_what_is_wrong_with_the_file)
+           names_what_is_wrong_with_the_file, a_later_process_takes_saved_keys,
+           damaged_keys_are_not_taken, keys_of_a_file_are_not_saved)
