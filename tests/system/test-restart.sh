@@ -93,15 +93,23 @@ private-key = $tmp/server.key
 END
 start_service -- -c server.conf
 all full
+cp server.conf memory.conf
 printf '[tls]\nticket-keys = %s/shared\n' "$tmp" >>server.conf
-kill -HUP $service
-wait-for 10 $service contains messages FDSTOREREMOVE=1 2 || fail "the keys stay stored"
 restart
-grep -q 'ticket_keys_restored' service.log && fail "stored keys in place of those of the file"
+! grep 'ticket_keys_' service.log || fail "stored keys in place of those of the file"
 all full
 restart
 all resumed
 [ "$(grep -c ' FDSTORE=1 ' messages)" = 1 ] || fail "keys of a file were stored"
+# A reload back to keys in memory stores them, one to the file again takes them away.
+cp server.conf file.conf
+cp memory.conf server.conf
+kill -HUP $service
+wait-for 10 $service contains messages ' FDSTORE=1 ' 2 || fail "the keys are not stored after a reload"
+removed=$(grep -c FDSTOREREMOVE=1 messages)
+cp file.conf server.conf
+kill -HUP $service
+wait-for 10 $service contains messages FDSTOREREMOVE=1 $((removed + 1)) || fail "the keys stay stored"
 stop_service
 rm -f ticket-*
 
