@@ -2,6 +2,7 @@
 # The longest first: none of them is left to run alone at the end.
 SHELL_TESTS = \
 	tests/system/test-service.sh \
+	tests/system/test-service-restart.sh \
 	tests/system/test-bench-latency.sh \
 	tests/system/test-handshake-rate.sh \
 	tests/system/test-hostile.sh \

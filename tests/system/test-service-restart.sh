@@ -1,0 +1,112 @@
+#!/bin/sh
+# Restarts of the installed service under a real systemd: its sessions can be resumed afterwards, with the socket unit nobody is refused; and
+# a server that hangs, or takes too much memory, is replaced.
+test_seconds=120
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+. "$SC_SRCDIR/tests/system/box.sh"
+box_needs
+
+box_install
+mkdir -p "$layer/usr/local/bin"
+cp "$SC_BUILDDIR/tests/tools/fleet" "$layer/usr/local/bin/"
+box_start
+service() { box systemctl show -P "$1" sc-server.service; }
+drop_in() {
+    cat >"$box_share/$1.conf"
+    run 0 box mkdir -p /etc/systemd/system/sc-server.service.d
+    run 0 box cp "/box/$1.conf" "/etc/systemd/system/sc-server.service.d/$1.conf"
+    run 0 box systemctl daemon-reload
+}
+visit() { # full|resumed
+    run 0 box sc-client --timeout 20 --pin "$box_conf/server.crt" --session /root/session --verbose echo hello
+    expect_out hello
+    grep -q "$1 handshake" err || fail "not a $1 handshake"
+}
+ready_again() {
+    ready=$((ready + 1))
+    box_journal ' ready listen=' $ready
+}
+
+# start_fleet CLIENTS [OPTION]...: in the box, its output in fleet.log.
+start_fleet() {
+    background box sh -c 'echo $$ >/box/fleet.pid && exec fleet --clients "$@" >/box/fleet.log 2>&1' fleet "$@" localhost:4242 "$box_conf/server.crt"
+    fleet=$background_pid
+}
+signal_fleet() { run 0 box kill "-$1" "$(cat "$box_share/fleet.pid")"; }
+
+run 0 box systemd-sysusers
+run 0 box systemd-tmpfiles --create
+run 0 box systemctl daemon-reload
+drop_in fast <<END
+[Service]
+RestartSec=100ms
+END
+run 0 box systemctl start sc-server.service
+ready=0
+ready_again
+
+# --- Sessions outlive a restart and a crash, and not a stop -----------------------------------------------------------------------------
+visit full
+visit resumed
+run 0 box systemctl restart sc-server.service
+ready_again
+visit resumed
+run 0 box systemctl kill --signal KILL --kill-who main sc-server.service
+ready_again
+visit resumed
+[ "$(service NFileDescriptorStore)" = 1 ] || fail "$(service NFileDescriptorStore) descriptors are stored"
+run 0 box systemctl stop sc-server.service
+run 0 box systemctl start sc-server.service
+ready_again
+visit full
+
+# --- With the socket unit a restart leaves no trace -------------------------------------------------------------------------------------
+run 0 box systemctl stop sc-server.service
+run 0 box systemctl start sc-server.socket
+start_fleet 300 --every 50
+wait-for 30 "$fleet" contains "$box_share/fleet.log" connected || fail "not all clients could connect"
+ready_again
+for round in 1 2 3 4; do
+    signal_fleet USR1
+    case $round in
+    1 | 2) run 0 box systemctl restart sc-server.service ;;
+    *) run 0 box systemctl kill --signal KILL --kill-who main sc-server.service ;;
+    esac
+    ready_again
+    wait-for 30 "$fleet" contains "$box_share/fleet.log" "round $round:" || fail "not everybody came back from restart $round"
+    grep -q "round $round: .* full=0 resumed=[0-9]* refused=0 failed=0 " "$box_share/fleet.log" ||
+        fail "restart $round has left a trace: $(tail -n 1 "$box_share/fleet.log")"
+done
+signal_fleet TERM
+finish "$fleet" 0
+run 0 box systemctl stop sc-server.socket sc-server.service
+pass "restarts without a trace"
+
+# --- A server that hangs is replaced, and so is one that takes too much memory ----------------------------------------------------------
+drop_in watchdog <<END
+[Service]
+WatchdogSec=1
+END
+run 0 box systemctl start sc-server.service
+ready_again
+visit full
+run 0 box systemctl kill --signal STOP --kill-who main sc-server.service
+box_journal 'Watchdog timeout'
+ready_again
+visit resumed
+run 0 box rm /etc/systemd/system/sc-server.service.d/watchdog.conf
+drop_in memory <<END
+[Service]
+MemoryMax=24M
+END
+run 0 box systemctl stop sc-server.service
+run 0 box systemctl start sc-server.socket
+killed='Main process exited, code=killed, status=9/KILL'
+before=$(box_journal_count "$killed")
+start_fleet 3000
+box_journal "$killed" $((before + 1))
+signal_fleet TERM
+finish "$fleet" 0
+visit full
+run 0 box systemctl stop sc-server.socket sc-server.service
+pass "replaced when it hangs, and when it takes too much memory"
