@@ -111,6 +111,8 @@ src_libscnet_a_SOURCES = \
 	src/net/lock_file.c src/net/lock_file.h \
 	src/net/loop.c src/net/loop.h \
 	src/net/mailbox.c src/net/mailbox.h \
+	src/net/network.c src/net/network.h \
+	src/net/proxy_header.c src/net/proxy_header.h \
 	src/net/tlsbev.c src/net/tlsbev.h \
 	src/net/tlsbev_cycle.c src/net/tlsbev_cycle.h \
 	src/net/tlsbev_io.c src/net/tlsbev_io.h \
@@ -175,6 +177,7 @@ src_libscserver_a_SOURCES = \
 	src/server/loop_health.c src/server/loop_health.h \
 	src/server/metrics.c src/server/metrics.h \
 	src/server/process.c src/server/process.h \
+	src/server/proxy_wait.c src/server/proxy_wait.h \
 	src/server/prometheus.c src/server/prometheus.h \
 	src/server/memory_trim.c src/server/memory_trim.h \
 	src/server/signer.c src/server/signer.h \

@@ -18,13 +18,21 @@
 #include "base/log.h"
 #include "net/addr.h"
 #include "server/address_limits.h"
+#include "server/proxy_wait.h"
 
 #define MAX_ACCEPTS_A_PASS 64U /* then other events are handled */
 
 #define LINES_PER_SECOND 1U /* of each kind */
+#define DEBUG_LINES_PER_SECOND 200U
 
 /* Why a connection is refused. */
-enum refusal { REFUSAL_MAX_CONNECTIONS, REFUSAL_PER_ADDRESS, REFUSAL_DESCRIPTORS, REFUSAL_COUNT };
+enum refusal {
+    REFUSAL_MAX_CONNECTIONS,
+    REFUSAL_PER_ADDRESS,
+    REFUSAL_DESCRIPTORS,
+    REFUSAL_PROXY_HEADER,
+    REFUSAL_COUNT
+};
 
 struct sc_acceptor {
     struct event_base *base;
@@ -34,13 +42,14 @@ struct sc_acceptor {
     size_t worker_count;
     struct sc_acceptor_limits limits;
     struct sc_address_limits *address_limits;
+    struct sc_proxy_waits *proxy_waits;
     struct sc_stats stats;
     _Atomic uint32_t open;
     uint64_t next_id;
     struct event *again; /* enables the listeners */
     unsigned accepted_in_pass;
     int reserve_fd; /* -1: gone */
-    struct sc_log_rate log_rates[REFUSAL_COUNT], accept_failed_log_rate;
+    struct sc_log_rate log_rates[REFUSAL_COUNT], accept_failed_log_rate, header_log_rate;
 };
 
 static int open_reserve(void)
@@ -50,8 +59,9 @@ static int open_reserve(void)
 
 /* --- Refusing --- */
 
+/* `hint`: one for this case; NULL: that of the reason. */
 static void log_refusal(struct sc_acceptor *acceptor, enum refusal refusal,
-                        const struct sc_addr *peer)
+                        const struct sc_addr *peer, const char *hint)
 {
     static const struct {
         const char *reason, *hint;
@@ -62,6 +72,7 @@ static void log_refusal(struct sc_acceptor *acceptor, enum refusal refusal,
         [REFUSAL_DESCRIPTORS] = {"descriptors",
                                  "out of file descriptors: raise the limit (LimitNOFILE=, ulimit "
                                  "-n) or lower max-connections"},
+        [REFUSAL_PROXY_HEADER] = {"proxy_header", ""},
     };
     struct sc_log_line line;
     if (!sc_log_begin_limited(&line, &acceptor->log_rates[refusal], LINES_PER_SECOND,
@@ -74,7 +85,7 @@ static void log_refusal(struct sc_acceptor *acceptor, enum refusal refusal,
         sc_log_str(&line, "peer", text);
     }
     sc_log_str(&line, "reason", rows[refusal].reason);
-    sc_log_str(&line, "hint", rows[refusal].hint);
+    sc_log_str(&line, "hint", hint ? hint : rows[refusal].hint);
     sc_log_end(&line);
 }
 
@@ -122,7 +133,7 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
     const int errnum = EVUTIL_SOCKET_ERROR();
     const bool out = errnum == EMFILE || errnum == ENFILE;
     if (out) {
-        log_refusal(acceptor, REFUSAL_DESCRIPTORS, NULL);
+        log_refusal(acceptor, REFUSAL_DESCRIPTORS, NULL, NULL);
     } else {
         log_accept_failed(acceptor, errnum);
     }
@@ -154,35 +165,54 @@ static struct sc_worker *least_loaded(const struct sc_acceptor *acceptor)
     return best;
 }
 
-static bool may_enter(struct sc_acceptor *acceptor, struct sc_conn_origin *origin)
+static bool is_balancer(const struct sc_acceptor *acceptor, const struct sc_addr *peer)
 {
-    if (sc_acceptor_open(acceptor) >= acceptor->limits.max_connections) {
-        sc_stats_add(&acceptor->stats.refused_max_connections, 1);
-        log_refusal(acceptor, REFUSAL_MAX_CONNECTIONS, &origin->peer);
-        return false;
+    const struct sc_acceptor_limits *limits = &acceptor->limits;
+    return limits->balancer_count > 0 &&
+           sc_networks_have(limits->balancers, limits->balancer_count, peer);
+}
+
+static bool has_room(struct sc_acceptor *acceptor, const struct sc_conn_origin *origin)
+{
+    if (sc_acceptor_open(acceptor) < acceptor->limits.max_connections) {
+        return true;
     }
+    sc_stats_add(&acceptor->stats.refused_max_connections, 1);
+    log_refusal(acceptor, REFUSAL_MAX_CONNECTIONS, &origin->peer, NULL);
+    return false;
+}
+
+/* A connection that counts among the open ones, and whose client is known. */
+static void enter(struct sc_acceptor *acceptor, evutil_socket_t fd, struct sc_conn_origin *origin)
+{
     if (sc_address_limits_acquire(acceptor->address_limits, &origin->peer,
                                   acceptor->limits.max_connections_per_address,
                                   &origin->address_entry) != 0) {
+        (void)evutil_closesocket(fd);
         sc_stats_add(&acceptor->stats.refused_per_address, 1);
-        log_refusal(acceptor, REFUSAL_PER_ADDRESS, &origin->peer);
-        return false;
+        log_refusal(acceptor, REFUSAL_PER_ADDRESS, &origin->peer, NULL);
+        sc_acceptor_on_gone(acceptor, origin);
+    } else if (sc_worker_give(least_loaded(acceptor), fd, origin) != 0) {
+        sc_stats_add(&acceptor->stats.refused_memory, 1);
+        sc_acceptor_on_gone(acceptor, origin);
     }
-    return true;
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int length, void *arg)
 {
     struct sc_acceptor *acceptor = arg;
-    struct sc_conn_origin origin = {.id = ++acceptor->next_id};
+    struct sc_conn_origin origin = {.id = ++acceptor->next_id, .accepted_ns = sc_clock_ns()};
     (void)listener;
     origin.peer = sc_addr_pack(address, (socklen_t)length);
-    if (!may_enter(acceptor, &origin)) {
+    if (!has_room(acceptor, &origin)) {
         (void)evutil_closesocket(fd);
     } else {
         atomic_fetch_add_explicit(&acceptor->open, 1, memory_order_relaxed);
-        if (sc_worker_give(least_loaded(acceptor), fd, &origin) != 0) {
+        if (!is_balancer(acceptor, &origin.peer)) {
+            enter(acceptor, fd, &origin);
+        } else if (sc_proxy_waits_add(acceptor->proxy_waits, fd, &origin,
+                                      acceptor->limits.header_timeout_ms) != 0) {
             sc_stats_add(&acceptor->stats.refused_memory, 1);
             sc_acceptor_on_gone(acceptor, &origin);
         }
@@ -191,6 +221,38 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         pause_accept(acceptor, 0);
     }
 }
+
+/* --- Behind a load balancer --- */
+
+static void on_proxy_header(void *arg, evutil_socket_t fd, const struct sc_conn_origin *client,
+                            const struct sc_conn_origin *balancer)
+{
+    struct sc_acceptor *acceptor = arg;
+    struct sc_conn_origin origin = *client;
+    struct sc_log_line line;
+    if (sc_log_begin_limited(&line, &acceptor->header_log_rate, DEBUG_LINES_PER_SECOND,
+                             SC_EVENT_PROXY_HEADER)) {
+        char text[SC_ADDR_TEXT_BYTES];
+        sc_log_u64(&line, "conn", origin.id);
+        sc_addr_format_packed(&origin.peer, text);
+        sc_log_str(&line, "peer", text);
+        sc_addr_format_packed(&balancer->peer, text);
+        sc_log_str(&line, "balancer", text);
+        sc_log_end(&line);
+    }
+    enter(acceptor, fd, &origin);
+}
+
+static void on_proxy_refused(void *arg, const struct sc_conn_origin *balancer, const char *hint)
+{
+    struct sc_acceptor *acceptor = arg;
+    sc_stats_add(&acceptor->stats.refused_proxy_header, 1);
+    log_refusal(acceptor, REFUSAL_PROXY_HEADER, &balancer->peer, hint);
+    sc_acceptor_on_gone(acceptor, balancer);
+}
+
+static const struct sc_proxy_waits_callbacks proxy_callbacks = {.on_header = on_proxy_header,
+                                                                .on_refused = on_proxy_refused};
 
 /* --- Life --- */
 
@@ -209,9 +271,11 @@ struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket
     acceptor->limits = *limits;
     acceptor->reserve_fd = open_reserve();
     acceptor->address_limits = sc_address_limits_new();
+    acceptor->proxy_waits = sc_proxy_waits_new(base, &proxy_callbacks, acceptor);
     acceptor->again = evtimer_new(base, on_again, acceptor);
     acceptor->listeners = calloc(fd_count, sizeof(struct evconnlistener *));
-    if (!acceptor->address_limits || !acceptor->again || !acceptor->listeners) {
+    if (!acceptor->address_limits || !acceptor->proxy_waits || !acceptor->again ||
+        !acceptor->listeners) {
         goto no_memory;
     }
     for (size_t i = 0; i < fd_count; i++) {
@@ -244,6 +308,7 @@ void sc_acceptor_stop(struct sc_acceptor *acceptor)
     }
     acceptor->listener_count = 0;
     event_del(acceptor->again);
+    sc_proxy_waits_stop(acceptor->proxy_waits);
 }
 
 void sc_acceptor_on_gone(struct sc_acceptor *acceptor, const struct sc_conn_origin *origin)
@@ -279,6 +344,7 @@ void sc_acceptor_free(struct sc_acceptor *acceptor)
     if (acceptor->reserve_fd >= 0) {
         (void)close(acceptor->reserve_fd);
     }
+    sc_proxy_waits_free(acceptor->proxy_waits);
     sc_address_limits_free(acceptor->address_limits);
     free(acceptor);
 }

@@ -1,8 +1,10 @@
 /*
- * Accepts connections and gives each to the worker with the fewest. Refuses, before any TLS work:
- * above max-connections, above max-connections-per-address, and when descriptors run out (then one
- * kept in reserve is used to accept and close, so that the listening socket is not readable for
- * ever). Thread: the one of the base; sc_acceptor_on_gone() from any.
+ * Accepts connections and gives each to the worker with the fewest; one of a load balancer
+ * (proxy-protocol-from) after its PROXY header, which says where the client is. Refuses, before any
+ * TLS work: above max-connections, above max-connections-per-address, what has no such header but
+ * must have one, and when descriptors run out (then one kept in reserve is used to accept and
+ * close, so that the listening socket is not readable for ever). Thread: the one of the base;
+ * sc_acceptor_on_gone() from any.
  */
 #ifndef SC_SERVER_ACCEPTOR_H
 #define SC_SERVER_ACCEPTOR_H
@@ -13,6 +15,7 @@
 #include <event2/event.h>
 
 #include "base/err.h"
+#include "net/network.h"
 #include "server/stats.h"
 #include "server/worker.h"
 
@@ -21,6 +24,9 @@ struct sc_acceptor;
 struct sc_acceptor_limits {
     uint32_t max_connections;
     uint32_t max_connections_per_address; /* 0: no limit */
+    const struct sc_network *balancers; /* proxy-protocol-from; borrowed until others are set */
+    size_t balancer_count;
+    uint64_t header_timeout_ms; /* from accept(2) to the end of the PROXY header */
 };
 
 /*

@@ -25,7 +25,8 @@ static bool is_pin(const struct sc_option *option)
 
 static struct sc_opt of_setting(const struct sc_option *option)
 {
-    const bool is_list = option->kind == SC_OPTION_STRINGS || option->kind == SC_OPTION_ADDRESSES;
+    const bool is_list = option->kind == SC_OPTION_STRINGS || option->kind == SC_OPTION_ADDRESSES ||
+                         option->kind == SC_OPTION_NETWORKS;
     return (struct sc_opt){.name = option->key,
                            .argument = option->argument,
                            .help = option->help,

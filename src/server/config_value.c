@@ -156,6 +156,27 @@ static int add_address(void *list, const struct sc_option *option, const char *i
     return 0;
 }
 
+static int add_network(void *list, const struct sc_option *option, const char *item,
+                       struct sc_err *err)
+{
+    struct sc_config_networks *networks = list;
+    struct sc_network network;
+    if (sc_network_parse(item, &network, err) != 0) {
+        return -1;
+    }
+    if (networks->count >= option->max) {
+        return sc_err_set(err, EX_USAGE, "too many networks: expected up to %u",
+                          (unsigned)option->max);
+    }
+    struct sc_network *items = realloc(networks->items, (networks->count + 1) * sizeof(*items));
+    if (!items) {
+        return out_of_memory(err);
+    }
+    networks->items = items;
+    items[networks->count++] = network;
+    return 0;
+}
+
 /*
  * Hands the comma separated items of a list on, without the blanks around them. An empty item is
  * an error, an empty list may be one.
@@ -228,11 +249,15 @@ int sc_option_set(struct sc_config *config, const struct sc_option *option, cons
     case SC_OPTION_STRING: return set_string(field, option, text, err);
     case SC_OPTION_STRINGS:
     case SC_OPTION_ADDRESSES:
+    case SC_OPTION_NETWORKS:
         if (!append) {
             sc_option_clear(config, option);
         }
         return set_list(field, option, text,
-                        option->kind == SC_OPTION_STRINGS ? add_string : add_address, err);
+                        option->kind == SC_OPTION_STRINGS     ? add_string
+                        : option->kind == SC_OPTION_ADDRESSES ? add_address
+                                                              : add_network,
+                        err);
     case SC_OPTION_LOG_LEVEL:
     case SC_OPTION_LOG_FORMAT:
     case SC_OPTION_CLIENT_AUTH:
@@ -253,6 +278,15 @@ static void write_addresses(const struct sc_config_addresses *addresses, FILE *o
     for (size_t i = 0; i < addresses->count; i++) {
         char text[300];
         sc_format_address(&addresses->items[i], text, sizeof(text));
+        (void)fprintf(out, "%s%s", i > 0 ? ", " : "", text);
+    }
+}
+
+static void write_networks(const struct sc_config_networks *networks, FILE *out)
+{
+    for (size_t i = 0; i < networks->count; i++) {
+        char text[SC_NETWORK_TEXT_BYTES];
+        sc_network_format(&networks->items[i], text);
         (void)fprintf(out, "%s%s", i > 0 ? ", " : "", text);
     }
 }
@@ -278,6 +312,7 @@ void sc_option_write(const struct sc_config *config, const struct sc_option *opt
     case SC_OPTION_STRING: string = *(char *const *)field; break;
     case SC_OPTION_STRINGS: write_strings(field, out); break;
     case SC_OPTION_ADDRESSES: write_addresses(field, out); break;
+    case SC_OPTION_NETWORKS: write_networks(field, out); break;
     case SC_OPTION_LOG_LEVEL:
     case SC_OPTION_LOG_FORMAT:
     case SC_OPTION_CLIENT_AUTH:
@@ -303,5 +338,9 @@ void sc_option_clear(struct sc_config *config, const struct sc_option *option)
         struct sc_config_addresses *addresses = field;
         free(addresses->items);
         *addresses = (struct sc_config_addresses){0};
+    } else if (option->kind == SC_OPTION_NETWORKS) {
+        struct sc_config_networks *networks = field;
+        free(networks->items);
+        *networks = (struct sc_config_networks){0};
     }
 }

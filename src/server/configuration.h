@@ -31,12 +31,18 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "base/parse.h"
+#include "net/network.h"
 #include "proto/frame.h"
 #include "base/config_errors.h"
 #include "tls/context.h"
 
 struct sc_config_addresses {
     struct sc_address *items;
+    size_t count;
+};
+
+struct sc_config_networks {
+    struct sc_network *items;
     size_t count;
 };
 
@@ -58,6 +64,7 @@ enum sc_key_continuity {
 #define SC_CONFIG_STRING char *
 #define SC_CONFIG_STRINGS struct sc_config_strings
 #define SC_CONFIG_ADDRESSES struct sc_config_addresses
+#define SC_CONFIG_NETWORKS struct sc_config_networks
 #define SC_CONFIG_LOG_LEVEL enum sc_log_level
 #define SC_CONFIG_LOG_FORMAT enum sc_log_format
 #define SC_CONFIG_CLIENT_AUTH enum sc_client_auth

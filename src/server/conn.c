@@ -63,7 +63,7 @@ static void count_handshake(struct sc_conn *conn, const struct sc_tls_info *info
 {
     struct sc_stats *stats = conn->worker->stats;
     const size_t version = sc_tls_version_index(info);
-    sc_stats_record(&stats->handshake_time, sc_clock_ns() - conn->accepted_ns);
+    sc_stats_record(&stats->handshake_time, sc_clock_ns() - conn->origin.accepted_ns);
     sc_stats_add(&stats->ciphers[sc_tls_cipher_index(info)], 1);
     sc_stats_add(&stats->groups[sc_tls_group_index(info)], 1);
     sc_stats_add(
@@ -236,13 +236,13 @@ struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_conte
     }
     conn->worker = context;
     conn->origin = *origin;
-    conn->accepted_ns = sc_clock_ns();
     conn->handshake_failure = SC_TLS_REASON_SERVER_STOPPED; /* unless something else comes first */
     sc_wheel_timer_init(&conn->timer);
     sc_tls_watch_init(&conn->watch);
     sc_conn_admission_start(conn);
     SSL_set_app_data(ssl, &conn->watch);
     sc_conn_enter(conn, SC_CONN_HANDSHAKE);
+    conn->state_since_ms = origin->accepted_ns / 1000000U; /* a PROXY header takes of its time */
     conn->tls = sc_tlsbev_new(context->shared, fd, ssl, true, &tls_callbacks, conn, err);
     if (!conn->tls) {
         free(conn);

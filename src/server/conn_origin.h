@@ -11,7 +11,8 @@ struct sc_address_entry;
 /* What the acceptor knows of a connection; copied. */
 struct sc_conn_origin {
     uint64_t id; /* names the connection in the log */
-    struct sc_addr peer;
+    uint64_t accepted_ns; /* sc_clock_ns() */
+    struct sc_addr peer; /* the client, also behind a load balancer (proxy-protocol-from) */
     struct sc_address_entry *address_entry; /* the acceptor's; NULL: not counted */
 };
 

@@ -28,7 +28,6 @@ struct sc_conn {
     struct sc_conn_proof *proof; /* of a key that comes next, for this connection; NULL: none yet */
     struct sc_signer_job *proof_job; /* in the signer's hands; nothing is answered meanwhile */
     struct sc_wheel_timer timer;
-    uint64_t accepted_ns; /* sc_clock_ns() */
     uint64_t state_since_ms;
     uint64_t frame_since_ms; /* the first byte of an unfinished frame; 0: there is none */
     uint64_t request_ms; /* the last complete request */

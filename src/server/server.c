@@ -91,6 +91,9 @@ static struct sc_acceptor_limits acceptor_limits(const struct sc_config *config,
     return (struct sc_acceptor_limits){
         .max_connections = sc_limits_raise_files(config->max_connections, (uint32_t)worker_count),
         .max_connections_per_address = config->max_connections_per_address,
+        .balancers = config->proxy_protocol_from.items,
+        .balancer_count = config->proxy_protocol_from.count,
+        .header_timeout_ms = config->handshake_timeout_ms,
     };
 }
 

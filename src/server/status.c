@@ -133,6 +133,7 @@ static void json_refused(FILE *out, const struct sc_stats *stats)
     } rows[] = {
         {"max_connections", sc_stats_get(&stats->refused_max_connections)},
         {"max_connections_per_address", sc_stats_get(&stats->refused_per_address)},
+        {"proxy_header", sc_stats_get(&stats->refused_proxy_header)},
         {"descriptors", sc_stats_get(&stats->refused_descriptors)},
         {"memory", sc_stats_get(&stats->refused_memory)},
     };

@@ -215,7 +215,10 @@ static const char *plaintext_hint(const struct sc_tls_watch *watch, bool server)
                       : "an SSH server answered; is this the right port?";
     }
     if (starts_with(watch, "PROX", 4) || starts_with(watch, "\r\n\r\n", 4)) {
-        return "a PROXY protocol header; list the load balancer's address in proxy-protocol-from";
+        return server
+                   ? "a PROXY protocol header from an address that is not in proxy-protocol-from: "
+                     "put that of the load balancer there, or let it send none"
+                   : "a PROXY protocol header; is this the right port?";
     }
     if (starts_with(watch, "\0\0\0", 3)) {
         return server ? "a client that speaks our protocol without TLS; nothing is served in "

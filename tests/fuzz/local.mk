@@ -1,5 +1,6 @@
 # Fuzz targets: see tests/fuzz/fuzz.h. `make fuzz` gives each FUZZ_SECONDS; without libFuzzer they replay inputs of their own.
-FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_engine tests/fuzz/fuzz_frame tests/fuzz/fuzz_pins tests/fuzz/fuzz_text
+FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_engine tests/fuzz/fuzz_frame tests/fuzz/fuzz_pins tests/fuzz/fuzz_proxy_header \
+	tests/fuzz/fuzz_text
 FUZZ_SECONDS = 60
 if ENABLE_FUZZING
 FUZZ_MAIN  =
@@ -16,6 +17,11 @@ tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/fuzz.h
 nodist_tests_fuzz_fuzz_frame_SOURCES = $(FUZZ_MAIN)
 tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_frame_LDADD   = $(LIBS_NET)
+
+tests_fuzz_fuzz_proxy_header_SOURCES = tests/fuzz/fuzz_proxy_header.c tests/fuzz/fuzz.h
+nodist_tests_fuzz_fuzz_proxy_header_SOURCES = $(FUZZ_MAIN)
+tests_fuzz_fuzz_proxy_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_proxy_header_LDADD   = $(LIBS_NET)
 
 tests_fuzz_fuzz_pins_SOURCES = tests/fuzz/fuzz_pins.c tests/fuzz/fuzz.h
 nodist_tests_fuzz_fuzz_pins_SOURCES = $(FUZZ_MAIN)

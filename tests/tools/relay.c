@@ -1,10 +1,12 @@
 /*
- * relay ADDRESS: bytes from standard input to the address and back to standard output, as nc(1)
- * does: for --proxy-command. Ends when both directions have.
+ * relay ADDRESS [FILE]: bytes from standard input to the address and back to standard output, as
+ * nc(1) does: for --proxy-command. What is in FILE goes to the address first. Ends when both
+ * directions have.
  */
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -50,14 +52,30 @@ static bool move(int from, int to)
     return got > 0;
 }
 
+static void send_file(const char *path, int to)
+{
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        perror("relay");
+        exit(EX_NOINPUT);
+    }
+    while (move(file, to)) {
+    }
+    (void)close(file);
+}
+
 int main(int argc, char *argv[])
 {
     struct sc_address address;
-    if (argc != 2 || sc_parse_address(argv[1], NULL, &address, NULL) != 0) {
-        fputs("usage: relay ADDRESS\n", stderr);
+    const bool has_file = argc == 3;
+    if ((argc != 2 && !has_file) || sc_parse_address(argv[1], NULL, &address, NULL) != 0) {
+        fputs("usage: relay ADDRESS [FILE]\n", stderr);
         return EX_USAGE;
     }
     const int fd = open_socket(&address);
+    if (has_file) {
+        send_file(argv[2], fd);
+    }
     struct pollfd ready[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
     while (ready[0].fd >= 0 || ready[1].fd >= 0) {
         (void)poll(ready, 2, -1);

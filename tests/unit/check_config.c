@@ -82,6 +82,7 @@ START_TEST(defaults_are_those_of_the_contract)
     struct sc_config *config = LOAD("-c", "/dev/null");
     ck_assert_ptr_nonnull(config);
     ck_assert_uint_eq(config->listen.count, 1);
+    ck_assert_uint_eq(config->proxy_protocol_from.count, 0);
     ck_assert_str_eq(config->listen.items[0].host, "::");
     ck_assert_str_eq(config->listen.items[0].port, "4242");
     ck_assert_ptr_nonnull(strstr(config->certificate, "/space-captain/server.crt"));
@@ -314,6 +315,39 @@ START_TEST(values_at_their_borders)
         ck_assert_msg(load_text(text) == NULL, "%s was taken", bad[i]);
         ck_assert_uint_eq(errors.count, 1);
     }
+}
+END_TEST
+
+START_TEST(networks)
+{
+    char list[257 * 13] = "";
+    struct sc_config *config = load_text("[server]\nproxy-protocol-from = 192.0.2.1 , "
+                                         "::ffff:198.51.100.0/120,2001:db8::/32, unix:\n");
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    ck_assert_uint_eq(config->proxy_protocol_from.count, 4);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    sc_config_write(config, out);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\nproxy-protocol-from = 192.0.2.1, 198.51.100.0/24, "
+                                       "2001:db8::/32, unix:\n"));
+    free(text);
+    sc_config_unref(config);
+    REFUSED("[server]\nproxy-protocol-from = 192.0.2.1, 192.0.2.1/24\n", EX_CONFIG,
+            "proxy-protocol-from", "longer than its network", "192.0.2.0/24");
+    REFUSED("[server]\nproxy-protocol-from = 192.0.2.1,,192.0.2.2\n", EX_CONFIG,
+            "proxy-protocol-from", "an item of the list is empty", "");
+    for (int i = 0; i < 256; i++) {
+        (void)strcat(list, i > 0 ? ",192.0.2.1" : "192.0.2.1");
+    }
+    config = LOAD("-c", "/dev/null", "--proxy-protocol-from", list);
+    ck_assert_msg(config != NULL, "%s", errors.text[0]);
+    ck_assert_uint_eq(config->proxy_protocol_from.count, 256);
+    sc_config_unref(config);
+    ck_assert_ptr_null(
+        LOAD("-c", "/dev/null", "--proxy-protocol-from", list, "--proxy-protocol-from", "::1"));
+    ck_assert(complained("too many networks: expected up to 256", "", ""));
 }
 END_TEST
 
@@ -555,7 +589,7 @@ END_TEST
 SUITE_MAIN("config", defaults_are_those_of_the_contract, file_sets_every_kind_of_value,
            lines_that_go_on, command_line_wins_and_repeats, every_error_of_a_file_in_one_go,
            files_that_are_none, syntax_errors_and_traps_of_the_parser,
-           nothing_of_another_file_is_shown, values_at_their_borders, there_is_a_most,
+           nothing_of_another_file_is_shown, values_at_their_borders, networks, there_is_a_most,
            workers_follow_the_processors, command_lines_that_are_wrong, too_many_errors_are_counted,
            actions, diff_names_what_needs_a_restart, dump_loads_again, sample_is_the_defaults,
            help_fits_eighty_columns_and_names_all)

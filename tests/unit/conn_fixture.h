@@ -89,7 +89,9 @@ static inline void conn_world_fini(void)
 static inline int begin_server_side(void)
 {
     const struct sc_conn_origin origin = {
-        .id = 17, .peer = {.host = {192, 0, 2, 1}, .port = 5, .family = AF_INET}};
+        .id = 17,
+        .accepted_ns = sc_clock_ns(),
+        .peer = {.host = {192, 0, 2, 1}, .port = 5, .family = AF_INET}};
     struct sc_err err = {0};
     int fds[2];
     socket_pair(true, fds);

@@ -2,6 +2,7 @@
 # is two lines.
 check_LIBRARIES += tests/unit/libtest.a
 tests_unit_libtest_a_SOURCES = \
+	tests/unit/acceptor_fixture.h \
 	tests/unit/conn_fixture.h \
 	tests/unit/engine_peer.c tests/unit/engine_peer.h \
 	tests/unit/failing_malloc.h \
@@ -114,6 +115,10 @@ UNIT_TESTS += tests/unit/check_tlsbev_handshake
 tests_unit_check_tlsbev_handshake_LDADD = $(TEST_NET)
 UNIT_TESTS += tests/unit/check_tlsbev_peer
 tests_unit_check_tlsbev_peer_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_network
+tests_unit_check_network_LDADD = $(TEST_NET)
+UNIT_TESTS += tests/unit/check_proxy_header
+tests_unit_check_proxy_header_LDADD = $(TEST_NET)
 UNIT_TESTS += tests/unit/check_wheel
 tests_unit_check_wheel_LDADD = $(TEST_NET)
 
@@ -135,6 +140,8 @@ UNIT_TESTS += tests/unit/check_conn_log
 tests_unit_check_conn_log_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_limits
 tests_unit_check_limits_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_proxy_wait
+tests_unit_check_proxy_wait_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_reload
 tests_unit_check_reload_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_signer
