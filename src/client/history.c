@@ -59,6 +59,11 @@ static int lock(int fd)
     return 0;
 }
 
+static int not_kept(const char *path, int error, struct sc_err *err)
+{
+    return sc_err_set_errno(err, EX_CANTCREAT, error, "the history is not kept: %s", path);
+}
+
 /* The file, locked. -1: without text in *err there is none to be had. */
 static int open_locked(const char *path, struct sc_err *err)
 {
@@ -70,7 +75,8 @@ static int open_locked(const char *path, struct sc_err *err)
             return errno == ELOOP
                        ? sc_err_set(err, EX_NOINPUT,
                                     "the history is not kept: %s is a symbolic link", path)
-                       : -1;
+                   : errno == ENOSPC || errno == EDQUOT ? not_kept(path, errno, err)
+                                                        : -1;
         }
         if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode) || stat.st_uid != geteuid()) {
             (void)close(fd);
@@ -102,10 +108,11 @@ static char *last_lines(char *text, size_t length)
     return text;
 }
 
-static bool write_all(int fd, const char *text, size_t length)
+/* Returns 0 or an errno value. */
+static int write_all(int fd, const char *text, size_t length)
 {
     const ssize_t written = write(fd, text, length);
-    return written >= 0 && (size_t)written == length;
+    return written < 0 ? errno : (size_t)written == length ? 0 : ENOSPC;
 }
 
 /* As a whole or not at all; the lock on the old file is held. */
@@ -177,24 +184,26 @@ struct sc_history *sc_history_open(void (*on_line)(const char *line, void *arg),
     return history;
 }
 
-void sc_history_add(struct sc_history *history, const char *line, size_t length)
+int sc_history_add(struct sc_history *history, const char *line, size_t length, struct sc_err *err)
 {
     char text[SC_HISTORY_LINE_BYTES + 1];
-    struct sc_err err;
     if (!history || length == 0 || length > SC_HISTORY_LINE_BYTES || memchr(line, '\0', length)) {
-        return;
+        return 0;
     }
-    const int fd = open_locked(history->path, &err);
+    err->text[0] = '\0';
+    const int fd = open_locked(history->path, err);
     if (fd < 0) {
-        return;
+        return *err->text ? -1 : not_kept(history->path, errno, err);
     }
     memcpy(text, line, length);
     text[length] = '\n';
     const off_t before = lseek(fd, 0, SEEK_END);
-    if (!write_all(fd, text, length + 1) && before >= 0) {
+    const int error = write_all(fd, text, length + 1);
+    if (error != 0 && before >= 0) {
         (void)!ftruncate(fd, before); /* a full disk: not half of it */
     }
     (void)close(fd);
+    return error == 0 ? 0 : not_kept(history->path, error, err);
 }
 
 void sc_history_free(struct sc_history *history)

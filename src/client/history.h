@@ -2,8 +2,8 @@
  * The history of the prompt in a file: ${XDG_STATE_HOME:-~/.local/state}/space-captain/history,
  * mode 0600, at most SC_HISTORY_LINES lines. A line is appended when it is entered, in one write
  * under a lock, so that clients at the same time and a kill lose none; a file that has grown too
- * long is replaced as a whole. Without a home or a disk to write to there is no file, and that is
- * no failure. Thread: one.
+ * long is replaced as a whole. Without a home there is no file, and that is not a failure. Thread:
+ * one.
  */
 #ifndef SC_CLIENT_HISTORY_H
 #define SC_CLIENT_HISTORY_H
@@ -20,13 +20,17 @@ struct sc_history;
 /*
  * Calls `on_line` for each line of the file, oldest first; each ends in a NUL. NULL: there is no
  * file to be had, and *err has a text when that is worth a warning: another owner, a symbolic link,
- * not a regular file.
+ * not a regular file, a full disk.
  */
 struct sc_history *sc_history_open(void (*on_line)(const char *line, void *arg), void *arg,
                                    struct sc_err *err);
 void sc_history_free(struct sc_history *history); /* NULL is fine */
 
-/* `line` without its newline. `history` NULL: nothing is kept. */
-void sc_history_add(struct sc_history *history, const char *line, size_t length);
+/*
+ * `line` without its newline. `history` NULL: nothing is kept. -1: the line is not kept, as on a
+ * full disk, and the file is as it was; the next one is tried again.
+ */
+int sc_history_add(struct sc_history *history, const char *line, size_t length,
+                   struct sc_err *err) SC_NODISCARD;
 
 #endif

@@ -42,6 +42,7 @@ struct interactive {
     bool is_readable; /* standard input */
     bool at_prompt; /* a line is being read */
     bool interrupted; /* by ^C */
+    bool warned; /* that the history is not kept */
     bool is_over; /* with --no-retry: the session has ended */
 };
 
@@ -399,6 +400,18 @@ static const char *read_line(struct interactive *interactive, int *length, bool 
     return *length > 0 ? line : NULL;
 }
 
+/* What can't be written is told once, and is still there for this prompt. */
+static void keep_line(struct interactive *interactive, const char *line, size_t length)
+{
+    struct sc_err err;
+    HistEvent event;
+    (void)history(interactive->history, &event, H_ENTER, line);
+    if (sc_history_add(interactive->kept, line, length, &err) != 0 && !interactive->warned) {
+        interactive->warned = true;
+        sc_program_warn(SC_CLI_PROGRAM, "%s", err.text);
+    }
+}
+
 /* One line. Returns false when it was the last one. */
 static bool converse_once(struct sc_cli *client)
 {
@@ -421,9 +434,7 @@ static bool converse_once(struct sc_cli *client)
         drop_line(line, length);
         return false;
     }
-    HistEvent event;
-    (void)history(interactive->history, &event, H_ENTER, line);
-    sc_history_add(interactive->kept, line, length);
+    keep_line(interactive, line, length);
     return take_line(client, line, length);
 }
 

@@ -90,6 +90,23 @@ else
 fi
 end_server 137
 
+# Killed in the middle of a handshake: a notice, and the command waits for the server that comes then. A server that is stopped reads no
+# ClientHello, while the kernel takes the connection.
+start_server
+connections=$(printf '0100007F:%04X 0100007F:' "$port")
+cat >halfway.sh <<END
+sc-server --listen $address --certificate server.crt --private-key server.key >halfway.log 2>&1 &
+echo \$! >halfway.pid
+wait-for 20 \$! contains halfway.log ready && kill -STOP \$! && grep -c '$connections' /proc/net/tcp >before
+[ -s before ]
+END
+at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' "!kill -KILL $server_pid" 'went away' '' '> ' "!sh halfway.sh" '' 'echo two\n' \
+    '' "!wait-for 20 0 contains /proc/net/tcp '$connections' \$((\$(cat before) + 1)) && kill -KILL \$(cat halfway.pid)" "the TLS handshake with $address failed" '' \
+    '' "!sc-server --listen $address --certificate server.crt --private-key server.key >after.log 2>&1 & echo \$! >after.pid; wait-for 20 0 contains after.log ready" \
+    'connected again, ' '' 'two' '' '> ' 'quit\n'
+end_server 137
+own_pids="$own_pids $(cat after.pid)"
+
 # --- Requests that are not answered ---
 odd drip
 at_prompt 0 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x04' 'slow reply' ''
@@ -98,6 +115,10 @@ odd mute
 
 if [ "$editing" ]; then
     at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' '\x03' 'interrupted, the command is given up' '' '> ' '\x04'
+    # ^C while the reply is awaited: it is not waited for any more, nor taken for that of the next command.
+    odd late "$tmp/held"
+    at_prompt 0 '> ' 'echo one\n' '' "!wait-for 20 0 exists $tmp/held" '' '\x03' 'interrupted, the command is given up' '' '> ' 'echo two\n' '\ntwo' '' '> ' 'quit\n'
+    ! tr -d '\r' <out | grep -qx one || fail "a reply that was given up is printed"
     start_server
     at_prompt 0 '> ' "!kill -TERM $server_pid" 'going away' '' '> ' 'echo given up\n' "can't connect" '' '' '\x03' 'interrupted' '' '> ' 'quit\n'
     end_server 0
@@ -120,6 +141,13 @@ if [ "$editing" ]; then
     ! grep -q '^half a line' out || fail "a line that was thrown away was sent"
     # Tab: one, several, and words that are not requests; nothing after the first word.
     at_prompt 0 '> ' 'rev\tcba\n' 'reverse cba' '' '\nabc' '' '> ' 's\t\n' 'status' '' 'connected to' '' '> ' '\t' 'echo  reverse  time' '' 'help  status  quit' '' '> ' 'q\t\n'
+    # A terminal that gets narrower while a line is typed: the line is drawn again, and goes on below where it is full now.
+    if tput -T vt100 cols >/dev/null 2>&1; then
+        (export TERM=vt100 && at_prompt 0 '> ' '=100' '' 'echo 0123456789abcdefghijklmnopqrstuvwxyz' 'xyz' "=$((${#address} + 2 + 15))" 'echo 0123456789 ' '' 'abcdef' '\n' \
+            '\n0123456789abcdefghijklmnopqrstuvwxyz' '' '> ' '\x04')
+    else
+        skip_part "no terminfo of a vt100 on this machine"
+    fi
     # ^Z gives the terminal back as it was, and fg goes on with the line.
     if command -v bash >/dev/null; then
         status=0
@@ -168,4 +196,31 @@ if [ "$editing" ]; then
     mkdir state
     XDG_STATE_HOME=$tmp/state at_prompt 0 '> ' 'echo elsewhere\n' 'elsewhere' '' '> ' '\x04'
     grep -qx 'echo elsewhere' state/space-captain/history || fail "XDG_STATE_HOME is ignored"
+    # A full disk: one warning, the commands go on, and the file stays as it was.
+    if unshare -rm true 2>/dev/null; then
+        cat >full.sh <<'END'
+mount -t tmpfs -o size=8k none "$XDG_STATE_HOME" || exit 77
+mkdir "$XDG_STATE_HOME/space-captain"
+awk 'BEGIN { for (i = 0; i < 290; i++) print "echo kept" 1000 + i }' >"$XDG_STATE_HOME/space-captain/history"
+dd if=/dev/zero of="$XDG_STATE_HOME/filler" bs=4096 2>/dev/null
+cp "$XDG_STATE_HOME/space-captain/history" before
+"$@"
+status=$?
+cmp before "$XDG_STATE_HOME/space-captain/history" && exit $status
+END
+        mkdir full
+        odd serve
+        status=0
+        line=$(printf '%0200d' 7)
+        XDG_STATE_HOME=$tmp/full unshare -rm sh full.sh terminal $((20 * slow)) '> ' "echo $line\n" 'warning: the history is not kept: ' '' 'No space left' '' "$line" '' \
+            '> ' "echo 8$line\n" "\n8$line" '' '> ' '\x10\x10\n' "$line" '' '> ' '\x04' -- sc-client --connect "$address" --pin server.crt >out 2>err || status=$?
+        if [ "$status" = 77 ]; then
+            skip_part "no file system can be mounted in a name space"
+        else
+            [ "$status" = 0 ] || fail "exit status $status with a full disk: $(cat out err)"
+            [ "$(grep -c 'warning: ' out)" = 1 ] || fail "not one warning of a full disk"
+        fi
+    else
+        skip_part "no mount name space can be made here (unshare -rm)"
+    fi
 fi

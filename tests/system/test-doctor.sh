@@ -161,6 +161,43 @@ doctor 90 --pin ca:old.crt
 stop_server
 pass "versions, ALPN, client certificates, dates"
 
+# --- A machine without IPv6, in a name space: the name has an address of it, which is told and passed over ---
+printf '::1 captain.test\n127.0.0.1 captain.test\n' >hosts
+cat >without-ipv6.sh <<'END'
+echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && mount --bind hosts /etc/hosts || exit 77
+sc-server --listen 127.0.0.1:0 --port-file port --certificate right.crt --private-key right.key >without-ipv6.log 2>&1 &
+server=$!
+wait-for 20 $server exists port || exit 1
+port=$(sed 's/.*://' port)
+sc-client --connect "captain.test:$port" --pin right.crt doctor >both.out 2>&1
+echo "$?" >both.status
+sc-client --connect "captain.test:$port" --pin right.crt echo hello >echo.out 2>&1
+sc-client --connect "[::1]:$port" --pin right.crt doctor >only.out 2>&1
+echo "$?" >only.status
+kill $server
+wait $server
+END
+status=77
+if unshare -rmn true 2>/dev/null && command -v ip >/dev/null && [ -e /proc/sys/net/ipv6/conf/all/disable_ipv6 ]; then
+    status=0
+    unshare -rmn sh without-ipv6.sh >out 2>&1 || status=$?
+fi
+if [ "$status" = 77 ]; then
+    skip_part "no name space without IPv6 can be made here (unshare -rmn, ip)"
+else
+    [ "$status" = 0 ] || fail "the server without IPv6 ended with $status"
+    [ "$(cat both.status only.status)" = "$(printf '0\n69')" ] || fail "exit statuses without IPv6: $(cat both.status only.status)"
+    [ "$(cat echo.out)" = hello ] || fail "a request without IPv6: $(cat echo.out)"
+    cp both.out out
+    verdict connect note '\[::1\]:[0-9]+: .*; this host has no route to it'
+    verdict connect ok '127.0.0.1:[0-9]+ in '
+    verdict request ok
+    cp only.out out
+    verdict connect FAILED '\[::1\]:[0-9]+: .*; this host has no route to it'
+    verdict TLS skipped
+    pass "a machine without IPv6"
+fi
+
 # --- What it answers ---
 mv right.crt server.crt
 mv right.key server.key

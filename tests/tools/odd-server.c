@@ -37,6 +37,12 @@ struct connection {
 
 static const char *mode_text = "";
 
+_Noreturn static void die(const char *what)
+{
+    perror(what);
+    exit(EX_OSERR);
+}
+
 static void send_frame(struct connection *connection, uint32_t type, uint32_t length,
                        const void *body, size_t sent)
 {
@@ -356,6 +362,33 @@ static void mode_plain_echo(struct connection *connection)
     }
 }
 
+/*
+ * The first request is not answered before another one comes over its connection; TEXT is a file
+ * that is made when it has come. All others are answered at once.
+ */
+static void mode_late(struct connection *connection)
+{
+    static bool has_held;
+    struct sc_frame_header header;
+    uint8_t *body;
+    if (!has_held && read_request(connection, &header, &body)) {
+        const uint32_t type = header.type, length = header.length;
+        uint8_t *held = malloc(length + 1U);
+        FILE *file = fopen(mode_text, "w");
+        if (!held || !file || fclose(file) != 0) {
+            die(mode_text);
+        }
+        has_held = true;
+        memcpy(held, body, length);
+        if (read_request(connection, &header, &body)) {
+            send_frame(connection, type, length, held, length);
+            send_frame(connection, header.type, header.length, body, header.length);
+        }
+        free(held);
+    }
+    mode_serve(connection);
+}
+
 /* TEXT is the reply to every request. */
 static void mode_answer(struct connection *connection)
 {
@@ -396,13 +429,8 @@ static const struct {
     {"plain", mode_plain},
     {"plain-echo", mode_plain_echo},
     {"answer", mode_answer},
+    {"late", mode_late},
 };
-
-_Noreturn static void die(const char *what)
-{
-    perror(what);
-    exit(EX_OSERR);
-}
 
 /* Accepts any name, so that OpenSSL keeps it. */
 static int on_server_name(SSL *ssl, int *alert, void *arg)

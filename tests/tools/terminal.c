@@ -5,7 +5,8 @@
  *
  * waits until the program has printed EXPECT, types SEND (in both, \n, \t, \e and \xNN are
  * understood), and so on; then waits for its end. A SEND that starts with '!' is not typed: it is a
- * command for the shell, run to its end. What the program printed goes to stdout. Exit
+ * command for the shell, run to its end; and one that starts with '=' is the width that the
+ * terminal gets, in columns. What the program printed goes to stdout. Exit
  * status: the program's; 70 when it left the terminal in another mode than it found it in, 75 when
  * the time was up, 76 when it ended before an EXPECT.
  */
@@ -109,6 +110,15 @@ static void type(int fd, const char *text)
     }
 }
 
+/* The kernel sends SIGWINCH to those who use the terminal. */
+static void resize(int terminal, const char *columns)
+{
+    const struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)atoi(columns)};
+    if (ioctl(terminal, TIOCSWINSZ, &size) != 0) {
+        give_up(EX_OSERR, "can't resize");
+    }
+}
+
 _Noreturn static void run_child(int terminal, char *argv[])
 {
     (void)setsid();
@@ -149,7 +159,9 @@ int main(int argc, char *argv[])
     for (int i = 2; i < dashes; i += 2) {
         unescape_all(argv[i]);
         wait_for(terminal, argv[i]);
-        if (argv[i + 1][0] != '!') {
+        if (argv[i + 1][0] == '=') {
+            resize(terminal, argv[i + 1] + 1);
+        } else if (argv[i + 1][0] != '!') {
             type(terminal, argv[i + 1]);
         } else if (/* NOLINTNEXTLINE(cert-env33-c): a test of ours says what to run */
                    system(argv[i + 1] + 1) != 0) {
