@@ -76,6 +76,7 @@ struct sc_opt_status {
 struct sc_opt_command {
     const char *name;
     const char *argument; /* NULL: it takes none */
+    const char *help; /* not capitalized, no full stop */
 };
 
 struct sc_opt_table {

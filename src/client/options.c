@@ -88,9 +88,10 @@ static bool command_at(size_t index, struct sc_opt_command *out)
 {
     const struct sc_handler *handler = sc_handler_at(index);
     if (handler) {
-        *out = (struct sc_opt_command){handler->name, handler->takes_body ? "TEXT" : NULL};
+        *out = (struct sc_opt_command){handler->name, handler->takes_body ? "TEXT" : NULL,
+                                       handler->help};
     } else if (index == 0 || sc_handler_at(index - 1)) {
-        *out = (struct sc_opt_command){SC_CLI_DOCTOR, NULL};
+        *out = (struct sc_opt_command){SC_CLI_DOCTOR, NULL, "look at every layer up to the server"};
     } else {
         return false;
     }

@@ -154,9 +154,14 @@ void sc_completion_zsh_specs(FILE *out, const struct sc_opt_table *table)
         (void)fputs("    '*:file:_files'", out);
     }
     if (table->command) {
-        (void)fputs("    '1:command:(", out);
-        sc_completion_commands(out, table);
-        (void)fputs(")' \\\n    '*:text: '", out);
+        struct sc_opt_command command;
+        (void)fputs("    '1:command:((", out);
+        for (size_t i = 0; table->command(i, &command); i++) {
+            (void)fprintf(out, "%s%s\\:\"", i > 0 ? " " : "", command.name);
+            write_short(out, command.help, ":\"\\");
+            (void)fputc('"', out);
+        }
+        (void)fputs("))' \\\n    '*:text: '", out);
     }
 }
 
@@ -223,11 +228,12 @@ void sc_completion_fish_rows(FILE *out, const struct sc_opt_table *table)
         write_fish_row(out, table, &table->rows[i]);
         (void)fputs(i + 1 < table->count || table->command ? "\n" : "", out);
     }
-    if (table->command) {
-        (void)fprintf(out, "complete -c %s -n _", table->program);
+    struct sc_opt_command command;
+    for (size_t i = 0; table->command && table->command(i, &command); i++) {
+        (void)fprintf(out, "%scomplete -c %s -n _", i > 0 ? "\n" : "", table->program);
         sc_completion_function(out, table);
-        (void)fputs("_no_command -a '", out);
-        sc_completion_commands(out, table);
+        (void)fprintf(out, "_no_command -a %s -d '", command.name);
+        write_short(out, command.help, "'\\");
         (void)fputc('\'', out);
     }
 }

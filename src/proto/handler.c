@@ -71,11 +71,14 @@ static bool is_time(const uint8_t *text)
 }
 
 static const struct sc_handler handlers[] = {
-    {SC_FRAME_ECHO, "echo", .takes_body = true, .same_length = true, .run = run_echo},
-    {SC_FRAME_REVERSE, "reverse", .takes_body = true, .same_length = true, .run = run_reverse},
-    {SC_FRAME_TIME, "time", .reply_max = SC_CLOCK_RFC3339_BYTES, .run = run_time,
-     .is_reply = is_time},
-    {SC_FRAME_PINS, "pins", .reply_max = SC_PINS_MAX_BYTES},
+    {SC_FRAME_ECHO, "echo", "get TEXT back", .takes_body = true, .same_length = true,
+     .run = run_echo},
+    {SC_FRAME_REVERSE, "reverse", "get TEXT back, the last byte first", .takes_body = true,
+     .same_length = true, .run = run_reverse},
+    {SC_FRAME_TIME, "time", "get the time of the server", .reply_max = SC_CLOCK_RFC3339_BYTES,
+     .run = run_time, .is_reply = is_time},
+    {SC_FRAME_PINS, "pins", "get the pins of the keys of the server, now and next",
+     .reply_max = SC_PINS_MAX_BYTES},
 #ifdef SC_TEST_HANDLERS
     SC_TEST_HANDLERS /* tests/tools/handler_ping.c */
 #endif

@@ -16,6 +16,7 @@
 struct sc_handler {
     uint32_t type; /* enum sc_frame_type */
     const char *name; /* lower case: log lines, metrics, commands of the client */
+    const char *help; /* what a user gets, after the name of the command; no full stop */
     bool takes_body; /* false: clients send none, and the server ignores one */
     bool same_length; /* the reply's body has the length of the request's */
     size_t reply_max; /* unless same_length: the most that a reply's body has, bytes */

@@ -47,6 +47,8 @@ compadd() {
     local -a matches
     builtin compadd -A matches \"\$@\"
     print -rl -- \$matches >>$2
+    local shown=\${@[\${@[(i)-*d]}+1]}
+    [[ -z \$shown ]] || print -rl -- \${(P)shown} >>$2.shown
     builtin compadd \"\$@\"
 }
 complete-and-tell() { _main_complete; compstate[list]= compstate[insert]=; print -n COMPLE''TED }
@@ -163,6 +165,17 @@ for shell in bash zsh fish; do
     done
     tested="$tested $shell"
     pass "$shell"
+done
+
+# What a command is for stands beside it (hits.shown is what zsh lists): of a request from its row in the table of message types.
+for command in 'echo:get TEXT back' 'time:get the time of the server' 'doctor:look at every layer up to the server'; do
+    if command -v fish >/dev/null; then
+        fish -c 'source $argv[1]; complete -C "sc-client $argv[2]"' "$scripts/fish/sc-client.fish" "${command%%:*}" | grep -qxF "$(printf '%s\t%s' "${command%%:*}" "${command#*:}")" ||
+            fail "fish does not say what ${command%%:*} is for"
+    fi
+    if command -v zsh >/dev/null; then
+        grep -q "^${command%%:*} *-- ${command#*:}\$" hits.shown || fail "zsh does not say what ${command%%:*} is for"
+    fi
 done
 
 # As somebody types it: readline puts into the line what it is given, and nothing twice.

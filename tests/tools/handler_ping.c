@@ -30,8 +30,9 @@ static size_t run_upper(const uint8_t *body, size_t body_length, uint8_t *reply)
 }
 
 #define SC_TEST_HANDLERS \
-    {FIRST_FREE_TYPE, "ping", .reply_max = 4, .run = run_ping}, \
-        {FIRST_FREE_TYPE + 1, "upper", .takes_body = true, .same_length = true, .run = run_upper},
+    {FIRST_FREE_TYPE, "ping", "get a pong", .reply_max = 4, .run = run_ping}, \
+        {FIRST_FREE_TYPE + 1, "upper",         "get TEXT in capitals", .takes_body = true, \
+         .same_length = true, .run = run_upper},
 
 /* NOLINTNEXTLINE(bugprone-suspicious-include): the table, with its rows */
 #include "../../src/proto/handler.c"

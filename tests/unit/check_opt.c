@@ -24,7 +24,8 @@ static const struct sc_opt rows[] = {
 
 static bool command_at(size_t index, struct sc_opt_command *out)
 {
-    static const struct sc_opt_command commands[] = {{"go", "PLACE"}, {"stop", NULL}};
+    static const struct sc_opt_command commands[] = {{"go", "PLACE", "set off"},
+                                                     {"stop", NULL, "stay"}};
     if (index < SC_COUNT_OF(commands)) {
         *out = commands[index];
     }
