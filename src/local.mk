@@ -163,6 +163,7 @@ src_libscserver_a_SOURCES = \
 	src/server/config_text.c \
 	src/server/config_value.c \
 	src/server/configuration.c src/server/configuration.h \
+	src/server/client_command.c src/server/client_command.h \
 	src/server/conn.c src/server/conn.h \
 	src/server/conn_admission.c \
 	src/server/conn_deadline.c src/server/conn_deadline.h \

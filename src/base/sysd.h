@@ -19,7 +19,7 @@
 #include "base/err.h"
 
 #define SC_SYSD_MAX_SOCKETS 64U
-#define SC_SYSD_STATUS_BYTES 640U /* enough for any status line, with its NUL */
+#define SC_SYSD_STATUS_BYTES 896U /* enough for any status line, with its NUL */
 
 struct sc_sysd {
     struct sockaddr_un notify;

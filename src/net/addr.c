@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static uint64_t get_bytes(const uint8_t *from, size_t count)
 {
@@ -119,6 +120,28 @@ void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES])
         length = 0;
     }
     sc_addr_format((const struct sockaddr *)&address, length, out);
+}
+
+bool sc_addr_source(int family, char *out, size_t out_size)
+{
+    const bool v4 = family == AF_INET;
+    /* Addresses for documentation (RFC 5737, RFC 3849), which the default route leads to. */
+    const char *far = v4 ? "192.0.2.1" : "2001:db8::1";
+    struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
+    struct sockaddr_in *in = (struct sockaddr_in *)&address;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
+    void *host = v4 ? (void *)&in->sin_addr : (void *)&in6->sin6_addr;
+    socklen_t length = v4 ? sizeof(*in) : sizeof(*in6);
+    const int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    (void)inet_pton(family, far, host);
+    *(v4 ? &in->sin_port : &in6->sin6_port) = htons(9);
+    const bool ok = fd >= 0 && connect(fd, (const struct sockaddr *)&address, length) == 0 &&
+                    getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+                    inet_ntop(family, host, out, (socklen_t)out_size) != NULL;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return ok;
 }
 
 uint64_t sc_addr_key(const struct sc_addr *packed)

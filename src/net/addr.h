@@ -2,6 +2,7 @@
 #ifndef SC_NET_ADDR_H
 #define SC_NET_ADDR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -32,6 +33,12 @@ void sc_addr_format_packed(const struct sc_addr *packed,
 
 /* Our end of a connected or listening socket; "unknown" when the kernel does not say. */
 void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES]);
+
+/*
+ * The address that this host sends from to others, as text, by the routes that it has; nothing is
+ * sent. False: it has no route of that family (AF_INET, AF_INET6), and `out` is as it was.
+ */
+bool sc_addr_source(int family, char *out, size_t out_size);
 
 /*
  * Who counts as one client, as a number: an IPv4 address (also inside of IPv6), or an IPv6 /64,

@@ -19,6 +19,7 @@
 #include "server/acceptor.h"
 #include "server/admin.h"
 #include "server/admission.h"
+#include "server/client_command.h"
 #include "server/limits.h"
 #include "server/loop_health.h"
 #include "server/metrics.h"
@@ -32,6 +33,7 @@
 #include "server/workers.h"
 #include "tls/announcement.h"
 #include "tls/ocsp.h"
+#include "tls/pin.h"
 
 struct sc_server {
     const struct sc_cmdline *cmdline;
@@ -57,6 +59,7 @@ struct sc_server {
     struct sc_watchdog *watchdog;
     struct event *stop_signals[2], *drain_timer;
     bool ready, draining;
+    char client_command[512]; /* empty: it does not fit */
 };
 
 static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg);
@@ -97,6 +100,7 @@ static struct sc_acceptor_limits acceptor_limits(const struct sc_config *config,
     };
 }
 
+/* While nothing is wrong with it, with what a client needs to try it. */
 static void write_status(char *out, size_t out_size, void *arg)
 {
     const struct sc_server *server = arg;
@@ -112,6 +116,9 @@ static void write_status(char *out, size_t out_size, void *arg)
         (void)snprintf(out + length, out_size - (size_t)length,
                        "; the last reload failed, the previous configuration is active: %s",
                        failure);
+    } else if (!server->draining && length > 0 && (size_t)length < out_size) {
+        (void)snprintf(out + length, out_size - (size_t)length, "%s%s",
+                       server->client_command[0] ? "; try it: " : "", server->client_command);
     }
 }
 
@@ -301,6 +308,24 @@ static void log_ready(const struct sc_server *server)
     sc_log_end(&line);
 }
 
+static void write_client_command(struct sc_server *server)
+{
+    sc_client_command(&server->snapshot, server->sockets.tls, server->client_command,
+                      sizeof(server->client_command));
+}
+
+static void log_client_command(const struct sc_server *server)
+{
+    struct sc_pin_formats pin;
+    struct sc_log_line line;
+    if (sc_log_begin(&line, SC_EVENT_CLIENT_COMMAND)) {
+        sc_pin_format(sc_tls_context_announcement(server->snapshot.tls)->current.pin, NULL, &pin);
+        sc_log_str(&line, "pin", pin.curl);
+        sc_log_str(&line, "command", server->client_command);
+        sc_log_end(&line);
+    }
+}
+
 static void tell_ready(struct sc_server *server)
 {
     char status[SC_SYSD_STATUS_BYTES];
@@ -322,6 +347,8 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
         return -1;
     }
     sc_snapshot_log_warnings(&server->snapshot);
+    write_client_command(server);
+    log_client_command(server);
     log_ready(server);
     tell_ready(server);
     event_base_dispatch(server->base);
@@ -345,6 +372,7 @@ static void publish(struct sc_snapshot *fresh, void *arg)
     sc_snapshot_unref(&server->snapshot);
     server->snapshot = *fresh;
     server->loaded_at = sc_clock_wall().tv_sec;
+    write_client_command(server);
 }
 
 static void on_reload_finished(void *arg)

@@ -305,20 +305,31 @@ static int digest_files(const struct sc_file *certificate, const struct sc_file 
 }
 
 /*
- * Completes the error of a file that can't be read: with the command that makes the pair, when the
- * paths are of the form that it makes and neither is there.
+ * Completes the error of a file that can't be read: with the command that makes what is missing of
+ * a pair, when the paths are of the form that sc-keygen makes.
  */
 static int no_file(struct sc_err *err, const char *what, const char *path, const char *certificate,
                    const char *key)
 {
     const size_t base = strlen(certificate) > 4 ? strlen(certificate) - 4 : 0;
     const bool missing = access(path, F_OK) != 0 && errno == ENOENT;
-    if (err && missing && access(certificate, F_OK) != 0 && access(key, F_OK) != 0 &&
-        strcmp(certificate + base, ".crt") == 0 && strncmp(certificate, key, base) == 0 &&
-        strcmp(key + base, ".key") == 0) {
+    const bool pair = strcmp(certificate + base, ".crt") == 0 &&
+                      strncmp(certificate, key, base) == 0 && strcmp(key + base, ".key") == 0;
+    if (err && missing && pair && access(certificate, F_OK) != 0 && access(key, F_OK) != 0) {
         (void)sc_err_set(err, err->status,
                          "can't read %s: No such file or directory; make it and "
                          "its key: sc-keygen --out %.*s",
+                         path, (int)base, certificate);
+    } else if (err && missing && pair && access(key, F_OK) == 0) {
+        (void)sc_err_set(err, err->status,
+                         "can't read %s: No such file or directory; make one for the key that is "
+                         "there: sc-keygen --renew --out %.*s",
+                         path, (int)base, certificate);
+    } else if (err && missing && pair) {
+        (void)sc_err_set(err, err->status,
+                         "can't read %s: No such file or directory; it belongs to the certificate "
+                         "that is there: get it from a backup, or make another pair, whose pin is "
+                         "another: sc-keygen --force --out %.*s",
                          path, (int)base, certificate);
     } else if (err && missing) {
         const struct sc_err why = *err;

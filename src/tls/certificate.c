@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tls/keygen.h"
 
@@ -65,6 +66,25 @@ bool sc_certificate_name(const GENERAL_NAME *name, char *out, size_t out_size)
     out[size] = '\0';
     /* A peer's certificate may hold anything, and this goes to a terminal and into commands. */
     return strlen(out) == (size_t)size && sc_keygen_check_name(out, NULL) == 0;
+}
+
+bool sc_certificate_host_name(const X509 *certificate, const char *except, char *out,
+                              size_t out_size)
+{
+    char name[256];
+    bool found = false;
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++) {
+        const GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
+        found = one->type == GEN_DNS && sc_certificate_name(one, name, sizeof(name)) &&
+                strchr(name, '.') && !strchr(name, '*') && strcasecmp(name, except) != 0 &&
+                strlen(name) < out_size;
+    }
+    if (found) {
+        (void)snprintf(out, out_size, "%s", name);
+    }
+    GENERAL_NAMES_free(names);
+    return found;
 }
 
 void sc_certificate_names(const X509 *certificate, char *out, size_t out_size)

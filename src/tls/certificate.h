@@ -30,6 +30,13 @@ void sc_certificate_describe_validity(time_t not_before, time_t not_after, time_
 bool sc_certificate_name(const GENERAL_NAME *name, char *out, size_t out_size);
 
 /*
+ * The first host name of subjectAltName with a dot in it that is whole (no "*") and not `except`.
+ * False: there is none, and `out` is as it was.
+ */
+bool sc_certificate_host_name(const X509 *certificate, const char *except, char *out,
+                              size_t out_size);
+
+/*
  * "localhost, 127.0.0.1, ::1": all of subjectAltName; ends with "..." when not all of it fits.
  * Empty: no names.
  */

@@ -33,6 +33,7 @@ SHELL_TESTS = \
 	tests/system/test-debian.sh \
 	tests/system/test-documents.sh \
 	tests/system/test-expiry.sh \
+	tests/system/test-first-start.sh \
 	tests/system/test-handlers.sh \
 	tests/system/test-health.sh \
 	tests/system/test-interop.sh \

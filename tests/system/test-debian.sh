@@ -45,7 +45,8 @@ box_conf=/etc/space-captain
 
 # --- Install: enabled, started, with a key of its own; the library builds a program -----------------------------------------------------
 install old
-hello
+run 0 box sh -c "journalctl -q -o cat -u sc-server | sed -n 's/.*client_command .*command=\"\(.*\)\"\$/\\1/p' >/box/command && sh /box/command"
+expect_out hello
 [ "$(box systemctl is-enabled sc-server.service)" = enabled ] || fail "sc-server.service is not enabled"
 [ "$(box systemctl is-enabled sc-server.socket)" = disabled ] || fail "sc-server.socket is enabled"
 [ "$(box stat -c %U:%G:%a $box_conf)" = sc-server:sc-server:750 ] || fail "wrong owner or mode of $box_conf"

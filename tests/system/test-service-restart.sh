@@ -1,6 +1,6 @@
 #!/bin/sh
-# Restarts of the installed service under a real systemd: its sessions can be resumed afterwards, with the socket unit nobody is refused; and
-# a server that hangs, or takes too much memory, is replaced.
+# The installed service under a real systemd, from its first start, which tells the client's command. After restarts sessions can be resumed,
+# with the socket unit nobody is refused; and a server that hangs, or takes too much memory, is replaced.
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 . "$SC_SRCDIR/tests/system/box.sh"
@@ -41,9 +41,47 @@ drop_in fast <<END
 [Service]
 RestartSec=100ms
 END
-run 0 box systemctl start sc-server.service
 ready=0
+said_command() { sed -n 's/.* client_command .*command="\(.*\)"$/\1/p' journal.log | tail -n 1; }
+hello() { # what the log says
+    box_journal ' client_command ' "$1"
+    run 0 box sh -c "$(said_command)"
+    expect_out hello
+}
+
+# --- The first start --------------------------------------------------------------------------------------------------------------------
+# A configuration that names another key: no unused pair is made, and the log says what to do.
+printf '[server]\ncertificate = %s/captain.crt\nprivate-key = %s/captain.key\n' "$box_conf" "$box_conf" >"$box_share/captain.conf"
+run 0 box cp -p $box_conf/sc-server.conf $box_conf/sample.conf
+run 0 box cp /box/captain.conf $box_conf/sc-server.conf
+run 1 box systemctl start sc-server.service
+box_journal "make it and its key: sc-keygen --out $box_conf/captain"
+run 1 box test -e $box_conf/server.key
+run 0 box systemctl stop sc-server.service
+run 0 box sc-keygen --out $box_conf/captain
+run 0 box systemctl start sc-server.service
+hello 1
 ready_again
+run 1 box test -e $box_conf/server.key
+run 0 box systemctl stop sc-server.service
+# The one that it comes with: a pair is made, and what the log and the status say works.
+run 0 box cp -p $box_conf/sample.conf $box_conf/sc-server.conf
+run 0 box systemctl start sc-server.service
+hello 2
+ready_again
+run 0 box systemctl status --no-pager --full sc-server.service
+grep -qF "; try it: $(said_command)\"" out || fail "systemctl status does not show the command"
+# The certificate is lost: it is not made again unasked, and the log says how.
+run 0 box systemctl stop sc-server.service
+run 0 box rm $box_conf/server.crt
+run 1 box systemctl start sc-server.service
+box_journal "make one for the key that is there: sc-keygen --renew --out $box_conf/server"
+run 0 box systemctl stop sc-server.service
+run 0 box sc-keygen --renew --out $box_conf/server
+run 0 box systemctl start sc-server.service
+hello 3
+ready_again
+pass "the first start"
 
 # --- Sessions outlive a restart and a crash, and not a stop -----------------------------------------------------------------------------
 visit full

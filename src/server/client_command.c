@@ -1,0 +1,83 @@
+#include "config.h"
+
+#include "server/client_command.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "net/addr.h"
+#include "tls/announcement.h"
+#include "tls/certificate.h"
+#include "tls/pin.h"
+
+static bool is_any(const struct sc_address *address)
+{
+    return !address->is_unix &&
+           (strcmp(address->host, "::") == 0 || strcmp(address->host, "0.0.0.0") == 0);
+}
+
+static bool is_local(const struct sc_address *address)
+{
+    return address->is_unix || strcmp(address->host, "::1") == 0 ||
+           strncmp(address->host, "127.", 4) == 0;
+}
+
+static bool find_address(const struct sc_listen *listen, struct sc_address *out)
+{
+    bool found = false;
+    for (size_t i = 0; i < sc_listen_count(listen); i++) {
+        struct sc_address address;
+        if (sc_parse_address(sc_listen_address(listen, i), NULL, &address, NULL) != 0) {
+            continue;
+        }
+        if (!is_local(&address)) {
+            *out = address;
+            return true;
+        }
+        if (!found) {
+            *out = address;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* In place of "all addresses". */
+static void name_host(const struct sc_tls_context *tls, struct sc_address *address)
+{
+    const X509 *certificate = SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(tls));
+    const bool ipv4_only = strcmp(address->host, "0.0.0.0") == 0;
+    char own[256] = "";
+    (void)gethostname(own, sizeof(own) - 1);
+    if (!sc_certificate_host_name(certificate, own, address->host, sizeof(address->host)) &&
+        !sc_addr_source(AF_INET, address->host, sizeof(address->host)) &&
+        (ipv4_only || !sc_addr_source(AF_INET6, address->host, sizeof(address->host)))) {
+        (void)snprintf(address->host, sizeof(address->host), "localhost");
+    }
+}
+
+void sc_client_command(const struct sc_snapshot *snapshot, const struct sc_listen *listen,
+                       char *out, size_t out_size)
+{
+    struct sc_address address;
+    struct sc_pin_formats pin;
+    char text[300];
+    out[0] = '\0';
+    if (!find_address(listen, &address)) {
+        return;
+    }
+    if (is_any(&address)) {
+        name_host(snapshot->tls, &address);
+    }
+    sc_format_address(&address, text, sizeof(text));
+    sc_pin_format(sc_tls_context_announcement(snapshot->tls)->current.pin, NULL, &pin);
+    const int length = snprintf(
+        out, out_size, "sc-client --connect %s --pin %s%s echo hello", text, pin.curl,
+        snapshot->config->client_auth == SC_CLIENT_AUTH_REQUIRE ? " --cert FILE --key FILE" : "");
+    if (length < 0 || (size_t)length >= out_size) {
+        out[0] = '\0';
+    }
+}
