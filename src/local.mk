@@ -247,9 +247,10 @@ src_sc_keygen_SOURCES = \
 	src/programs/keygen_names.c src/programs/keygen_names.h \
 	src/programs/keygen_options.c src/programs/keygen_options.h \
 	src/programs/keygen_rotate.c src/programs/keygen_rotate.h \
+	src/programs/keygen_server.c src/programs/keygen_server.h \
 	src/programs/keygen_show.c src/programs/keygen_show.h \
 	$(PROGRAM_FILES)
-src_sc_keygen_LDADD = $(LIBS_TLS) $(PROGRAM_LIBS)
+src_sc_keygen_LDADD = src/libscserver.a $(LIBS_TLS) $(PROGRAM_LIBS)
 dist_man_MANS += man/sc-keygen.1 man/sc-server.8 man/sc-server.conf.5
 
 # The manual of the log has its lists from the table of events.

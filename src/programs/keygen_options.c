@@ -20,6 +20,10 @@ static const struct sc_opt rows[] = {
     SC_OPT("force", 0, OPT_FORCE, NULL, "replace files that are there"),
     SC_OPT("out", 0, OPT_OUT, "BASE", "where the files go, without .key and .crt",
            .initial = "server", .complete = SC_OPT_FILES),
+    SC_OPT("connect", 0, OPT_CONNECT, "ADDR",
+           "with --status: the metrics-listen of a running server, to say whether it is safe to "
+           "promote",
+           .complete = SC_OPT_HOSTS),
     SC_OPT("show", 0, OPT_SHOW, "FILE",
            "print what is in a certificate or a private key: its kind, names, dates, and pins",
            .complete = SC_OPT_PEM_FILES),
@@ -46,11 +50,13 @@ static const struct sc_opt_status statuses[] = {
     {.status = EX_USAGE},
     {.status = EX_DATAERR, .text = "bad data in a file"},
     {.status = EX_NOINPUT},
+    {.status = EX_UNAVAILABLE, .text = "no server answers at ADDR"},
     {.status = EX_SOFTWARE, .text = "a key can't be made"},
     {.status = EX_OSERR},
     {.status = EX_CANTCREAT},
     {.status = EX_IOERR},
-    {.status = EX_TEMPFAIL, .text = "another process works on the files"},
+    {.status = EX_TEMPFAIL,
+     .text = "another process works on the files, or it is not known to be safe to promote"},
     {.status = EX_CONFIG,
      .text = "--check or --status found a problem, or FILE has no ticket keys"},
     {.status = EX_OK}};
@@ -62,6 +68,7 @@ const struct sc_opt_table sc_keygen_option_table = {
              "       sc-keygen --show FILE\n"
              "       sc-keygen --check BASE\n"
              "       sc-keygen --next | --promote | --renew | --status [OPTION]...\n"
+             "       sc-keygen --status --connect ADDR [--out BASE]\n"
              "       sc-keygen --ticket-keys FILE\n"
              "Makes a private key and a self-signed certificate, BASE.key and BASE.crt, and\n"
              "prints the pins that clients need.\n",

@@ -16,6 +16,7 @@ enum {
     OPT_DAYS,
     OPT_FORCE,
     OPT_OUT,
+    OPT_CONNECT,
     OPT_SHOW,
     OPT_CHECK,
     OPT_TICKET_KEYS,

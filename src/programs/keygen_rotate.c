@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "programs/keygen_names.h"
+#include "programs/keygen_server.h"
 #include "programs/keygen_show.h"
 #include "tls/certificate.h"
 #include "tls/passphrase_prompt.h"
@@ -381,8 +382,10 @@ static void print_next_step(const struct sc_rotate_request *request,
         print_base(request);
         printf(" makes a new certificate for the current key; then reload the\nserver\n");
     } else if (has_next) {
-        printf("when the server was reloaded since and the clients have the next pin:\n"
-               "sc-keygen --promote");
+        if (!request->server) {
+            printf("when the server was reloaded since and the clients have the next pin:\n");
+        }
+        printf("sc-keygen --promote");
         print_base(request);
         printf(", and reload the server\n");
     } else {
@@ -390,6 +393,22 @@ static void print_next_step(const struct sc_rotate_request *request,
         print_base(request);
         printf(" makes the next key; then reload the server, which\nannounces it\n");
     }
+}
+
+/* Whether the clients of a running server are ready for the next key. */
+static int ask_server(const struct sc_rotate_request *request, const struct sc_rotation_pair *pairs,
+                      struct sc_err *err)
+{
+    const EVP_PKEY *next_key = pairs[SC_ROTATION_NEXT].key;
+    uint8_t current[SC_PIN_BYTES], next[SC_PIN_BYTES];
+    if (!request->server) {
+        return 0;
+    }
+    if (sc_pin_of_key(pairs[SC_ROTATION_CURRENT].key, current, err) != 0 ||
+        (next_key && sc_pin_of_key(next_key, next, err) != 0)) {
+        return -1;
+    }
+    return sc_keygen_ask_server(request->server, current, next_key ? next : NULL, err);
 }
 
 int sc_rotate_status(const struct sc_rotate_request *request, struct sc_err *err)
@@ -408,6 +427,9 @@ int sc_rotate_status(const struct sc_rotate_request *request, struct sc_err *err
     }
     if (status == 0) {
         status = find_problem(&rotation, pairs, err);
+    }
+    if (status == 0) {
+        status = ask_server(request, pairs, err);
     }
     if (status == 0) {
         print_next_step(request, pairs);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/parse.h"
 #include "tls/keygen.h"
 
 /* Borrowed. */
@@ -22,6 +23,7 @@ struct sc_rotate_request {
     bool force;
     const char *const *names; /* of the certificate; none: those of the current one */
     size_t name_count;
+    const struct sc_address *server; /* of --status: whom to ask about clients; NULL: nobody */
 };
 
 /* Makes the next key and its certificate. */
@@ -33,7 +35,10 @@ int sc_rotate_promote(const struct sc_rotate_request *request, struct sc_err *er
 /* Makes a new certificate for the current key. */
 int sc_rotate_renew(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
 
-/* Says what is there, and what to do next. EX_CONFIG: something is wrong with it. */
+/*
+ * Says what is there, and what to do next. EX_CONFIG: something is wrong with it. With a server
+ * EX_TEMPFAIL and EX_UNAVAILABLE, see programs/keygen_server.h.
+ */
 int sc_rotate_status(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
 
 /* Makes a file with keys for session tickets, or rotates those in it; see tls/ticket_file.h. */

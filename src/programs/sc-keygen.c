@@ -25,14 +25,14 @@
 enum action { MAKE, SHOW, CHECK, TICKET_KEYS, NEXT, PROMOTE, RENEW, STATUS, HELP, SHOW_VERSION };
 
 /* What an option is about; each action takes some of them. */
-enum use { KIND, CERTIFICATE, FORCE, BASE, USES };
+enum use { KIND, CERTIFICATE, FORCE, BASE, CONNECT, USES };
 
 static const unsigned takes[] = {
     [MAKE] = 1U << KIND | 1U << CERTIFICATE | 1U << FORCE | 1U << BASE,
     [NEXT] = 1U << KIND | 1U << CERTIFICATE | 1U << FORCE | 1U << BASE,
     [RENEW] = 1U << CERTIFICATE | 1U << FORCE | 1U << BASE,
     [PROMOTE] = 1U << BASE,
-    [STATUS] = 1U << BASE,
+    [STATUS] = 1U << BASE | 1U << CONNECT,
     [SHOW] = 0,
     [CHECK] = 0,
     [TICKET_KEYS] = 0,
@@ -49,6 +49,7 @@ struct options {
     unsigned rsa_bits;
     unsigned days;
     bool force;
+    struct sc_address server; /* of --connect */
     const char *base;
     unsigned given; /* bits of enum use: what the options are about */
     const char *last[USES]; /* the last option of each */
@@ -123,6 +124,10 @@ static int apply_to(struct options *options, const struct sc_opt *option, enum u
     case OPT_NAME: return add_name(options, err);
     case OPT_DAYS: return read_number("--days", 1, SC_KEYGEN_MAX_DAYS, &options->days, err);
     case OPT_OUT: return set_file("--out", &options->base, err);
+    case OPT_CONNECT:
+        return sc_parse_address(optarg, NULL, &options->server, err) == 0
+                   ? 0
+                   : sc_err_prefix(err, "--connect");
     default: options->force = true; return 0;
     }
 }
@@ -137,6 +142,7 @@ static int apply(struct options *options, const struct sc_opt *option, struct sc
     case OPT_DAYS: return apply_to(options, option, CERTIFICATE, err);
     case OPT_FORCE: return apply_to(options, option, FORCE, err);
     case OPT_OUT: return apply_to(options, option, BASE, err);
+    case OPT_CONNECT: return apply_to(options, option, CONNECT, err);
     default: return set_action(options, option, err);
     }
 }
@@ -169,6 +175,9 @@ static int read_options(int argc, char *argv[], struct options *options)
     }
     for (unsigned use = 0; use < USES; use++) {
         if (options->given & ~takes[options->action] & 1U << use) {
+            if (options->action == MAKE) {
+                return sc_program_usage(NAME, "--%s: only with --status", options->last[use]);
+            }
             return sc_program_usage(NAME, "--%s: not with --%s", options->last[use],
                                     options->action_name);
         }
@@ -284,6 +293,7 @@ static int rotate(const struct options *options, struct sc_err *err)
         .force = options->force,
         .names = options->names,
         .name_count = options->name_count,
+        .server = options->given & 1U << CONNECT ? &options->server : NULL,
     };
     switch (options->action) {
     case NEXT: return sc_rotate_next(&request, err);

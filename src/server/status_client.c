@@ -15,7 +15,6 @@
 #include "base/escape.h"
 
 #define TIMEOUT_MS 5000U /* for each step, and for all of the answer */
-#define MAX_ANSWER_BYTES 65536U
 
 static int unavailable(struct sc_err *err, const struct sc_address *address, const char *why)
 {
@@ -108,32 +107,44 @@ static ssize_t read_answer(int fd, char *out, size_t size)
     return -1;
 }
 
-static int print_body(const struct sc_address *address, char *answer, FILE *out, struct sc_err *err)
+static int find_body(const struct sc_address *address, const char *answer, const char **body,
+                     struct sc_err *err)
 {
-    const char *body = strstr(answer, "\r\n\r\n");
-    if (!body || strncmp(answer, "HTTP/1.", 7) != 0 || strncmp(answer + 8, " 200 ", 5) != 0) {
+    const char *end = strstr(answer, "\r\n\r\n");
+    if (!end || strncmp(answer, "HTTP/1.", 7) != 0 || strncmp(answer + 8, " 200 ", 5) != 0) {
         return unavailable(err, address, "what answers there is not metrics-listen of this server");
     }
-    body += 4;
-    sc_escape_terminal(out, body, strlen(body));
+    *body = end + 4;
     return 0;
 }
 
-int sc_status_client_print(const struct sc_address *address, FILE *out, struct sc_err *err)
+int sc_status_client_get(const struct sc_address *address, const char *path, char *buffer,
+                         const char **body, struct sc_err *err)
 {
-    static const char request[] = "GET /status.txt HTTP/1.0\r\n\r\n";
-    static char answer[MAX_ANSWER_BYTES];
+    char request[128];
+    const int bytes = snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
     const int fd = address->is_unix ? connect_unix(address, err) : connect_tcp(address, err);
     if (fd < 0) {
         return -1;
     }
-    ssize_t length = send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
-    length = length < 0 ? -1 : read_answer(fd, answer, sizeof(answer) - 1);
+    ssize_t length = send(fd, request, (size_t)bytes, MSG_NOSIGNAL);
+    length = length < 0 ? -1 : read_answer(fd, buffer, SC_STATUS_CLIENT_BYTES - 1);
     const int failed = errno;
     (void)close(fd);
     if (length < 0) {
         return unavailable_errno(err, address, failed);
     }
-    answer[length] = '\0';
-    return print_body(address, answer, out, err);
+    buffer[length] = '\0';
+    return find_body(address, buffer, body, err);
+}
+
+int sc_status_client_print(const struct sc_address *address, FILE *out, struct sc_err *err)
+{
+    static char answer[SC_STATUS_CLIENT_BYTES];
+    const char *body;
+    if (sc_status_client_get(address, "/status.txt", answer, &body, err) != 0) {
+        return -1;
+    }
+    sc_escape_terminal(out, body, strlen(body));
+    return 0;
 }

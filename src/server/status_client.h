@@ -1,6 +1,7 @@
 /*
- * sc-server --status: asks the admin interface of a running server for the facts of the status
- * page. Waits, never longer than a few seconds. Thread: any.
+ * Asks the admin interface of a running server for the facts of the status page, for sc-server
+ * --status and sc-keygen --status --connect. Waits, never longer than a few seconds. Thread: any;
+ * sc_status_client_print() one at a time.
  */
 #ifndef SC_SERVER_STATUS_CLIENT_H
 #define SC_SERVER_STATUS_CLIENT_H
@@ -10,9 +11,18 @@
 #include "base/err.h"
 #include "base/parse.h"
 
+#define SC_STATUS_CLIENT_BYTES 65536U
+
 /*
- * Writes them, escaped for a terminal. -1: EX_UNAVAILABLE, nobody answers there in time, or
- * something else than this server does.
+ * What is at `path`, "/status.json": into `buffer`, of SC_STATUS_CLIENT_BYTES, with a NUL; *body
+ * points into it. -1: EX_UNAVAILABLE, nobody answers there in time, or something else than this
+ * server does.
+ */
+int sc_status_client_get(const struct sc_address *address, const char *path, char *buffer,
+                         const char **body, struct sc_err *err) SC_NODISCARD;
+
+/*
+ * Writes them as text, escaped for a terminal. -1: as above.
  */
 int sc_status_client_print(const struct sc_address *address, FILE *out,
                            struct sc_err *err) SC_NODISCARD;

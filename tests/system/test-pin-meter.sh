@@ -44,9 +44,17 @@ reload() {
     wait_log ' reload' 10 $((reloads + 1))
 }
 
+# safe STATUS PATTERN: of sc-keygen --status --connect; the pattern is on stdout, or on stderr
+safe() {
+    run "$1" sc-keygen --status --connect "$admin"
+    if [ "$1" = 0 ]; then grep -qE "$2" out || fail "not said: $2"; else expect_err "^sc-keygen: $2"; fi
+}
+
 make_certs
 run 0 sc-keygen --out other
 start
+safe 0 '^  announces        no next key$'
+grep -q '^next step: sc-keygen --next' out || fail "the next step"
 clients 0 0 0 0
 status_line 'next key            none'
 status_line 'clients             0 have asked for pins in 7 days'
@@ -58,8 +66,13 @@ clients 0 2 1 0
 pass "without a next key: who asks, and says which pins"
 
 run 0 sc-keygen --next
+safe 75 "not safe to promote: the server does not announce the next key here, $(pin server.next.key); reload it\$"
 reload
 clients 0 0 0 3
+safe 75 'not safe to promote: 3 of 3 clients are not known to accept the next key; wait, or give them its pin$'
+grep -q "^  serves with      $(pin server.key)\$" out || fail "the current key"
+grep -q "^  announces        $(pin server.next.key)\$" out || fail "the next key"
+grep -q "^  announced since  $(date -u +%Y)-..-.., 0 days\$" out || fail "since when it is announced"
 metric 'next_key 1'
 grep -q "^spacecaptain_next_key_announced_timestamp_seconds [0-9]" metrics || fail "since when it is announced"
 ask 127.0.0.2 server.key
@@ -77,23 +90,51 @@ status_line 'clients             5 have asked for pins in 7 days: 3 accept the n
 metric 'pins_requests_total{accepts="next"} 3'
 metric 'pins_requests_total{accepts="others"} 4'
 metric 'pins_requests_total{accepts="unknown"} 4'
+safe 75 'not safe to promote: 2 of 5 clients are not known'
+grep -A3 '^  of these         3 accept the next key$' out | sed 1d | tr -s ' ' | tr '\n' ';' | grep -qx \
+    ' 0 accept only others; 2 did not say what they accept; 0 have not asked since it is announced;' || fail "the clients"
+grep -q '^Clients that never ask for pins are not counted' out || fail "who is not counted"
 pass "a next key: who accepts it"
 
+ask 127.0.0.4 server.next.key
+ask 127.0.0.6 server.next.key server.key
+safe 0 '^safe to promote: all clients that have asked accept the next key$'
+grep -q '^next step: sc-keygen --promote --out server, and reload the server$' out || fail "the next step"
+pass "sc-keygen says when it is safe to promote"
+
 reload
-clients 3 0 2 0
+clients 5 0 0 0
 run 0 sc-keygen --next --force
 reload
 clients 0 0 0 5
 ask 127.0.0.2 server.key server.next.key
 clients 1 0 0 4
+safe 75 'not safe to promote: 4 of 5 clients'
 ! grep -rq '127\.0\.0\.[2-6]' metrics || fail "an address in the metrics"
 pass "a reload keeps the figures; another next key starts them anew"
 
 run 0 sc-keygen --promote
+safe 75 "the server serves with another key than the current one here, $(pin server.key); reload it"
 reload
-clients 0 3 2 0
+safe 0 '^  announces        no next key$'
+clients 0 5 0 0
 stop_server
+run 0 sc-keygen --next
 start
 clients 0 0 0 0
-stop_server
+safe 75 'it is not known whether it is safe to promote: no client has asked for pins; '
 pass "after a promotion there is no next key; after a restart nothing is known"
+
+# The port of the clients, nobody at all, something else, and a wrong address.
+run 69 sc-keygen --status --connect "$address"
+expect_err "^sc-keygen: cannot ask the server at $address: "
+stop_server
+run 69 sc-keygen --status --connect "$admin"
+expect_err "^sc-keygen: cannot ask the server at $admin: Connection refused\$"
+run 64 sc-keygen --status --connect 127.0.0.1
+expect_err '^sc-keygen: --connect: '
+run 64 sc-keygen --next --connect "$admin"
+expect_err '^sc-keygen: --connect: not with --next'
+run 64 sc-keygen --connect "$admin"
+expect_err '^sc-keygen: --connect: only with --status'
+pass "nobody answers"
