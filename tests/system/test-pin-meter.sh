@@ -7,6 +7,8 @@ command -v curl >/dev/null || skip "there is no curl here"
 unset http_proxy HTTP_PROXY || :
 
 pin() { sc-keygen --show "$1" | sed -n 's/^  sc-client, curl  //p'; }
+# The same in an extended regular expression.
+pin_expression() { pin "$1" | sed 's/[+]/[+]/g'; }
 # The pin of a key as printf(1) writes its bytes.
 pin_bytes() { openssl pkey -in "$1" -pubout -outform DER | openssl dgst -sha256 -binary | od -An -v -to1 | tr -d '\n' | sed 's/  */\\/g'; }
 # ask ADDRESS [KEY]...: a client there asks for PINS and names these keys. After it a request that the server ends the connection for.
@@ -66,7 +68,7 @@ clients 0 2 1 0
 pass "without a next key: who asks, and says which pins"
 
 run 0 sc-keygen --next
-safe 75 "not safe to promote: the server does not announce the next key here, $(pin server.next.key); reload it\$"
+safe 75 "not safe to promote: the server does not announce the next key here, $(pin_expression server.next.key); reload it\$"
 reload
 clients 0 0 0 3
 safe 75 'not safe to promote: 3 of 3 clients are not known to accept the next key; wait, or give them its pin$'
@@ -114,7 +116,7 @@ safe 75 'not safe to promote: 4 of 5 clients'
 pass "a reload keeps the figures; another next key starts them anew"
 
 run 0 sc-keygen --promote
-safe 75 "the server serves with another key than the current one here, $(pin server.key); reload it"
+safe 75 "the server serves with another key than the current one here, $(pin_expression server.key); reload it"
 reload
 safe 0 '^  announces        no next key$'
 clients 0 5 0 0
