@@ -50,6 +50,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/cert_files.c src/tls/cert_files.h \
 	src/tls/ocsp.c src/tls/ocsp.h \
 	src/tls/outcome.c src/tls/outcome.h \
+	src/tls/processor.c src/tls/processor.h \
 	src/tls/rotation.c src/tls/rotation.h \
 	src/tls/passphrase_prompt.c src/tls/passphrase_prompt.h \
 	src/tls/pin.c src/tls/pin.h \
@@ -65,6 +66,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/ticket_file.c src/tls/ticket_file.h \
 	src/tls/tickets.c src/tls/tickets.h \
 	src/tls/verify.c src/tls/verify.h \
+	src/tls/trace.c src/tls/trace.h \
 	src/tls/watch.c src/tls/watch.h \
 	src/tls/weak_settings.c src/tls/weak_settings.h
 

@@ -74,6 +74,10 @@ static void count_handshake(struct sc_conn *conn, const struct sc_tls_info *info
 static void fail_handshake(struct sc_conn *conn, const struct sc_tlsbev_close *close)
 {
     sc_conn_note_close(conn, SC_CLOSE_HANDSHAKE_FAILED);
+    if (conn->watch.trace) {
+        sc_tls_trace_end(conn->watch.trace, sc_tlsbev_received(conn->tls),
+                         sc_tlsbev_sent(conn->tls));
+    }
     conn->handshake_failure = (uint8_t)sc_conn_log_handshake_failed(
         &conn->worker->log, &conn->origin, &conn->watch, close);
     sc_conn_free(conn);
@@ -91,6 +95,7 @@ static void on_connected(void *arg)
         sc_conn_free(conn);
         return;
     }
+    sc_tls_watch_end_trace(&conn->watch);
     sc_conn_enter(conn, SC_CONN_OPEN);
     conn->all_answered = true;
     struct sc_tls_info info;
@@ -239,6 +244,7 @@ struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_conte
     conn->handshake_failure = SC_TLS_REASON_SERVER_STOPPED; /* unless something else comes first */
     sc_wheel_timer_init(&conn->timer);
     sc_tls_watch_init(&conn->watch);
+    sc_tls_watch_start_trace(&conn->watch);
     sc_conn_admission_start(conn);
     SSL_set_app_data(ssl, &conn->watch);
     sc_conn_enter(conn, SC_CONN_HANDSHAKE);

@@ -80,10 +80,16 @@ static void on_admitted(struct sc_admission_waiter *waiter)
 const struct sc_admission_callbacks sc_conn_admission_callbacks = {.is_alive = is_alive,
                                                                    .on_admitted = on_admitted};
 
+static void on_state(void *arg, const struct sc_tls_state *step)
+{
+    struct sc_conn *conn = arg;
+    sc_conn_log_state(&conn->worker->log, &conn->origin, step);
+}
+
 void sc_conn_admission_start(struct sc_conn *conn)
 {
-    static const struct sc_tls_handshake_hooks hooks = {.may_resume = may_resume,
-                                                        .may_be_full = may_be_full};
+    static const struct sc_tls_handshake_hooks hooks = {
+        .may_resume = may_resume, .may_be_full = may_be_full, .on_state = on_state};
     conn->watch.hooks = &hooks;
     conn->watch.hooks_arg = conn;
     sc_hello_peek_start(&conn->watch.hello);

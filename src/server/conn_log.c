@@ -37,6 +37,19 @@ void sc_conn_log_event(struct sc_conn_log *log, enum sc_conn_event event,
     }
 }
 
+void sc_conn_log_state(struct sc_conn_log *log, const struct sc_conn_origin *origin,
+                       const struct sc_tls_state *step)
+{
+    struct sc_log_line line;
+    if (begin(&line, log, SC_CONN_STATE, origin)) {
+        sc_log_str(&line, "state", step->state);
+        sc_log_u64(&line, "microseconds", step->microseconds);
+        sc_log_u64(&line, "received", step->received);
+        sc_log_u64(&line, "sent", step->sent);
+        sc_log_end(&line);
+    }
+}
+
 void sc_conn_log_connected(struct sc_conn_log *log, const struct sc_conn_origin *origin,
                            const struct sc_tls_info *info)
 {
@@ -72,6 +85,17 @@ static void add_details(struct sc_log_line *line, const struct sc_tlsbev_close *
         char text[128];
         sc_log_str(line, "error", sc_err_errno_text(close->error_number, text, sizeof(text)));
     }
+}
+
+static void add_trace(struct sc_log_line *line, const struct sc_tls_trace *trace)
+{
+    char text[SC_TLS_TRACE_TEXT_BYTES];
+    sc_tls_trace_format_versions(trace, text);
+    if (text[0]) {
+        sc_log_str(line, "versions_offered", text);
+    }
+    sc_tls_trace_format(trace, text);
+    sc_log_str(line, "trace", text);
 }
 
 static enum sc_tls_end explain_end(const struct sc_tlsbev_close *close)
@@ -114,6 +138,9 @@ enum sc_tls_reason sc_conn_log_handshake_failed(struct sc_conn_log *log,
         sc_log_str(&line, "alert_sent", sc_tls_alert_name(watch->alert_sent));
     }
     add_details(&line, close);
+    if (watch->trace) {
+        add_trace(&line, watch->trace);
+    }
     sc_log_end(&line);
     return failure.kind;
 }

@@ -11,6 +11,7 @@
 #include "server/conn_origin.h"
 #include "tls/explain.h"
 #include "tls/info.h"
+#include "tls/trace.h"
 #include "tls/watch.h"
 
 /*
@@ -19,6 +20,7 @@
  */
 #define SC_CONN_EVENTS(X) \
     X(NO_MEMORY, NO_MEMORY) \
+    X(STATE, HANDSHAKE_STATE) \
     X(CONNECTED, CONNECTED) \
     X(HANDSHAKE_FAILED, HANDSHAKE_FAILED) \
     X(LOCKED_OUT, HANDSHAKE_FAILED) /* its pin is another one */ \
@@ -48,6 +50,9 @@ struct sc_conn_log {
 
 void sc_conn_log_event(struct sc_conn_log *log, enum sc_conn_event event,
                        const struct sc_conn_origin *origin, const char *message);
+
+void sc_conn_log_state(struct sc_conn_log *log, const struct sc_conn_origin *origin,
+                       const struct sc_tls_state *step);
 
 void sc_conn_log_connected(struct sc_conn_log *log, const struct sc_conn_origin *origin,
                            const struct sc_tls_info *info);

@@ -13,6 +13,16 @@
 #define OWN_FILES 64U
 #define FILES_PER_WORKER 8U
 
+/*
+ * Memory of a connection, rounded up: an idle one; beside an unfinished request; beside
+ * output-limit and the replies of one cycle (docs/architecture.md, What bounds the memory of a
+ * connection).
+ */
+#define IDLE_BYTES (20U << 10)
+#define BESIDE_REQUEST_BYTES (46U << 10)
+#define REPLIES_BYTES (96U << 10)
+#define BESIDE_REPLIES_BYTES (98U << 10)
+
 uint32_t sc_limits_raise_files(uint32_t max_connections, uint32_t workers)
 {
     const rlim_t own = OWN_FILES + (rlim_t)FILES_PER_WORKER * workers;
@@ -39,4 +49,22 @@ uint32_t sc_limits_raise_files(uint32_t max_connections, uint32_t workers)
                    max_connections, (unsigned long long)needed, (unsigned long long)own,
                    (unsigned long long)limit.rlim_cur, fit);
     return fit;
+}
+
+uint64_t sc_limits_files(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;
+}
+
+struct sc_limits_memory sc_limits_memory(uint32_t connections, size_t max_body_bytes,
+                                         size_t output_limit_bytes)
+{
+    const uint64_t cycle = max_body_bytes > REPLIES_BYTES ? max_body_bytes : REPLIES_BYTES;
+    const uint64_t request = max_body_bytes + BESIDE_REQUEST_BYTES;
+    const uint64_t replies = output_limit_bytes + cycle + BESIDE_REPLIES_BYTES;
+    return (struct sc_limits_memory){
+        .idle_bytes = connections * (uint64_t)IDLE_BYTES,
+        .most_bytes = connections * (request > replies ? request : replies),
+    };
 }

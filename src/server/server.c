@@ -34,6 +34,7 @@
 #include "tls/announcement.h"
 #include "tls/ocsp.h"
 #include "tls/pin.h"
+#include "tls/processor.h"
 
 struct sc_server {
     const struct sc_cmdline *cmdline;
@@ -292,7 +293,12 @@ static void log_addresses(struct sc_log_line *line, const char *key, const struc
 
 static void log_ready(const struct sc_server *server)
 {
+    const struct sc_config *config = server->snapshot.config;
+    const uint32_t connections = server->acceptor_limits.max_connections;
+    const struct sc_limits_memory memory =
+        sc_limits_memory(connections, config->max_body_bytes, config->output_limit_bytes);
     struct sc_log_line line;
+    char features[128];
     if (!sc_log_begin(&line, SC_EVENT_READY)) {
         return;
     }
@@ -305,6 +311,12 @@ static void log_ready(const struct sc_server *server)
     sc_log_str(&line, "version", PACKAGE_VERSION);
     sc_log_str(&line, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
     sc_log_str(&line, "libevent", event_get_version());
+    sc_processor_features(features, sizeof(features));
+    sc_log_str(&line, "crypto", features);
+    sc_log_u64(&line, "descriptors", sc_limits_files());
+    sc_log_u64(&line, "max_connections", connections);
+    sc_log_u64(&line, "memory_idle_mib", memory.idle_bytes >> 20);
+    sc_log_u64(&line, "memory_most_mib", memory.most_bytes >> 20);
     sc_log_end(&line);
 }
 

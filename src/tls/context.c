@@ -293,6 +293,7 @@ static int make_server(struct sc_tls_context *context,
         return -1;
     }
     sc_weak_settings_find(ssl_ctx, settings->commands, settings->command_count, &context->weak);
+    sc_tls_trace_install(ssl_ctx);
     return sc_tls_handshake_hooks_install(ssl_ctx) ? 0
                                                    : sc_tls_err(err, EX_OSERR, "can't set up TLS");
 }

@@ -11,6 +11,8 @@
 
 #include <openssl/ssl.h>
 
+struct sc_tls_state;
+
 struct sc_tls_handshake_hooks {
     /*
      * The client offers a session of ours. False: it is not used, and the handshake becomes a full
@@ -24,6 +26,9 @@ struct sc_tls_handshake_hooks {
      * again. May be asked several times in a handshake.
      */
     bool (*may_be_full)(void *arg);
+
+    /* The handshake has entered a state; only while a trace is kept. NULL: not told. */
+    void (*on_state)(void *arg, const struct sc_tls_state *step);
 };
 
 /*

@@ -7,14 +7,28 @@
 
 #include <openssl/ssl.h>
 
+#include "tls/handshake_hooks.h"
+
 void sc_tls_watch_init(struct sc_tls_watch *watch)
 {
     *watch =
         (struct sc_tls_watch){.alert_received = SC_TLS_NO_ALERT, .alert_sent = SC_TLS_NO_ALERT};
 }
 
+void sc_tls_watch_start_trace(struct sc_tls_watch *watch)
+{
+    watch->trace = sc_tls_trace_new();
+}
+
+void sc_tls_watch_end_trace(struct sc_tls_watch *watch)
+{
+    free(watch->trace);
+    watch->trace = NULL;
+}
+
 void sc_tls_watch_fini(struct sc_tls_watch *watch)
 {
+    sc_tls_watch_end_trace(watch);
     free(watch->refused_pin);
     watch->refused_pin = NULL;
 }
@@ -28,11 +42,22 @@ static void note_alert(uint8_t *slot, int value)
     }
 }
 
+static void note_state(const struct sc_tls_watch *watch, const SSL *ssl)
+{
+    const struct sc_tls_state *step = sc_tls_trace_add(watch->trace, ssl);
+    if (watch->hooks && watch->hooks->on_state) {
+        watch->hooks->on_state(watch->hooks_arg, step);
+    }
+}
+
 static void on_info(const SSL *ssl, int where, int value)
 {
     struct sc_tls_watch *watch = SSL_get_app_data(ssl);
     if (!watch) {
         return;
+    }
+    if (watch->trace && where & SSL_CB_LOOP) {
+        note_state(watch, ssl);
     }
     if (where & SSL_CB_ALERT) {
         note_alert(where & SSL_CB_READ ? &watch->alert_received : &watch->alert_sent, value);

@@ -18,6 +18,7 @@
 #include <openssl/ssl.h>
 
 #include "tls/hello_peek.h"
+#include "tls/trace.h"
 
 struct sc_tls_handshake_hooks;
 struct sc_tls_verify;
@@ -46,12 +47,17 @@ struct sc_tls_watch {
     const struct sc_tls_handshake_hooks *hooks; /* a server's, set by the owner; NULL: none */
     void *hooks_arg;
     struct sc_tls_verify *verify; /* a client's, set by the owner; NULL: none */
+    struct sc_tls_trace *trace; /* of the handshake of a server; NULL: none is kept */
     char *refused_pin; /* "sha256//..." of a client certificate that no client-pin matched; else
                           NULL */
 };
 
 void sc_tls_watch_init(struct sc_tls_watch *watch);
 void sc_tls_watch_fini(struct sc_tls_watch *watch);
+
+/* From now on a trace is kept, if there is memory for it; the handshake is over: no longer. */
+void sc_tls_watch_start_trace(struct sc_tls_watch *watch);
+void sc_tls_watch_end_trace(struct sc_tls_watch *watch);
 
 /* Makes every SSL of the context write to its watch. Called once, by tls/context. */
 void sc_tls_watch_install(SSL_CTX *context);

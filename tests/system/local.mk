@@ -42,6 +42,7 @@ SHELL_TESTS = \
 	tests/system/test-layers.sh \
 	tests/system/test-library.sh \
 	tests/system/test-lifecycle.sh \
+	tests/system/test-log.sh \
 	tests/system/test-man.sh \
 	tests/system/test-metrics.sh \
 	tests/system/test-options-table.sh \

@@ -98,6 +98,33 @@ START_TEST(failures_say_what_is_known)
 }
 END_TEST
 
+/* The states of a handshake: each in a line of its own at level debug, all in the one of a failure.
+ */
+START_TEST(states_are_told)
+{
+    struct sc_tls_watch watch = start(SC_LOG_DEBUG);
+    const struct sc_tls_state state = {
+        .state = "read client hello", .microseconds = 1500, .received = 517, .sent = 3};
+    sc_conn_log_state(&conn_log, &origin, &state);
+    ASSERT_HAS(kept_last(), " debug handshake_state conn=17 peer=192.0.2.1:53122 "
+                            "state=\"read client hello\" microseconds=1500 received=517 sent=3");
+    sc_tls_watch_start_trace(&watch);
+    ck_assert_ptr_nonnull(watch.trace);
+    watch.trace->steps[0] = state;
+    watch.trace->count = 1;
+    sc_conn_log_handshake_failed(&conn_log, &origin, &watch, NULL);
+    ASSERT_HAS(kept_last(), " trace=\"1.5 ms in 517 out 3 read client hello\"");
+    ck_assert_ptr_null(strstr(kept_last(), "versions_offered"));
+    watch.trace->newest = TLS1_1_VERSION;
+    sc_conn_log_handshake_failed(&conn_log, &origin, &watch, NULL);
+    ASSERT_HAS(kept_last(), " versions_offered=\"up to TLS 1.1\" trace=");
+    sc_tls_watch_fini(&watch);
+    (void)start(SC_LOG_INFO);
+    sc_conn_log_state(&conn_log, &origin, &state);
+    ck_assert_uint_eq(kept_count, 0);
+}
+END_TEST
+
 /*
  * Load balancers connect and close, every second, for ever: that is not warned about, and takes
  * nothing from the bound on warnings.
@@ -139,8 +166,10 @@ END_TEST
 static void log_kind(enum sc_conn_event event, const struct sc_tls_watch *watch)
 {
     static const struct sc_tls_info info = {.version = "TLSv1.3", .cipher = "x", .group = "x"};
+    static const struct sc_tls_state state = {.state = "start"};
     static const struct sc_tlsbev_close eof = {.end = SC_TLSBEV_EOF}, tls = {.end = SC_TLSBEV_TLS};
     switch (event) {
+    case SC_CONN_STATE: sc_conn_log_state(&conn_log, &origin, &state); break;
     case SC_CONN_CONNECTED: sc_conn_log_connected(&conn_log, &origin, &info); break;
     case SC_CONN_HANDSHAKE_FAILED:
         sc_conn_log_handshake_failed(&conn_log, &origin, watch, NULL);
@@ -213,6 +242,6 @@ START_TEST(only_hostile_ends_are_worth_a_line)
 END_TEST
 
 SUITE_MAIN("conn_log", every_line_has_the_connection_and_its_peer,
-           a_peer_on_a_unix_socket_has_no_name, failures_say_what_is_known, probes_are_no_warnings,
-           clients_that_are_locked_out_are_always_told, a_flood_is_counted_instead,
-           only_hostile_ends_are_worth_a_line)
+           a_peer_on_a_unix_socket_has_no_name, failures_say_what_is_known, states_are_told,
+           probes_are_no_warnings, clients_that_are_locked_out_are_always_told,
+           a_flood_is_counted_instead, only_hostile_ends_are_worth_a_line)

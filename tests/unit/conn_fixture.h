@@ -110,6 +110,7 @@ static inline void begin(void)
 static inline void await_open(void)
 {
     RUN_UNTIL(base, peer.connected && conn && conn->state == SC_CONN_OPEN);
+    ck_assert_ptr_null(conn->watch.trace); /* freed with the handshake */
 }
 
 /* The peer does, and the sockets take little meanwhile. */

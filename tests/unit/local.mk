@@ -84,6 +84,8 @@ tests_unit_check_pin_match_LDADD = $(TEST_TLS)
 EXTRA_DIST += tests/vectors/make-pins.sh tests/vectors/pins.txt
 UNIT_TESTS += tests/unit/check_pins_message
 tests_unit_check_pins_message_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_processor
+tests_unit_check_processor_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_selftest
 tests_unit_check_selftest_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_session_cache
@@ -96,6 +98,8 @@ UNIT_TESTS += tests/unit/check_hello_peek
 tests_unit_check_hello_peek_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_tickets
 tests_unit_check_tickets_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_trace
+tests_unit_check_trace_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_watch
 tests_unit_check_watch_LDADD = $(TEST_TLS)
 
