@@ -117,6 +117,7 @@ static void send_written(struct sc_admin *admin, struct evhttp_request *request,
     FILE *out = open_memstream(&text, &length);
     if (out) {
         sc_metrics_get(admin->source, &admin->metrics);
+        admin->metrics.loop_silent_ms = sc_loop_health_silent_ms(admin->health);
         write(admin, out);
     }
     if (!out || fclose(out) != 0 || !body ||

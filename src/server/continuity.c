@@ -35,6 +35,7 @@ struct sc_continuity {
     struct known_key announced[MAX_ANNOUNCED]; /* as next ones, the newest last */
     size_t announced_count;
     bool write_failed; /* said already */
+    bool had_next, no_next_said; /* of what was adopted last */
 };
 
 /* --- What is known --- */
@@ -244,6 +245,19 @@ static void log_announced(const struct known_key *next)
     }
 }
 
+/* It becomes the current one in a promotion; otherwise somebody has removed it. */
+static void note_next(struct sc_continuity *continuity, bool has_next, bool promoted)
+{
+    if (!has_next && !continuity->no_next_said) {
+        sc_log_message(continuity->had_next && !promoted ? SC_EVENT_NEXT_KEY_GONE
+                                                         : SC_EVENT_NO_NEXT_KEY,
+                       "no next key is announced: a change of the key would lock out the clients "
+                       "that have pinned it; sc-keygen --next makes one");
+    }
+    continuity->no_next_said = !has_next;
+    continuity->had_next = has_next;
+}
+
 void sc_continuity_adopt(struct sc_continuity *continuity, const struct sc_config *config,
                          const struct sc_announcement *keys)
 {
@@ -252,6 +266,8 @@ void sc_continuity_adopt(struct sc_continuity *continuity, const struct sc_confi
     if (config->key_continuity == SC_KEY_CONTINUITY_OFF) {
         return;
     }
+    note_next(continuity, keys->next.key != NULL,
+              continuity->has_current && !is_current(continuity, keys));
     if (!continuity->has_current || !is_current(continuity, keys)) {
         if (continuity->has_current) {
             log_change(continuity, keys, find_announced(continuity, keys->current.pin), now);

@@ -8,11 +8,15 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "net/mailbox.h"
+
+#define BLOCKED_MS 1000U /* a loop that has not answered for so long is worth a line */
 
 /* What the thread that asks knows of a loop. */
 struct asked {
     bool waits;
+    bool told; /* the log says that it does not answer */
     uint32_t answered_before;
     uint64_t at_ms;
 };
@@ -84,14 +88,41 @@ static void ask(struct sc_loop_health *health, size_t i)
     }
 }
 
+static void log_loop(const struct sc_loop_health *health, size_t i, bool blocked, uint64_t ms)
+{
+    struct sc_log_line line;
+    if (!sc_log_begin(&line, blocked ? SC_EVENT_EVENT_LOOP_BLOCKED : SC_EVENT_EVENT_LOOP_RUNS)) {
+        return;
+    }
+    if (i < health->worker_count) {
+        sc_log_fmt(&line, "loop", "worker-%zu", i);
+    } else {
+        sc_log_str(&line, "loop", "main");
+    }
+    sc_log_u64(&line, "ms", ms);
+    sc_log_str(&line, "hint",
+               blocked ? "an event loop does not run, and its clients wait; its thread has this "
+                         "name in top -H and gdb -p"
+                       : "the event loop runs again");
+    sc_log_end(&line);
+}
+
 void sc_loop_health_ask(struct sc_loop_health *health)
 {
+    const uint64_t now_ms = sc_clock_ms();
     for (size_t i = 0; i <= health->worker_count; i++) {
         struct asked *asked = &health->asked[i];
         const uint32_t so_far = answered(health, i);
+        const uint64_t since_ms = now_ms - asked->at_ms;
         if (!asked->waits || so_far != asked->answered_before) {
-            *asked = (struct asked){true, so_far, sc_clock_ms()};
+            if (asked->told) {
+                log_loop(health, i, false, since_ms);
+            }
+            *asked = (struct asked){.waits = true, .answered_before = so_far, .at_ms = now_ms};
             ask(health, i);
+        } else if (!asked->told && since_ms >= BLOCKED_MS) {
+            log_loop(health, i, true, since_ms);
+            asked->told = true;
         }
     }
 }

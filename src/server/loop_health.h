@@ -24,7 +24,10 @@ struct sc_loop_health *sc_loop_health_new(struct event_base *main_base, struct s
                                           struct sc_worker *const *workers, size_t worker_count,
                                           struct sc_err *err) SC_NODISCARD;
 
-/* Asks every loop that has answered. */
+/*
+ * Asks every loop that has answered. The log says which has not for a second, and when it has
+ * again.
+ */
 void sc_loop_health_ask(struct sc_loop_health *health);
 
 /* For how long the one that is longest has not answered, milliseconds; 0: all have. */

@@ -30,6 +30,7 @@ const char *sc_metrics_state_word(enum sc_metrics_state state);
 /* What the main thread tells. */
 struct sc_metrics_facts {
     enum sc_metrics_state state;
+    time_t draining_since; /* 0: it does not drain */
     uint32_t max_connections;
     time_t certificate_not_after;
     bool has_next_key; /* announced to clients that ask for PINS */
@@ -50,6 +51,7 @@ struct sc_metrics {
     size_t worker_count;
     struct sc_pin_meter_figures pins;
     uint64_t ticket_key_age_s;
+    uint64_t loop_silent_ms; /* sc_loop_health_silent_ms(); of the admin interface */
     time_t now, started_at;
     struct sc_process process;
     const char *version, *openssl, *libevent;

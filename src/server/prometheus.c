@@ -168,6 +168,17 @@ static void write_files(const struct writer *writer, const struct sc_metrics *me
           facts->reload == SC_RELOAD_FAILURE);
     gauge(writer, PREFIX "ready", "1 when new connections are accepted, else 0",
           facts->state == SC_METRICS_READY);
+    gauge(writer, PREFIX "draining",
+          "1 while the server stops: it waits for its clients (drain-timeout), else 0",
+          facts->state == SC_METRICS_DRAINING);
+}
+
+static void write_loops(const struct writer *writer, const struct sc_metrics *metrics)
+{
+    begin_family(writer, PREFIX "event_loop_silent_seconds", "", "gauge",
+                 "For how long an event loop has not answered, the longest; near 0: all run");
+    (void)fprintf(writer->out, PREFIX "event_loop_silent_seconds %" PRIu64 ".%03" PRIu64 "\n",
+                  metrics->loop_silent_ms / 1000, metrics->loop_silent_ms % 1000);
 }
 
 _Static_assert(SC_PIN_METER_DAYS == 7, "the help names the days");
@@ -225,6 +236,7 @@ void sc_prometheus_write(const struct sc_metrics *metrics, enum sc_prometheus_fo
     write_build(&writer, metrics);
     write_connections(&writer, metrics);
     write_table(&writer, &metrics->stats);
+    write_loops(&writer, metrics);
     write_files(&writer, metrics);
     write_pins_clients(&writer, metrics);
     write_process(&writer, metrics);

@@ -59,12 +59,16 @@ struct sc_server {
     struct sc_reload *reload;
     struct sc_watchdog *watchdog;
     struct event *stop_signals[2], *drain_timer;
+    time_t draining_since; /* 0: it does not drain */
+    uint64_t drain_waited_ms; /* when its timer is due */
     bool ready, draining;
     char client_command[512]; /* empty: it does not fit */
 };
 
+#define DRAIN_SLOW_MS 5000U /* a drain that takes longer is worth a line */
+
 static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg);
-static void on_drain_timeout(evutil_socket_t fd, short what, void *arg);
+static void on_drain_timer(evutil_socket_t fd, short what, void *arg);
 static void publish(struct sc_snapshot *fresh, void *arg);
 static void on_reload_finished(void *arg);
 static const struct sc_workers_callbacks workers_callbacks;
@@ -133,6 +137,7 @@ static void tell_metrics(struct sc_server *server)
         .state = server->draining ? SC_METRICS_DRAINING
                  : server->ready  ? SC_METRICS_READY
                                   : SC_METRICS_STARTING,
+        .draining_since = server->draining_since,
         .max_connections = server->acceptor_limits.max_connections,
         .certificate_not_after = sc_tls_context_not_after(tls),
         .has_next_key = keys->next.key != NULL,
@@ -169,7 +174,7 @@ static int watch_signals(struct sc_server *server, struct sc_err *err)
 {
     server->stop_signals[0] = watch_signal(server, SIGTERM, on_stop_signal);
     server->stop_signals[1] = watch_signal(server, SIGINT, on_stop_signal);
-    server->drain_timer = evtimer_new(server->base, on_drain_timeout, server);
+    server->drain_timer = evtimer_new(server->base, on_drain_timer, server);
     if (!server->stop_signals[0] || !server->stop_signals[1] || !server->drain_timer) {
         return sc_err_set(err, EX_OSERR, "cannot watch for signals: out of memory");
     }
@@ -394,17 +399,31 @@ static void on_reload_finished(void *arg)
 
 /* --- Shutdown --- */
 
+static void wait_for_drain(struct sc_server *server, uint64_t ms)
+{
+    const struct timeval delay = sc_clock_timeval(ms);
+    server->drain_waited_ms += ms;
+    event_add(server->drain_timer, &delay);
+}
+
+/* Until somebody is told that the drain takes long, or it is over. */
+static uint64_t first_wait_ms(uint64_t limit_ms)
+{
+    const uint64_t half_ms = limit_ms / 2;
+    return limit_ms < 1000 ? limit_ms : half_ms < DRAIN_SLOW_MS ? half_ms : DRAIN_SLOW_MS;
+}
+
 static void drain(struct sc_server *server)
 {
-    const struct timeval limit = sc_clock_timeval(server->snapshot.config->drain_timeout_ms);
     server->draining = true;
+    server->draining_since = sc_clock_wall().tv_sec;
     tell_metrics(server);
     sc_reload_stop(server->reload);
     sc_acceptor_stop(server->acceptor);
     sc_listen_close(server->sockets.tls);
     server->sockets.tls = NULL;
     sc_workers_drain(&server->workers, sc_acceptor_open(server->acceptor));
-    event_add(server->drain_timer, &limit);
+    wait_for_drain(server, first_wait_ms(server->snapshot.config->drain_timeout_ms));
 }
 
 static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
@@ -439,11 +458,23 @@ static void on_workers_empty(void *arg)
 
 static const struct sc_workers_callbacks workers_callbacks = {on_worker_gone, on_workers_empty};
 
-static void on_drain_timeout(evutil_socket_t fd, short what, void *arg)
+/* Says that clients hold it up, after 5, 10, 20, ... seconds; at the end they are cut. */
+static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_server *server = arg;
+    const uint64_t limit_ms = server->snapshot.config->drain_timeout_ms;
+    const uint64_t waited_ms = server->drain_waited_ms;
     (void)fd;
     (void)what;
+    if (waited_ms < limit_ms) {
+        sc_log_message(SC_EVENT_DRAIN_SLOW,
+                       "%u connections are still open after %.1f s; drain-timeout cuts them after "
+                       "%.1f s",
+                       sc_acceptor_open(server->acceptor), (double)waited_ms / 1000,
+                       (double)limit_ms / 1000);
+        wait_for_drain(server, 2 * waited_ms < limit_ms ? waited_ms : limit_ms - waited_ms);
+        return;
+    }
     sc_log_message(SC_EVENT_DRAIN_TIMEOUT, "%u connections did not end in time and are cut",
                    sc_acceptor_open(server->acceptor));
     event_base_loopbreak(server->base);

@@ -11,6 +11,7 @@
 #include "tls/pin.h"
 
 #define DAY_S 86400
+#define LOOP_SILENT_MS 1000U /* an event loop that answers later is shown */
 
 /* What both forms are made of. */
 struct summary {
@@ -19,6 +20,7 @@ struct summary {
     uint64_t locked_out, locked_out_minute; /* of those that failed */
     uint64_t requests, requests_minute;
     uint32_t rate; /* requests in the last second */
+    uint64_t delayed_minute, pauses_minute; /* handshakes; clients that did not read */
     double handshake_p50, handshake_p99, lag_p50, lag_p99; /* of the last minute, seconds */
 };
 
@@ -55,6 +57,9 @@ static void summarize(const struct sc_metrics *metrics, const struct sc_history 
     out->locked_out_minute =
         out->locked_out - sc_stats_get(&before->handshakes_failed[SC_TLS_REASON_BAD_CERTIFICATE]);
     out->requests_minute = out->requests - all_requests(before);
+    out->delayed_minute =
+        sc_stats_get(&stats->handshakes_delayed) - sc_stats_get(&before->handshakes_delayed);
+    out->pauses_minute = sc_stats_get(&stats->paused) - sc_stats_get(&before->paused);
 }
 
 static const char *reload_word(enum sc_reload_result result)
@@ -75,13 +80,14 @@ static long days_left(const struct sc_metrics *metrics)
     return (long)(left >= 0 ? left / DAY_S : -((-left + DAY_S - 1) / DAY_S));
 }
 
-static const struct sc_stats_row *find_row(const char *name)
+/* The first row of a family of the table of counters; the others follow until the next family. */
+static const struct sc_stats_row *family_rows(const char *family)
 {
     const struct sc_stats_row *row = sc_stats_rows;
-    while (row->kind == SC_STATS_FAMILY || strcmp(row->name, name) != 0) {
+    while (row->kind != SC_STATS_FAMILY || strcmp(row->name, family) != 0) {
         row++;
     }
-    return row;
+    return row + 1;
 }
 
 /* --- JSON --- */
@@ -98,21 +104,23 @@ static void json_string(FILE *out, const char *text)
 }
 
 /* "key":[{"name":"timeout","total":5,"minute":1},...], only of what is not 0. */
-static void json_counters(FILE *out, const char *key, const char *row_name,
+static void json_counters(FILE *out, const char *key, const char *family,
                           const struct summary *summary)
 {
-    const struct sc_stats_row *row = find_row(row_name);
-    const sc_counter *now = sc_stats_counters(summary->stats, row);
-    const sc_counter *before = sc_stats_counters(summary->before, row);
     const char *separator = "";
     (void)fprintf(out, ",\"%s\":[", key);
-    for (size_t i = 0; i < row->count; i++) {
-        const uint64_t total = sc_stats_get(&now[i]);
-        if (total > 0 && sc_stats_value(row, i)) {
-            (void)fprintf(out, "%s{\"name\":\"%s\",\"total\":%" PRIu64 ",\"minute\":%" PRIu64 "}",
-                          separator, sc_stats_value(row, i), total,
-                          total - sc_stats_get(&before[i]));
-            separator = ",";
+    for (const struct sc_stats_row *row = family_rows(family); row->kind == SC_STATS_COUNTERS;
+         row++) {
+        const sc_counter *now = sc_stats_counters(summary->stats, row);
+        const sc_counter *before = sc_stats_counters(summary->before, row);
+        for (size_t i = 0; i < row->count; i++) {
+            const uint64_t total = sc_stats_get(&now[i]);
+            if (total > 0 && sc_stats_value(row, i)) {
+                (void)fprintf(
+                    out, "%s{\"name\":\"%s\",\"total\":%" PRIu64 ",\"minute\":%" PRIu64 "}",
+                    separator, sc_stats_value(row, i), total, total - sc_stats_get(&before[i]));
+                separator = ",";
+            }
         }
     }
     (void)fputc(']', out);
@@ -123,30 +131,6 @@ static void json_locked_out(FILE *out, const struct summary *summary)
 {
     (void)fprintf(out, ",\"locked_out\":{\"total\":%" PRIu64 ",\"minute\":%" PRIu64 "}",
                   summary->locked_out, summary->locked_out_minute);
-}
-
-static void json_refused(FILE *out, const struct sc_stats *stats)
-{
-    const struct {
-        const char *name;
-        uint64_t total;
-    } rows[] = {
-        {"max_connections", sc_stats_get(&stats->refused_max_connections)},
-        {"max_connections_per_address", sc_stats_get(&stats->refused_per_address)},
-        {"proxy_header", sc_stats_get(&stats->refused_proxy_header)},
-        {"descriptors", sc_stats_get(&stats->refused_descriptors)},
-        {"memory", sc_stats_get(&stats->refused_memory)},
-    };
-    const char *separator = "";
-    (void)fputs(",\"refused\":[", out);
-    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
-        if (rows[i].total > 0) {
-            (void)fprintf(out, "%s{\"name\":\"%s\",\"total\":%" PRIu64 "}", separator, rows[i].name,
-                          rows[i].total);
-            separator = ",";
-        }
-    }
-    (void)fputc(']', out);
 }
 
 static void json_history(FILE *out, const struct sc_history *history)
@@ -207,10 +191,10 @@ void sc_status_write_json(const struct sc_metrics *metrics, const struct sc_hist
     summarize(metrics, history, &summary);
     (void)fprintf(out,
                   "{\"version\":\"%s\",\"openssl\":\"%s\",\"libevent\":\"%s\",\"state\":\"%s\","
-                  "\"now\":%lld,\"started\":%lld",
+                  "\"now\":%lld,\"started\":%lld,\"draining_since\":%lld",
                   metrics->version, metrics->openssl, metrics->libevent,
                   sc_metrics_state_word(metrics->facts.state), (long long)metrics->now,
-                  (long long)metrics->started_at);
+                  (long long)metrics->started_at, (long long)metrics->facts.draining_since);
     (void)fprintf(out,
                   ",\"connections\":{\"open\":%" PRIu64 ",\"limit\":%" PRIu32
                   ",\"accepted\":%" PRIu64 "},\"workers\":[",
@@ -225,15 +209,20 @@ void sc_status_write_json(const struct sc_metrics *metrics, const struct sc_hist
     (void)fprintf(out,
                   ",\"handshakes\":{\"in_progress\":%" PRIu64 ",\"completed\":%" PRIu64
                   ",\"completed_minute\":%" PRIu64 ",\"failed\":%" PRIu64
-                  ",\"failed_minute\":%" PRIu64 ",\"p50\":%.6f,\"p99\":%.6f}",
+                  ",\"failed_minute\":%" PRIu64 ",\"delayed_minute\":%" PRIu64
+                  ",\"p50\":%.6f,\"p99\":%.6f}",
                   summary.in_progress, summary.completed, summary.completed_minute, summary.failed,
-                  summary.failed_minute, summary.handshake_p50, summary.handshake_p99);
-    (void)fprintf(out, ",\"loop_lag\":{\"p50\":%.6f,\"p99\":%.6f}", summary.lag_p50,
-                  summary.lag_p99);
+                  summary.failed_minute, summary.delayed_minute, summary.handshake_p50,
+                  summary.handshake_p99);
+    (void)fprintf(out,
+                  ",\"loop_lag\":{\"p50\":%.6f,\"p99\":%.6f,\"silent\":%.3f}"
+                  ",\"pauses_minute\":%" PRIu64,
+                  summary.lag_p50, summary.lag_p99, (double)metrics->loop_silent_ms / 1000,
+                  summary.pauses_minute);
     json_counters(out, "failures", "handshakes_failed", &summary);
     json_locked_out(out, &summary);
-    json_counters(out, "closed", "closed", &summary);
-    json_refused(out, &metrics->stats);
+    json_counters(out, "closed", "connections_closed", &summary);
+    json_counters(out, "refused", "connections_refused", &summary);
     json_files(out, metrics);
     (void)fprintf(out,
                   ",\"bytes\":{\"received\":%" PRIu64 ",\"sent\":%" PRIu64 "},\"memory\":%" PRIu64
@@ -280,18 +269,20 @@ static void text_date(FILE *out, time_t when)
 }
 
 /* " timeout 5, plaintext 1": what is not 0 since the start. */
-static void text_counters(FILE *out, const char *name, const char *row_name,
+static void text_counters(FILE *out, const char *name, const char *family,
                           const struct summary *summary)
 {
-    const struct sc_stats_row *row = find_row(row_name);
-    const sc_counter *now = sc_stats_counters(summary->stats, row);
     const char *separator = "";
     (void)fprintf(out, NAME, name);
-    for (size_t i = 0; i < row->count; i++) {
-        const uint64_t total = sc_stats_get(&now[i]);
-        if (total > 0 && sc_stats_value(row, i)) {
-            (void)fprintf(out, "%s%s %" PRIu64, separator, sc_stats_value(row, i), total);
-            separator = ", ";
+    for (const struct sc_stats_row *row = family_rows(family); row->kind == SC_STATS_COUNTERS;
+         row++) {
+        const sc_counter *now = sc_stats_counters(summary->stats, row);
+        for (size_t i = 0; i < row->count; i++) {
+            const uint64_t total = sc_stats_get(&now[i]);
+            if (total > 0 && sc_stats_value(row, i)) {
+                (void)fprintf(out, "%s%s %" PRIu64, separator, sc_stats_value(row, i), total);
+                separator = ", ";
+            }
         }
     }
     (void)fputs(*separator ? "\n" : "none\n", out);
@@ -357,6 +348,10 @@ void sc_status_write_text(const struct sc_metrics *metrics, const struct sc_hist
     summarize(metrics, history, &summary);
     (void)fprintf(out, NAME "%s, since ", "state", sc_metrics_state_word(metrics->facts.state));
     text_date(out, metrics->started_at);
+    if (metrics->facts.draining_since != 0) {
+        (void)fputs(", draining since ", out);
+        text_date(out, metrics->facts.draining_since);
+    }
     (void)fprintf(out,
                   "\n" NAME "%" PRIu64 " of %" PRIu32 ", %" PRIu64 " accepted since the start\n",
                   "connections", summary.open, metrics->facts.max_connections,
@@ -379,9 +374,14 @@ void sc_status_write_text(const struct sc_metrics *metrics, const struct sc_hist
                   NAME "%" PRIu64 " handshakes in the last minute, %" PRIu64
                        " since the start (bad_certificate)\n",
                   "locked out", summary.locked_out_minute, summary.locked_out);
+    text_counters(out, "refused connections", "connections_refused", &summary);
     text_times(out, "handshake time", summary.handshake_p50, summary.handshake_p99);
     text_times(out, "event-loop lag", summary.lag_p50, summary.lag_p99);
-    text_counters(out, "ended connections", "closed", &summary);
+    if (metrics->loop_silent_ms >= LOOP_SILENT_MS) {
+        (void)fprintf(out, NAME "one has not answered for %" PRIu64 " s\n", "",
+                      metrics->loop_silent_ms / 1000);
+    }
+    text_counters(out, "ended connections", "connections_closed", &summary);
     text_certificate(out, metrics);
     text_reload(out, metrics);
     (void)fprintf(out, NAME "%" PRIu64 " MiB resident, %" PRIu64 " of %" PRIu64 " descriptors\n",

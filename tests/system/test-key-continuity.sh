@@ -29,6 +29,12 @@ reload
 logged " info key_changed before=\"$(pin a.key)\" after=\"$next\" announced_since=20.*Z announced_days=0\$"
 silent never_announced
 served "$next"
+[ "$(grep -c ' info no_next_key ' "$server_log")" = 2 ] || fail "not said at the start and after the promotion that no next key is announced"
+run 0 sc-keygen --next
+reload
+rm server.next.key
+reload
+logged ' warning no_next_key '
 
 pass "a key that was not"
 swap b

@@ -3,6 +3,7 @@
 #include "server/loop_health.h"
 
 #include "base/clock.h"
+#include "kept_log.h"
 #include "net/loop.h"
 #include "suite.h"
 
@@ -108,6 +109,44 @@ START_TEST(a_worker_is_silent)
 }
 END_TEST
 
+START_TEST(the_log_says_who_is_silent)
+{
+    begin(2);
+    kept_start(SC_LOG_INFO);
+    second.stands_still = true;
+    sc_loop_health_ask(health);
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    pass(999);
+    sc_loop_health_ask(health);
+    ck_assert_uint_eq(kept_count, 0);
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    pass(1);
+    for (int i = 0; i < 3; i++) {
+        sc_loop_health_ask(health);
+        event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    ck_assert_uint_eq(kept_count, 1);
+    ck_assert_ptr_nonnull(
+        strstr(kept_last(), " warning event_loop_blocked loop=worker-1 ms=1000 "));
+    second.answered++;
+    pass(500);
+    for (int i = 0; i < 3; i++) {
+        sc_loop_health_ask(health);
+        event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    ck_assert_uint_eq(kept_count, 2);
+    ck_assert_ptr_nonnull(strstr(kept_last(), " info event_loop_runs loop=worker-1 ms=1500 "));
+    second.stands_still = false;
+    second.answered++;
+    sc_loop_health_ask(health);
+    pass(1000);
+    sc_loop_health_ask(health);
+    ck_assert_uint_eq(kept_count, 3);
+    ck_assert_ptr_nonnull(strstr(kept_last(), " event_loop_blocked loop=main ms=1000 "));
+    end();
+}
+END_TEST
+
 /* It has no loop of its own. */
 START_TEST(a_single_worker_is_not_asked)
 {
@@ -123,4 +162,4 @@ START_TEST(a_single_worker_is_not_asked)
 END_TEST
 
 SUITE_MAIN("loop_health", all_answer, the_main_loop_is_silent, a_worker_is_silent,
-           a_single_worker_is_not_asked)
+           the_log_says_who_is_silent, a_single_worker_is_not_asked)

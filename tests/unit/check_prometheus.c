@@ -39,6 +39,7 @@ static void make_metrics(struct sc_metrics *metrics)
     metrics->worker_open[0] = 7;
     metrics->worker_open[1] = 8;
     metrics->ticket_key_age_s = 9;
+    metrics->loop_silent_ms = 1016;
     metrics->now = 1700000009;
     metrics->started_at = 1700000004;
     metrics->process = (struct sc_process){.cpu_seconds = 1.25,
@@ -106,6 +107,7 @@ START_TEST(what_is_not_there_has_no_metric)
     ck_assert_ptr_null(strstr(text, "ocsp"));
     ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_reload_failed 0\n"));
     ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_ready 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_draining 1\n"));
     ck_assert_ptr_null(strstr(text, "type=\"\""));
     free(text);
 }

@@ -65,7 +65,10 @@ START_TEST(facts_in_a_terminal)
     ASSERT_HAS(text, "\nnext key            none\n"
                      "clients             0 have asked for pins in 7 days\n");
     ASSERT_HAS(text, "\nlast reload         none since the start\n");
+    ASSERT_HAS(text, "\nrefused connections none\n");
     ck_assert_ptr_null(strstr(text, "OCSP"));
+    ck_assert_ptr_null(strstr(text, "draining"));
+    ck_assert_ptr_null(strstr(text, "answered"));
 }
 END_TEST
 
@@ -77,6 +80,10 @@ START_TEST(what_is_bad_is_said)
     metrics.facts.reload_at = metrics.now;
     metrics.facts.has_ocsp_response = metrics.facts.has_next_key = true;
     metrics.facts.ocsp_next_update = metrics.now;
+    metrics.facts.draining_since = metrics.now - 12;
+    metrics.loop_silent_ms = 1999;
+    sc_stats_add(&metrics.stats.refused_descriptors, 3);
+    sc_stats_add(&metrics.stats.refused_memory, 1);
     (void)strcpy(metrics.facts.reload_failure, "no such file: a\"b\n\033[2J\xff");
     char *text = write_with(sc_status_write_text);
     ASSERT_HAS(text, "\ncertificate         ended 2023-11-14T22:13:15Z, 1 days ago\n");
@@ -84,9 +91,14 @@ START_TEST(what_is_bad_is_said)
     ASSERT_HAS(text, "\nlast reload         2023-11-14T22:13:20Z, failure: no such file: "
                      "a\"b\\x0a\\x1b[2J\\xff\n");
     ASSERT_HAS(text, "\nnext key            announced to clients\n");
+    ASSERT_HAS(text, "Z, draining since 2023-11-14T22:13:08Z\n");
+    ASSERT_HAS(text, " one has not answered for 1 s\n");
+    ASSERT_HAS(text, "\nrefused connections descriptors 3, memory 1\n");
     text = write_with(sc_status_write_json);
     ASSERT_HAS(text, "\"next_key\":true,");
     ASSERT_HAS(text, "\"days_left\":-1}");
+    ASSERT_HAS(text, ",\"draining_since\":1699999988,");
+    ASSERT_HAS(text, ",\"silent\":1.999},");
     ASSERT_HAS(text, "\"failure\":\"no such file: a\\\"b\\\\x0a\\\\x1b[2J\\\\xff\"}");
     ASSERT_HAS(text, "\"ocsp\":{\"this_update\":0,\"next_update\":1700000000}");
 }
@@ -100,16 +112,21 @@ START_TEST(facts_for_the_page)
         sc_history_add(&history, &metrics.stats, 1000 * i);
     }
     sc_stats_add(&metrics.stats.refused_memory, 4);
+    sc_stats_add(&metrics.stats.handshakes_delayed, 5);
+    sc_stats_add(&metrics.stats.paused, 6);
     char *text = write_with(sc_status_write_json);
     ASSERT_HAS(text, "\"connections\":{\"open\":3,\"limit\":10000,\"accepted\":5}"
                      ",\"workers\":[0,3]");
     ASSERT_HAS(text, "\"requests\":{\"total\":70,\"minute\":70,\"rate\":10}");
-    ASSERT_HAS(text, "\"handshakes\":{\"in_progress\":1,\"completed\":3,\"completed_minute\":"
-                     "3,"
-                     "\"failed\":1,\"failed_minute\":1,\"p50\":0.001750,\"p99\":0.002485}");
+    ASSERT_HAS(
+        text,
+        "\"handshakes\":{\"in_progress\":1,\"completed\":3,\"completed_minute\":"
+        "3,"
+        "\"failed\":1,\"failed_minute\":1,\"delayed_minute\":5,\"p50\":0.001750,\"p99\":0.002485}");
     ASSERT_HAS(text, "\"failures\":[{\"name\":\"timeout\",\"total\":1,\"minute\":1}]");
     ASSERT_HAS(text, ",\"locked_out\":{\"total\":0,\"minute\":0},");
-    ASSERT_HAS(text, "\"refused\":[{\"name\":\"memory\",\"total\":4}]");
+    ASSERT_HAS(text, "\"refused\":[{\"name\":\"memory\",\"total\":4,\"minute\":4}]");
+    ASSERT_HAS(text, ",\"pauses_minute\":6,");
     ASSERT_HAS(text, "\"rates\":[10,10]}\n");
 }
 END_TEST

@@ -127,7 +127,7 @@ function showConnections(status) {
   setLevel('connections', share >= 1 ? 'bad' : share >= 0.8 ? 'warn' : '');
   byId('open-bar').setAttribute('width', Math.min(100, share * 100).toFixed(2));
   setNumber('accepted', accepted);
-  setNumber('refused', status.refused.reduce((sum, counter) => sum + counter.total, 0));
+  setRows('refused', counterRows(status.refused), 'None since the start.', 3);
   setRows('workers', status.workers.map((count, index) => [String(index), whole.format(count)]), 'None.', 2);
 }
 
@@ -138,6 +138,7 @@ function showHandshakes(status) {
   setText('handshake-p99', some ? milliseconds(handshakes.p99) : '–');
   setNumber('handshakes-minute', handshakes.completed_minute);
   setNumber('in-progress', handshakes.in_progress);
+  setText('delayed-note', handshakes.delayed_minute > 0 ? whole.format(handshakes.delayed_minute) + ' waited for their turn (handshake-rate)' : '');
   setNumber('failed-minute', handshakes.failed_minute);
   setNumber('failed-total', handshakes.failed);
   setNumber('locked-out-total', status.locked_out.total);
@@ -150,10 +151,12 @@ function showHandshakes(status) {
 }
 
 function showLag(lag) {
+  const silent = lag.silent >= 1;
   setText('lag-p50', milliseconds(lag.p50));
   setText('lag-p99', milliseconds(lag.p99));
-  setText('lag-note', lag.p99 >= 0.1 ? 'That is slow: something blocks.' : '');
-  setLevel('lag', lag.p99 >= 1 ? 'bad' : lag.p99 >= 0.1 ? 'warn' : '');
+  setText('lag-note', silent ? 'Blocked: an event loop has not answered for ' + duration(lag.silent) + '.' :
+    lag.p99 >= 0.1 ? 'That is slow: something blocks.' : '');
+  setLevel('lag', silent || lag.p99 >= 1 ? 'bad' : lag.p99 >= 0.1 ? 'warn' : '');
 }
 
 // Of the clients that asked in the last days, how many would lose nothing by a change to the next key.
@@ -191,15 +194,19 @@ function showReload(status) {
 }
 
 function show(status) {
+  const open = status.connections.open;
   setText('state', status.state);
   setLevel('state', status.state === 'ready' ? 'good' : '');
-  setText('since', 'up ' + duration(status.now - status.started));
+  setText('since', status.draining_since ?
+    'for ' + duration(status.now - status.draining_since) + ', ' + whole.format(open) + (open === 1 ? ' connection' : ' connections') + ' left' :
+    'up ' + duration(status.now - status.started));
   document.title = status.state + ' – Space Captain';
   showConnections(status);
   showHandshakes(status);
   showLag(status.loop_lag);
   showCertificate(status);
   showReload(status);
+  setNumber('pauses', status.pauses_minute);
   setNumber('rate', status.requests.rate);
   setNumber('requests-minute', status.requests.minute);
   setNumber('requests-total', status.requests.total);
