@@ -84,6 +84,12 @@ uninstall-hook:
 	rm -f '$(DESTDIR)$(sysusersdir)/space-captain.conf' '$(DESTDIR)$(tmpfilesdir)/space-captain.conf'
 endif
 
+# For Prometheus and Grafana.
+prometheusdir        = $(datadir)/space-captain/prometheus
+grafanadir           = $(datadir)/space-captain/grafana
+dist_prometheus_DATA = contrib/prometheus/space-captain.rules.yml contrib/prometheus/space-captain.test.yml
+dist_grafana_DATA    = contrib/grafana/space-captain.json
+
 EXTRA_DIST += contrib/demo.sh
 
 # The server and the client at work, with a throw-away key; nothing is left behind.

@@ -18,6 +18,7 @@ SHELL_TESTS = \
 	tests/system/test-hostile-server.sh \
 	tests/system/test-address-limits.sh \
 	tests/system/test-admin-attack.sh \
+	tests/system/test-alerts.sh \
 	tests/system/test-bad-input.sh \
 	tests/system/test-bench-compare.sh \
 	tests/system/test-bench-tls.sh \

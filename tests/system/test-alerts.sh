@@ -1,0 +1,196 @@
+#!/bin/sh
+# contrib/prometheus and contrib/grafana: they name only metrics and label values that a real server has, every alert rule has a unit test, and
+# promtool(1) finds nothing wrong. With SC_TEST_PROMETHEUS=yes a real Prometheus scrapes real servers, and rules fire when their failures are
+# caused, and not before; that takes half a minute.
+test_seconds=120
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+command -v curl >/dev/null || skip "there is no curl here"
+unset http_proxy HTTP_PROXY || :
+rules=$SC_SRCDIR/contrib/prometheus/space-captain.rules.yml
+rule_tests=$SC_SRCDIR/contrib/prometheus/space-captain.test.yml
+dashboard=$SC_SRCDIR/contrib/grafana/space-captain.json
+
+# --- Names ---
+start_server -c /dev/null --metrics-listen 127.0.0.1:0
+wait_log ' ready '
+admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
+curl -sS -m 10 "http://$admin/metrics" >metrics || fail "no metrics"
+# What is only there with a stapled OCSP response.
+grep ocsp "$SC_SRCDIR/tests/unit/golden/metrics.txt" >>metrics
+json-get title <"$dashboard" >title || fail "the dashboard is not JSON"
+for file in "$rules" "$dashboard"; do
+    sed 's/\\"/"/g' "$file" | grep -Eo '\b(spacecaptain|process)_[a-z_]+(\{[^}]*\})?' | sort -u >named
+    [ "$(wc -l <named)" -gt 15 ] || fail "no metrics are found in $file"
+    while read -r selector; do
+        name=${selector%%\{*}
+        grep -q "^${name}[{ ]" metrics || fail "$file: there is no metric $name"
+        # A line for each value of each label: label="value", label=~"value|value".
+        printf '%s\n' "$selector" | grep -Eo '[a-z]+[=!]~?"[^"]*"' | while IFS='=!~"' read -r label values; do
+            case $label in job | instance) continue ;; esac
+            printf '%s\n' "$values" | tr -d '=~"' | tr '|' '\n' | while read -r value; do
+                grep -q "^${name}{.*\b$label=\"$value\"" metrics || fail "$file: $name never has $label=\"$value\""
+            done || exit 1
+        done || exit 1
+    done <named
+done
+stop_server
+
+# --- Every rule has a test ---
+sed -n 's/^ *- alert: //p' "$rules" | sort >alerts
+[ "$(wc -l <alerts)" -gt 20 ] || fail "no rules are found"
+sed -n 's/.*alertname="\([A-Za-z]*\)".*/\1/p' "$rule_tests" | sort -u >tested
+diff alerts tested >&2 || fail "rules (<) and those with a test (>) differ"
+pass "rules and dashboard name what there is"
+
+if command -v promtool >/dev/null; then
+    promtool check rules "$rules" >promtool.log 2>&1 || fail "promtool check rules"
+    promtool test rules "$rule_tests" >promtool.log 2>&1 || fail "promtool test rules"
+    pass "promtool agrees"
+else
+    skip_part "there is no promtool to test the rules"
+fi
+
+# --- A real Prometheus ---
+[ -n "${SC_TEST_PROMETHEUS-}" ] || {
+    skip_part "real Prometheus: SC_TEST_PROMETHEUS is not set"
+    exit 0
+}
+command -v prometheus >/dev/null || skip "there is no prometheus here"
+command -v openssl >/dev/null || skip "there is no openssl command"
+
+# `failing` is what fails; `spare` gets a certificate that has ended, and goes away.
+run 0 sc-keygen --next --out server
+mkdir other
+run 0 sc-keygen --out other/server
+: >index
+printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n' >ca.cnf
+openssl req -new -key other/server.key -subj /CN=localhost -out other.csr 2>openssl.log || fail "openssl req"
+openssl ca -batch -notext -config ca.cnf -in other.csr -selfsign -keyfile other/server.key -startdate 20200101000000Z -enddate 20210101000000Z \
+    -out expired.crt 2>>openssl.log || fail "openssl ca"
+
+# serve NAME FILES OPTION...: $address $admin $service; the server's own process is $server_pid
+serve() {
+    name=$1 files=$2
+    shift 2
+    as-systemd --watchdog 600000 "messages-$name" "addresses-$name" sc-server -c /dev/null --certificate "$tmp/$files.crt" \
+        --private-key "$tmp/$files.key" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --reload-interval 0 "$@" >"$name.log" 2>&1 </dev/null &
+    service=$!
+    own_pids="$own_pids $service"
+    wait-for 20 $service contains "messages-$name" READY=1 || fail "$name did not get ready"
+    address=$(sed -n 's/.* ready listen=\([^ ]*\) .*/\1/p' "$name.log")
+    admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$name.log")
+    server_pid=$(cut -d ' ' -f 1 "/proc/$service/task/$service/children")
+}
+serve spare other/server --handshake-rate 1 --workers 1
+spare=$server_pid spare_address=$address spare_admin=$admin
+serve failing server --workers 2 --max-connections 20 --write-timeout 1s --drain-timeout 60s
+
+# The same rules, seconds in the place of minutes.
+sed -E 's/\[[0-9]+m\]/[6s]/g; s/^( *for:) .*/\1 1s/' "$rules" >short.yml
+cat >prometheus.yml <<END
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: [short.yml]
+scrape_configs:
+  - job_name: space-captain
+    static_configs:
+      - {targets: ['$admin'], labels: {instance: failing}}
+      - {targets: ['$spare_admin'], labels: {instance: spare}}
+END
+# GOMAXPROCS: beside other tests.
+GOMAXPROCS=1 prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address=127.0.0.1:0 >prometheus.log 2>&1 </dev/null &
+prometheus_pid=$!
+own_pids="$own_pids $prometheus_pid"
+wait-for $((30 * slow)) $prometheus_pid contains prometheus.log 'Server is ready' || fail "Prometheus did not start"
+prometheus=$(sed -n 's/.*msg="Listening on" address=\([^ ]*\).*/\1/p' prometheus.log)
+
+ask() { curl -sS -m 10 "http://$prometheus/api/v1/query" --data-urlencode "query=$1" >answer || fail "Prometheus does not answer"; }
+# fires ALERT INSTANCE: it does, in time
+fires() {
+    until=$(($(date +%s) + 15 * slow))
+    while ask "ALERTS{alertname=\"SpaceCaptain$1\",alertstate=\"firing\",instance=\"$2\"}" && ! grep -q '"value"' answer; do
+        [ "$(date +%s)" -lt $until ] || {
+            ask ALERTS
+            fail "$1 does not fire for $2; these do: $(cat answer)"
+        }
+    done
+    echo "fires: $1 for $2"
+}
+
+# Nothing fires while nothing is wrong, but that `spare` has no next key.
+until=$(($(date +%s) + 30 * slow))
+while ask 'min(count_over_time(up{job="space-captain"}[1m])) >= 5' && ! grep -q '"value"' answer; do
+    [ "$(date +%s)" -lt $until ] || fail "Prometheus does not scrape"
+done
+fires NextKeyMissing spare
+ask 'ALERTS{alertname!="SpaceCaptainNextKeyMissing"}'
+! grep -q '"value"' answer || fail "these fire before anything is wrong: $(cat answer)"
+ask 'ALERTS{alertname="SpaceCaptainNextKeyMissing",instance="failing"}'
+! grep -q '"value"' answer || fail "a next key is said to be missing that is there"
+
+# The expressions of the dashboard mean something to Prometheus.
+grep -Eo '"expr": ".*"' "$dashboard" | sed 's/^"expr": "//; s/"$//; s/\\"/"/g; s/\$__rate_interval/10s/g; s/\$instance/.*/g' >expressions
+[ "$(wc -l <expressions)" -gt 30 ] || fail "no expressions are found in the dashboard"
+while read -r expression; do
+    ask "$expression"
+    grep -q '"status":"success"' answer || fail "the dashboard asks $expression: $(cat answer)"
+    # What is compared may be empty now.
+    case $expression in *'> 0') continue ;; esac
+    grep -q '"value"' answer || fail "there is nothing to see of $expression"
+done <expressions
+
+# Clients that do not get in, and those that do not read.
+run 90 sc-client --connect "$address" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo x
+run 0 hostile --peers 10 --how 'GET / HTTP/1.0' plain "$address"
+run 0 hostile --peers 8 --count 65 --expect-end key-update "$address"
+background hostile --peers 8 --give-up-ms 20000 --deadline-ms 25000 --bytes 1000000000 never-read "$address"
+background sc-bench --connect "$spare_address" --pin other/server.crt -c 8 --handshakes --duration 10s
+fires ClientsLockedOut failing
+fires HandshakesFail failing
+fires HostileClients failing
+fires ClientsDoNotRead failing
+fires HandshakeFlood spare
+
+# Files.
+rm server.next.key server.next.crt
+kill -HUP "$server_pid"
+fires NextKeyMissing failing
+cp server.crt good.crt
+echo rubbish >server.crt
+kill -HUP "$server_pid"
+fires ReloadFailed failing
+cp good.crt server.crt
+cp expired.crt other/server.crt
+kill -HUP "$spare"
+fires CertificateExpired spare
+
+# Too few descriptors, and too many connections.
+if command -v prlimit >/dev/null; then
+    prlimit --pid "$server_pid" --nofile=$(($(find "/proc/$server_pid/fd" -mindepth 1 | wc -l) + 4)): || fail "can't lower the limit"
+    background hostile --peers 12 --give-up-ms 1000 --deadline-ms $((20000 * slow)) silent "$address"
+    fires OutOfResources failing
+    finish "$background_pid" 0
+    prlimit --pid "$server_pid" --nofile=1000: || fail "can't raise the limit"
+else
+    skip_part "no prlimit(1) to take descriptors away"
+fi
+background hostile --count 20 --deadline-ms $((60000 * slow)) --go-file go --how idle --ready-file full hold "$address"
+holder=$background_pid
+wait-for $((20 * slow)) "$holder" exists full || fail "twenty clients do not get in"
+run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
+fires ConnectionsRefused failing
+fires NearlyFull failing
+
+# A worker that does not run, and so cannot leave its clients; and nobody at all.
+kill -USR1 "$service"
+wait-for 10 "$service" contains messages-failing 'thread' || fail "nobody stops a thread"
+if grep -q 'a thread is stopped' messages-failing; then
+    fires EventLoopBlocked failing
+    kill -TERM "$server_pid"
+    fires DrainStuck failing
+else
+    skip_part "ptrace(2) is not allowed here: no event loop can be blocked"
+fi
+kill -KILL "$spare"
+fires Down spare
+kill -KILL "$service"
+pass "rules fire when their failures are caused"
