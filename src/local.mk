@@ -175,6 +175,7 @@ src_libscserver_a_SOURCES = \
 	src/server/conn_serve.c \
 	src/server/conn_state.h \
 	src/server/continuity.c src/server/continuity.h \
+	src/server/expiry.c src/server/expiry.h \
 	src/server/history.c src/server/history.h \
 	src/server/limits.c src/server/limits.h \
 	src/server/loop_health.c src/server/loop_health.h \

@@ -13,15 +13,25 @@
 
 #include "base/log.h"
 
+#define LINES_PER_SECOND 20U /* of what libevent says, of each level and thread */
 #define RESERVE_DESCRIPTORS 64
 #define DESCRIPTORS_OF_A_BASE 4U /* the backend's, its timer's, and a pipe */
 
+/* What it complains about may be a client's doing, and come at any rate. */
 static void on_libevent_log(int severity, const char *message)
 {
-    sc_log_message(severity >= EVENT_LOG_ERR    ? SC_EVENT_LIBEVENT_ERROR
-                   : severity >= EVENT_LOG_WARN ? SC_EVENT_LIBEVENT_WARNING
-                                                : SC_EVENT_LIBEVENT_DEBUG,
-                   "%s", message);
+    static _Thread_local struct sc_log_rate of_errors, of_warnings, of_debug;
+    struct sc_log_line line;
+    const bool begun =
+        severity >= EVENT_LOG_ERR
+            ? sc_log_begin_limited(&line, &of_errors, LINES_PER_SECOND, SC_EVENT_LIBEVENT_ERROR)
+        : severity >= EVENT_LOG_WARN
+            ? sc_log_begin_limited(&line, &of_warnings, LINES_PER_SECOND, SC_EVENT_LIBEVENT_WARNING)
+            : sc_log_begin_limited(&line, &of_debug, LINES_PER_SECOND, SC_EVENT_LIBEVENT_DEBUG);
+    if (begun) {
+        sc_log_str(&line, "message", message);
+        sc_log_end(&line);
+    }
 }
 
 void sc_loop_init(void)

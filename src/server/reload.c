@@ -13,16 +13,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/continuity.h"
+#include "server/expiry.h"
 #include "server/stored_tickets.h"
-#include "tls/ocsp.h"
 
 #define RETRY_MS 1000U /* files that are being replaced are whole again by then */
 #define MAX_RETRIES 5U
 #define ROTATE_MIN_MS (12U * 3600U * 1000U)
-#define EXPIRY_CHECK_S 3600
-#define DAY_S 86400
-
-enum ocsp_said { OCSP_GOOD, OCSP_ENDS, OCSP_ENDED };
 
 struct sc_reload {
     struct sc_reload_parts parts;
@@ -33,8 +29,7 @@ struct sc_reload {
     bool stopped;
     unsigned retries;
     struct sc_reload_last last; /* its failure is said already */
-    enum ocsp_said ocsp_said; /* of the active OCSP response */
-    long warned_on_day; /* since the epoch; of the end of the certificate */
+    struct sc_expiries expiries;
 };
 
 static void set_timer(struct event *timer, uint64_t ms)
@@ -43,7 +38,7 @@ static void set_timer(struct event *timer, uint64_t ms)
     event_add(timer, &delay);
 }
 
-/* --- What time does to a snapshot: ticket keys, certificate, OCSP response --- */
+/* --- What time does to a snapshot: ticket keys, ends (server/expiry) --- */
 
 static void on_rotation(evutil_socket_t fd, short what, void *arg)
 {
@@ -62,72 +57,14 @@ static void on_rotation(evutil_socket_t fd, short what, void *arg)
     set_timer(reload->rotation, next_ms);
 }
 
-/*
- * Once a day in the last 30 days, and for as long as it is past; that it is past already is one of
- * the snapshot's own warnings.
- */
-static void check_certificate(struct sc_reload *reload, time_t now)
-{
-    const time_t left = sc_tls_context_not_after(reload->parts.snapshot->tls) - now;
-    const long today = (long)(now / DAY_S);
-    if (left > (time_t)30 * DAY_S || today == reload->warned_on_day) {
-        return;
-    }
-    reload->warned_on_day = today;
-    sc_log_message(SC_EVENT_CERTIFICATE_EXPIRY,
-                   left > 0 ? "the certificate %s ends in %ld days: put a new one for the same key "
-                              "in its place, then reload"
-                            : "the certificate %s ended %ld days ago: put a new one for the same "
-                              "key in its place, then reload",
-                   reload->parts.snapshot->config->certificate, labs((long)left / DAY_S));
-}
-
-/*
- * Says once that the OCSP response ends soon (in a quarter of its time, at most a day), and once
- * that it has ended. Returns the seconds until there is something to say.
- */
-static time_t check_ocsp(struct sc_reload *reload, time_t now)
-{
-    const struct sc_ocsp *ocsp = sc_tls_context_ocsp(reload->parts.snapshot->tls);
-    const char *path = reload->parts.snapshot->config->ocsp_response;
-    const time_t quarter = (ocsp->next_update - ocsp->this_update) / 4;
-    const time_t warn_at = ocsp->next_update - (quarter < DAY_S ? quarter : DAY_S);
-    if (!ocsp->der || reload->ocsp_said == OCSP_ENDED) {
-        return EXPIRY_CHECK_S;
-    }
-    if (now >= ocsp->next_update) {
-        reload->ocsp_said = OCSP_ENDED;
-        sc_log_message(
-            SC_EVENT_OCSP_RESPONSE_ENDED,
-            "the OCSP response %s is out of date and is not sent any more: put a new one "
-            "in its place, then reload",
-            path);
-        return EXPIRY_CHECK_S;
-    }
-    if (now < warn_at) {
-        return warn_at - now;
-    }
-    if (reload->ocsp_said == OCSP_GOOD) {
-        reload->ocsp_said = OCSP_ENDS;
-        sc_log_message(SC_EVENT_OCSP_RESPONSE_EXPIRY,
-                       "the OCSP response %s ends in %ld minutes: put a new one in its place, then "
-                       "reload",
-                       path, (long)(ocsp->next_update - now + 59) / 60);
-    }
-    return ocsp->next_update - now;
-}
-
 static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
 {
     struct sc_reload *reload = arg;
-    const time_t now = sc_clock_wall().tv_sec;
     (void)fd;
     (void)what;
-    check_certificate(reload, now);
-    const time_t next_s = check_ocsp(reload, now);
-    /* Not for longer than an hour: the wall clock may be set. */
-    set_timer(reload->expiry,
-              1000U * (uint64_t)(next_s < EXPIRY_CHECK_S ? next_s : EXPIRY_CHECK_S));
+    const time_t again_s =
+        sc_expiries_check(&reload->expiries, reload->parts.snapshot, sc_clock_wall().tv_sec);
+    set_timer(reload->expiry, 1000U * (uint64_t)again_s);
 }
 
 static void arm_interval(struct sc_reload *reload)
@@ -143,10 +80,7 @@ static void arm_interval(struct sc_reload *reload)
 /* Everything that waits for a time of the active snapshot. */
 static void watch_snapshot(struct sc_reload *reload)
 {
-    const struct sc_tls_context *tls = reload->parts.snapshot->tls;
-    const time_t now = sc_clock_wall().tv_sec;
-    reload->warned_on_day = sc_tls_context_not_after(tls) <= now ? (long)(now / DAY_S) : 0;
-    reload->ocsp_said = sc_ocsp_is_current(sc_tls_context_ocsp(tls)) ? OCSP_GOOD : OCSP_ENDED;
+    sc_expiries_adopt(&reload->expiries, reload->parts.snapshot, sc_clock_wall().tv_sec);
     arm_interval(reload);
     on_rotation(-1, 0, reload);
     on_expiry_check(-1, 0, reload);

@@ -48,10 +48,21 @@ static struct sc_signer_job *take(struct sc_signer *signer)
     return message ? job_of(message) : NULL;
 }
 
+/* Clients ask for proofs: one line a second. */
+static void log_failure(struct sc_log_rate *rate, const struct sc_err *err)
+{
+    struct sc_log_line line;
+    if (sc_log_begin_limited(&line, rate, 1, SC_EVENT_PINS_SIGNATURE_FAILED)) {
+        sc_log_str(&line, "message", err->text);
+        sc_log_end(&line);
+    }
+}
+
 static void *run(void *arg)
 {
     struct sc_signer *signer = arg;
     struct sc_signer_job *job;
+    struct sc_log_rate rate = {0};
 #ifdef __linux__
     (void)pthread_setname_np(pthread_self(), "signer");
 #endif
@@ -60,7 +71,7 @@ static void *run(void *arg)
         if (sc_pins_sign(job->key->key, job->exporter, job->signature, &job->signature_bytes,
                          &err) != 0) {
             job->signature_bytes = 0;
-            sc_log_message(SC_EVENT_PINS_SIGNATURE_FAILED, "%s", err.text);
+            log_failure(&rate, &err);
         }
         sc_mailbox_post(job->done, &job->base);
     }

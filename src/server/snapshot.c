@@ -8,8 +8,6 @@
 
 #include "base/log.h"
 
-#define PATH_BYTES 4096U
-
 static const char *text_or_null(const char *text)
 {
     return text && text[0] != '\0' ? text : NULL;
@@ -23,27 +21,25 @@ static int load_tickets(struct sc_tickets *tickets, const struct sc_config *conf
                 : sc_tickets_use_memory(tickets, err);
 }
 
-/* "server.next.key" for "server.key": where sc-keygen --next puts it. */
-static const char *next_key_beside(const char *private_key, char out[PATH_BYTES])
+const char *sc_snapshot_next_key(const struct sc_config *config, char out[SC_SNAPSHOT_PATH_BYTES])
 {
-    const size_t length = strlen(private_key);
-    const bool suffix = length > 4 && strcmp(private_key + length - 4, ".key") == 0;
-    return snprintf(out, PATH_BYTES, "%.*s.next.key", (int)(suffix ? length - 4 : length),
-                    private_key) < (int)PATH_BYTES
-               ? out
-               : NULL;
+    const char *path = text_or_null(config->next_private_key);
+    const size_t length = strlen(config->private_key);
+    const bool suffix = length > 4 && strcmp(config->private_key + length - 4, ".key") == 0;
+    const int written = path ? snprintf(out, SC_SNAPSHOT_PATH_BYTES, "%s", path)
+                             : snprintf(out, SC_SNAPSHOT_PATH_BYTES, "%.*s.next.key",
+                                        (int)(suffix ? length - 4 : length), config->private_key);
+    return written < (int)SC_SNAPSHOT_PATH_BYTES ? out : NULL;
 }
 
 static struct sc_tls_context *load_tls(const struct sc_config *config,
                                        struct sc_passphrase *passphrase, struct sc_tickets *tickets,
                                        struct sc_err *err)
 {
-    char next[PATH_BYTES];
-    const char *configured = text_or_null(config->next_private_key);
+    char next[SC_SNAPSHOT_PATH_BYTES];
     const struct sc_tls_server_settings settings = {
-        .next_private_key_path =
-            configured ? configured : next_key_beside(config->private_key, next),
-        .next_private_key_optional = !configured,
+        .next_private_key_path = sc_snapshot_next_key(config, next),
+        .next_private_key_optional = !text_or_null(config->next_private_key),
         .certificate_path = config->certificate,
         .private_key_path = config->private_key,
         .passphrase = sc_passphrase_callback,

@@ -35,4 +35,11 @@ bool sc_snapshot_equal(const struct sc_snapshot *fresh, const struct sc_snapshot
 /* Logs what the operator should know of it: warnings of the context, the end of the certificate. */
 void sc_snapshot_log_warnings(const struct sc_snapshot *snapshot);
 
+/*
+ * The file of the next key: `next-private-key`, else "server.next.key" for "server.key", where
+ * sc-keygen --next puts it, and which need not be there. NULL: the name is too long.
+ */
+#define SC_SNAPSHOT_PATH_BYTES 4096U
+const char *sc_snapshot_next_key(const struct sc_config *config, char out[SC_SNAPSHOT_PATH_BYTES]);
+
 #endif

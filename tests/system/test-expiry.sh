@@ -55,5 +55,18 @@ wait_log 'is not valid before 2048-01-01 '
 run 0 sc-client --connect "$address" --pin server.crt echo hello
 expect_err '^sc-client: warning: .*: not valid before 2048-01-01'
 run 60 sc-client --connect "$address" --pin server.crt --strict-expiry echo hello
+
+# What ends soon is warned about before it does, that of the next key, too: once, however often it is read.
+sc-keygen --renew --days 20 --out server >/dev/null || fail "sc-keygen --renew"
+sc-keygen --next --days 3 --out server >/dev/null || fail "sc-keygen --next"
+for _ in 1 2; do
+    before=$(grep -c ' info reloaded ' "$server_log")
+    kill -HUP "$server_pid"
+    wait_log ' info reloaded ' 10 $((before + 1))
+done
 stop_server
+for line in ' warning certificate_expiry message="the certificate .*server\.crt ends in 20 days: ' \
+    ' warning next_certificate_expiry message="the certificate .*server\.next\.crt of the next key ends in 3 days: '; do
+    [ "$(grep -c "$line" "$server_log")" = 1 ] || fail "not said once: $line"
+done
 pass "said by both"

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "kept_log.h"
 #include "leaks.h"
 #include "suite.h"
@@ -93,6 +94,13 @@ START_TEST(what_libevent_says_goes_into_the_log)
     event_base_free(NULL); /* it warns about that */
     ck_assert_uint_eq(kept_count, 1);
     ASSERT_HAS(kept_last(), " warning libevent message=\"event_base_free");
+    const uint64_t ns = UINT64_C(5000000000); /* a second in which nothing was said */
+    sc_clock_fake(&ns, NULL);
+    for (unsigned i = 0; i < 100; i++) {
+        event_base_free(NULL);
+    }
+    ck_assert_uint_eq(kept_count, 1 + 20);
+    sc_clock_fake(NULL, NULL);
     sc_loop_fini();
 }
 END_TEST

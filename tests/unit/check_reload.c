@@ -453,7 +453,7 @@ START_TEST(an_ocsp_response_that_ends)
 }
 END_TEST
 
-/* Of a month: a day before, not a week. */
+/* Of a month: from a week before on. */
 START_TEST(an_ocsp_response_that_is_good_for_long)
 {
     EVP_PKEY *key = fixture_key("P-256");
@@ -469,12 +469,23 @@ START_TEST(an_ocsp_response_that_is_good_for_long)
                      0);
     configure(text);
     start();
-    pass_time(26U * 24U * HOUR_MS);
+    pass_time(20U * 24U * HOUR_MS);
     fire();
     ck_assert(!said("ocsp_response_expiry"));
     pass_time(26U * HOUR_MS);
     fire();
-    ck_assert(said(" warning ocsp_response_expiry "));
+    ck_assert(said(" warning ocsp_response_expiry ") && said("ocsp.der ends in 7 days"));
+    fire();
+    ck_assert(!said("ocsp_response_expiry")); /* once a day */
+    pass_time(24U * HOUR_MS);
+    fire();
+    ck_assert(said("ocsp.der ends in 6 days"));
+    pass_time(7U * 24U * HOUR_MS);
+    fire();
+    ck_assert(said(" warning ocsp_response_ended "));
+    pass_time(24U * HOUR_MS);
+    fire();
+    ck_assert(said(" warning ocsp_response_ended "));
     finish();
     X509_free(certificate);
     EVP_PKEY_free(key);
@@ -494,12 +505,12 @@ START_TEST(a_certificate_that_ends)
     pass_time(25U * HOUR_MS);
     fire();
     ck_assert_uint_eq(kept_count, 1);
-    ck_assert(said(" warning certificate_expiry ") && said("server.crt ends in 29 days"));
+    ck_assert(said(" warning certificate_expiry ") && said("server.crt ends in 30 days"));
     fire();
     ck_assert_uint_eq(kept_count, 0); /* once a day */
     pass_time(24U * HOUR_MS);
     fire();
-    ck_assert(said("ends in 28 days"));
+    ck_assert(said("ends in 29 days"));
     pass_time(30U * 24U * HOUR_MS);
     fire();
     ck_assert(said("server.crt ended 1 days ago"));
@@ -513,7 +524,53 @@ START_TEST(a_certificate_that_ends)
 }
 END_TEST
 
-SUITE_MAIN("reload", ticket_keys_rotate, what_fails_is_tried_again, the_end_of_a_failure_is_said,
-           after_the_stop_nothing_waits, the_interval_is_the_active_one, a_signal_always_publishes,
+/* It is read from its file, which nobody else reads: no reload is needed when it changes. */
+START_TEST(the_certificate_of_the_next_key_ends)
+{
+    EVP_PKEY *key = fixture_key("P-256"), *other = fixture_key("P-256");
+    X509 *certificate = fixture_certificate(key, "next", -3600, 31L * 86400, NULL, NULL);
+    X509 *fresh = fixture_certificate(key, "next", -3600, 365L * 86400, NULL, NULL);
+    X509 *of_other = fixture_certificate(other, "other", -3600, 86400, NULL, NULL);
+    EVP_PKEY *current_key = fixture_key("P-256");
+    X509 *current = fixture_certificate(current_key, "server", -3600, 3650L * 86400, NULL, NULL);
+    fixture_write_key("server.key", current_key, NULL);
+    fixture_write_certificate("server.crt", current, false);
+    fixture_write_key("server.next.key", key, NULL);
+    configure("[server]\nreload-interval = 0\n");
+    start();
+    ck_assert(!said("next_certificate_expiry")); /* there is none */
+    fixture_write_certificate("server.next.crt", certificate, false);
+    pass_time(25U * HOUR_MS);
+    fire();
+    ck_assert_uint_eq(kept_count, 1);
+    ck_assert(said(" warning next_certificate_expiry ") &&
+              said("server.next.crt of the next key ends in 30 days"));
+    fire();
+    ck_assert_uint_eq(kept_count, 0); /* once a day */
+    pass_time(31U * 24U * HOUR_MS);
+    fire();
+    ck_assert(said("server.next.crt of the next key ended 1 days ago"));
+    fixture_write_certificate("server.next.crt", of_other, false); /* not its own */
+    pass_time(24U * HOUR_MS);
+    fire();
+    ck_assert_uint_eq(kept_count, 0);
+    fixture_write_certificate("server.next.crt", fresh, false);
+    pass_time(24U * HOUR_MS);
+    fire();
+    ck_assert_uint_eq(kept_count, 0);
+    finish();
+    X509_free(certificate);
+    X509_free(fresh);
+    X509_free(of_other);
+    X509_free(current);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(current_key);
+}
+END_TEST
+
+SUITE_MAIN("reload", the_certificate_of_the_next_key_ends, ticket_keys_rotate,
+           what_fails_is_tried_again, the_end_of_a_failure_is_said, after_the_stop_nothing_waits,
+           the_interval_is_the_active_one, a_signal_always_publishes,
            what_needs_a_restart_and_is_changed_back, an_ocsp_response_that_ends,
            an_ocsp_response_that_is_good_for_long, a_certificate_that_ends)

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "kept_log.h"
 #include "suite.h"
 #include "tls/announcement.h"
 #include "tls_fixture.h"
@@ -106,6 +107,30 @@ START_TEST(a_job_comes_back_with_a_proof)
 }
 END_TEST
 
+/* A key that can't sign, as often as clients ask: one line a second, and the jobs come back. */
+START_TEST(failures_are_said_once_a_second)
+{
+    begin("P-256");
+    kept_start(SC_LOG_INFO);
+    posted = 0;
+    struct sc_announced_key broken = sc_tls_context_announcement(tls)->next;
+    const unsigned char *spki = broken.spki;
+    ck_assert_ptr_nonnull(broken.key = d2i_PUBKEY(NULL, &spki, (long)broken.spki_bytes));
+    for (unsigned i = 0; i < 5; i++) {
+        struct sc_signer_job *job = sc_signer_job_new(signer, tls, &broken);
+        ck_assert_ptr_nonnull(job);
+        job->done = mailbox;
+        ck_assert(sc_signer_submit(signer, job));
+        wait_for(i + 1);
+        ck_assert_uint_eq(last->signature_bytes, 0);
+    }
+    ck_assert_uint_eq(kept_count, 1);
+    ASSERT_HAS(kept_last(), " error pins_signature_failed message=");
+    end();
+    EVP_PKEY_free(broken.key);
+}
+END_TEST
+
 /* Ten seconds, and a try each millisecond. */
 static unsigned accepted_in_ten_seconds(void)
 {
@@ -157,5 +182,5 @@ START_TEST(only_so_many_wait_and_the_end_drops_them)
 }
 END_TEST
 
-SUITE_MAIN("signer", a_job_comes_back_with_a_proof, there_are_only_so_many_in_a_second,
-           only_so_many_wait_and_the_end_drops_them)
+SUITE_MAIN("signer", a_job_comes_back_with_a_proof, failures_are_said_once_a_second,
+           there_are_only_so_many_in_a_second, only_so_many_wait_and_the_end_drops_them)

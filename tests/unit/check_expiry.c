@@ -1,0 +1,107 @@
+#include "config.h"
+
+#include "server/expiry.h"
+
+#include <stdlib.h>
+
+#include "suite.h"
+
+#define DAY ((time_t)86400)
+#define NOTICE SC_EXPIRY_NOTICE_S
+#define END ((time_t)2000000000)
+
+START_TEST(which_day_it_is)
+{
+    static const struct {
+        time_t left;
+        long day;
+    } rows[] = {
+        {30 * DAY + 1, SC_EXPIRY_FAR},
+        {30 * DAY, 30},
+        {29 * DAY + 1, 30},
+        {29 * DAY, 29},
+        {7 * DAY, 7},
+        {DAY + 1, 2},
+        {DAY, 1},
+        {1, 1},
+        {0, 0},
+        {-1, 0},
+        {1 - DAY, 0},
+        {-DAY, -1},
+        {-400 * DAY, -400},
+    };
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        ck_assert_int_eq(sc_expiry_day(END, NOTICE, END - rows[i].left), rows[i].day);
+    }
+}
+END_TEST
+
+/*
+ * From half a year before to a month after the end, by the times at which it says that there is
+ * something to say: 30 warnings before the end and 31 after it, each on its second.
+ */
+START_TEST(a_warning_a_day)
+{
+    struct sc_expiry expiry = {0};
+    unsigned said = 0;
+    for (time_t now = END - 180 * DAY; now <= END + 30 * DAY;) {
+        const long day = sc_expiry_day(END, NOTICE, now);
+        const bool due = sc_expiry_is_due(&expiry, END, NOTICE, now);
+        ck_assert_int_eq(due, day != SC_EXPIRY_FAR);
+        if (due) {
+            ck_assert_int_eq(now, END - day * DAY);
+            said++;
+        }
+        const time_t next = sc_expiry_next(END, NOTICE, now);
+        ck_assert_int_gt(next, 0);
+        ck_assert(!sc_expiry_is_due(&expiry, END, NOTICE, now + next - 1));
+        now += next;
+    }
+    ck_assert_uint_eq(said, 30 + 31);
+}
+END_TEST
+
+/* Looked at every hour, as after a clock that is wrong; and after a pause of weeks. */
+START_TEST(once_a_day_however_often_it_looks)
+{
+    struct sc_expiry expiry = {0};
+    unsigned said = 0;
+    for (time_t now = END - 40 * DAY + 5; now < END + 3 * DAY; now += 3600) {
+        said += sc_expiry_is_due(&expiry, END, NOTICE, now);
+    }
+    ck_assert_uint_eq(said, 30 + 3);
+    ck_assert(sc_expiry_is_due(&expiry, END, NOTICE, END + 90 * DAY));
+    /* The clock was wrong: far ahead of the end there is nothing to say, and then again. */
+    ck_assert(!sc_expiry_is_due(&expiry, END, NOTICE, END - 60 * DAY));
+    ck_assert(sc_expiry_is_due(&expiry, END, NOTICE, END - 3 * DAY));
+}
+END_TEST
+
+/* A new file with the same end on the same day is no news, one with another end is. */
+START_TEST(another_end_is_another_matter)
+{
+    struct sc_expiry expiry = {0};
+    ck_assert(sc_expiry_is_due(&expiry, END, NOTICE, END - 5 * DAY));
+    ck_assert(!sc_expiry_is_due(&expiry, END, NOTICE, END - 5 * DAY + 60));
+    ck_assert(sc_expiry_is_due(&expiry, END + 1, NOTICE, END - 5 * DAY + 61));
+    ck_assert(!sc_expiry_is_due(&expiry, END + 365 * DAY, NOTICE, END - 5 * DAY + 62));
+}
+END_TEST
+
+START_TEST(what_is_made_for_days_has_a_shorter_notice)
+{
+    static const struct {
+        time_t lifetime, notice;
+    } rows[] = {
+        {365 * DAY, 30 * DAY},  {60 * DAY, 30 * DAY}, {60 * DAY - 2, 7 * DAY},
+        {14 * DAY, 7 * DAY},    {7 * DAY, DAY},       {2 * DAY, DAY},
+        {2 * DAY - 2, DAY / 2}, {2000, 500},          {0, 0},
+    };
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        ck_assert_int_le(labs((long)(sc_expiry_notice(rows[i].lifetime) - rows[i].notice)), 1);
+    }
+}
+END_TEST
+
+SUITE_MAIN("expiry", which_day_it_is, a_warning_a_day, once_a_day_however_often_it_looks,
+           another_end_is_another_matter, what_is_made_for_days_has_a_shorter_notice)
