@@ -15,6 +15,7 @@ src_libscbase_la_SOURCES = \
 	src/base/file.c src/base/file.h \
 	src/base/json.c src/base/json.h \
 	src/base/journal.c src/base/journal.h \
+	src/base/lock_file.c src/base/lock_file.h \
 	src/base/log.c src/base/log.h src/base/log_events.def \
 	src/base/new_file.c src/base/new_file.h \
 	src/base/opt.c src/base/opt.h \
@@ -110,7 +111,6 @@ src_libscnet_a_SOURCES = \
 	src/net/addr.c src/net/addr.h \
 	src/net/framebuf.c src/net/framebuf.h \
 	src/net/listen.c src/net/listen.h \
-	src/net/lock_file.c src/net/lock_file.h \
 	src/net/loop.c src/net/loop.h \
 	src/net/mailbox.c src/net/mailbox.h \
 	src/net/network.c src/net/network.h \

@@ -70,11 +70,15 @@ static int read_all(int fd, const char *path, size_t max_bytes, struct sc_file *
                       max_bytes);
 }
 
-int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out, struct sc_err *err)
+static int open_and_read(const char *path, int flags, size_t max_bytes, struct sc_file *out,
+                         struct sc_err *err)
 {
     memset(out, 0, sizeof(*out));
     /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+    if (fd < 0 && flags != 0 && errno == ELOOP) {
+        return sc_err_set(err, EX_DATAERR, "%s is a symbolic link", path);
+    }
     if (fd < 0) {
         return sc_err_set_errno(err, EX_NOINPUT, errno, "can't read %s", path);
     }
@@ -84,6 +88,17 @@ int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out, struct
         sc_file_fini(out);
     }
     return rc;
+}
+
+int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out, struct sc_err *err)
+{
+    return open_and_read(path, 0, max_bytes, out, err);
+}
+
+int sc_file_read_no_link(const char *path, size_t max_bytes, struct sc_file *out,
+                         struct sc_err *err)
+{
+    return open_and_read(path, O_NOFOLLOW, max_bytes, out, err);
 }
 
 void sc_file_fini(struct sc_file *file)

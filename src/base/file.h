@@ -26,6 +26,10 @@ struct sc_file {
 int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out,
                  struct sc_err *err) SC_NODISCARD;
 
+/* The same for a file that must not be a symbolic link: EX_DATAERR. */
+int sc_file_read_no_link(const char *path, size_t max_bytes, struct sc_file *out,
+                         struct sc_err *err) SC_NODISCARD;
+
 /* Overwrites the bytes and gives them back: they may have been a key. Fine on zeros. */
 void sc_file_fini(struct sc_file *file);
 

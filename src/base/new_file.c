@@ -124,6 +124,20 @@ void sc_new_file_directory(const char *path, char out[SC_NEW_FILE_PATH_BYTES])
     }
 }
 
+void sc_new_file_make_directories(const char *path)
+{
+    char part[SC_NEW_FILE_PATH_BYTES];
+    if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part)) {
+        return;
+    }
+    for (char *slash = *part ? strchr(part + 1, '/') : NULL; slash;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(part, 0700);
+        *slash = '/';
+    }
+}
+
 /*
  * A name without a file is lost in a power cut. Not every file system can do this; then there is
  * nothing more to be done.

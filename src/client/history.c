@@ -22,16 +22,6 @@ struct sc_history {
     char path[4096];
 };
 
-/* Makes the directories of the path that are not there. */
-static void make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(path, 0700);
-        *slash = '/';
-    }
-}
-
 /* False: there is no home. */
 static bool find_path(char *out, size_t room)
 {
@@ -173,7 +163,7 @@ struct sc_history *sc_history_open(void (*on_line)(const char *line, void *arg),
         free(history);
         return NULL;
     }
-    make_directories(history->path);
+    sc_new_file_make_directories(history->path);
     const int fd = open_locked(history->path, err);
     if (fd < 0) {
         free(history);

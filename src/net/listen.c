@@ -17,7 +17,9 @@
 #include <unistd.h>
 
 #include "net/addr.h"
-#include "net/lock_file.h"
+#include "base/lock_file.h"
+
+#define LOCK_WAIT_MS 2000U
 
 struct entry {
     int fd;
@@ -254,7 +256,7 @@ static int open_unix(struct sc_listen *set, const struct sc_address *from, struc
      * would take a file that is bound and not yet listened on for one that is left over.
      */
     (void)snprintf(lock_path, sizeof(lock_path), "%s.lock", address.sun_path);
-    if (sc_lock_file_take(&lock, lock_path, err) != 0) {
+    if (sc_lock_file_take(&lock, lock_path, LOCK_WAIT_MS, err) != 0) {
         (void)close(fd);
         return sc_err_prefix(err, "can't listen on unix:%s", address.sun_path);
     }

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "net/lock_file.h"
+#include "base/lock_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TRIES 200 /* 10 ms apart */
+#define PAUSE_MS 10U
 
 /* The process that held the lock before has removed the file: what is locked must be what is there
  * now. */
@@ -44,13 +44,14 @@ static bool try_lock(struct sc_lock_file *lock)
     return locked;
 }
 
-int sc_lock_file_take(struct sc_lock_file *lock, const char *path, struct sc_err *err)
+int sc_lock_file_take(struct sc_lock_file *lock, const char *path, unsigned wait_ms,
+                      struct sc_err *err)
 {
-    const struct timespec pause = {.tv_nsec = 10000000};
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
     if (snprintf(lock->path, sizeof(lock->path), "%s", path) >= (int)sizeof(lock->path)) {
         return sc_err_set(err, EX_UNAVAILABLE, "can't lock %.200s...: the path is too long", path);
     }
-    for (int i = 0; i < TRIES; i++) {
+    for (unsigned waited_ms = 0; waited_ms <= wait_ms; waited_ms += PAUSE_MS) {
         if (try_lock(lock)) {
             return 0;
         }
