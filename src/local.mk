@@ -78,9 +78,13 @@ src_libsclib_la_SOURCES = \
 	src/lib/engine.c src/lib/engine.h \
 	src/lib/engine_new.c \
 	src/lib/engine_send.c \
+	src/lib/engine_store.c \
 	src/lib/frame_reader.c src/lib/frame_reader.h \
 	src/lib/kept_requests.c src/lib/kept_requests.h \
 	src/lib/link.c src/lib/link.h \
+	src/lib/pin_store.c src/lib/pin_store.h \
+	src/lib/pin_store_calls.c \
+	src/lib/pin_store_text.c src/lib/pin_store_text.h \
 	src/lib/read_pins.c \
 	src/lib/saved_session.c src/lib/saved_session.h \
 	src/lib/settings.c \

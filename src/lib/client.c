@@ -108,10 +108,21 @@ struct sc_client *sc_client_start_fd(struct sc_client_settings *settings, int fd
 
 /* --- The next connection --- */
 
+static bool session_is_stale(const struct sc_client *client)
+{
+    const struct sc_client_engine *engine = client->link ? sc_link_engine(client->link) : NULL;
+    return engine && sc_engine_session_is_stale(engine);
+}
+
 /* The session of the link, to be resumed by the next one. */
 static void keep_session(struct sc_client *client)
 {
     const struct sc_client_engine *engine = sc_link_engine(client->link);
+    if (session_is_stale(client)) {
+        sc_saved_session_wipe(client->session.bytes, client->session.size);
+        client->session = (struct sc_link_session){.bytes = NULL};
+        return;
+    }
     const size_t size = engine ? sc_client_engine_session(engine, NULL, 0) : 0;
     uint8_t *bytes = size > 0 ? malloc(size) : NULL;
     if (bytes && sc_client_engine_session(engine, bytes, size) == size) {
@@ -239,6 +250,8 @@ static bool take_event(struct sc_client *client, struct sc_client_event *out)
             repeat_requests(client);
         } else if (out->type == SC_CLIENT_EVENT_REPLY) {
             on_reply(client, out);
+        } else if (out->type == SC_CLIENT_EVENT_PINS) {
+            /* of the link alone */
         } else if (can_go_on(client, out->error)) {
             lose(client, out);
         } else {
@@ -418,6 +431,9 @@ size_t sc_client_session(const struct sc_client *client, void *out, size_t room)
 {
     const struct sc_client_engine *engine = client->link ? sc_link_engine(client->link) : NULL;
     const size_t size = engine ? sc_client_engine_session(engine, out, room) : 0;
+    if (session_is_stale(client)) {
+        return 0;
+    }
     if (size == 0 && client->session.bytes && client->session.size <= room) {
         memcpy(out, client->session.bytes, client->session.size);
     }

@@ -63,7 +63,7 @@ static void out_of_memory(struct sc_client_engine *engine)
 static void lost(struct sc_client_engine *engine, const char *how)
 {
     struct sc_err err;
-    char unanswered[64], why[256], reason[128];
+    char missing[64], why[256], reason[128];
     switch (engine->state) {
     case SC_ENGINE_HANDSHAKE:
         engine->settings->library->explain(engine->tls, false, why, sizeof(why));
@@ -72,16 +72,21 @@ static void lost(struct sc_client_engine *engine, const char *how)
         sc_engine_end(engine, &err);
         break;
     case SC_ENGINE_READY:
+        if (engine->close_asked) {
+            sc_engine_end(engine, NULL);
+            break;
+        }
         if (engine->cut && engine->error_number != 0) {
             how = sc_err_errno_text(engine->error_number, reason, sizeof(reason));
         }
-        unanswered[0] = '\0';
-        if (engine->count > 0) {
-            (void)snprintf(unanswered, sizeof(unanswered), " with %zu request%s unanswered",
-                           engine->count, engine->count > 1 ? "s" : "");
+        missing[0] = '\0';
+        if (sc_client_engine_unanswered(engine) > 0) {
+            (void)snprintf(missing, sizeof(missing), " with %zu request%s unanswered",
+                           sc_client_engine_unanswered(engine),
+                           sc_client_engine_unanswered(engine) > 1 ? "s" : "");
         }
         (void)sc_err_set(&err, engine->last_error != 0 ? SC_CLIENT_REFUSED : EX_UNAVAILABLE,
-                         "%s went away%s: %s", engine->target, unanswered,
+                         "%s went away%s: %s", engine->target, missing,
                          engine->last_error != 0 ? sc_error_code_name(engine->last_error) : how);
         engine->temporary = true;
         sc_engine_end(engine, &err);
@@ -95,20 +100,21 @@ static void lost(struct sc_client_engine *engine, const char *how)
 static void refused(struct sc_client_engine *engine, const struct sc_frame_error *error)
 {
     struct sc_err err;
-    char text[200], wait[32], advice[64] = "", unanswered[64];
+    char text[200], wait[32], advice[64] = "", missing[64];
     (void)sc_escape_line(text, sizeof(text), error->text, error->text_length);
     if (error->retry_after_ms > 0) {
         sc_format_duration_ms(error->retry_after_ms, wait);
         (void)snprintf(advice, sizeof(advice), "; it asks to come back in %s", wait);
     }
-    unanswered[0] = '\0';
-    if (engine->count > 0) {
-        (void)snprintf(unanswered, sizeof(unanswered), ", %zu unanswered", engine->count);
+    missing[0] = '\0';
+    if (sc_client_engine_unanswered(engine) > 0) {
+        (void)snprintf(missing, sizeof(missing), ", %zu unanswered",
+                       sc_client_engine_unanswered(engine));
     }
     (void)sc_err_set(&err, error->code == SC_ERROR_GOING_AWAY ? EX_UNAVAILABLE : SC_CLIENT_REFUSED,
                      "%s ended the connection: %s%s%s%s%s%s", engine->target,
                      sc_error_code_name(error->code), *text ? " (" : "", text, *text ? ")" : "",
-                     unanswered, advice);
+                     missing, advice);
     engine->retry_after_ms = error->retry_after_ms;
     engine->temporary = error->code == SC_ERROR_GOING_AWAY || error->code == SC_ERROR_OVER_LIMIT;
     engine->settings->library->shutdown(engine->tls);
@@ -154,7 +160,9 @@ static void take_request(struct sc_client_engine *engine, uint64_t now_ms,
                          struct sc_client_reply *reply)
 {
     const struct sc_engine_request *request = &engine->requests[engine->first];
-    reply->request = engine->oldest++;
+    const bool own = engine->asks_pins;
+    engine->asks_pins = false;
+    reply->request = own ? 0 : engine->oldest++;
     reply->type = request->type;
     engine->unanswered_bytes -= request->length;
     engine->first = (engine->first + 1) % engine->room;
@@ -254,6 +262,11 @@ void sc_engine_handshake(struct sc_client_engine *engine)
         sc_engine_end(engine, &engine->verify.err);
         return;
     }
+    if (sc_engine_store_key(engine, &err) != 0) {
+        library->shutdown(engine->tls);
+        sc_engine_end(engine, &err);
+        return;
+    }
     engine->state = SC_ENGINE_READY;
     engine->deadline_ms = NO_DEADLINE;
 }
@@ -286,30 +299,45 @@ static struct sc_client_event end_event(struct sc_client_engine *engine)
         memcpy(engine->end_error.expected, engine->verify.mismatch.expected,
                sizeof(engine->end_error.expected));
         memcpy(engine->end_error.got, engine->verify.mismatch.got, sizeof(engine->end_error.got));
+        memcpy(engine->end_error.key_type, engine->verify.key_type,
+               sizeof(engine->end_error.key_type));
     }
     return (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
                                     .error = &engine->end_error,
-                                    .unanswered = engine->count,
+                                    .unanswered = sc_client_engine_unanswered(engine),
                                     .cut = engine->cut};
 }
 
 static struct sc_client_event take_event(struct sc_client_engine *engine, uint64_t now_ms)
 {
+    struct sc_client_event event = {.type = SC_CLIENT_EVENT_NONE};
     if (engine->state == SC_ENGINE_HANDSHAKE) {
         sc_engine_handshake(engine);
     }
     if (engine->state == SC_ENGINE_READY && !engine->ready_told) {
         engine->ready_told = true;
+        sc_engine_store_ask(engine, now_ms);
         return (struct sc_client_event){.type = SC_CLIENT_EVENT_READY};
     }
-    if (engine->state == SC_ENGINE_READY && read_reply(engine, now_ms, &engine->reply)) {
-        return (struct sc_client_event){.type = SC_CLIENT_EVENT_REPLY, .reply = &engine->reply};
+    if (engine->state == SC_ENGINE_READY && sc_engine_store_pending(engine, &event)) {
+        return event;
+    }
+    while (engine->state == SC_ENGINE_READY && read_reply(engine, now_ms, &engine->reply)) {
+        if (engine->reply.request != 0) {
+            return (struct sc_client_event){.type = SC_CLIENT_EVENT_REPLY, .reply = &engine->reply};
+        }
+        const bool told = sc_engine_store_take(engine, &engine->reply, &event);
+        if (engine->close_asked) {
+            sc_client_engine_close(engine, now_ms);
+        }
+        if (told) {
+            return event;
+        }
     }
     if (engine->state == SC_ENGINE_CLOSING) {
         wait_for_close(engine);
     }
-    return engine->state == SC_ENGINE_ENDED && !engine->end_told ? end_event(engine)
-                                                                 : (struct sc_client_event){0};
+    return engine->state == SC_ENGINE_ENDED && !engine->end_told ? end_event(engine) : event;
 }
 
 int sc_client_engine_next_event(struct sc_client_engine *engine, uint64_t now_ms,
@@ -383,8 +411,12 @@ void sc_client_engine_tick(struct sc_client_engine *engine, uint64_t now_ms)
         sc_engine_end(engine, &err);
         break;
     case SC_ENGINE_READY:
+        if (engine->close_asked) {
+            sc_client_engine_close(engine, now_ms);
+            break;
+        }
         (void)sc_err_set(&err, EX_TEMPFAIL, "no reply from %s within %s, %zu unanswered",
-                         engine->target, time, engine->count);
+                         engine->target, time, sc_client_engine_unanswered(engine));
         engine->temporary = true;
         engine->settings->library->shutdown(engine->tls);
         sc_engine_end(engine, &err);
@@ -396,13 +428,24 @@ void sc_client_engine_tick(struct sc_client_engine *engine, uint64_t now_ms)
 
 /* --- Close --- */
 
+/* What the pin store has asked for is waited for, unless there is more that is not. */
 void sc_client_engine_close(struct sc_client_engine *engine, uint64_t now_ms)
 {
-    if (engine->state == SC_ENGINE_READY) {
-        engine->settings->library->shutdown(engine->tls);
-        engine->state = SC_ENGINE_CLOSING;
-        engine->deadline_ms = now_ms + CLOSE_MS;
-    } else if (engine->state == SC_ENGINE_HANDSHAKE) {
+    if (engine->state == SC_ENGINE_HANDSHAKE) {
         sc_engine_end(engine, NULL);
+        return;
     }
+    if (engine->state != SC_ENGINE_READY) {
+        return;
+    }
+    if (!engine->close_asked) {
+        engine->close_asked = true;
+        engine->deadline_ms = now_ms + CLOSE_MS;
+        if (engine->asks_pins && sc_client_engine_unanswered(engine) == 0) {
+            return;
+        }
+    }
+    engine->settings->library->shutdown(engine->tls);
+    engine->state = SC_ENGINE_CLOSING;
+    engine->deadline_ms = now_ms + CLOSE_MS;
 }

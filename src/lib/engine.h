@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/parse.h"
 #include "lib/frame_reader.h"
 #include "lib/link.h"
 #include "lib/tls_library.h"
@@ -25,6 +26,7 @@ struct sc_client_settings {
     bool used;
     uint8_t *session; /* the one to offer; NULL: none. May change after the first use */
     size_t session_size;
+    bool asks_without_pins; /* the server takes no PINS request with a body. May change likewise */
 
     const struct sc_tls_library *library;
     struct sc_tls_shared *shared;
@@ -33,6 +35,11 @@ struct sc_client_settings {
     uint32_t timeout_ms;
     uint32_t retry_ms; /* 0: a lost connection is the end */
     bool strict_expiry, inspect;
+
+    char *store_path; /* the pin store; NULL: none */
+    bool store_has_address; /* else a server is stored under the address of its connection */
+    struct sc_address store_address;
+    bool first_use; /* a server without stored pins is stored */
 };
 
 /* Takes a reference and ends the time in which the settings can be changed. NULL: no pins. */
@@ -41,10 +48,13 @@ struct sc_client_settings *sc_lib_settings_use(struct sc_client_settings *settin
 
 /*
  * A copy of what `own` holds for the TLS library (`own` NULL or without bytes: the session of the
- * settings), if it fits these settings; the caller frees it. NULL: none.
+ * settings), if it was made under these pins; the caller frees it. NULL: none.
  */
-uint8_t *sc_lib_settings_session(struct sc_client_settings *settings,
+uint8_t *sc_lib_settings_session(struct sc_client_settings *settings, const struct sc_pin_set *pins,
                                  const struct sc_link_session *own, size_t *size);
+
+/* Offers no session any more. */
+void sc_lib_settings_drop_session(struct sc_client_settings *settings);
 
 /* Writes what the caller's struct has room for. */
 void sc_lib_event(struct sc_client_event *event, const struct sc_client_event *from);
@@ -65,10 +75,13 @@ struct sc_engine_request {
     uint32_t length; /* of its body */
 };
 
+struct sc_engine_store; /* what an engine has of a pin store: engine_store.c */
+
 struct sc_client_engine {
     struct sc_client_settings *settings; /* a reference */
     struct sc_tls_conn *tls;
     struct sc_tls_verify verify;
+    struct sc_engine_store *store; /* NULL: without a pin store */
     char host[256], target[300];
     enum sc_engine_state state;
     bool ready_told, end_told;
@@ -78,6 +91,8 @@ struct sc_client_engine {
 
     struct sc_engine_request *requests; /* a ring, oldest first */
     size_t first, count, room;
+    bool asks_pins; /* the first of them is one of our own, for the pin store */
+    bool close_asked; /* the connection is closed once that one is answered */
     uint64_t unanswered_bytes;
     uint64_t oldest; /* number of the oldest request without a reply; the first is 1 */
 
@@ -93,12 +108,13 @@ struct sc_client_engine {
 };
 
 /*
- * Like sc_client_engine_new(); `target` names the server in errors, `session` is as of
- * sc_lib_settings_session().
+ * Like sc_client_engine_new(); `target` names the server in errors, `address` is the one that it is
+ * stored under (NULL: that of the settings), `session` is as of sc_lib_settings_session().
  */
 struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, const char *host,
-                                       const char *target, const struct sc_link_session *session,
-                                       uint64_t now_ms, struct sc_err *err) SC_NODISCARD;
+                                       const char *target, const struct sc_address *address,
+                                       const struct sc_link_session *session, uint64_t now_ms,
+                                       struct sc_err *err) SC_NODISCARD;
 
 /* Whether these requests are as many, or as large, as may be without a reply. */
 bool sc_engine_is_full(size_t count, uint64_t bytes);
@@ -109,11 +125,42 @@ int sc_engine_check_request(uint32_t type, size_t length, size_t count, uint64_t
 
 /* The connection is over; `err` NULL: as the owner wanted it. The first time counts. */
 void sc_engine_end(struct sc_client_engine *engine, const struct sc_err *err);
+/* Sends one; the caller has checked that it may be sent. A failed one can be the end. */
+int sc_engine_send(struct sc_client_engine *engine, uint32_t type, const void *body, size_t length,
+                   uint64_t now_ms, struct sc_err *err) SC_NODISCARD;
+
+/* sc_client_engine_read_pins() for the inside. */
+int sc_engine_read_pins(struct sc_client_engine *engine, const void *body, size_t length,
+                        struct sc_client_pins *out, struct sc_err *err) SC_NODISCARD;
 
 /* As far as it goes with what has come: READY, the end, or no change. */
 void sc_engine_handshake(struct sc_client_engine *engine);
 
 /* How many bytes sc_client_engine_receive() would take now. */
 size_t sc_engine_receive_room(const struct sc_client_engine *engine);
+
+/* --- With a pin store (engine_store.c) --- */
+
+/* Reads it; verify.pins become those of the settings and those that are stored. */
+int sc_engine_store_open(struct sc_client_engine *engine, const struct sc_address *address,
+                         struct sc_err *err) SC_NODISCARD;
+void sc_engine_store_free(struct sc_engine_store *store); /* NULL is fine */
+
+/* The handshake is done and the server is trusted: a key that is not stored yet is, if it may be.
+ * -1: it had to be, and could not. */
+int sc_engine_store_key(struct sc_client_engine *engine, struct sc_err *err) SC_NODISCARD;
+
+/* True: *event is to be told after READY. */
+bool sc_engine_store_pending(struct sc_client_engine *engine, struct sc_client_event *event);
+
+/* Asks for PINS where the answer can be used; before any other request. */
+void sc_engine_store_ask(struct sc_client_engine *engine, uint64_t now_ms);
+
+/* Takes the answer. True: *event is to be told. */
+bool sc_engine_store_take(struct sc_client_engine *engine, const struct sc_client_reply *reply,
+                          struct sc_client_event *event);
+
+/* The session is not to be resumed: a full handshake has something to learn. */
+bool sc_engine_session_is_stale(const struct sc_client_engine *engine);
 
 #endif

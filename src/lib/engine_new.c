@@ -31,8 +31,9 @@ static const char *server_name(const char *host, char out[256])
 }
 
 struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, const char *host,
-                                       const char *target, const struct sc_link_session *own,
-                                       uint64_t now_ms, struct sc_err *err)
+                                       const char *target, const struct sc_address *address,
+                                       const struct sc_link_session *own, uint64_t now_ms,
+                                       struct sc_err *err)
 {
     char name[256];
     struct sc_client_engine *engine = calloc(1, sizeof(*engine));
@@ -56,8 +57,13 @@ struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, cons
     engine->reply = (struct sc_client_reply)SC_CLIENT_REPLY_INIT;
     engine->end_error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
     engine->deadline_ms = now_ms + settings->timeout_ms;
+    if (settings->store_path && !settings->inspect &&
+        sc_engine_store_open(engine, address, err) != 0) {
+        sc_client_engine_free(engine);
+        return NULL;
+    }
     size_t session_size = 0;
-    uint8_t *session = sc_lib_settings_session(settings, own, &session_size);
+    uint8_t *session = sc_lib_settings_session(settings, engine->verify.pins, own, &session_size);
     engine->tls =
         settings->library->conn_new(settings->shared, &engine->verify,
                                     server_name(engine->host, name), session, session_size, err);
@@ -75,7 +81,7 @@ struct sc_client_engine *sc_client_engine_new(struct sc_client_settings *setting
 {
     struct sc_err err;
     struct sc_client_engine *engine =
-        sc_engine_new(settings, host, host ? host : "the server", NULL, now_ms, &err);
+        sc_engine_new(settings, host, host ? host : "the server", NULL, NULL, now_ms, &err);
     if (!engine) {
         (void)sc_lib_error(error, &err);
     }
@@ -91,6 +97,7 @@ void sc_client_engine_free(struct sc_client_engine *engine)
         engine->settings->library->conn_free(engine->tls);
     }
     sc_frame_reader_fini(&engine->reader);
+    sc_engine_store_free(engine->store);
     free(engine->requests);
     sc_client_settings_free(engine->settings);
     free(engine);
@@ -113,6 +120,7 @@ int sc_client_engine_info(const struct sc_client_engine *engine, struct sc_clien
         .resumed = params.resumed,
         .pin = engine->verify.pin.pin,
         .expired = engine->verify.pin.expired,
+        .first_use = engine->verify.is_unknown,
         .not_before = engine->verify.not_before,
         .not_after = engine->verify.not_after,
     };
@@ -127,7 +135,7 @@ size_t sc_client_engine_session(const struct sc_client_engine *engine, void *out
     const struct sc_client_settings *settings = engine->settings;
     const size_t header = SC_SAVED_SESSION_HEADER_BYTES;
     uint8_t *to = room > header ? (uint8_t *)out + header : NULL;
-    if (!engine->ready_told || settings->inspect) {
+    if (!engine->ready_told || settings->inspect || sc_engine_session_is_stale(engine)) {
         return 0;
     }
     const size_t size = settings->library->session(engine->tls, to, to ? room - header : 0);
@@ -135,7 +143,7 @@ size_t sc_client_engine_session(const struct sc_client_engine *engine, void *out
         return 0;
     }
     if (to && size <= room - header) {
-        sc_saved_session_put_header(out, settings->library->name, settings->pins);
+        sc_saved_session_put_header(out, settings->library->name, engine->verify.pins);
     }
     return header + size;
 }

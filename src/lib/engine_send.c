@@ -27,12 +27,12 @@ int sc_engine_check_request(uint32_t type, size_t length, size_t count, uint64_t
 
 int sc_client_engine_is_full(const struct sc_client_engine *engine)
 {
-    return sc_engine_is_full(engine->count, engine->unanswered_bytes);
+    return sc_engine_is_full(sc_client_engine_unanswered(engine), engine->unanswered_bytes);
 }
 
 size_t sc_client_engine_unanswered(const struct sc_client_engine *engine)
 {
-    return engine->count;
+    return engine->count - (engine->asks_pins ? 1 : 0);
 }
 
 /* Room for one more in the ring. */
@@ -77,27 +77,15 @@ static int write_frame(struct sc_client_engine *engine, uint32_t type, const voi
     return result;
 }
 
-int64_t sc_client_engine_send(struct sc_client_engine *engine, uint32_t type, const void *body,
-                              size_t length, uint64_t now_ms, struct sc_client_error *error)
+int sc_engine_send(struct sc_client_engine *engine, uint32_t type, const void *body, size_t length,
+                   uint64_t now_ms, struct sc_err *err)
 {
-    struct sc_err err;
-    if (engine->state != SC_ENGINE_READY || engine->settings->inspect) {
-        (void)sc_err_set(&err, EX_USAGE, "can't send a request: %s",
-                         engine->state == SC_ENGINE_HANDSHAKE ? "the handshake is not done"
-                         : engine->state == SC_ENGINE_READY   ? "the server is not trusted"
-                                                              : "the connection is closed");
-        return sc_lib_error(error, &err);
-    }
-    if (sc_engine_check_request(type, length, engine->count, engine->unanswered_bytes, &err) != 0) {
-        return sc_lib_error(error, &err);
-    }
     if (!grow(engine)) {
-        (void)sc_err_set(&err, EX_OSERR, "can't send a request: out of memory");
-        return sc_lib_error(error, &err);
+        return sc_err_set(err, EX_OSERR, "can't send a request: out of memory");
     }
-    if (write_frame(engine, type, body, length, &err) != 0) {
-        sc_engine_end(engine, &err); /* a part of it may be in the output: nothing can follow */
-        return sc_lib_error(error, &err);
+    if (write_frame(engine, type, body, length, err) != 0) {
+        sc_engine_end(engine, err); /* a part of it may be in the output: nothing can follow */
+        return -1;
     }
     engine->requests[(engine->first + engine->count) % engine->room] =
         (struct sc_engine_request){.type = type, .length = (uint32_t)length};
@@ -105,5 +93,24 @@ int64_t sc_client_engine_send(struct sc_client_engine *engine, uint32_t type, co
     if (engine->count++ == 0) {
         engine->deadline_ms = now_ms + engine->settings->timeout_ms;
     }
-    return (int64_t)(engine->oldest + engine->count - 1);
+    return 0;
+}
+
+int64_t sc_client_engine_send(struct sc_client_engine *engine, uint32_t type, const void *body,
+                              size_t length, uint64_t now_ms, struct sc_client_error *error)
+{
+    struct sc_err err;
+    if (engine->state != SC_ENGINE_READY || engine->settings->inspect || engine->close_asked) {
+        (void)sc_err_set(&err, EX_USAGE, "can't send a request: %s",
+                         engine->state == SC_ENGINE_HANDSHAKE ? "the handshake is not done"
+                         : engine->settings->inspect          ? "the server is not trusted"
+                                                              : "the connection is closed");
+        return sc_lib_error(error, &err);
+    }
+    if (sc_engine_check_request(type, length, sc_client_engine_unanswered(engine),
+                                engine->unanswered_bytes, &err) != 0 ||
+        sc_engine_send(engine, type, body, length, now_ms, &err) != 0) {
+        return sc_lib_error(error, &err);
+    }
+    return (int64_t)(engine->oldest + sc_client_engine_unanswered(engine) - 1);
 }

@@ -24,6 +24,7 @@ struct sc_link {
     struct sc_client_settings *settings; /* a reference */
     const struct sc_link_session *session; /* borrowed; NULL: that of the settings */
     struct sc_address address;
+    bool has_port; /* of the address: else it is a host alone, or nothing */
     char target[300], peer[300];
     struct sc_connect *connect; /* while it is under way */
     struct sc_client_engine *engine; /* after it */
@@ -54,8 +55,9 @@ static void start_engine(struct sc_link *link)
     struct sc_err err;
     link->started_ns = sc_clock_ns();
     const char *host = link->address.is_unix ? "localhost" : link->address.host;
-    link->engine = sc_engine_new(link->settings, *host ? host : NULL, link->target, link->session,
-                                 sc_clock_ms(), &err);
+    link->engine =
+        sc_engine_new(link->settings, *host ? host : NULL, link->target,
+                      link->has_port ? &link->address : NULL, link->session, sc_clock_ms(), &err);
     if (!link->engine) {
         end_without_engine(link, &err);
     }
@@ -98,6 +100,7 @@ struct sc_link *sc_link_start(struct sc_client_settings *settings, const struct 
         return NULL;
     }
     link->address = *address;
+    link->has_port = true;
     link->session = session;
     sc_format_address(&link->address, link->target, sizeof(link->target));
     link->connect = sc_connect_start(&link->address, settings->timeout_ms, err);
@@ -296,6 +299,7 @@ void sc_link_free(struct sc_link *link)
     if (link->engine) {
         uint8_t bytes[4096];
         sc_client_engine_close(link->engine, sc_clock_ms());
+        sc_client_engine_close(link->engine, sc_clock_ms()); /* what it waits for is given up */
         flush(link);
         for (int i = 0; i < DISCARDED_READS; i++) {
             if (recv(link->fd, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0) {

@@ -30,8 +30,8 @@ static void check_next(struct sc_client_engine *engine, const struct sc_pins_key
     }
 }
 
-static int read_pins(struct sc_client_engine *engine, const void *body, size_t length,
-                     struct sc_client_pins *out, struct sc_err *err)
+int sc_engine_read_pins(struct sc_client_engine *engine, const void *body, size_t length,
+                        struct sc_client_pins *out, struct sc_err *err)
 {
     struct sc_pins_message message;
     if (engine->state != SC_ENGINE_READY && engine->state != SC_ENGINE_CLOSING) {
@@ -59,7 +59,7 @@ int sc_client_engine_read_pins(struct sc_client_engine *engine, const void *body
 {
     struct sc_client_pins all = {.size = pins->size};
     struct sc_err err;
-    if (read_pins(engine, body, length, &all, &err) != 0) {
+    if (sc_engine_read_pins(engine, body, length, &all, &err) != 0) {
         return sc_lib_error(error, &err);
     }
     memcpy(pins, &all, pins->size < sizeof(all) ? pins->size : sizeof(all));

@@ -9,6 +9,7 @@
 
 #include "base/compiler.h"
 #include "lib/engine.h"
+#include "lib/pin_store.h"
 #include "lib/saved_session.h"
 
 #define DEFAULT_TIMEOUT_MS 10000U
@@ -54,6 +55,7 @@ static void settings_destroy(struct sc_client_settings *settings)
     sc_pin_set_free(settings->pins);
     sc_saved_session_wipe(settings->session, settings->session_size);
     free_options(settings->options);
+    free(settings->store_path);
     (void)pthread_mutex_destroy(&settings->lock);
     free(settings);
 }
@@ -115,7 +117,7 @@ void sc_client_settings_free(struct sc_client_settings *settings)
 struct sc_client_settings *sc_lib_settings_use(struct sc_client_settings *settings,
                                                struct sc_err *err)
 {
-    if (!settings->inspect && sc_pin_set_count(settings->pins) == 0) {
+    if (!settings->inspect && !settings->store_path && sc_pin_set_count(settings->pins) == 0) {
         (void)sc_err_set(err, SC_EXIT_UNTRUSTED, "no pin: a server is not trusted without one");
         return NULL;
     }
@@ -195,6 +197,36 @@ int sc_client_settings_set_retry(struct sc_client_settings *settings, uint32_t m
         return sc_lib_error(error, &err);
     }
     settings->retry_ms = ms;
+    return 0;
+}
+
+int sc_client_settings_set_pin_store(struct sc_client_settings *settings, const char *path,
+                                     const char *address, int first_use,
+                                     struct sc_client_error *error)
+{
+    char found[SC_PIN_STORE_PATH_BYTES], server[SC_PIN_STORE_SERVER_BYTES];
+    struct sc_address parsed = {.is_unix = false};
+    struct sc_err err;
+    if (can_change(settings, &err) != 0 || sc_pin_store_path(path, found, &err) != 0 ||
+        (address && (sc_parse_address(address, SC_PROTOCOL_PORT, &parsed, &err) != 0 ||
+                     sc_pin_store_server(&parsed, server, &err) != 0))) {
+        return sc_lib_error(error, &err);
+    }
+    if (first_use != SC_CLIENT_FIRST_USE_REFUSE && first_use != SC_CLIENT_FIRST_USE_STORE) {
+        (void)sc_err_set(&err, EX_USAGE, "pin store: %d says nothing about the first use",
+                         first_use);
+        return sc_lib_error(error, &err);
+    }
+    char *copy = strdup(found);
+    if (!copy) {
+        (void)sc_err_set(&err, EX_OSERR, "can't set up a client: out of memory");
+        return sc_lib_error(error, &err);
+    }
+    free(settings->store_path);
+    settings->store_path = copy;
+    settings->store_has_address = address != NULL;
+    settings->store_address = parsed;
+    settings->first_use = first_use == SC_CLIENT_FIRST_USE_STORE;
     return 0;
 }
 
@@ -313,22 +345,30 @@ int sc_client_settings_set_session(struct sc_client_settings *settings, const vo
     return 0;
 }
 
-uint8_t *sc_lib_settings_session(struct sc_client_settings *settings,
+uint8_t *sc_lib_settings_session(struct sc_client_settings *settings, const struct sc_pin_set *pins,
                                  const struct sc_link_session *own, size_t *size)
 {
     uint8_t *copy = NULL;
     const bool is_own = own && own->bytes;
     size_t payload;
+    if (sc_pin_set_count(pins) == 0) {
+        return NULL; /* a server that is not known yet has to show its certificate */
+    }
     (void)pthread_mutex_lock(&settings->lock);
     const uint8_t *at = sc_saved_session_payload(is_own ? own->bytes : settings->session,
                                                  is_own ? own->size : settings->session_size,
-                                                 settings->library->name, settings->pins, &payload);
+                                                 settings->library->name, pins, &payload);
     if (at && (copy = malloc(payload)) != NULL) {
         memcpy(copy, at, payload);
         *size = payload;
     }
     (void)pthread_mutex_unlock(&settings->lock);
     return copy;
+}
+
+void sc_lib_settings_drop_session(struct sc_client_settings *settings)
+{
+    (void)sc_client_settings_set_session(settings, NULL, 0, NULL);
 }
 
 /* --- The library --- */

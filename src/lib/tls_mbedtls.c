@@ -362,7 +362,9 @@ static enum sc_tls_step handshake(struct sc_tls_conn *base, struct sc_err *err)
         }
         if (conn->verify->refused) {
             (void)mbedtls_ssl_send_alert_message(&conn->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-                                                 MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
+                                                 conn->verify->is_unknown
+                                                     ? MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA
+                                                     : MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
             *err = conn->verify->err;
             return SC_TLS_STEP_FAILED;
         }

@@ -82,6 +82,8 @@ enum sc_client_code {
     SC_CLIENT_NO_INPUT = 66, /* a file cannot be read */
     SC_CLIENT_UNAVAILABLE = 69, /* cannot connect, or the server went away */
     SC_CLIENT_SYSTEM = 71, /* out of memory or of descriptors */
+    SC_CLIENT_CANT_CREATE = 73, /* a file cannot be made or locked */
+    SC_CLIENT_CANT_WRITE = 74, /* a file cannot be written */
     SC_CLIENT_TIMEOUT = 75, /* a deadline has passed */
     SC_CLIENT_PROTOCOL = 76, /* the server broke the protocol */
     SC_CLIENT_PIN = 90 /* no pin matches the server: nothing was sent to it */
@@ -94,12 +96,15 @@ struct sc_client_error {
     char text[768]; /* "what failed: why; the way out": one line of printable UTF-8, no newline */
     int temporary; /* the same may succeed at another time: the server is away, busy or silent */
     /* Of SC_CLIENT_PIN, to be compared; else empty. Lines, with a newline between two. */
-    char expected[1024]; /* the pins, "PIN" or "PIN (FILE)"; the last line may be "and N more" */
+    char expected[1024]; /* the pins, "PIN" or "PIN (FILE)", "PIN (FILE:LINE)" of a pin store;
+                            the last line may be "and N more" */
     char got[192]; /* the pin of the server's key, and that of its certificate */
+    char key_type[32]; /* of SC_CLIENT_UNTRUSTED, when the pin store has no pin of the server:
+                          "EC P-256"; then `got` is set, too. Else empty */
 };
 /* clang-format off */
 #define SC_CLIENT_ERROR_INIT \
-    {sizeof(struct sc_client_error), 0, 0, {0}, 0, {0}, {0}}
+    {sizeof(struct sc_client_error), 0, 0, {0}, 0, {0}, {0}, {0}}
 /* clang-format on */
 
 /* --- Settings --- */
@@ -133,6 +138,27 @@ sc_client_settings_set_tls_library(struct sc_client_settings *settings, const ch
  */
 SC_CLIENT_API int sc_client_settings_add_pin(struct sc_client_settings *settings, const char *pin,
                                              struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/* What becomes of a server of which the pin store has no pin. */
+enum sc_client_first_use {
+    SC_CLIENT_FIRST_USE_REFUSE, /* SC_CLIENT_UNTRUSTED, with its key in the error */
+    SC_CLIENT_FIRST_USE_STORE /* its key is stored, before any request is sent */
+};
+
+/*
+ * Keeps pins in a file (see "Pin store" below), NULL:
+ * ${XDG_STATE_HOME:-~/.local/state}/space-captain/known_pins. A server is trusted when it matches
+ * one of the pins that are stored for it, or one of sc_client_settings_add_pin(); with any of
+ * either `first_use`, an enum sc_client_first_use, is of no account. The file is read when a
+ * connection is made: what is wrong with it is the failure of that.
+ *
+ * `address` is the one that a server is stored under; NULL: that of sc_client_start() or
+ * sc_client_connect(). Others must have one. SC_CLIENT_USAGE: the path or the address.
+ */
+SC_CLIENT_API int
+sc_client_settings_set_pin_store(struct sc_client_settings *settings, const char *path,
+                                 const char *address, int first_use,
+                                 struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /* A pinned certificate outside its dates is refused (default 0: it is accepted). */
 SC_CLIENT_API int sc_client_settings_set_strict_expiry(struct sc_client_settings *settings, int on,
@@ -230,10 +256,12 @@ struct sc_client_info {
     uint8_t key_pin[32]; /* SHA-256 of the server's public key */
     uint8_t fingerprint[32]; /* SHA-256 of its certificate */
     uint64_t connect_ns, handshake_ns; /* 0 of an engine */
+    int first_use; /* the pin store had no pin of the server, and now has that of its key */
 };
 /* clang-format off */
 #define SC_CLIENT_INFO_INIT \
-    {sizeof(struct sc_client_info), NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, {0}, {0}, 0, 0}
+    {sizeof(struct sc_client_info), NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, {0}, {0}, 0, 0, \
+     0}
 /* clang-format on */
 
 enum sc_client_event_type {
@@ -241,8 +269,11 @@ enum sc_client_event_type {
     SC_CLIENT_EVENT_READY, /* a pin has matched: requests may be sent. First, and after LOST */
     SC_CLIENT_EVENT_REPLY, /* the reply to the oldest request without one */
     SC_CLIENT_EVENT_END, /* the last one. `error->code` SC_CLIENT_OK: after a close of ours */
-    SC_CLIENT_EVENT_LOST /* no connection, `error` says why; only with
-                            sc_client_settings_set_retry() */
+    SC_CLIENT_EVENT_LOST, /* no connection, `error` says why; only with
+                             sc_client_settings_set_retry() */
+    SC_CLIENT_EVENT_PINS /* after READY, and only with sc_client_settings_set_pin_store(): `error`
+                            says what was learnt (SC_CLIENT_OK), or why nothing was. The
+                            connection goes on */
 };
 
 struct sc_client_event {
@@ -250,7 +281,7 @@ struct sc_client_event {
     int type; /* enum sc_client_event_type */
     const struct sc_client_reply *reply; /* of REPLY; valid until the next call */
     const struct sc_client_error
-        *error; /* of END, valid as long as the object; of LOST, until READY */
+        *error; /* of END, valid as long as the object; of LOST, until READY; of PINS, as a reply */
     uint64_t unanswered; /* END, LOST: requests that were sent and not answered */
     int cut; /* END: the transport has ended or failed, and not TLS with close_notify */
     uint32_t wait_ms; /* LOST: how long until the next attempt, if a request waits for it */
@@ -352,7 +383,7 @@ SC_CLIENT_API size_t sc_client_unanswered(const struct sc_client *client);
  */
 SC_CLIENT_API void sc_client_cancel(struct sc_client *client);
 
-/* Ends the connection with close_notify; END follows within a second. */
+/* Ends the connection with close_notify; END follows within a second, with a pin store two. */
 SC_CLIENT_API void sc_client_close(struct sc_client *client);
 
 /* Set after READY. */
@@ -438,6 +469,50 @@ SC_CLIENT_API int sc_client_read_pins(struct sc_client *client, const void *body
 SC_CLIENT_API int sc_client_engine_read_pins(struct sc_client_engine *engine, const void *body,
                                              size_t length, struct sc_client_pins *pins,
                                              struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/* --- Pin store --- */
+
+/*
+ * A text file with a line for each pin of a server: host, port, pin, since when, how it was learnt.
+ * It is made with mode 0600 and replaced as a whole, under a lock; any number of processes may use
+ * it at once. It is refused (SC_CLIENT_BAD_DATA) when it belongs to another user but root, when
+ * others can write it, when it is a symbolic link, and when a line is wrong.
+ *
+ * Over a connection that a stored pin has authenticated, in a handshake that is not resumed, the
+ * library asks for PINS before anything else and stores the next key, if the server has proven it.
+ * When the server uses it, the pins before it are dropped. A server that a pin of
+ * sc_client_settings_add_pin() has matched is stored with its key, which replaces what was stored
+ * for it; "ca:" pins store nothing. EVENT_PINS tells of it. sc_client_close() waits for that reply,
+ * a second at the most.
+ *
+ * Reading and writing the file is done in the calls that connect and that take events.
+ */
+struct sc_client_stored_pin {
+    size_t size;
+    uint8_t pin[32];
+    unsigned line; /* of the file, counted from 1 */
+    char path[512]; /* of the file; cut when it does not fit */
+};
+/* clang-format off */
+#define SC_CLIENT_STORED_PIN_INIT \
+    {sizeof(struct sc_client_stored_pin), {0}, 0, {0}}
+/* clang-format on */
+
+/*
+ * Pin number `index`, from 0, of a server in a store (`path` as above). 1: *out is set; 0: there
+ * are no more; -1: SC_CLIENT_BAD_DATA, SC_CLIENT_NO_INPUT, SC_CLIENT_USAGE.
+ */
+SC_CLIENT_API int sc_client_stored_pin(const char *path, const char *address, unsigned index,
+                                       struct sc_client_stored_pin *out,
+                                       struct sc_client_error *error) SC_CLIENT_NODISCARD;
+
+/*
+ * Stores the pin of a server, after somebody has confirmed it; `how` is a word of small letters and
+ * dashes, at most 15, for the file. SC_CLIENT_PIN: other pins of it are stored, which stay.
+ */
+SC_CLIENT_API int sc_client_store_pin(const char *path, const char *address, const uint8_t pin[32],
+                                      const char *how,
+                                      struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /* --- Sessions --- */
 

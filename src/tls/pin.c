@@ -68,6 +68,57 @@ int sc_pin_set_append(struct sc_pin_set *set, struct sc_pin *pin, struct sc_err 
     return 0;
 }
 
+int sc_pin_set_add_key(struct sc_pin_set *set, const uint8_t pin[SC_PIN_BYTES], const char *where,
+                       struct sc_err *err)
+{
+    struct sc_pin added = {.kind = SC_PIN_KEY, .path = strdup(where)};
+    if (!added.path) {
+        return sc_err_set(err, EX_OSERR, "out of memory");
+    }
+    memcpy(added.digest, pin, SC_PIN_BYTES);
+    return sc_pin_set_append(set, &added, err);
+}
+
+int sc_pin_set_add_all(struct sc_pin_set *set, const struct sc_pin_set *from, struct sc_err *err)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        struct sc_pin copy = from->pins[i];
+        copy.path = copy.path ? strdup(copy.path) : NULL;
+        if (from->pins[i].path && !copy.path) {
+            return sc_err_set(err, EX_OSERR, "out of memory");
+        }
+        if (copy.store) {
+            (void)X509_STORE_up_ref(copy.store);
+        }
+        if (sc_pin_set_append(set, &copy, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+size_t sc_pin_set_keys(const struct sc_pin_set *set, uint8_t out[][SC_PIN_BYTES], size_t room)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < set->count && count < room; i++) {
+        if (set->pins[i].kind == SC_PIN_KEY) {
+            memcpy(out[count++], set->pins[i].digest, SC_PIN_BYTES);
+        }
+    }
+    return count;
+}
+
+bool sc_pin_set_fingerprint(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES])
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->pins[i].kind == SC_PIN_CERTIFICATE) {
+            memcpy(out, set->pins[i].digest, SC_PIN_BYTES);
+            return true;
+        }
+    }
+    return false;
+}
+
 static int compare_digests(const void *a, const void *b)
 {
     const struct sc_pin *left = a, *right = b;

@@ -56,6 +56,14 @@ void sc_pin_set_free(struct sc_pin_set *set); /* NULL is fine */
  */
 int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err) SC_NODISCARD;
 
+/* Adds the pin of a key; `where` says what it comes from, as a file does. Fails with EX_OSERR. */
+int sc_pin_set_add_key(struct sc_pin_set *set, const uint8_t pin[SC_PIN_BYTES], const char *where,
+                       struct sc_err *err) SC_NODISCARD;
+
+/* Adds what the other one has. Fails with EX_OSERR; then a part of it may be in the set. */
+int sc_pin_set_add_all(struct sc_pin_set *set, const struct sc_pin_set *from,
+                       struct sc_err *err) SC_NODISCARD;
+
 /* The file that a PIN argument names, in the argument; NULL: it names none. */
 const char *sc_pin_path(const char *spec);
 
@@ -63,6 +71,16 @@ const char *sc_pin_path(const char *spec);
 int sc_pin_check_file(const char *path, struct sc_err *err) SC_NODISCARD;
 
 size_t sc_pin_set_count(const struct sc_pin_set *set);
+
+/* The pins that are known to be of keys, in order, at most `room`. Returns how many. */
+size_t sc_pin_set_keys(const struct sc_pin_set *set, uint8_t out[][SC_PIN_BYTES], size_t room);
+
+/* The first that is known to be of a certificate. False: there is none. */
+bool sc_pin_set_fingerprint(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES]);
+
+/* Whether a server with this key and this certificate would match, ca: pins aside. */
+bool sc_pin_set_has(const struct sc_pin_set *set, const uint8_t key[SC_PIN_BYTES],
+                    const uint8_t fingerprint[SC_PIN_BYTES]);
 
 /* The pins, human-readable, "PIN (FILE) or PIN or ...", cut to fit. */
 void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_size);
@@ -91,6 +109,7 @@ struct sc_pin_result {
     enum sc_pin_cause cause; /* when it is not */
     char pin[128]; /* the pin that matched, in a form that can be given again (a path that does
                       not fit is cut) */
+    bool by_issuer; /* it is a ca: pin */
     bool expired; /* the leaf is outside its validity; a match by key or certificate stands all the
                      same */
     char reason[256]; /* why a ca: pin did not match, in plain words: that of `cause`, or else of

@@ -183,6 +183,30 @@ static int match_ca(const struct sc_pin *pin, const SSL *ssl, X509 *leaf, STACK_
     return rc;
 }
 
+static bool is_digest_of(const struct sc_pin *pin, const uint8_t key[SC_PIN_BYTES],
+                         const uint8_t certificate[SC_PIN_BYTES])
+{
+    const bool of_key = CRYPTO_memcmp(pin->digest, key, SC_PIN_BYTES) == 0;
+    const bool of_certificate = CRYPTO_memcmp(pin->digest, certificate, SC_PIN_BYTES) == 0;
+    switch (pin->kind) {
+    case SC_PIN_KEY: return of_key;
+    case SC_PIN_CERTIFICATE: return of_certificate;
+    case SC_PIN_DIGEST: return of_key || of_certificate;
+    case SC_PIN_CA: break;
+    }
+    return false;
+}
+
+bool sc_pin_set_has(const struct sc_pin_set *set, const uint8_t key[SC_PIN_BYTES],
+                    const uint8_t fingerprint[SC_PIN_BYTES])
+{
+    bool has = false;
+    for (size_t i = 0; i < set->count && !has; i++) {
+        has = is_digest_of(&set->pins[i], key, fingerprint);
+    }
+    return has;
+}
+
 int sc_pin_set_match(const struct sc_pin_set *set, const SSL *ssl, const char *host,
                      struct sc_pin_result *result)
 {
@@ -209,17 +233,9 @@ int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X
     result->expired = is_expired(leaf);
     for (size_t i = 0; i < set->count && !result->matched; i++) {
         const struct sc_pin *pin = &set->pins[i];
-        switch (pin->kind) {
-        case SC_PIN_KEY: result->matched = CRYPTO_memcmp(pin->digest, key, sizeof(key)) == 0; break;
-        case SC_PIN_CERTIFICATE:
-            result->matched = CRYPTO_memcmp(pin->digest, certificate, sizeof(certificate)) == 0;
-            break;
-        case SC_PIN_DIGEST:
-            result->matched = CRYPTO_memcmp(pin->digest, key, sizeof(key)) == 0 ||
-                              CRYPTO_memcmp(pin->digest, certificate, sizeof(certificate)) == 0;
-            break;
-        case SC_PIN_CA: result->matched = match_ca(pin, ssl, leaf, chain, host, result) == 0; break;
-        }
+        result->by_issuer = pin->kind == SC_PIN_CA;
+        result->matched = result->by_issuer ? match_ca(pin, ssl, leaf, chain, host, result) == 0
+                                            : is_digest_of(pin, key, certificate);
         if (result->matched) {
             sc_pin_format_one(pin, result->pin, sizeof(result->pin));
             result->reason[0] = '\0';

@@ -2,6 +2,8 @@
 
 #include "tls/verify.h"
 
+#include <stdio.h>
+
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
@@ -9,7 +11,42 @@
 #include "tls/certificate.h"
 #include "tls/error.h"
 #include "tls/explain.h"
+#include "tls/keygen.h"
 #include "tls/watch.h"
+
+/* A server of which no pin is stored. */
+static int check_unknown(struct sc_tls_verify *verify, const X509 *leaf)
+{
+    struct sc_pin_formats as;
+    const EVP_PKEY *key = X509_get0_pubkey(leaf);
+    verify->is_unknown = true;
+    if (key) {
+        sc_keygen_describe_key(key, verify->key_type, sizeof(verify->key_type));
+    }
+    if (verify->first_use) {
+        sc_pin_format(verify->key_pin, NULL, &as);
+        (void)snprintf(verify->pin.pin, sizeof(verify->pin.pin), "%s", as.curl);
+        return 0;
+    }
+    sc_pin_mismatch_find(verify->pins, leaf, "", &verify->mismatch);
+    return sc_err_set(&verify->err, SC_EXIT_UNTRUSTED,
+                      "%.300s is not trusted, nothing was sent: no pin of it is stored in %.300s",
+                      verify->target, verify->store);
+}
+
+/* Against the pins that there are. */
+static int check_known(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
+                       const SSL *ssl)
+{
+    const int rc =
+        sc_pin_set_match_certificate(verify->pins, ssl, leaf, chain, verify->host, &verify->pin);
+    if (verify->store && sc_pin_set_count(verify->pins) == 0) {
+        return check_unknown(verify, leaf);
+    }
+    return rc == 0 ? 0
+                   : sc_tls_refuse_server(verify->pins, leaf, &verify->pin, verify->target,
+                                          &verify->mismatch, &verify->err);
+}
 
 static int check(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chain, const SSL *ssl)
 {
@@ -25,10 +62,8 @@ static int check(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chai
     if (verify->inspect) {
         return 0;
     }
-    if (sc_pin_set_match_certificate(verify->pins, ssl, leaf, chain, verify->host, &verify->pin) !=
-        0) {
-        return sc_tls_refuse_server(verify->pins, leaf, &verify->pin, verify->target,
-                                    &verify->mismatch, &verify->err);
+    if (check_known(verify, leaf, chain, ssl) != 0) {
+        return -1;
     }
     if (verify->pin.expired && verify->strict_expiry) {
         char validity[SC_CERTIFICATE_VALIDITY_BYTES];
@@ -49,7 +84,8 @@ int sc_tls_verify_certificate(struct sc_tls_verify *verify, X509 *leaf, STACK_OF
     return verify->refused ? -1 : 0;
 }
 
-/* Instead of OpenSSL's chain validation: 1 goes on, 0 ends the handshake with bad_certificate. */
+/* Instead of OpenSSL's chain validation: 1 goes on, 0 ends the handshake. The error decides which
+ * alert is sent. */
 static int on_certificate(X509_STORE_CTX *store, void *arg)
 {
     (void)arg;
@@ -57,7 +93,10 @@ static int on_certificate(X509_STORE_CTX *store, void *arg)
     const struct sc_tls_watch *watch = SSL_get_app_data(ssl);
     const bool good = sc_tls_verify_certificate(watch->verify, X509_STORE_CTX_get0_cert(store),
                                                 X509_STORE_CTX_get0_untrusted(store), ssl) == 0;
-    X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+    X509_STORE_CTX_set_error(store, good ? X509_V_OK
+                                    : watch->verify->is_unknown
+                                        ? X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+                                        : X509_V_ERR_CERT_REJECTED);
     return good;
 }
 

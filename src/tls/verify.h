@@ -3,9 +3,10 @@
  * decides that, whatever the TLS library. Thread: that of the connection.
  *
  * With OpenSSL: sc_tls_verify_install() once for the context, and the watch of each SSL names its
- * sc_tls_verify. The handshake then ends with the alert bad_certificate, before Finished is sent,
- * unless a pin matches. A resumed handshake shows no certificate: after each handshake
- * sc_tls_verify_peer() checks again what the session remembers.
+ * sc_tls_verify. Unless a pin matches the handshake then ends before Finished is sent, with the
+ * alert bad_certificate, or unknown_ca when there are no pins: nobody was locked out. A resumed
+ * handshake shows no certificate: after each handshake sc_tls_verify_peer() checks again what the
+ * session remembers.
  */
 #ifndef SC_TLS_VERIFY_H
 #define SC_TLS_VERIFY_H
@@ -20,19 +21,25 @@
 #include "base/err.h"
 #include "tls/pin_mismatch.h"
 
+#define SC_TLS_VERIFY_KEY_TYPE_BYTES 32U /* "EC P-256" */
+
 struct sc_tls_verify {
     const struct sc_pin_set *pins; /* borrowed */
     const char *host; /* for ca: pins; NULL: the name is not checked; borrowed */
     const char *target; /* names the server in errors; borrowed */
     bool strict_expiry;
     bool inspect; /* takes any certificate, only to tell what it is */
+    bool first_use; /* without pins, takes any key */
+    const char *store; /* the file of the pins, for errors; NULL: there is none; borrowed */
 
     /* What the last check has found. */
     struct sc_pin_result pin;
     uint8_t key_pin[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES];
     time_t not_before, not_after;
     bool refused;
-    struct sc_pin_mismatch mismatch; /* of another key; else empty */
+    bool is_unknown; /* there are no pins: it was refused, or taken because of first_use */
+    char key_type[SC_TLS_VERIFY_KEY_TYPE_BYTES]; /* of one that is unknown; else empty */
+    struct sc_pin_mismatch mismatch; /* what it has shown, when it matches no pin; else empty */
     struct sc_err err; /* why, when it was refused */
 };
 

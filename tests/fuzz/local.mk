@@ -1,6 +1,6 @@
 # Fuzz targets: see tests/fuzz/fuzz.h. `make fuzz` gives each FUZZ_SECONDS; without libFuzzer they replay inputs of their own.
-FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_engine tests/fuzz/fuzz_frame tests/fuzz/fuzz_pins tests/fuzz/fuzz_proxy_header \
-	tests/fuzz/fuzz_text
+FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_engine tests/fuzz/fuzz_frame tests/fuzz/fuzz_pin_store tests/fuzz/fuzz_pins \
+	tests/fuzz/fuzz_proxy_header tests/fuzz/fuzz_text
 FUZZ_SECONDS = 60
 if ENABLE_FUZZING
 FUZZ_MAIN  =
@@ -27,6 +27,11 @@ tests_fuzz_fuzz_pins_SOURCES = tests/fuzz/fuzz_pins.c tests/fuzz/fuzz.h
 nodist_tests_fuzz_fuzz_pins_SOURCES = $(FUZZ_MAIN)
 tests_fuzz_fuzz_pins_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_pins_LDADD   = $(LIBS_TLS)
+
+tests_fuzz_fuzz_pin_store_SOURCES = tests/fuzz/fuzz_pin_store.c tests/fuzz/fuzz.h
+nodist_tests_fuzz_fuzz_pin_store_SOURCES = $(FUZZ_MAIN)
+tests_fuzz_fuzz_pin_store_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_pin_store_LDADD   = $(LIBS_LIB)
 
 # Each round is a TLS handshake.
 tests_fuzz_fuzz_engine_SOURCES = tests/fuzz/fuzz_engine.c tests/fuzz/fuzz.h

@@ -203,6 +203,10 @@ tests_unit_check_bench_options_LDADD = $(TEST_BENCH)
 
 UNIT_TESTS += tests/unit/check_client
 tests_unit_check_client_LDADD = $(TEST_LIB)
+UNIT_TESTS += tests/unit/check_pin_store
+tests_unit_check_pin_store_LDADD = $(TEST_LIB)
+UNIT_TESTS += tests/unit/check_engine_store
+tests_unit_check_engine_store_LDADD = $(TEST_LIB)
 UNIT_TESTS += tests/unit/check_engine_splits
 tests_unit_check_engine_splits_LDADD = $(TEST_LIB)
 UNIT_TESTS += tests/unit/check_engine_memory

@@ -1,0 +1,523 @@
+/* The client engine with a pin store, against a server in memory that may lie about its keys. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/ssl.h>
+
+#include "engine_peer.h"
+#include "lib/pin_store.h"
+#include "lib/saved_session.h"
+#include "scratch.h"
+#include "spacecaptain/client.h"
+#include "tls/keygen.h"
+#include "tls/pin.h"
+#include "tls/pins_message.h"
+#include "tls_fixture.h"
+#include "tls_library_suite.h"
+
+#define STORE "pins"
+#define ADDRESS "captain.example.org:4242"
+
+static struct sc_tls_context *context;
+static struct engine_peer server;
+static struct sc_client_settings *settings;
+static struct sc_client_engine *engine;
+static struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+static struct sc_client_event event = SC_CLIENT_EVENT_INIT;
+static char pins_text[1024]; /* what EVENT_PINS has said; empty: it did not come */
+static int pins_code;
+static uint8_t asked[512]; /* the body of the last PINS request */
+static size_t asked_length;
+static unsigned pins_requests;
+static EVP_PKEY *current, *next;
+static const char *host = "localhost";
+
+/* How the server answers PINS. */
+static enum lie {
+    HONEST,
+    NO_NEXT,
+    NO_PROOF,
+    OTHER_SIGNER, /* signed with another key than the one that it announces */
+    OTHER_CONNECTION, /* a proof that was relayed */
+    NEXT_IS_CURRENT,
+    OTHER_CURRENT, /* it tells a key that is not the one of the connection */
+    MALFORMED,
+    ERROR_REPLY
+} lie;
+
+static uint8_t *spki(EVP_PKEY *key, size_t *length)
+{
+    uint8_t *der = NULL;
+    const int count = i2d_PUBKEY(key, &der);
+    ck_assert_int_gt(count, 0);
+    *length = (size_t)count;
+    return der;
+}
+
+static void tell_pins(struct engine_peer *peer)
+{
+    struct sc_pins_message message = {0};
+    uint8_t body[SC_PINS_MAX_BYTES], exporter[SC_PINS_EXPORTER_BYTES];
+    uint8_t signature[SC_PINS_MAX_SIGNATURE_BYTES], reply[512];
+    EVP_PKEY *told = lie == OTHER_CURRENT ? next : current;
+    uint8_t *current_der = spki(told, &message.current.spki_bytes);
+    uint8_t *next_der = spki(lie == NEXT_IS_CURRENT ? current : next, &message.next.spki_bytes);
+    ck_assert(sc_pins_exporter(peer->ssl, exporter));
+    exporter[0] ^= lie == OTHER_CONNECTION;
+    message.current.spki = current_der;
+    if (lie != NO_NEXT && lie != OTHER_CURRENT) {
+        EVP_PKEY *signer = lie == OTHER_SIGNER || lie == NEXT_IS_CURRENT ? current : next;
+        message.next.spki = next_der;
+        if (lie != NO_PROOF) {
+            message.next.scheme = SC_PINS_ECDSA_P256_SHA256;
+            message.next.signature = signature;
+            ck_assert_int_eq(
+                sc_pins_sign(signer, exporter, signature, &message.next.signature_bytes, NULL), 0);
+        }
+    }
+    size_t length = sc_pins_build(&message, body);
+    length -= lie == MALFORMED;
+    if (lie == ERROR_REPLY) {
+        engine_peer_say(peer, reply,
+                        sc_frame_put_error(reply, SC_ERROR_UNKNOWN_TYPE, 0, "no\nsuch type"));
+    } else {
+        engine_peer_frame(peer, SC_FRAME_PINS, body, length);
+    }
+    OPENSSL_free(current_der);
+    OPENSSL_free(next_der);
+}
+
+static void answer(struct engine_peer *peer, const struct sc_frame_header *header,
+                   const uint8_t *body)
+{
+    if (header->type == SC_FRAME_PINS) {
+        ck_assert_uint_eq(peer->requests, 1); /* before anything else */
+        pins_requests++;
+        ck_assert_uint_le(header->length, sizeof(asked));
+        memcpy(asked, body, header->length);
+        asked_length = header->length;
+        tell_pins(peer);
+    } else {
+        engine_peer_answer(peer, header, body);
+    }
+}
+
+static void use_key(const char *name)
+{
+    EVP_PKEY_free(current);
+    current = sc_keygen_read_key(fixture_path(name), NULL, NULL, NULL);
+    ck_assert_ptr_nonnull(current);
+}
+
+static void serve_with(const char *name)
+{
+    char key[64];
+    const struct sc_tls_server_settings server_settings = fixture_settings(name);
+    sc_tls_context_unref(context);
+    context = fixture_server(&server_settings);
+    (void)snprintf(key, sizeof(key), "%s.key", name);
+    use_key(key);
+}
+
+static void set_up(void)
+{
+    scratch_enter();
+    fixture_write_pair("server", "P-256");
+    fixture_write_pair("next", "P-256");
+    serve_with("server");
+    next = sc_keygen_read_key(fixture_path("next.key"), NULL, NULL, NULL);
+    lie = HONEST;
+    settings = NULL;
+}
+
+static void new_settings(int first_use)
+{
+    sc_client_settings_free(settings);
+    settings = sc_client_settings_new(tls_library, &error);
+    ck_assert_ptr_nonnull(settings);
+    ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, ADDRESS, first_use, &error),
+                     0);
+}
+
+static void tear_down(void)
+{
+    sc_client_settings_free(settings);
+    sc_tls_context_unref(context);
+    context = NULL;
+    EVP_PKEY_free(current);
+    EVP_PKEY_free(next);
+    current = next = NULL;
+    scratch_leave();
+}
+
+/* --- A connection --- */
+
+static bool move(void)
+{
+    uint8_t bytes[ENGINE_PEER_BYTES];
+    const void *from;
+    const size_t out = sc_client_engine_output(engine, &from);
+    server.on_request = answer;
+    engine_peer_take(&server, from, out);
+    sc_client_engine_sent(engine, out);
+    const size_t in = engine_peer_give(&server, bytes, sizeof(bytes));
+    ck_assert_uint_eq(sc_client_engine_receive(engine, bytes, in), in);
+    return out > 0 || in > 0;
+}
+
+/* Until there is one; what was learnt is noted. */
+static int next_event(void)
+{
+    for (int i = 0; i < 100; i++) {
+        while (sc_client_engine_next_event(engine, 0, &event)) {
+            if (event.type != SC_CLIENT_EVENT_PINS) {
+                return event.type;
+            }
+            pins_code = event.error->code;
+            (void)snprintf(pins_text, sizeof(pins_text), "%s", event.error->text);
+        }
+        if (!move()) {
+            return SC_CLIENT_EVENT_NONE;
+        }
+    }
+    ck_abort_msg("no end");
+}
+
+/* Returns READY, or END. */
+static int begin(void)
+{
+    engine_peer_open(&server, context);
+    *pins_text = '\0';
+    pins_requests = 0;
+    engine = sc_client_engine_new(settings, host, 0, &error);
+    ck_assert_msg(engine != NULL, "%s", error.text);
+    return next_event();
+}
+
+static void finish(void)
+{
+    sc_client_engine_free(engine);
+    engine_peer_close(&server);
+}
+
+/* A connection with one request, which is answered as request 1; closed. */
+static void converse(void)
+{
+    const int ready = begin();
+    ck_assert_msg(ready == SC_CLIENT_EVENT_READY, "%s", event.error->text);
+    ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "hello", 5, 0, &error), 1);
+    ck_assert_uint_eq(sc_client_engine_unanswered(engine), 1);
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_REPLY);
+    ck_assert_uint_eq(event.reply->request, 1);
+    ck_assert_mem_eq(event.reply->body, "hello", 5);
+    ck_assert_uint_eq(sc_client_engine_unanswered(engine), 0);
+    finish();
+}
+
+/* The store as letters: 'c' the pin of server.key, 'n' that of next.key. */
+static const char *stored(void)
+{
+    static char letters[16];
+    struct sc_client_stored_pin found = SC_CLIENT_STORED_PIN_INIT;
+    uint8_t of_server[SC_PIN_BYTES], of_next[SC_PIN_BYTES];
+    EVP_PKEY *key = sc_keygen_read_key(fixture_path("server.key"), NULL, NULL, NULL);
+    ck_assert_int_eq(sc_pin_of_key(key, of_server, NULL), 0);
+    ck_assert_int_eq(sc_pin_of_key(next, of_next, NULL), 0);
+    EVP_PKEY_free(key);
+    unsigned i = 0;
+    while (sc_client_stored_pin(STORE, ADDRESS, i, &found, &error) == 1) {
+        letters[i++] = memcmp(found.pin, of_server, SC_PIN_BYTES) == 0 ? 'c'
+                       : memcmp(found.pin, of_next, SC_PIN_BYTES) == 0 ? 'n'
+                                                                       : '?';
+    }
+    letters[i] = '\0';
+    return letters;
+}
+
+static void know_server(void)
+{
+    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    converse();
+    ck_assert_str_eq(stored(), "c");
+    new_settings(SC_CLIENT_FIRST_USE_REFUSE);
+}
+
+/* --- Tests --- */
+
+START_TEST(the_first_use_is_refused_or_stored_and_asks_nothing)
+{
+    set_up();
+    new_settings(SC_CLIENT_FIRST_USE_REFUSE);
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_UNTRUSTED);
+    ck_assert_str_eq(event.error->key_type, "EC P-256");
+    ck_assert_int_eq(strncmp(event.error->got, "sha256//", 8), 0);
+    ck_assert_str_eq(event.error->expected, "");
+    (void)move();
+    ck_assert(!server.is_done);
+    ck_assert_uint_eq(server.watch.alert_received, SSL_AD_UNKNOWN_CA);
+    finish();
+    ck_assert_str_eq(stored(), "");
+
+    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    struct sc_client_info info = SC_CLIENT_INFO_INIT;
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert_str_eq(stored(), "c"); /* before a request */
+    ck_assert_int_eq(sc_client_engine_info(engine, &info), 0);
+    ck_assert_int_eq(info.first_use, 1);
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_uint_eq(pins_requests, 0);
+    finish();
+    tear_down();
+}
+END_TEST
+
+START_TEST(the_next_pin_is_learnt_and_the_last_one_dropped)
+{
+    set_up();
+    know_server();
+    converse();
+    ck_assert_uint_eq(asked_length, SC_PIN_BYTES);
+    ck_assert_str_eq(stored(), "cn");
+    ck_assert_int_eq(pins_code, SC_CLIENT_OK);
+    ck_assert_str_eq(pins_text, "localhost, in pins: the pin of its next key is stored");
+    converse(); /* nothing new */
+    ck_assert_uint_eq(asked_length, 2 * SC_PIN_BYTES);
+    ck_assert_str_eq(pins_text, "");
+    ck_assert_str_eq(stored(), "cn");
+    lie = NO_NEXT;
+    converse();
+    ck_assert_str_eq(stored(), "cn");
+    serve_with("next");
+    converse();
+    ck_assert_str_eq(stored(), "n");
+    ck_assert_str_eq(pins_text,
+                     "localhost, in pins: its key is in use, the pins before it are dropped");
+    serve_with("server");
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
+    ck_assert_ptr_nonnull(strstr(event.error->expected, " (pins:2)"));
+    finish();
+    tear_down();
+}
+END_TEST
+
+static void learn_nothing(enum lie how, const char *why)
+{
+    lie = how;
+    converse();
+    ck_assert_str_eq(stored(), "c");
+    ck_assert_int_ne(pins_code, SC_CLIENT_OK);
+    ck_assert_msg(strncmp(pins_text, "nothing is learnt for the pin store: ", 37) == 0 &&
+                      strstr(pins_text, why),
+                  "%s: %s", why, pins_text);
+    ck_assert_ptr_null(strchr(pins_text, '\n'));
+}
+
+START_TEST(who_lies_about_the_next_key_teaches_nothing)
+{
+    set_up();
+    know_server();
+    learn_nothing(NO_PROOF, "the server gave no proof");
+    learn_nothing(OTHER_SIGNER, "the signature is wrong, or of another connection");
+    learn_nothing(OTHER_CONNECTION, "the signature is wrong, or of another connection");
+    learn_nothing(NEXT_IS_CURRENT, "the next key is the current one");
+    learn_nothing(OTHER_CURRENT, "is not the one of this connection");
+    learn_nothing(MALFORMED, "the list of pins is malformed");
+    learn_nothing(ERROR_REPLY, "has not told its pins: ERROR 1, no\\x0asuch type");
+    lie = HONEST;
+    converse();
+    ck_assert_str_eq(stored(), "cn");
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not)
+{
+    set_up();
+    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    char ca[300];
+    (void)snprintf(ca, sizeof(ca), "ca:%s", fixture_path("server.crt"));
+    ck_assert_int_eq(sc_client_settings_add_pin(settings, ca, &error), 0);
+    host = NULL;
+    converse();
+    host = "localhost";
+    ck_assert_str_eq(stored(), "");
+    ck_assert_uint_eq(pins_requests, 0);
+    /* With a pin that does not match, a first use is no way around it. */
+    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("next.crt"), &error), 0);
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
+    finish();
+    ck_assert_str_eq(stored(), "");
+    /* It takes the place of what is stored: that is how a store is repaired. */
+    know_server();
+    serve_with("next");
+    new_settings(SC_CLIENT_FIRST_USE_REFUSE);
+    ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("next.crt"), &error), 0);
+    lie = NO_NEXT;
+    converse();
+    ck_assert_str_eq(stored(), "n");
+    ck_assert_int_eq(pins_code, SC_CLIENT_OK);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_close_waits_for_what_is_to_be_learnt)
+{
+    set_up();
+    know_server();
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    sc_client_engine_close(engine, 0);
+    ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_TIME, NULL, 0, 0, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_str_eq(stored(), "cn");
+    ck_assert_int_eq(SSL_get_shutdown(server.ssl) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
+    finish();
+    /* Not for ever. */
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    uint64_t at_ms;
+    sc_client_engine_close(engine, 0);
+    ck_assert_int_eq(sc_client_engine_deadline(engine, &at_ms), 1);
+    ck_assert_uint_le(at_ms, 1000);
+    sc_client_engine_tick(engine, at_ms);
+    sc_client_engine_tick(engine, at_ms + 1000);
+    ck_assert_int_eq(sc_client_engine_next_event(engine, at_ms + 1000, &event), 1);
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
+    finish();
+    tear_down();
+}
+END_TEST
+
+/* A session of the last connection, for the next ones. */
+static void offer_session(void)
+{
+    uint8_t session[8192];
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    const size_t size = sc_client_engine_session(engine, session, sizeof(session));
+    ck_assert_uint_gt(size, 0);
+    ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
+    finish();
+}
+
+static bool is_resumed(void)
+{
+    struct sc_client_info info = SC_CLIENT_INFO_INIT;
+    ck_assert_int_eq(sc_client_engine_info(engine, &info), 0);
+    return info.resumed != 0;
+}
+
+START_TEST(a_resumed_connection_teaches_nothing_and_gives_its_session_up)
+{
+    set_up();
+    know_server();
+    lie = NO_NEXT;
+    offer_session();
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert(is_resumed());
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_uint_gt(sc_client_engine_session(engine, NULL, 0), 0);
+    finish();
+    lie = HONEST;
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert(is_resumed());
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_uint_eq(pins_requests, 1);
+    ck_assert_str_eq(stored(), "c");
+    ck_assert_str_eq(pins_text, "");
+    ck_assert_uint_eq(sc_client_engine_session(engine, NULL, 0), 0);
+    finish();
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert(!is_resumed());
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_str_eq(stored(), "cn");
+    finish();
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_session_is_checked_against_the_store)
+{
+    uint8_t session[8192];
+    set_up();
+    know_server();
+    lie = NO_NEXT;
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    const size_t size = sc_client_engine_session(engine, session, sizeof(session));
+    finish();
+    /* Under other pins it is worth nothing. */
+    uint8_t other[SC_PIN_BYTES];
+    ck_assert_int_eq(sc_pin_of_key(next, other, NULL), 0);
+    ck_assert_int_eq(unlink(STORE), 0);
+    ck_assert_int_eq(sc_client_store_pin(STORE, ADDRESS, other, "given", &error), 0);
+    ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
+    (void)move();
+    ck_assert(!server.is_done); /* it was a full handshake */
+    finish();
+    /* One that says to be of these pins is resumed, and the key that it remembers decides. */
+    struct sc_pin_set *set = sc_pin_set_new();
+    ck_assert_int_eq(sc_pin_set_add_key(set, other, "", NULL), 0);
+    sc_saved_session_put_header(session, tls_library, set);
+    sc_pin_set_free(set);
+    ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
+    (void)move();
+    ck_assert_uint_eq(server.requests, 0);
+    finish();
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_store_that_cannot_be_used_is_an_error_before_anything_is_sent)
+{
+    set_up();
+    know_server();
+    scratch_write(STORE, "nonsense\n");
+    ck_assert_ptr_null(sc_client_engine_new(settings, "localhost", 0, &error));
+    ck_assert_int_eq(error.code, SC_CLIENT_BAD_DATA);
+    ck_assert_str_eq(error.text, "the pin store: pins:1: expected host, port, pin, date, and how "
+                                 "it was learnt");
+    /* A first use that cannot be stored is refused. */
+    ck_assert_int_eq(unlink(STORE), 0);
+    ck_assert_int_eq(mkdir(STORE ".new", 0700), 0);
+    ck_assert_int_eq(mkdir(STORE ".new/x", 0700), 0);
+    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_CANT_CREATE);
+    (void)move();
+    ck_assert_uint_eq(server.requests, 0);
+    finish();
+    ck_assert_int_eq(rmdir(STORE ".new/x"), 0);
+    /* Without an address, an engine has no name for the server. */
+    sc_client_settings_free(settings);
+    settings = sc_client_settings_new(tls_library, &error);
+    ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, NULL, 0, &error), 0);
+    ck_assert_ptr_null(sc_client_engine_new(settings, "localhost", 0, &error));
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, NULL, 7, &error), -1);
+    ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, "a:b:c", 0, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    tear_down();
+}
+END_TEST
+
+TLS_LIBRARY_SUITE_MAIN(the_first_use_is_refused_or_stored_and_asks_nothing,
+                       the_next_pin_is_learnt_and_the_last_one_dropped,
+                       who_lies_about_the_next_key_teaches_nothing,
+                       a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not,
+                       a_close_waits_for_what_is_to_be_learnt,
+                       a_resumed_connection_teaches_nothing_and_gives_its_session_up,
+                       a_session_is_checked_against_the_store,
+                       a_store_that_cannot_be_used_is_an_error_before_anything_is_sent)
