@@ -129,6 +129,7 @@ src_libscclient_a_SOURCES = \
 	src/client/body.c src/client/body.h \
 	src/client/cli.h \
 	src/client/complete.c src/client/complete.h \
+	src/client/first_use.c src/client/first_use.h \
 	src/client/history.c src/client/history.h \
 	src/client/doctor.c src/client/doctor.h \
 	src/client/doctor_find.c \

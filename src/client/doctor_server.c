@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <spacecaptain/client.h>
+
 #include "base/clock.h"
 #include "client/doctor.h"
 #include "tls/certificate.h"
@@ -122,27 +124,68 @@ static bool match_pin(struct sc_doctor *doctor, const struct sc_doctor_probe *pr
     return matched;
 }
 
-static void look_at_pins(struct sc_doctor *doctor, const struct sc_doctor_probe *probe,
-                         const X509 *leaf)
+/* The pins that were given: how many. */
+static size_t match_given(struct sc_doctor *doctor, const struct sc_doctor_probe *probe)
 {
     const struct sc_opt_settings *given = &doctor->options->given;
     size_t count = 0;
-    show_pins(doctor, leaf);
     for (size_t i = 0; i < given->count; i++) {
         if (strcmp(given->list[i].option->name, "pin") == 0) {
             count++;
             doctor->trusted |= match_pin(doctor, probe, &given->list[i]);
         }
     }
-    if (count == 0) {
-        sc_doctor_report(doctor, "trust", SC_DOCTOR_FAILED, SC_EXIT_UNTRUSTED,
-                         "no pin was given, so nothing is sent: compare the pins above with those "
-                         "that the server's owner names, and give one with --pin");
+    return count;
+}
+
+/* Those of the pin store: how many. -1: it can't be used, which is reported. */
+static int match_stored(struct sc_doctor *doctor, const X509 *leaf)
+{
+    const struct sc_cli_options *options = doctor->options;
+    struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;
+    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    uint8_t key[SC_PIN_BYTES];
+    unsigned count = 0;
+    int found = 0;
+    while (options->tofu != SC_CLI_TOFU_OFF &&
+           (found = sc_client_stored_pin(options->pin_store, options->target, count, &stored,
+                                         &error)) > 0) {
+        struct sc_pin_formats as;
+        const bool matched = sc_pin_of_certificate(leaf, key, NULL) == 0 &&
+                             memcmp(key, stored.pin, sizeof(key)) == 0;
+        count++;
+        doctor->trusted |= matched;
+        sc_pin_format(stored.pin, NULL, &as);
+        sc_doctor_fact(doctor, "stored", "%s", as.curl);
+        sc_doctor_report(doctor, "pin", matched ? SC_DOCTOR_OK : SC_DOCTOR_NOTE, 0, "%s (%s:%u) %s",
+                         as.curl, stored.path, stored.line, matched ? "matches" : "does not match");
+    }
+    if (found < 0) {
+        sc_doctor_report(doctor, "pin", SC_DOCTOR_FAILED, error.code, "%s", error.text);
+    }
+    return found < 0 ? -1 : (int)count;
+}
+
+static void look_at_pins(struct sc_doctor *doctor, const struct sc_doctor_probe *probe,
+                         const X509 *leaf)
+{
+    show_pins(doctor, leaf);
+    const size_t given = match_given(doctor, probe);
+    const int stored = match_stored(doctor, leaf);
+    if (stored < 0) {
+        doctor->trusted = false; /* no connection would be made */
+    } else if (given + (size_t)stored == 0) {
+        sc_doctor_report(
+            doctor, "trust", SC_DOCTOR_FAILED, SC_EXIT_UNTRUSTED,
+            "no pin was given%s, so nothing is sent: compare the pins above with those "
+            "that the server's owner names, and give one with --pin",
+            doctor->options->tofu != SC_CLI_TOFU_OFF ? ", and none is stored" : "");
     } else if (!doctor->trusted) {
         sc_doctor_report(doctor, "trust", SC_DOCTOR_FAILED, SC_EXIT_PIN,
-                         "no pin that was given matches, so nothing is sent: if the server's owner "
-                         "confirms the new key give it with --pin; else somebody may be in "
-                         "between");
+                         "no pin that was given%s matches, so nothing is sent: if the server's "
+                         "owner confirms the new key give it with --pin; else somebody may be in "
+                         "between",
+                         stored > 0 ? " or stored" : "");
     } else {
         sc_doctor_report(doctor, "trust", SC_DOCTOR_OK, 0, "a pin matches");
     }

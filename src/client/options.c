@@ -25,6 +25,8 @@ enum {
     OPT_CONNECT,
     OPT_PROXY_COMMAND,
     OPT_PIN,
+    OPT_TOFU,
+    OPT_PIN_STORE,
     OPT_CERT,
     OPT_KEY,
     OPT_SHOW_PIN,
@@ -47,6 +49,9 @@ static const char *const tls_libraries[] = {"openssl",
 #endif
                                             NULL};
 
+static const char *const tofu_words[] = {"ask", "new", "strict", NULL}; /* in the order of below */
+static const enum sc_cli_tofu tofus[] = {SC_CLI_TOFU_ASK, SC_CLI_TOFU_NEW, SC_CLI_TOFU_STRICT};
+
 static const struct sc_opt rows[] = {
     SC_OPT("connect", 0, OPT_CONNECT, "ADDR",
            "HOST:PORT, [V6]:PORT, unix:/path, or a name of client.conf",
@@ -58,6 +63,13 @@ static const struct sc_opt rows[] = {
     SC_OPT("pin", 0, OPT_PIN, "PIN", "what the server must show; repeatable, one match is enough",
            .repeatable = true, .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_LIST,
            .words = sc_pin_words),
+    SC_OPT("tofu", 0, OPT_TOFU, "WHAT",
+           "trust the pins of the pin store, and with a server that is not in it ask, take it as "
+           "new, or be strict and refuse it",
+           .conf = SC_OPT_CONF_ONE, .words = tofu_words),
+    SC_OPT("pin-store", 0, OPT_PIN_STORE, "FILE", "the pin store; without --tofu it is strict",
+           .initial = "~/.local/state/space-captain/known_pins", .complete = SC_OPT_FILES,
+           .conf = SC_OPT_CONF_ONE),
     SC_OPT("cert", 0, OPT_CERT, "FILE", "the client's own certificate, for servers that ask",
            .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_ONE),
     SC_OPT("key", 0, OPT_KEY, "FILE", "its private key", .initial = "in the file of --cert",
@@ -106,6 +118,7 @@ static const struct sc_opt_status statuses[] = {{.status = 1},
                                                 {.status = EX_NOINPUT},
                                                 {.status = EX_UNAVAILABLE},
                                                 {.status = EX_OSERR},
+                                                {.status = EX_CANTCREAT},
                                                 {.status = EX_IOERR},
                                                 {.status = EX_TEMPFAIL},
                                                 {.status = EX_PROTOCOL},
@@ -116,6 +129,7 @@ static const struct sc_opt_status statuses[] = {{.status = 1},
 const struct sc_opt_table sc_cli_option_table = {
     .program = PROGRAM,
     .usage = "Usage: sc-client [OPTION]... --pin PIN... [COMMAND [TEXT]]\n"
+             "       sc-client [OPTION]... --tofu=ask|new|strict [COMMAND [TEXT]]\n"
              "Sends requests to a Space Captain server, whose key must match a pin.\n",
     .command = command_at,
     .rows = rows,
@@ -149,6 +163,17 @@ static int add_pin(struct sc_cli_options *options, const char *pin, struct sc_er
     return 0;
 }
 
+static int set_tofu(struct sc_cli_options *options, const char *word, struct sc_err *err)
+{
+    for (size_t i = 0; tofu_words[i]; i++) {
+        if (strcmp(word, tofu_words[i]) == 0) {
+            options->tofu = tofus[i];
+            return 0;
+        }
+    }
+    return sc_err_set(err, EX_USAGE, "invalid value \"%.40s\": expected ask, new or strict", word);
+}
+
 static int set_timeout(struct sc_cli_options *options, const char *text, struct sc_err *err)
 {
     uint64_t ms;
@@ -174,6 +199,8 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
     case OPT_CONNECT: return set_address(options, value, err);
     case OPT_PROXY_COMMAND: options->proxy_command = value; return 0;
     case OPT_PIN: return add_pin(options, value, err);
+    case OPT_TOFU: return set_tofu(options, value, err);
+    case OPT_PIN_STORE: options->pin_store = value; return 0;
     case OPT_CERT: options->certificate_path = value; return sc_pin_check_file(value, err);
     case OPT_KEY: options->key_path = value; return sc_pin_check_file(value, err);
     case OPT_TIMEOUT: return set_timeout(options, value, err);
@@ -273,11 +300,33 @@ static int load_certificate(const struct sc_cli_options *options)
     return 0;
 }
 
+/* The pin store. Nobody is asked by the doctor, which only looks. 0, or the exit status. */
+static int set_pin_store(struct sc_cli_options *options)
+{
+    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    struct sc_err err;
+    if (options->pin_store && options->tofu == SC_CLI_TOFU_OFF) {
+        options->tofu = SC_CLI_TOFU_STRICT;
+    }
+    if (options->tofu == SC_CLI_TOFU_OFF || options->show_pin) {
+        return 0;
+    }
+    const bool takes_new = options->tofu == SC_CLI_TOFU_NEW && !options->doctor;
+    if (sc_client_settings_set_pin_store(
+            options->settings, options->pin_store, options->target,
+            takes_new ? SC_CLIENT_FIRST_USE_STORE : SC_CLIENT_FIRST_USE_REFUSE, &error) != 0) {
+        (void)sc_err_set(&err, error.code, "--pin-store: %s", error.text);
+        return sc_cli_fail(options, &err, NULL);
+    }
+    return 0;
+}
+
 /* A server is not contacted without a pin: 0, or the exit status. */
 static int check_pins(const struct sc_cli_options *options)
 {
     struct sc_err err;
-    if (options->show_pin || options->doctor || options->has_pin) {
+    if (options->show_pin || options->doctor || options->has_pin ||
+        options->tofu != SC_CLI_TOFU_OFF) {
         return 0;
     }
     (void)sc_err_set(&err, SC_EXIT_UNTRUSTED,
@@ -362,6 +411,9 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
     *status = take_words(options, argc - optind, argv + optind);
     if (*status == 0) {
         *status = check_proxy_command(options);
+    }
+    if (*status == 0) {
+        *status = set_pin_store(options);
     }
     if (*status == 0) {
         *status = check_pins(options);

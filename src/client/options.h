@@ -16,6 +16,14 @@
 
 extern const struct sc_opt_table sc_cli_option_table;
 
+/* --tofu: what becomes of a server of which no pin is known. */
+enum sc_cli_tofu {
+    SC_CLI_TOFU_OFF, /* neither --tofu nor --pin-store was given */
+    SC_CLI_TOFU_STRICT,
+    SC_CLI_TOFU_ASK,
+    SC_CLI_TOFU_NEW,
+};
+
 struct sc_cli_options {
     struct sc_opt_settings given; /* keeps the texts that the others point to */
     struct sc_address address;
@@ -27,6 +35,8 @@ struct sc_cli_options {
     bool strict_expiry;
     bool doctor;
     bool has_pin;
+    enum sc_cli_tofu tofu; /* other than OFF: the settings have a pin store */
+    const char *pin_store; /* NULL: the default */
     bool no_retry;
     const char *session_path; /* NULL: sessions are not saved */
     bool show_version; /* --version: then nothing else is set */

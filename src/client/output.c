@@ -208,26 +208,70 @@ static void put_lines(const char *key, const char *lines)
     (void)putchar(']');
 }
 
+void sc_cli_store_option(const struct sc_cli_options *options, char out[SC_CLI_STORE_OPTION_BYTES])
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-";
+    const char *path = options->pin_store;
+    const char *quote = path && path[strspn(path, plain)] ? "'" : "";
+    if (!path || strchr(path, '\'') ||
+        snprintf(out, SC_CLI_STORE_OPTION_BYTES, " --pin-store %s%s%s", quote, path, quote) >=
+            SC_CLI_STORE_OPTION_BYTES) {
+        *out = '\0';
+    }
+}
+
+/* What somebody does about a stored pin that does not match any more. */
+static const char check_command[] =
+    "sc-keygen --show /etc/space-captain/server.crt (on the server)";
+
+static void repair_command(const struct sc_cli_options *options,
+                           const struct sc_pin_mismatch *mismatch,
+                           char out[SC_CLI_STORE_OPTION_BYTES + 512])
+{
+    char store[SC_CLI_STORE_OPTION_BYTES];
+    sc_cli_store_option(options, store);
+    (void)snprintf(out, SC_CLI_STORE_OPTION_BYTES + 512,
+                   "sc-client --connect %s%s --tofu=strict --pin %.*s time", options->target, store,
+                   (int)strcspn(mismatch->got, "\n"), mismatch->got);
+}
+
+static void print_failure_json(const struct sc_err *err, const struct sc_pin_mismatch *mismatch,
+                               const char *repair)
+{
+    char escaped[1024];
+    printf("{\"error\":");
+    sc_escape_json(stdout, escaped,
+                   sc_escape_line(escaped, sizeof(escaped), err->text, strlen(err->text)));
+    printf(",\"status\":%d", err->status);
+    if (mismatch && *mismatch->got) {
+        put_lines("expected", mismatch->expected);
+        put_lines("got", mismatch->got);
+    }
+    if (repair) {
+        put_text("check", check_command);
+        put_text("repair", repair);
+    }
+    (void)puts("}");
+}
+
 int sc_cli_fail(const struct sc_cli_options *options, const struct sc_err *err,
                 const struct sc_pin_mismatch *mismatch)
 {
-    const bool sides = mismatch && *mismatch->got;
+    char command[SC_CLI_STORE_OPTION_BYTES + 512];
+    const char *repair = NULL;
+    const bool sides = mismatch && *mismatch->got && err->status == SC_EXIT_PIN;
+    if (sides && options->tofu != SC_CLI_TOFU_OFF) {
+        repair_command(options, mismatch, command);
+        repair = command;
+    }
     if (options->json && *err->text) {
-        char escaped[1024];
-        printf("{\"error\":");
-        sc_escape_json(stdout, escaped,
-                       sc_escape_line(escaped, sizeof(escaped), err->text, strlen(err->text)));
-        printf(",\"status\":%d", err->status);
-        if (sides) {
-            put_lines("expected", mismatch->expected);
-            put_lines("got", mismatch->got);
-        }
-        (void)puts("}");
+        print_failure_json(err, mismatch, repair);
         return err->status;
     }
     if (sides) {
         (void)fflush(stdout);
-        sc_pin_mismatch_print(stderr, PROGRAM, options->target, mismatch);
+        sc_pin_mismatch_print(stderr, PROGRAM, options->target, mismatch, check_command, repair);
         return err->status;
     }
     return sc_program_fail(PROGRAM, err);
@@ -321,7 +365,7 @@ static void print_connection_text(const struct sc_cli_options *options,
     (void)fprintf(stderr, "%s: %s, cipher %s, group %s, %s handshake in %.3f ms, TLS library %s\n",
                   PROGRAM, info->tls_version, info->cipher, *info->group ? info->group : "none",
                   info->resumed ? "resumed" : "full", to_ms(info->handshake_ns), info->tls_library);
-    if (!options->show_pin) {
+    if (!options->show_pin && !info->first_use) {
         (void)fprintf(stderr, "%s: pin matched: %s\n", PROGRAM, info->pin);
     }
     (void)fprintf(stderr, "%s: the certificate: %s\n", PROGRAM, validity);
@@ -365,9 +409,23 @@ void sc_cli_print_connection(const struct sc_cli_options *options,
     } else if (options->verbose) {
         print_connection_text(options, info, validity);
     }
+    if (info->first_use) {
+        sc_program_warn(PROGRAM,
+                        "%s is new, and is stored with the pin %s: nobody has vouched for it",
+                        options->target, info->pin);
+    }
     if (info->expired && is_first) {
         sc_program_warn(PROGRAM, "the certificate of %s: %s; it is accepted because it is pinned",
                         options->target, validity);
+    }
+}
+
+void sc_cli_print_learnt(const struct sc_cli_options *options, const struct sc_err *told)
+{
+    if (told->status != SC_CLIENT_OK) {
+        sc_program_warn(PROGRAM, "%s", told->text);
+    } else if (options->verbose) {
+        (void)fprintf(stderr, "%s: %s\n", PROGRAM, told->text);
     }
 }
 

@@ -32,6 +32,10 @@ void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, u
 int sc_cli_fail(const struct sc_cli_options *options, const struct sc_err *err,
                 const struct sc_pin_mismatch *mismatch);
 
+/* " --pin-store FILE" as a shell takes it; empty: it was not given, or is too long. */
+#define SC_CLI_STORE_OPTION_BYTES 4200
+void sc_cli_store_option(const struct sc_cli_options *options, char out[SC_CLI_STORE_OPTION_BYTES]);
+
 /* Wrong usage, told likewise, with where to read more. Returns EX_USAGE. */
 int sc_cli_usage(const struct sc_cli_options *options, const char *fmt, ...) SC_PRINTF(2, 3);
 
@@ -44,6 +48,9 @@ void sc_cli_print_status(const struct sc_cli_options *options, const struct sc_c
 /* --verbose, and for the first connection the warning about a certificate outside its dates. */
 void sc_cli_print_connection(const struct sc_cli_options *options,
                              const struct sc_client_info *info, bool is_first);
+
+/* What was learnt for the pin store, with --verbose; why nothing was. */
+void sc_cli_print_learnt(const struct sc_cli_options *options, const struct sc_err *told);
 
 /* --verbose: why there is no connection, and what comes of it. */
 void sc_cli_print_lost(const struct sc_cli_options *options, const struct sc_session_end *end);

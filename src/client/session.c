@@ -119,8 +119,16 @@ static struct sc_session_end end_of(struct sc_session *session, const struct sc_
     (void)sc_session_err(&end.err, event->error);
     memcpy(end.mismatch.expected, event->error->expected, sizeof(end.mismatch.expected));
     memcpy(end.mismatch.got, event->error->got, sizeof(end.mismatch.got));
+    memcpy(end.key_type, event->error->key_type, sizeof(end.key_type));
     add_proxy(session, event, &end.err);
     return end;
+}
+
+static void on_pins(struct sc_session *session, const struct sc_client_error *told)
+{
+    struct sc_err err;
+    (void)sc_session_err(&err, told);
+    session->callbacks.on_pins(session->arg, &err);
 }
 
 static void on_lost(struct sc_session *session, const struct sc_client_event *event)
@@ -156,6 +164,7 @@ static void on_event(struct sc_client *client, const struct sc_client_event *eve
     case SC_CLIENT_EVENT_READY: on_ready(session); break;
     case SC_CLIENT_EVENT_REPLY: on_reply(session, event->reply); break;
     case SC_CLIENT_EVENT_LOST: on_lost(session, event); break;
+    case SC_CLIENT_EVENT_PINS: on_pins(session, event->error); break;
     case SC_CLIENT_EVENT_NONE: on_progress(session); break;
     default: on_end(session, event); return;
     }

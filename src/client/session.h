@@ -43,6 +43,8 @@ struct sc_session_reply {
 struct sc_session_end {
     struct sc_err err; /* status: one of enum sc_client_code, or that of sc_session_abort() */
     struct sc_pin_mismatch mismatch; /* both sides of a pin; empty: it is something else */
+    char key_type[32]; /* of a server that is not in the pin store, and mismatch.got what it has
+                          shown; empty: it is something else */
     bool temporary; /* worth another try */
     uint32_t retry_after_ms; /* when the server asked to come back, 0: no advice */
     uint32_t wait_ms; /* on_lost: until the next attempt */
@@ -60,6 +62,8 @@ struct sc_session_callbacks {
     void (*on_reply)(void *arg, const struct sc_session_reply *reply);
     /* After on_ready, and after the replies that arrived together. */
     void (*on_progress)(void *arg);
+    /* What was learnt for the pin store (status 0), or why nothing was. */
+    void (*on_pins)(void *arg, const struct sc_err *told);
     /* Only where the settings have a time for it (sc_client_settings_set_retry()). May be NULL. */
     void (*on_lost)(void *arg, const struct sc_session_end *end);
     /* The session is over. `end` NULL: because of sc_session_close(). */

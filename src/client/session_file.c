@@ -83,6 +83,11 @@ bool sc_session_file_load(const char *path, struct sc_client_settings *settings)
     return ours;
 }
 
+void sc_session_file_drop(const char *path)
+{
+    (void)unlink(path);
+}
+
 void sc_session_file_save(const char *path, const void *bytes, size_t size)
 {
     uint8_t all[MAX_BYTES];

@@ -18,6 +18,9 @@
  */
 bool sc_session_file_load(const char *path, struct sc_client_settings *settings);
 
+/* What is in the file is of no use any more: no file. */
+void sc_session_file_drop(const char *path);
+
 /* Replaces the file as a whole, or leaves it as it is. */
 void sc_session_file_save(const char *path, const void *bytes, size_t size);
 

@@ -84,7 +84,7 @@ static int fail(const struct sc_bench_options *options, const struct sc_bench_re
         return sc_program_fail(SC_BENCH_NAME, err);
     }
     sc_format_address(&options->address, target, sizeof(target));
-    sc_pin_mismatch_print(stderr, SC_BENCH_NAME, target, &result->mismatch);
+    sc_pin_mismatch_print(stderr, SC_BENCH_NAME, target, &result->mismatch, NULL, NULL);
     return err->status;
 }
 

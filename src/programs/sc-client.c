@@ -15,6 +15,7 @@
 
 #include "base/program.h"
 #include "client/doctor.h"
+#include "client/first_use.h"
 #include "client/output.h"
 #include "client/prompt.h"
 #include "client/session_file.h"
@@ -37,6 +38,12 @@ static void on_ready(void *arg, const struct sc_client_info *info)
     if (tell) {
         tell(client);
     }
+}
+
+static void on_pins(void *arg, const struct sc_err *told)
+{
+    const struct sc_cli *client = arg;
+    sc_cli_print_learnt(client->options, told);
 }
 
 static void on_lost(void *arg, const struct sc_session_end *end)
@@ -81,6 +88,8 @@ static void keep_tls_session(struct sc_cli *client)
             sc_session_file_save(client->options->session_path, bytes, size);
         }
         OPENSSL_cleanse(bytes, size);
+    } else if (client->saves_session && client->session && client->is_ready) {
+        sc_session_file_drop(client->options->session_path);
     }
 }
 
@@ -97,10 +106,37 @@ static void drop_session(struct sc_cli *client)
     }
 }
 
-static void on_end(void *arg, const struct sc_session_end *end)
+/* The pin store does not know the server. True: now it does, and there is a new session. */
+static bool meet(struct sc_cli *client, const struct sc_session_end *end, struct sc_err *err)
+{
+    if (client->was_ready) { /* its line has been taken out meanwhile */
+        sc_first_use_refuse(client->options, end, err);
+        return false;
+    }
+    if (!sc_first_use_ask(client->options, end, err)) {
+        return false;
+    }
+    drop_session(client);
+    sc_cli_connect(client);
+    return true;
+}
+
+static void on_end(void *arg, const struct sc_session_end *ended)
 {
     struct sc_cli *client = arg;
+    struct sc_session_end unknown;
+    const struct sc_session_end *end = ended;
     client->info = NULL;
+    if (end && *end->key_type) {
+        unknown = *end;
+        if (meet(client, end, &unknown.err)) {
+            return;
+        }
+        if (unknown.err.status == SC_EXIT_PIN) { /* of the pin that was typed: there are no sides */
+            unknown.mismatch = (struct sc_pin_mismatch){{0}, {0}};
+        }
+        end = &unknown;
+    }
     if (client->mode->on_end && client->mode->on_end(client, end)) {
         drop_session(client);
         return;
@@ -111,8 +147,8 @@ static void on_end(void *arg, const struct sc_session_end *end)
     }
 }
 
-static const struct sc_session_callbacks callbacks = {on_ready, on_reply, on_progress, on_lost,
-                                                      on_end};
+static const struct sc_session_callbacks callbacks = {on_ready, on_reply, on_progress,
+                                                      on_pins,  on_lost,  on_end};
 
 /* --- What the modes share --- */
 

@@ -27,10 +27,10 @@ static void list_expected(const struct sc_pin_set *set, const char *reason, char
     size_t used = 0;
     for (size_t i = 0; i < set->count; i++) {
         const struct sc_pin *pin = &set->pins[i];
-        char form[128], line[256];
+        char form[128], line[512];
         sc_pin_format_one(pin, form, sizeof(form));
         const char *remark = remark_on(pin, form, reason);
-        const int length = snprintf(line, sizeof(line), "%s%s%s%.80s%s", i > 0 ? "\n" : "", form,
+        const int length = snprintf(line, sizeof(line), "%s%s%s%.300s%s", i > 0 ? "\n" : "", form,
                                     remark ? " (" : "", remark ? remark : "", remark ? ")" : "");
         for (char *p = line + (i > 0); *p; p++) {
             *p = *p == '\n' ? '?' : *p; /* in the name of a file */
@@ -62,7 +62,7 @@ void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf, const 
 static void print_lines(FILE *out, const char *first, const char *next, const char *lines)
 {
     while (*lines) {
-        char escaped[1024];
+        char escaped[8192];
         const size_t length = strcspn(lines, "\n");
         (void)sc_escape_line(escaped, sizeof(escaped), lines, length);
         (void)fprintf(out, "  %-10s%s\n", first, escaped);
@@ -72,7 +72,8 @@ static void print_lines(FILE *out, const char *first, const char *next, const ch
 }
 
 void sc_pin_mismatch_print(FILE *out, const char *program, const char *target,
-                           const struct sc_pin_mismatch *mismatch)
+                           const struct sc_pin_mismatch *mismatch, const char *check,
+                           const char *repair)
 {
     char escaped[512];
     (void)sc_escape_line(escaped, sizeof(escaped), target, strlen(target));
@@ -80,7 +81,12 @@ void sc_pin_mismatch_print(FILE *out, const char *program, const char *target,
                   escaped);
     print_lines(out, "expected", "      or", mismatch->expected);
     print_lines(out, "got", "", mismatch->got);
-    (void)fputs("Trust the new key only if the server's owner confirms it: then give its pin in "
-                "place of the old one.\n",
-                out);
+    if (repair) {
+        print_lines(out, "to check", "", check);
+        print_lines(out, "to repair", "", repair);
+    }
+    (void)fprintf(out,
+                  "Trust the new key only if the server's owner confirms it: then %s in place of "
+                  "the old one.\n",
+                  repair ? "the last command stores it" : "give its pin");
 }

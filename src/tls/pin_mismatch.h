@@ -27,9 +27,11 @@ void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf, const 
 
 /*
  * As ssh(1) shows a key that has changed: who it was, both sides under each other, and what to do.
- * Every line is escaped.
+ * `repair` is the command that stores the new pin, and `check` the one to be run before it; NULL:
+ * pins are given, not stored. Every line is escaped.
  */
 void sc_pin_mismatch_print(FILE *out, const char *program, const char *target,
-                           const struct sc_pin_mismatch *mismatch);
+                           const struct sc_pin_mismatch *mismatch, const char *check,
+                           const char *repair);
 
 #endif

@@ -3,6 +3,7 @@
 SHELL_TESTS = \
 	tests/system/test-service.sh \
 	tests/system/test-service-restart.sh \
+	tests/system/test-pin-rotation.sh \
 	tests/system/test-bench-latency.sh \
 	tests/system/test-handshake-rate.sh \
 	tests/system/test-hostile.sh \
@@ -51,6 +52,7 @@ SHELL_TESTS = \
 	tests/system/test-options.sh \
 	tests/system/test-owner.sh \
 	tests/system/test-pin-meter.sh \
+	tests/system/test-pin-store.sh \
 	tests/system/test-pins.sh \
 	tests/system/test-plots.sh \
 	tests/system/test-protocol.sh \

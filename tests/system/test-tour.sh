@@ -25,9 +25,9 @@ plain() {
         -e 's#sha256//[A-Za-z0-9+/]{43}=#sha256//PIN#g; s#(pin-sha256=)"[A-Za-z0-9+/=]*"#\1PIN#; s#SHA256:[A-Za-z0-9+/]{43}#SHA256:PIN#' \
         -e 's/3 1 1 [0-9A-Fa-f]{64}/3 1 1 PIN/; s/cert-sha256:([0-9A-F]{2}:){31}[0-9A-F]{2}/cert-sha256:PIN/' \
         -e 's#([0-9.]+/)+[0-9.]+ ms#N ms#; s/[0-9]+\.[0-9]+ ms/N ms/g; s/"([a-z_]*seconds)":-?[0-9.]+/"\1":N/g' \
-        -e 's/20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z/TIME/; s/20[0-9]{2}-[0-9]{2}-[0-9]{2}/DATE/g; s/[0-9]+ more days/N more days/; s/come back in [0-9a-z.]+/come back in TIME/' \
+        -e 's/20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{6})?Z/TIME/; s/20[0-9]{2}-[0-9]{2}-[0-9]{2}/DATE/g; s/[0-9]+ more days/N more days/; s/come back in [0-9a-z.]+/come back in TIME/' \
         -e 's/(the error of|give or take) [0-9.]+|the server is N ms .*$/CLOCK/; s/no difference beyond CLOCK ms|CLOCK N ms|CLOCK/CLOCK/' \
-        -e "s#$tmp/xdg-config#~/.config#g" -e 's/TLS_[A-Z0-9_]+|ECDHE-[A-Z0-9-]+/CIPHER/g'
+        -e "s#$tmp/xdg-config#~/.config#g; s#$tmp/xdg-state#~/.local/state#g" -e 's/HOST [0-9]+ sha256/HOST PORT sha256/' -e 's/TLS_[A-Z0-9_]+|ECDHE-[A-Z0-9-]+/CIPHER/g'
 }
 
 # Blocks of the kind "console": a line that starts with "$ " is a command, until the next what it prints. "# " is for the test: its words
@@ -54,7 +54,7 @@ converse() {
 replay() {
     [ -n "$command" ] || return 0
     n=$((n + 1))
-    real=$(printf '%s\n' "$command" | sed -E "s/captain\.example\.org(:4242)?/$address/g; s#~/\.config#$tmp/xdg-config#g")
+    real=$(printf '%s\n' "$command" | sed -E "s/captain\.example\.org(:4242)?/$address/g; s#~/\.config#$tmp/xdg-config#g; s#~/\.local/state#$tmp/xdg-state#g")
     if ! grep -q '^captain[^ ]*> ' expected; then
         timeout 30 sh -c "$real" >out 2>&1 </dev/null || :
     elif [ "$editing" ]; then

@@ -1,0 +1,105 @@
+#!/bin/sh
+# 50 clients with pin stores, which connect again and again, through three changes of the server's key: not one is refused. Then somebody with
+# a valid certificate of his own stands in between, and gets nothing out of any of them.
+test_seconds=120
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+
+clients=50
+pin() { sc-keygen --show "$1" | sed -n 's/^  sc-client, curl  //p'; }
+reload() {
+    reloads=$(grep -c ' reload' "$server_log" || :)
+    kill -HUP "$server_pid"
+    wait_log ' reload' 20 $((reloads + 1))
+}
+
+start_server
+current=$(pin server.crt)
+mkdir stores sessions
+
+# A client: one request after the other, each over a connection of its own, half of them resumed where they can be, until there is a file
+# "stop". Whenever its store changes, "events" says what is in it.
+cat >client.sh <<'END'
+session= before= served=0
+[ $(($1 % 2)) = 0 ] || session="--session sessions/$1"
+while [ ! -e stop ]; do
+    # shellcheck disable=SC2086
+    reply=$(sc-client --connect "$2" --timeout "$3" --pin-store "stores/$1" --tofu=strict $session echo "$1 $served" 2>&1) || exit
+    [ "$reply" = "$1 $served" ] || { echo "client $1, request $served: $reply"; exit 1; }
+    served=$((served + 1))
+    pins=
+    while read -r _ _ pin _; do
+        pins=$pins$pin,
+    done <"stores/$1"
+    [ "$pins" = "$before" ] || echo "client $1 accepts $pins." >>events
+    before=$pins
+done
+echo "$served served"
+END
+pids=
+i=0
+while [ $i -lt $clients ]; do
+    i=$((i + 1))
+    printf '127.0.0.1 %s %s 2026-11-22T00:00:00Z given\n' "$port" "$current" >stores/$i
+    background_seconds=100 background sh client.sh $i "$address" $((20 * slow))
+    pids="$pids $background_pid"
+done
+background_seconds=100 background sc-bench --connect "$address" --pin "$current" -c 4 --rate 300 --duration 90s
+busy=$background_pid
+
+# all_accept PINS: until every client has said so.
+all_accept() {
+    wait-for $((30 * slow)) "$server_pid" contains events " accepts $1." $clients ||
+        fail "$(grep -c " accepts $1\." events) of $clients accept $1: $(cat background-*.log)"
+}
+all_accept "$current,"
+for rotation in 1 2 3; do
+    run 0 sc-keygen --next
+    next=$(pin server.next.key)
+    reload
+    all_accept "$current,$next,"
+    run 0 sc-keygen --promote
+    reload
+    all_accept "$next,"
+    current=$next
+    pass "rotation $rotation"
+done
+: >stop
+for pid in $pids; do
+    finish "$pid" 0
+done
+kill -INT "$busy"
+finish "$busy" 130
+stop_server
+! grep -q 'handshakes_failed_\(bad_certificate\|certificate_refused\)\|never_announced' "$server_log" || fail "somebody was refused"
+pass "$(sed -n 's/ served$//p' background-*.log | awk '{ n += $1 } END { print n }') connections of $clients clients"
+
+# An authority has made a certificate for this address, for another key.
+run 0 sc-keygen --out mitm --name 127.0.0.1
+printf 'basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1\n' >leaf.cnf
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -subj /CN=Authority -days 9 2>openssl.log &&
+    openssl req -new -key mitm.key -subj /CN=mitm -out mitm.csr 2>>openssl.log &&
+    openssl x509 -req -in mitm.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 9 -extfile leaf.cnf -out mitm.crt 2>>openssl.log ||
+    fail "no certificate"
+cat stores/* >before
+start_server --listen "$address" --certificate "$tmp/mitm.crt" --private-key "$tmp/mitm.key"
+run 0 sc-client --connect "$address" --pin ca:ca.crt echo 'it is valid'
+pids=
+i=0
+while [ $i -lt $clients ]; do
+    i=$((i + 1))
+    mode=$(echo strict new ask | cut -d ' ' -f $((i % 3 + 1)))
+    session=
+    [ $((i % 2)) = 0 ] || session="--session sessions/$i"
+    # shellcheck disable=SC2086
+    background sc-client --connect "$address" --timeout $((20 * slow)) --pin-store stores/$i --tofu=$mode $session echo secret
+    pids="$pids $background_pid"
+done
+for pid in $pids; do
+    finish "$pid" 90
+done
+stop_server
+counted handshakes_failed_bad_certificate $clients
+counted requests_echo 1
+! grep -q 'requests_pins' "$server_log" || fail "it was asked for pins"
+cat stores/* | cmp - before || fail "a store has changed"
+pass "somebody in between"
