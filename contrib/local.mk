@@ -3,6 +3,7 @@
 CLEANFILES += contrib/sc-server.conf contrib/sc-server.conf.tmp
 confdir     = $(sysconfdir)/space-captain
 exampledir  = $(docdir)/examples
+dist_example_DATA = contrib/haproxy/haproxy.cfg
 if CROSS_COMPILING
 else
 contrib/sc-server.conf: src/sc-server$(EXEEXT)

@@ -6,6 +6,7 @@ SHELL_TESTS = \
 	tests/system/test-pin-rotation.sh \
 	tests/system/test-bench-latency.sh \
 	tests/system/test-handshake-rate.sh \
+	tests/system/test-haproxy.sh \
 	tests/system/test-hostile.sh \
 	tests/system/test-status-page.sh \
 	tests/system/test-memory.sh \
