@@ -9,6 +9,7 @@ SHELL_TESTS = \
 	tests/system/test-haproxy.sh \
 	tests/system/test-hostile.sh \
 	tests/system/test-status-page.sh \
+	tests/system/test-failures.sh \
 	tests/system/test-memory.sh \
 	tests/system/test-attack-memory.sh \
 	tests/system/test-many.sh \
@@ -68,4 +69,4 @@ SHELL_TESTS = \
 	tests/system/test-tour.sh \
 	tests/system/test-units.sh \
 	tests/system/test-workers.sh
-EXTRA_DIST += $(SHELL_TESTS) tests/system/lib.sh tests/system/without-option.sh tests/system/box.sh tests/system/box-boot.sh
+EXTRA_DIST += $(SHELL_TESTS) tests/system/lib.sh tests/system/browser.sh tests/system/without-option.sh tests/system/box.sh tests/system/box-boot.sh

@@ -3,47 +3,10 @@
 # sticks out, the console stays empty; it says when the server is gone, and asks for nothing while nobody looks.
 test_seconds=90
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+. "$SC_SRCDIR/tests/system/browser.sh"
 
-browser=
-for name in chromium chromium-browser google-chrome; do
-    command -v "$name" >/dev/null && { browser=$name; break; }
-done
+find_browser
 [ -n "$browser" ] || skip "there is no chromium here to show the page"
-
-# --- The browser, by its DevTools protocol over two pipes: messages are JSON with a NUL after each ---
-
-mkfifo to-browser from-browser
-exec 8<>to-browser 9<>from-browser
-HOME=$tmp "$browser" --headless --hide-scrollbars --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking \
-    --user-data-dir="$tmp/profile" --remote-debugging-pipe about:blank 3<&8 4>&9 >browser.log 2>&1 8<&- 9<&- &
-browser_pid=$!
-own_pids="$own_pids $browser_pid"
-stdbuf -o0 tr '\0' '\n' <&9 >messages 8<&- 9<&- &
-own_pids="$own_pids $!"
-
-message_id=0
-session=
-# devtools METHOD PARAMETERS: its answer is in $tmp/answer
-devtools() {
-    message_id=$((message_id + 1))
-    printf '{"id":%d,%s"method":"%s","params":%s}\0' "$message_id" "${session:+\"sessionId\":\"$session\",}" "$1" "$2" >&8
-    wait-for $((20 * slow)) "$browser_pid" contains messages "\"id\":$message_id," || fail "the browser does not answer $1"
-    grep -F "\"id\":$message_id," messages >answer
-    ! grep -q '"error":{' answer || fail "the browser refuses $1: $(cut -c 1-300 answer)"
-}
-
-# evaluate SCRIPT: a promise is waited for; its value, a string, is in $tmp/value
-evaluate() {
-    devtools Runtime.evaluate "{\"expression\":\"$1\",\"awaitPromise\":true,\"returnByValue\":true}"
-    ! grep -q '"exceptionDetails"' answer || fail "in the page: $(cut -c 1-600 answer)"
-    json-get result.result.value <answer >value || fail "no value of $1"
-}
-
-# until_true SCRIPT WHAT
-until_true() {
-    evaluate "new Promise((done) => { const end = Date.now() + $((8000 * slow)); const look = () => ($1) ? done('yes') : Date.now() > end ? done('no') : setTimeout(look, 20); look(); })"
-    [ "$(cat value)" = yes ] || fail "$2"
-}
 
 # screenshot FILE
 screenshot() {
@@ -57,15 +20,8 @@ page=http://$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
 background sc-bench --connect "$address" --pin server.crt -c 20 --rate 2000 --duration 40s
 run 90 sc-client --connect "$address" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo x
 
-devtools Target.createTarget '{"url":"about:blank"}'
-target=$(json-get result.targetId <answer)
-devtools Target.attachToTarget "{\"targetId\":\"$target\",\"flatten\":true}"
-session=$(json-get result.sessionId <answer)
-devtools Page.enable '{}'
-devtools Runtime.enable '{}'
-devtools Log.enable '{}'
-devtools Network.enable '{}'
-devtools Page.navigate "{\"url\":\"$page/\"}"
+start_browser
+open_page "$page/"
 
 until_true "document.readyState === 'complete' && document.getElementById('state').textContent === 'ready'" "the page does not become ready"
 until_true "Number(document.getElementById('rate').textContent.replace(',', '')) > 100" "the page shows no requests"

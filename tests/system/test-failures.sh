@@ -1,0 +1,225 @@
+#!/bin/sh
+# The table "Twelve failures" of docs/operations.md: each is caused on purpose, and the log alone, the metrics alone and the page alone show its
+# row and no other. The patterns are those of the table.
+test_seconds=90
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+. "$SC_SRCDIR/tests/system/browser.sh"
+command -v curl >/dev/null || skip "there is no curl here"
+command -v openssl >/dev/null || skip "there is no openssl command"
+unset http_proxy HTTP_PROXY || :
+
+# --- The table: rows/NAME.log, .metric, .when and .page; "…" stands for anything ---
+
+mkdir rows
+sed -n '/^## Twelve failures/,/^## W/s/^| \*\*\(.*\)\*\* | `\(.*\)` | `\(.*\)` \(.*\) | `\(.*\)` |$/\1\t\2\t\3\t\4\t\5/p' "$SC_SRCDIR/docs/operations.md" >table
+[ "$(wc -l <table)" -eq 12 ] || fail "the table has not twelve rows that can be read, but $(wc -l <table)"
+while IFS='	' read -r name log metric when page; do
+    printf '%s\n' "$log" | sed 's/[]*.[]/\\&/g; s/…/.*/g' >"rows/$name.log"
+    printf '%s\n' "$metric" >"rows/$name.metric"
+    printf '%s\n' "$when" >"rows/$name.when"
+    printf '%s\n' "$page" | sed 's/[]*.[]/\\&/g; s/…/.*/g; s/^/^/' >"rows/$name.page"
+done <table
+cut -f 1 table >names
+
+# --- What there is to see: NAME.log is what was logged since the look before, NAME.metrics, NAME.page ---
+
+# A line for each line of the page: "SECTION: TEXT".
+page_lines="[...document.querySelectorAll('section'), document.querySelector('header')].flatMap((part) => part.innerText.split('\\\\n').filter((line) => line.trim()).map((line) => (part.querySelector('h2, h1').innerText + ': ' + line.replace(/\\\\s+/g, ' ').trim()))).join('\\\\n')"
+look() {
+    curl -sS -m 10 "http://$admin/metrics" >"$1.metrics" || fail "no metrics"
+    [ -z "$browser" ] || {
+        evaluate "refresh().then(() => $page_lines)"
+        # Without the counts of the last minute, which fall by themselves.
+        sed 's/\\n/\n/g' value | sed 's/ [0-9,]* \([0-9,]*\)$/ \1/' >"$1.page"
+    }
+}
+
+# value NAME FILE
+value() { awk -v name="$1" '$1 == name { print $2 }' "$2"; }
+
+# holds CONDITION VALUE VALUE-BEFORE
+holds() {
+    awk -v when="$1" -v now="$2" -v before="$3" -v time="$(date +%s)" 'BEGIN {
+        if (when == "rises") exit !(now + 0 > before + 0)
+        if (when == "is past") exit !(now + 0 < time)
+        if (when ~ /^is [0-9]$/) exit !(now + 0 == substr(when, 4) + 0)
+        if (when ~ /^is above [0-9]$/) exit !(now + 0 > substr(when, 10) + 0)
+        exit 2
+    }'
+}
+
+# The rows that one source shows, and did not show before.
+shown_by_log() {
+    while read -r name; do
+        ! grep -q -e "$(cat "rows/$name.log")" new.log || echo "$name"
+    done <names
+}
+shown_by_metrics() {
+    while read -r name; do
+        metric=$(cat "rows/$name.metric") when=$(cat "rows/$name.when")
+        was=$(value "$metric" before.metrics)
+        is=$(value "$metric" now.metrics)
+        [ -n "$is" ] || fail "$name: there is no metric $metric"
+        [ "$when" = rises ] || ! holds "$when" "$was" "$was" || continue
+        ! holds "$when" "$is" "$was" || echo "$name"
+    done <names
+}
+shown_by_page() {
+    while read -r name; do
+        pattern=$(cat "rows/$name.page")
+        grep -e "$pattern" now.page >is || continue
+        grep -e "$pattern" before.page >was || :
+        cmp -s is was || echo "$name"
+    done <names
+}
+
+# watch: before a failure. sees NAME: it is shown in all three, and nothing else is.
+watch() {
+    failure=$1
+    log_lines=$(wc -l <"$server_log")
+    look before
+}
+only() {
+    [ "$2" = "$failure" ] || fail "$failure: $1 shows: $(printf '%s' "$2" | tr '\n' ',')"
+}
+caused() {
+    until=$(($(date +%s) + 10 * slow))
+    while :; do
+        look now
+        tail -n "+$((log_lines + 1))" "$server_log" >new.log
+        log=$(shown_by_log) metrics=$(shown_by_metrics) page=$failure
+        [ -z "$browser" ] || page=$(shown_by_page)
+        case "$log,$metrics,$page" in *,,* | ,* | *,) ;; *) break ;; esac
+        [ "$(date +%s)" -lt $until ] || break
+    done
+    only "the log" "$log"
+    only "/metrics" "$metrics"
+    only "the page" "$page"
+    echo "told apart: $failure"
+}
+reload() {
+    reloads=$(grep -c ' reload' "$server_log" || :)
+    kill -HUP "$server_pid"
+    wait_log ' reload' 10 $((reloads + 1))
+}
+# start OPTION...: and the page of that server
+start() {
+    start_server -c /dev/null --metrics-listen 127.0.0.1:0 --reload-interval 0 "$@"
+    wait_log ' ready '
+    show
+}
+show() {
+    admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
+    [ -z "$browser" ] || {
+        open_page "http://$admin/"
+        until_true "document.readyState === 'complete' && document.getElementById('state').textContent === 'ready'" "the page does not become ready"
+    }
+}
+
+find_browser
+[ -n "$browser" ] && start_browser || skip_part "there is no chromium here to show the page"
+
+make_certs
+run 0 sc-keygen --next --out server
+cp server.crt good.crt
+: >index
+printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n' >ca.cnf
+openssl req -new -key server.key -subj /CN=localhost -out server.csr 2>openssl.log || fail "openssl req"
+openssl ca -batch -notext -config ca.cnf -in server.csr -selfsign -keyfile server.key -startdate 20200101000000Z -enddate 20210101000000Z \
+    -out expired.crt 2>>openssl.log || fail "openssl ca"
+
+start --workers 2 --handshake-timeout 1s --write-timeout 1s --max-connections 8
+
+watch "wrong pin"
+run 90 sc-client --connect "$address" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo x
+caused
+
+watch "plain HTTP"
+curl -sS -m 10 "http://$address/" >/dev/null 2>&1 || :
+caused
+
+watch "old TLS"
+openssl s_client -connect "$address" -tls1_1 -cipher DEFAULT@SECLEVEL=0 </dev/null >openssl.log 2>&1 || :
+caused
+
+watch "handshake timeout"
+run 0 hostile --at-most-ms $((8000 * slow)) silent "$address"
+caused
+
+watch "never-reader"
+run 0 hostile --give-up-ms $((15000 * slow)) --deadline-ms $((18000 * slow)) --bytes 1000000000 never-read "$address"
+caused
+
+watch "flood"
+background hostile --count 8 --deadline-ms $((30000 * slow)) --go-file go --how idle --ready-file full hold "$address"
+holder=$background_pid
+wait-for $((10 * slow)) "$holder" exists full || fail "eight clients do not get in"
+run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
+caused
+touch go
+finish "$holder" 0
+
+if command -v prlimit >/dev/null; then
+    watch "out of descriptors"
+    free=0
+    while [ -h "/proc/$server_pid/fd/$free" ]; do free=$((free + 1)); done
+    prlimit --pid "$server_pid" --nofile=$free: || fail "can't lower the limit"
+    run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
+    prlimit --pid "$server_pid" --nofile=1000: || fail "can't raise the limit"
+    caused
+else
+    skip_part "no prlimit(1) to take descriptors away"
+fi
+
+watch "bad reload"
+echo rubbish >server.crt
+reload
+caused
+cp good.crt server.crt
+reload
+
+watch "next key missing"
+rm server.next.key server.next.crt
+reload
+caused
+
+watch "expired certificate"
+cp expired.crt server.crt
+reload
+caused
+cp good.crt server.crt
+stop_server
+
+# A client that does not read, and time to look between the line and the end.
+start --drain-timeout $((6 * slow))s
+background hostile --give-up-ms 40000 --deadline-ms 45000 --bytes 1000000000 never-read "$address"
+until=$(($(date +%s) + 10 * slow))
+until curl -sS -m 10 "http://$admin/metrics" | grep -q '^spacecaptain_output_pauses_total [1-9]'; do
+    [ "$(date +%s)" -lt $until ] || fail "nobody holds up the drain"
+done
+watch "drain stuck"
+kill -TERM "$server_pid"
+wait_log ' drain_slow ' $((10 * slow))
+caused
+kill -TERM "$server_pid"
+end_server 0
+
+# One thread of the server stands still.
+as-systemd --watchdog 600000 service-messages addresses sc-server -c /dev/null --certificate "$tmp/server.crt" --private-key "$tmp/server.key" \
+    --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --workers 2 --reload-interval 0 >service.log 2>&1 </dev/null &
+server_pid=$!
+own_pids="$own_pids $server_pid"
+server_log=$tmp/service.log
+wait-for 20 "$server_pid" contains service-messages READY=1 || fail "the service did not get ready"
+show
+watch "loop blocked"
+kill -USR1 "$server_pid"
+wait-for 10 "$server_pid" contains service-messages ' thread ' || fail "nobody stops a thread"
+if grep -q 'a thread is stopped' service-messages; then
+    caused
+else
+    skip_part "ptrace(2) is not allowed here: no event loop can be blocked"
+fi
+kill -TERM "$server_pid" # its thread goes on when the one who has stopped it ends
+kill -KILL "$server_pid"
+pass "the log, the metrics and the page each tell them apart"
