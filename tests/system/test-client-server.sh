@@ -22,6 +22,10 @@ expect_err 'longer than 16M'
 (printf 'echo ' && cat largest) >commands
 run 65 sc-client --connect "$address" --pin server.crt <commands
 expect_err 'standard input, line 1: TEXT is longer than 16M'
+# A line is not kept beyond that, even when it never ends.
+cat largest largest >>commands
+run 65 sc-client --connect "$address" --pin server.crt <commands
+expect_err 'standard input, line 1: longer than 16M'
 rm -f largest largest.out commands
 
 # What does not fit into the sockets on the way, in both directions at once.

@@ -137,6 +137,10 @@ for pin in $(grep -Eo 'sha256//[^ ]*|pin-sha256=[^ ]*|SHA256:[^ ]*|cert-sha256:[
 done
 run 0 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --pin server.crt echo pinned
 run 0 sc-client --connect "localhost:${odd##*:}" --pin ca:server.crt echo pinned
+run 0 sc-client --connect "$odd" --show-pin --json
+for key in curl rfc7469 ssh dane certificate; do
+    grep -Fq " $(json-get $key <out | tr -d '\\')" shown || fail "--show-pin has another $key in JSON: $(cat out)"
+done
 [ "$(grep -c sha256 shown)" -eq 3 ] || fail "--show-pin does not show every spelling"
 
 # The port and the host that are meant when none is given.
@@ -259,6 +263,27 @@ sed 's/within [0-9.]*m*s,/within TIME,/' out | cmp - expected ||
 odd wrong-type
 client 76 --count 2 --interval 0 echo hello
 expect_out "$odd: 1 sent, 0 answered, 1 lost"
+# A server that ends the connection right after its last reply has answered everything.
+odd part
+client 0 --no-retry echo hello
+expect_out hello
+no_err
+printf 'echo one\n' >commands
+run 0 sc-client --connect "$odd" --pin server.crt --no-retry <commands
+expect_out one
+client 0 --no-retry --count 1 echo hello
+grep -q ': 1 sent, 1 answered, 0 lost' out || fail "a reply with which the server closes is not counted"
+# It asks to be left alone for a while, and is.
+odd going-away 700
+started=$(date +%s%N)
+client 0 --count 2 --interval 0.3 echo hello
+grep -q ': 2 sent, 2 answered, 0 lost' out || fail "a server that went away was not asked again"
+[ $(($(date +%s%N) - started)) -ge 700000000 ] || fail "the server was asked again before it wanted to"
+# An ERROR with which the server closes is the last one: the next would be the same.
+start_server --max-body 3
+run 1 sc-client --connect "$address" --pin server.crt --count 3 --interval 0 echo hello
+expect_out "$address: 1 sent, 1 answered, 0 lost"
+stop_server
 # A second passes between two, unless told otherwise.
 odd serve
 started=$(date +%s%N)
@@ -269,10 +294,11 @@ odd slow "10 200"
 client 0 --count 10 --interval 0 echo hello
 tail -n 1 out | sed 's/.* min.avg.max.p50.p99 //; s/ ms$//' | awk -F / '
     $3 < 200 || $5 < 200 || $4 >= $5 / 2 || $1 > $4 || $2 < $3 / 10 || $2 >= $3 { print "not as it was:", $0; exit 1 }' || fail "the summary is wrong"
+grep -Eq ': echo 1, 5 bytes, [0-9]{3,}\.[0-9]{3} ms$' out || fail "the time of a slow reply is not in its line"
 client 0 --count 10 --interval 0 --json echo hello
 sed -n 's/.*"min_seconds":\(.*\),"avg_seconds":\(.*\),"max_seconds":\(.*\),"p50_seconds":\(.*\),"p99_seconds":\(.*\)}/\1 \2 \3 \4 \5/p' out | awk '
-    $3 < 0.2 || $5 < 0.2 || $4 >= $5 / 2 || $1 > $4 || $2 < $3 / 10 || $2 >= $3 { print "not as it was:", $0; exit 1 }
-    END { exit NR != 1 }' || fail "the summary in JSON is wrong"
+    $3 < 0.2 || $5 < 0.2 || $4 >= $5 / 2 || $1 > $4 || $2 < $3 / 10 || $2 >= $3 { print "not as it was:", $0; bad = 1 }
+    END { exit bad || NR != 1 }' || fail "the summary in JSON is wrong"
 
 # --- Servers without TLS ---
 odd plain 'SSH-2.0-OpenSSH_9.2

@@ -84,6 +84,18 @@ next     $next
 client 0 --json pins
 [ "$(json-get next <out) $(json-get proven <out) $(json-get scheme <out)" = "$next true ecdsa_secp256r1_sha256" ] || fail "JSON"
 
+# A proof that was made for another connection is none, and the text and JSON say so.
+request=$pins
+ask
+length=$((0x$(printf %s "$replies" | cut -c 9-16)))
+tail -c +9 raw | head -c "$length" >recorded
+background odd-server answer server.crt server.key odd-port @recorded 9>&-
+wait-for 20 "$background_pid" exists odd-port || fail "odd-server did not start"
+run 0 sc-client --connect "127.0.0.1:$(cat odd-port)" --pin server.crt pins
+grep -qx "next     $next" out && grep -q '^         not proven: .*signature' out || fail "a proof of another connection is taken: $(cat out)"
+run 0 sc-client --connect "127.0.0.1:$(cat odd-port)" --pin server.crt --json pins
+[ "$(json-get next <out) $(json-get proven <out)" = "$next false" ] || fail "a proof of another connection is taken in JSON: $(cat out)"
+
 pass "the proof, checked without us, for each kind of key and version of TLS"
 for kind in --ec --ed25519 "--rsa 2048"; do
     case $kind in

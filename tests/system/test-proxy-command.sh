@@ -48,10 +48,23 @@ sed 's/^echo //' commands | cmp - out || fail "3000 commands were answered wrong
 run 0 sc-client --connect "$proxied" --pin server.crt --proxy-command 'relay %h:%p' </dev/null
 run 0 sc-client --connect "unix:$tmp/socket" --pin server.crt --proxy-command 'relay unix:%h' echo 'to a path'
 expect_out 'to a path'
+run 0 sc-client --connect "unix:$tmp/socket" --pin ca:server.crt --proxy-command 'relay unix:%h' echo 'a path is localhost'
 export TERM=dumb
 terminal 20 '> ' 'reverse cba\n' 'abc' '' '> ' 'quit\n' -- sc-client --connect "$proxied" --pin server.crt --proxy-command 'relay %h:%p' >out 2>err ||
     fail "the prompt"
 grep -q "^connected to $proxied (proxy command)" out || fail "the prompt does not say where it is connected to"
+
+# One that stays when its input has ended is told to go, and may tidy up.
+cat >stays.sh <<'END'
+trap 'echo tidy >tidied; exit 0' HUP
+relay "$1"
+while [ ! -e never ]; do wait-for 1 0 exists never; done &
+wait
+END
+through 0 'sh stays.sh %h:%p' echo hello
+expect_out hello
+[ "$(cat tidied)" = tidy ] || fail "a command that stays is not told to go"
+touch never
 
 # What the server is decides, not what carries the bytes.
 run 0 sc-keygen --out other

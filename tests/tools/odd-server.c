@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -151,6 +152,17 @@ static void mode_hang(struct connection *connection)
 {
     answer_one(connection, 0, 0, 0);
     (void)poll(NULL, 0, 60000);
+}
+
+/* The reply, close_notify and the end of the stream in one segment. */
+static void mode_part(struct connection *connection)
+{
+    const int on = 1;
+    (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+    answer_one(connection, 0, 0, 0);
+    (void)SSL_shutdown(connection->ssl);
+    (void)shutdown(connection->fd, SHUT_WR);
+    read_all(connection);
 }
 
 static void mode_wrong_type(struct connection *connection)
@@ -328,10 +340,13 @@ static void mode_error(struct connection *connection)
     }
 }
 
+/* TEXT is when to come back, in milliseconds. */
 static void mode_going_away(struct connection *connection)
 {
+    unsigned retry_after_ms = 2500;
+    (void)sscanf(mode_text, "%u", &retry_after_ms);
     answer_one(connection, 0, 0, 0);
-    send_error(connection, SC_ERROR_GOING_AWAY, 2500, "restart");
+    send_error(connection, SC_ERROR_GOING_AWAY, retry_after_ms, "restart");
     (void)SSL_shutdown(connection->ssl);
     read_all(connection);
 }
@@ -389,14 +404,25 @@ static void mode_late(struct connection *connection)
     mode_serve(connection);
 }
 
-/* TEXT is the reply to every request. */
+/* TEXT, or with @FILE what is in it, is the reply to every request. */
 static void mode_answer(struct connection *connection)
 {
+    char content[65536];
+    const char *reply = mode_text;
+    size_t length = strlen(mode_text);
     struct sc_frame_header header;
     uint8_t *body;
+    if (*mode_text == '@') {
+        FILE *file = fopen(mode_text + 1, "r");
+        if (!file) {
+            die(mode_text);
+        }
+        reply = content;
+        length = fread(content, 1, sizeof(content), file);
+        (void)fclose(file);
+    }
     while (read_request(connection, &header, &body)) {
-        send_frame(connection, header.type, (uint32_t)strlen(mode_text), mode_text,
-                   strlen(mode_text));
+        send_frame(connection, header.type, (uint32_t)length, reply, length);
     }
 }
 
@@ -408,6 +434,7 @@ static const struct {
     {"slow", mode_slow},
     {"hang", mode_hang},
     {"mute", mode_mute},
+    {"part", mode_part},
     {"wrong-type", mode_wrong_type},
     {"wrong-length", mode_wrong_length},
     {"half-reply", mode_half_reply},
