@@ -246,6 +246,7 @@ LIBS_BENCH  = src/libscbench.a $(EVENT_LIBS) src/libscproto.la $(LIBS_TLS) -lm
 
 # Compiled once for all programs.
 PROGRAM_FILES = src/programs/version.c src/programs/version.h
+CLIENT_PROGRAM_FILES = $(PROGRAM_FILES) src/programs/key_log_path.c src/programs/key_log_path.h
 PROGRAM_LIBS  = $(EVENT_LIBS) $(OPENSSL_LIBS)
 
 bin_PROGRAMS += src/sc-keygen
@@ -271,7 +272,7 @@ man/sc-server.log.7: man/sc-server.log.7.in man/log-events.awk src/base/log_even
 
 bin_PROGRAMS += src/sc-client
 dist_man_MANS += man/sc-client.1
-src_sc_client_SOURCES = src/programs/sc-client.c $(PROGRAM_FILES)
+src_sc_client_SOURCES = src/programs/sc-client.c $(CLIENT_PROGRAM_FILES)
 src_sc_client_LDADD = $(LIBS_CLIENT) $(PROGRAM_LIBS) $(EDIT_LIBS)
 
 sbin_PROGRAMS += src/sc-server
@@ -280,7 +281,7 @@ src_sc_server_LDADD   = $(LIBS_SERVER) $(PROGRAM_LIBS)
 
 bin_PROGRAMS += src/sc-bench
 dist_man_MANS += man/sc-bench.1
-src_sc_bench_SOURCES = src/programs/sc-bench.c $(PROGRAM_FILES)
+src_sc_bench_SOURCES = src/programs/sc-bench.c $(CLIENT_PROGRAM_FILES)
 src_sc_bench_LDADD   = $(LIBS_BENCH) $(PROGRAM_LIBS)
 
 # Makes the completion of the shells from the tables of options; see contrib/local.mk.

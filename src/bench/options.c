@@ -207,7 +207,8 @@ static int set_mode(struct sc_bench_plan *plan, struct given *given, enum sc_ben
     const bool both_are_handshakes =
         plan->mode == SC_BENCH_HANDSHAKES && mode == SC_BENCH_HANDSHAKES;
     if (given->mode && !both_are_handshakes) {
-        return sc_err_set(err, EX_USAGE, "--hold goes with neither --handshakes nor --resume");
+        return sc_err_set(err, EX_USAGE, "it excludes %s",
+                          mode == SC_BENCH_HOLD ? "--handshakes and --resume" : "--hold");
     }
     given->mode = true;
     plan->mode = mode;

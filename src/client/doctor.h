@@ -24,8 +24,11 @@
 #include "tls/info.h"
 #include "tls/watch.h"
 
-/* Examines the server. Returns the exit status: that of the first layer that fails, or 0. */
-int sc_doctor_run(const struct sc_cli_options *options);
+/*
+ * Examines the server. `key_log`: a file for the secrets of the connections; NULL: none. Returns
+ * the exit status: that of the first layer that fails, or 0.
+ */
+int sc_doctor_run(const struct sc_cli_options *options, const char *key_log);
 
 /* --- The inside: between the files of the doctor --- */
 

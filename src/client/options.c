@@ -217,7 +217,9 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
         options->strict_expiry = true;
         return sc_client_settings_set_strict_expiry(options->settings, 1, NULL);
     case OPT_NO_RETRY: options->no_retry = true; return 0;
-    case OPT_SESSION: options->session_path = value; return 0;
+    case OPT_SESSION:
+        options->session_path = value;
+        return *value ? 0 : sc_err_set(err, EX_USAGE, "the name of the file is empty");
     case OPT_JSON: options->json = true; return 0;
     case OPT_TLS_LIBRARY: return set_tls_library(options, value, err);
     default: options->verbose = true; return 0;

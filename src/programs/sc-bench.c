@@ -21,6 +21,7 @@
 #include "tls/context.h"
 #include "tls/passphrase_prompt.h"
 #include "tls/verify.h"
+#include "programs/key_log_path.h"
 #include "programs/version.h"
 
 /* timeout(1) signals the process and its group: two signals so close are one. */
@@ -97,18 +98,13 @@ static int run(struct sc_bench_options *options, struct sc_bench_result *result)
                                                    on_terminal ? sc_bench_report_progress : NULL,
                                                .arg = &shown,
                                                .interrupted = &interrupted};
-    const char *keylog = getenv("SSLKEYLOGFILE");
     struct sc_bench_plan *plan = &options->plan;
     if (options->svg_path && sc_bench_report_svg_check(options->svg_path, &err) != 0) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
-    plan->context = make_context(options, keylog && *keylog ? keylog : NULL, &err);
+    plan->context = make_context(options, sc_key_log_path(SC_BENCH_NAME), &err);
     if (!plan->context) {
         return sc_program_fail(SC_BENCH_NAME, &err);
-    }
-    if (keylog && *keylog) {
-        sc_program_warn(SC_BENCH_NAME,
-                        "SSLKEYLOGFILE: the secrets of every connection are written to %s", keylog);
     }
     int status = sc_bench_run(plan, &observer, result, &err);
     if (on_terminal) {

@@ -19,6 +19,7 @@
 #include "client/output.h"
 #include "client/prompt.h"
 #include "client/session_file.h"
+#include "programs/key_log_path.h"
 #include "programs/version.h"
 #include "proto/handler.h"
 
@@ -233,25 +234,6 @@ static const struct sc_cli_mode *choose_mode(const struct sc_cli_options *option
     return &sc_cli_lines;
 }
 
-/*
- * The secrets go where SSLKEYLOGFILE says, unless the program runs with more rights than its
- * caller.
- */
-static void set_key_log(struct sc_client_settings *settings)
-{
-    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
-    const char *path = secure_getenv("SSLKEYLOGFILE");
-    if (!path || !*path) {
-        return;
-    }
-    if (sc_client_settings_set_key_log(settings, path, &error) != 0) {
-        sc_program_warn(PROGRAM, "%s", error.text);
-    } else {
-        sc_program_warn(PROGRAM, "SSLKEYLOGFILE is set: who reads %s can read this connection",
-                        path);
-    }
-}
-
 static int start(struct sc_cli *client, struct sc_err *err)
 {
     client->base = event_base_new();
@@ -266,7 +248,6 @@ static int run(const struct sc_cli_options *options)
     struct sc_cli client = {.options = options, .mode = choose_mode(options), .status = EX_OK};
     struct sc_err err;
     if (start(&client, &err) == 0) {
-        set_key_log(options->settings);
         client.saves_session = options->session_path && !options->show_pin &&
                                sc_session_file_load(options->session_path, options->settings);
         sc_cli_connect(&client);
@@ -309,10 +290,13 @@ int main(int argc, char *argv[])
     }
     if (options.show_version) {
         print_versions();
-    } else if (options.doctor) {
-        status = sc_doctor_run(&options);
     } else {
-        status = run(&options);
+        const char *key_log = sc_key_log_path(PROGRAM);
+        struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+        if (key_log && sc_client_settings_set_key_log(options.settings, key_log, &error) != 0) {
+            sc_program_warn(PROGRAM, "%s", error.text);
+        }
+        status = options.doctor ? sc_doctor_run(&options, key_log) : run(&options);
     }
     sc_cli_options_fini(&options);
     return sc_program_end(PROGRAM, status);

@@ -216,6 +216,14 @@ static int make_paths(struct pair_paths *paths, const char *base, bool in_direct
     return 0;
 }
 
+/* Of "keys/" and ".": a pair in there, named server. */
+static bool names_directory(const char *base)
+{
+    const char *slash = strrchr(base, '/');
+    const char *last = slash ? slash + 1 : base;
+    return *last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
+}
+
 static int make(const struct options *options, struct sc_err *err)
 {
     struct pair_paths paths;
@@ -227,8 +235,7 @@ static int make(const struct options *options, struct sc_err *err)
     char what[80], until[SC_CERTIFICATE_DATE_BYTES], listed[1024];
     time_t not_before, not_after;
 
-    if (make_paths(&paths, options->base, options->base[strlen(options->base) - 1] == '/', err) !=
-        0) {
+    if (make_paths(&paths, options->base, names_directory(options->base), err) != 0) {
         return -1;
     }
     if (count == 0) {

@@ -194,6 +194,8 @@ int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
         rc = sc_err_set(err, EX_USAGE,
                         "empty pin: expected a certificate file, sha256//BASE64, cert-sha256:HEX "
                         "or ca:FILE");
+    } else if (strcmp(spec, ca_prefix) == 0) {
+        rc = sc_err_set(err, EX_USAGE, "\"ca:\" is not a pin: a file must follow ca:");
     } else if (strncmp(spec, ca_prefix, strlen(ca_prefix)) == 0) {
         rc = add_ca(&added, spec + strlen(ca_prefix), err);
     } else if (sc_pin_is_text(spec)) {

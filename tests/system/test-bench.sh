@@ -158,6 +158,10 @@ for wrong in "-c 0" "-d 0" "-s 17M" "-t frog" "-n 0" "--rate 0" "--rate 5x" "--d
     run 64 $bench $wrong
     expect_err "^sc-bench: "
 done
+run 64 $bench --handshakes --hold
+expect_err '^sc-bench: --hold: it excludes --handshakes and --resume'
+run 64 $bench --hold --resume
+expect_err '^sc-bench: --resume: it excludes --hold'
 run 66 $bench --pin nowhere.crt -n 1
 expect_err "nowhere.crt"
 run 66 $bench -n 1 --server-pid 2147483647

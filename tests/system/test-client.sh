@@ -138,8 +138,9 @@ done
 run 0 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --pin server.crt echo pinned
 run 0 sc-client --connect "localhost:${odd##*:}" --pin ca:server.crt echo pinned
 run 0 sc-client --connect "$odd" --show-pin --json
-for key in curl rfc7469 ssh dane certificate; do
-    grep -Fq " $(json-get $key <out | tr -d '\\')" shown || fail "--show-pin has another $key in JSON: $(cat out)"
+for key in curl=sha256// rfc7469=pin-sha256= ssh=SHA256: dane=3 certificate=cert-sha256:; do
+    value=$(json-get ${key%%=*} <out | tr -d '\\')
+    case $value in "${key#*=}"*) grep -Fq " $value" shown ;; *) false ;; esac || fail "--show-pin has another ${key%%=*} in JSON: $(cat out)"
 done
 [ "$(grep -c sha256 shown)" -eq 3 ] || fail "--show-pin does not show every spelling"
 
@@ -331,7 +332,7 @@ expect_err "can't connect to nosuchhost.invalid:4242"
 # --- Usage, files, output ---
 odd serve
 for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--count 0' '--connect a:b:c' '--connect localhost:0' 'frobnicate' 'time now' \
-    'echo a b' '--show-pin echo' '--pin sha256//x' '--count 3'; do
+    'echo a b' '--show-pin echo' '--pin sha256//x' '--pin ca:' '--session=' '--count 3'; do
     # shellcheck disable=SC2086
     run 64 sc-client --pin server.crt $wrong
     expect_err '^sc-client: '
@@ -405,6 +406,15 @@ expect_err 'warning: SSLKEYLOGFILE'
 grep -q '^CLIENT_TRAFFIC_SECRET_0 ' keys || fail "no keys in SSLKEYLOGFILE"
 
 run 0 env SSLKEYLOGFILE="$tmp/nonexistent/keys" sc-client --connect "$odd" --pin server.crt echo hello
+expect_err 'warning: .*nonexistent/keys'
+# The doctor and sc-bench likewise; standard output is not touched by it.
+run 0 env SSLKEYLOGFILE="$tmp/doctor-keys" sc-client --connect "$odd" --pin server.crt --json doctor
+expect_err 'warning: SSLKEYLOGFILE'
+grep -q '^CLIENT_TRAFFIC_SECRET_0 ' doctor-keys || fail "the doctor writes no keys"
+run 0 env SSLKEYLOGFILE="$tmp/bench-keys" sc-bench --connect "$odd" --pin server.crt -n 1
+expect_err 'warning: SSLKEYLOGFILE'
+grep -q '^CLIENT_TRAFFIC_SECRET_0 ' bench-keys || fail "sc-bench writes no keys"
+run 0 env SSLKEYLOGFILE="$tmp/nonexistent/keys" sc-bench --connect "$odd" --pin server.crt -n 1
 expect_err 'warning: .*nonexistent/keys'
 
 # With --json failures are objects on standard output with the same words and the status, wherever they are found.

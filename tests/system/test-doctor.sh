@@ -174,6 +174,11 @@ echo "$?" >both.status
 sc-client --connect "captain.test:$port" --pin right.crt echo hello >echo.out 2>&1
 sc-client --connect "[::1]:$port" --pin right.crt doctor >only.out 2>&1
 echo "$?" >only.status
+# A network behind the loopback interface: what is sent there is dropped without a word.
+if ip route add 192.0.2.0/24 dev lo; then
+    sc-client --connect 192.0.2.7:4242 --timeout 0.3 --pin right.crt doctor >silent.out 2>&1
+    echo "$?" >silent.status
+fi
 kill $server
 wait $server
 END
@@ -196,6 +201,13 @@ else
     verdict connect FAILED '\[::1\]:[0-9]+: .*; this host has no route to it'
     verdict TLS skipped
     pass "a machine without IPv6"
+    if [ -e silent.status ]; then
+        cp silent.out out
+        [ "$(cat silent.status)" = 75 ] || fail "exit status $(cat silent.status) when nobody answers"
+        verdict connect FAILED '192.0.2.7:4242: .*a firewall, or no such host'
+    else
+        skip_part "no route into nowhere can be made here"
+    fi
 fi
 
 # --- What it answers ---

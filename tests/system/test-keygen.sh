@@ -63,6 +63,10 @@ one_line 'server.crt: .*--force'
 run 0 sc-keygen --force
 run 73 sc-keygen --out missing/server
 one_line "can't create missing/server.key: "
+mkdir -p keys/inner
+(cd keys/inner && sc-keygen --out . && sc-keygen --out .. && sc-keygen --check . && sc-keygen --check ..) >out 2>err || fail "a directory as the place: $(cat err)"
+run 73 sc-keygen --out keys/
+[ "$(ls -A keys keys/inner | tr '\n' ' ')" = 'keys: inner server.crt server.key  keys/inner: server.crt server.key ' ] || fail "the pairs of directories: $(ls -A keys keys/inner)"
 
 pass "--check"
 for base in server server.crt server.key ./server; do
