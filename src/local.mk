@@ -8,6 +8,7 @@ src_libscbase_la_SOURCES = \
 	src/base/backoff.c src/base/backoff.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/compiler.h \
+	src/base/confine.c src/base/confine.h \
 	src/base/config_errors.c src/base/config_errors.h \
 	src/base/err.c src/base/err.h \
 	src/base/escape.c src/base/escape.h \

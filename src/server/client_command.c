@@ -46,21 +46,27 @@ static bool find_address(const struct sc_listen *listen, struct sc_address *out)
 }
 
 /* In place of "all addresses". */
-static void name_host(const struct sc_tls_context *tls, struct sc_address *address)
+static void name_host(const struct sc_tls_context *tls, const char *own_address,
+                      struct sc_address *address)
 {
     const X509 *certificate = SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(tls));
-    const bool ipv4_only = strcmp(address->host, "0.0.0.0") == 0;
     char own[256] = "";
     (void)gethostname(own, sizeof(own) - 1);
-    if (!sc_certificate_host_name(certificate, own, address->host, sizeof(address->host)) &&
-        !sc_addr_source(AF_INET, address->host, sizeof(address->host)) &&
-        (ipv4_only || !sc_addr_source(AF_INET6, address->host, sizeof(address->host)))) {
-        (void)snprintf(address->host, sizeof(address->host), "localhost");
+    if (!sc_certificate_host_name(certificate, own, address->host, sizeof(address->host))) {
+        (void)snprintf(address->host, sizeof(address->host), "%s", own_address);
+    }
+}
+
+void sc_own_address(char out[SC_OWN_ADDRESS_BYTES])
+{
+    if (!sc_addr_source(AF_INET, out, SC_OWN_ADDRESS_BYTES) &&
+        !sc_addr_source(AF_INET6, out, SC_OWN_ADDRESS_BYTES)) {
+        (void)snprintf(out, SC_OWN_ADDRESS_BYTES, "localhost");
     }
 }
 
 void sc_client_command(const struct sc_snapshot *snapshot, const struct sc_listen *listen,
-                       char *out, size_t out_size)
+                       const char *own_address, char *out, size_t out_size)
 {
     struct sc_address address;
     struct sc_pin_formats pin;
@@ -70,7 +76,7 @@ void sc_client_command(const struct sc_snapshot *snapshot, const struct sc_liste
         return;
     }
     if (is_any(&address)) {
-        name_host(snapshot->tls, &address);
+        name_host(snapshot->tls, own_address, &address);
     }
     sc_format_address(&address, text, sizeof(text));
     sc_pin_format(sc_tls_context_announcement(snapshot->tls)->current.pin, NULL, &pin);

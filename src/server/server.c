@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/log.h"
 #include "net/listen.h"
 #include "net/loop.h"
@@ -62,6 +63,7 @@ struct sc_server {
     time_t draining_since; /* 0: it does not drain */
     uint64_t drain_waited_ms; /* when its timer is due */
     bool ready, draining;
+    char own_address[SC_OWN_ADDRESS_BYTES];
     char client_command[512]; /* empty: it does not fit */
 };
 
@@ -327,8 +329,8 @@ static void log_ready(const struct sc_server *server)
 
 static void write_client_command(struct sc_server *server)
 {
-    sc_client_command(&server->snapshot, server->sockets.tls, server->client_command,
-                      sizeof(server->client_command));
+    sc_client_command(&server->snapshot, server->sockets.tls, server->own_address,
+                      server->client_command, sizeof(server->client_command));
 }
 
 static void log_client_command(const struct sc_server *server)
@@ -357,6 +359,7 @@ static void tell_ready(struct sc_server *server)
 int sc_server_run(struct sc_server *server, struct sc_err *err)
 {
     const char *port_file = sc_cmdline_port_file(server->cmdline);
+    struct sc_err confined;
     sc_admission_set_rate(&server->admission, server->snapshot.config->handshake_rate);
     /* The port file before the ready line: a start that fails at it has one line, the error. */
     if (start_accepting(server, err) != 0 || start_upkeep(server, err) != 0 ||
@@ -364,7 +367,11 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
         return -1;
     }
     sc_snapshot_log_warnings(&server->snapshot);
+    sc_own_address(server->own_address);
     write_client_command(server);
+    if (sc_confine(&confined) != 0) {
+        sc_log_message(SC_EVENT_NOT_CONFINED, "%s", confined.text);
+    }
     log_client_command(server);
     log_ready(server);
     tell_ready(server);

@@ -4,6 +4,7 @@ SHELL_TESTS = \
 	tests/system/test-service.sh \
 	tests/system/test-service-restart.sh \
 	tests/system/test-pin-rotation.sh \
+	tests/system/test-sandbox.sh \
 	tests/system/test-bench-latency.sh \
 	tests/system/test-handshake-rate.sh \
 	tests/system/test-haproxy.sh \

@@ -41,6 +41,9 @@ TEST_TOOLS += tests/tools/fleet
 tests_tools_fleet_SOURCES = tests/tools/fleet.c
 tests_tools_fleet_LDADD   = $(EVENT_LIBS) $(LIBS_LIB)
 
+TEST_TOOLS += tests/tools/probe
+tests_tools_probe_SOURCES = tests/tools/probe.c
+
 TEST_TOOLS += tests/tools/relay
 tests_tools_relay_SOURCES = tests/tools/relay.c
 tests_tools_relay_LDADD   = $(LIBS_BASE)

@@ -1,0 +1,23 @@
+/*
+ * What a service that has started does not need any more, and whoever takes it over would: other
+ * programs, other code, connections to other hosts. A unit cannot take these away, because the
+ * start needs them. Linux, seccomp(2).
+ */
+#ifndef SC_BASE_CONFINE_H
+#define SC_BASE_CONFINE_H
+
+#include "base/err.h"
+
+/*
+ * From now on all threads of this process, and those to come, get EPERM when they execute a
+ * program (also one in memory), map code or make memory executable, and EACCES for a socket of
+ * another family than AF_UNIX; accept(2) goes on. System calls of another ABI of the machine are
+ * for SystemCallArchitectures= of the unit.
+ *
+ * Only where new privileges are ruled out already (NoNewPrivileges=), else it does nothing: the
+ * kernel wants that, and a program that somebody tries out stays what it was. -1: EX_OSERR, and
+ * nothing has changed.
+ */
+int sc_confine(struct sc_err *err) SC_NODISCARD;
+
+#endif

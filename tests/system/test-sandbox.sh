@@ -1,0 +1,79 @@
+#!/bin/sh
+# The sandbox of the installed unit under a real systemd: what it denies is tried in it, and, as a control, outside of it, where it must be
+# possible to prove anything.
+. "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+. "$SC_SRCDIR/tests/system/box.sh"
+box_needs
+
+box_install
+mkdir -p "$layer/usr/local/bin"
+cp "$SC_BUILDDIR/tests/tools/probe" "$layer/usr/local/bin/"
+box_start
+unit() {
+    cat >"$box_share/unit"
+    run 0 box mkdir -p "/etc/systemd/system/$(dirname "$1")"
+    run 0 box cp /box/unit "/etc/systemd/system/$1"
+}
+run 0 box systemd-sysusers
+run 0 box systemd-tmpfiles --create
+
+# The unit as it is, with another program; and that program alone.
+box_units=$(box sh -c 'for d in /lib/systemd/system /usr/lib/systemd/system /usr/local/lib/systemd/system; do [ ! -e $d/sc-server.service ] || echo $d; done | head -n 1')
+run 0 box cp "$box_units/sc-server.service" /etc/systemd/system/inside.service
+unit inside.service.d/probe.conf <<END
+[Service]
+Type=oneshot
+Restart=no
+ExecStart=
+ExecStart=/usr/local/bin/probe $box_conf
+ExecPaths=/usr/local/bin/probe
+StandardOutput=truncate:/box/inside
+END
+unit outside.service <<END
+[Service]
+Type=oneshot
+ExecStart=/usr/local/bin/probe $box_conf
+StandardOutput=truncate:/box/outside
+END
+# D-Bus, where it is not installed.
+unit bus.socket <<END
+[Socket]
+ListenStream=/run/dbus/system_bus_socket
+Accept=yes
+END
+unit bus@.service <<END
+[Service]
+ExecStart=/bin/true
+END
+run 0 box systemctl daemon-reload
+box test -S /run/dbus/system_bus_socket || run 0 box systemctl start bus.socket
+run 0 box systemctl start outside.service
+run 0 box systemctl start inside.service
+cat "$box_share/outside" >outside.log
+cat "$box_share/inside" >inside.log
+
+# Possible outside, denied inside. What the service needs is possible in both.
+for what in write-etc write-usr write-configuration read-root-home see-process-1 run-shell run-from-tmp run-from-var-tmp run-from-shm run-from-state run-from-runtime run-memory-file map-write-and-execute \
+    make-executable read-key-ring add-key user-namespace trace-parent make-setuid personality netlink raw-packets dbus; do
+    grep -qx "$what yes" outside.log || fail "$what is not possible without the sandbox, so it proves nothing: $(grep "^$what " outside.log)"
+    grep -q "^$what no: " inside.log || fail "the sandbox does not deny: $(grep "^$what " inside.log)"
+done
+# What a kernel may lack, or a machine forbid.
+for what in io-uring aio userfaultfd realtime host-name; do
+    grep -qx "$what yes" outside.log || skip_part "this machine itself denies $(grep "^$what " outside.log)"
+    grep -q "^$what no: " inside.log || fail "the sandbox does not deny: $(grep "^$what " inside.log)"
+done
+for what in may-make-memory-file may-use-tcp; do
+    grep -qx "$what yes" inside.log || fail "the sandbox denies what the server needs: $(grep "^$what " inside.log)"
+done
+# The server adds its own filter to those of the unit: see tests/unit/check_confine.c for what that denies.
+run 0 box systemctl start sc-server.service
+run 0 box sh -c "cat /proc/$(box systemctl show -P MainPID sc-server.service)/task/*/status"
+filters=$(sed -n 's/^filters //p' inside.log)
+sed -n 's/^Seccomp_filters:[[:space:]]*//p' out | sort -u >filters
+[ "$(cat filters)" = $((filters + 1)) ] || fail "threads of the server have $(cat filters) filters, the unit $filters"
+! grep ' not_confined ' journal.log || fail "not confined"
+run 0 box sc-client --timeout 20 --pin "$box_conf/server.crt" echo hello
+expect_out hello
+run 0 box systemctl reload sc-server.service
+pass "$(grep -c ' no: ' inside.log) attempts denied"

@@ -1,0 +1,185 @@
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/confine.h"
+#include "suite.h"
+
+/* Each attempt is made in a process of its own: 0, or the errno. */
+static int as_error(bool ok)
+{
+    return ok ? 0 : errno;
+}
+
+static int try_execve(void)
+{
+    static char name[] = "true";
+    char *const arguments[] = {name, NULL};
+    return execve("/bin/true", arguments, NULL) == 0 ? 0 : errno;
+}
+
+/* A copy of true(1) in memory. */
+static int memory_file(void)
+{
+    char bytes[4096];
+    FILE *from = fopen("/bin/true", "re");
+    const int fd = memfd_create("true", 0);
+    for (size_t got; from && (got = fread(bytes, 1, sizeof(bytes), from)) > 0;) {
+        (void)!write(fd, bytes, got);
+    }
+    if (from) {
+        (void)fclose(from);
+    }
+    return fd;
+}
+
+static int try_fexecve(void)
+{
+    static char name[] = "true";
+    char *const arguments[] = {name, NULL};
+    return syscall(SYS_execveat, memory_file(), "", arguments, NULL, 0x1000 /* AT_EMPTY_PATH */) ==
+                   0
+               ? 0
+               : errno;
+}
+
+static int try_execve_of_memory(void)
+{
+    static char name[] = "true";
+    char *const arguments[] = {name, NULL};
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memory_file());
+    return execve(path, arguments, NULL) == 0 ? 0 : errno;
+}
+
+static int try_map_code(void)
+{
+    return as_error(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, memory_file(), 0) !=
+                    MAP_FAILED);
+}
+
+static int try_make_executable(void)
+{
+    void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return as_error(mprotect(memory, 4096, PROT_READ | PROT_EXEC) == 0);
+}
+
+static int try_make_executable_with_key(void)
+{
+    void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return as_error(syscall(SYS_pkey_mprotect, memory, 4096, PROT_READ | PROT_EXEC, -1) == 0);
+}
+
+static int try_tcp(void)
+{
+    return as_error(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+}
+
+static int try_udp(void)
+{
+    return as_error(socket(AF_INET6, SOCK_DGRAM, 0) >= 0);
+}
+
+static int try_what_a_server_does(void)
+{
+    int pair[2];
+    void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return as_error(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
+                    socket(AF_UNIX, SOCK_DGRAM, 0) >= 0 && memory != MAP_FAILED &&
+                    mprotect(memory, 4096, PROT_READ) == 0);
+}
+
+static const struct {
+    int (*attempt)(void);
+    int error;
+} cases[] = {{try_execve, EPERM},
+             {try_fexecve, EPERM},
+             {try_execve_of_memory, EPERM},
+             {try_map_code, EPERM},
+             {try_make_executable, EPERM},
+             {try_make_executable_with_key, EPERM},
+             {try_tcp, EACCES},
+             {try_udp, EACCES},
+             {try_what_a_server_does, 0}};
+
+static pthread_barrier_t barrier;
+static void *wait_and_try(void *arg)
+{
+    int *result = arg;
+    (void)pthread_barrier_wait(&barrier);
+    *result = try_tcp();
+    return NULL;
+}
+
+/* A thread that was there before is confined, too. */
+static int of_another_thread(bool no_new_privileges)
+{
+    pthread_t thread;
+    int result = -1;
+    struct sc_err err;
+    if (pthread_barrier_init(&barrier, NULL, 2) != 0 ||
+        pthread_create(&thread, NULL, wait_and_try, &result) != 0 ||
+        (no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ||
+        sc_confine(&err) != 0) {
+        return -1;
+    }
+    (void)pthread_barrier_wait(&barrier);
+    (void)pthread_join(thread, NULL);
+    return result;
+}
+
+static int in_a_process(int (*attempt)(void), bool no_new_privileges)
+{
+    int status;
+    (void)fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        struct sc_err err;
+        if (!attempt) {
+            _exit(of_another_thread(no_new_privileges));
+        }
+        if (no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+            _exit(255);
+        }
+        _exit(sc_confine(&err) == 0 ? attempt() : 254);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+START_TEST(a_confined_process)
+{
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        const int error = in_a_process(cases[i].attempt, true);
+        ck_assert_msg(error == cases[i].error, "case %zu: %s", i, strerror(error));
+    }
+    ck_assert_int_eq(in_a_process(NULL, true), EACCES);
+}
+END_TEST
+
+START_TEST(without_no_new_privileges_nothing_changes)
+{
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0) {
+        return; /* nobody gets them back */
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+        const int error = in_a_process(cases[i].attempt, false);
+        /* Where this machine has no such thing at all. */
+        ck_assert_msg(error == 0 || (cases[i].attempt == try_make_executable_with_key),
+                      "case %zu: %s", i, strerror(error));
+    }
+    ck_assert_int_eq(in_a_process(NULL, false), 0);
+}
+END_TEST
+
+SUITE_MAIN("confine", a_confined_process, without_no_new_privileges_nothing_changes)
