@@ -1,10 +1,10 @@
 #!/bin/sh
-# Every shell block of README and docs/operations.md is run as it stands, in the order of the page, on a machine with a real systemd.
+# Every shell block of README, docs/operations.md and docs/fleet.md is run as it stands, in the order of the page, on a machine with a real systemd.
 #
 # SC_TEST_BUILD=yes: building and installing is run, too, from a copy of the sources. Without it that takes too long; "./configure" and "make"
 # are stand-ins then, and "make install" installs this build.
 test_seconds=${SC_TEST_BUILD:+420}
-test_seconds=${test_seconds:-90}
+test_seconds=${test_seconds:-120}
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 . "$SC_SRCDIR/tests/system/box.sh"
 box_needs
@@ -97,4 +97,25 @@ run 0 box sc-client --timeout 15 --connect captain.example.org:443 --pin /etc/sp
 run 0 box tar -tzf /root/space-captain.tar.gz
 grep -qx ./server.key out || fail "the backup has no key"
 [ "$(box stat -c %a /root/space-captain.tar.gz)" = 600 ] || fail "the backup is open to others"
-pass "$count blocks of docs/operations.md and those of README do what they say"
+box_stop
+
+# docs/fleet.md: a host that was set up as docs/operations.md says.
+command -v curl >/dev/null || skip "there is no curl for the commands of docs/fleet.md"
+new_machine
+blocks docs/operations.md operations >/dev/null
+run_block operations 1
+run_block operations 2
+fleet_count=$(blocks docs/fleet.md fleet)
+[ "$fleet_count" -ge 7 ] || fail "docs/fleet.md has only $fleet_count blocks"
+old_key=$(box cat /etc/space-captain/server.crt | cksum)
+number=0
+while [ $number -lt "$fleet_count" ]; do
+    number=$((number + 1))
+    run_block fleet $number
+    case $(cat "$box_share/fleet-$number.sh") in
+    *'echo hello'*) expect_out_end hello ;;
+    esac
+done
+[ "$(box cat /etc/space-captain/server.crt | cksum)" != "$old_key" ] || fail "docs/fleet.md has not changed the key"
+serves fleet.md
+pass "$count blocks of docs/operations.md, $fleet_count of docs/fleet.md and those of README do what they say"
