@@ -61,6 +61,7 @@ SHELL_TESTS = \
 	tests/system/test-protocol.sh \
 	tests/system/test-proxy-command.sh \
 	tests/system/test-proxy-protocol.sh \
+	tests/system/test-reasons.sh \
 	tests/system/test-reload-settings.sh \
 	tests/system/test-reload.sh \
 	tests/system/test-restart.sh \
