@@ -57,6 +57,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/passphrase_prompt.c src/tls/passphrase_prompt.h \
 	src/tls/pin.c src/tls/pin.h \
 	src/tls/pin_file.c \
+	src/tls/pin_list.c \
 	src/tls/pin_format.c \
 	src/tls/pin_match.c \
 	src/tls/pin_mismatch.c src/tls/pin_mismatch.h \

@@ -88,7 +88,8 @@ static void on_connected(void *arg)
     struct sc_conn *conn = arg;
     sc_memory_trim_later(&conn->worker->memory_trim); /* handshakes need 50 KiB for a moment */
     struct sc_err err;
-    if (sc_tls_context_check_peer(conn->tls_context, sc_tlsbev_ssl(conn->tls), &err) != 0) {
+    if (sc_tls_context_check_peer(conn->tls_context, sc_tlsbev_ssl(conn->tls), &conn->origin.client,
+                                  &err) != 0) {
         sc_conn_note_close(conn, SC_CLOSE_HANDSHAKE_FAILED);
         conn->handshake_failure = SC_TLS_REASON_CLIENT_CERTIFICATE;
         sc_conn_log_event(&conn->worker->log, SC_CONN_CLIENT_REFUSED, &conn->origin, err.text);

@@ -24,6 +24,9 @@ static bool begin(struct sc_log_line *line, struct sc_conn_log *log, enum sc_con
     sc_addr_format_packed(&origin->peer, peer);
     sc_log_u64(line, "conn", origin->id);
     sc_log_str(line, "peer", peer);
+    if (origin->client) {
+        sc_log_str(line, "client", origin->client);
+    }
     return true;
 }
 
@@ -54,7 +57,7 @@ void sc_conn_log_connected(struct sc_conn_log *log, const struct sc_conn_origin 
                            const struct sc_tls_info *info)
 {
     struct sc_log_line line;
-    if (begin(&line, log, SC_CONN_CONNECTED, origin)) {
+    if (begin(&line, log, origin->client ? SC_CONN_KNOWN_CLIENT : SC_CONN_CONNECTED, origin)) {
         sc_log_str(&line, "tls", info->version);
         sc_log_str(&line, "cipher", info->cipher);
         sc_log_str(&line, "group", info->group);

@@ -14,6 +14,8 @@ struct sc_conn_origin {
     uint64_t accepted_ns; /* sc_clock_ns() */
     struct sc_addr peer; /* the client, also behind a load balancer (proxy-protocol-from) */
     struct sc_address_entry *address_entry; /* the acceptor's; NULL: not counted */
+    const char
+        *client; /* its name in client-pin, of the connection's TLS context; NULL: none yet */
 };
 
 #endif

@@ -45,7 +45,7 @@ static int add_pins(struct sc_client_policy *policy, const char *const *pins, si
         return sc_err_set(err, EX_OSERR, "can't set up client-pin: out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        if (sc_pin_set_add(policy->pins, pins[i], err) != 0) {
+        if (sc_pin_set_add_clients(policy->pins, pins[i], err) != 0) {
             if (err) {
                 err->status = err->status == EX_USAGE ? EX_CONFIG : err->status;
             }
@@ -157,11 +157,12 @@ static bool is_in_date(const X509 *certificate)
            X509_cmp_time(X509_get0_notAfter(certificate), &now) > 0;
 }
 
-int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl,
+int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl, const char **name,
                            struct sc_err *err)
 {
     struct sc_pin_result result;
     char pin[64];
+    *name = NULL;
     if (policy->auth == SC_CLIENT_AUTH_NONE) {
         return 0;
     }
@@ -183,6 +184,7 @@ int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl
                               : "it is outside its dates");
     }
     if (sc_pin_set_match(policy->pins, ssl, NULL, &result) == 0) {
+        *name = result.name;
         return 0;
     }
     /*

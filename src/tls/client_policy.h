@@ -48,10 +48,11 @@ int sc_client_policy_install(const struct sc_client_policy *policy, SSL_CTX *ssl
                              struct sc_err *err) SC_NODISCARD;
 
 /*
- * The check of a finished handshake: resumed ones do not call OpenSSL's. -1: close the connection;
- * the text has the pin of the certificate that was refused.
+ * The check of a finished handshake: resumed ones do not call OpenSSL's. *name is that of the
+ * client in a list of pins, good for the life of the policy; NULL: it has none. -1: close the
+ * connection; the text has the pin of the certificate that was refused.
  */
-int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl,
+int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl, const char **name,
                            struct sc_err *err) SC_NODISCARD;
 
 #endif

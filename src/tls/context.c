@@ -386,9 +386,9 @@ const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context)
 }
 
 int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl,
-                              struct sc_err *err)
+                              const char **name, struct sc_err *err)
 {
-    return sc_client_policy_check(&context->policy, ssl, err);
+    return sc_client_policy_check(&context->policy, ssl, name, err);
 }
 
 const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context)

@@ -108,10 +108,11 @@ const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context);
 /*
  * Is the client of this finished handshake one that client-auth takes? Call it after every
  * handshake and before anything is answered: a resumed one has not been checked by OpenSSL. 0 yes,
- * also without client-auth; -1 close the connection.
+ * also without client-auth; -1 close the connection. *name is that of the client in a list of pins,
+ * good for as long as the context; NULL: it has none.
  */
 int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl,
-                              struct sc_err *err) SC_NODISCARD;
+                              const char **name, struct sc_err *err) SC_NODISCARD;
 
 /*
  * SHA-256 over the settings and files that the context was made from: equal for two when a reload

@@ -24,6 +24,7 @@ void sc_pin_fini(struct sc_pin *pin)
 {
     X509_STORE_free(pin->store);
     free(pin->path);
+    free(pin->name);
 }
 
 static void set_clear(struct sc_pin_set *set)
@@ -84,11 +85,13 @@ int sc_pin_set_add_all(struct sc_pin_set *set, const struct sc_pin_set *from, st
     for (size_t i = 0; i < from->count; i++) {
         struct sc_pin copy = from->pins[i];
         copy.path = copy.path ? strdup(copy.path) : NULL;
-        if (from->pins[i].path && !copy.path) {
-            return sc_err_set(err, EX_OSERR, "out of memory");
-        }
+        copy.name = copy.name ? strdup(copy.name) : NULL;
         if (copy.store) {
             (void)X509_STORE_up_ref(copy.store);
+        }
+        if (!copy.path != !from->pins[i].path || !copy.name != !from->pins[i].name) {
+            sc_pin_fini(&copy);
+            return sc_err_set(err, EX_OSERR, "out of memory");
         }
         if (sc_pin_set_append(set, &copy, err) != 0) {
             return -1;
@@ -134,8 +137,10 @@ static void hash_pins(const struct sc_pin *sorted, size_t count, uint8_t out[SC_
     bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
     for (size_t i = 0; ok && i < count; i++) {
         const uint8_t kind = (uint8_t)sorted[i].kind;
+        const char *name = sorted[i].name;
         ok = EVP_DigestUpdate(ctx, &kind, 1) == 1 &&
-             EVP_DigestUpdate(ctx, sorted[i].digest, SC_PIN_BYTES) == 1;
+             EVP_DigestUpdate(ctx, sorted[i].digest, SC_PIN_BYTES) == 1 &&
+             (!name || EVP_DigestUpdate(ctx, name, strlen(name) + 1) == 1);
     }
     if (!ok || EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
         /* Only without memory; a digest that names no set keeps a saved session from being used. */
@@ -186,7 +191,10 @@ int sc_pin_check_file(const char *path, struct sc_err *err)
                : sc_err_set(err, EX_USAGE, "\"%.160s\" is a pin: a file is expected", path);
 }
 
-int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
+/* `add_file`: what a FILE may be. */
+static int add(struct sc_pin_set *set, const char *spec,
+               int (*add_file)(struct sc_pin_set *, const char *, struct sc_err *),
+               struct sc_err *err)
 {
     struct sc_pin_set added = {0};
     int rc;
@@ -201,7 +209,7 @@ int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
     } else if (sc_pin_is_text(spec)) {
         rc = sc_pin_set_add_text(&added, spec, err);
     } else {
-        rc = sc_pin_set_add_file(&added, spec, NULL, err);
+        rc = add_file(&added, spec, err);
     }
     for (size_t i = 0; i < added.count; i++) {
         if (rc == 0) {
@@ -212,6 +220,21 @@ int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
     }
     free(added.pins);
     return rc;
+}
+
+static int add_certificates(struct sc_pin_set *set, const char *path, struct sc_err *err)
+{
+    return sc_pin_set_add_file(set, path, NULL, err);
+}
+
+int sc_pin_set_add(struct sc_pin_set *set, const char *spec, struct sc_err *err)
+{
+    return add(set, spec, add_certificates, err);
+}
+
+int sc_pin_set_add_clients(struct sc_pin_set *set, const char *spec, struct sc_err *err)
+{
+    return add(set, spec, sc_pin_set_add_clients_file, err);
 }
 
 void sc_pin_set_digest(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES])

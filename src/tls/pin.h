@@ -64,6 +64,17 @@ int sc_pin_set_add_key(struct sc_pin_set *set, const uint8_t pin[SC_PIN_BYTES], 
 int sc_pin_set_add_all(struct sc_pin_set *set, const struct sc_pin_set *from,
                        struct sc_err *err) SC_NODISCARD;
 
+/*
+ * As sc_pin_set_add(), for the clients of a server: a FILE without PEM in it is a list of their
+ * pins, a line each, "PIN NAME", PIN in a form without a file. Empty lines and those that begin
+ * with # are left out. A name has up to SC_PIN_NAME_MAX letters, digits and ._@+-, and may have
+ * several pins; a pin has one name, and there are at most 4096. EX_DATAERR with the file and the
+ * number of the line.
+ */
+#define SC_PIN_NAME_MAX 64U
+int sc_pin_set_add_clients(struct sc_pin_set *set, const char *spec,
+                           struct sc_err *err) SC_NODISCARD;
+
 /* The file that a PIN argument names, in the argument; NULL: it names none. */
 const char *sc_pin_path(const char *spec);
 
@@ -86,8 +97,8 @@ bool sc_pin_set_has(const struct sc_pin_set *set, const uint8_t key[SC_PIN_BYTES
 void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_size);
 
 /*
- * SHA-256 over the sorted pins: names a set, so that a saved session is used only with the pins it
- * was made under.
+ * SHA-256 over the sorted pins and their names: names a set, so that a saved session is used only
+ * with the pins it was made under.
  */
 void sc_pin_set_digest(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES]);
 
@@ -110,6 +121,7 @@ struct sc_pin_result {
     char pin[128]; /* the pin that matched, in a form that can be given again (a path that does
                       not fit is cut) */
     bool by_issuer; /* it is a ca: pin */
+    const char *name; /* of the pin that matched, in the set; NULL: it has none */
     bool expired; /* the leaf is outside its validity; a match by key or certificate stands all the
                      same */
     char reason[256]; /* why a ca: pin did not match, in plain words: that of `cause`, or else of

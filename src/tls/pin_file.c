@@ -100,6 +100,18 @@ static int read_other(struct sc_pin_set *set, BIO *bio, const char *path, const 
                       "%s holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)", path);
 }
 
+static int read_pem(struct sc_pin_set *set, const struct sc_file *file, const char *path,
+                    X509_STORE *store, struct sc_err *err)
+{
+    BIO *bio = BIO_new_mem_buf(file->bytes, (int)file->length);
+    int rc = bio ? read_certificates(set, bio, path, store, err) : out_of_memory(err);
+    if (rc == 0 && set->count == 0) {
+        rc = read_other(set, bio, path, file->bytes, store != NULL, err);
+    }
+    BIO_free(bio);
+    return rc;
+}
+
 int sc_pin_set_add_file(struct sc_pin_set *set, const char *path, X509_STORE *store,
                         struct sc_err *err)
 {
@@ -107,12 +119,20 @@ int sc_pin_set_add_file(struct sc_pin_set *set, const char *path, X509_STORE *st
     if (sc_file_read(path, MAX_FILE_BYTES, &file, err) != 0) {
         return sc_err_prefix(err, "pinned certificate");
     }
-    BIO *bio = BIO_new_mem_buf(file.bytes, (int)file.length);
-    int rc = bio ? read_certificates(set, bio, path, store, err) : out_of_memory(err);
-    if (rc == 0 && set->count == 0) {
-        rc = read_other(set, bio, path, file.bytes, store != NULL, err);
+    const int rc = read_pem(set, &file, path, store, err);
+    sc_file_fini(&file);
+    return rc;
+}
+
+int sc_pin_set_add_clients_file(struct sc_pin_set *set, const char *path, struct sc_err *err)
+{
+    struct sc_file file;
+    if (sc_file_read(path, MAX_FILE_BYTES, &file, err) != 0) {
+        return -1;
     }
-    BIO_free(bio);
+    const int rc = strstr(file.bytes, "-----BEGIN ")
+                       ? read_pem(set, &file, path, NULL, err)
+                       : sc_pin_set_add_list(set, path, file.bytes, file.length, err);
     sc_file_fini(&file);
     return rc;
 }

@@ -238,6 +238,7 @@ int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X
                                             : is_digest_of(pin, key, certificate);
         if (result->matched) {
             sc_pin_format_one(pin, result->pin, sizeof(result->pin));
+            result->name = pin->name;
             result->reason[0] = '\0';
             result->cause = SC_PIN_OTHER;
         }

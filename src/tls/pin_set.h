@@ -22,6 +22,7 @@ struct sc_pin {
                                      digests of a ca: file */
     X509_STORE *store; /* SC_PIN_CA: the file's certificates, and nothing else, are trusted */
     char *path; /* NULL: came from no file */
+    char *name; /* of whom it is; NULL: not known */
 };
 
 struct sc_pin_set {
@@ -41,6 +42,15 @@ bool sc_pin_is_text(const char *spec);
 int sc_pin_set_add_text(struct sc_pin_set *set, const char *spec, struct sc_err *err) SC_NODISCARD;
 /* With `store` the certificates go there, too, and a key alone is not a pin. */
 int sc_pin_set_add_file(struct sc_pin_set *set, const char *path, X509_STORE *store,
+                        struct sc_err *err) SC_NODISCARD;
+/* The same for sc_pin_set_add_clients(). */
+int sc_pin_set_add_clients_file(struct sc_pin_set *set, const char *path,
+                                struct sc_err *err) SC_NODISCARD;
+/*
+ * To an empty set what the content of a list holds, a NUL after it; it is cut into lines. The path
+ * is for messages.
+ */
+int sc_pin_set_add_list(struct sc_pin_set *set, const char *path, char *text, size_t length,
                         struct sc_err *err) SC_NODISCARD;
 
 /* The pin in a form that can be given again. */

@@ -1,5 +1,5 @@
 # Fuzz targets: see tests/fuzz/fuzz.h. `make fuzz` gives each FUZZ_SECONDS; without libFuzzer they replay inputs of their own.
-FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_engine tests/fuzz/fuzz_frame tests/fuzz/fuzz_pin_store tests/fuzz/fuzz_pins \
+FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_engine tests/fuzz/fuzz_frame tests/fuzz/fuzz_pin_list tests/fuzz/fuzz_pin_store tests/fuzz/fuzz_pins \
 	tests/fuzz/fuzz_proxy_header tests/fuzz/fuzz_text
 FUZZ_SECONDS = 60
 if ENABLE_FUZZING
@@ -22,6 +22,11 @@ tests_fuzz_fuzz_proxy_header_SOURCES = tests/fuzz/fuzz_proxy_header.c tests/fuzz
 nodist_tests_fuzz_fuzz_proxy_header_SOURCES = $(FUZZ_MAIN)
 tests_fuzz_fuzz_proxy_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_proxy_header_LDADD   = $(LIBS_NET)
+
+tests_fuzz_fuzz_pin_list_SOURCES = tests/fuzz/fuzz_pin_list.c tests/fuzz/fuzz.h
+nodist_tests_fuzz_fuzz_pin_list_SOURCES = $(FUZZ_MAIN)
+tests_fuzz_fuzz_pin_list_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_pin_list_LDADD   = $(LIBS_TLS)
 
 tests_fuzz_fuzz_pins_SOURCES = tests/fuzz/fuzz_pins.c tests/fuzz/fuzz.h
 nodist_tests_fuzz_fuzz_pins_SOURCES = $(FUZZ_MAIN)

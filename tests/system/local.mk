@@ -29,6 +29,7 @@ SHELL_TESTS = \
 	tests/system/test-client-auth.sh \
 	tests/system/test-client-cert.sh \
 	tests/system/test-client-conf.sh \
+	tests/system/test-client-names.sh \
 	tests/system/test-client-openssl.sh \
 	tests/system/test-client-prompt.sh \
 	tests/system/test-client-retry.sh \

@@ -80,6 +80,9 @@ static struct sc_tls_context *server_with(enum sc_client_auth auth, const char *
     return fixture_server(&settings);
 }
 
+/* Of the client that was served last; NULL: it has none. */
+static const char *who_it_is;
+
 enum outcome { SERVED, RESUMED, REFUSED_IN_HANDSHAKE, REFUSED_AFTER };
 
 /*
@@ -105,9 +108,10 @@ static enum outcome visit(const struct sc_tls_context *server, const struct clie
         ck_assert_int_eq(SSL_set_session(pair.client, *session), 1);
     }
     if (tls_pair_handshake(&pair)) {
-        outcome = sc_tls_context_check_peer(server, pair.server, &err) != 0 ? REFUSED_AFTER
-                  : SSL_session_reused(pair.server)                         ? RESUMED
-                                                                            : SERVED;
+        outcome = sc_tls_context_check_peer(server, pair.server, &who_it_is, &err) != 0
+                      ? REFUSED_AFTER
+                  : SSL_session_reused(pair.server) ? RESUMED
+                                                    : SERVED;
     } else {
         struct sc_tls_failure failure =
             sc_tls_explain(&pair.server_watch, SC_TLS_END_ERROR, pair.server_error, true);
@@ -285,6 +289,7 @@ START_TEST(resumed_sessions_are_checked_again)
     const char *pin = fixture_path("other.crt");
     struct sc_client_policy stricter;
     struct sc_err err = {0};
+    const char *name = "";
     SSL_SESSION *session = NULL;
     struct tls_pair pair;
     fixture_write_certificate("other.crt", mallory.certificate, false);
@@ -295,9 +300,10 @@ START_TEST(resumed_sessions_are_checked_again)
     ck_assert_int_eq(SSL_set_session(pair.client, session), 1);
     ck_assert(tls_pair_handshake(&pair));
     ck_assert(SSL_session_reused(pair.server));
-    ck_assert_int_eq(sc_client_policy_check(&stricter, pair.server, &err), -1);
+    ck_assert_int_eq(sc_client_policy_check(&stricter, pair.server, &name, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, "sha256//"));
     ck_assert_ptr_nonnull(strstr(err.text, "matches no client-pin"));
+    ck_assert_ptr_null(name);
     tls_pair_fini(&pair);
     sc_client_policy_fini(&stricter);
     SSL_SESSION_free(session);
@@ -416,7 +422,46 @@ START_TEST(names_what_does_not_go_together)
 }
 END_TEST
 
-SUITE_MAIN("client_policy", pins_decide, a_ca_decides, a_new_policy_ends_old_sessions,
-           another_ca_ends_old_sessions, resumed_sessions_are_checked_again,
-           resumed_sessions_end_with_the_certificate, a_ca_among_other_pins,
-           tells_the_pin_that_was_refused, names_what_does_not_go_together)
+/* Of lists with names; to resume a session under another name is to be somebody else. */
+START_TEST(clients_have_names)
+{
+    setup();
+    uint8_t pin[SC_PIN_BYTES];
+    struct sc_pin_formats as;
+    char list[256];
+    ck_assert_int_eq(sc_pin_of_certificate(alice.certificate, pin, NULL), 0);
+    sc_pin_format(pin, NULL, &as);
+    (void)snprintf(list, sizeof(list), "# who may come\n%s alice-1\n", as.curl);
+    fixture_write("clients", list, strlen(list));
+    struct sc_tls_context *server =
+        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("clients"), NULL);
+    (void)snprintf(list, sizeof(list), "%s alice-2\n", as.curl);
+    fixture_write("clients", list, strlen(list));
+    struct sc_tls_context *renamed =
+        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("clients"), NULL);
+    ck_assert_mem_ne(sc_tls_context_digest(server), sc_tls_context_digest(renamed),
+                     SC_TLS_CONTEXT_DIGEST_BYTES);
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        SSL_SESSION *session = NULL;
+        ck_assert_int_eq(visit(server, &alice, version, &session), SERVED);
+        ck_assert_str_eq(who_it_is, "alice-1");
+        ck_assert_int_eq(visit(server, &alice, version, &session), RESUMED);
+        ck_assert_str_eq(who_it_is, "alice-1");
+        ck_assert_int_ne(visit(renamed, &alice, version, &session), RESUMED);
+        SSL_SESSION_free(session);
+    }
+    expect(server, &mallory, REFUSED_IN_HANDSHAKE);
+    sc_tls_context_unref(server);
+    sc_tls_context_unref(renamed);
+    server = server_with(SC_CLIENT_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
+    expect(server, &alice, SERVED);
+    ck_assert_ptr_null(who_it_is);
+    sc_tls_context_unref(server);
+    teardown();
+}
+END_TEST
+
+SUITE_MAIN("client_policy", clients_have_names, pins_decide, a_ca_decides,
+           a_new_policy_ends_old_sessions, another_ca_ends_old_sessions,
+           resumed_sessions_are_checked_again, resumed_sessions_end_with_the_certificate,
+           a_ca_among_other_pins, tells_the_pin_that_was_refused, names_what_does_not_go_together)

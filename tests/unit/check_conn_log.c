@@ -61,6 +61,25 @@ START_TEST(every_line_has_the_connection_and_its_peer)
 }
 END_TEST
 
+/* Those with a name in a list of pins are told at level info, and in all lines that follow. */
+START_TEST(clients_with_a_name)
+{
+    const struct sc_tls_info info = {.version = "TLSv1.3", .cipher = "x", .group = "y"};
+    const struct sc_tlsbev_close close = {.end = SC_TLSBEV_EOF};
+    struct sc_conn_origin known = origin;
+    known.client = "laptop-1";
+    (void)start(SC_LOG_DEBUG);
+    sc_conn_log_connected(&conn_log, &known, &info);
+    ASSERT_HAS(kept_last(), " info connected conn=17 peer=192.0.2.1:53122 client=laptop-1 tls=");
+    sc_conn_log_closed(&conn_log, &known, &close);
+    ASSERT_HAS(kept_last(), " peer=192.0.2.1:53122 client=laptop-1 how=eof");
+    sc_conn_log_event(&conn_log, SC_CONN_WRITE_TIMEOUT, &known, "x");
+    ASSERT_HAS(kept_last(), " client=laptop-1 message=");
+    sc_conn_log_connected(&conn_log, &origin, &info);
+    ASSERT_HAS(kept_last(), " debug connected conn=17 peer=192.0.2.1:53122 tls=");
+}
+END_TEST
+
 /* A client on a unix socket chooses the name of its own end: that is not kept. */
 START_TEST(a_peer_on_a_unix_socket_has_no_name)
 {
@@ -171,6 +190,12 @@ static void log_kind(enum sc_conn_event event, const struct sc_tls_watch *watch)
     switch (event) {
     case SC_CONN_STATE: sc_conn_log_state(&conn_log, &origin, &state); break;
     case SC_CONN_CONNECTED: sc_conn_log_connected(&conn_log, &origin, &info); break;
+    case SC_CONN_KNOWN_CLIENT: {
+        struct sc_conn_origin known = origin;
+        known.client = "laptop-1";
+        sc_conn_log_connected(&conn_log, &known, &info);
+        break;
+    }
     case SC_CONN_HANDSHAKE_FAILED:
         sc_conn_log_handshake_failed(&conn_log, &origin, watch, NULL);
         break;
@@ -241,7 +266,7 @@ START_TEST(only_hostile_ends_are_worth_a_line)
 }
 END_TEST
 
-SUITE_MAIN("conn_log", every_line_has_the_connection_and_its_peer,
+SUITE_MAIN("conn_log", clients_with_a_name, every_line_has_the_connection_and_its_peer,
            a_peer_on_a_unix_socket_has_no_name, failures_say_what_is_known, states_are_told,
            probes_are_no_warnings, clients_that_are_locked_out_are_always_told,
            a_flood_is_counted_instead, only_hostile_ends_are_worth_a_line)
