@@ -3,6 +3,7 @@
 check_LIBRARIES += tests/unit/libtest.a
 tests_unit_libtest_a_SOURCES = \
 	tests/unit/acceptor_fixture.h \
+	tests/unit/client_fixture.h \
 	tests/unit/conn_fixture.h \
 	tests/unit/engine_peer.c tests/unit/engine_peer.h \
 	tests/unit/failing_malloc.h \
@@ -209,6 +210,8 @@ tests_unit_check_bench_options_LDADD = $(TEST_BENCH)
 
 UNIT_TESTS += tests/unit/check_client
 tests_unit_check_client_LDADD = $(TEST_LIB)
+UNIT_TESTS += tests/unit/check_client_calls
+tests_unit_check_client_calls_LDADD = $(TEST_LIB)
 UNIT_TESTS += tests/unit/check_pin_store
 tests_unit_check_pin_store_LDADD = $(TEST_LIB)
 UNIT_TESTS += tests/unit/check_engine_store

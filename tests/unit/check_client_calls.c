@@ -1,0 +1,160 @@
+/* A client over sockets: whose reply a call takes, what is cancelled, how long there is to wait. */
+#include "config.h"
+
+#include "client_fixture.h"
+
+START_TEST(a_call_takes_its_own_reply)
+{
+    static const struct turn turns[] = {{0, STAYS}};
+    set_up(turns, SC_COUNT_OF(turns), 0);
+    send_text("first");
+    send_text("second");
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "third", 5, &reply, &error), 0);
+    ck_assert_uint_eq(reply.request, 3);
+    ck_assert_uint_eq(reply.length, 5);
+    ck_assert_mem_eq(reply.body, "third", 5);
+    ck_assert_uint_eq(sc_client_unanswered(client), 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(the_times_of_a_connection_are_told)
+{
+    static const struct turn turns[] = {{0, STAYS}};
+    struct sc_client_info info = SC_CLIENT_INFO_INIT;
+    const uint64_t begin_ns = sc_clock_ns();
+    set_up(turns, SC_COUNT_OF(turns), 0);
+    const uint64_t passed_ns = sc_clock_ns() - begin_ns;
+    ck_assert_int_eq(sc_client_info(client, &info), 0);
+    ck_assert_uint_gt(info.connect_ns, 0);
+    ck_assert_uint_gt(info.handshake_ns, 0);
+    ck_assert_uint_le(info.connect_ns + info.handshake_ns, passed_ns);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_loop_knows_what_to_wait_for)
+{
+    static const struct turn turns[] = {{1, MUTE}};
+    set_up(turns, SC_COUNT_OF(turns), 0);
+    sc_client_process(client); /* the last message of the handshake leaves */
+    /* Nothing is asked: there is no hurry. */
+    ck_assert_int_eq(sc_client_timeout_ms(client), -1);
+    ck_assert_int_eq(sc_client_events(client), POLLIN);
+    send_text("a");
+    ck_assert_int_eq(sc_client_events(client), POLLIN | POLLOUT);
+    expect_reply(1, "a");
+    ck_assert_int_eq(sc_client_timeout_ms(client), -1);
+    /* A reply is due within the limit of the settings, 10 s. */
+    send_text("b");
+    sc_client_process(client);
+    ck_assert_int_eq(sc_client_events(client), POLLIN);
+    const int left_ms = sc_client_timeout_ms(client);
+    ck_assert_int_gt(left_ms, 0);
+    ck_assert_int_le(left_ms, 10000);
+    /* What has happened and was not told is not waited for. */
+    sc_client_cancel(client);
+    sc_client_close(client);
+    expect(SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(sc_client_timeout_ms(client), -1);
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_end_says_why)
+{
+    static const struct {
+        struct turn turn;
+        int code;
+        uint32_t retry_after_ms;
+        const char *text;
+    } rows[] = {
+        {{0, RESET}, SC_CLIENT_UNAVAILABLE, 0, "Connection reset by peer"},
+        {{1, CUT}, SC_CLIENT_UNAVAILABLE, 0, "without close_notify"},
+        {{1, CLOSED}, SC_CLIENT_UNAVAILABLE, 0, "it closed the connection"},
+        {{1, LEAVES}, SC_CLIENT_UNAVAILABLE, 300, "going away (bye)"},
+        {{1, LIMIT}, SC_CLIENT_REFUSED, 300, "over a limit (bye)"},
+    };
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        memset(&server, 0, sizeof(server));
+        set_up(&rows[i].turn, 1, 0);
+        send_text("a");
+        if (rows[i].turn.replies > 0) {
+            expect_reply(1, "a");
+        }
+        expect(SC_CLIENT_EVENT_END);
+        ck_assert_int_eq(event.error->code, rows[i].code);
+        ck_assert_int_eq(event.error->temporary, 1);
+        ck_assert_uint_eq(event.error->retry_after_ms, rows[i].retry_after_ms);
+        ck_assert_msg(strstr(event.error->text, rows[i].text) != NULL, "\"%s\" is not in: %s",
+                      rows[i].text, event.error->text);
+        tear_down();
+    }
+}
+END_TEST
+
+START_TEST(cancelled_requests_are_neither_answered_nor_sent_again)
+{
+    static const struct turn turns[] = {{1, MUTE}, {0, STAYS}};
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    send_text("a");
+    expect_reply(1, "a");
+    sc_client_cancel(client); /* nothing is under way */
+    ck_assert_int_ge(sc_client_fd(client), 0);
+    send_text("b");
+    send_text("c");
+    sc_client_process(client);
+    sc_client_cancel(client);
+    ck_assert_uint_eq(sc_client_unanswered(client), 0);
+    send_text("d");
+    expect(SC_CLIENT_EVENT_READY);
+    expect_reply(4, "d");
+    sc_client_close(client);
+    expect(SC_CLIENT_EVENT_END);
+    tear_down();
+    ck_assert_str_eq(server.got, "a b c|d");
+
+    memset(&server, 0, sizeof(server));
+    set_up(turns, SC_COUNT_OF(turns), 0);
+    send_text("a");
+    send_text("b");
+    expect_reply(1, "a");
+    sc_client_cancel(client);
+    expect(SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_waits_is_bounded)
+{
+    static const struct turn turns[] = {{1, CUT}};
+    static uint8_t big[SC_CLIENT_MAX_REQUEST_BYTES];
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
+    expect(SC_CLIENT_EVENT_LOST);
+    for (unsigned i = 0; i < SC_CLIENT_MAX_REQUESTS; i++) {
+        ck_assert(!sc_client_is_full(client));
+        send_text("b");
+    }
+    ck_assert(sc_client_is_full(client));
+    ck_assert_int_eq(sc_client_send(client, SC_CLIENT_ECHO, "", 0, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_SYSTEM);
+    sc_client_cancel(client);
+    ck_assert_int_gt(sc_client_send(client, SC_CLIENT_ECHO, big, sizeof(big), &error), 0);
+    ck_assert(sc_client_is_full(client));
+    ck_assert_int_eq(sc_client_send(client, SC_CLIENT_ECHO, "", 0, &error), -1);
+    ck_assert_int_eq(sc_client_send(client, 0, "", 0, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    sc_client_close(client);
+    ck_assert_int_eq(sc_client_wait(client, 0, &event), 1);
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
+    ck_assert_uint_eq(event.unanswered, 1);
+    tear_down();
+}
+END_TEST
+
+SUITE_MAIN("client_calls", a_call_takes_its_own_reply, the_times_of_a_connection_are_told,
+           a_loop_knows_what_to_wait_for, an_end_says_why,
+           cancelled_requests_are_neither_answered_nor_sent_again, what_waits_is_bounded)
