@@ -316,8 +316,10 @@ static struct sc_client_event take_event(struct sc_client_engine *engine, uint64
     }
     if (engine->state == SC_ENGINE_READY && !engine->ready_told) {
         engine->ready_told = true;
-        sc_engine_store_ask(engine, now_ms);
-        return (struct sc_client_event){.type = SC_CLIENT_EVENT_READY};
+        sc_engine_store_ask(engine, now_ms); /* that can be the end, out of memory */
+        if (engine->state == SC_ENGINE_READY) {
+            return (struct sc_client_event){.type = SC_CLIENT_EVENT_READY};
+        }
     }
     if (engine->state == SC_ENGINE_READY && sc_engine_store_pending(engine, &event)) {
         return event;

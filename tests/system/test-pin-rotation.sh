@@ -103,3 +103,32 @@ counted requests_echo 1
 ! grep -q 'requests_pins' "$server_log" || fail "it was asked for pins"
 cat stores/* | cmp - before || fail "a store has changed"
 pass "somebody in between"
+
+
+# One who passes on what both sides say: a proof of the real server, too. A client whose pin store knows that server tells him nothing.
+start_server
+run 0 sc-keygen --next
+reload
+background tls-relay mitm.crt mitm.key relay-port "$port"
+relay_log=$tmp/background-$background_count.log relay_pid=$background_pid
+wait-for 20 "$relay_pid" exists relay-port || fail "tls-relay did not start"
+relayed=127.0.0.1:$(cat relay-port)
+printf '127.0.0.1 %s %s 2026-11-22T00:00:00Z given\n' "${relayed##*:}" "$(pin server.crt)" >store
+cp store before
+run 90 sc-client --connect "$relayed" --pin-store store --tofu=new echo secret
+wait-for 20 "$relay_pid" contains "$relay_log" 'connection 1: the client has said 0 bytes, the server 0' || fail "it was told something"
+# One that takes his certificate, because of its authority, learns nothing from the pins that he passes on.
+run 0 sc-client --connect "$relayed" --pin-store store --pin ca:ca.crt echo hello
+expect_out hello
+cmp store before || fail "a store has learnt something"
+# One that has met him first, and asks him for the next key: it is that of another server.
+run 0 sc-client --connect "$relayed" --pin-store met --tofu=new echo hello
+cp met before
+run 0 sc-client --connect "$relayed" --pin-store met echo hello
+expect_out hello
+expect_err 'warning: nothing is learnt for the pin store: .*the current key that it tells is not the one of this connection'
+cmp met before || fail "a store has learnt something"
+kill "$relay_pid"
+finish "$relay_pid" 143
+stop_server
+pass "somebody in between who passes everything on"

@@ -195,6 +195,33 @@ client 0 --pin-store s --session session echo hello
 has s "$new" given "$(pin server.next.key)" announced
 cp s learnt
 
+# In one run: the connection that is resumed gives its session up, and the one after it learns.
+stop_server
+mv server.next.key kept.key && mv server.next.crt kept.crt
+start_server --listen "$address" --idle-timeout 300ms
+cp s1 s
+# shellcheck disable=SC2016
+background sh -c 'exec sc-client --verbose --timeout "$2" --connect "$1" --pin-store s <lines' sh "$address" $((15 * slow))
+one=$background_pid one_log=$tmp/background-$background_count.log
+exec 9>lines
+says() { wait-for 20 "$one" contains "$one_log" "$1" "$2" || fail "not $2 times: $1"; }
+echo 'echo one' >&9
+says 'the next request connects again' 1
+mv kept.key server.next.key && mv kept.crt server.next.crt
+reload
+echo 'echo two' >&9
+says 'the next request connects again' 2
+says 'resumed handshake' 1
+has s "$new" given
+echo 'echo three' >&9
+says 'the pin of its next key is stored' 1
+says 'full handshake' 2
+exec 9>&-
+finish "$one" 0
+has s "$new" given "$(pin server.next.key)" announced
+stop_server
+start_server --listen "$address"
+
 pass "a file that is refused"
 # refused STATUS PATTERN
 refused() {

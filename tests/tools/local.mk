@@ -44,6 +44,10 @@ tests_tools_fleet_LDADD   = $(EVENT_LIBS) $(LIBS_LIB)
 TEST_TOOLS += tests/tools/probe
 tests_tools_probe_SOURCES = tests/tools/probe.c
 
+TEST_TOOLS += tests/tools/tls-relay
+tests_tools_tls_relay_SOURCES = tests/tools/tls-relay.c
+tests_tools_tls_relay_LDADD   = $(OPENSSL_LIBS)
+
 TEST_TOOLS += tests/tools/relay
 tests_tools_relay_SOURCES = tests/tools/relay.c
 tests_tools_relay_LDADD   = $(LIBS_BASE)

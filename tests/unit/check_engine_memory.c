@@ -10,11 +10,15 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/x509.h>
 
 #include "engine_peer.h"
 #include "failing_malloc.h"
 #include "spacecaptain/client.h"
 #include "suite.h"
+#include "tls/keygen.h"
+#include "tls/pin.h"
+#include "tls/pins_message.h"
 #include "tls_fixture.h"
 
 /* --- A life --- */
@@ -25,6 +29,8 @@ static struct engine_peer server;
 static uint8_t session[8192];
 static size_t session_size;
 static uint8_t large[3000];
+static bool with_store; /* the pins are those of a pin store, and the server announces a next key */
+static EVP_PKEY *current, *next; /* of the server, then */
 
 static struct {
     struct sc_client_settings *settings;
@@ -37,12 +43,18 @@ static struct {
 /* Everything that can be set, with files; the paths are made beforehand, for they take memory. */
 static bool settle(const char *pin)
 {
-    char certificate[512], key[512], pinned[512];
+    char certificate[512], key[512], pinned[512], store[512];
     struct sc_client_error *error = &life.error;
     (void)snprintf(certificate, sizeof(certificate), "%s", fixture_path("client.crt"));
     (void)snprintf(key, sizeof(key), "%s", fixture_path("client.key"));
     (void)snprintf(pinned, sizeof(pinned), "%s", fixture_path(pin));
+    (void)snprintf(store, sizeof(store), "%s", fixture_path("pins"));
     life.settings = LIB_POINTER(sc_client_settings_new(library, error));
+    if (with_store) {
+        return life.settings &&
+               LIB(sc_client_settings_set_pin_store(life.settings, store, "localhost",
+                                                    SC_CLIENT_FIRST_USE_REFUSE, error)) == 0;
+    }
     return life.settings && LIB(sc_client_settings_add_pin(life.settings, pinned, error)) == 0 &&
            LIB(sc_client_settings_add_pin(
                life.settings, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", error)) ==
@@ -90,6 +102,7 @@ static void take_events(void)
             ask();
             break;
         case SC_CLIENT_EVENT_REPLY: take_reply(event.reply); break;
+        case SC_CLIENT_EVENT_PINS: break;
         default:
             life.has_ended = true;
             if (life.error.code == 0) { /* no request has failed before */
@@ -114,10 +127,35 @@ static bool move_bytes(void)
     return in > 0 || out > 0;
 }
 
+/* Both keys, with a proof of the next one. */
+static void tell_pins(struct engine_peer *peer)
+{
+    struct sc_pins_message message = {.next = {.scheme = SC_PINS_ECDSA_P256_SHA256}};
+    uint8_t exporter[SC_PINS_EXPORTER_BYTES], signature[SC_PINS_MAX_SIGNATURE_BYTES];
+    uint8_t *keys[2] = {NULL, NULL}, reply[SC_FRAME_HEADER_BYTES + SC_PINS_MAX_BYTES];
+    message.current.spki_bytes = (size_t)i2d_PUBKEY(current, &keys[0]);
+    message.next.spki_bytes = (size_t)i2d_PUBKEY(next, &keys[1]);
+    message.current.spki = keys[0];
+    message.next.spki = keys[1];
+    message.next.signature = signature;
+    ck_assert(sc_pins_exporter(peer->ssl, exporter));
+    ck_assert_int_eq(sc_pins_sign(next, exporter, signature, &message.next.signature_bytes, NULL),
+                     0);
+    const size_t length = sc_pins_build(&message, reply + SC_FRAME_HEADER_BYTES);
+    sc_frame_put_header(reply, SC_FRAME_PINS, (uint32_t)length);
+    (void)SSL_write(peer->ssl, reply, (int)(SC_FRAME_HEADER_BYTES + length));
+    OPENSSL_free(keys[0]);
+    OPENSSL_free(keys[1]);
+}
+
 /* Echoes. It may fail: a client whose memory is gone may have ended the connection. */
 static void answer(struct engine_peer *peer, const struct sc_frame_header *header,
                    const uint8_t *body)
 {
+    if (header->type == SC_FRAME_PINS) {
+        tell_pins(peer);
+        return;
+    }
     (void)SSL_write(peer->ssl, body - SC_FRAME_HEADER_BYTES,
                     (int)(SC_FRAME_HEADER_BYTES + header->length));
 }
@@ -167,10 +205,44 @@ static void live_settings(const char *pin, unsigned long failing)
     end();
 }
 
+/* The store has the server's pin, and nothing else is left of an earlier life. */
+static void write_store(void)
+{
+    static const char line[] = "localhost 4242 %s 2026-11-22T00:00:00Z given\n";
+    uint8_t pin[SC_PIN_BYTES];
+    struct sc_pin_formats as;
+    char text[200];
+    ck_assert_int_eq(sc_pin_of_key(current, pin, NULL), 0);
+    sc_pin_format(pin, NULL, &as);
+    const int length = snprintf(text, sizeof(text), line, as.curl);
+    fixture_write("pins", text, (size_t)length);
+}
+
+/* Whatever has failed, it is whole: the server's pin, and behind it the next one or none. */
+static size_t count_stored(void)
+{
+    struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;
+    uint8_t pin[SC_PIN_BYTES];
+    unsigned count = 0;
+    int found;
+    while ((found = sc_client_stored_pin(fixture_path("pins"), "localhost", count, &stored,
+                                         NULL)) == 1) {
+        ck_assert_int_eq(sc_pin_of_key(count == 0 ? current : next, pin, NULL), 0);
+        ck_assert_mem_eq(stored.pin, pin, sizeof(pin));
+        count++;
+    }
+    ck_assert_int_eq(found, 0);
+    ck_assert(count == 1 || count == 2);
+    return count;
+}
+
 /* Of a connection; the settings are there. */
 static void live_engine(const char *pin, unsigned long failing)
 {
     (void)pin;
+    if (with_store) {
+        write_store();
+    }
     begin(failing);
     life.engine = LIB_POINTER(sc_client_engine_new(life.settings, "localhost", 0, &life.error));
     if (life.engine) {
@@ -178,6 +250,10 @@ static void live_engine(const char *pin, unsigned long failing)
     }
     LIB_VOID(sc_client_engine_free(life.engine));
     end();
+    if (with_store) {
+        const size_t count = count_stored();
+        ck_assert(failing != 0 || count == 2);
+    }
 }
 
 /*
@@ -236,6 +312,28 @@ static void sweep_engine(const char *pin, unsigned long step, void (*check)(unsi
     sc_client_settings_free(life.settings);
 }
 
+/* Each third even with SC_TEST_ALL=yes: each life brings a file to the disk. */
+static void sweep_store(const char *name)
+{
+    const unsigned long step = getenv("SC_TEST_ALL") ? 3 : strcmp(name, "openssl") == 0 ? 23 : 97;
+    if (!sc_client_tls_version(name) || !malloc_is_ours()) {
+        return;
+    }
+    library = name;
+    fixture_write_pair("server", "P-256");
+    const struct sc_tls_server_settings settings = fixture_settings("server");
+    context = fixture_server(&settings);
+    current = sc_keygen_read_key(fixture_path("server.key"), NULL, NULL, NULL);
+    next = fixture_key("P-256");
+    with_store = true;
+    session_size = 0;
+    sweep_engine("", step, judge);
+    with_store = false;
+    EVP_PKEY_free(current);
+    EVP_PKEY_free(next);
+    sc_tls_context_unref(context);
+}
+
 static void sweep_all(const char *name, bool settings_only)
 {
     struct sc_tls_server_settings settings;
@@ -287,7 +385,15 @@ START_TEST(each_allocation_of_settings_fails_once_with_mbedtls)
 }
 END_TEST
 
-SUITE_MAIN("engine_memory", each_allocation_of_a_connection_fails_once_with_openssl,
+START_TEST(each_allocation_with_a_pin_store_fails_once)
+{
+    sweep_store("openssl");
+    sweep_store("mbedtls");
+}
+END_TEST
+
+SUITE_MAIN("engine_memory", each_allocation_with_a_pin_store_fails_once,
+           each_allocation_of_a_connection_fails_once_with_openssl,
            each_allocation_of_settings_fails_once_with_openssl,
            each_allocation_of_a_connection_fails_once_with_mbedtls,
            each_allocation_of_settings_fails_once_with_mbedtls)
