@@ -184,6 +184,7 @@ src_libscserver_a_SOURCES = \
 	src/server/continuity.c src/server/continuity.h \
 	src/server/expiry.c src/server/expiry.h \
 	src/server/history.c src/server/history.h \
+	src/server/lifecycle_log.c src/server/lifecycle_log.h \
 	src/server/limits.c src/server/limits.h \
 	src/server/loop_health.c src/server/loop_health.h \
 	src/server/metrics.c src/server/metrics.h \

@@ -21,6 +21,7 @@
 #include "server/admin.h"
 #include "server/admission.h"
 #include "server/client_command.h"
+#include "server/lifecycle_log.h"
 #include "server/limits.h"
 #include "server/loop_health.h"
 #include "server/metrics.h"
@@ -34,8 +35,6 @@
 #include "server/workers.h"
 #include "tls/announcement.h"
 #include "tls/ocsp.h"
-#include "tls/pin.h"
-#include "tls/processor.h"
 
 struct sc_server {
     const struct sc_cmdline *cmdline;
@@ -287,62 +286,25 @@ static int start_upkeep(struct sc_server *server, struct sc_err *err)
     return server->watchdog ? 0 : -1;
 }
 
-static void log_addresses(struct sc_log_line *line, const char *key, const struct sc_listen *listen)
-{
-    char text[1024] = "";
-    for (size_t i = 0; i < sc_listen_count(listen); i++) {
-        const size_t used = strlen(text);
-        (void)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? "," : "",
-                       sc_listen_address(listen, i));
-    }
-    sc_log_str(line, key, text);
-}
-
-static void log_ready(const struct sc_server *server)
-{
-    const struct sc_config *config = server->snapshot.config;
-    const uint32_t connections = server->acceptor_limits.max_connections;
-    const struct sc_limits_memory memory =
-        sc_limits_memory(connections, config->max_body_bytes, config->output_limit_bytes);
-    struct sc_log_line line;
-    char features[128];
-    if (!sc_log_begin(&line, SC_EVENT_READY)) {
-        return;
-    }
-    log_addresses(&line, "listen", server->sockets.tls);
-    if (server->admin) {
-        log_addresses(&line, "metrics", sc_admin_listen(server->admin));
-    }
-    sc_log_u64(&line, "workers", server->workers.count);
-    sc_log_str(&line, "backend", event_base_get_method(server->base));
-    sc_log_str(&line, "version", PACKAGE_VERSION);
-    sc_log_str(&line, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
-    sc_log_str(&line, "libevent", event_get_version());
-    sc_processor_features(features, sizeof(features));
-    sc_log_str(&line, "crypto", features);
-    sc_log_u64(&line, "descriptors", sc_limits_files());
-    sc_log_u64(&line, "max_connections", connections);
-    sc_log_u64(&line, "memory_idle_mib", memory.idle_bytes >> 20);
-    sc_log_u64(&line, "memory_most_mib", memory.most_bytes >> 20);
-    sc_log_end(&line);
-}
-
 static void write_client_command(struct sc_server *server)
 {
     sc_client_command(&server->snapshot, server->sockets.tls, server->own_address,
                       server->client_command, sizeof(server->client_command));
 }
 
-static void log_client_command(const struct sc_server *server)
+static void log_start(const struct sc_server *server)
 {
-    struct sc_pin_formats pin;
-    struct sc_log_line line;
-    if (sc_log_begin(&line, SC_EVENT_CLIENT_COMMAND)) {
-        sc_pin_format(sc_tls_context_announcement(server->snapshot.tls)->current.pin, NULL, &pin);
-        sc_log_str(&line, "pin", pin.curl);
-        sc_log_str(&line, "command", server->client_command);
-        sc_log_end(&line);
-    }
+    const struct sc_log_start start = {
+        .snapshot = &server->snapshot,
+        .listen = server->sockets.tls,
+        .metrics = server->admin ? sc_admin_listen(server->admin) : NULL,
+        .workers = server->workers.count,
+        .backend = event_base_get_method(server->base),
+        .max_connections = server->acceptor_limits.max_connections,
+        .client_command = server->client_command,
+    };
+    sc_log_client_command(&start);
+    sc_log_ready(&start);
 }
 
 static void tell_ready(struct sc_server *server)
@@ -372,8 +334,7 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
     if (sc_confine(&confined) != 0) {
         sc_log_message(SC_EVENT_NOT_CONFINED, "%s", confined.text);
     }
-    log_client_command(server);
-    log_ready(server);
+    log_start(server);
     tell_ready(server);
     event_base_dispatch(server->base);
     sc_workers_join(&server->workers);
@@ -487,24 +448,13 @@ static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
     event_base_loopbreak(server->base);
 }
 
-static void add_counter(const char *name, uint64_t value, void *line)
-{
-    if (value > 0) {
-        sc_log_u64(line, name, value);
-    }
-}
-
 static void log_stopped(const struct sc_server *server)
 {
     struct sc_stats sum = {0};
-    struct sc_log_line line;
     sc_workers_add_stats(&server->workers, &sum);
     sc_stats_sum(&sum, sc_acceptor_stats(server->acceptor));
     sc_stats_sum(&sum, &server->stats);
-    if (sc_log_begin(&line, SC_EVENT_STOPPED)) {
-        sc_stats_each(&sum, add_counter, &line);
-        sc_log_end(&line);
-    }
+    sc_log_stopped(&sum);
 }
 
 static void free_event(struct event *event)
