@@ -24,6 +24,10 @@ EXTRA_DIST += tests/bench/scrape.sh
 bench-scrape: $(BENCH_NEEDS)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/scrape.sh
 
+EXTRA_DIST += tests/bench/restart.sh
+bench-restart: $(BENCH_NEEDS) tests/tools/as-systemd$(EXEEXT) tests/tools/fleet$(EXEEXT)
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/restart.sh
+
 # Drawings of what both have printed: BENCH_RESULTS is a directory with that in bench.md and growth.md; the drawings come beside them.
 BENCH_RESULTS = $(srcdir)/docs/plots
 bench-plots:
@@ -39,4 +43,4 @@ bench-flame: $(BENCH_NEEDS)
 	@$(AM_TESTS_ENVIRONMENT) for flame in $(BENCH_FLAMES); do \
 	    $(SHELL) $(srcdir)/tests/bench/flame.sh $${flame%%-*} $${flame#*-} '$(BENCH_RESULTS)'/flame-$$flame.svg || exit 1; \
 	done
-.PHONY: bench bench-library bench-growth bench-scrape bench-plots bench-flame
+.PHONY: bench bench-library bench-growth bench-restart bench-scrape bench-plots bench-flame
