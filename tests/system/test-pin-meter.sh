@@ -36,7 +36,7 @@ status_line() {
     grep -qE "^$1\$" out || fail "--status does not say: $1"
 }
 start() {
-    start_server -c /dev/null --reload-interval 0 --metrics-listen 127.0.0.1:0 --workers 2 "$@"
+    start_server -c /dev/null --reload-interval 0 --metrics-listen 127.0.0.1:0 --workers 2
     wait_log ' ready '
     admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
 }
@@ -106,18 +106,25 @@ pass "a next key: who accepts it"
 
 ask 127.0.0.4 server.next.key
 ask 127.0.0.6 server.next.key server.key
+# A client with a pin store: its first connection learns the next pin, and its second one tells it.
+store() { run 0 sc-client --connect "$address" --pin server.crt --pin-store store echo hello; }
+store
+clients 5 1 0 0
+safe 75 'not safe to promote: 1 of 6 clients'
+store
+clients 6 0 0 0
 safe 0 '^safe to promote: all clients that have asked accept the next key$'
 grep -q '^next step: sc-keygen --promote --out server, and reload the server$' out || fail "the next step"
 pass "sc-keygen says when it is safe to promote"
 
 reload
-clients 5 0 0 0
+clients 6 0 0 0
 run 0 sc-keygen --next --force
 reload
-clients 0 0 0 5
+clients 0 0 0 6
 ask 127.0.0.2 server.key server.next.key
-clients 1 0 0 4
-safe 75 'not safe to promote: 4 of 5 clients'
+clients 1 0 0 5
+safe 75 'not safe to promote: 5 of 6 clients'
 ! grep -rq '127\.0\.0\.[2-6]' metrics || fail "an address in the metrics"
 pass "a reload keeps the figures; another next key starts them anew"
 
@@ -125,7 +132,7 @@ run 0 sc-keygen --promote
 safe 75 "the server serves with another key than the current one here, $(pin_expression server.key); reload it"
 reload
 safe 0 '^  announces        no next key$'
-clients 0 5 0 0
+clients 0 6 0 0
 stop_server
 run 0 sc-keygen --next
 start
