@@ -106,6 +106,9 @@ reload() {
 start() {
     start_server -c /dev/null --metrics-listen 127.0.0.1:0 --reload-interval 0 "$@"
     wait_log ' ready '
+    # The first descriptor that a connection gets: none is open yet.
+    free=0
+    while [ -h "/proc/$server_pid/fd/$free" ]; do free=$((free + 1)); done
     show
 }
 show() {
@@ -161,8 +164,6 @@ finish "$holder" 0
 
 if command -v prlimit >/dev/null; then
     watch "out of descriptors"
-    free=0
-    while [ -h "/proc/$server_pid/fd/$free" ]; do free=$((free + 1)); done
     prlimit --pid "$server_pid" --nofile=$free: || fail "can't lower the limit"
     run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
     prlimit --pid "$server_pid" --nofile=1000: || fail "can't raise the limit"
