@@ -15,9 +15,13 @@ screenshot() {
     [ "$(od -An -tx1 -N4 "$1" | tr -d ' ')" = 89504e47 ] || fail "$1 is not a picture"
 }
 
+# The widest facts: a next key, and who accepts it.
+make_certs
+run 0 sc-keygen --next --out server
 start_server -c /dev/null --workers 2 --metrics-listen 127.0.0.1:0
 page=http://$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
 background sc-bench --connect "$address" --pin server.crt -c 20 --rate 2000 --duration 40s
+run 0 sc-client --connect "$address" --pin server.crt pins
 run 90 sc-client --connect "$address" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo x
 
 start_browser
@@ -32,7 +36,7 @@ until_true "[...document.querySelectorAll('#failures th')].some((cell) => cell.t
 until_true "document.getElementById('locked-out-total').textContent === '1'" "the page does not show who was locked out"
 until_true "document.querySelectorAll('#workers tr').length === 2" "the page does not show two workers"
 until_true "/^3,6[0-9][0-9]\$/.test(document.getElementById('days').textContent)" "the page does not show the days until the certificate ends"
-until_true "document.getElementById('pins-clients').textContent === '0 in 7 days'" "the page does not show who asks for pins"
+until_true "document.getElementById('pins-clients').textContent === '1 in 7 days, 0 accept the next key'" "the page does not show who asks for pins"
 until_true "document.getElementById('version').textContent.startsWith('sc-server ')" "the page does not show the version"
 
 kill -HUP "$server_pid"
@@ -50,6 +54,11 @@ for theme in light dark; do
         evaluate "[...document.querySelectorAll('section, p, td, th, h2')].filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0).map((e) => e.id || e.textContent).join('; ')"
         [ ! -s value ] || [ "$(cat value)" = '' ] || fail "$theme, $width pixels: these are wider than their place: $(cat value)"
         screenshot "page-$theme-$width.png"
+        # On a wall nobody scrolls.
+        [ $width != 1920 ] || {
+            evaluate "String(document.documentElement.scrollHeight)"
+            [ "$(cat value)" -le 1080 ] || fail "$theme, 1920 pixels: the page is $(cat value) high"
+        }
     done
 done
 ! cmp -s background-light background-dark || fail "the two themes look the same"

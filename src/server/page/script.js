@@ -162,7 +162,7 @@ function showLag(lag) {
 // Of the clients that asked in the last days, how many would lose nothing by a change to the next key.
 function showPins(pins) {
   const clients = pins.clients;
-  setText('next-key', !pins.next ? 'none' : 'announced' + (pins.announced ? ' ' + date(pins.announced) : ''));
+  setText('next-key', !pins.next ? 'none' : 'announced' + (pins.announced ? ' ' + date(pins.announced).slice(0, 10) : ''));
   setText('pins-clients', (pins.one_in > 1 ? 'about ' : '') + whole.format(clients.total) + ' in ' + pins.days + ' days' +
     (pins.next && clients.total > 0 ? ', ' + whole.format(clients.next) + ' accept the next key' : ''));
 }
