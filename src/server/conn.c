@@ -70,14 +70,19 @@ static void count_handshake(struct sc_conn *conn, const struct sc_tls_info *info
         info->resumed ? &stats->handshakes_resumed[version] : &stats->handshakes_full[version], 1);
 }
 
-/* `close` NULL: it has taken too long. */
-static void fail_handshake(struct sc_conn *conn, const struct sc_tlsbev_close *close)
+static void complete_trace(struct sc_conn *conn)
 {
-    sc_conn_note_close(conn, SC_CLOSE_HANDSHAKE_FAILED);
     if (conn->watch.trace) {
         sc_tls_trace_end(conn->watch.trace, sc_tlsbev_received(conn->tls),
                          sc_tlsbev_sent(conn->tls));
     }
+}
+
+/* `close` NULL: it has taken too long. */
+static void fail_handshake(struct sc_conn *conn, const struct sc_tlsbev_close *close)
+{
+    sc_conn_note_close(conn, SC_CLOSE_HANDSHAKE_FAILED);
+    complete_trace(conn);
     conn->handshake_failure = (uint8_t)sc_conn_log_handshake_failed(
         &conn->worker->log, &conn->origin, &conn->watch, close);
     sc_conn_free(conn);
@@ -92,7 +97,8 @@ static void on_connected(void *arg)
                                   &err) != 0) {
         sc_conn_note_close(conn, SC_CLOSE_HANDSHAKE_FAILED);
         conn->handshake_failure = SC_TLS_REASON_CLIENT_CERTIFICATE;
-        sc_conn_log_event(&conn->worker->log, SC_CONN_CLIENT_REFUSED, &conn->origin, err.text);
+        complete_trace(conn);
+        sc_conn_log_client_refused(&conn->worker->log, &conn->origin, &conn->watch, err.text);
         sc_conn_free(conn);
         return;
     }

@@ -90,9 +90,13 @@ static void add_details(struct sc_log_line *line, const struct sc_tlsbev_close *
     }
 }
 
+/* The versions that were offered and the states, when they were kept. */
 static void add_trace(struct sc_log_line *line, const struct sc_tls_trace *trace)
 {
     char text[SC_TLS_TRACE_TEXT_BYTES];
+    if (!trace) {
+        return;
+    }
     sc_tls_trace_format_versions(trace, text);
     if (text[0]) {
         sc_log_str(line, "versions_offered", text);
@@ -141,11 +145,22 @@ enum sc_tls_reason sc_conn_log_handshake_failed(struct sc_conn_log *log,
         sc_log_str(&line, "alert_sent", sc_tls_alert_name(watch->alert_sent));
     }
     add_details(&line, close);
-    if (watch->trace) {
-        add_trace(&line, watch->trace);
-    }
+    add_trace(&line, watch->trace);
     sc_log_end(&line);
     return failure.kind;
+}
+
+void sc_conn_log_client_refused(struct sc_conn_log *log, const struct sc_conn_origin *origin,
+                                const struct sc_tls_watch *watch, const char *message)
+{
+    struct sc_log_line line;
+    if (begin(&line, log, SC_CONN_CLIENT_REFUSED, origin)) {
+        sc_log_str(&line, "message", message);
+        sc_log_str(&line, "stage", sc_tls_stage(watch));
+        sc_log_str(&line, "reason", sc_tls_reason_name(SC_TLS_REASON_CLIENT_CERTIFICATE));
+        add_trace(&line, watch->trace);
+        sc_log_end(&line);
+    }
 }
 
 void sc_conn_log_closed(struct sc_conn_log *log, const struct sc_conn_origin *origin,

@@ -64,6 +64,10 @@ enum sc_tls_reason sc_conn_log_handshake_failed(struct sc_conn_log *log,
                                                 const struct sc_tls_watch *watch,
                                                 const struct sc_tlsbev_close *close);
 
+/* The handshake was whole, and the client is not taken: `message` says why. */
+void sc_conn_log_client_refused(struct sc_conn_log *log, const struct sc_conn_origin *origin,
+                                const struct sc_tls_watch *watch, const char *message);
+
 void sc_conn_log_closed(struct sc_conn_log *log, const struct sc_conn_origin *origin,
                         const struct sc_tlsbev_close *close);
 

@@ -45,4 +45,14 @@ for program in sc-server sc-client sc-keygen sc-bench; do
         skip_part "there is no mandoc and no groff to show $page"
     fi
 done
+
+# The manual of the log has every row of the table that it is made from, and nothing is left of the places for them.
+log_page=$SC_BUILDDIR/man/sc-server.log.7
+for kind in EVENT:EVENTS FIELD:FIELDS; do
+    sed -n "s/^SC_${kind%:*}(\([A-Z_]*, [A-Z]*, \)\{0,1\}\"\([a-z_]*\)\".*/\2/p" "$SC_SRCDIR/src/base/log_events.def" >of-table
+    sed -n "/^\.Sh ${kind#*:}/,/^\.El/s/^\.It Sy \([a-z_]*\).*/\1/p" "$log_page" >of-page
+    [ "$(wc -l <of-table)" -ge 30 ] || fail "few rows: $(cat of-table)"
+    diff of-table of-page >&2 || fail "the table of events (<) and sc-server.log(7) (>) differ"
+done
+! grep -q '@' "$log_page" || fail "a place in sc-server.log(7) is not filled in"
 pass "--help and manuals agree"

@@ -121,6 +121,8 @@ run 0 box systemctl stop sc-server.service
 configure 'listen = 10.77.0.7:4242'
 run 1 box systemctl start sc-server.service
 box_journal "can't listen on 10.77.0.7:4242: this machine does not have the address" 8
+run 0 box journalctl -q --no-pager -u sc-server.service -p err -o cat
+grep -q "can't listen on 10.77.0.7:4242" out || fail "what keeps it from starting is not an error in the journal"
 run 0 box ip address add 10.77.0.7/32 dev lo
 box_journal 'ready listen=10.77.0.7:4242'
 echo_over 10.77.0.7:4242

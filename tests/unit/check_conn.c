@@ -203,6 +203,8 @@ TEST(a_client_is_checked_after_its_handshake)
     ck_assert_uint_eq(sc_stats_handshakes_failed(&stats), 1);
     ck_assert_uint_eq(sc_stats_handshakes_completed(&stats), 0);
     ASSERT_HAS(kept_last(), " warning client_refused conn=17 peer=192.0.2.1:5 message=");
+    ASSERT_HAS(kept_last(), " stage=answered reason=client_certificate versions_offered=");
+    ASSERT_HAS(kept_last(), " end\"");
     ASSERT_HAS(kept_last(), "matches no client-pin");
 }
 

@@ -208,6 +208,7 @@ static void log_kind(enum sc_conn_event event, const struct sc_tls_watch *watch)
     case SC_CONN_LEFT_SILENTLY:
         sc_conn_log_handshake_failed(&conn_log, &origin, watch, &eof);
         break;
+    case SC_CONN_CLIENT_REFUSED: sc_conn_log_client_refused(&conn_log, &origin, watch, "x"); break;
     case SC_CONN_PEER_CLOSED: sc_conn_log_closed(&conn_log, &origin, &eof); break;
     case SC_CONN_PEER_MISBEHAVED: sc_conn_log_closed(&conn_log, &origin, &tls); break;
     default: sc_conn_log_event(&conn_log, event, &origin, "x"); break;
