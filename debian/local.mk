@@ -14,6 +14,19 @@ deb: dist
 	cd deb/$(distdir) && dpkg-buildpackage -us -uc $(DEB_FLAGS)
 	rm -rf deb/$(distdir)
 	@ls deb/*.deb
+
+# The packages built twice, in directories of different names and depth: the same bytes.
+deb-reproducible: dist
+	rm -rf deb-twice
+	for directory in one two/deeper; do \
+		$(MKDIR_P) deb-twice/$$directory && tar -C deb-twice/$$directory -xf $(distdir).tar.xz && \
+		(cd deb-twice/$$directory/$(distdir) && DEB_BUILD_OPTIONS='nocheck parallel=2' dpkg-buildpackage -us -uc -b) || exit 1; \
+	done
+	@for package in deb-twice/one/*.deb; do \
+		cmp "$$package" deb-twice/two/deeper/$${package##*/} || exit 1; \
+		echo "the same bytes: $${package##*/}"; \
+	done
+	rm -rf deb-twice
 clean-local:
-	rm -rf deb
-.PHONY: deb
+	rm -rf deb deb-twice
+.PHONY: deb deb-reproducible
