@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # A key and a certificate to try things with, made by the first `make`, in the build directory, and never again: the pin stays the same.
 # They are not part of a release and are not installed; `make distclean` removes them.
 EXTRA_DIST     += certs/README

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # make demo: a throw-away key, the real server on a free port of this machine, the real client with the pin. Stops all of it, leaves nothing.
 set -eu
 : "${SC_BUILDDIR:?run this by make demo}"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The sample configuration and the completion of shells, from the tables of options. A cross build cannot run the programs that know
 # them, and installs none.
 CLEANFILES += contrib/sc-server.conf contrib/sc-server.conf.tmp

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # make deb: the Debian packages, in deb/. From the tree that "make dist" would release.
 DEB_FILES = debian/changelog debian/control debian/copyright debian/rules debian/source/format debian/sc-server.install \
 	debian/sc-server.postrm debian/sc-server.prerm debian/space-captain-client.install debian/libspacecaptain0.install debian/libspacecaptain0.symbols \

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """ECHO over libspacecaptain with nothing but Python's own ctypes: ctypes_client.py ADDRESS PIN TEXT"""
 import ctypes
 import sys

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The same in an event loop of libevent. */
 #include <stdio.h>
 #include <string.h>

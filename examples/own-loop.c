@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Several requests under way at once, driven by a loop of one's own: here it is poll(2). */
 #include <poll.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # SC_COMPLETION: where the shells look for the completion of a command. --without-completion installs none; each directory can be given,
 # and "no" leaves out that shell.
 AC_DEFUN([SC_COMPLETION], [

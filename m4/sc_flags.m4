@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # SC_COMPILE_FLAGS: warnings, probed one by one; --enable-werror makes them errors.
 AC_DEFUN([SC_COMPILE_FLAGS], [
     AX_APPEND_COMPILE_FLAGS([-std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \

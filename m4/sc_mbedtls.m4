@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # SC_MBEDTLS: Mbed TLS as a second TLS library of the client. It must be of the 2.28 series (3.x hides what is read here, and changed calls)
 # and hold what a client with pins, sessions and key logs needs. --with-mbedtls=yes|no|auto.
 AC_DEFUN([SC_MBEDTLS], [

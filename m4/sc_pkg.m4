@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # SC_PKG(PREFIX, MODULES, WHAT, DEBIAN-PACKAGE): pkg-config modules that must be there; names the package that is missing.
 AC_DEFUN([SC_PKG], [
     AS_IF([test -z "$PKG_CONFIG"],

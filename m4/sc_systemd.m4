@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # SC_SYSTEMD: where units, sysusers and tmpfiles go. --without-systemd installs none; directories can be given one by one.
 AC_DEFUN([SC_SYSTEMD], [
     AC_ARG_WITH([systemd], [AS_HELP_STRING([--without-systemd], [install no units, sysusers.d and tmpfiles.d])], [], [with_systemd=yes])

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # awk -f log-events.awk log_events.def sc-server.log.7.in: the page, with the lists of events and fields in the places of @EVENTS@ and
 # @FIELDS@. A row of the table is SC_EVENT(...) or SC_FIELD(...) from the start of a line to the first line that ends with ")"; strings
 # that follow each other are one.

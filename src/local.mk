@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Each layer is an archive. Order matters to the linker, upper layers first: it is what keeps the arrows pointing one way.
 noinst_LIBRARIES   += src/libscnet.a src/libscserver.a src/libscclient.a src/libscbench.a
 # What libspacecaptain is made of: built with and without -fPIC.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Each folder lists its own tests; see tests/README.
 EXTRA_DIST += tests/README tests/tools/lsan.supp tests/tools/tsan.supp
 TEST_EXTENSIONS = .sh

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * For whom root makes and checks files: the account that owns the directory that they are in.
  * /etc/space-captain belongs to the server's account, so a key that root makes there must be

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How long to wait before the next attempt: twice as long after each failure, up to a bound, and a
  * part of it at random, so that those who failed together do not come back together. Thread: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Time. Deadlines are taken from a monotonic clock, dates from the realtime clock. Tests can set
  * both. Thread: any; sc_clock_fake() only while no other thread runs.

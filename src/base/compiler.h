@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Attributes that both gcc and clang understand. */
 #ifndef SC_BASE_COMPILER_H
 #define SC_BASE_COMPILER_H

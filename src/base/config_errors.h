@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What is wrong with a command line, a configuration file and the files that it names: a line for
  * each, as in "FILE:LINE: [SECTION] KEY: what is wrong; what is expected". Zero-initialised by the

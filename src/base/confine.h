@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a service that has started does not need any more, and whoever takes it over would: other
  * programs, other code, connections to other hosts. A unit cannot take these away, because the

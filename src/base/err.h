@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * An error that is propagated: what failed and why, human-readable, and the exit status that a
  * program ends with if nothing handles it. Functions that can fail return 0 / -1 (or a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bytes of a peer in a form that is safe to print. Thread: any. */
 #ifndef SC_BASE_ESCAPE_H
 #define SC_BASE_ESCAPE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Small files, read whole: settings, certificates, keys. One open and one pass, so that what is
  * checked is what is used, and a bound, so that a wrong path costs nothing. Thread: any.

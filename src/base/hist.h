@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A histogram of times in nanoseconds: log-linear buckets in the manner of HdrHistogram, two
  * significant digits, fixed memory (39 KiB).

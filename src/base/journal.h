@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The systemd journal's own socket: entries with fields instead of lines. One datagram is one
  * entry, each field of it "NAME=value\n" (Native Journal Protocol, systemd.io). A value must be

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reads JSON (RFC 8259), strictly: what is not JSON is refused with the place of the fault. It
  * makes no tree: each value is told with its path when it has been read. Thread: any.

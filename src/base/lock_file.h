@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A file that one process at a time can lock, for the moments in which it looks at something and
  * then replaces it. The kernel gives the lock back when a process dies. Thread: one.

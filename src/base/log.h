@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The log sink. An event is one line, or one entry of the journal. It has a time, a level and
  * key=value pairs:

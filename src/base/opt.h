@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The options of a program as one table. getopt_long(3)'s arrays, --help and the completion of the
  * shells are made from it: a new option is a row, and the code that acts on it.

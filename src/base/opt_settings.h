@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What options were given, in order, with their arguments and where they come from: collected
  * first, from the command line and then from a file that it names, and acted upon afterwards.

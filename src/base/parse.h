@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Strict reading of numbers, sizes, durations and addresses: the whole text must be consumed,
  * nothing overflows, and an error says what is allowed. Knows no option names: callers prefix the

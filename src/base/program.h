@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What all programs do alike: one error line on stderr, the exit status, and never a success that
  * was not written. A main function ends with `return sc_program_end(NAME, status)`.

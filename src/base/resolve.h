@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Name look-ups without waiting: getaddrinfo(3) in a thread of its own, since it follows
  * nsswitch.conf and has no deadline. Literal addresses are answered without one. Thread: one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a service and systemd say to each other, without its library: notifications (sd_notify(3)),
  * inherited sockets (sd_listen_fds(3)), the watchdog (sd_watchdog_enabled(3)), credentials

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What connections report to the thread that owns them, and what is counted of it. An operation
  * belongs to the measured phase when its intended start does: replies to what the warm-up sent are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Two results of --json side by side, with ratios, and whether a difference is more than the noise
  * of the two runs: the method is in sc-bench(1). Thread: the main one.

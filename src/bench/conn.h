@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One connection of the generator, from connect(2) to close(2): handshake, pin check, requests
  * sent, replies compared. It reports what happens to its owner and decides nothing about the load.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Expectations about a run, "p99<5ms,errors=0,rate>=10000": a list of FIGURE OPERATOR VALUE.
  * Thread: any.

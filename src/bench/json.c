@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A result as JSON. Times are in the unit that the key ends with, and every key is always there
  * (null: not measured).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line of sc-bench: a plan, and what to do with its result. Thread: the main one. */
 #ifndef SC_BENCH_OPTIONS_H
 #define SC_BENCH_OPTIONS_H

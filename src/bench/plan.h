@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A load plan: what sc-bench is asked to do. Filled by bench/options, read by everything else, and
  * not changed during a run.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How sc-bench prints a result: as text, as JSON, as a drawing. Output errors of a FILE stay in it
  * (ferror(3)). Thread: the main one.

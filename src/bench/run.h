@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A run: carries out a plan and returns the figures. Prints nothing and knows no argv.
  *

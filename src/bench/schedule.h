@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which operation begins when: on which connection, from which source address, in a closed loop
  * (the next request leaves when a reply has come) or an open one (at a rate, whatever the server

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The seconds of a run, each with figures of its own: what the threads have counted is handed to
  * the run while they go on, and put together about once a second. How much these figures differ

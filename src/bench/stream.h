@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The bytes of a load: a ring of requests, made once, of which a connection sends slices, and the
  * expected replies. Bodies are pseudo-random and differ from one request to the next, so that a

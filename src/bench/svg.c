@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A result as SVG: latency (logarithmic) by percentile, where each further nine has the same width.
  */

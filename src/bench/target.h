@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where the connections of a run go and where they come from, and the descriptors they need.
  * Thread: that of sc_bench_run(). Blocks, at most for the plan's timeout and a name lookup.

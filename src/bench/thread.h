@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One thread of the generator: follows the phase of the run until that is STOP. */
 #ifndef SC_BENCH_THREAD_H
 #define SC_BENCH_THREAD_H

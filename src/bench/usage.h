@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Processor time and memory of threads and processes, from /proc. Thread: any. */
 #ifndef SC_BENCH_USAGE_H
 #define SC_BENCH_USAGE_H

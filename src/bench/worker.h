@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The state of a generator thread, and of what it shares with the run. Data only: thread.c sets it
  * up and follows the phases, callbacks.c counts what connections report, schedule.c decides which

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The body of the requests of a COMMAND: TEXT, or standard input. Thread: the main one. */
 #ifndef SC_CLIENT_BODY_H
 #define SC_CLIENT_BODY_H

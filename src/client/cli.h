@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The inside of sc-client: one session, and a mode that decides what is asked over it. sc-client.c
  * runs them. Thread: the main one.

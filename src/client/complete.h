@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tab at the prompt. The EditLine's client data is the struct sc_cli. Thread: the main one. */
 #ifndef SC_CLIENT_COMPLETE_H
 #define SC_CLIENT_COMPLETE_H

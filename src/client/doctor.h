@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * sc-client doctor: looks at every layer between here and a server, from the name to the clock, and
  * says for each whether it is well and what to do when it is not. Thread: the main one.

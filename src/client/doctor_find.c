@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The name, its addresses, and whether they answer. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One handshake, as `sc-client --show-pin` makes it: any certificate is taken, nothing is sent. */
 #include "config.h"
 

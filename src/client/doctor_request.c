@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests to a server that is trusted: does it answer, how fast, and what time has it? */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What handshakes tell of a server. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A server of which the pin store has no pin: what to say of it, and --tofu=ask, which shows its
  * key on the terminal and takes an answer. Thread: the main one.

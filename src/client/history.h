@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The history of the prompt in a file: ${XDG_STATE_HOME:-~/.local/state}/space-captain/history,
  * mode 0600, at most SC_HISTORY_LINES lines. A line is appended when it is entered, in one write

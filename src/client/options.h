@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line of sc-client, and what client.conf adds to it. */
 #ifndef SC_CLIENT_OPTIONS_H
 #define SC_CLIENT_OPTIONS_H

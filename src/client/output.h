@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What sc-client prints: text or JSON on stdout, and --verbose and warnings on stderr. */
 #ifndef SC_CLIENT_OUTPUT_H
 #define SC_CLIENT_OUTPUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a prompt needs with libedit and without: its text, the words that are not requests, and
  * notices. Thread: the main one.

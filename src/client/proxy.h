@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The command whose standard input and output carry a connection instead of a TCP connection of
  * our own, as ProxyCommand of ssh_config(5).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What sc-client adds to a connection of libspacecaptain: callbacks from the event loop, and the
  * time that each reply took. Prints nothing and exits nowhere.

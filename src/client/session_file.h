@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The TLS session in a file (--session), to be resumed by the next run. It holds secrets, and
  * who can write it can pretend to be the server: the file must be the user's own and of mode

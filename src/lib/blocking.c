@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Calls that wait: the non-blocking ones and poll(2). They touch nothing but the public calls. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bytes that wait: added at the end, taken from the front, in one piece. Thread: one. */
 #ifndef SC_LIB_BYTE_QUEUE_H
 #define SC_LIB_BYTE_QUEUE_H

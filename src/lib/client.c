@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A client: one connection and, where the settings want it, the next one after it is lost. With
  * them every request is kept until its reply has come, and a new connection begins with those that

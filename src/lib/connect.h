@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A connected stream socket to an address, without waiting: the name is looked up, and each of its
  * addresses, IPv6 and IPv4, is tried in the system's order (RFC 6724) until one answers. One

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The inside of an engine and of settings, for the files of lib/ only. The outside is
  * <spacecaptain/client.h>.

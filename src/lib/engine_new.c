@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The life of an engine, and what it tells of its connection. */
 #include "config.h"
 

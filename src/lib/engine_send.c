@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The requests of an engine: what may be sent, and those that wait for a reply. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * An engine with a pin store: which pins it accepts, what it stores, and what it learns from the
  * server's reply to PINS.

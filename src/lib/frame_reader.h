@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One frame at a time out of bytes that arrive in any pieces. The header is looked at before
  * memory is taken for the body, and memory grows with what has really arrived. Thread: one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Copies of the requests that have no reply yet, oldest first, so that another connection can send
  * them again. The owner bounds them. Thread: one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One connection: the socket is connected, then an engine runs over it, until the end. What
  * happens after the end is decided by its owner, client.c. Thread: one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Errors of Mbed TLS in the terms of tls/explain.h. Thread: any. */
 #ifndef SC_LIB_MBEDTLS_ERROR_H
 #define SC_LIB_MBEDTLS_ERROR_H

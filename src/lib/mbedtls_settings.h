@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What connections over Mbed TLS have in common, and the configuration of one. The random numbers
  * are the kernel's, so that no generator is shared or kept. Thread: immutable once made.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A pin store: the file of the pins of servers, as lib/pin_store_text.h has it. Read without a
  * lock, since it is replaced as a whole; changed under the lock FILE.lock, written to FILE.new,

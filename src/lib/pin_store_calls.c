@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The calls about a pin store that need no connection. */
 #include "config.h"
 

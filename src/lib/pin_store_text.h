@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a pin store holds, as text: one line for each pin of a server, and lines that begin with
  * '#'.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a server tells of its keys, checked against the connection that it came on. */
 #include "config.h"
 

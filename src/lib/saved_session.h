@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A TLS session as bytes that can be kept: after what it was made under, so that it is worth
  * nothing under other pins or to another TLS library. Thread: any.

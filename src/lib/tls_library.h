@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the engine needs of a TLS library: one connection over memory, and the peer's certificate
  * while the handshake can still be ended with an alert. tls_openssl.c and tls_mbedtls.c implement

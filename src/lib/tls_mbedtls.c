@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Mbed TLS 2.28 over byte queues: TLS 1.2 alone, since its TLS 1.3 is an experiment that no
  * distribution builds. Pins are matched by the same code as with OpenSSL, on the certificates as

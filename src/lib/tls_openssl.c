@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* OpenSSL over memory BIOs: the connection never sees a socket. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Socket addresses as text, and as keys for limits. Thread: any. */
 #ifndef SC_NET_ADDR_H
 #define SC_NET_ADDR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Frames out of an evbuffer, in one pass: the frames that lie in one piece of memory are seen
  * where they are, without a copy and without a call into libevent for each; a frame that straddles

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Listening sockets: opened from addresses, or adopted from the program that started this one. All
  * are non-blocking, close-on-exec, and have TCP_NODELAY set, which Linux hands on to the sockets

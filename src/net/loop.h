@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Event bases as this project uses them. A base belongs to one thread and has no locks
  * (EVENT_BASE_FLAG_NOLOCK): no other thread may call anything on it; it is reached through a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Messages to the thread that owns an event base: the only way between threads. Any thread may
  * post; the owner's callback runs in the owner's loop, in the order of posting. A message is the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Networks, for lists of hosts that are treated in a way of their own: "192.0.2.1",
  * "192.0.2.0/24", "2001:db8::/32", and "unix:" for every peer on a unix socket. Thread: any.

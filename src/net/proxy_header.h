@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The header that a load balancer sends before the bytes of a client, to say where that comes from:
  * version 2 of the PROXY protocol (haproxy's proxy-protocol.txt, section 2.2). Bytes in, address

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * TLS over a socket: an OpenSSL filter bufferevent over a socket bufferevent, and the rules that
  * make the two safe and fast.

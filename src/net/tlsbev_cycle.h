@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The I/O cycle of a connection, for the files of net/tlsbev only. Below it: tlsbev_io.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The inside of net/tlsbev, for its own files only. Three parts, each on top of the one before:
  *

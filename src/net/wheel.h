@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Deadlines of many connections on one event: a wheel of buckets, each for a tick of time. A
  * libevent timer for each connection would be 128 bytes and a place in a heap; a place in the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Makes the completion of a shell for one of the programs: copies a template of contrib/completion
  * from standard input to standard output, with what stands between two @ filled in from the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Inside of completion*.c: what the templates of contrib/completion have between two @. */
 #ifndef SC_PROGRAMS_COMPLETION_H
 #define SC_PROGRAMS_COMPLETION_H

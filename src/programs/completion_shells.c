@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What differs from shell to shell. */
 #include "config.h"
 

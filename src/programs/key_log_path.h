@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* SSLKEYLOGFILE, as all client programs honour it. Thread: the main one. */
 #ifndef SC_PROGRAMS_KEY_LOG_PATH_H
 #define SC_PROGRAMS_KEY_LOG_PATH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sc-keygen --check: whether a pair on the disk is fit for a server. Thread: the main one. */
 #ifndef SC_PROGRAMS_KEYGEN_CHECK_H
 #define SC_PROGRAMS_KEYGEN_CHECK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The names of this host, for a certificate that was asked for without any. Asks no name server.
  * Thread: the main one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The options of sc-keygen. */
 #ifndef SC_PROGRAMS_KEYGEN_OPTIONS_H
 #define SC_PROGRAMS_KEYGEN_OPTIONS_H

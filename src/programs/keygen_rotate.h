@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * sc-keygen --next, --promote, --renew, --status and --ticket-keys: what they do and what they
  * print, on stdout. Thread: the main one.

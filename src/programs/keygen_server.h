@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * sc-keygen --status --connect: whether the next key can be made the current one, by what a running
  * server announces and what its clients accept. Thread: the main one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sc-bench(1): argv, signals, exit status. The work is in bench/. */
 #include "config.h"
 

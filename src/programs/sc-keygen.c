@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes keys and self-signed certificates, and says what their pins are. */
 #include "config.h"
 

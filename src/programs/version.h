@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* --version. */
 #ifndef SC_PROGRAMS_VERSION_H
 #define SC_PROGRAMS_VERSION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The wire format, version 1: an 8-byte header and a body, the same in both directions
  * (docs/protocol.md).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the server answers: one table, a row for each message type. A new type is a value in enum
  * sc_frame_type, one function, and one row in handler.c. The server's dispatch, its counters and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How large the bodies of PINS are. What is in them: tls/pins_message.h. Bytes only.
  */

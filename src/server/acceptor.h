@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Accepts connections and gives each to the worker with the fewest; one of a load balancer
  * (proxy-protocol-from) after its PROXY header, which says where the client is. Refuses, before any

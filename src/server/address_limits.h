@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Limits on open connections per client address: IPv4 by address, IPv6 by /64 (what one customer
  * usually gets), unix sockets not at all. A hash table with an entry for each address that has an

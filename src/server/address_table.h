@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A hash table of client addresses (sc_addr_key()). What is kept for an address begins with a
  * struct sc_address_node. Thread: its owner's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The admin interface over HTTP (`metrics-listen`): /metrics for Prometheus, /healthz and /readyz
  * for supervisors, the status page / with its data /status.json, and /status.txt for sc-server

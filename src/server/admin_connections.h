@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Bounds the connections of an evhttp: their number, and how long each may live. evhttp counts
  * neither, and its own timeout starts again with each byte.

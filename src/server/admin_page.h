@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The status page: one document, made of the files in src/server/page. Thread: made in one, then
  * any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the headers of a request to the admin interface mean. Pure functions. Thread: any.
  */

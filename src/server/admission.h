@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Rationing of handshakes (handshake-rate): budgets that all workers share. A budget is a bucket of
  * tokens that fills at its rate and holds those of a tenth of a second, at least one (GCRA); taking

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Handshakes that wait for a token of the full budget, one queue for each worker. Addresses take
  * turns (IPv4 by address, IPv6 by /64, all clients on unix sockets as one), so that many

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a client needs to try this server: its pin, and a whole command. For the log and the status
  * line of systemd, so that a first start asks for nothing else. Thread: the main one.

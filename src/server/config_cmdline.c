@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line: names from the table, values kept for later. */
 #include "config.h"
 

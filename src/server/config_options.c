@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The tables of options.def as the options of a program: command line, --help, completion. */
 #include "config.h"
 

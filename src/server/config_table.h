@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Inside of config*.c: the table of options.def as data, and what the command line says. */
 #ifndef SC_SERVER_CONFIG_TABLE_H
 #define SC_SERVER_CONFIG_TABLE_H

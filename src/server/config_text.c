@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The table and a configuration as text: a file to load again, the sample file, and what changed.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table, and values of options: text into fields and back, by kind. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The configuration: what options.def lists, from the defaults, then a file, then the command
  * line; the last one wins. Acts on nothing.

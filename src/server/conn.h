@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One connection: its state, its deadlines, and the loop that turns requests into replies. Knows
  * no other connection, no thread, no listener. Thread: that of the event base.

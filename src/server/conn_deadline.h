@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The state of a connection, and its deadline: it waits for one thing at a time, and one timer,
  * which is moved only when it would fire too late, is enough. The path of a request does not touch

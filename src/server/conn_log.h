@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The log lines about one connection: every one has its id and the address of its peer, also after
  * the socket is gone. A peer can provoke all of them, so each kind is limited in rate. Thread: the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where a connection came from. Thread: any. */
 #ifndef SC_SERVER_CONN_ORIGIN_H
 #define SC_SERVER_CONN_ORIGIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* PINS: what a connection is told of the server's keys, and the proof that is made for it alone. */
 #include "config.h"
 

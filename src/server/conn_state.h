@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The inside of a connection, for its own files only: conn_deadline.c has its state and what it
  * waits for; conn_pins.c makes the replies to PINS; conn_serve.c, on top of both, turns requests

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which keys this server has served with and announced, and since when, across restarts: a change
  * to a key that was never announced locks out the clients that have pinned the one before, and is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Warns before and after what a server serves with ends: its certificate, that of the next key,
  * the OCSP response. A warning comes once a day, from 30 days ahead on, and for as long as the end

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The last minutes, kept in fixed memory so that a status page that is opened now has a past:
  * requests in each of the last 300 seconds, and all counters of a minute ago. Thread: one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The lines of a start that went well, with how clients reach the server and what it runs on, and
  * of a stop. Thread: the main one.

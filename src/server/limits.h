@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The descriptors that max-connections needs, and the limit of the process. Thread: the main one.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Whether the event loops run: each is asked at intervals, answers when it gets to it, and counts
  * how late that was. Thread: made and freed in the main one; asking and looking in one other.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Gives the memory that connections have left back to the system (malloc_trim(3)). malloc() keeps
  * most of it otherwise, since blocks that are still in use lie above it on the heap.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the server shows of itself, as it is at one moment: /metrics, the status page and
  * sc-server --status are made of this and of nothing else.

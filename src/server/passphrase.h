@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The passphrase of an encrypted private key, from the first of these that there is: the file of
  * `passphrase-file`, the service credential "passphrase" (systemd.exec(5), LoadCredential=), and,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How many clients accept the next key: of those that have asked for PINS in the last seven days,
  * by what they have said of the pins that they accept.

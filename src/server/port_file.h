@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The file that says where a server listens, for the program that started it on a port of the
  * system's choice. Thread: the main one.

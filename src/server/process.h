@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What this process uses of the machine, from getrusage(2), getrlimit(2) and /proc/self. Thread:
  * any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Metrics as text for Prometheus: its text format 0.0.4, and OpenMetrics 1.0. Names start with
  * "spacecaptain_" (those of the process with "process_"); counters end in "_total", units are

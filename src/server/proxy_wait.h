@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Connections of load balancers (proxy-protocol-from), from accept(2) until their PROXY header has
  * come: it is read here, before there is anything of TLS, and not a byte more than it. Thread: that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Keeps what is served up to date: reads everything again on SIGHUP, and every reload-interval if
  * its content has changed; rotates ticket keys in memory; warns before the certificate ends. What

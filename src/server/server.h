@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The composition root: sockets, workers, signals, reload, drain, systemd. The only file that
  * knows all the others. Thread: the main one.

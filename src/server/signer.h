@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Makes the proofs of the next key (PINS) in a thread of its own: a signature with RSA takes
  * milliseconds, and the requests of other clients do not wait for it. How many there are in a

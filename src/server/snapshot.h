@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a server serves with: a configuration and the TLS context that its files make. Loaded as a
  * whole; holders of the active one are not touched, and nothing is published here. Thread: the

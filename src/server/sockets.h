@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The listening sockets of a server: passed on by systemd, or opened as the configuration says.
  * Those that systemd calls "metrics" (FileDescriptorName=) are for metrics-listen, the others for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Counters. Each thread that serves has its own struct and is the only one that writes it; any
  * thread may read and add up. All of them only grow. The list is stats.def: a new counter is a

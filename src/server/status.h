@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The facts of the status page, for the page itself (JSON) and for a terminal (text). Pure
  * functions. Thread: any.

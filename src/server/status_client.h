@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Asks the admin interface of a running server for the facts of the status page, for sc-server
  * --status and sc-keygen --status --connect. Waits, never longer than a few seconds. Thread: any;

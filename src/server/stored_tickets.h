@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The keys of session tickets in systemd's descriptor store, so that sessions can be resumed after
  * a restart, also after a crash. Keys of a file (`ticket-keys`) outlast the process by themselves

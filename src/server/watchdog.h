@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Notifies systemd that the service is alive (WatchdogSec=), only when every worker has answered
  * the last ping, and of its status line. Does nothing without systemd. Thread: the main one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A worker: a thread (or, if it is the only one, the server's own), its event base, and its
  * connections from accept to close. Other threads only post to it; nothing on the path of a request

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * All workers of a server: started, given settings, drained and ended together. Thread: the main
  * one.

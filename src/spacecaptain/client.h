@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * libspacecaptain: the client of a Space Captain server.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Drives connections of libspacecaptain in an event loop of libevent 2: include this and link with
  * libevent_core; the library itself does not need libevent.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a server tells of its keys (PINS), and makes proofs with: the current one, and the next one,
  * if there is one. Immutable once made. Thread: any.

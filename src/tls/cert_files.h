@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A certificate, its chain and its key: read from files once, and checked as a whole before
  * anything serves with them. Thread: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is in a certificate, as text that is safe to print. Thread: any. */
 #ifndef SC_TLS_CERTIFICATE_H
 #define SC_TLS_CERTIFICATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * client.conf: what a user says once of the servers that he uses, for sc-client and sc-bench.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which clients a server takes: by certificate, pinned or issued by a CA of ours, or all of them.
  * Thread: making one, any; checking, any, also several at once: it is immutable once made.

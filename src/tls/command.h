@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One command of SSL_CONF_cmd(3) in the [tls] section, and how OpenSSL is asked about it. */
 #ifndef SC_TLS_COMMAND_H
 #define SC_TLS_COMMAND_H

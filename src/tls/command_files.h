@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Files and directories that commands of SSL_CONF_cmd(3) name: VerifyCAFile, VerifyCAPath,
  * ChainCAFile, DHParameters, and whatever else OpenSSL takes a file for. OpenSSL opens them

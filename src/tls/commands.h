@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The commands of SSL_CONF_cmd(3) in the [tls] section, applied to a context over our defaults.
  * Thread: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * OpenSSL's parser reads the values; it keeps neither lines nor what was given twice, so this finds
  * the start of every section and key by the same rules. Messages quote names of keys and no other

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A configuration file in the syntax of OpenSSL's config(5): that of sc-server, and the client.conf
  * of the client programs. OpenSSL reads the values, with these differences: .include is refused,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * TLS contexts: everything that is decided before a connection exists. A context is immutable once
  * made and reference counted; a reload makes a new one and the connections of the old one keep it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * OpenSSL's error queue into an sc_err: the whole queue, oldest first, reasons only, one line. The
  * queue of the thread is empty afterwards. Thread: any, each its own queue.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Why handshakes and certificates are refused, in plain words: the one home of these texts, for the
  * server's log and for every client program.

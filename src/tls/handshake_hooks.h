@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where the owner of a server's connection decides about a handshake, between the ClientHello and
  * the part that costs: may this session be resumed, may this handshake be a full one. OpenSSL asks

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Follows the headers of a client's first message as the bytes arrive, before OpenSSL sees them. A
  * ClientHello is refused from its first bytes when it announces more than 16 KiB (OpenSSL takes

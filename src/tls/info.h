@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a finished handshake agreed on, as text and for counters. Thread: the SSL's. */
 #ifndef SC_TLS_INFO_H
 #define SC_TLS_INFO_H

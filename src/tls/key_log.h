@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The file of SSLKEYLOGFILE: TLS secrets, a line each, for debugging. Thread: any; programs may
  * share the file.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Keys and self-signed certificates: made, written safely, and checked. Prints nothing and exits
  * nowhere.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Key and certificate files: written whole or not at all, read with a bound. */
 #include "config.h"
 

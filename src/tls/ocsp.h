@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A stapled OCSP response: the word of the CA, sent along with the certificate, that it is not
  * revoked (RFC 6066, section 8). Read from a DER file, checked, and never sent when it is stale:

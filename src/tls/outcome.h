@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a call of OpenSSL that did not succeed means to a client, and what it says when TLS has
  * ended a connection. Thread: the SSL's.

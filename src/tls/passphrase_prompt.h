@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Asking somebody for the passphrase of a private key: on the terminal, /dev/tty, and never on
  * standard input, which may be data. Thread: the main one.

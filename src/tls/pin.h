@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Pins: what a peer's certificate must be. A set holds one or more, any one match is enough (that
  * is how backup pins work).

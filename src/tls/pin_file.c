@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Pins that are given as files. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lists of pins with names, for the clients of a server. */
 #include "config.h"
 

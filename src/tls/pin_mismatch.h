@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A server that no pin matches: what was expected and what it has shown, for people to compare.
  * Thread: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The inside of a pin set, for the files that implement tls/pin.h and no others. */
 #ifndef SC_TLS_PIN_SET_H
 #define SC_TLS_PIN_SET_H

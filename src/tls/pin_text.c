@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Pins that are given as text: what people copy from curl, ssh, openssl, gnutls and the DNS. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * PINS: a server tells its current and its next key, and the next key proves that the server has
  * it. The bodies of the reply, and the proof. For the server and for clients; docs/protocol.md has

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which features of the processor OpenSSL's cryptography uses: what it found, less what
  * OPENSSL_ia32cap or OPENSSL_armcap in the environment has taken away. Thread: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The key of a server, the one that comes after it, and the one that came before, as files beside
  * each other:

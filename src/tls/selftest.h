@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A handshake with oneself, in memory: finds settings and keys that are each fine and that no
  * client could connect to. Thread: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Sessions that are resumed by their id, for clients that take no tickets: one cache for all
  * contexts of a server, so that a reload loses none. OpenSSL's own cache dies with its context.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Files with keys of session tickets, which several hosts share: read, made and rotated.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The keys of session tickets, outlasting the contexts that use them: a reload makes a new
  * context, and the tickets of the old one go on working. The keys either live in memory only and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a server keeps of a handshake while it lasts, so that one that fails can be explained: its
  * states with times and byte counts, and the TLS versions that the client offers. It hangs on the

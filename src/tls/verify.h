@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Whether the server's certificate is the one that is expected: the one place in which a client
  * decides that, whatever the TLS library. Thread: that of the connection.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What happened in the handshake of one SSL; tls/explain.h says in plain words why one failed. A
  * watch hangs on an SSL as its application data (SSL_set_app_data); the callbacks of the context

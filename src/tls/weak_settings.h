@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What [tls] commands allow below the defaults of sc-server: older versions, ciphers without
  * forward secrecy, a lower security level and the like. It is the operator's choice and is served,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The reference of "make bench": the same protocol on an epoll loop and OpenSSL by hand, written
  * for speed and nothing else. One thread, no limits, no logs, no timers, no graceful shutdown; a

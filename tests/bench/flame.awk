@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Draws a flame graph; flame.sh runs it.
 #
 #   awk -v svg=OUT -v title=TEXT -v program=NAME -v seconds=N -v note=TEXT -f svg.awk -f flame.awk STACKS

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # make bench-flame: where a server spends its processor time under a load, as a flame graph.
 #
 #   flame.sh SERVER LOAD OUT.svg     (SC_SRCDIR and SC_BUILDDIR as make bench sets them)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # make bench-growth: how the cost of a request grows with connections, with bodies and with depth; what a second worker brings; and the
 # latency of a light client beside a heavy one. sc-server and the bare server, operations for each second of the server's processor time.
 #

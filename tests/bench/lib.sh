@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC3045  # every sh that we know has ulimit -H
 # For the scripts of make bench: . "$SC_SRCDIR/tests/bench/lib.sh"
 #

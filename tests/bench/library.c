@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a request costs a client, for "make bench-library": ECHO of 64 bytes, one after the other,
  * over each driver of libspacecaptain and over OpenSSL on the same socket with nothing else.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # make bench-library: what libspacecaptain costs beside OpenSSL alone. Needs valgrind (callgrind) for the instructions.
 set -eu
 : "${SC_SRCDIR:?run this by make bench-library}" "${SC_BUILDDIR:?}"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # make bench builds these and nothing else does.
 EXTRA_PROGRAMS += tests/bench/sc-bare
 tests_bench_sc_bare_SOURCES = tests/bench/bare.c

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Draws what make bench and make bench-growth have measured (make bench-plots):
 #
 #   awk -v out=DIR -f svg.awk -f plot.awk bench.md growth.md

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # shellcheck disable=SC3045  # every sh that we know has ulimit -H
 # make bench-restart: what a restart costs a fleet. Clients that are connected and idle lose their server and come back, with their sessions,
 # to sc-server and, where they are installed, to TLS proxies before a bare server. All are restarted as systemd does it: SIGTERM, and a start

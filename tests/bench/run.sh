@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # shellcheck disable=SC3045  # every sh that we know has ulimit -H
 # make bench: sc-server, a bare server on epoll and OpenSSL and, where they are installed, TLS proxies, in rounds on this machine.
 #

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # make bench-scrape: the latency of a quiet client while somebody scrapes /metrics, beside one while nobody does. One worker, which lives in
 # the main loop; idle connections stay open meanwhile.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Pieces of the drawings of plot.awk (awk -f svg.awk -f plot.awk); flame.awk uses put() and escaped() too.
 #
 # An SVG goes to the file "svg", from open_svg() to close_svg(). The plot itself is LEFT to RIGHT and TOP to BOTTOM; linear_scale() or

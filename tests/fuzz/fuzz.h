@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A fuzz target: LLVMFuzzerTestOneInput() as libFuzzer calls it, and an input to start from.
  * ./configure CC=clang --enable-fuzzing links it with libFuzzer, and `make fuzz` runs it; any

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What finds lines and keys in a configuration file, against OpenSSL's own parser: what is taken
  * has a place and a value, nothing is taken twice, and what is wrong has a line that can be shown.

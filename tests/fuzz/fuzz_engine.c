@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a server can send to the client engine: any bytes instead of a handshake, and after a real
  * one any plaintext in records of any size. Whatever comes, events keep their order, a reply is

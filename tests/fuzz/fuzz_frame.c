@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Frames out of an evbuffer that is cut into pieces: what comes out is what a plain reading of the
  * bytes says.

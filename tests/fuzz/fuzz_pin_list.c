@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A list of pins with names, as client-pin takes it: nothing is read beyond its end, each pin that
  * is taken has a name that needs no escape in a log, and what is refused is refused in one line.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The text of a pin store: nothing is read beyond its end; what is taken is edited, and the result
  * is taken again and has the pins that it was meant to have.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The body of a PINS reply: nothing is read beyond its end, what is taken is written again to the
  * same bytes, and no proof is good, because nobody has signed for this exporter.

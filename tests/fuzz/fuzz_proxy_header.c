@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A PROXY header in pieces of every size: the verdict does not depend on how it is cut, no byte
  * beyond it is asked for, and it is never longer than the limit.

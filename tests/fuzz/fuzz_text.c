@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What people write: addresses, sizes, durations, pins. Nothing overflows, and an address that is
  * taken is written and taken again.

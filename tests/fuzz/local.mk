@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Fuzz targets: see tests/fuzz/fuzz.h. `make fuzz` gives each FUZZ_SECONDS; without libFuzzer they replay inputs of their own.
 FUZZERS      = tests/fuzz/fuzz_config tests/fuzz/fuzz_engine tests/fuzz/fuzz_frame tests/fuzz/fuzz_pin_list tests/fuzz/fuzz_pin_store tests/fuzz/fuzz_pins \
 	tests/fuzz/fuzz_proxy_header tests/fuzz/fuzz_text

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A fuzz target without libFuzzer: the same mutations of its seed every time. */
 #include "config.h"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Run by box.sh, not by hand.
 #   enter NAME LAYER SHARE   goes into control groups of its own and new name spaces, there:
 #   root NAME LAYER SHARE    makes the root of the box, leaves that of the machine, and becomes its systemd

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2034,SC2154  # what a test uses, and what lib.sh sets
 # A box: a real systemd, as process 1 of name spaces of its own, over a copy-on-write view of this machine. What happens in it stays in
 # it: it has its own /etc, accounts, processes, network and control groups, and nothing of it is left. Needs root. After lib.sh:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2154  # what lib.sh sets
 # A headless Chromium, for the tests of the status page; after lib.sh: . "$SC_SRCDIR/tests/system/browser.sh"
 #

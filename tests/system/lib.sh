@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2034  # what a test uses
 # For the end-to-end tests: . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 #

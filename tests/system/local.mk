@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # End-to-end tests: tests/system/test-WHAT.sh, with the real programs, on tests/system/lib.sh.
 # The longest first: none of them is left to run alone at the end.
 SHELL_TESTS = \

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # max-connections-per-address from outside: an IPv4 address by itself, and all addresses of an IPv6 /64 together. In a network name space of
 # its own, since only there are several IPv6 addresses.
 if [ -z "${SC_TEST_NETWORK-}" ] && unshare -rn true 2>/dev/null && command -v ip >/dev/null; then

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Who misbehaves on the admin interface keeps neither other scrapers out nor the service from its work: a thousand connections that stay, headers
 # that never end or are too long, clients that do not read, pipelines, odd versions, line ends in the path. Memory and descriptors are bounded.
 test_seconds=60

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # contrib/prometheus and contrib/grafana: they name only metrics and label values that a real server has, every alert rule has a unit test, and
 # promtool(1) finds nothing wrong. With SC_TEST_PROMETHEUS=yes a real Prometheus scrapes real servers, and rules fire when their failures are
 # caused, and not before; that takes half a minute.

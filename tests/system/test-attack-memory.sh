@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What one hostile connection can hold of the server's memory in each state, and that docs/operations.md says no less.
 test_seconds=150
 background_seconds=60

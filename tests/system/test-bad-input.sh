@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Files and configurations that are wrong: one clear line and the right exit status at the start; at a reload the old state stays.
 test_seconds=90
 # shellcheck source=tests/system/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-bench --compare: two results side by side, their ratios, what is noise; and files that are not results.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # shellcheck disable=SC2086
 # The figures of sc-bench against a server whose delays are known. Lower bounds hold on a machine of any speed; the other bounds compare
 # figures of one run.

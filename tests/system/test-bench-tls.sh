@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-bench and sc-client say the same about the same: servers that do not speak TLS, that want a client certificate, and certificates that
 # are not what was pinned.
 # shellcheck source=tests/system/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-bench in every mode against sc-server, for some hundred operations; what it counts, what it prints, and how it ends.
 # shellcheck disable=SC2086
 test_seconds=120

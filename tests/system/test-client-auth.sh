@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Clients with certificates: a CA that is taken away, by a signal or found by the interval, ends its clients' connecting and resuming, and a
 # reload that is about something else ends nothing; a resumed client is checked again; and no reload waits for a file or a passphrase.
 test_seconds=120

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A client's own certificate: --cert and --key of sc-client and sc-bench, keys that are encrypted, and servers that want one.
 test_seconds=90
 # shellcheck source=tests/system/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # client.conf: names for servers, what holds for all, what the command line replaces, and what is refused.
 test_seconds=90
 # shellcheck source=tests/system/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # client-pin with a list of pins and names: the name is in the log; clients come and go by a reload, or when the interval finds another
 # content, sessions included; a bad list is one error, and the old one stays.
 test_seconds=60

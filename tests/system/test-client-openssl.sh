@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-client against OpenSSL's own server: handshakes that work and that do not, what is pinned, and dates. Nothing of ours is on the other side.
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

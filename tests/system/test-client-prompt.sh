@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The prompt of sc-client, on a terminal of its own: what it knows, and that it lives through everything that a server and a user do to it.
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

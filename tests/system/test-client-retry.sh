@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A connection that is lost: sc-client connects again, resumes the session, checks the pin, and sends exactly what was not answered.
 test_seconds=60
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-client and sc-server together: bodies of all sizes, limits, sockets of all kinds, and a server that leaves or dies.
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-client against servers that do one thing wrong each: every mistake has its exit status and one line that says what it was.
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

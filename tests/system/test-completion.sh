@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016  # scripts of other shells
 # The completion of the programs in bash, zsh and fish, by the shells themselves: what is offered for a command line.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The Debian packages on a machine with a real systemd: install, upgrade, downgrade, remove, purge, and what each leaves.
 # SC_TEST_BUILD=yes: they are built, which takes minutes.
 test_seconds=${SC_TEST_BUILD:+600}

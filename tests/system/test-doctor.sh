@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-client doctor: every layer that can fail does, is named first, decides the exit status, and says the way out.
 test_seconds=120
 # shellcheck source=tests/system/lib.sh

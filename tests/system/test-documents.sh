@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Every shell block of README, docs/operations.md and docs/fleet.md is run as it stands, in the order of the page, on a machine with a real systemd.
 #
 # SC_TEST_BUILD=yes: building and installing is run, too, from a copy of the sources. Without it that takes too long; "./configure" and "make"

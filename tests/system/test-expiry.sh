@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A certificate outside its dates, with our own server and client: it is served and said, who pins it is warned, who goes by dates
 # refuses it, and a new one for the same key ends all of that without a restart.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

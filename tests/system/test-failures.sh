@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The table "Twelve failures" of docs/operations.md: each is caused on purpose, and the log alone, the metrics alone and the page alone show its
 # row and no other. The patterns are those of the table.
 test_seconds=90

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A first start: the log and the status line for systemd hold the pin and the command that a client needs, and it works as it stands there; what
 # is missing of a key and its certificate is said with the way out.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A message type is a row of the table: programs with two rows more (tests/tools/handler_ping.c) answer, count, send, check and list them.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 PATH=$SC_BUILDDIR/tests/tools/extended:$PATH

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What handshake-rate promises against clients that want more than their share: one ticket again and again, tickets that do not fit, clients
 # that are gone already; ClientHellos that only want to cost something; and that a reload takes the limits that it says it takes.
 test_seconds=120

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # contrib/haproxy/haproxy.cfg with two servers behind it: the client's address, resumption on the other server, health checks that see a
 # drain, and a restart of each server under load in which no request goes unanswered.
 # shellcheck disable=SC2154 # NAME_pid and others, set by eval

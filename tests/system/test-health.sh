@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # /healthz says when an event loop does not run any more, and goes back to ok when it does: one thread of the server stands still for a while.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 command -v curl >/dev/null || skip "there is no curl here"

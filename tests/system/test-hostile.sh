@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Peers that misbehave are ended in time, leave nothing behind, and are told apart in the log.
 test_seconds=120
 # shellcheck source=tests/system/lib.sh

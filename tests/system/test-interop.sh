@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Other people's clients against our server, and our client against another server.
 test_seconds=90
 # shellcheck source=tests/system/lib.sh

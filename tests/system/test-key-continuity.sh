@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # key-continuity: what a reload, and a start, do about a key that was never announced.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # shellcheck disable=SC2046  # our file names have no spaces, and each is an argument
 # Arrows point one way: a layer includes only what is below it, and the libraries are known only where they belong.
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # libspacecaptain as a stranger uses it: installed into a scratch prefix, found with pkg-config, in C and C++, against the real server.
 test_seconds=120
 # shellcheck source=tests/system/lib.sh

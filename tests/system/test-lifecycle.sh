@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # From start to end: ready, full, told to stop; nobody loses a reply.
 test_seconds=120
 # shellcheck source=tests/system/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What the log says: the line at the start, a line for each handshake that failed with all that explains it, the states of handshakes at level
 # debug, and all of it in JSON with the same keys. The lines of every other test are checked against the catalogue of events, too (lib.sh).
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

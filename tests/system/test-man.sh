@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # --help and the manual page of each program: the same options and exit statuses, two dashes where there are two, and lines that fit.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # shellcheck disable=SC3045  # every sh that we know has ulimit -H
 # 5,000 clients at once with the default configuration, each with right replies, while a hundred hostile ones cost them nothing.
 test_seconds=170

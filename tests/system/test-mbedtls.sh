@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-client over Mbed TLS: the tests of the client once more with it, and what is its own.
 test_seconds=120
 # shellcheck source=tests/system/lib.sh

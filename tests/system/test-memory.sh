@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # shellcheck disable=SC3045  # every sh that we know has ulimit -H
 # What an idle connection costs: resident memory for each of 3,000, that never sent a request and that did.
 test_seconds=170

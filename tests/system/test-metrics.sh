@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What the admin interface says is what has happened: counters by reason, their invariants under random load, health and readiness, formats,
 # and who may ask. sc-server --status prints the same facts.
 test_seconds=60

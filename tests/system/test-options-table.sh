@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The table of options against all that is made from it or written about it: --help, the sample, the dump, and the manual pages.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # More keys of the configuration, each seen from outside: sessions, TLS itself, and what one client or all strangers together may take.
 test_seconds=90
 # shellcheck source=tests/system/lib.sh

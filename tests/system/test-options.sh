@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # shellcheck disable=SC3045  # every sh that we know has ulimit -S
 # Keys of the configuration, each seen from outside: in the file, as an option, and changed by a reload.
 test_seconds=90

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What root makes and checks in a directory of the service's account, the service can read.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 [ "$(id -u)" -eq 0 ] || skip "only root can give files to another user"

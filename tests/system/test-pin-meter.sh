@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # How many clients accept the next key: what they say in their PINS requests, seen in the metrics, in --status and by sc-keygen --status --connect.
 test_seconds=60
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # 50 clients with pin stores, which connect again and again, through three changes of the server's key: not one is refused. Then somebody with
 # a valid certificate of his own stands in between, and gets nothing out of any of them.
 test_seconds=120

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-client --tofu and --pin-store: the first use, what is learnt later, what becomes of a changed key, and a file that nothing damages.
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # PINS: what the server tells of its keys, the proof of the next one, and who checks it.
 test_seconds=90
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

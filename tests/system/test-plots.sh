@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The drawings of make bench-plots, from small tables: each has what the table has, and a table that cannot be read is one line of error.
 # And a flame graph, from a few stacks.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The wire protocol (docs/protocol.md) as a client sees it: any pieces, TLS 1.2 and 1.3, every end, every kind of address.
 test_seconds=120
 # shellcheck source=tests/system/lib.sh

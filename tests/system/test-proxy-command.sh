@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sc-client --proxy-command: TLS over standard input and output of a child, and children that do not do what they should.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 

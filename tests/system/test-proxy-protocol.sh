@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # proxy-protocol-from: PROXY headers of version 2 before TLS, from those that must send one and from those that must not.
 test_seconds=90
 # shellcheck source=tests/system/lib.sh

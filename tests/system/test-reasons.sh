@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Every reason for the end of a connection that /metrics has, and nearly every one for a failed handshake, is caused on purpose and counted
 # there under that name.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What a reload says that it takes it takes: settings of a running server, each seen from outside before and after.
 test_seconds=90
 # shellcheck source=tests/system/lib.sh

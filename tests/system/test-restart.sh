@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A restart under systemd leaves no trace: the keys of session tickets wait in its descriptor store, clients wait at its socket, and everybody
 # resumes. A tool of the tests plays systemd; test-service.sh shows the same with the real one.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The sandbox of the installed unit under a real systemd: what it denies is tried in it, and, as a control, outside of it, where it must be
 # possible to prove anything.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

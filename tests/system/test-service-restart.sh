@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The installed service under a real systemd, from its first start, which tells the client's command. After restarts sessions can be resumed,
 # with the socket unit nobody is refused; and a server that hangs, or takes too much memory, is replaced.
 test_seconds=120

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The installed service under a real systemd: what it does when it is started, restarted, killed, reloaded and stopped, as the units say.
 test_seconds=180
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

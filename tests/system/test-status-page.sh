@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The status page in a real browser, while the server is under load: it shows what happens, in both themes, on a phone and on a wall, nothing
 # sticks out, the console stays empty; it says when the server is gone, and asks for nothing while nobody looks.
 test_seconds=90

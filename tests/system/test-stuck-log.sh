@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Nobody reads the log any more, and its pipe is full: the server goes on serving, reloading and stopping, and says how much was lost as soon
 # as somebody reads again. A start that fails ends, too.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

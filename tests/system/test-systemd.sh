@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What sc-server and systemd say to each other: readiness, reloads, the watchdog, the end, inherited sockets, credentials. A tool of the
 # tests plays systemd; systemd's own socket activation has a turn where it is installed.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What [tls] promises, with openssl s_client as the client: client certificates, shared and surviving tickets, OCSP.
 test_seconds=120
 # shellcheck source=tests/system/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # docs/client.md: every transcript of it is replayed against a real server, in the order of the page, and prints what the page says.
 test_seconds=120
 # shellcheck source=tests/system/lib.sh

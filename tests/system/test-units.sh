@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The units are what systemd understands, and shut in: made for systemd 252, checked by its own tools. No unit is started here.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 

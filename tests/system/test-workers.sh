@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # With several workers: a reload reaches the connections of each, new ones and open ones; counters are the sum; the end waits for all.
 test_seconds=60
 # shellcheck source=tests/system/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Are the keys of the configuration tested by what says that it tests them? Every script with a line "sees KEY" is run with a server that is
 # never told of KEY: it must fail before it comes to that line. Run in a build directory after `make check TESTS=`; some minutes.
 #

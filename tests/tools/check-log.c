@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * check-log FILE...: every line of a server's log in these files, in the format text or json, is
  * of an event of the catalogue, at its level and with its fields alone. Other lines are passed

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * ClientHellos that offer a session which the server made, in ways in which it cannot be resumed.
  * Whatever goes wrong ends the process (peer.h).

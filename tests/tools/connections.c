@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Many TCP connections at once that send the same bytes and stay, for the tests of the admin
  * interface:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * driver NAME LIBRARY ADDRESS PIN TIMEOUT: drives a connection of libspacecaptain in one of the
  * ways that there are, and prints its events, a line for each. Once it is ready three requests are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Clients that come back after a server was restarted, over libspacecaptain:
  *

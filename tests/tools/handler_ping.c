@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The table of message types with two rows more, for programs that are otherwise as they ship:
  * test-handlers.sh sees that a row is all that a new type takes. Linked before libscproto.a, whose

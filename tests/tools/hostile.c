@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Hostile and odd peers, for the end-to-end tests. Each mode checks what a peer may rely on
  * (docs/protocol.md), prints one line that says what it saw, and exits 0 when that was right, 1

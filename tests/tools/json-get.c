@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * json-get [PATH] <FILE: strict JSON (RFC 8259) or exit status 1 with the place of the fault. With
  * a PATH, "errors.total" or "list.0.name", also prints the value found there (a string without its

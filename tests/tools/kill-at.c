@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Kills a program at one of its system calls, for tests of what it leaves behind.
  *

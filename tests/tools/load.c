@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Load on a server while a test reloads or stops it: many clients, half of them with TLS 1.2, each
  * with up to 32 requests of every kind and size in flight; each reply is checked.

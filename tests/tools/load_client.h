@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One client of the load: sends requests of every kind and size, many at once, checks each reply
  * for type, order and content, and counts what is wrong. A non-blocking peer; only connecting and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What the shell tests need beside the programs under test.
 TEST_TOOLS = tests/tools/wait-for tests/tools/json-get tests/tools/hostile tests/tools/odd-server tests/tools/terminal tests/tools/as-systemd tests/tools/kill-at
 

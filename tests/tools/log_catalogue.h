@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Log lines against the catalogue (base/log_events.def): is there such an event, at this level,
  * with these fields?

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The modes of tests/tools/hostile: each is one connection (or many) that misbehaves in one way
  * and says what it saw.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A server that does one thing wrong, for the tests of the client programs: odd-server MODE
  * CERTIFICATE KEY PORT-FILE [TEXT]

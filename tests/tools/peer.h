@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One client connection of a test, with deadlines everywhere: TCP, TLS, frames. Whatever goes
  * wrong ends the process: peer_fail() prints one line and exits 1. Sockets are non-blocking, every

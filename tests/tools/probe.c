@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Tries what the sandbox of a unit denies, each in a process of its own, for test-sandbox.sh:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * relay ADDRESS [FILE]: bytes from standard input to the address and back to standard output, as
  * nc(1) does: for --proxy-command. What is in FILE goes to the address first. Ends when both

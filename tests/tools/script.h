@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Requests whose bodies follow from a number, and the check of their replies. A script is sent in
  * any pieces while its replies are read and compared, so it never deadlocks against a server that

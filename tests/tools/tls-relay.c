@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Somebody in between: ends the TLS of clients with a certificate of his own, and passes on what
  * both sides say over a TLS connection of his own with the real server.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Records of TLS 1.3 made by hand (RFC 8446 section 5.2), for what no library sends: parts of
  * handshake messages, empty records, records of any type. The client's side, after the handshake.

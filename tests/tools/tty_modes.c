@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * For a program that edits lines itself: ends it when it gives the terminal back between two lines.
  * What is typed then is the terminal's to interpret, and a ^D is lost. Linked into a program, this

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Waits for something that another process does, for the shell tests: no sleep, and never past a
  * deadline.

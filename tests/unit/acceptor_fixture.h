@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * An acceptor and its workers in one loop; the clients are sockets that say nothing, from addresses
  * of 127.0.0.0/8.

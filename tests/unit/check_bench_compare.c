@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* When the difference of two runs is more than their noise; the report is in test-bench-compare.sh.
  */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A connection of the generator with an OpenSSL server in a thread of the test. */
 #include "config.h"
 

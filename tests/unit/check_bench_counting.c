@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What replies, handshakes and failures count for, by phase: on connections without sockets. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line of sc-bench, the exit statuses of a run, and the words of errors. */
 #include "config.h"
 

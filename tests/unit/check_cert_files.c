@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a server says of the files of its certificate and key. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A client over sockets whose server leaves: what is sent again, when, and what is final. */
 #include "config.h"
 

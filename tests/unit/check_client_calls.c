@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A client over sockets: whose reply a call takes, what is cancelled, how long there is to wait. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The adapter for libevent when memory runs out: each single allocation fails once, libevent's too,
  * and the owner is told of an end, or it goes on; nothing waits for what never comes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Connecting to a list of addresses. The look-up is this file's: the linker takes it before the
  * archive's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The client engine against a server in memory: no socket, no clock. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Each single allocation of an engine's life fails once, of the library as of the TLS library
  * below it: there is an error or success, and never a wrong reply, a server that is wrongly

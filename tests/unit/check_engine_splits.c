@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The engine tells the same events however its bytes are cut: conversations with a server in
  * memory, cut at every place of either direction, and at random ones.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The client engine with a pin store, against a server in memory that may lie about its keys. */
 #include "config.h"
 

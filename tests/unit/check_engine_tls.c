@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the engine promises of its TLS library, over each of them: sessions, client certificates,
  * key logs, bounds after the handshake, and a change of the library.

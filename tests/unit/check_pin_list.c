@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lists of pins with names, which client-pin of a server takes. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pin store: its text, what is learnt, and the file. */
 #include "config.h"
 

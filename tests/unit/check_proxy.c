@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command that carries a connection: what it is told, and its end. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tls/selftest and tls/info: what a handshake with these settings would be. */
 #include "config.h"
 

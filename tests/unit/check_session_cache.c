@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sessions by id: those of clients that take no tickets. */
 #include "config.h"
 

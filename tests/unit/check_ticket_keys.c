@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What tls/tickets makes of its keys: tickets, rotation, files, memory. */
 #include "config.h"
 

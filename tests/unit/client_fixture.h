@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A client over sockets, and a server of its own thread that leaves in every way. For one program:
  * everything is static.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What tests of server/conn share: TEST(name) is a test with the connections of one worker
  * (`worker`, with `limits`, `stats` and `admission`), one of them (`conn`, NULL: gone), and a TLS

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A server in memory for the tests of the client engine: OpenSSL over memory BIOs, ciphertext in
  * and out, no socket and no clock. Every function ends the test when it fails.

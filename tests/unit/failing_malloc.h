@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * malloc(3) and its like for the whole process of a test, of which a given one fails: included by
  * one file of the program. Only allocations inside of LIB() count, not those of the test itself.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Log lines are kept instead of written, for tests that look at them. Every one must be of an
  * event of the catalogue.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What both tests of tls/keygen need. */
 #ifndef SC_TESTS_KEYGEN_FIXTURE_H
 #define SC_TESTS_KEYGEN_FIXTURE_H

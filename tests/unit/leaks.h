@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A function that is called again and again must keep neither memory nor descriptors. */
 #ifndef SC_TESTS_LEAKS_H
 #define SC_TESTS_LEAKS_H

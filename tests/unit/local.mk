@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Unit tests: tests/unit/check_MODULE.c, one for each module, linked with the layer that the module is of and what is below it. A new one
 # is two lines.
 check_LIBRARIES += tests/unit/libtest.a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Certificates for the tests of pins: authorities, leaves, and files of them. */
 #ifndef SC_TESTS_PIN_FIXTURE_H
 #define SC_TESTS_PIN_FIXTURE_H

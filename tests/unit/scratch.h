@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A directory of its own for each test that makes files; it is the working directory meanwhile. */
 #ifndef SC_TESTS_SCRATCH_H
 #define SC_TESTS_SCRATCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The frame of a unit test program: SUITE_MAIN("title", test, test, ...). Each test is a test case
  * of its own name, so that CK_RUN_CASE=NAME runs it alone.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What tests of tls/tickets share: servers with given ticket keys, and clients that resume. */
 #ifndef SC_TESTS_TICKETS_FIXTURE_H
 #define SC_TESTS_TICKETS_FIXTURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * TLS without sockets: certificates in a temporary directory, and handshakes between two SSLs of
  * one process over memory. Every function ends the test when it fails, except where it says

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * SUITE_MAIN for what must be so over every TLS library that the build has: the tests run once for
  * each of them, and `tls_library` names it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The other end of a connection, as a test wants it: an OpenSSL client on a non-blocking socket,
  * driven by an event base, that can stop reading, end its side in every way, and send bytes that

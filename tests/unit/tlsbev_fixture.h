@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What tests of net/tlsbev share: TEST(name) is a test with one TLS connection, the server's side
  * (`side`), and a peer at the other end of its socket (`peer`) that does what sc_tlsbev never does.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Makes test vectors for PINS replies (docs/protocol.md) on standard output, with openssl(1), the shell, and nothing of Space
 # Captain: the format, written down a second time. `make-pins.sh check FILE` verifies the vectors in a file in the same way.
 #

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 'use strict';
 // Asks for /status.json every second while somebody looks, and writes what it says into the document.
 

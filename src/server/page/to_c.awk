@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The bytes that od -An -v -tu1 prints, as a struct page_file of C; a NUL follows them.
 BEGIN {
     print "#ifndef PAGE_FILE"
