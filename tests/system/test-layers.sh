@@ -35,4 +35,23 @@ if ! grep -E '^ *# *include "' $(sources .) | sed -n 's|^\./\([^:]*\):.*"\(.*\)"
     echo "layers: these include each other" >&2
     failed=1
 fi
+
+# Each file says what license it has, on its first line, or on the second below #!, #compdef or <!doctype. The macros of others keep their
+# notices.
+cd ..
+if ! awk '
+    FNR == 1 { without[FILENAME] = 1 }
+    FNR <= 2 && /SPDX-License-Identifier: MIT/ { delete without[FILENAME] }
+    END {
+        for (file in without) {
+            print "layers: " file ": its first line is to be a comment: SPDX-License-Identifier: MIT"
+            bad = 1
+        }
+        exit bad
+    }' bootstrap configure.ac Makefile.am debian/rules debian/tests/library debian/tests/service \
+    $(find src tests examples contrib debian man m4 -type f \( -name '*.[ch]' -o -name '*.def' -o -name '*.sh' -o -name '*.awk' -o -name '*.mk' -o \
+        -name '*.py' -o -name '*.in' -o -name '*.[1358]' -o -name '*.map' -o -name '*.supp' -o -name '*.js' -o -name '*.css' -o -name '*.html' -o \
+        -name '*.cfg' -o -name '*.yml' -o -name '*.socket' -o -name '*.p*rm' -o -name 'sc_*.m4' \) ! -name page_files.h) >&2; then
+    failed=1
+fi
 exit $failed
