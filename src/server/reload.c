@@ -264,9 +264,13 @@ struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_
         sc_reload_free(reload);
         return NULL;
     }
+    return reload;
+}
+
+void sc_reload_start(struct sc_reload *reload)
+{
     adopt_keys(reload);
     watch_snapshot(reload);
-    return reload;
 }
 
 time_t sc_reload_next_key_since(const struct sc_reload *reload)

@@ -50,9 +50,15 @@ struct sc_reload_parts {
     void *arg;
 };
 
-/* Starts watching. NULL on failure. */
+/* From now on SIGHUP reloads. NULL on failure. */
 struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_parts *parts,
                                 struct sc_err *err) SC_NODISCARD;
+
+/*
+ * Looks at the files from now on, and notes, in the log too, the keys that the server starts with.
+ * Once, when the start can't fail any more.
+ */
+void sc_reload_start(struct sc_reload *reload);
 
 /* When the next key was announced first, before a restart too. 0: there is none, or not known. */
 time_t sc_reload_next_key_since(const struct sc_reload *reload);

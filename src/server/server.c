@@ -329,6 +329,7 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
         (port_file && sc_port_file_write(port_file, server->sockets.tls, err) != 0)) {
         return -1;
     }
+    sc_reload_start(server->reload);
     sc_snapshot_log_warnings(&server->snapshot);
     sc_own_address(server->own_address);
     write_client_command(server);

@@ -211,6 +211,8 @@ start_server() {
     server_pid=$!
     own_pids="$own_pids $server_pid"
     wait-for 20 "$server_pid" exists "$port_file" || fail "the server did not become ready: $*"
+    # What the log says of a start comes after the port file; `crypto` is in the line ready, in each format.
+    [ -p "$server_log" ] || wait-for 20 "$server_pid" contains "$server_log" crypto || fail "the server's log does not say ready: $*"
     address=$(sed -n 1p "$port_file")
     port=${address##*:}
 }

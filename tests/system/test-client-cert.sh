@@ -20,8 +20,8 @@ for program in "$client --cert alice.crt --key alice.key echo hello" "$client --
     # shellcheck disable=SC2086
     run 0 $program
 done
-# Not for a server that is not trusted: --show-pin does not read it.
-run 0 sc-client --connect "$address" --show-pin --cert nonexistent.crt --key nonexistent.key
+# Not for a server that is not trusted: --show-pin does not read it. With TLS 1.2 (Mbed TLS) that server ends the handshake.
+[ "${SC_TEST_TLS_LIBRARY:-}" = mbedtls ] || run 0 sc-client --connect "$address" --show-pin --cert nonexistent.crt --key nonexistent.key
 mkdir -p xdg-config/space-captain
 cp both.pem xdg-config/space-captain/
 printf '[here]\nconnect = %s\npin = %s/server.crt\ncert = both.pem\n' "$address" "$tmp" >xdg-config/space-captain/client.conf

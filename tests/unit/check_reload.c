@@ -98,6 +98,7 @@ static void start(void)
                                           .status = write_status};
     kept_start(SC_LOG_INFO);
     ck_assert_ptr_nonnull(reload = sc_reload_new(base, &parts, &err));
+    sc_reload_start(reload);
 }
 
 static void finish(void)
