@@ -66,13 +66,6 @@ serves() {
 # README: the first block is what .ci/run begins with on a fresh machine; its second line is this test itself, and all the others.
 new_machine
 [ "$(blocks README readme)" -eq 2 ] || fail "README has not two blocks of commands"
-if [ "${SC_TEST_BUILD-}" ]; then
-    sed -i 2d "$box_share/readme-1.sh"
-    run_block readme 1
-    tail -n 1 out | grep -q '^Everything worked' || fail "the demonstration ends otherwise"
-else
-    skip_part "README, block 1: .ci/run runs it"
-fi
 run_block readme 2
 expect_out_end() { [ "$(tail -n 1 out)" = "$1" ] || fail "it ends with \"$(tail -n 1 out)\", not \"$1\""; }
 expect_out_end hello
