@@ -82,6 +82,7 @@ restart_once() {
     started="$started $beside"
     sleep 0.3 # of its own start
     kill -USR1 $fleet
+    wait-for 30 $fleet contains "$tmp/fleet.log" "begun: $round" || give_up "the clients do not expect a restart"
     kill -USR2 "$supervisor"
     wait-for 300 $fleet contains "$tmp/fleet.log" "round $round:" || give_up "not all clients came back to $1"
     kill -INT $beside

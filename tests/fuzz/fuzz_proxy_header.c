@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "fuzz.h"
@@ -40,6 +41,12 @@ static struct result read_in_pieces(const uint8_t *bytes, size_t length, size_t 
     return result;
 }
 
+static bool same(const struct sc_addr *a, const struct sc_addr *b)
+{
+    return memcmp(a->host, b->host, sizeof(a->host)) == 0 && a->scope == b->scope &&
+           a->port == b->port && a->family == b->family;
+}
+
 /* The first byte is the size of the pieces. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -50,7 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct result pieces = read_in_pieces(data + 1, size - 1, 1U + data[0] % 32U);
     FUZZ_CHECK(pieces.verdict == whole.verdict);
     FUZZ_CHECK(whole.verdict > SC_PROXY_NO_CLIENT || pieces.taken == whole.taken);
-    FUZZ_CHECK(whole.verdict != SC_PROXY_CLIENT ||
-               memcmp(&pieces.client, &whole.client, sizeof(whole.client)) == 0);
+    FUZZ_CHECK(whole.verdict != SC_PROXY_CLIENT || same(&pieces.client, &whole.client));
     return 0;
 }

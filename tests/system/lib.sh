@@ -194,6 +194,9 @@ make_certs() {
     [ -e "$tmp/server.key" ] || run 0 sc-keygen --out "$tmp/server" "$@"
 }
 
+# Since the machine was started.
+milliseconds() { read -r up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
+
 # Waits for the port file or for the end of the server, whichever comes first.
 start_server() {
     # shellcheck disable=SC2119

@@ -7,7 +7,6 @@ test_seconds=120
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
 number() { sed -n "s/.*$1=\([0-9]*\).*/\1/p" "$tmp/out"; }
-milliseconds() { read -r up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
 # --- Nobody gets more handshakes than the budgets allow, whatever is replayed ---
 # The budgets hold one and two tokens; the time is the client's own, and a token may come just before it ends.
 rate=5

@@ -5,7 +5,6 @@ test_seconds=120
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
-milliseconds() { read -r up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
 
 # Ready: the log has the real address, the port file appears whole.
 start_server

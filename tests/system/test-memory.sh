@@ -9,7 +9,6 @@ run_seconds=80
 
 grep -q 'define SC_SANITIZED' "$SC_BUILDDIR/config.h" && skip "a build with sanitizers has memory of its own"
 
-milliseconds() { read -r up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
 connections=3000
 # 17,000 where this was written.
 bound=17408

@@ -62,6 +62,7 @@ own_pids="$own_pids $fleet"
 wait-for 30 $fleet contains fleet.log connected || fail "not all clients could connect"
 for round in 1 2 3; do
     kill -USR1 $fleet
+    wait-for 30 $fleet contains fleet.log "begun: $round" || fail "the clients do not expect restart $round"
     restart
     wait-for 30 $fleet contains fleet.log "round $round:" || fail "not everybody came back from restart $round"
     grep -q "round $round: .* full=0 resumed=[0-9]* refused=0 failed=0 " fleet.log || fail "restart $round has left a trace: $(tail -n 1 fleet.log)"

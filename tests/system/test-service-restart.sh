@@ -107,6 +107,7 @@ wait-for 30 "$fleet" contains "$box_share/fleet.log" connected || fail "not all 
 ready_again
 for round in 1 2 3 4; do
     signal_fleet USR1
+    wait-for 30 "$fleet" contains "$box_share/fleet.log" "begun: $round" || fail "the clients do not expect restart $round"
     case $round in
     1 | 2) run 0 box systemctl restart sc-server.service ;;
     *) run 0 box systemctl kill --signal KILL --kill-who main sc-server.service ;;

@@ -10,10 +10,10 @@
  * and with --advice not before the time that the server asked for. What was not answered is sent
  * again.
  *
- *   SIGUSR1   a round: when each client has had a reply over a connection that was made since, a
- *             line "round NUMBER: ..." says after how many seconds, and how: handshakes, full and
- *             resumed; attempts that were refused, and that failed otherwise; requests that were
- *             sent again
+ *   SIGUSR1   a round, "begun: NUMBER": when each client has had a reply over a connection that was
+ *             made since, a line "round NUMBER: ..." says after how many seconds, and how:
+ *             handshakes, full and resumed; attempts that were refused, and that failed otherwise;
+ *             requests that were sent again
  *   SIGTERM   the end; a line "total: ..." of all rounds
  *
  * Exit status: 1 when a reply was wrong or an error cannot be temporary, else 0.
@@ -257,6 +257,8 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     (void)what;
     if (number == SIGUSR1) {
         begin_round(fleet);
+        printf("begun: %u\n", fleet->round - 1);
+        (void)fflush(stdout);
     } else {
         print_tally("total:", &fleet->total);
         (void)event_base_loopbreak(fleet->base);
