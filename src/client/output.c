@@ -78,6 +78,37 @@ static void tell_error(const struct sc_session_reply *reply)
     (void)sc_program_fail(PROGRAM, &err);
 }
 
+/* Whether the pin store has the next key, so that a promotion does not lock this client out. */
+static bool has_stored(const struct sc_cli_options *options, const struct sc_client_pins *pins,
+                       struct sc_client_stored_pin *out)
+{
+    for (unsigned i = 0;
+         sc_client_stored_pin(options->pin_store, options->target, i, out, NULL) == 1; i++) {
+        if (memcmp(out->pin, pins->next, sizeof(out->pin)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_next_stored(const struct sc_cli_options *options,
+                              const struct sc_client_pins *pins)
+{
+    struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;
+    if (!pins->has_next || options->tofu == SC_CLI_TOFU_OFF) {
+        return;
+    }
+    const bool is_stored = has_stored(options, pins, &stored);
+    if (options->json) {
+        printf(",\"next_stored\":%s", is_stored ? "true" : "false");
+    } else if (options->verbose && is_stored) {
+        (void)fprintf(stderr, "%s: this client accepts the next key: %s:%u\n", PROGRAM, stored.path,
+                      stored.line);
+    } else if (options->verbose) {
+        (void)fprintf(stderr, "%s: this client does not accept the next key yet\n", PROGRAM);
+    }
+}
+
 /* The reply to PINS in words, or as members of an object. */
 static void print_pins(const struct sc_client_pins *pins, bool json)
 {
@@ -115,6 +146,7 @@ void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_se
             put_error_members(reply);
         } else if (reply->pins) {
             print_pins(reply->pins, true);
+            print_next_stored(options, reply->pins);
         } else {
             put_bytes("body", reply->body, reply->length);
         }
@@ -123,6 +155,7 @@ void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_se
         tell_error(reply);
     } else if (reply->pins) {
         print_pins(reply->pins, false);
+        print_next_stored(options, reply->pins);
     } else {
         if (isatty(STDOUT_FILENO)) {
             sc_escape_terminal(stdout, reply->body, reply->length);

@@ -109,9 +109,11 @@ grep -q "^sc-client: $address, in s: the pin of its next key is stored\$" err ||
 fresh s && run 0 sc-client --connect "$address" --pin-store s </dev/null && learnt s
 printf 'echo one\nreverse two\npins\n' >commands
 fresh s && run 0 sc-client --connect "$address" --pin-store s <commands && learnt s
-printf 'one\nowt\n' | cmp - - <<END || fail "the replies: $(cat out)"
-$(sed 2q out)
-END
+[ "$(sed 2q out)" = "$(printf 'one\nowt')" ] || fail "the replies: $(cat out)"
+fresh s && client 0 --pin-store s --verbose pins && learnt s
+grep -qx 'sc-client: this client accepts the next key: s:2' err || fail "pins --verbose does not say that the next key is stored"
+client 0 --pin-store s --json pins
+grep -q '"next_stored":true' out || fail "pins --json does not say that the next key is stored"
 fresh s && client 0 --pin-store s --count 3 --interval 0 time && learnt s
 grep -q '3 sent, 3 answered, 0 lost' out || fail "what the store asks is counted"
 fresh s && client 0 --pin-store s --json echo hello && learnt s
@@ -273,6 +275,9 @@ grep -q "^sc-client: the pin store: can't write none2: File too large" said && !
 cp s1 s
 full sc-client --connect "$address" --pin-store s echo hello
 cmp s s1 || fail "a full disk has damaged the store"
+full sc-client --connect "$address" --pin-store s --verbose pins
+grep -qx 'sc-client: this client does not accept the next key yet' said || fail "pins --verbose does not say that the next key is not stored"
+full sc-client --connect "$address" --pin-store s echo hello
 grep -q '^hello' said && grep -q "warning: nothing is learnt for the pin store: .*can't write s: File too large" said || fail "a full disk was not told: $(cat said)"
 [ "$(echo s.* none2*)" = "s.* none2*" ] || fail "something was left: $(echo s.* none2*)"
 
