@@ -9,7 +9,7 @@ run 0 sc-keygen --out other
 libraries=$(driver libraries)
 # Deadlines: those that are waited for, and those that must not be.
 short=$((100 * slow))
-reply=$((500 * slow)) # after a handshake that is not to time out
+reply=$((1000 * slow)) # after a handshake that is not to time out
 long=$((20000 * slow))
 
 # expect MODE TEXT TIMEOUT PIN LINE...: each line of what a driver prints matches its LINE, whatever the driver and the library.
