@@ -30,14 +30,21 @@ stand_ins() {
     [ "$box_conf" = /etc/space-captain ] || ln -s "$box_conf" "$layer/etc/space-captain"
 }
 
+# What one page has built the next one does not build again.
 sources() {
     mkdir -p "$layer$page_user"
-    (cd "$SC_SRCDIR" && tar -cf - --exclude=.git --exclude=autom4te.cache .) | tar -C "$layer$page_user" -xf -
+    (cd "$built" && tar -cf - --exclude=.git --exclude=autom4te.cache .) | tar -C "$layer$page_user" -xf -
     chmod -R u+w "$layer$page_user"
 }
 
 # A new machine for each page.
+built=$SC_SRCDIR
 new_machine() {
+    if [ "${SC_TEST_BUILD-}" ] && [ -d "$layer$page_user" ]; then
+        rm -rf built
+        mv "$layer$page_user" built
+        built=$tmp/built
+    fi
     rm -rf "$layer" "$box_share"
     mkdir -p "$layer" "$box_share"
     if [ "${SC_TEST_BUILD-}" ]; then sources; else stand_ins; fi

@@ -38,7 +38,7 @@ run 0 haproxy -c -f "$SC_SRCDIR/contrib/haproxy/haproxy.cfg"
 as-systemd --sockets 1 messages addresses haproxy -db -f haproxy.cfg >haproxy.log 2>&1 </dev/null &
 haproxy_pid=$!
 own_pids="$own_pids $haproxy_pid"
-wait-for 10 "$haproxy_pid" exists addresses || fail "haproxy did not start"
+wait-for 10 "$haproxy_pid" contains addresses 127.0.0.1: || fail "haproxy did not start"
 to=$(sed -n 1p addresses)
 
 # --- A session of one server is resumed on the other, and both see where the client is ---
