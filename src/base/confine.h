@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a service that has started does not need any more, and whoever takes it over would: other
+ * Takes away what a service does not need once it has started, and an attacker in it would: other
  * programs, other code, connections to other hosts. A unit cannot take these away, because the
  * start needs them. Linux, seccomp(2).
  */

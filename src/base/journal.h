@@ -20,7 +20,7 @@ struct sc_journal {
     struct sockaddr_un address;
 };
 
-/* False: there is no such socket, or it can't be used; `journal` is not open then. */
+/* False: the socket is missing or can't be used; `journal` is not open then. */
 bool sc_journal_open(struct sc_journal *journal, const char *path);
 void sc_journal_close(struct sc_journal *journal); /* fine when it is not open */
 

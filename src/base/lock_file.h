@@ -9,7 +9,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 
-#define SC_LOCK_FILE_PATH_BYTES 4128U /* a path, and what is put behind it */
+#define SC_LOCK_FILE_PATH_BYTES 4128U /* a path and a suffix */
 
 struct sc_lock_file {
     int fd;

@@ -61,7 +61,8 @@ int sc_new_file_check(const char *path, bool replace, struct sc_err *err) SC_NOD
 /* Renames a file within its directory, replacing what is there, and makes it last. */
 int sc_new_file_rename(const char *from, const char *to, struct sc_err *err) SC_NODISCARD;
 
-/* Makes the directories of the path that are not there, mode 0700; whoever uses them will fail. */
+/* Makes the directories of the path that are not there, mode 0700. A failure shows when the file is
+ * opened. */
 void sc_new_file_make_directories(const char *path);
 
 /* The directory that a file is in: "." when the path names none. */

@@ -80,7 +80,7 @@ int sc_sysd_store(const struct sc_sysd *sysd, const char *name, const void *byte
 
 /*
  * Takes what an earlier process of the service has stored under `name` from among the inherited
- * descriptors; it stays stored. `*length` 0: nothing. -1 (EX_DATAERR): it is no file that
+ * descriptors; it stays stored. `*length` 0: nothing. -1 (EX_DATAERR): not a file that
  * sc_sysd_store() has made. `out` may hold secrets then, too.
  */
 int sc_sysd_take_stored(struct sc_sysd *sysd, const char *name, uint8_t out[SC_SYSD_STORED_BYTES],

@@ -15,7 +15,7 @@
 #include "client/output.h"
 #include "tls/pin.h"
 
-#define ANSWERS 3 /* that are none, before it is given up */
+#define ANSWERS 3 /* that are not understood, before it is given up */
 #define ANSWER_BYTES 256
 
 /* The server's key, as it has shown it. */
@@ -103,7 +103,7 @@ static enum answer judge(const char *text, const struct key *key)
         return NO;
     }
     struct sc_pin_set *set = sc_pin_set_new();
-    /* Text alone: a file of that name is no answer. */
+    /* Text alone: a file of that name is not read. */
     if (set && *text && !sc_pin_path(text) && sc_pin_set_add(set, text, NULL) == 0) {
         answer = sc_pin_set_has(set, key->pin, key->fingerprint) ? SAME_PIN : OTHER_PIN;
     }

@@ -24,7 +24,7 @@
 
 struct sc_engine_store {
     char server[SC_PIN_STORE_SERVER_BYTES];
-    struct sc_pin_set *pins; /* of the settings, and behind them those of the store */
+    struct sc_pin_set *pins; /* of the settings, then those of the store */
     struct sc_pin_store_pins known; /* of the store, as it was read last */
     bool session_is_stale;
     struct sc_client_error told; /* of the last event */
@@ -115,7 +115,7 @@ static int write_pins(struct sc_client_engine *engine, struct sc_pin_store *file
         return -1;
     }
     engine->store->known = file->pins;
-    sc_pin_store_settle(&engine->store->known);
+    sc_pin_store_remove_dropped(&engine->store->known);
     return 0;
 }
 

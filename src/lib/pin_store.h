@@ -4,7 +4,7 @@
  * lock, since it is replaced as a whole; changed under the lock FILE.lock, written to FILE.new,
  * made to last and renamed, so that a kill or a full disk leaves the old one.
  *
- * It must be the user's own, or root's, a regular file and no symbolic link, and not writable by
+ * It must be the user's own, or root's, a regular file, not a symbolic link, and not writable by
  * others. Thread: any; different processes and threads may use one file at once.
  */
 #ifndef SC_LIB_PIN_STORE_H

@@ -155,13 +155,13 @@ const char *sc_pin_store_parse_line(const char *line, size_t length, struct sc_p
         return "expected host, port, pin, date, and how it was learnt";
     }
     if (!take_server(&host, &port, out->server)) {
-        return "the first two words are no host and port";
+        return "the first two words are not a host and a port";
     }
     if (!take_pin(&pin, out->pin)) {
-        return "the third word is no pin, sha256//BASE64";
+        return "the third word is not a pin, sha256//BASE64";
     }
     if (!take_date(&date, out->date)) {
-        return "the fourth word is no date, as 2026-11-22T00:12:43Z";
+        return "the fourth word is not a date, as 2026-11-22T00:12:43Z";
     }
     return take_how(&how, out->how) ? NULL : "the fifth word does not say how it was learnt";
 }
@@ -231,7 +231,7 @@ void sc_pin_store_add(struct sc_pin_store_pins *pins, const uint8_t pin[SC_PINS_
     pins->count++;
 }
 
-void sc_pin_store_settle(struct sc_pin_store_pins *pins)
+void sc_pin_store_remove_dropped(struct sc_pin_store_pins *pins)
 {
     size_t count = 0;
     for (size_t i = 0; i < pins->count; i++) {

@@ -75,7 +75,7 @@ void sc_pin_store_add(struct sc_pin_store_pins *pins, const uint8_t pin[SC_PINS_
                       const char *how);
 
 /* What was to be dropped is gone. */
-void sc_pin_store_settle(struct sc_pin_store_pins *pins);
+void sc_pin_store_remove_dropped(struct sc_pin_store_pins *pins);
 
 /*
  * What the pins become when the user has given one that this key matches: this one alone, unless it

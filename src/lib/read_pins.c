@@ -42,6 +42,15 @@ int sc_engine_read_pins(struct sc_client_engine *engine, const void *body, size_
         return sc_err_prefix(err, "%s broke the protocol", engine->target);
     }
     if (memcmp(message.current.pin, engine->verify.key_pin, SC_PINS_PIN_BYTES) != 0) {
+        struct sc_tls_params params;
+        engine->settings->library->params(engine->tls, &params);
+        if (params.resumed) {
+            return sc_err_set(err, SC_CLIENT_UNTRUSTED,
+                              "%s tells another key than that of the session which was resumed: it "
+                              "has changed its key since; its pins can be read after a full "
+                              "handshake, without the session",
+                              engine->target);
+        }
         return sc_err_set(err, EX_PROTOCOL,
                           "%s broke the protocol: the current key that it tells is not the one of "
                           "this connection",

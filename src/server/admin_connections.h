@@ -5,7 +5,7 @@
  *
  * evhttp asks for a bufferevent for each connection that it accepts; a reference of our own keeps
  * that one until evhttp has dropped it, which the next sc_admin_connections_look() finds. When
- * all places are taken, the oldest quarter is cut and the listeners wait, so that whoever holds all
+ * all places are taken, the oldest quarter is cut and the listeners wait, so that who holds all
  * places keeps nobody else out. Thread: that of the base.
  */
 #ifndef SC_SERVER_ADMIN_CONNECTIONS_H

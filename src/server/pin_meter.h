@@ -6,7 +6,7 @@
  * A client is an address (IPv6: a /64). No address is kept: an entry has bits of a hash, with a key
  * that is random for each process and is never written anywhere, and the hour of the last request.
  * So the clients behind one address count as one, and what one of them said last stands for all;
- * whoever makes up clients needs an address for each. Nothing is kept over a restart of the server.
+ * made-up clients take an address each. Nothing is kept over a restart of the server.
  *
  * The structure has a fixed size, 128 KiB: a table of 1024 sets of 16 entries. Up to some 5,000
  * clients every one has an entry, and the figures are exact (but for addresses that hash alike: one

@@ -462,7 +462,9 @@ struct sc_client_pins {
  * Reads the body of a reply to SC_CLIENT_PINS that has come on this connection, and checks the
  * proof. Only a next pin that is proven may be trusted later, and only when a pin, and not
  * sc_client_settings_set_inspect(), has matched this connection. SC_CLIENT_PROTOCOL: malformed, or
- * the current key is not the one of this connection; SC_CLIENT_USAGE: before READY or after END.
+ * the current key is not the one of this connection; SC_CLIENT_UNTRUSTED: the same on a resumed
+ * connection, whose session is from before the server changed its key; SC_CLIENT_USAGE: before
+ * READY or after END.
  */
 SC_CLIENT_API int sc_client_read_pins(struct sc_client *client, const void *body, size_t length,
                                       struct sc_client_pins *pins,

@@ -19,7 +19,7 @@ find_browser() {
     done
 }
 
-# By two pipes: messages are JSON with a NUL behind each.
+# By two pipes: messages are JSON with a NUL after each.
 start_browser() {
     mkfifo to-browser from-browser
     exec 8<>to-browser 9<>from-browser

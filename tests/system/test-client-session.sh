@@ -148,3 +148,15 @@ client 0 full
 client 0 resumed
 grep -q 'TLSv1.2' err || fail "that was not TLS 1.2"
 stop_server
+
+# The key has changed since the session was made: what a resumed connection tells of the keys is not believed, and said so.
+rm session
+start_server
+client 0 full
+run 0 sc-keygen --next
+run 0 sc-keygen --promote
+kill -HUP "$server_pid"
+wait_log ' reloaded '
+run 60 sc-client --connect "$address" --pin server.previous.crt --session session pins
+expect_err 'has changed its key since; its pins can be read after a full handshake, without the session$'
+stop_server

@@ -85,7 +85,7 @@ next     $next
 client 0 --json pins
 [ "$(json-get next <out) $(json-get proven <out) $(json-get scheme <out)" = "$next true ecdsa_secp256r1_sha256" ] || fail "JSON"
 
-# A proof that was made for another connection is none, and the text and JSON say so.
+# A proof that was made for another connection is not valid, and the text and JSON say so.
 request=$pins
 ask
 length=$((0x$(printf %s "$replies" | cut -c 9-16)))

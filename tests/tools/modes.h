@@ -61,7 +61,7 @@ void mode_idle(const struct mode_options *options);
 void mode_never_read(const struct mode_options *options);
 void mode_slow_read(const struct mode_options *options);
 
-/* Crowds (modes_many.c). */
+/* Many connections (modes_many.c). */
 void mode_many(const struct mode_options *options);
 void mode_drain(const struct mode_options *options);
 

@@ -105,8 +105,7 @@ int main(int argc, char *argv[])
         SSL_CTX_use_PrivateKey_file(own, argv[2], SSL_FILETYPE_PEM) != 1) {
         return EX_NOINPUT;
     }
-    SSL_CTX_clear_mode(other,
-                       SSL_MODE_AUTO_RETRY); /* a session ticket is not to be waited behind */
+    SSL_CTX_clear_mode(other, SSL_MODE_AUTO_RETRY); /* it does not wait after a session ticket */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)alarm(LIFE_SECONDS);
     const int listener = listen_anywhere(argv[3]);

@@ -219,7 +219,7 @@ static void write_store(void)
     fixture_write("pins", text, (size_t)length);
 }
 
-/* Whatever has failed, it is whole: the server's pin, and behind it the next one or none. */
+/* Whatever has failed, it is whole: the server's pin, then the next one or none. */
 static size_t count_stored(void)
 {
     struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;

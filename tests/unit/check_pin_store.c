@@ -127,7 +127,7 @@ static const char *left(struct sc_pin_store_pins *pins)
 {
     static char text[32];
     char *to = text;
-    sc_pin_store_settle(pins);
+    sc_pin_store_remove_dropped(pins);
     for (size_t i = 0; i < pins->count; i++) {
         *to++ = (char)((pins->list[i].line ? 'a' : 'A') + pins->list[i].pin[0]);
     }

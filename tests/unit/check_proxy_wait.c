@@ -171,7 +171,7 @@ START_TEST(a_header_has_a_deadline)
     const int silent = wait_from_balancer();
     RUN_UNTIL(base, is_closed(silent));
     ASSERT_HAS(kept_last(), " reason=proxy_header hint=\"no PROXY header came within handshake-t");
-    /* A byte now and then does not move it. */
+    /* A byte from time to time does not move it. */
     const int dripping = wait_from_balancer();
     for (size_t i = 0; i < HEADER_BYTES && !is_closed(dripping); i++) {
         send_bytes(dripping, header_of(7) + i, 1);
