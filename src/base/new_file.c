@@ -56,7 +56,7 @@ static bool set_rights(int fd, const char *path, const struct sc_new_file_settin
 {
     struct sc_account account;
     struct stat like;
-    const bool directory_has_account = sc_account_of_directory(path, &account);
+    const bool directory_has_account = !settings->own && sc_account_of_directory(path, &account);
     mode_t mode = settings->mode;
     bool ok = true;
 

@@ -25,6 +25,8 @@ struct sc_new_file_settings {
      */
     const char *like;
 
+    bool own; /* whatever the directory, it belongs to who makes it: a file of root's for itself */
+
     /*
      * The caller holds a lock: no other process writes this file. Then what a process that was
      * killed had begun to write is written over; else it stays under its other name.

@@ -109,7 +109,7 @@ static int write_all(int fd, const char *text, size_t length)
 /* As a whole or not at all; the lock on the old file is held. */
 static void replace(const char *path, const char *text, size_t length)
 {
-    const struct sc_new_file_settings settings = {.mode = 0600, .locked = true};
+    const struct sc_new_file_settings settings = {.mode = 0600, .locked = true, .own = true};
     struct sc_new_file file = {0};
     if (sc_new_file_write(&file, path, text, length, &settings, NULL) != 0 ||
         sc_new_file_put(&file, true, NULL) != 0) {

@@ -97,7 +97,7 @@ void sc_session_file_save(const char *path, const void *bytes, size_t size)
     }
     memcpy(all, bytes, size);
     (void)SHA256(bytes, size, all + size);
-    const struct sc_new_file_settings settings = {.mode = 0600};
+    const struct sc_new_file_settings settings = {.mode = 0600, .own = true};
     struct sc_new_file file = {0};
     struct sc_err err;
     if (sc_new_file_write(&file, path, all, size + SHA256_DIGEST_LENGTH, &settings, &err) != 0 ||

@@ -300,8 +300,10 @@ static struct sc_client_event end_event(struct sc_client_engine *engine)
         memcpy(engine->end_error.expected, engine->verify.mismatch.expected,
                sizeof(engine->end_error.expected));
         memcpy(engine->end_error.got, engine->verify.mismatch.got, sizeof(engine->end_error.got));
-        memcpy(engine->end_error.key_type, engine->verify.key_type,
-               sizeof(engine->end_error.key_type));
+        if (engine->verify.refused) { /* and not stored a moment ago */
+            memcpy(engine->end_error.key_type, engine->verify.key_type,
+                   sizeof(engine->end_error.key_type));
+        }
     }
     return (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
                                     .error = &engine->end_error,

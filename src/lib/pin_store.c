@@ -39,6 +39,9 @@ int sc_pin_store_path(const char *given, char out[SC_PIN_STORE_PATH_BYTES], stru
 
 static int check_rights(const char *path, const struct stat *stat, struct sc_err *err)
 {
+    if (!S_ISREG(stat->st_mode)) { /* /dev/null, which can be read, must not be replaced */
+        return sc_err_set(err, EX_NOINPUT, "can't read %s: it is not a regular file", path);
+    }
     if (stat->st_uid != geteuid() && stat->st_uid != 0) {
         return sc_err_set(err, EX_DATAERR,
                           "%s belongs to another user (%lu): it says which keys are trusted", path,
@@ -94,7 +97,7 @@ int sc_pin_store_lock(struct sc_pin_store *store, const char *path, const char *
 
 int sc_pin_store_write(struct sc_pin_store *store, struct sc_err *err)
 {
-    const struct sc_new_file_settings settings = {.mode = 0600, .locked = true};
+    const struct sc_new_file_settings settings = {.mode = 0600, .locked = true, .own = true};
     struct sc_new_file file = {0};
     char date[SC_CLOCK_RFC3339_BYTES + 1];
     size_t length;

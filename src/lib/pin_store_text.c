@@ -151,6 +151,9 @@ const char *sc_pin_store_parse_line(const char *line, size_t length, struct sc_p
     if (*is_remark) {
         return NULL;
     }
+    if (memchr(line, '\0', length)) {
+        return "there is a NUL byte in it";
+    }
     if (how.length == 0 || next_field(&at, end).length > 0) {
         return "expected host, port, pin, date, and how it was learnt";
     }
@@ -259,14 +262,17 @@ bool sc_pin_store_learn(struct sc_pin_store_pins *pins, const uint8_t current[SC
 {
     const size_t at = sc_pin_store_index(pins, current), known = pins->count;
     const size_t next_at = next ? sc_pin_store_index(pins, next) : known;
+    bool changed = false;
     if (at == known) {
         return false; /* somebody has taken it out meanwhile */
     }
-    bool changed = at > 0;
     for (size_t i = 0; i < known && at > 0; i++) {
-        pins->list[i].drop = i != at && i != next_at;
+        /* A next key that was used before this one moves behind it. */
+        const bool stays = i == at || (i == next_at && (i > at || !proven));
+        pins->list[i].drop = !stays;
+        changed |= !stays;
     }
-    if (next && proven && next_at == known) {
+    if (next && proven && sc_pin_store_index(pins, next) == known) {
         /* The oldest of those that were announced and never used makes room. */
         pins->list[1].drop |= at == 0 && known >= SC_PINS_MAX_ACCEPTED;
         sc_pin_store_add(pins, next, SC_PIN_STORE_ANNOUNCED);

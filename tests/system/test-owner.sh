@@ -53,3 +53,14 @@ expect_err "Permission denied"
 chmod 600 conf/server.crt conf/server.key
 run 0 sc-server --check-config -c /dev/null --certificate conf/server.crt --private-key conf/server.key
 pass "the files are the service's, and the checks see what it sees"
+
+# What root keeps for itself as a client stays its own: a session and a pin store are not given to who owns the directory.
+make_certs
+start_server
+for time in first second; do
+    run 0 sc-client --connect "$address" --tofu=new --pin-store conf/pins --session conf/session --verbose echo $time
+done
+grep -q 'resumed handshake' err || fail "the session in another user's directory is not resumed"
+[ "$(owner conf/pins) $(owner conf/session)" = "root:600 root:600" ] || fail "given away: $(owner conf/pins) $(owner conf/session)"
+stop_server
+pass "what root keeps as a client is its own"

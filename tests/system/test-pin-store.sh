@@ -158,6 +158,26 @@ reload
 client 0 --pin-store s --tofu=strict echo hello
 has s "$next" announced
 silent
+# Back to the key before: what is there is announced as the next key. A client that has not met the other one yet learns it again.
+cp -p server.previous.key server.next.key
+cp -p server.previous.crt server.next.crt
+reload
+printf '127.0.0.1 %s %s 2026-11-22T00:00:00Z %s\n' "$port" "$current" given "$port" "$next" announced >late
+for store in s late; do
+    client 0 --pin-store $store --verbose echo hello
+    grep -q 'the pin of its next key is stored' err || fail "not said what was learnt: $(cat err)"
+    has $store "$next" announced "$current" announced
+    inode=$(stat -c %i $store)
+    client 0 --pin-store $store --verbose echo hello
+    ! grep -q ", in $store: " err && [ "$(stat -c %i $store)" = "$inode" ] || fail "a store is written without a change: $(cat err)"
+done
+run 0 sc-keygen --promote
+reload
+for store in s late; do
+    client 0 --pin-store $store echo hello
+    has $store "$current" announced
+done
+next=$current
 run 0 sc-keygen --out server --force
 reload
 cp s before
@@ -236,8 +256,11 @@ for line in nonsense "127.0.0.1 $port $new 2026-11-22T00:00:00Z" "other 0 $new 2
     { cat learnt && echo "$line"; } >bad
     refused 65 'bad:3: '
 done
-printf 'x\0y\n' >bad
-refused 65 'bad:1: '
+for bytes in 'x\0y\n' "127.0.0.1\\0x $port $new 2026-11-22T00:00:00Z given\\n" "127.0.0.1 $port $new 2026-11-22T00:00:00Z given\\r\\n"; do
+    # shellcheck disable=SC2059
+    printf "$bytes" >bad
+    refused 65 'bad:1: '
+done
 for mode in 620 602 666; do
     cp learnt bad
     chmod $mode bad
@@ -261,6 +284,8 @@ rm bad
 mkdir bad
 refused 66 "can't read bad: it is a directory"
 rmdir bad
+client 66 --pin-store /dev/null --tofu=new echo secret
+expect_err "^sc-client: the pin store: can't read /dev/null: it is not a regular file"
 head -c 1100000 /dev/zero | tr '\0' '#' >bad
 refused 66 "can't read bad: it is larger than"
 rm bad
@@ -271,7 +296,7 @@ pass "a full disk"
 # shellcheck disable=SC2016
 full() { sh -c 'trap "" XFSZ; ulimit -f 0; exec "$@"' sh "$@" 2>&1 | cat >said; }
 full sc-client --connect "$address" --pin-store none2 --tofu=new echo secret
-grep -q "^sc-client: the pin store: can't write none2: File too large" said && ! grep -q secret said || fail "a first use that cannot be stored: $(cat said)"
+[ "$(cat said)" = "sc-client: the pin store: can't write none2: File too large" ] || fail "a first use that cannot be stored: $(cat said)"
 cp s1 s
 full sc-client --connect "$address" --pin-store s echo hello
 cmp s s1 || fail "a full disk has damaged the store"

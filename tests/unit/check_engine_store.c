@@ -497,6 +497,7 @@ START_TEST(a_store_that_cannot_be_used_is_an_error_before_anything_is_sent)
     new_settings(SC_CLIENT_FIRST_USE_STORE);
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_CANT_CREATE);
+    ck_assert_str_eq(event.error->key_type, ""); /* to ask somebody would not help */
     (void)move();
     ck_assert_uint_eq(server.requests, 0);
     finish();

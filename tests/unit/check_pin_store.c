@@ -86,7 +86,9 @@ START_TEST(lines)
     ck_assert(is_remark);
     ck_assert_ptr_null(sc_pin_store_parse_line(" # x", 4, &line, &is_remark));
     ck_assert(is_remark);
-    ck_assert_ptr_nonnull(sc_pin_store_parse_line("a\0b 1 2 3 4", 11, &line, &is_remark));
+    static const char nul[] = "captain\0x 4242 " PIN_A " " DATE " given";
+    ck_assert_str_eq(sc_pin_store_parse_line(nul, sizeof(nul) - 1, &line, &is_remark),
+                     "there is a NUL byte in it");
 }
 END_TEST
 
@@ -151,7 +153,11 @@ static const struct {
     {"abc", 'c', 'd', true, "cD"},
     {"abc", 'b', 'c', false, "bc"}, /* it was proven when it was learnt */
     {"abc", 'b', 'd', false, "b"},
+    {"ab", 'b', 'a', true, "bA"}, /* back to the key before: it is the next one now */
+    {"ab", 'b', 'a', false, "ab"}, /* until that is proven, nothing */
+    {"abc", 'c', 'a', true, "cA"},
     {"abcdefgh", 'a', 'i', true, "acdefghI"}, /* as many as there may be */
+    {"abcdefgh", 'h', 'a', true, "hA"},
     {"b", 'a', 'c', true, "b"}, /* taken out meanwhile: not put back */
 };
 
@@ -248,6 +254,34 @@ START_TEST(the_file_is_refused_for_its_rights)
 }
 END_TEST
 
+/* Root's own store, in a directory of another account, stays root's: else it would refuse it. */
+START_TEST(it_belongs_to_who_makes_it)
+{
+    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    struct sc_pin_store store;
+    struct stat stat_;
+    struct sc_err err;
+    scratch_enter();
+    ck_assert_int_eq(mkdir("d", 0755), 0);
+    if (geteuid() == 0) {
+        ck_assert_int_eq(chown("d", 12345, 12345), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(
+            sc_client_store_pin("d/pins", "captain.example.org", pin(0), "typed", &error), 0);
+        ck_assert_int_eq(sc_pin_store_read(&store, "d/pins", SERVER, &err), 0);
+        ck_assert_uint_eq(store.pins.count, 1);
+        sc_pin_store_fini(&store);
+    }
+    ck_assert_int_eq(stat("d/pins", &stat_), 0);
+    ck_assert_uint_eq(stat_.st_uid, geteuid());
+    ck_assert_uint_eq(stat_.st_mode & 07777, 0600);
+    ck_assert_int_eq(unlink("d/pins"), 0);
+    ck_assert_int_eq(rmdir("d"), 0);
+    scratch_leave();
+}
+END_TEST
+
 START_TEST(a_change_waits_for_the_lock_and_leaves_nothing_else)
 {
     struct sc_client_error error = SC_CLIENT_ERROR_INIT;
@@ -313,4 +347,5 @@ END_TEST
 SUITE_MAIN("pin_store", lines, one_name_for_a_server, what_is_learnt,
            a_pin_that_was_given_replaces_the_others, the_text_keeps_what_is_not_ours,
            a_server_has_at_most_eight_pins, the_file_is_refused_for_its_rights,
-           a_change_waits_for_the_lock_and_leaves_nothing_else, where_it_is)
+           it_belongs_to_who_makes_it, a_change_waits_for_the_lock_and_leaves_nothing_else,
+           where_it_is)
