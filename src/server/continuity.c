@@ -62,6 +62,21 @@ static void add_announced(struct sc_continuity *continuity, const struct known_k
     continuity->announced[continuity->announced_count++] = *key;
 }
 
+/*
+ * Clients that have followed to an announced key have dropped all others but the next one, so a
+ * change to one of those would lock them out.
+ */
+static void forget_all_but_next(struct sc_continuity *continuity,
+                                const struct sc_announcement *keys)
+{
+    const struct known_key *next =
+        keys->next.key ? find_announced(continuity, keys->next.pin) : NULL;
+    if (next) {
+        continuity->announced[0] = *next;
+    }
+    continuity->announced_count = next ? 1 : 0;
+}
+
 static bool is_current(const struct sc_continuity *continuity, const struct sc_announcement *keys)
 {
     return memcmp(continuity->current.pin, keys->current.pin, SC_PIN_BYTES) == 0;
@@ -270,8 +285,12 @@ void sc_continuity_adopt(struct sc_continuity *continuity, const struct sc_confi
     note_next(continuity, keys->next.key != NULL,
               continuity->has_current && !is_current(continuity, keys));
     if (!continuity->has_current || !is_current(continuity, keys)) {
+        const struct known_key *announced = find_announced(continuity, keys->current.pin);
         if (continuity->has_current) {
-            log_change(continuity, keys, find_announced(continuity, keys->current.pin), now);
+            log_change(continuity, keys, announced, now);
+        }
+        if (announced) {
+            forget_all_but_next(continuity, keys);
         }
         memcpy(continuity->current.pin, keys->current.pin, SC_PIN_BYTES);
         continuity->current.since = now;

@@ -2,7 +2,8 @@
 /*
  * Which keys this server has served with and announced, and since when, across restarts: a change
  * to a key that was never announced locks out the clients that have pinned the one before, and is
- * called that (key-continuity).
+ * called that (key-continuity). An announcement holds until another announced key is served with:
+ * clients drop what they have learnt before it.
  *
  * It is remembered in a small file of text, in the directory that systemd gives the service
  * (StateDirectory=, in $STATE_DIRECTORY), else beside the private key: "server.announced" for

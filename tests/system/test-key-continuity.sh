@@ -37,13 +37,24 @@ rm server.next.key
 reload
 logged ' warning no_next_key '
 
+pass "one that was announced, and that clients have dropped since"
+run 0 sc-keygen --next
+after=$(pin server.next.key)
+reload
+run 0 sc-keygen --promote
+reload
+logged " key_changed before=\"$next\" after=\"$after\""
+swap server.previous
+reload
+logged " warning key_never_announced before=\"$after\" after=\"$next\" hint=\"clients that have pinned the key before"
+
 pass "a key that was not"
 swap b
 reload
 logged " warning key_never_announced before=\"$next\" after=\"$(pin b.key)\" hint=\"clients that have pinned the key before"
 served "$(pin b.key)"
 reload
-[ "$(grep -c key_never_announced "$server_log")" = 1 ] || fail "it is said twice"
+[ "$(grep -c key_never_announced "$server_log")" = 2 ] || fail "it is said twice"
 stop_server
 
 pass "enforce keeps the key before"
