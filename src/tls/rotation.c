@@ -146,9 +146,12 @@ static int copy(const char *from, const char *to, mode_t mode, struct sc_err *er
     if (sc_file_read(from, SC_CERT_FILES_MAX_BYTES, &file, err) != 0) {
         return -1;
     }
-    const int status = sc_new_file_write(&made, to, file.bytes, file.length, &settings, err) == 0
-                           ? sc_new_file_put(&made, true, err)
-                           : -1;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, file.stat.st_mtim};
+    int status = sc_new_file_write(&made, to, file.bytes, file.length, &settings, err);
+    if (status == 0) {
+        (void)utimensat(AT_FDCWD, made.temporary, times, 0); /* it is not newer than it was */
+        status = sc_new_file_put(&made, true, err);
+    }
     sc_new_file_discard(&made);
     sc_file_fini(&file);
     return status;

@@ -117,9 +117,11 @@ status_is '^next: s/server.next.key$'
 status_is '^sc-keygen --promote --out s/server, '
 [ "$(sed -n 's/^  sc-client, curl  //p' out)" = "$(pin s/server.key)
 $(pin s/server.next.key)" ] || fail "the pins of --status"
+touch -d 2026-01-02T12:00:00Z s/server.key
 run 0 sc-keygen --promote --out s
 run 0 sc-keygen --status --out s
 status_is '^previous: s/server.previous.key$'
+status_is '^  key              EC P-256, made 2026-01-02$'
 run 0 sc-keygen --renew --days 20 --out s
 run 0 sc-keygen --status --out s
 status_is '^next step: sc-keygen --renew --out s/server makes'
