@@ -97,6 +97,9 @@ static int add_line(struct sc_pin_set *set, char *line, const char *path, unsign
     if (!is_name(name)) {
         return refuse(path, number, "a name has up to 64 letters, digits and ._@+-", err);
     }
+    if (!sc_pin_is_text(line)) { /* perhaps the file is another one: what it holds is not shown */
+        return refuse(path, number, "what is before the name is not a pin", err);
+    }
     int rc = sc_pin_set_add_text(&added, line, &why);
     if (rc != 0 && why.status == EX_USAGE) {
         rc = sc_err_set(err, EX_DATAERR, "%s:%u: %s", path, number, why.text);
