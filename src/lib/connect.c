@@ -34,6 +34,7 @@ struct sc_connect {
     char notes[480]; /* why each address failed */
     bool timed_out; /* one of them did */
     bool refused; /* one of them was */
+    bool scarce; /* there was no socket, or no memory, for one of them */
 };
 
 static enum sc_connect_state fail(const struct sc_connect *connect, int status, const char *text,
@@ -56,6 +57,8 @@ static void note(struct sc_connect *connect, int error_number)
     const char *where = strcmp(target, connect->peer_text) == 0 ? "" : connect->peer_text;
     connect->timed_out |= error_number == ETIMEDOUT;
     connect->refused |= error_number == ECONNREFUSED;
+    connect->scarce |= error_number == EMFILE || error_number == ENFILE ||
+                       error_number == ENOBUFS || error_number == ENOMEM;
     (void)snprintf(connect->notes + used, sizeof(connect->notes) - used, "%s%s%s%s",
                    used > 0 ? "; " : "", where, *where ? ": " : "",
                    sc_err_errno_text(error_number, reason, sizeof(reason)));
@@ -179,8 +182,11 @@ enum sc_connect_state sc_connect_step(struct sc_connect *connect, struct sc_err 
         } else if (connect->next) {
             try_next(connect);
         } else {
-            return fail(connect, connect->timed_out ? EX_TEMPFAIL : EX_UNAVAILABLE, connect->notes,
-                        err);
+            return fail(connect,
+                        connect->scarce      ? EX_OSERR
+                        : connect->timed_out ? EX_TEMPFAIL
+                                             : EX_UNAVAILABLE,
+                        connect->notes, err);
         }
     }
 }

@@ -24,7 +24,8 @@ void sc_connect_free(struct sc_connect *connect); /* NULL is fine */
 enum sc_connect_state {
     SC_CONNECT_UNDER_WAY, /* wait for what the next two say, then step again */
     SC_CONNECT_DONE, /* sc_connect_take() the socket */
-    SC_CONNECT_FAILED, /* EX_UNAVAILABLE, or EX_TEMPFAIL when time ran out; tells of each address */
+    SC_CONNECT_FAILED, /* EX_UNAVAILABLE, EX_TEMPFAIL when time ran out, EX_OSERR when descriptors
+                          or memory did; tells of each address */
 };
 enum sc_connect_state sc_connect_step(struct sc_connect *connect, struct sc_err *err);
 

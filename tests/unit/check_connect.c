@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -205,6 +206,25 @@ START_TEST(silence_everywhere_is_a_time_out)
 }
 END_TEST
 
+START_TEST(without_a_descriptor_it_is_the_system_that_fails)
+{
+    struct rlimit before, none;
+    const int answers = add_address(1);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    const int next = dup(answers); /* the look-up's pipe takes two */
+    (void)close(next);
+    none.rlim_cur = (rlim_t)next + 2;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct outcome outcome = run(5000);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_eq(outcome.fd, -1);
+    ck_assert_int_eq(outcome.err.status, EX_OSERR);
+    ck_assert_ptr_nonnull(strstr(outcome.err.text, "Too many open files"));
+    (void)close(answers);
+}
+END_TEST
+
 START_TEST(the_look_up_has_a_deadline_too)
 {
     look_up_hangs = true;
@@ -228,4 +248,5 @@ END_TEST
 SUITE_MAIN("connect", the_second_address_answers_when_the_first_refuses,
            every_address_is_named_when_all_refuse,
            an_address_that_is_silent_leaves_time_for_the_next, silence_everywhere_is_a_time_out,
-           the_look_up_has_a_deadline_too, a_name_without_address_is_said_to_be_one)
+           without_a_descriptor_it_is_the_system_that_fails, the_look_up_has_a_deadline_too,
+           a_name_without_address_is_said_to_be_one)
