@@ -196,6 +196,15 @@ bool sc_engine_store_pending(struct sc_client_engine *engine, struct sc_client_e
 
 /* --- PINS --- */
 
+/* The server has a max-body of less than a pin: an earlier connection of these settings met it. */
+static bool asks_without_pins(struct sc_client_settings *settings)
+{
+    (void)pthread_mutex_lock(&settings->lock);
+    const bool without = settings->asks_without_pins;
+    (void)pthread_mutex_unlock(&settings->lock);
+    return without;
+}
+
 void sc_engine_store_ask(struct sc_client_engine *engine, uint64_t now_ms)
 {
     uint8_t pins[SC_PINS_MAX_ACCEPTED + 1][SC_PINS_PIN_BYTES];
@@ -212,6 +221,7 @@ void sc_engine_store_ask(struct sc_client_engine *engine, uint64_t now_ms)
             memmove(pins[count++], pins[i], sizeof(pins[0]));
         }
     }
+    count = asks_without_pins(engine->settings) ? 0 : count;
     engine->asks_pins =
         sc_engine_send(engine, SC_FRAME_PINS, pins, count * SC_PINS_PIN_BYTES, now_ms, &err) == 0;
 }

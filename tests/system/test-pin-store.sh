@@ -346,3 +346,11 @@ done
 pass "$n times"
 unset ASAN_OPTIONS
 stop_server
+
+pass "a server whose max-body is less than a pin is asked without one"
+start_server --max-body 16
+run 0 sc-client --connect "$address" --pin-store small --tofu=new echo hello
+run 0 sc-client --connect "$address" --pin-store small echo hello
+expect_out hello
+expect_err 'has not told its pins: ERROR 2'
+stop_server
