@@ -15,6 +15,8 @@
 #include "tls/outcome.h"
 
 #define CLOSE_MS 1000U /* how long the server may take to answer close_notify */
+#define HANDSHAKE_MAX_BYTES \
+    (256U << 10) /* more than two messages of the largest that OpenSSL takes */
 #define ERROR_MAX_BODY 65536U /* of an ERROR: more than our server sends */
 #define NO_DEADLINE UINT64_MAX
 
@@ -67,6 +69,7 @@ static void lost(struct sc_client_engine *engine, const char *how)
     char missing[64], why[256], reason[128];
     switch (engine->state) {
     case SC_ENGINE_HANDSHAKE:
+        engine->settings->library->receive_end(engine->tls); /* close_notify is the end, too */
         engine->settings->library->explain(engine->tls, false, why, sizeof(why));
         (void)sc_tls_failed(&err, true, engine->target, why);
         engine->temporary = true;
@@ -124,6 +127,19 @@ static void refused(struct sc_client_engine *engine, const struct sc_frame_error
 
 /* --- Replies --- */
 
+/*
+ * The oldest request is still here. Whoever answers it all the same need never read: what is to be
+ * sent would grow with every such reply.
+ */
+static bool is_too_early(struct sc_client_engine *engine)
+{
+    const bool early = engine->sent <= engine->requests[engine->first].begins_at;
+    if (early) {
+        broken(engine, "it answered a request that was not sent yet");
+    }
+    return early;
+}
+
 /* What can be wrong with a reply is seen in its header, before memory is taken for its body. */
 static bool header_is_good(struct sc_client_engine *engine)
 {
@@ -153,7 +169,7 @@ static bool header_is_good(struct sc_client_engine *engine)
         broken(engine, "the length of the reply is wrong");
         return false;
     }
-    return true;
+    return !is_too_early(engine);
 }
 
 /* The request that the reply is for is answered. */
@@ -190,6 +206,9 @@ static bool take_frame(struct sc_client_engine *engine, uint64_t now_ms,
         if (error.code == SC_ERROR_GOING_AWAY || error.code == SC_ERROR_OVER_LIMIT ||
             engine->count == 0) {
             refused(engine, &error);
+            return false;
+        }
+        if (is_too_early(engine)) {
             return false;
         }
         if (error.code == SC_ERROR_BODY_TOO_LARGE) {
@@ -365,6 +384,7 @@ size_t sc_client_engine_output(struct sc_client_engine *engine, const void **byt
 
 void sc_client_engine_sent(struct sc_client_engine *engine, size_t count)
 {
+    engine->sent += count;
     engine->settings->library->sent(engine->tls, count);
 }
 
@@ -378,6 +398,11 @@ size_t sc_client_engine_receive(struct sc_client_engine *engine, const void *byt
     const size_t taken = library->receive(engine->tls, bytes, count);
     if (taken < count && taken < room) {
         out_of_memory(engine); /* the caller must not take it for a reason to wait */
+        return count;
+    }
+    if (engine->state == SC_ENGINE_HANDSHAKE &&
+        (engine->handshake_bytes += taken) > HANDSHAKE_MAX_BYTES) {
+        broken(engine, "its handshake is longer than 256 KiB"); /* of what TLS skips, then */
         return count;
     }
     return taken;

@@ -74,6 +74,7 @@ enum sc_engine_state {
 struct sc_engine_request {
     uint32_t type;
     uint32_t length; /* of its body */
+    uint64_t begins_at; /* of all bytes to be sent, the number of those before it */
 };
 
 struct sc_engine_store; /* what an engine has of a pin store: engine_store.c */
@@ -86,6 +87,7 @@ struct sc_client_engine {
     char host[256], target[300];
     enum sc_engine_state state;
     bool ready_told, end_told;
+    size_t handshake_bytes; /* that have come of it */
     bool cut; /* the transport has ended, without close_notify */
     int error_number; /* of the transport */
     uint64_t deadline_ms; /* UINT64_MAX: none */
@@ -95,6 +97,7 @@ struct sc_client_engine {
     bool asks_pins; /* the first of them is one of our own, for the pin store */
     bool close_asked; /* the connection is closed once that one is answered */
     uint64_t unanswered_bytes;
+    uint64_t sent; /* bytes that the owner has taken, of the whole connection */
     uint64_t oldest; /* number of the oldest request without a reply; the first is 1 */
 
     struct sc_frame_reader reader;

@@ -78,9 +78,17 @@ static int write_frame(struct sc_client_engine *engine, uint32_t type, const voi
     return result;
 }
 
+/* How many bytes there have been to send, of the whole connection. */
+static uint64_t count_output(struct sc_client_engine *engine)
+{
+    const void *bytes;
+    return engine->sent + sc_client_engine_output(engine, &bytes);
+}
+
 int sc_engine_send(struct sc_client_engine *engine, uint32_t type, const void *body, size_t length,
                    uint64_t now_ms, struct sc_err *err)
 {
+    const uint64_t begins_at = count_output(engine);
     if (!grow(engine)) {
         return sc_err_set(err, EX_OSERR, "can't send a request: out of memory");
     }
@@ -88,8 +96,8 @@ int sc_engine_send(struct sc_client_engine *engine, uint32_t type, const void *b
         sc_engine_end(engine, err); /* a part of it may be in the output: nothing can follow */
         return -1;
     }
-    engine->requests[(engine->first + engine->count) % engine->room] =
-        (struct sc_engine_request){.type = type, .length = (uint32_t)length};
+    engine->requests[(engine->first + engine->count) % engine->room] = (struct sc_engine_request){
+        .type = type, .length = (uint32_t)length, .begins_at = begins_at};
     engine->unanswered_bytes += length;
     if (engine->count++ == 0) {
         engine->deadline_ms = now_ms + engine->settings->timeout_ms;

@@ -23,6 +23,8 @@
 
 /* Ciphertext that waits to be decrypted: two records. */
 #define INPUT_BYTES ((size_t)2 * SSL3_RT_MAX_ENCRYPTED_LENGTH)
+/* Of memory that an empty BIO keeps. */
+#define KEPT_BYTES ((size_t)4096)
 
 struct shared {
     struct sc_tls_shared base;
@@ -179,12 +181,24 @@ static size_t output(struct sc_tls_conn *base, const uint8_t **bytes)
     return size > 0 ? (size_t)size : 0;
 }
 
+/* An empty BIO keeps the memory of all that it ever held, and BIO_reset() overwrites all of it. */
+static void empty(BIO *bio)
+{
+    BUF_MEM *memory = NULL;
+    (void)BIO_get_mem_ptr(bio, &memory);
+    if (memory && memory->max > KEPT_BYTES && (memory = BUF_MEM_new()) != NULL) {
+        (void)BIO_set_mem_buf(bio, memory, BIO_CLOSE);
+    } else {
+        (void)BIO_reset(bio);
+    }
+}
+
 static void sent(struct sc_tls_conn *base, size_t count)
 {
     struct conn *conn = conn_of(base);
     uint8_t scratch[4096];
     if (count >= BIO_ctrl_pending(conn->output)) {
-        (void)BIO_reset(conn->output);
+        empty(conn->output);
         return;
     }
     while (count > 0) {
@@ -218,6 +232,9 @@ static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake
     const struct sc_tls_outcome outcome = sc_tls_outcome_of(conn->ssl, result, 0);
     switch (outcome.kind) {
     case SC_TLS_WANTS_READ:
+        if (BIO_ctrl_pending(conn->input) == 0) {
+            empty(conn->input);
+        }
         return conn->input_ended && BIO_ctrl_pending(conn->input) == 0 ? SC_TLS_STEP_EOF
                                                                        : SC_TLS_STEP_WANT_INPUT;
     case SC_TLS_CLOSED: return SC_TLS_STEP_CLOSED;
@@ -247,8 +264,7 @@ static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t
     ERR_clear_error();
     const int result = SSL_read_ex(conn->ssl, to, room, got);
     if (conn->watch.key_updates > SC_TLS_MAX_KEY_UPDATES + (conn->received >> 20)) {
-        (void)sc_err_set(err, EX_PROTOCOL, "%s broke the protocol: it updates its keys without end",
-                         conn->verify->target);
+        (void)sc_tls_flooded(err, conn->verify->target);
         return SC_TLS_STEP_FAILED;
     }
     return result == 1 ? SC_TLS_STEP_DONE : step_of(conn, result, false, err);

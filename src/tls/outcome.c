@@ -58,6 +58,12 @@ int sc_tls_outcome_err(struct sc_err *err, const struct sc_tls_outcome *outcome,
     return sc_tls_failed(err, in_handshake, target, why);
 }
 
+int sc_tls_flooded(struct sc_err *err, const char *target)
+{
+    return sc_err_set(err, EX_PROTOCOL,
+                      "%s broke the protocol: it keeps sending TLS messages without data", target);
+}
+
 int sc_tls_timed_out(struct sc_err *err, const char *target, uint64_t timeout_ms, const char *why)
 {
     char time[32];

@@ -45,6 +45,9 @@ int sc_tls_failed(struct sc_err *err, bool in_handshake, const char *target, con
 int sc_tls_outcome_err(struct sc_err *err, const struct sc_tls_outcome *outcome,
                        const struct sc_tls_watch *watch, bool in_handshake, const char *target);
 
+/* After its handshake the server sends TLS messages, and no data in them: EX_PROTOCOL. -1. */
+int sc_tls_flooded(struct sc_err *err, const char *target);
+
 /* "the TLS handshake with TARGET timed out after TIME: WHY": EX_TEMPFAIL. Returns -1. */
 int sc_tls_timed_out(struct sc_err *err, const char *target, uint64_t timeout_ms, const char *why);
 

@@ -119,7 +119,7 @@ static void on_message(int write_p, int version, int content_type, const void *b
     }
     uint8_t type = *(const uint8_t *)bytes;
     if (type != SSL3_MT_KEY_UPDATE && type != SSL3_MT_HELLO_REQUEST &&
-        type != SSL3_MT_CERTIFICATE_REQUEST) {
+        type != SSL3_MT_NEWSESSION_TICKET && type != SSL3_MT_CERTIFICATE_REQUEST) {
         return;
     }
     struct sc_tls_watch *watch = SSL_get_app_data(ssl);

@@ -7,7 +7,8 @@
  * It also counts what OpenSSL 3.0 accepts without limit after the handshake, for those that bound
  * it: records, KeyUpdates in TLS 1.3 (every one costs key derivation, and a reply when the peer
  * asks for one), and renegotiations in TLS 1.2, for which OpenSSL takes memory for all that the
- * first header announces, also when they are not allowed. Thread: the SSL's.
+ * first header announces, also when they are not allowed; at a client, session tickets.
+ * Thread: the SSL's.
  */
 #ifndef SC_TLS_WATCH_H
 #define SC_TLS_WATCH_H
@@ -25,7 +26,8 @@ struct sc_tls_handshake_hooks;
 struct sc_tls_verify;
 
 /*
- * A peer may update its keys this often over the life of a connection before it counts as a flood.
+ * A peer may update its keys this often over the life of a connection before it counts as a flood;
+ * a server may also send so many tickets, and with TLS 1.2 ask for so many handshakes.
  */
 #define SC_TLS_MAX_KEY_UPDATES 64U
 
@@ -33,7 +35,8 @@ struct sc_tls_verify;
 
 struct sc_tls_watch {
     uint32_t records; /* that came; wraps around */
-    uint16_t key_updates; /* from the peer, HelloRequests included; stops at its maximum */
+    uint16_t
+        key_updates; /* from the peer, HelloRequests and tickets included; stops at its maximum */
     uint8_t alert_received; /* SSL_AD_*, SC_TLS_NO_ALERT: none; close_notify is not one */
     uint8_t alert_sent; /* likewise */
     bool handshake_done;

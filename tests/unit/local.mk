@@ -229,6 +229,9 @@ if WITH_MBEDTLS
 UNIT_TESTS += tests/unit/check_byte_queue
 tests_unit_check_byte_queue_LDADD = $(TEST_LIB)
 endif
+UNIT_TESTS += tests/unit/check_engine_floods
+tests_unit_check_engine_floods_SOURCES = tests/unit/check_engine_floods.c tests/unit/engine_peer.c tests/unit/engine_peer.h
+tests_unit_check_engine_floods_LDADD = $(TEST_LIB)
 UNIT_TESTS += tests/unit/check_engine_tls
 tests_unit_check_engine_tls_SOURCES = tests/unit/check_engine_tls.c tests/unit/engine_peer.c tests/unit/engine_peer.h
 tests_unit_check_engine_tls_LDADD = $(TEST_LIB)
