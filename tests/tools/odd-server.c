@@ -26,18 +26,13 @@
 #include <openssl/ssl.h>
 
 #include "base/compiler.h"
+#include "odd_server.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
 
 #define LIFE_SECONDS 120
 
-struct connection {
-    int fd;
-    SSL *ssl;
-    size_t got; /* bytes of application data */
-};
-
-static const char *mode_text = "";
+const char *odd_text = "";
 
 _Noreturn static void die(const char *what)
 {
@@ -92,8 +87,7 @@ static bool read_request(struct connection *connection, struct sc_frame_header *
     return header->length <= sizeof(storage) && read_exactly(connection, storage, header->length);
 }
 
-/* Until the peer leaves. */
-static void read_all(struct connection *connection)
+void odd_read_all(struct connection *connection)
 {
     uint8_t byte;
     while (read_exactly(connection, &byte, 1)) {
@@ -123,7 +117,7 @@ static void mode_slow(struct connection *connection)
     int delay_ms = 0;
     struct sc_frame_header header;
     uint8_t *body;
-    (void)sscanf(mode_text, "%u %d", &every, &delay_ms);
+    (void)sscanf(odd_text, "%u %d", &every, &delay_ms);
     for (unsigned i = 0; read_request(connection, &header, &body); i++) {
         if (every > 0 && i % every == 0) {
             (void)poll(NULL, 0, delay_ms);
@@ -134,11 +128,11 @@ static void mode_slow(struct connection *connection)
 
 static void mode_mute(struct connection *connection)
 {
-    read_all(connection);
+    odd_read_all(connection);
 }
 
-static void answer_one(struct connection *connection, uint32_t type_change, int length_change,
-                       size_t cut)
+void odd_answer_one(struct connection *connection, uint32_t type_change, int length_change,
+                    size_t cut)
 {
     struct sc_frame_header header;
     uint8_t *body;
@@ -151,43 +145,32 @@ static void answer_one(struct connection *connection, uint32_t type_change, int 
 /* Answers one request, and then neither reads nor closes. */
 static void mode_hang(struct connection *connection)
 {
-    answer_one(connection, 0, 0, 0);
+    odd_answer_one(connection, 0, 0, 0);
     (void)poll(NULL, 0, 60000);
-}
-
-/* The reply, close_notify and the end of the stream in one segment. */
-static void mode_part(struct connection *connection)
-{
-    const int on = 1;
-    (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
-    answer_one(connection, 0, 0, 0);
-    (void)SSL_shutdown(connection->ssl);
-    (void)shutdown(connection->fd, SHUT_WR);
-    read_all(connection);
 }
 
 static void mode_wrong_type(struct connection *connection)
 {
-    answer_one(connection, 1, 0, 0);
-    read_all(connection);
+    odd_answer_one(connection, 1, 0, 0);
+    odd_read_all(connection);
 }
 
 static void mode_wrong_length(struct connection *connection)
 {
-    answer_one(connection, 0, 1, 0);
-    read_all(connection);
+    odd_answer_one(connection, 0, 1, 0);
+    odd_read_all(connection);
 }
 
 static void mode_half_reply(struct connection *connection)
 {
-    answer_one(connection, 0, 0, 2);
+    odd_answer_one(connection, 0, 0, 2);
     (void)SSL_shutdown(connection->ssl);
-    read_all(connection); /* a close with unread bytes would take what was sent with it */
+    odd_read_all(connection); /* a close with unread bytes would take what was sent with it */
 }
 
 static void mode_cut(struct connection *connection)
 {
-    answer_one(connection, 0, 0, 2);
+    odd_answer_one(connection, 0, 0, 2);
 }
 
 /* Reads two requests and answers the second one first. */
@@ -200,48 +183,7 @@ static void mode_wrong_order(struct connection *connection)
     if (both) {
         send_frame(connection, header.type, header.length, body, header.length);
     }
-    read_all(connection);
-}
-
-/* These send what is not a record of the connection, on the socket itself, after a reply. */
-static void say_raw(struct connection *connection, const void *bytes, size_t length)
-{
-    (void)send(connection->fd, bytes, length, MSG_NOSIGNAL);
-}
-
-static void mode_garbage(struct connection *connection)
-{
-    static const uint8_t record[5 + 48] = {0x17, 3, 3, 0, 48};
-    answer_one(connection, 0, 0, 0);
-    say_raw(connection, record, sizeof(record));
-    read_all(connection);
-}
-
-static void mode_long_record(struct connection *connection)
-{
-    static const uint8_t header[] = {0x17, 3, 3, 0xff, 0xff};
-    answer_one(connection, 0, 0, 0);
-    say_raw(connection, header, sizeof(header));
-    read_all(connection);
-}
-
-static void mode_after_close(struct connection *connection)
-{
-    answer_one(connection, 0, 0, 0);
-    (void)SSL_shutdown(connection->ssl);
-    say_raw(connection, "and more", 8);
-    read_all(connection);
-}
-
-/* Updates its keys without end; TLS 1.3. */
-static void mode_key_updates(struct connection *connection)
-{
-    for (int i = 0;
-         i < 1000 && SSL_key_update(connection->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
-         SSL_do_handshake(connection->ssl) == 1;
-         i++) {
-    }
-    read_all(connection);
+    odd_read_all(connection);
 }
 
 static void mode_long_error(struct connection *connection)
@@ -251,38 +193,7 @@ static void mode_long_error(struct connection *connection)
     if (read_request(connection, &header, &body)) {
         send_frame(connection, SC_FRAME_ERROR, 65537, NULL, 0);
     }
-    read_all(connection);
-}
-
-/*
- * TEXT is "N MS": serves, but of what TLS has to send only N bytes leave, one every MS milliseconds
- * unless that is 0, and then it closes.
- */
-static void mode_trickle(struct connection *connection)
-{
-    unsigned left = 0;
-    int delay_ms = 0;
-    uint8_t bytes[4096];
-    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
-    (void)sscanf(mode_text, "%u %d", &left, &delay_ms);
-    SSL_set_bio(connection->ssl, in, out);
-    SSL_set_accept_state(connection->ssl);
-    for (ssize_t got; (got = recv(connection->fd, bytes, sizeof(bytes), 0)) > 0;) {
-        (void)BIO_write(in, bytes, (int)got);
-        (void)SSL_do_handshake(connection->ssl);
-        const int step = delay_ms > 0 ? 1 : (int)sizeof(bytes);
-        for (int count; left > 0 && (count = BIO_read(out, bytes, step)) > 0;) {
-            const size_t most = (size_t)count < left ? (size_t)count : left;
-            if (send(connection->fd, bytes, most, MSG_NOSIGNAL) < 0) {
-                return;
-            }
-            left -= (unsigned)most;
-            (void)poll(NULL, 0, delay_ms);
-        }
-        if (left == 0) {
-            return;
-        }
-    }
+    odd_read_all(connection);
 }
 
 /* One byte of a reply after the other, so that something arrives all the time. */
@@ -291,7 +202,7 @@ static void mode_drip(struct connection *connection)
     struct sc_frame_header header;
     uint8_t *body;
     int delay_ms = 50;
-    (void)sscanf(mode_text, "%d", &delay_ms);
+    (void)sscanf(odd_text, "%d", &delay_ms);
     while (read_request(connection, &header, &body)) {
         send_frame(connection, header.type, header.length, NULL, 0);
         for (uint32_t i = 0; i < header.length && SSL_write(connection->ssl, body + i, 1) == 1;
@@ -312,13 +223,13 @@ static void mode_long_reply(struct connection *connection)
     if (read_request(connection, &header, &body)) {
         send_frame(connection, header.type, SC_FRAME_MAX_BODY_BYTES + 1, NULL, 0);
     }
-    read_all(connection);
+    odd_read_all(connection);
 }
 
 static void mode_stray(struct connection *connection)
 {
     send_frame(connection, SC_FRAME_ECHO, 2, "hi", 2);
-    read_all(connection);
+    odd_read_all(connection);
 }
 
 static void mode_short_error(struct connection *connection)
@@ -328,7 +239,7 @@ static void mode_short_error(struct connection *connection)
     if (read_request(connection, &header, &body)) {
         send_frame(connection, SC_FRAME_ERROR, 3, "abc", 3);
     }
-    read_all(connection);
+    odd_read_all(connection);
 }
 
 /* Every second request. */
@@ -338,7 +249,7 @@ static void mode_error(struct connection *connection)
     uint8_t *body;
     for (unsigned i = 0; read_request(connection, &header, &body); i++) {
         if (i % 2 == 0) {
-            send_error(connection, SC_ERROR_INTERNAL, 1500, mode_text);
+            send_error(connection, SC_ERROR_INTERNAL, 1500, odd_text);
         } else {
             send_frame(connection, header.type, header.length, body, header.length);
         }
@@ -349,37 +260,18 @@ static void mode_error(struct connection *connection)
 static void mode_going_away(struct connection *connection)
 {
     unsigned retry_after_ms = 2500;
-    (void)sscanf(mode_text, "%u", &retry_after_ms);
-    answer_one(connection, 0, 0, 0);
+    (void)sscanf(odd_text, "%u", &retry_after_ms);
+    odd_answer_one(connection, 0, 0, 0);
     send_error(connection, SC_ERROR_GOING_AWAY, retry_after_ms, "restart");
     (void)SSL_shutdown(connection->ssl);
-    read_all(connection);
+    odd_read_all(connection);
 }
 
 static void mode_over_limit(struct connection *connection)
 {
     send_error(connection, SC_ERROR_OVER_LIMIT, 0, "too many");
     (void)SSL_shutdown(connection->ssl);
-    read_all(connection);
-}
-
-/* Without TLS: says TEXT at once, or nothing, until the peer leaves. */
-static void mode_plain(struct connection *connection)
-{
-    char bytes[4096];
-    (void)send(connection->fd, mode_text, strlen(mode_text), MSG_NOSIGNAL);
-    while (recv(connection->fd, bytes, sizeof(bytes), 0) > 0) {
-    }
-}
-
-/* Without TLS: sends everything back. */
-static void mode_plain_echo(struct connection *connection)
-{
-    char bytes[4096];
-    ssize_t got;
-    while ((got = recv(connection->fd, bytes, sizeof(bytes), 0)) > 0) {
-        (void)send(connection->fd, bytes, (size_t)got, MSG_NOSIGNAL);
-    }
+    odd_read_all(connection);
 }
 
 /*
@@ -394,9 +286,9 @@ static void mode_late(struct connection *connection)
     if (!has_held && read_request(connection, &header, &body)) {
         const uint32_t type = header.type, length = header.length;
         uint8_t *held = malloc(length + 1U);
-        FILE *file = fopen(mode_text, "w");
+        FILE *file = fopen(odd_text, "w");
         if (!held || !file || fclose(file) != 0) {
-            die(mode_text);
+            die(odd_text);
         }
         has_held = true;
         memcpy(held, body, length);
@@ -413,14 +305,14 @@ static void mode_late(struct connection *connection)
 static void mode_answer(struct connection *connection)
 {
     char content[65536];
-    const char *reply = mode_text;
-    size_t length = strlen(mode_text);
+    const char *reply = odd_text;
+    size_t length = strlen(odd_text);
     struct sc_frame_header header;
     uint8_t *body;
-    if (*mode_text == '@') {
-        FILE *file = fopen(mode_text + 1, "r");
+    if (*odd_text == '@') {
+        FILE *file = fopen(odd_text + 1, "r");
         if (!file) {
-            die(mode_text);
+            die(odd_text);
         }
         reply = content;
         length = fread(content, 1, sizeof(content), file);
@@ -439,27 +331,29 @@ static const struct {
     {"slow", mode_slow},
     {"hang", mode_hang},
     {"mute", mode_mute},
-    {"part", mode_part},
+    {"part", odd_part},
     {"wrong-type", mode_wrong_type},
     {"wrong-length", mode_wrong_length},
     {"half-reply", mode_half_reply},
     {"cut", mode_cut},
     {"drip", mode_drip},
     {"wrong-order", mode_wrong_order},
-    {"garbage", mode_garbage},
-    {"long-record", mode_long_record},
-    {"after-close", mode_after_close},
-    {"key-updates", mode_key_updates},
+    {"garbage", odd_garbage},
+    {"long-record", odd_long_record},
+    {"after-close", odd_after_close},
+    {"key-updates", odd_key_updates},
+    {"tickets", odd_tickets},
+    {"protocol", odd_read_all},
     {"long-error", mode_long_error},
-    {"trickle", mode_trickle},
+    {"trickle", odd_trickle},
     {"long-reply", mode_long_reply},
     {"stray", mode_stray},
     {"short-error", mode_short_error},
     {"error", mode_error},
     {"going-away", mode_going_away},
     {"over-limit", mode_over_limit},
-    {"plain", mode_plain},
-    {"plain-echo", mode_plain_echo},
+    {"plain", odd_plain},
+    {"plain-echo", odd_plain_echo},
     {"answer", mode_answer},
     {"late", mode_late},
 };
@@ -507,7 +401,7 @@ int main(int argc, char *argv[])
         fprintf(stderr, "odd-server: %s: no such mode\n", argv[1]);
         return EX_USAGE;
     }
-    mode_text = argc > 5 ? argv[5] : "";
+    odd_text = argc > 5 ? argv[5] : "";
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (SSL_CTX_use_certificate_chain_file(ctx, argv[2]) != 1 ||
         SSL_CTX_use_PrivateKey_file(ctx, argv[3], SSL_FILETYPE_PEM) != 1) {
@@ -515,6 +409,9 @@ int main(int argc, char *argv[])
         return EX_NOINPUT;
     }
     SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
+    if (strcmp(modes[mode].name, "protocol") == 0) {
+        odd_choose_protocol(ctx);
+    }
     (void)signal(SIGPIPE, SIG_IGN);
     (void)alarm(LIFE_SECONDS);
     const int listener = listen_anywhere(argv[4]);
@@ -523,8 +420,8 @@ int main(int argc, char *argv[])
         if (connection.fd < 0 || SSL_set_fd(connection.ssl, connection.fd) != 1) {
             die("accept");
         }
-        if (modes[mode].run == mode_plain || modes[mode].run == mode_plain_echo ||
-            modes[mode].run == mode_trickle || SSL_accept(connection.ssl) == 1) {
+        if (modes[mode].run == odd_plain || modes[mode].run == odd_plain_echo ||
+            modes[mode].run == odd_trickle || SSL_accept(connection.ssl) == 1) {
             modes[mode].run(&connection);
         }
         const char *name = SSL_get_servername(connection.ssl, TLSEXT_NAMETYPE_host_name);
