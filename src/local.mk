@@ -105,7 +105,7 @@ endif
 lib_LTLIBRARIES += src/libspacecaptain.la
 dist_man_MANS += man/sc_client.3 man/sc_client_engine.3 man/sc_client_settings.3
 spacecaptainincludedir = $(includedir)/spacecaptain
-spacecaptaininclude_HEADERS = src/spacecaptain/client.h src/spacecaptain/client_libevent.h
+spacecaptaininclude_HEADERS = src/spacecaptain/client.h src/spacecaptain/client_types.h src/spacecaptain/client_libevent.h
 src_libspacecaptain_la_SOURCES =
 src_libspacecaptain_la_LIBADD  = src/libsclib.la src/libscproto.la src/libsctls.la src/libscbase.la $(MBEDTLS_LIBS) $(OPENSSL_LIBS) $(PTHREAD_LIBS)
 src_libspacecaptain_la_LDFLAGS = $(SC_SHARED_LDFLAGS) -version-info 0:0:0 -no-undefined \
