@@ -5,19 +5,22 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sysexits.h>
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
 #include "base/clock.h"
 
 #define FULL_MS 1U /* then it is looked for a free place again */
+#define SHORT_MS 20U /* a request that is there is answered by then */
+#define UNREAD_BYTES 32768U /* more than a request may have, and what one read brings */
 
 struct place {
     struct bufferevent *transport; /* NULL: free */
     uint64_t since_ms;
+    uint64_t full_since_ms; /* it was first seen while all places were taken; 0: never */
     uint64_t number; /* in the order of their coming */
 };
 
@@ -38,13 +41,20 @@ static bool is_dropped(struct bufferevent *transport)
     return callback == NULL;
 }
 
-/* evhttp sees the end of the stream, and drops it. */
-static void cut(const struct place *place)
+static void forget_if_dropped(struct sc_admin_connections *connections, struct place *place)
 {
-    const evutil_socket_t fd = bufferevent_getfd(place->transport);
-    if (fd >= 0) {
-        (void)shutdown(fd, SHUT_RDWR);
+    if (is_dropped(place->transport)) {
+        bufferevent_decref(place->transport);
+        place->transport = NULL;
+        connections->used--;
     }
+}
+
+/* As its own timeout would: evhttp drops it. */
+static void cut(struct sc_admin_connections *connections, struct place *place)
+{
+    bufferevent_trigger_event(place->transport, BEV_EVENT_READING | BEV_EVENT_TIMEOUT, 0);
+    forget_if_dropped(connections, place);
 }
 
 static void enable(const struct sc_admin_connections *connections, bool on)
@@ -64,15 +74,26 @@ static void look_again_in(const struct sc_admin_connections *connections, unsign
     event_add(connections->again, &delay);
 }
 
-/* A quarter, so that new connections do not wait for one place each. All places are taken. */
-static void cut_oldest(const struct sc_admin_connections *connections)
+/*
+ * A quarter, so that new connections do not wait for one place each; but none that had no time for
+ * its request: many scrapers at once are nobody's fault. All places are taken.
+ */
+static void cut_oldest(struct sc_admin_connections *connections, uint64_t now_ms)
 {
     const uint64_t young = connections->accepted - SC_ADMIN_MAX_CONNECTIONS * 3 / 4;
     for (size_t i = 0; i < SC_ADMIN_MAX_CONNECTIONS; i++) {
-        if (connections->places[i].number < young) {
-            cut(&connections->places[i]);
+        struct place *place = &connections->places[i];
+        if (place->full_since_ms == 0) {
+            place->full_since_ms = now_ms;
+        } else if (place->number < young && now_ms - place->full_since_ms >= SHORT_MS) {
+            cut(connections, place);
         }
     }
+}
+
+static size_t unread(const struct place *place)
+{
+    return evbuffer_get_length(bufferevent_get_input(place->transport));
 }
 
 void sc_admin_connections_look(struct sc_admin_connections *connections)
@@ -80,18 +101,20 @@ void sc_admin_connections_look(struct sc_admin_connections *connections)
     const uint64_t now_ms = sc_clock_ms();
     for (size_t i = 0; i < SC_ADMIN_MAX_CONNECTIONS; i++) {
         struct place *place = &connections->places[i];
-        if (place->transport && is_dropped(place->transport)) {
-            bufferevent_decref(place->transport);
-            place->transport = NULL;
-            connections->used--;
-        } else if (place->transport && now_ms - place->since_ms >= SC_ADMIN_CONNECTION_MS) {
-            cut(place);
+        if (place->transport) {
+            forget_if_dropped(connections, place);
         }
+        if (place->transport &&
+            (now_ms - place->since_ms >= SC_ADMIN_CONNECTION_MS || unread(place) > UNREAD_BYTES)) {
+            cut(connections, place);
+        }
+    }
+    if (connections->used == SC_ADMIN_MAX_CONNECTIONS) {
+        cut_oldest(connections, now_ms);
     }
     if (connections->used < SC_ADMIN_MAX_CONNECTIONS) {
         enable(connections, true);
     } else {
-        cut_oldest(connections);
         look_again_in(connections, FULL_MS);
     }
 }
@@ -101,6 +124,18 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     sc_admin_connections_look(arg);
+}
+
+/*
+ * evhttp bounds headers and bodies, but not the line that begins a chunk, nor what comes while it
+ * answers. In a callback of its buffer nothing can be cut.
+ */
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+{
+    (void)info;
+    if (evbuffer_get_length(input) > UNREAD_BYTES) {
+        look_again_in(arg, 0);
+    }
 }
 
 /*
@@ -125,8 +160,13 @@ static struct bufferevent *on_new(struct event_base *base, void *arg)
     if (!transport || i == SC_ADMIN_MAX_CONNECTIONS) {
         return transport;
     }
+    if (!evbuffer_add_cb(bufferevent_get_input(transport), on_input, connections)) {
+        bufferevent_free(transport);
+        return NULL;
+    }
     bufferevent_incref(transport);
-    connections->places[i] = (struct place){transport, sc_clock_ms(), connections->accepted++};
+    connections->places[i] = (struct place){
+        .transport = transport, .since_ms = sc_clock_ms(), .number = connections->accepted++};
     if (++connections->used == SC_ADMIN_MAX_CONNECTIONS) {
         enable(connections, false);
         look_again_in(connections, 0); /* now it has no descriptor yet, which could be cut */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bounds the connections of an evhttp: their number, and how long each may live. evhttp counts
- * neither, and its own timeout starts again with each byte.
+ * Bounds the connections of an evhttp: their number, how long each may live, and how much of what
+ * it sends waits to be looked at. evhttp bounds none of these in every state, and its own timeout
+ * starts again with each byte.
  *
  * evhttp asks for a bufferevent for each connection that it accepts; a reference of our own keeps
  * that one until evhttp has dropped it, which the next sc_admin_connections_look() finds. When
- * all places are taken, the oldest quarter is cut and the listeners wait, so that who holds all
- * places keeps nobody else out. Thread: that of the base.
+ * all places are taken, the listeners wait, and after a moment the oldest quarter is cut, so that
+ * who holds all places keeps nobody else out. Thread: that of the base.
  */
 #ifndef SC_SERVER_ADMIN_CONNECTIONS_H
 #define SC_SERVER_ADMIN_CONNECTIONS_H
