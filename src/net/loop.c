@@ -38,6 +38,7 @@ static void on_libevent_log(int severity, const char *message)
 void sc_loop_init(void)
 {
     (void)signal(SIGPIPE, SIG_IGN); /* writev(2) has no MSG_NOSIGNAL */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a log that may not grow (ulimit -f) is full, and no more */
     event_set_log_callback(on_libevent_log);
 }
 

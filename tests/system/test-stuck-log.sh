@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Nobody reads the log any more, and its pipe is full: the server goes on serving, reloading and stopping, and says how much was lost as soon
-# as somebody reads again. A start that fails ends, too.
+# as somebody reads again. A start that fails ends, too. A log file that may not grow holds up nothing either.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
 # The log of the first server is a pipe, which this shell keeps open at both ends.
@@ -34,6 +34,21 @@ echo_over again
 # Full again, and the end: it is not waited for a reader.
 dd if=/dev/zero bs=4096 oflag=nonblock 2>/dev/null >server-1.log || :
 stop_server
+
+# A file that may not grow: in blocks of 512 bytes, and the line "ready" is in it.
+sh -c 'ulimit -f 4; exec "$@"' sh sc-server -c /dev/null --certificate server.crt --private-key server.key --listen 127.0.0.1:0 --port-file port \
+    >file.log 2>&1 </dev/null &
+server_pid=$!
+own_pids="$own_pids $server_pid"
+wait-for 20 $server_pid exists port || fail "no server whose log is a file"
+address=$(sed -n 1p port)
+for i in 1 2 3 4 5 6; do
+    run 0 hostile --how 'GET / HTTP/1.0' plain "$address"
+    echo_over "$i"
+done
+[ "$(wc -c <file.log)" = 2048 ] || fail "the log is not full: $(wc -c <file.log) bytes"
+stop_server
+sed '$d' file.log >whole.log && mv whole.log file.log # its last line is cut
 
 # Three errors, and nobody to tell.
 status=0
