@@ -56,6 +56,9 @@ int sc_confine(struct sc_err *err)
         DENY_BITS(SYS_mprotect, 2, PROT_EXEC),
         DENY_BITS(SYS_pkey_mprotect, 2, PROT_EXEC),
         DENY_OTHERS(SYS_socket, 0, AF_UNIX),
+        DENY(SYS_connect),
+        /* A listening socket that reads no more connects with its first bytes: MSG_FASTOPEN. */
+        DENY_OTHERS(SYS_shutdown, 1, SHUT_WR),
         RETURN(SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {.len = SC_COUNT_OF(filter), .filter = filter};

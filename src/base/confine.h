@@ -11,9 +11,11 @@
 
 /*
  * From now on all threads of this process, and those to come, get EPERM when they execute a
- * program (also one in memory), map code or make memory executable, and EACCES for a socket of
- * another family than AF_UNIX; accept(2) goes on. System calls of another ABI of the machine are
- * for SystemCallArchitectures= of the unit.
+ * program (also one in memory), map code, make memory executable, or connect a socket (also one
+ * that was accepted and is given up); and EACCES for a socket of another family than AF_UNIX, and
+ * for shutdown(2) of another direction than SHUT_WR, since a listening socket would be free to
+ * connect then. accept(2) and datagrams to unix sockets go on. System calls of another ABI of the
+ * machine are for SystemCallArchitectures= of the unit.
  *
  * Only where new privileges are ruled out already (NoNewPrivileges=), else it does nothing: the
  * kernel wants that, and a program that somebody tries out stays what it was. -1: EX_OSERR, and
