@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: MIT
 # The sandbox of the installed unit under a real systemd: what it denies is tried in it, and, as a control, outside of it, where it must be
 # possible to prove anything.
+# SC_TEST_ALL=yes: each directive of the sandbox is left out in turn, which takes half a minute: a probe sees that, or the unit says that another
+# directive does the same.
+test_seconds=${SC_TEST_ALL:+180}
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 . "$SC_SRCDIR/tests/system/box.sh"
 box_needs
 
 box_install
-mkdir -p "$layer/usr/local/bin"
+mkdir -p "$layer/usr/local/bin" "$layer/usr/lib/modules" "$layer/home"
 cp "$SC_BUILDDIR/tests/tools/probe" "$layer/usr/local/bin/"
 box_start
+# For the probe to find.
+run 0 box sh -c 'touch /tmp/seen && mknod -m 666 /dev/seen c 1 3 && ipcmk -M 4096 -p 0666'
 unit() {
     cat >"$box_share/unit"
     run 0 box mkdir -p "/etc/systemd/system/$(dirname "$1")"
@@ -54,15 +59,16 @@ cat "$box_share/outside" >outside.log
 cat "$box_share/inside" >inside.log
 
 # Possible outside, denied inside. What the service needs is possible in both.
-for what in write-etc write-usr write-configuration read-root-home see-process-1 run-shell run-from-tmp run-from-var-tmp run-from-shm run-from-state run-from-runtime run-memory-file map-write-and-execute \
+for what in write-etc write-usr write-configuration read-homes see-process-1 see-tmp open-device see-shared-memory read-kernel-facts read-kernel-modules \
+    see-other-accounts gain-privileges capabilities leave-core make-open-file change-owner lower-priority run-shell run-from-tmp run-from-var-tmp run-from-shm run-from-state run-from-runtime run-memory-file map-write-and-execute \
     make-executable read-key-ring add-key user-namespace trace-parent make-setuid personality netlink raw-packets dbus; do
     grep -qx "$what yes" outside.log || fail "$what is not possible without the sandbox, so it proves nothing: $(grep "^$what " outside.log)"
     grep -q "^$what no: " inside.log || fail "the sandbox does not deny: $(grep "^$what " inside.log)"
 done
 # What a kernel may lack, or a machine forbid.
-for what in io-uring aio userfaultfd realtime host-name; do
+for what in io-uring aio userfaultfd realtime host-name other-abi; do
     grep -qx "$what yes" outside.log || skip_part "this machine itself denies $(grep "^$what " outside.log)"
-    grep -q "^$what no: " inside.log || fail "the sandbox does not deny: $(grep "^$what " inside.log)"
+    grep -q "^$what \(no: \|killed\)" inside.log || fail "the sandbox does not deny: $(grep "^$what " inside.log)"
 done
 for what in may-make-memory-file may-use-tcp; do
     grep -qx "$what yes" inside.log || fail "the sandbox denies what the server needs: $(grep "^$what " inside.log)"
@@ -78,3 +84,41 @@ run 0 box sc-client --timeout 20 --pin "$box_conf/server.crt" echo hello
 expect_out hello
 run 0 box systemctl reload sc-server.service
 pass "$(grep -c ' no: ' inside.log) attempts denied"
+
+# Where the kernel or something around the service refuses what it gives up by itself, and files in memory, it says so and serves.
+unit sc-server.service.d/poor.conf <<END
+[Service]
+SystemCallFilter=~seccomp memfd_create
+END
+run 0 box systemctl daemon-reload
+run 0 box systemctl restart sc-server.service
+box_journal ' not_confined '
+box_journal ' ticket_keys_not_stored '
+run 0 box sc-client --timeout 20 --pin "$box_conf/server.crt" echo hello
+expect_out hello
+run 0 box systemctl stop sc-server.service
+pass "it serves without seccomp(2) and memfd_create(2)"
+[ "${SC_TEST_ALL-}" ] || exit 0
+
+# --- Each directive left out in turn ----------------------------------------------------------------------------------------------------
+run 0 box cat "$box_units/sc-server.service"
+cp out whole
+awk '/^NoNewPrivileges=/ { inside = 1 } inside && /^[A-Z]/ { print NR } /^LimitCORE=/ { exit } /^UMask=/ { print NR }' whole >lines
+[ "$(wc -l <lines)" -gt 30 ] || fail "only $(wc -l <lines) directives in the sandbox"
+: >unseen
+while read -r line; do
+    directive=$(sed -n "${line}s/=.*//p" whole)
+    sed "${line}d" whole | unit inside.service
+    run 0 box systemctl daemon-reload
+    rm -f "$box_share/inside"
+    if box systemctl start inside.service </dev/null >/dev/null 2>&1; then
+        diff inside.log "$box_share/inside" | sed -n 's/^> \(.*\) yes$/\1/p; s/^> \(.* killed\)$/\1/p' | tr '\n' ' ' >seen
+    else
+        echo 'it does not start' >seen
+    fi
+    [ -s seen ] || echo "$directive" >>unseen
+    echo "without $(sed -n "${line}p" whole): $(cat seen)"
+done <lines
+sed -n '/^# Second locks/,/^$/s/^# *\(.*\)$/\1/p' whole | tr -s ' ,' '\n' | sed -n 's/=[.]*$//p' | sort -u >explained
+sort -u unseen | diff - explained >&2 || fail "no probe sees (<), or the unit says that none does (>)"
+pass "$(wc -l <lines) directives left out: a probe sees it, or another directive does the same"

@@ -10,8 +10,10 @@ for file in sc-server.service sc-server-keygen.service space-captain.sysusers sp
 done
 
 # Every directive has its reason: a comment stands above it, or above the run of lines that it belongs to.
-awk '/^$/ { explained = 0 } /^#/ { explained = 1 } /^\[/ { explained = 0; service = /Service/ } /^[A-Z]/ && service && !explained { print; bad = 1 } END { exit bad }' \
-    "$units/sc-server.service" || fail "sc-server.service: these have no reason"
+for unit in "$units/sc-server.service" "$units/sc-server-keygen.service" "$SC_SRCDIR/contrib/systemd/sc-server.socket"; do
+    awk '/^$/ { explained = 0 } /^#/ { explained = 1 } /^\[/ { explained = /Install/ } /^[A-Z]/ && !/^(Description|Documentation)=/ && !explained { print; bad = 1 }
+        END { exit bad }' "$unit" || fail "${unit##*/}: these have no reason"
+done
 
 cp "$SC_SRCDIR/contrib/systemd/sc-server.socket" .
 # What the files say about the same thing agrees: the account, the directory of the configuration, the port.

@@ -17,13 +17,17 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -37,31 +41,102 @@ static const char *configuration;
 
 /* Each: 0 or more when it was possible, -1 and errno. */
 
+/* Not a file that another run has left, which may be another account's. */
+static long make_file(const char *directory)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/probe.XXXXXX", directory);
+    return mkstemp(path);
+}
+
 static long write_etc(void)
 {
-    return open("/etc/probe", O_WRONLY | O_CREAT, 0600);
+    return make_file("/etc");
 }
 
 static long write_usr(void)
 {
-    return open("/usr/probe", O_WRONLY | O_CREAT, 0600);
+    return make_file("/usr");
 }
 
 static long write_configuration(void)
 {
-    char path[4096];
-    (void)snprintf(path, sizeof(path), "%s/probe", configuration);
-    return open(path, O_WRONLY | O_CREAT, 0600);
+    return make_file(configuration);
 }
 
-static long read_root_home(void)
+static long read_homes(void)
 {
-    return open("/root", O_RDONLY | O_DIRECTORY);
+    return open("/home", O_RDONLY | O_DIRECTORY);
 }
 
 static long see_process_1(void)
 {
     return access("/proc/1/status", F_OK);
+}
+
+/* The test has put these there. */
+
+static long see_tmp(void)
+{
+    return access("/tmp/seen", F_OK);
+}
+
+static long open_device(void)
+{
+    return open("/dev/seen", O_RDONLY);
+}
+
+static long see_shared_memory(void)
+{
+    return (long)(intptr_t)shmat(0, NULL, SHM_RDONLY) == -1 ? -1 : 0; /* the first one */
+}
+
+static long read_kernel_facts(void)
+{
+    return open("/proc/meminfo", O_RDONLY);
+}
+
+static long read_kernel_modules(void)
+{
+    return open("/usr/lib/modules", O_RDONLY | O_DIRECTORY);
+}
+
+/* 0 when the process has something that it should not have. */
+static long has(bool it)
+{
+    errno = EPERM;
+    return it ? 0 : -1;
+}
+
+/* A file of another group shows whose it is. */
+static long see_other_accounts(void)
+{
+    const gid_t nobody = 65534;
+    struct stat status;
+    return stat("/etc/shadow", &status) != 0 ? -1 : has(status.st_gid != nobody);
+}
+
+static long may_gain_privileges(void)
+{
+    return has(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
+}
+
+static long has_capabilities(void)
+{
+    return has(prctl(PR_CAPBSET_READ, 0, 0, 0, 0) == 1);
+}
+
+static long leave_core(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_CORE, &limit) != 0 ? -1 : has(limit.rlim_max > 0);
+}
+
+static long make_open_file(void)
+{
+    struct stat status;
+    const int fd = open("/tmp/probe-open", O_WRONLY | O_CREAT | O_EXCL, 0666);
+    return fd < 0 || fstat(fd, &status) != 0 ? -1 : has((status.st_mode & 077) != 0);
 }
 
 static long run_shell(void)
@@ -189,6 +264,32 @@ static long make_setuid(void)
     return fd < 0 ? -1 : fchmod(fd, 04755);
 }
 
+static long change_owner(void)
+{
+    char path[] = "/tmp/probe.XXXXXX";
+    const int fd = mkstemp(path);
+    return fd < 0 ? -1 : fchown(fd, (uid_t)-1, (gid_t)-1);
+}
+
+static long lower_priority(void)
+{
+    return setpriority(PRIO_PROCESS, 0, 5);
+}
+
+/* getpid() of another ABI of the machine. */
+static long use_other_abi(void)
+{
+#ifdef __x86_64__
+    long result = 20;
+    __asm__ volatile("int $0x80" : "+a"(result) : : "r8", "r9", "r10", "r11", "memory");
+    errno = EPERM;
+    return result > 0 ? 0 : -1;
+#else
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
 static long set_personality(void)
 {
     return personality(PER_LINUX32);
@@ -243,8 +344,18 @@ static const struct {
 } attempts[] = {{"write-etc", write_etc},
                 {"write-usr", write_usr},
                 {"write-configuration", write_configuration},
-                {"read-root-home", read_root_home},
+                {"read-homes", read_homes},
                 {"see-process-1", see_process_1},
+                {"see-tmp", see_tmp},
+                {"open-device", open_device},
+                {"see-shared-memory", see_shared_memory},
+                {"read-kernel-facts", read_kernel_facts},
+                {"read-kernel-modules", read_kernel_modules},
+                {"see-other-accounts", see_other_accounts},
+                {"gain-privileges", may_gain_privileges},
+                {"capabilities", has_capabilities},
+                {"leave-core", leave_core},
+                {"make-open-file", make_open_file},
                 {"run-shell", run_shell},
                 {"run-from-tmp", run_from_tmp},
                 {"run-from-var-tmp", run_from_var_tmp},
@@ -262,6 +373,9 @@ static const struct {
                 {"user-namespace", make_user_namespace},
                 {"trace-parent", trace_parent},
                 {"make-setuid", make_setuid},
+                {"change-owner", change_owner},
+                {"lower-priority", lower_priority},
+                {"other-abi", use_other_abi},
                 {"personality", set_personality},
                 {"netlink", use_netlink},
                 {"raw-packets", use_raw_packets},
