@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/parse.h"
 
 /* SD_LISTEN_FDS_START */
@@ -156,14 +157,12 @@ static void send_message(const struct sc_sysd *sysd, const char *message, int fl
     send_descriptor(sysd, message, -1, flags);
 }
 
-/* `state` (may be empty), then STATUS=, whose text must stay in one line. */
+/* `state` (may be empty), then STATUS=, whose text must stay in one line, and be UTF-8. */
 static void send_status(const struct sc_sysd *sysd, const char *state, const char *status)
 {
     char message[1024];
-    (void)snprintf(message, sizeof(message), "%sSTATUS=%s", state, status);
-    for (char *p = message + strlen(state); *p; p++) {
-        *p = *p == '\n' ? ' ' : *p;
-    }
+    const int used = snprintf(message, sizeof(message), "%sSTATUS=", state);
+    (void)sc_escape_line(message + used, sizeof(message) - (size_t)used, status, strlen(status));
     send_message(sysd, message, 0);
 }
 

@@ -73,7 +73,10 @@ static const char *receive(int fd)
 static void check_messages(int fd)
 {
     sc_sysd_ready(&sysd, "Serving\nREADY=0");
-    ck_assert_str_eq(receive(fd), "READY=1\nSTATUS=Serving READY=0");
+    ck_assert_str_eq(receive(fd), "READY=1\nSTATUS=Serving\\x0aREADY=0");
+    /* What is not UTF-8 systemd would not show at all. */
+    sc_sysd_status(&sysd, "reload failed: \"s\303\266n\377\"");
+    ck_assert_str_eq(receive(fd), "STATUS=reload failed: \"s\303\266n\\xff\"");
     struct timespec before, after;
     uint64_t usec = 0;
     (void)clock_gettime(CLOCK_MONOTONIC, &before);
