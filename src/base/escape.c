@@ -130,11 +130,14 @@ void sc_escape_json(FILE *out, const void *text, size_t length)
     (void)putc('"', out);
     while (length > 0) {
         uint32_t code = 0;
-        const size_t size = take_utf8(at, length, &code);
+        size_t size = take_utf8(at, length, &code);
         if (code == '"' || code == '\\') {
             (void)putc('\\', out);
         }
-        if (!is_unsafe(code)) {
+        if (size == 0) {
+            (void)fprintf(out, "\\\\x%02x", at[0]);
+            size = 1;
+        } else if (!is_unsafe(code)) {
             (void)fwrite(at, 1, size, out);
         } else if (code < 0x10000) {
             (void)fprintf(out, "\\u%04x", (unsigned)code);

@@ -23,7 +23,10 @@ void sc_escape_terminal(FILE *out, const void *bytes, size_t length);
  */
 size_t sc_escape_line(char *out, size_t out_size, const void *bytes, size_t length);
 
-/* As the value of a JSON string, quotes included; only for what sc_escape_is_utf8(). */
+/*
+ * As the value of a JSON string, quotes included. JSON has no bytes that are not UTF-8: they become
+ * the text \xNN.
+ */
 void sc_escape_json(FILE *out, const void *text, size_t length);
 
 /* RFC 4648 section 4, with padding. */

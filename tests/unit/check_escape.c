@@ -153,6 +153,7 @@ START_TEST(json_strings_are_quoted)
     ck_assert_str_eq(PRINTED(sc_escape_json, ""), "\"\"");
     ck_assert_str_eq(PRINTED(sc_escape_json, "say \"hi\" \\ \n\0\x7f\xc2\x85\xe2\x82\xac"),
                      "\"say \\\"hi\\\" \\\\ \\u000a\\u0000\\u007f\\u0085\xe2\x82\xac\"");
+    ck_assert_str_eq(PRINTED(sc_escape_json, "z\xffz\xe2\x82"), "\"z\\\\xffz\\\\xe2\\\\x82\"");
 }
 END_TEST
 
