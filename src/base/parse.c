@@ -267,6 +267,17 @@ int sc_parse_address(const char *text, const char *default_port, struct sc_addre
     return 0;
 }
 
+int sc_parse_server_address(const char *text, const char *default_port, struct sc_address *out,
+                            struct sc_err *err)
+{
+    if (sc_parse_address(text, default_port, out, err) != 0) {
+        return -1;
+    }
+    return !out->is_unix && strcmp(out->port, "0") == 0
+               ? bad_address(err, text, "port 0 can't be connected to")
+               : 0;
+}
+
 void sc_format_address(const struct sc_address *address, char *out, size_t out_size)
 {
     if (address->is_unix) {

@@ -54,6 +54,10 @@ struct sc_address {
 int sc_parse_address(const char *text, const char *default_port, struct sc_address *out,
                      struct sc_err *err) SC_NODISCARD;
 
+/* The same, of a server that is to be connected to: port 0 is refused. */
+int sc_parse_server_address(const char *text, const char *default_port, struct sc_address *out,
+                            struct sc_err *err) SC_NODISCARD;
+
 /* The address in the same form; out takes at least 300 bytes. */
 void sc_format_address(const struct sc_address *address, char *out, size_t out_size);
 

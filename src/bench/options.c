@@ -278,7 +278,8 @@ static int apply(struct sc_bench_options *options, struct given *given, int opti
 {
     struct sc_bench_plan *plan = &options->plan;
     switch (option) {
-    case OPT_CONNECT: return sc_parse_address(optarg, SC_PROTOCOL_PORT, &options->address, err);
+    case OPT_CONNECT:
+        return sc_parse_server_address(optarg, SC_PROTOCOL_PORT, &options->address, err);
     case OPT_PIN: return sc_pin_set_add(options->pins, optarg, err);
     case OPT_CONNECTIONS: return read_unsigned(1, 1000000, &plan->connections, err);
     case OPT_DEPTH: given->depth = true; return read_unsigned(1, 65536, &plan->depth, err);

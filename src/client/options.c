@@ -144,11 +144,8 @@ const struct sc_opt_table sc_cli_option_table = {
 
 static int set_address(struct sc_cli_options *options, const char *text, struct sc_err *err)
 {
-    if (sc_parse_address(text, SC_PROTOCOL_PORT, &options->address, err) != 0) {
+    if (sc_parse_server_address(text, SC_PROTOCOL_PORT, &options->address, err) != 0) {
         return -1;
-    }
-    if (!options->address.is_unix && strcmp(options->address.port, "0") == 0) {
-        return sc_err_set(err, EX_USAGE, "\"%s\": port 0 can't be connected to", text);
     }
     sc_format_address(&options->address, options->target, sizeof(options->target));
     return 0;
@@ -230,7 +227,7 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
 static int check_doctor(const struct sc_cli_options *options, int count, char *words[])
 {
     if (count > 1) {
-        return sc_cli_usage(options, "%s: doctor takes no TEXT", words[1]);
+        return sc_cli_usage(options, "%s: doctor takes no TEXT; options go before it", words[1]);
     }
     if (options->repeat) {
         return sc_cli_usage(options, "--count and --interval: they go with a request");
@@ -247,7 +244,9 @@ static int take_words(struct sc_cli_options *options, int count, char *words[])
         return sc_cli_usage(options, "%s: --show-pin sends nothing", words[0]);
     }
     if (count > 2) {
-        return sc_cli_usage(options, "%s: one TEXT too many, put it in quotes", words[2]);
+        return sc_cli_usage(options,
+                            "%s: one TEXT too many; put it in quotes, and options before COMMAND",
+                            words[2]);
     }
     if (count == 0) {
         return options->repeat
@@ -268,7 +267,9 @@ static int take_words(struct sc_cli_options *options, int count, char *words[])
     const char *text = count > 1 ? words[1] : NULL;
     if (!options->command->takes_body) {
         options->text = "";
-        return text ? sc_cli_usage(options, "%s: %s takes no TEXT", text, words[0]) : 0;
+        return text ? sc_cli_usage(options, "%s: %s takes no TEXT; options go before it", text,
+                                   words[0])
+                    : 0;
     }
     if (text && strlen(text) > SC_FRAME_MAX_BODY_BYTES) {
         return sc_cli_usage(options, "TEXT: longer than 16M");

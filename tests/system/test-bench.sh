@@ -155,7 +155,7 @@ run 0 sc-bench --help
 run 0 sc-bench --version
 grep -q OpenSSL out || fail "--version names no OpenSSL"
 for wrong in "-c 0" "-d 0" "-s 17M" "-t frog" "-n 0" "--rate 0" "--rate 5x" "--duration 5x" "--threads 2" "--expect frog=1" \
-    "--timeout 0" "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "--hold --depth 2" "--hold --expect p99<1s" "--expect cpu-rate>1" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog:frog"; do
+    "--timeout 0" "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "--hold --depth 2" "--hold --expect p99<1s" "--expect cpu-rate>1" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog:frog" "--connect localhost:0"; do
     run 64 $bench $wrong
     expect_err "^sc-bench: "
 done
