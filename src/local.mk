@@ -11,6 +11,7 @@ src_libscbase_la_SOURCES = \
 	src/base/compiler.h \
 	src/base/confine.c src/base/confine.h \
 	src/base/config_errors.c src/base/config_errors.h \
+	src/base/descriptors.c src/base/descriptors.h \
 	src/base/err.c src/base/err.h \
 	src/base/escape.c src/base/escape.h \
 	src/base/hist.c src/base/hist.h \

@@ -12,11 +12,11 @@
 
 #include <event2/event_struct.h>
 
+#include "base/descriptors.h"
 #include "base/log.h"
 
 #define LINES_PER_SECOND 20U /* of what libevent says, of each level and thread */
 #define RESERVE_DESCRIPTORS 64
-#define DESCRIPTORS_OF_A_BASE 4U /* the backend's, its timer's, and a pipe */
 
 /* What it complains about may be a client's doing, and come at any rate. */
 static void on_libevent_log(int severity, const char *message)
@@ -47,26 +47,9 @@ void sc_loop_fini(void)
     libevent_global_shutdown();
 }
 
-/* libevent ends the whole process when it gets no descriptors for its own pipe: look first. */
-static bool descriptors_are_left(void)
-{
-    int fds[DESCRIPTORS_OF_A_BASE];
-    bool enough = true;
-    for (size_t i = 0; i < DESCRIPTORS_OF_A_BASE; i++) {
-        fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        enough = enough && fds[i] >= 0;
-    }
-    for (size_t i = 0; i < DESCRIPTORS_OF_A_BASE; i++) {
-        if (fds[i] >= 0) {
-            (void)close(fds[i]);
-        }
-    }
-    return enough;
-}
-
 struct event_base *sc_loop_new_base(struct sc_err *err)
 {
-    if (!descriptors_are_left()) {
+    if (!sc_descriptors_are_left_for_loop()) {
         (void)sc_err_set(err, EX_OSERR,
                          "cannot create an event loop: out of file descriptors; raise the limit "
                          "(LimitNOFILE=, ulimit -n)");

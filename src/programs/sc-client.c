@@ -14,6 +14,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/descriptors.h"
 #include "base/program.h"
 #include "client/doctor.h"
 #include "client/first_use.h"
@@ -237,9 +238,14 @@ static const struct sc_cli_mode *choose_mode(const struct sc_cli_options *option
 
 static int start(struct sc_cli *client, struct sc_err *err)
 {
+    if (!sc_descriptors_are_left_for_loop()) {
+        return sc_err_set(err, EX_OSERR,
+                          "can't make an event loop: out of file descriptors; raise the limit "
+                          "(ulimit -n)");
+    }
     client->base = event_base_new();
     if (!client->base) {
-        return sc_err_set(err, EX_OSERR, "can't make an event loop");
+        return sc_err_set(err, EX_OSERR, "can't make an event loop: out of memory");
     }
     return client->mode->start ? client->mode->start(client, err) : 0;
 }

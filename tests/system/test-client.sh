@@ -338,6 +338,17 @@ for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--count 0' 
     run 64 sc-client --pin server.crt $wrong
     expect_err '^sc-client: '
 done
+for late in 'echo hello --json' 'time --json' 'doctor --json'; do
+    # shellcheck disable=SC2086
+    run 64 sc-client --pin server.crt $late
+    expect_err '^sc-client: --json: .* options (go )?before'
+done
+# Too few descriptors for the event loop, and for the connection.
+for limit in 5 6; do
+    # shellcheck disable=SC2016
+    run 71 sh -c 'ulimit -n "$1" && exec sc-client --connect "$2" --pin server.crt time' sh $limit "$odd"
+    expect_err '^sc-client: .*(out of file descriptors|Too many open files)'
+done
 run 66 sc-client --pin nonexistent.crt time
 expect_err 'nonexistent.crt: No such file'
 run 65 sc-client --pin server.key time
