@@ -19,6 +19,7 @@ struct sc_cli_mode {
     int (*start)(struct sc_cli *client, struct sc_err *err);
     void (*on_ready)(struct sc_cli *client); /* of the first connection of a session */
     void (*on_again)(struct sc_cli *client); /* of those that follow */
+    /* Tells it; NULL: --verbose does. */
     void (*on_lost)(struct sc_cli *client, const struct sc_session_end *end);
     void (*on_reply)(struct sc_cli *client, const struct sc_session_reply *reply);
     /* May send more, or be done. */
@@ -33,6 +34,9 @@ struct sc_cli_mode {
      * sc_cli_connect().
      */
     bool (*on_end)(struct sc_cli *client, const struct sc_session_end *end);
+    /* Of a line that is typed: what is told begins below it, and it is shown again below that. */
+    void (*leave_line)(struct sc_cli *client);
+    void (*show_line)(struct sc_cli *client);
     void (*stop)(struct sc_cli *client); /* frees client->state */
 };
 
@@ -70,8 +74,14 @@ bool sc_cli_iterate(struct sc_cli *client);
 void sc_cli_take_reply(struct sc_cli *client, const struct sc_session_reply *reply);
 
 /*
- * "COMMAND TEXT" in a line without its newline; *text points into it. NULL: no such command, or
- * TEXT where none is taken.
+ * Takes the blanks before a command from a line, and the CR of a file from elsewhere. False:
+ * nothing is left, or a comment.
+ */
+bool sc_cli_trim_line(const char **line, size_t *length);
+
+/*
+ * "COMMAND TEXT" in such a line, without its newline; *text points into it. NULL: no such command,
+ * or TEXT where none is taken.
  */
 const struct sc_handler *sc_cli_parse_line(const char *line, size_t length, const char **text,
                                            size_t *text_length);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -126,11 +127,17 @@ static enum answer ask(int terminal, const struct key *key)
     return NO;
 }
 
-/* In whole lines, and seen, whatever a line editor wants of the terminal. */
+/*
+ * In whole lines, and seen, whatever a line editor wants of the terminal; and ^C ends the program,
+ * even where it is an event of the loop.
+ */
 static enum answer ask_in_lines(int terminal, const struct key *key)
 {
     struct termios before, lines;
+    struct sigaction handler;
+    const struct sigaction end = {.sa_handler = SIG_DFL};
     const bool known = tcgetattr(terminal, &before) == 0;
+    (void)sigaction(SIGINT, &end, &handler);
     if (known) {
         lines = before;
         lines.c_lflag |= ICANON | ECHO | ISIG;
@@ -141,6 +148,7 @@ static enum answer ask_in_lines(int terminal, const struct key *key)
     if (known) {
         (void)tcsetattr(terminal, TCSADRAIN, &before);
     }
+    (void)sigaction(SIGINT, &handler, NULL);
     return answer;
 }
 

@@ -80,8 +80,8 @@ static char *prompt(EditLine *editor)
     return interactive->prompt;
 }
 
-/* A line of our own begins below the one that is typed, which redraw() shows again. */
-static void leave_line(const struct sc_cli *client)
+/* A line of our own begins below the one that is typed, which show_line() shows again. */
+static void leave_line(struct sc_cli *client)
 {
     const struct interactive *interactive = client->state;
     if (interactive->at_prompt) {
@@ -90,7 +90,7 @@ static void leave_line(const struct sc_cli *client)
     }
 }
 
-static void redraw(const struct sc_cli *client)
+static void show_line(struct sc_cli *client)
 {
     const struct interactive *interactive = client->state;
     if (interactive->at_prompt) {
@@ -114,7 +114,7 @@ static void on_stop(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    const struct sc_cli *client = arg;
+    struct sc_cli *client = arg;
     struct termios ours;
     struct sigaction handler;
     const struct sigaction stop = {.sa_handler = SIG_DFL};
@@ -127,17 +127,17 @@ static void on_stop(evutil_socket_t fd, short what, void *arg)
     if (saved) {
         (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &ours);
     }
-    redraw(client);
+    show_line(client);
 }
 
 static void on_resize(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    const struct sc_cli *client = arg;
+    struct sc_cli *client = arg;
     const struct interactive *interactive = client->state;
     el_resize(interactive->editor);
-    redraw(client);
+    show_line(client);
 }
 
 /* --- Reading a line --- */
@@ -284,7 +284,7 @@ static void tell_lost(struct sc_cli *client, const struct sc_session_end *end)
         interactive->told = end->err;
         leave_line(client);
         sc_prompt_tell_lost(client, end);
-        redraw(client);
+        show_line(client);
     }
 }
 
@@ -319,13 +319,13 @@ static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
  * A line that was typed while the session ended is not run, neither here nor by the shell: el_end()
  * discards what else is typed.
  */
-static void drop_line(const char *line, size_t length)
+static void drop_line(const struct sc_cli *client, const char *line, size_t length)
 {
     char shown[256];
     struct sc_err err;
     (void)sc_escape_line(shown, sizeof(shown), line, length);
     (void)sc_err_set(&err, EX_UNAVAILABLE, "the connection is gone, not sent: %s", shown);
-    (void)sc_program_fail(SC_CLI_PROGRAM, &err);
+    (void)sc_cli_fail(client->options, &err, NULL);
 }
 
 /* ^C while a command waits for a connection or for its reply. */
@@ -428,11 +428,11 @@ static bool converse_once(struct sc_cli *client)
     if (line[length - 1] == '\n') {
         length--;
     }
-    if (length == 0) {
+    if (!sc_cli_trim_line(&line, &length)) {
         return true;
     }
     if (interactive->is_over) {
-        drop_line(line, length);
+        drop_line(client, line, length);
         return false;
     }
     keep_line(interactive, line, length);
@@ -491,6 +491,8 @@ const struct sc_cli_mode sc_cli_interactive = {
     .on_lost = tell_lost,
     .converse = converse,
     .on_end = on_end,
+    .leave_line = leave_line,
+    .show_line = show_line,
     .stop = stop,
 };
 

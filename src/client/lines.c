@@ -57,16 +57,6 @@ static void want_input(struct sc_cli *client)
     }
 }
 
-/* Without the blanks before the command, and the CR of a file from elsewhere. */
-static void trim(const char **line, size_t *length)
-{
-    while (*length > 0 && (**line == ' ' || **line == '\t')) {
-        (*line)++;
-        (*length)--;
-    }
-    *length -= *length > 0 && (*line)[*length - 1] == '\r';
-}
-
 /* Returns -1 when no more lines are to be taken. */
 static int take_line(struct sc_cli *client, const char *line, size_t length)
 {
@@ -76,8 +66,7 @@ static int take_line(struct sc_cli *client, const char *line, size_t length)
     size_t text_length;
     lines->number++;
     lines->asked = false;
-    trim(&line, &length);
-    if (length == 0 || *line == '#') {
+    if (!sc_cli_trim_line(&line, &length)) {
         return 0;
     }
     const struct sc_handler *command = sc_cli_parse_line(line, length, &text, &text_length);
@@ -229,34 +218,41 @@ static int start(struct sc_cli *client, struct sc_err *err)
 }
 
 /* A notice must not stand in the line that is typed, and the prompt comes again below it. */
-static void leave_prompt(const struct sc_cli *client)
+static void leave_line(struct sc_cli *client)
 {
-    struct lines *lines = client->state;
+    const struct lines *lines = client->state;
     if (lines->prompt && lines->asked && !lines->end_of_input) {
         (void)fputc('\n', sc_prompt_stream(client->options));
         (void)fflush(sc_prompt_stream(client->options));
     }
 }
 
-static void on_lost(struct sc_cli *client, const struct sc_session_end *end)
+static void show_line(struct sc_cli *client)
 {
     struct lines *lines = client->state;
-    if (!lines->prompt) {
-        return;
-    }
-    leave_prompt(client);
-    sc_prompt_tell_lost(client, end);
-    if (lines->asked) {
+    if (lines->prompt && lines->asked && !lines->end_of_input) {
         lines->asked = false;
         want_input(client);
     }
+}
+
+static void on_lost(struct sc_cli *client, const struct sc_session_end *end)
+{
+    const struct lines *lines = client->state;
+    if (!lines->prompt) {
+        sc_cli_print_lost(client->options, end);
+        return;
+    }
+    leave_line(client);
+    sc_prompt_tell_lost(client, end);
+    show_line(client);
 }
 
 /* At a prompt the next line connects again, except with --no-retry. */
 static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
 {
     struct lines *lines = client->state;
-    leave_prompt(client);
+    leave_line(client);
     if (!end || !lines->prompt || !client->was_ready || client->options->no_retry ||
         lines->end_of_input) {
         return false;
@@ -305,4 +301,6 @@ const struct sc_cli_mode sc_cli_lines = {.start = start,
                                          .on_reply = sc_cli_take_reply,
                                          .on_progress = take_lines,
                                          .on_end = on_end,
+                                         .leave_line = leave_line,
+                                         .show_line = show_line,
                                          .stop = stop};

@@ -46,7 +46,8 @@ static void put_bytes(const char *key, const uint8_t *bytes, size_t length)
 
 static void put_text(const char *key, const char *text)
 {
-    put_bytes(key, (const uint8_t *)text, strlen(text));
+    printf(",\"%s\":", key);
+    sc_escape_json(stdout, text, strlen(text));
 }
 
 /* The members that every object about a reply starts with. */
@@ -405,7 +406,13 @@ static void print_connection_text(const struct sc_cli_options *options,
     (void)fprintf(stderr, "%s: the certificate: %s\n", PROGRAM, validity);
 }
 
-/* One object, on stderr: standard output has what was asked for. */
+/* "KEY":"TEXT", of an object on stderr: standard output has what was asked for. */
+static void tell_text(const char *before, const char *key, const char *text)
+{
+    (void)fprintf(stderr, "%s\"%s\":", before, key);
+    sc_escape_json(stderr, text, strlen(text));
+}
+
 static void print_connection_json(const struct sc_cli_options *options,
                                   const struct sc_client_info *info, const char *validity)
 {
@@ -418,14 +425,9 @@ static void print_connection_json(const struct sc_cli_options *options,
                    {"group", info->group},
                    {"pin", options->show_pin ? "" : info->pin},
                    {"certificate", validity}};
-    (void)fputs("{\"connected\":", stderr);
-    sc_escape_json(stderr, options->target, strlen(options->target));
+    tell_text("{", "connected", options->target);
     for (size_t i = 0; i < SC_COUNT_OF(members); i++) {
-        char escaped[1024];
-        (void)fprintf(stderr, ",\"%s\":", members[i].key);
-        sc_escape_json(
-            stderr, escaped,
-            sc_escape_line(escaped, sizeof(escaped), members[i].text, strlen(members[i].text)));
+        tell_text(",", members[i].key, members[i].text);
     }
     (void)fprintf(stderr, ",\"resumed\":%s,\"connect_seconds\":%.9f,\"handshake_seconds\":%.9f}\n",
                   info->resumed ? "true" : "false", to_ms(info->connect_ns) / 1e3,
@@ -458,7 +460,11 @@ void sc_cli_print_learnt(const struct sc_cli_options *options, const struct sc_e
 {
     if (told->status != SC_CLIENT_OK) {
         sc_program_warn(PROGRAM, "%s", told->text);
-    } else if (options->verbose) {
+    } else if (options->json) {
+        tell_text("{", "learnt", options->target);
+        tell_text(",", "text", told->text);
+        (void)fputs("}\n", stderr);
+    } else {
         (void)fprintf(stderr, "%s: %s\n", PROGRAM, told->text);
     }
 }
@@ -467,6 +473,13 @@ void sc_cli_print_lost(const struct sc_cli_options *options, const struct sc_ses
 {
     char wait[32];
     if (!options->verbose) {
+        return;
+    }
+    if (options->json) {
+        tell_text("{", "lost", options->target);
+        tell_text(",", "error", end->err.text);
+        (void)fprintf(stderr, ",\"status\":%d,\"wait_seconds\":%.3f,\"unanswered\":%zu}\n",
+                      end->err.status, end->wait_ms / 1e3, end->unanswered);
         return;
     }
     sc_format_duration_ms(end->wait_ms, wait);

@@ -50,7 +50,7 @@ void sc_cli_print_status(const struct sc_cli_options *options, const struct sc_c
 void sc_cli_print_connection(const struct sc_cli_options *options,
                              const struct sc_client_info *info, bool is_first);
 
-/* What was learnt for the pin store, with --verbose; why nothing was. */
+/* What was learnt for the pin store (told with --verbose only), or why nothing was. */
 void sc_cli_print_learnt(const struct sc_cli_options *options, const struct sc_err *told);
 
 /* --verbose: why there is no connection, and what comes of it. */

@@ -71,6 +71,9 @@ bool sc_prompt_take_word(const struct sc_cli *client, const char *line, size_t l
 {
     char word[16] = "", shown[64];
     struct sc_err err;
+    while (length > 0 && (line[length - 1] == ' ' || line[length - 1] == '\t')) {
+        length--;
+    }
     if (length < sizeof(word)) {
         memcpy(word, line, length);
         word[length] = '\0';

@@ -101,15 +101,9 @@ static int start(struct sc_cli *client, struct sc_err *err)
     }
     repeat->tick = evtimer_new(client->base, on_tick, client);
     repeat->interrupt = evsignal_new(client->base, SIGINT, on_interrupt, client);
-    return repeat->tick && repeat->interrupt ? 0 : sc_err_set(err, EX_OSERR, "out of memory");
-}
-
-static void on_ready(struct sc_cli *client)
-{
-    const struct repeat *repeat = client->state;
-    /* Not before: an interrupt while it connects for the first time has nothing to sum up. */
-    (void)evsignal_add(repeat->interrupt, NULL);
-    send_one(client);
+    return repeat->tick && repeat->interrupt && evsignal_add(repeat->interrupt, NULL) == 0
+               ? 0
+               : sc_err_set(err, EX_OSERR, "out of memory");
 }
 
 static void on_reply(struct sc_cli *client, const struct sc_session_reply *reply)
@@ -154,8 +148,8 @@ static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
     const uint64_t interval_ms = client->options->interval_ms;
     uint64_t lost = end ? end->unanswered : 0;
     (void)evtimer_del(repeat->tick);
-    if (!client->was_ready) {
-        return false;
+    if (!client->was_ready && end) {
+        return false; /* there is no server: nothing to sum up, unless somebody interrupts it */
     }
     if (!client->is_ready && end) {
         repeat->sent++; /* what it connected for */
@@ -193,7 +187,7 @@ static void stop(struct sc_cli *client)
 
 const struct sc_cli_mode sc_cli_repeat = {
     .start = start,
-    .on_ready = on_ready,
+    .on_ready = send_one,
     .on_reply = on_reply,
     .on_progress = on_progress,
     .on_end = on_end,

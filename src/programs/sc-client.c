@@ -45,17 +45,27 @@ static void on_ready(void *arg, const struct sc_client_info *info)
 
 static void on_pins(void *arg, const struct sc_err *told)
 {
-    const struct sc_cli *client = arg;
+    struct sc_cli *client = arg;
+    if (told->status == SC_CLIENT_OK && !client->options->verbose) {
+        return;
+    }
+    if (client->mode->leave_line) {
+        client->mode->leave_line(client);
+    }
     sc_cli_print_learnt(client->options, told);
+    if (client->mode->show_line) {
+        client->mode->show_line(client);
+    }
 }
 
 static void on_lost(void *arg, const struct sc_session_end *end)
 {
     struct sc_cli *client = arg;
     client->info = NULL;
-    sc_cli_print_lost(client->options, end);
     if (client->mode->on_lost) {
         client->mode->on_lost(client, end);
+    } else {
+        sc_cli_print_lost(client->options, end);
     }
 }
 
@@ -193,6 +203,21 @@ void sc_cli_take_reply(struct sc_cli *client, const struct sc_session_reply *rep
     sc_cli_print_reply(client->options, reply, true);
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+bool sc_cli_trim_line(const char **line, size_t *length)
+{
+    while (*length > 0 && is_blank(**line)) {
+        (*line)++;
+        (*length)--;
+    }
+    *length -= *length > 0 && (*line)[*length - 1] == '\r';
+    return *length > 0 && **line != '#';
+}
+
 const struct sc_handler *sc_cli_parse_line(const char *line, size_t length, const char **text,
                                            size_t *text_length)
 {
@@ -207,7 +232,13 @@ const struct sc_handler *sc_cli_parse_line(const char *line, size_t length, cons
     const struct sc_handler *command = sc_handler_find_name(name);
     *text = space ? space + 1 : line + length;
     *text_length = (size_t)(line + length - *text);
-    return command && !command->takes_body && *text_length > 0 ? NULL : command;
+    if (command && !command->takes_body) {
+        while (*text_length > 0 && is_blank((*text)[*text_length - 1])) {
+            (*text_length)--;
+        }
+        return *text_length > 0 ? NULL : command;
+    }
+    return command;
 }
 
 static void show_pin_ready(struct sc_cli *client)

@@ -49,6 +49,9 @@ at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' '"frobnica
 grep -q "^connected to $address" out || fail "the prompt does not say where it is connected to"
 at_prompt 0 '> ' 'status\n' "connected to $address" '' 'TLSv1.3, cipher' '' 'new session' '' 'pin matched: cert-sha256:' '' 'more days' '' '> ' 'exit\n'
 at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
+# Blanks and comments as from a pipe.
+at_prompt 0 '> ' '  reverse cba\n' '\nabc' '' '> ' '# a comment\n' '> ' '   \n' '> ' 'time \n' 'Z' '' '> ' ' status \n' 'pin matched' '' '> ' 'quit \n'
+! grep -q 'not a command' out || fail "blanks or a comment at the prompt are no command"
 # An ERROR is an answer, and told by the status at the end.
 odd error 'bad day'
 at_prompt 1 '> ' 'echo one\n' 'ERROR 5' '' '> ' 'echo two\n' 'two' '' '> ' '\x04'
@@ -83,6 +86,14 @@ at_prompt 0 '> ' '' 'no request for too long' '' '> ' 'echo two\n' 'connected ag
 stop_server
 # The first connect is not repeated, and with --no-retry a lost connection is the end, but not of a line that is typed.
 at_prompt 69 "can't connect" ''
+# --verbose says it once, and neither that nor what is learnt for the pin store stands in the line that is typed.
+run 0 sc-keygen --next
+start_server
+at_prompt 0 'the pin of its next key is stored' '' '> ' "!kill -TERM $server_pid" 'going away' '' '> ' '\x04' -- --verbose --pin-store "$tmp/store"
+end_server 0
+[ "$(grep -c 'going away' out)" = 1 ] || fail "--verbose tells a lost connection twice"
+! grep -q '> sc-client: ' out || fail "a notice stands in the line of the prompt"
+rm server.next.key server.next.crt
 start_server
 if [ "$editing" ]; then
     at_prompt 69 '> ' "!kill -KILL $server_pid" 'there is no other with --no-retry' '' -- --no-retry
@@ -134,6 +145,9 @@ if [ "$editing" ]; then
     later=$(cat later.pid)
     own_pids="$own_pids $later"
     at_prompt 69 '> ' 'echo par' 'echo par' "!kill -KILL $later" 'went away' '' '> echo par' 'tial; rest\n' 'connection is gone, not sent: echo partial; rest' '' -- --no-retry
+    start_server
+    at_prompt 69 '> ' 'echo par' 'echo par' "!kill -KILL $server_pid" 'went away' '' '> echo par' 'tial\n' '{"error":"the connection is gone, not sent: echo partial","status":69}' '' -- --no-retry --json
+    end_server 137
 
     # --- Keys ---
     odd serve

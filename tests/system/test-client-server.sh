@@ -13,6 +13,17 @@ run 0 sc-client --connect "$address" --pin server.crt time
 run 0 sc-client --connect "$address" --pin ca:server.crt --verbose </dev/null
 run 90 sc-client --connect "$address" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo hello
 
+# A path is bytes, and JSON is text.
+path=unix:$tmp/$(printf 'so\377cket')
+kept=$server_pid kept_address=$address
+start_server --listen "$path"
+timeout "$run_seconds" sc-client --connect "$path" --show-pin --json | head -c 4000 >out
+[ "$(json-get address <out | grep -c xffcket)" = 1 ] && [ "$(json-get peer <out | grep -c xffcket)" = 1 ] || fail "a path that is not UTF-8 in JSON: $(head -c 200 out)"
+timeout "$run_seconds" sc-client --connect "$path" --pin server.crt --verbose --json time 2>&1 >/dev/null | head -c 4000 >out
+json-get connected <out | grep -q xffcket || fail "a path that is not UTF-8 in JSON: $(head -c 200 out)"
+stop_server
+server_pid=$kept address=$kept_address
+
 # The largest body there is, and one more.
 head -c 16777216 /dev/zero | tr '\0' 'x' >largest
 timeout 50 sc-client --connect "$address" --pin server.crt echo <largest >largest.out || fail "a body of 16 MiB"

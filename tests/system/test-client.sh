@@ -83,9 +83,10 @@ printf 'echo one\nfrobnicate\necho two\n' >commands
 run 65 sc-client --connect "$odd" --pin server.crt <commands
 expect_out one
 expect_err 'line 2: "frobnicate" is not a command; commands are echo TEXT, reverse TEXT, time, pins$'
-printf '# what this asks for\r\n\r\n  echo one\r\n\t# a comment\n \n\techo  # text \necho two\r' >commands
+printf '# what this asks for\r\n\r\n  echo one\r\n\t# a comment\n \n\techo  # text \necho two\ntime \t \r' >commands
 run 0 sc-client --connect "$odd" --pin server.crt <commands
-printf 'one\n # text \ntwo\n' | cmp - out || fail "blank lines, comments, blanks before a command, CR"
+sed '4s/^20.*Z$/TIME/' out >shown
+printf 'one\n # text \ntwo\nTIME\n' | cmp - shown || fail "blank lines, comments, blanks around a command, CR"
 printf 'time now\n' >commands
 run 65 sc-client --connect "$odd" --pin server.crt <commands
 expect_err 'line 1'
@@ -458,6 +459,16 @@ client 0 --verbose --json echo hello
 [ "$(wc -l <err)" -eq 1 ] && [ "$(json-get tls_version <err)" = TLSv1.3 ] && [ "$(json-get resumed <err)" = false ] &&
     json-get pin <err | grep -q '^cert-sha256:' || fail "--verbose --json: $(cat err)"
 [ "$(json-get body <out)" = hello ] || fail "--verbose --json has another reply"
+odd going-away 10
+printf 'echo one\necho two\n' >commands
+run 0 sc-client --connect "$odd" --pin server.crt --verbose --json <commands
+while read -r line; do
+    printf '%s\n' "$line" | json-get connected >>told 2>/dev/null || printf '%s\n' "$line" | json-get unanswered >>told || fail "--verbose --json prints: $line"
+done <err
+sed -n 2p err >second
+[ "$(sed -n 2p told)" = 1 ] && [ "$(json-get lost <second)" = "$odd" ] && [ "$(json-get status <second)" = 69 ] && json-get error <second | grep -q 'going away' ||
+    fail "--verbose --json of a lost connection: $(cat err)"
+odd serve
 
 # Until interrupted, and then a summary.
 background sc-client --connect "$odd" --pin server.crt --interval 0.05 time
@@ -465,6 +476,16 @@ wait-for 10 "$background_pid" contains "$tmp/background-$background_count.log" '
 kill -INT "$background_pid"
 finish "$background_pid" 130
 grep -Eq 'sent, [0-9]+ answered, [01] lost, min/avg' "background-$background_count.log" || fail "no summary after an interrupt"
+# In the first handshake, too.
+odd plain
+sc-client --connect "$odd" --pin server.crt --count 3 --timeout "$((15 * slow))" time >out 2>err &
+client_pid=$!
+own_pids="$own_pids $client_pid"
+until grep -q '^SigCgt:.*[2367abef]$' "/proc/$client_pid/status"; do :; done
+kill -INT "$client_pid"
+finish "$client_pid" 130
+expect_out "$odd: 0 sent, 0 answered, 0 lost"
+no_err
 
 # --- On a terminal: nothing that steers it. The prompt is in test-client-prompt.sh. ---
 export TERM=dumb
