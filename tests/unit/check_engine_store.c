@@ -247,6 +247,25 @@ static void know_server(void)
     new_settings(SC_CLIENT_FIRST_USE_REFUSE);
 }
 
+/* A session of the last connection, for the next ones. */
+static void offer_session(void)
+{
+    uint8_t session[8192];
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    const size_t size = sc_client_engine_session(engine, session, sizeof(session));
+    ck_assert_uint_gt(size, 0);
+    ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
+    finish();
+}
+
+static bool is_resumed(void)
+{
+    struct sc_client_info info = SC_CLIENT_INFO_INIT;
+    ck_assert_int_eq(sc_client_engine_info(engine, &info), 0);
+    return info.resumed != 0;
+}
+
 /* --- Tests --- */
 
 START_TEST(the_first_use_is_refused_or_stored_and_asks_nothing)
@@ -365,6 +384,77 @@ START_TEST(a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not)
     converse();
     ck_assert_str_eq(stored(), "n");
     ck_assert_int_eq(pins_code, SC_CLIENT_OK);
+    ck_assert_uint_eq(pins_requests, 1); /* it is known from now on */
+    tear_down();
+}
+END_TEST
+
+/* The pin that was given is good all the same. */
+START_TEST(a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake)
+{
+    set_up();
+    know_server();
+    serve_with("next");
+    ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("next.crt"), &error), 0);
+    ck_assert_int_eq(mkdir(STORE ".lock", 0700), 0);
+    offer_session();
+    ck_assert_int_eq(pins_code, SC_CLIENT_CANT_CREATE);
+    ck_assert_int_eq(strncmp(pins_text, "nothing is learnt for the pin store: ", 37), 0);
+    ck_assert_str_eq(stored(), "c");
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert(is_resumed());
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_str_eq(pins_text, "");
+    finish();
+    ck_assert_int_eq(rmdir(STORE ".lock"), 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(of_two_that_meet_a_server_first_one_decides)
+{
+    uint8_t of_next[SC_PIN_BYTES];
+    set_up();
+    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    engine_peer_open(&server, context);
+    engine = sc_client_engine_new(settings, host, 0, &error);
+    ck_assert_ptr_nonnull(engine);
+    ck_assert_int_eq(sc_pin_of_key(next, of_next, NULL), 0);
+    ck_assert_int_eq(sc_client_store_pin(STORE, ADDRESS, of_next, "typed", &error), 0);
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
+    ck_assert_ptr_nonnull(strstr(event.error->text, "another key has just been stored in pins:2"));
+    finish();
+    ck_assert_str_eq(stored(), "n");
+    tear_down();
+}
+END_TEST
+
+START_TEST(the_session_of_a_first_use_can_be_resumed)
+{
+    set_up();
+    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    offer_session();
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert(is_resumed());
+    finish();
+    tear_down();
+}
+END_TEST
+
+/* The server takes no more. */
+START_TEST(at_most_eight_pins_are_told)
+{
+    char text[64];
+    set_up();
+    know_server();
+    for (char c = 'A'; c < 'A' + 9; c++) {
+        (void)snprintf(text, sizeof(text), "sha256//%c%.42s=", c,
+                       "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+        ck_assert_int_eq(sc_client_settings_add_pin(settings, text, &error), 0);
+    }
+    converse();
+    ck_assert_uint_eq(asked_length, 8 * SC_PIN_BYTES);
     tear_down();
 }
 END_TEST
@@ -397,25 +487,6 @@ START_TEST(a_close_waits_for_what_is_to_be_learnt)
 }
 END_TEST
 
-/* A session of the last connection, for the next ones. */
-static void offer_session(void)
-{
-    uint8_t session[8192];
-    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
-    const size_t size = sc_client_engine_session(engine, session, sizeof(session));
-    ck_assert_uint_gt(size, 0);
-    ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
-    finish();
-}
-
-static bool is_resumed(void)
-{
-    struct sc_client_info info = SC_CLIENT_INFO_INIT;
-    ck_assert_int_eq(sc_client_engine_info(engine, &info), 0);
-    return info.resumed != 0;
-}
-
 START_TEST(a_resumed_connection_teaches_nothing_and_gives_its_session_up)
 {
     set_up();
@@ -427,6 +498,15 @@ START_TEST(a_resumed_connection_teaches_nothing_and_gives_its_session_up)
     ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
     ck_assert_uint_gt(sc_client_engine_session(engine, NULL, 0), 0);
     finish();
+    /* That the key is another by now is news, too. */
+    lie = OTHER_CURRENT;
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert(is_resumed());
+    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_uint_eq(sc_client_engine_session(engine, NULL, 0), 0);
+    finish();
+    lie = NO_NEXT;
+    offer_session();
     lie = HONEST;
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert(is_resumed());
@@ -519,6 +599,9 @@ TLS_LIBRARY_SUITE_MAIN(the_first_use_is_refused_or_stored_and_asks_nothing,
                        the_next_pin_is_learnt_and_the_last_one_dropped,
                        who_lies_about_the_next_key_teaches_nothing,
                        a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not,
+                       a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake,
+                       of_two_that_meet_a_server_first_one_decides,
+                       the_session_of_a_first_use_can_be_resumed, at_most_eight_pins_are_told,
                        a_close_waits_for_what_is_to_be_learnt,
                        a_resumed_connection_teaches_nothing_and_gives_its_session_up,
                        a_session_is_checked_against_the_store,

@@ -21,6 +21,7 @@
 
 #define SERVER "captain.example.org 4242"
 #define PIN_A "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define PIN_LIKE_A "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=" /* but its last byte */
 #define PIN_B "sha256//AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
 #define PIN_C "sha256//AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
 #define DATE "2026-11-22T00:12:43Z"
@@ -209,6 +210,25 @@ START_TEST(the_text_keeps_what_is_not_ours)
 }
 END_TEST
 
+START_TEST(pins_and_names_are_compared_whole)
+{
+    static const char before[] =
+        LINE(PIN_A) LINE(PIN_LIKE_A) "captain.example.org 42420 " PIN_B " " DATE " given\n";
+    static const char after[] =
+        LINE(PIN_LIKE_A) "captain.example.org 42420 " PIN_B " " DATE " given\n";
+    struct sc_pin_store_pins pins;
+    size_t length;
+    ck_assert_int_eq(sc_pin_store_find(before, strlen(before), "f", SERVER, &pins, NULL), 0);
+    ck_assert_uint_eq(pins.count, 2);
+    ck_assert(sc_pin_store_learn(&pins, pins.list[1].pin, NULL, false));
+    char *text = sc_pin_store_edit(before, strlen(before), SERVER, &pins, DATE, &length);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_uint_eq(length, strlen(after));
+    ck_assert_mem_eq(text, after, length);
+    free(text);
+}
+END_TEST
+
 START_TEST(a_server_has_at_most_eight_pins)
 {
     char text[9 * SC_PIN_STORE_LINE_BYTES], *to = text;
@@ -244,6 +264,13 @@ START_TEST(the_file_is_refused_for_its_rights)
         ck_assert_int_eq(chmod("pins", mode), 0);
         ck_assert_int_eq(sc_pin_store_read(&store, "pins", SERVER, &err), others ? -1 : 0);
         ck_assert(!others || (err.status == EX_DATAERR && strstr(err.text, "pins can be written")));
+        sc_pin_store_fini(&store);
+    }
+    if (geteuid() == 0) {
+        ck_assert_int_eq(chown("pins", 12345, 12345), 0);
+        ck_assert_int_eq(sc_pin_store_read(&store, "pins", SERVER, &err), -1);
+        ck_assert_int_eq(err.status, EX_DATAERR);
+        ck_assert_ptr_nonnull(strstr(err.text, "pins belongs to another user (12345)"));
         sc_pin_store_fini(&store);
     }
     ck_assert_int_eq(symlink("pins", "link"), 0);
@@ -307,6 +334,10 @@ START_TEST(a_change_waits_for_the_lock_and_leaves_nothing_else)
     ck_assert_int_eq(
         sc_client_store_pin("a/b/pins", "captain.example.org", pin(1), "Two words", &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_int_eq(sc_client_store_pin("a/b/pins", "captain.example.org", pin(1),
+                                         "a-word-that-is-too-long", &error),
+                     -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     ck_assert_int_eq(sc_client_stored_pin("a/b/pins", "captain.example.org", 0, &found, &error), 1);
     ck_assert_uint_eq(found.line, 2);
     ck_assert_str_eq(found.path, "a/b/pins");
@@ -319,6 +350,30 @@ START_TEST(a_change_waits_for_the_lock_and_leaves_nothing_else)
     ck_assert_int_eq(chdir("../.."), 0);
     ck_assert_int_eq(rmdir("a/b"), 0);
     sc_clock_fake(NULL, NULL);
+    scratch_leave();
+}
+END_TEST
+
+/* One that nobody could read again is not written. */
+START_TEST(what_cannot_be_written_changes_nothing)
+{
+    static char large[(1 << 20) + 1];
+    struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+    struct stat stat_;
+    scratch_enter();
+    memset(large, '#', sizeof(large) - 1);
+    scratch_write("pins", large);
+    ck_assert_int_eq(sc_client_store_pin("pins", "captain", pin(0), "typed", &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_CANT_CREATE);
+    ck_assert_str_eq(error.text, "the pin store: pins has no room");
+    ck_assert_int_eq(stat("pins", &stat_), 0);
+    ck_assert_int_eq(stat_.st_size, 1 << 20);
+    ck_assert_int_eq(unlink("pins"), 0);
+    ck_assert_int_eq(mkdir("pins.lock", 0700), 0);
+    ck_assert_int_eq(sc_client_store_pin("pins", "captain", pin(0), "typed", &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_CANT_CREATE);
+    ck_assert_int_eq(rmdir("pins.lock"), 0);
+    ck_assert_uint_eq(scratch_files(true), 0);
     scratch_leave();
 }
 END_TEST
@@ -346,6 +401,7 @@ END_TEST
 
 SUITE_MAIN("pin_store", lines, one_name_for_a_server, what_is_learnt,
            a_pin_that_was_given_replaces_the_others, the_text_keeps_what_is_not_ours,
-           a_server_has_at_most_eight_pins, the_file_is_refused_for_its_rights,
-           it_belongs_to_who_makes_it, a_change_waits_for_the_lock_and_leaves_nothing_else,
-           where_it_is)
+           pins_and_names_are_compared_whole, a_server_has_at_most_eight_pins,
+           the_file_is_refused_for_its_rights, it_belongs_to_who_makes_it,
+           a_change_waits_for_the_lock_and_leaves_nothing_else,
+           what_cannot_be_written_changes_nothing, where_it_is)
