@@ -36,6 +36,9 @@ START_TEST(what_is_not_answered_is_sent_again_in_order)
         }
         expect_reply(3, "c");
         expect(SC_CLIENT_EVENT_LOST);
+        if (endings[i] != LEAVES && endings[i] != LIMIT) {
+            ck_assert_uint_le(event.wait_ms, SC_BACKOFF_FIRST_MS); /* a reply has come since */
+        }
         expect(SC_CLIENT_EVENT_READY);
         expect_reply(4, "d");
         expect_reply(5, "e");
@@ -100,6 +103,57 @@ START_TEST(a_server_that_never_answers_is_given_up)
 }
 END_TEST
 
+START_TEST(the_time_to_give_up_counts_from_the_last_reply)
+{
+    static const struct turn turns[] = {{1, CUT}, {1, CUT}, {0, SILENT}};
+    set_up(turns, SC_COUNT_OF(turns), 5000);
+    send_text("a");
+    expect_reply(1, "a");
+    expect(SC_CLIENT_EVENT_LOST);
+    send_text("b");
+    expect(SC_CLIENT_EVENT_READY);
+    expect_reply(2, "b");
+    expect(SC_CLIENT_EVENT_LOST);
+    const uint64_t later_ns = sc_clock_ns() + UINT64_C(3600000000000);
+    sc_clock_fake(&later_ns, NULL);
+    send_text("c");
+    expect(SC_CLIENT_EVENT_LOST);
+    sc_clock_fake(NULL, NULL);
+    tear_down();
+}
+END_TEST
+
+START_TEST(advice_is_taken_up_to_a_minute)
+{
+    static const struct turn turns[] = {{1, FAR}};
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    send_text("a");
+    expect_reply(1, "a");
+    expect(SC_CLIENT_EVENT_LOST);
+    ck_assert_uint_eq(event.error->retry_after_ms, UINT32_MAX);
+    ck_assert_uint_gt(event.wait_ms, 50000);
+    ck_assert_uint_le(event.wait_ms, 60000);
+    tear_down();
+}
+END_TEST
+
+/* Nothing is sent to it, and so nothing again. */
+START_TEST(a_server_that_is_only_looked_at_is_not_called_again)
+{
+    static const struct turn turns[] = {{0, STAYS}, {0, CUT}};
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    sc_client_free(client);
+    sc_client_settings_free(settings);
+    settings = sc_client_settings_new(NULL, &error);
+    ck_assert_int_eq(sc_client_settings_set_inspect(settings, 1, &error), 0);
+    ck_assert_int_eq(sc_client_settings_set_retry(settings, 20000, &error), 0);
+    client = sc_client_connect(settings, server.address, &error);
+    ck_assert_ptr_nonnull(client);
+    expect(SC_CLIENT_EVENT_END);
+    tear_down();
+}
+END_TEST
+
 START_TEST(nobody_listens_until_it_is_given_up)
 {
     static const struct turn turns[] = {{1, CUT}};
@@ -119,6 +173,8 @@ START_TEST(nobody_listens_until_it_is_given_up)
     ck_assert_int_eq(error.code, SC_CLIENT_UNAVAILABLE);
     ck_assert(!strstr(error.text, "given up"));
     ck_assert_uint_lt(sc_clock_ms() - begin_ms, 400);
+    client = sc_client_start(settings, server.address, &error);
+    expect(SC_CLIENT_EVENT_END);
     tear_down();
 }
 END_TEST
@@ -206,6 +262,7 @@ END_TEST
 
 SUITE_MAIN("client", what_is_not_answered_is_sent_again_in_order,
            without_a_request_the_next_one_connects_again, a_server_that_never_answers_is_given_up,
-           nobody_listens_until_it_is_given_up, what_cannot_get_better_is_final,
-           another_key_is_not_taken_for_the_server_that_was_lost,
+           the_time_to_give_up_counts_from_the_last_reply, advice_is_taken_up_to_a_minute,
+           a_server_that_is_only_looked_at_is_not_called_again, nobody_listens_until_it_is_given_up,
+           what_cannot_get_better_is_final, another_key_is_not_taken_for_the_server_that_was_lost,
            by_default_a_lost_connection_is_the_end, the_wait_grows_to_a_bound_and_differs)

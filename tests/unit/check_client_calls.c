@@ -145,6 +145,13 @@ START_TEST(what_waits_is_bounded)
     ck_assert_int_gt(sc_client_send(client, SC_CLIENT_ECHO, big, sizeof(big), &error), 0);
     ck_assert(sc_client_is_full(client));
     ck_assert_int_eq(sc_client_send(client, SC_CLIENT_ECHO, "", 0, &error), -1);
+    /* What is not kept any more leaves its room. */
+    sc_client_cancel(client);
+    ck_assert(!sc_client_is_full(client));
+    ck_assert_int_gt(sc_client_send(client, SC_CLIENT_ECHO, big, sizeof(big) - 1, &error), 0);
+    ck_assert(!sc_client_is_full(client));
+    sc_client_cancel(client);
+    ck_assert_int_gt(sc_client_send(client, SC_CLIENT_ECHO, "", 0, &error), 0);
     ck_assert_int_eq(sc_client_send(client, 0, "", 0, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     sc_client_close(client);

@@ -550,6 +550,13 @@ START_TEST(a_session_is_checked_against_the_store)
     struct sc_pin_set *set = sc_pin_set_new();
     ck_assert_int_eq(sc_pin_set_add_key(set, other, "", NULL), 0);
     sc_saved_session_put_header(session, tls_library, set);
+    size_t payload;
+    ck_assert_ptr_nonnull(sc_saved_session_payload(session, size, tls_library, set, &payload));
+    ck_assert_ptr_null(sc_saved_session_payload(session, size, "another", set, &payload));
+    static uint8_t large[SC_SAVED_SESSION_MAX_BYTES + 1];
+    sc_saved_session_put_header(large, tls_library, set);
+    ck_assert_int_eq(sc_saved_session_check(large, sizeof(large) - 1, NULL), 0);
+    ck_assert_int_eq(sc_saved_session_check(large, sizeof(large), NULL), -1);
     sc_pin_set_free(set);
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);

@@ -31,6 +31,7 @@ enum ending {
     CLOSED, /* close_notify first */
     LEAVES, /* ERROR 3, come back in 300 ms */
     LIMIT, /* ERROR 4, likewise */
+    FAR, /* ERROR 3, come back in 49 days */
     HALF, /* a half of the next reply */
     BROKEN, /* a reply of the wrong type */
     RESET, /* the socket is reset */
@@ -98,8 +99,10 @@ static void end_connection(SSL *ssl, enum ending ending)
     switch (ending) {
     case LEAVES:
     case LIMIT:
-        length = sc_frame_put_error(
-            frame, ending == LEAVES ? SC_ERROR_GOING_AWAY : SC_ERROR_OVER_LIMIT, 300, "bye");
+    case FAR:
+        length =
+            sc_frame_put_error(frame, ending == LIMIT ? SC_ERROR_OVER_LIMIT : SC_ERROR_GOING_AWAY,
+                               ending == FAR ? UINT32_MAX : 300, "bye");
         break;
     case HALF:
         if (take_request(ssl, frame, &length)) {
@@ -117,7 +120,7 @@ static void end_connection(SSL *ssl, enum ending ending)
     if (length > 0) {
         (void)SSL_write(ssl, frame, (int)length);
     }
-    if (ending == LEAVES || ending == LIMIT || ending == CLOSED) {
+    if (ending == LEAVES || ending == LIMIT || ending == FAR || ending == CLOSED) {
         (void)SSL_shutdown(ssl);
     }
     if (ending == RESET) {
