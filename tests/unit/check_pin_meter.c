@@ -66,6 +66,9 @@ START_TEST(bodies)
     memcpy(pins + 7 * 32, other_key, 32);
     ck_assert_int_eq(sc_pin_said(next_key, pins, 8), SC_PIN_SAID_OTHERS);
     memcpy(pins + 7 * 32, next_key, 32);
+    pins[sizeof(pins) - 1] ^= 1;
+    ck_assert_int_eq(sc_pin_said(next_key, pins, 8), SC_PIN_SAID_OTHERS);
+    pins[sizeof(pins) - 1] ^= 1;
     ck_assert_int_eq(sc_pin_said(next_key, pins, 8), SC_PIN_SAID_NEXT);
     ck_assert_int_eq(sc_pin_said(next_key, pins, 7), SC_PIN_SAID_OTHERS);
     ck_assert_int_eq(sc_pin_said(NULL, pins, 8), SC_PIN_SAID_OTHERS);

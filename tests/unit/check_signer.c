@@ -183,5 +183,20 @@ START_TEST(only_so_many_wait_and_the_end_drops_them)
 }
 END_TEST
 
+START_TEST(what_is_done_makes_room)
+{
+    begin("P-256");
+    posted = 0;
+    for (unsigned i = 0; i < 2 * SC_SIGNER_MAX_WAITING; i++) {
+        now_ns += UINT64_C(10000000);
+        sc_clock_fake(&now_ns, NULL);
+        ck_assert(submit(1));
+        wait_for(i + 1);
+    }
+    end();
+}
+END_TEST
+
 SUITE_MAIN("signer", a_job_comes_back_with_a_proof, failures_are_said_once_a_second,
-           there_are_only_so_many_in_a_second, only_so_many_wait_and_the_end_drops_them)
+           there_are_only_so_many_in_a_second, only_so_many_wait_and_the_end_drops_them,
+           what_is_done_makes_room)
