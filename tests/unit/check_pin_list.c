@@ -81,6 +81,12 @@ START_TEST(bad_lines)
         ck_assert_ptr_null(strchr(err.text, '\n'));
         sc_pin_set_free(set);
     }
+    /* What comes after a NUL is not left out. */
+    static char with_nul[] = ONE " a\n\0" TWO " b\n";
+    struct sc_pin_set *set = sc_pin_set_new();
+    ck_assert_int_eq(sc_pin_set_add_list(set, "list", with_nul, sizeof(with_nul) - 1, &err), -1);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    sc_pin_set_free(set);
 }
 END_TEST
 

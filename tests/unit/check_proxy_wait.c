@@ -177,7 +177,7 @@ START_TEST(a_header_has_a_deadline)
         send_bytes(dripping, header_of(7) + i, 1);
         const uint64_t from = sc_clock_ms();
         while (sc_clock_ms() - from < 8 && !is_closed(dripping)) {
-            run_once(base);
+            (void)event_base_loop(base, EVLOOP_NONBLOCK); /* the next byte does not wait for it */
         }
         ck_assert_uint_eq(given(), 0);
     }
