@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Which keys were served with and announced: what is remembered, compared and said. */
+#include "config.h"
+
+#include "server/continuity.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "kept_log.h"
+#include "scratch.h"
+#include "suite.h"
+
+#define PIN_A "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define DATE "2026-11-22T00:12:43Z"
+
+static char key_path[] = "server.key";
+static struct sc_config config = {.key_continuity = SC_KEY_CONTINUITY_ENFORCE,
+                                  .private_key = key_path};
+static struct sc_continuity *continuity;
+static struct sc_announcement keys;
+static struct sc_err err;
+
+/* Pins whose bytes are all `current` and `next` (0: there is none), but the last one. */
+static void serve(uint8_t current, uint8_t current_last, uint8_t next, uint8_t next_last)
+{
+    static int somewhere;
+    memset(keys.current.pin, current, sizeof(keys.current.pin));
+    keys.current.pin[SC_PINS_PIN_BYTES - 1] = current_last;
+    memset(keys.next.pin, next, sizeof(keys.next.pin));
+    keys.next.pin[SC_PINS_PIN_BYTES - 1] = next_last;
+    keys.next.key =
+        next != 0 ? (EVP_PKEY *)(void *)&somewhere : NULL; /* only whether there is one */
+}
+
+static void begin(const char *file)
+{
+    scratch_enter();
+    kept_start(SC_LOG_INFO);
+    ck_assert_int_eq(unsetenv("STATE_DIRECTORY"), 0);
+    if (file) {
+        scratch_write("server.announced", file);
+    }
+    ck_assert_ptr_nonnull(continuity = sc_continuity_new(&config, &err));
+}
+
+static void again(void)
+{
+    sc_continuity_free(continuity);
+    ck_assert_ptr_nonnull(continuity = sc_continuity_new(&config, &err));
+}
+
+static void end(void)
+{
+    sc_continuity_free(continuity);
+    scratch_leave();
+}
+
+static bool is_taken(void)
+{
+    return sc_continuity_check(continuity, &config, &keys, &err) == 0;
+}
+
+START_TEST(the_first_key_is_taken_and_remembered)
+{
+    begin(NULL);
+    serve(1, 1, 2, 2);
+    ck_assert(is_taken());
+    sc_continuity_adopt(continuity, &config, &keys);
+    again();
+    ck_assert(is_taken());
+    serve(2, 2, 0, 0);
+    ck_assert(is_taken());
+    serve(3, 3, 0, 0);
+    ck_assert(!is_taken());
+    ck_assert_int_eq(err.status, EX_CONFIG);
+    end();
+}
+END_TEST
+
+START_TEST(pins_are_compared_whole)
+{
+    begin(NULL);
+    serve(1, 1, 2, 2);
+    sc_continuity_adopt(continuity, &config, &keys);
+    serve(1, 9, 0, 0);
+    ck_assert(!is_taken());
+    serve(2, 9, 0, 0);
+    ck_assert(!is_taken());
+    end();
+}
+END_TEST
+
+/* Nothing of it counts: else a key that it names halfway would lock the operator out. */
+START_TEST(a_damaged_file_is_no_file)
+{
+    begin("current " PIN_A " " DATE "\nnext nonsense\n");
+    ck_assert_uint_eq(kept_count, 1);
+    ASSERT_HAS(kept_last(), " key_history message=");
+    serve(3, 3, 0, 0);
+    ck_assert(is_taken());
+    sc_continuity_adopt(continuity, &config, &keys);
+    again();
+    ck_assert(is_taken());
+    end();
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_written_is_said_once_and_tried_again)
+{
+    begin(NULL);
+    ck_assert_int_eq(setenv("STATE_DIRECTORY", "/nonexistent/state", 1), 0);
+    again();
+    serve(1, 1, 2, 2);
+    for (int i = 0; i < 3; i++) {
+        sc_continuity_adopt(continuity, &config, &keys);
+    }
+    unsigned failures = 0;
+    for (unsigned i = 0; i < kept_count; i++) {
+        failures += strstr(kept_lines[i], " key_history ") != NULL;
+    }
+    ck_assert_uint_eq(failures, 1);
+    sc_continuity_free(continuity);
+
+    char directory[sizeof(scratch_directory) + sizeof("/state")];
+    (void)snprintf(directory, sizeof(directory), "%s/state", scratch_directory);
+    ck_assert_int_eq(setenv("STATE_DIRECTORY", directory, 1), 0);
+    ck_assert_ptr_nonnull(continuity = sc_continuity_new(&config, &err));
+    sc_continuity_adopt(continuity, &config, &keys);
+    ck_assert_int_eq(mkdir("state", 0700), 0);
+    sc_continuity_adopt(continuity, &config, &keys); /* nothing has changed */
+    ck_assert_int_eq(access("state/announced", F_OK), 0);
+    ck_assert_int_eq(unlink("state/announced"), 0);
+    ck_assert_int_eq(rmdir("state"), 0);
+    end();
+}
+END_TEST
+
+START_TEST(that_there_is_no_next_key_is_said_once)
+{
+    begin(NULL);
+    serve(1, 1, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        sc_continuity_adopt(continuity, &config, &keys);
+        ck_assert_uint_eq(kept_count, 1);
+    }
+    ASSERT_HAS(kept_last(), " no_next_key ");
+    end();
+}
+END_TEST
+
+SUITE_MAIN("continuity", the_first_key_is_taken_and_remembered, pins_are_compared_whole,
+           a_damaged_file_is_no_file, a_file_that_cannot_be_written_is_said_once_and_tried_again,
+           that_there_is_no_next_key_is_said_once)
