@@ -125,8 +125,16 @@ until_value "${P}_reload_failed" 1
 run 0 sc-server --status "$admin"
 grep -q '^last reload .*failure: .*server.crt' out || fail "--status does not say that the reload failed"
 cp kept.crt server.crt
+loaded=$(value "${P}_loaded_timestamp_seconds")
 kill -HUP "$server_pid"
 until_value "${P}_reload_failed" 0
+# In whole seconds.
+tries=$((100 * slow))
+until [ "$(value "${P}_loaded_timestamp_seconds")" -gt "$loaded" ]; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || fail "a reload does not change when the configuration was loaded"
+    kill -HUP "$server_pid"
+done
 [ "$(value "${P}_reloads_total{result=\"failure\"}")" -ge 1 ] || fail "the failed reload is not counted"
 
 # --- The next key, from the reload on that finds it ---

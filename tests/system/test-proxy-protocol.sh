@@ -65,6 +65,14 @@ counted refused_proxy_header 5
 grep -q ' connections_accepted=7 ' "$server_log" || fail "the refused ones are among those accepted"
 pass "without a header, with version 1, with what version 2 does not have: refused and counted"
 
+# --- A header has its time within that for the handshake ---
+settings "$(printf 'proxy-protocol-from = 127.0.0.1\nhandshake-timeout = 300ms')"
+start_server -c sc.conf
+run 0 hostile --at-least-ms 250 --at-most-ms $((10000 * slow)) silent "$address"
+wait_log 'reason=proxy_header hint="no PROXY header came within handshake-timeout: '
+stop_server
+pass "a load balancer that sends nothing"
+
 # --- The limit for an address is one for clients, and not for the load balancer ---
 settings "$(printf 'proxy-protocol-from = 127.0.0.0/8\nmax-connections-per-address = 1')"
 start_server -c sc.conf --listen 127.0.0.1:0 --listen "unix:$tmp/socket"

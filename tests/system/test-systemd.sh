@@ -63,8 +63,12 @@ grep -q 'READY=1 STATUS=serving, 0 connections.*reload failed.*server.crt' messa
 mv good.crt server.crt
 kill -HUP $service
 wait-for 10 $service contains service.log reloaded || fail "no reload after one that failed"
+# The command of the status is one for the key that is served with by now.
+run 0 sc-keygen --force --out server
+kill -HUP $service
+wait_message "try it: sc-client --connect 127.0.0.1:$(sed -n 's/.* ready listen=127\.0\.0\.1:\([0-9]*\) .*/\1/p' service.log) --pin $(sc-keygen --show server.key | sed -n 's/^  sc-client, curl  //p') echo"
 stop_service
-[ "$(grep -c ': READY=1' messages)" -eq 3 ] || fail "not one READY for each reload"
+[ "$(grep -c ': READY=1' messages)" -eq 4 ] || fail "not one READY for each reload"
 sed -n 's/.*READY=1 STATUS=//p' messages | tail -n 1 | grep -q failed && fail "the failure stays in the status"
 
 # The watchdog is pinged in less than its time, and not when there is none.
@@ -160,5 +164,21 @@ if command -v systemd-socket-activate >/dev/null; then
     end_server 0
 else
     skip_part "no systemd-socket-activate here"
+fi
+# With NoNewPrivileges=, as in the unit, the server gives up what it does not need any more, in each of its threads.
+if setpriv --no-new-privs true 2>/dev/null && grep -q '^Seccomp_filters:' /proc/self/status; then
+    before=$(sed -n 's/^Seccomp_filters:[[:space:]]*//p' /proc/self/status)
+    # shellcheck disable=SC2086
+    setpriv --no-new-privs sc-server -c /dev/null $certs --listen 127.0.0.1:0 --workers 2 >confined.log 2>&1 &
+    server_pid=$!
+    own_pids="$own_pids $server_pid"
+    wait-for 20 $server_pid contains confined.log ' ready ' || fail "the server did not become ready"
+    for status in /proc/$server_pid/task/*/status; do
+        [ "$(sed -n 's/^Seccomp_filters:[[:space:]]*//p' "$status")" -gt "$before" ] || fail "a thread can do what it need not"
+    done
+    kill -TERM $server_pid
+    end_server 0
+else
+    skip_part "no setpriv here, or a kernel that does not count filters"
 fi
 pass "all said"
