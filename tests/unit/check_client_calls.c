@@ -163,6 +163,23 @@ START_TEST(what_waits_is_bounded)
 }
 END_TEST
 
+START_TEST(settings_have_bounds)
+{
+    ck_assert_ptr_nonnull(settings = sc_client_settings_new(NULL, &error));
+    for (uint32_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(sc_client_settings_set_timeout(settings, i * 86400001U, &error), -1);
+        ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    }
+    ck_assert_int_eq(sc_client_settings_set_timeout(settings, 86400000U, &error), 0);
+    ck_assert_int_eq(sc_client_settings_set_retry(settings, 86400001U, &error), -1);
+    ck_assert_int_eq(sc_client_settings_set_retry(settings, 86400000U, &error), 0);
+    ck_assert_ptr_null(sc_client_start(settings, "127.0.0.1:1", &error));
+    ck_assert_int_eq(error.code, SC_CLIENT_UNTRUSTED);
+    sc_client_settings_free(settings);
+}
+END_TEST
+
 SUITE_MAIN("client_calls", a_call_takes_its_own_reply, the_times_of_a_connection_are_told,
            a_loop_knows_what_to_wait_for, an_end_says_why,
-           cancelled_requests_are_neither_answered_nor_sent_again, what_waits_is_bounded)
+           cancelled_requests_are_neither_answered_nor_sent_again, what_waits_is_bounded,
+           settings_have_bounds)
