@@ -111,11 +111,13 @@ static bool next_certificate(const struct sc_snapshot *snapshot, char path[SC_SN
 }
 
 static time_t check_next_certificate(struct sc_expiry *expiry, const struct sc_snapshot *snapshot,
-                                     time_t now)
+                                     time_t now, time_t *next_until)
 {
     char path[SC_SNAPSHOT_PATH_BYTES];
     time_t until;
-    if (!next_certificate(snapshot, path, &until)) {
+    const bool found = next_certificate(snapshot, path, &until);
+    *next_until = found ? until : 0;
+    if (!found) {
         return CHECK_S;
     }
     if (sc_expiry_is_due(expiry, until, SC_EXPIRY_NOTICE_S, now)) {
@@ -177,6 +179,7 @@ time_t sc_expiries_check(struct sc_expiries *expiries, const struct sc_snapshot 
 {
     time_t again = CHECK_S;
     again = sooner(again, check_certificate(&expiries->certificate, snapshot, now));
-    again = sooner(again, check_next_certificate(&expiries->next_certificate, snapshot, now));
+    again = sooner(again, check_next_certificate(&expiries->next_certificate, snapshot, now,
+                                                 &expiries->next_certificate_until));
     return sooner(again, check_ocsp(&expiries->ocsp, snapshot, now));
 }

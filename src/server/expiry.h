@@ -49,6 +49,7 @@ bool sc_expiry_is_due(struct sc_expiry *expiry, time_t until, time_t notice, tim
 
 struct sc_expiries {
     struct sc_expiry certificate, next_certificate, ocsp;
+    time_t next_certificate_until; /* as it was found at the last check; 0: there is none */
 };
 
 /*

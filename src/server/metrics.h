@@ -35,6 +35,7 @@ struct sc_metrics_facts {
     uint32_t max_connections;
     time_t certificate_not_after;
     bool has_next_key; /* announced to clients that ask for PINS */
+    time_t next_certificate_not_after; /* of the next key; 0: there is none */
     time_t next_key_since; /* when it was announced first; 0: not known (key-continuity = off) */
     uint8_t current_pin[SC_PINS_PIN_BYTES], next_pin[SC_PINS_PIN_BYTES];
     bool has_ocsp_response;

@@ -147,10 +147,15 @@ static void write_files(const struct writer *writer, const struct sc_metrics *me
 {
     const struct sc_metrics_facts *facts = &metrics->facts;
     begin_family(writer, PREFIX "certificate_not_after_timestamp_seconds", "", "gauge",
-                 "When the certificate ends, also when that is past");
+                 "When the certificate, and that of the next key, ends, also when that is past");
     (void)fprintf(writer->out,
                   PREFIX "certificate_not_after_timestamp_seconds{certificate=\"current\"} %lld\n",
                   (long long)facts->certificate_not_after);
+    if (facts->next_certificate_not_after != 0) {
+        (void)fprintf(writer->out,
+                      PREFIX "certificate_not_after_timestamp_seconds{certificate=\"next\"} %lld\n",
+                      (long long)facts->next_certificate_not_after);
+    }
     gauge(writer, PREFIX "next_key", "1 when a next key is announced to clients, else 0",
           facts->has_next_key);
     if (facts->has_ocsp_response) {

@@ -63,9 +63,13 @@ static void on_expiry_check(evutil_socket_t fd, short what, void *arg)
     struct sc_reload *reload = arg;
     (void)fd;
     (void)what;
+    const time_t known = reload->expiries.next_certificate_until;
     const time_t again_s =
         sc_expiries_check(&reload->expiries, reload->parts.snapshot, sc_clock_wall().tv_sec);
     set_timer(reload->expiry, 1000U * (uint64_t)again_s);
+    if (reload->expiries.next_certificate_until != known) {
+        reload->parts.finished(reload->parts.arg);
+    }
 }
 
 static void arm_interval(struct sc_reload *reload)
@@ -277,6 +281,11 @@ time_t sc_reload_next_key_since(const struct sc_reload *reload)
 {
     return sc_continuity_next_key_since(reload->continuity,
                                         sc_tls_context_announcement(reload->parts.snapshot->tls));
+}
+
+time_t sc_reload_next_certificate_until(const struct sc_reload *reload)
+{
+    return reload->expiries.next_certificate_until;
 }
 
 const struct sc_reload_last *sc_reload_last(const struct sc_reload *reload)

@@ -63,6 +63,9 @@ void sc_reload_start(struct sc_reload *reload);
 /* When the next key was announced first, before a restart too. 0: there is none, or not known. */
 time_t sc_reload_next_key_since(const struct sc_reload *reload);
 
+/* When the certificate of the next key ends, by the file that is there. 0: there is none. */
+time_t sc_reload_next_certificate_until(const struct sc_reload *reload);
+
 const struct sc_reload_last *sc_reload_last(const struct sc_reload *reload);
 
 /* Reads nothing again: the server is stopping. SIGHUP is then only logged. */

@@ -72,9 +72,7 @@ struct sc_server {
 static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg);
 static void on_drain_timer(evutil_socket_t fd, short what, void *arg);
 static void publish(struct sc_snapshot *fresh, void *arg);
-static void on_reload_finished(void *arg);
 static const struct sc_workers_callbacks workers_callbacks;
-static void log_stopped(const struct sc_server *server);
 
 /* --- What follows from the configuration --- */
 
@@ -152,12 +150,18 @@ static void tell_metrics(struct sc_server *server)
     memcpy(facts.next_pin, keys->next.pin, sizeof(facts.next_pin));
     if (server->reload) {
         facts.next_key_since = sc_reload_next_key_since(server->reload);
+        facts.next_certificate_not_after = sc_reload_next_certificate_until(server->reload);
         const struct sc_reload_last *last = sc_reload_last(server->reload);
         facts.reload = last->result;
         facts.reload_at = last->at.tv_sec;
         (void)snprintf(facts.reload_failure, sizeof(facts.reload_failure), "%s", last->failure);
     }
     sc_metrics_source_tell(&server->metrics, &facts);
+}
+
+static void on_reload_finished(void *arg)
+{
+    tell_metrics(arg);
 }
 
 /* --- Start --- */
@@ -319,6 +323,15 @@ static void tell_ready(struct sc_server *server)
 
 /* --- Run --- */
 
+static void log_stopped(const struct sc_server *server)
+{
+    struct sc_stats sum = {0};
+    sc_workers_add_stats(&server->workers, &sum);
+    sc_stats_sum(&sum, sc_acceptor_stats(server->acceptor));
+    sc_stats_sum(&sum, &server->stats);
+    sc_log_stopped(&sum);
+}
+
 int sc_server_run(struct sc_server *server, struct sc_err *err)
 {
     const char *port_file = sc_cmdline_port_file(server->cmdline);
@@ -360,11 +373,6 @@ static void publish(struct sc_snapshot *fresh, void *arg)
     server->snapshot = *fresh;
     server->loaded_at = sc_clock_wall().tv_sec;
     write_client_command(server);
-}
-
-static void on_reload_finished(void *arg)
-{
-    tell_metrics(arg);
 }
 
 /* --- Shutdown --- */
@@ -448,15 +456,6 @@ static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
     sc_log_message(SC_EVENT_DRAIN_TIMEOUT, "%u connections did not end in time and are cut",
                    sc_acceptor_open(server->acceptor));
     event_base_loopbreak(server->base);
-}
-
-static void log_stopped(const struct sc_server *server)
-{
-    struct sc_stats sum = {0};
-    sc_workers_add_stats(&server->workers, &sum);
-    sc_stats_sum(&sum, sc_acceptor_stats(server->acceptor));
-    sc_stats_sum(&sum, &server->stats);
-    sc_log_stopped(&sum);
 }
 
 static void free_event(struct event *event)

@@ -75,9 +75,9 @@ static const char *reload_word(enum sc_reload_result result)
 }
 
 /* Rounded down, so that "0 days left" is less than one; negative: past. */
-static long days_left(const struct sc_metrics *metrics)
+static long days_left(const struct sc_metrics *metrics, time_t until)
 {
-    const time_t left = metrics->facts.certificate_not_after - metrics->now;
+    const time_t left = until - metrics->now;
     return (long)(left >= 0 ? left / DAY_S : -((-left + DAY_S - 1) / DAY_S));
 }
 
@@ -170,8 +170,14 @@ static void json_files(FILE *out, const struct sc_metrics *metrics)
 {
     const struct sc_metrics_facts *facts = &metrics->facts;
     (void)fprintf(out, ",\"certificate\":{\"not_after\":%lld,\"days_left\":%ld}",
-                  (long long)facts->certificate_not_after, days_left(metrics));
+                  (long long)facts->certificate_not_after,
+                  days_left(metrics, facts->certificate_not_after));
     (void)fprintf(out, ",\"next_key\":%s", facts->has_next_key ? "true" : "false");
+    if (facts->next_certificate_not_after != 0) {
+        (void)fprintf(out, ",\"next_certificate\":{\"not_after\":%lld,\"days_left\":%ld}",
+                      (long long)facts->next_certificate_not_after,
+                      days_left(metrics, facts->next_certificate_not_after));
+    }
     json_pins(out, metrics);
     if (facts->has_ocsp_response) {
         (void)fprintf(out, ",\"ocsp\":{\"this_update\":%lld,\"next_update\":%lld}",
@@ -312,19 +318,28 @@ static void text_next_key(FILE *out, const struct sc_metrics *metrics)
     (void)fputc('\n', out);
 }
 
-static void text_certificate(FILE *out, const struct sc_metrics *metrics)
+/* "ends 2036-11-19T01:21:00Z, 3649 days left" */
+static void text_end(FILE *out, const struct sc_metrics *metrics, const char *name, time_t until)
 {
-    const long days = days_left(metrics);
-    const bool past = metrics->facts.certificate_not_after <= metrics->now;
-    (void)fprintf(out, NAME "%s ", "certificate", past ? "ended" : "ends");
-    text_date(out, metrics->facts.certificate_not_after);
+    const long days = days_left(metrics, until);
+    const bool past = until <= metrics->now;
+    (void)fprintf(out, NAME "%s ", name, past ? "ended" : "ends");
+    text_date(out, until);
     (void)fprintf(out, past ? ", %ld days ago\n" : ", %ld days left\n", past ? -days : days);
+}
+
+static void text_files(FILE *out, const struct sc_metrics *metrics)
+{
+    const struct sc_metrics_facts *facts = &metrics->facts;
+    text_end(out, metrics, "certificate", facts->certificate_not_after);
     text_next_key(out, metrics);
-    if (metrics->facts.has_ocsp_response) {
-        (void)fprintf(out, NAME "ends ", "OCSP response");
-        text_date(out, metrics->facts.ocsp_next_update);
-        (void)fputc('\n', out);
+    if (facts->next_certificate_not_after != 0) {
+        text_end(out, metrics, "next certificate", facts->next_certificate_not_after);
     }
+    if (facts->has_ocsp_response) {
+        text_end(out, metrics, "OCSP response", facts->ocsp_next_update);
+    }
+    (void)fprintf(out, NAME "%" PRIu64 " s old\n", "ticket key", metrics->ticket_key_age_s);
 }
 
 static void text_reload(FILE *out, const struct sc_metrics *metrics)
@@ -371,6 +386,10 @@ void sc_status_write_text(const struct sc_metrics *metrics, const struct sc_hist
                   "handshakes", summary.in_progress, summary.completed_minute,
                   summary.failed_minute, summary.completed, summary.failed);
     text_counters(out, "failed handshakes", "handshakes_failed", &summary);
+    (void)fprintf(
+        out, NAME "%" PRIu64 " in the last minute, %" PRIu64 " since the start (handshake-rate)\n",
+        "delayed handshakes", summary.delayed_minute,
+        sc_stats_get(&metrics->stats.handshakes_delayed));
     (void)fprintf(out,
                   NAME "%" PRIu64 " handshakes in the last minute, %" PRIu64
                        " since the start (bad_certificate)\n",
@@ -383,7 +402,12 @@ void sc_status_write_text(const struct sc_metrics *metrics, const struct sc_hist
                       metrics->loop_silent_ms / 1000);
     }
     text_counters(out, "ended connections", "connections_closed", &summary);
-    text_certificate(out, metrics);
+    (void)fprintf(out, NAME "%" PRIu64 " in the last minute, %" PRIu64 " since the start\n",
+                  "output pauses", summary.pauses_minute, sc_stats_get(&metrics->stats.paused));
+    (void)fprintf(out, NAME "%" PRIu64 " received, %" PRIu64 " sent\n", "bytes",
+                  sc_stats_get(&metrics->stats.bytes_received),
+                  sc_stats_get(&metrics->stats.bytes_sent));
+    text_files(out, metrics);
     text_reload(out, metrics);
     (void)fprintf(out, NAME "%" PRIu64 " MiB resident, %" PRIu64 " of %" PRIu64 " descriptors\n",
                   "process", metrics->process.resident_bytes >> 20, metrics->process.open_files,

@@ -139,9 +139,13 @@ done
 
 # --- The next key, from the reload on that finds it ---
 [ "$(value "${P}_next_key")" = 0 ] || fail "there is a next key that nobody made"
+! grep 'certificate="next"' metrics || fail "there is a next certificate that nobody made"
 run 0 sc-keygen --next --out server
 kill -HUP "$server_pid"
 until_value "${P}_next_key" 1
+[ "$(value "${P}_certificate_not_after_timestamp_seconds{certificate=\"next\"}")" -gt "$(($(date +%s) + 3600 * 86400))" ] || fail "no end of the next certificate"
+run 0 sc-server --status "$admin"
+grep -q '^next certificate  *ends 20.* days left$' out || fail "--status has no end of the next certificate"
 
 # --- Facts in a terminal: by an address, by the configuration, and what is wrong ---
 run 0 sc-server --status "$admin"

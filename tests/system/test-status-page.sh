@@ -37,6 +37,7 @@ until_true "[...document.querySelectorAll('#failures th')].some((cell) => cell.t
 until_true "document.getElementById('locked-out-total').textContent === '1'" "the page does not show who was locked out"
 until_true "document.querySelectorAll('#workers tr').length === 2" "the page does not show two workers"
 until_true "/^3,6[0-9][0-9]\$/.test(document.getElementById('days').textContent)" "the page does not show the days until the certificate ends"
+until_true "/^next key: 3,6[0-9][0-9] days left\$/.test(document.getElementById('next-certificate').textContent)" "the page does not show the days of the next key"
 until_true "document.getElementById('pins-clients').textContent === '1 in 7 days, 0 accept the next key'" "the page does not show who asks for pins"
 until_true "document.getElementById('version').textContent.startsWith('sc-server ')" "the page does not show the version"
 

@@ -28,6 +28,7 @@ static void make_metrics(struct sc_metrics *metrics)
                                                .max_connections = 10000,
                                                .certificate_not_after = 1700000000,
                                                .has_next_key = true,
+                                               .next_certificate_not_after = 1700000005,
                                                .next_key_since = 1600000000,
                                                .has_ocsp_response = true,
                                                .ocsp_this_update = 1700000001,
@@ -102,10 +103,12 @@ START_TEST(what_is_not_there_has_no_metric)
     static struct sc_metrics metrics;
     make_metrics(&metrics);
     metrics.facts.has_ocsp_response = false;
+    metrics.facts.next_certificate_not_after = 0;
     metrics.facts.reload = SC_RELOAD_SUCCESS;
     metrics.facts.state = SC_METRICS_DRAINING;
     char *text = write_text(&metrics, SC_PROMETHEUS_TEXT);
     ck_assert_ptr_null(strstr(text, "ocsp"));
+    ck_assert_ptr_null(strstr(text, "\"next\"} 0"));
     ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_reload_failed 0\n"));
     ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_ready 0\n"));
     ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_draining 1\n"));

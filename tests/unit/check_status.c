@@ -67,6 +67,12 @@ START_TEST(facts_in_a_terminal)
                      "clients             0 have asked for pins in 7 days\n");
     ASSERT_HAS(text, "\nlast reload         none since the start\n");
     ASSERT_HAS(text, "\nrefused connections none\n");
+    ASSERT_HAS(text, "\ndelayed handshakes  0 in the last minute, 0 since the start "
+                     "(handshake-rate)\n");
+    ASSERT_HAS(text, "\noutput pauses       0 in the last minute, 0 since the start\n");
+    ASSERT_HAS(text, "\nbytes               0 received, 0 sent\n");
+    ASSERT_HAS(text, "\nticket key          0 s old\n");
+    ck_assert_ptr_null(strstr(text, "next certificate"));
     ck_assert_ptr_null(strstr(text, "OCSP"));
     ck_assert_ptr_null(strstr(text, "draining"));
     ck_assert_ptr_null(strstr(text, "answered"));
@@ -81,14 +87,26 @@ START_TEST(what_is_bad_is_said)
     metrics.facts.reload_at = metrics.now;
     metrics.facts.has_ocsp_response = metrics.facts.has_next_key = true;
     metrics.facts.ocsp_next_update = metrics.now;
+    metrics.facts.next_certificate_not_after = metrics.now + 2 * 86400;
     metrics.facts.draining_since = metrics.now - 12;
+    metrics.ticket_key_age_s = 9;
+    sc_stats_add(&metrics.stats.handshakes_delayed, 5);
+    sc_stats_add(&metrics.stats.paused, 6);
+    sc_stats_add(&metrics.stats.bytes_received, 7);
+    sc_stats_add(&metrics.stats.bytes_sent, 8);
     metrics.loop_silent_ms = 1999;
     sc_stats_add(&metrics.stats.refused_descriptors, 3);
     sc_stats_add(&metrics.stats.refused_memory, 1);
     (void)strcpy(metrics.facts.reload_failure, "no such file: a\"b\n\033[2J\xff");
     char *text = write_with(sc_status_write_text);
     ASSERT_HAS(text, "\ncertificate         ended 2023-11-14T22:13:15Z, 1 days ago\n");
-    ASSERT_HAS(text, "\nOCSP response       ends 2023-11-14T22:13:20Z\n");
+    ASSERT_HAS(text, "\nOCSP response       ended 2023-11-14T22:13:20Z, 0 days ago\n");
+    ASSERT_HAS(text, "\nnext certificate    ends 2023-11-16T22:13:20Z, 2 days left\n");
+    ASSERT_HAS(text, "\ndelayed handshakes  5 in the last minute, 5 since the start "
+                     "(handshake-rate)\n");
+    ASSERT_HAS(text, "\noutput pauses       6 in the last minute, 6 since the start\n");
+    ASSERT_HAS(text, "\nbytes               7 received, 8 sent\n");
+    ASSERT_HAS(text, "\nticket key          9 s old\n");
     ASSERT_HAS(text, "\nlast reload         2023-11-14T22:13:20Z, failure: no such file: "
                      "a\"b\\x0a\\x1b[2J\\xff\n");
     ASSERT_HAS(text, "\nnext key            announced to clients\n");
@@ -97,6 +115,7 @@ START_TEST(what_is_bad_is_said)
     ASSERT_HAS(text, "\nrefused connections descriptors 3, memory 1\n");
     text = write_with(sc_status_write_json);
     ASSERT_HAS(text, "\"next_key\":true,");
+    ASSERT_HAS(text, ",\"next_certificate\":{\"not_after\":1700172800,\"days_left\":2},");
     ASSERT_HAS(text, "\"days_left\":-1}");
     ASSERT_HAS(text, ",\"draining_since\":1699999988,");
     ASSERT_HAS(text, ",\"silent\":1.999},");

@@ -177,6 +177,8 @@ function showCertificate(status) {
   setText('not-after', (past ? 'ended ' : 'ends ') + date(certificate.not_after));
   setText('certificate-note', past ? 'Put a new one in its place.' : days < 30 ? 'Renew it soon.' : '');
   setLevel('certificate', past || days < 7 ? 'bad' : days < 30 ? 'warn' : 'good');
+  const next = status.next_certificate;
+  setText('next-certificate', !next ? '' : 'next key: ' + whole.format(Math.abs(next.days_left)) + (next.days_left < 0 ? ' days past' : ' days left'));
   showPins(status.pins);
   setText('ticket-key', duration(status.ticket_key_age));
   byId('ocsp-row').hidden = !status.ocsp;
