@@ -59,7 +59,8 @@ static void on_fatal_signal(int number)
 
 static void watch_fatal_signals(void)
 {
-    static const int fatal[] = {SIGHUP, SIGQUIT, SIGTERM};
+    /* The loop has SIGINT from the first prompt on: before, --tofu=ask may ask. */
+    static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     const struct sigaction restore = {.sa_handler = on_fatal_signal, .sa_flags = (int)SA_RESETHAND};
     struct sigaction before;
     if (tcgetattr(STDIN_FILENO, &terminal) != 0) {

@@ -83,6 +83,11 @@ asked 60 '? ' '\x04' 'its key was not confirmed' ''
 asked 60 '? ' 'y\n' 'the pin: ' 'server.crt\n' 'the pin: ' '\n' 'not confirmed' ''
 asked 90 '? ' 'sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n' 'does not have the pin that was typed' ''
 [ ! -e asked ] || fail "another pin is taken for yes"
+# ^C is no answer, and leaves the terminal as it was, at the prompt's question, too.
+asked 130 '? ' '\x03'
+status=0
+terminal $((20 * slow)) '? ' '\x03' -- sc-client --connect "$address" --pin-store asked --tofu=ask >out 2>err || status=$?
+[ $status = 130 ] && [ ! -e asked ] || fail "^C at the question before a prompt: $status, $(cat err)"
 # At a prompt, and with commands from a pipe: the question is not for standard input.
 rm -f asked
 status=0
