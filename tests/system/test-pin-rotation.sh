@@ -18,9 +18,16 @@ current=$(pin server.crt)
 mkdir stores sessions
 
 # A client: one request after the other, each over a connection of its own, half of them resumed where they can be, until there is a file
-# "stop". Whenever its store changes, "events" says what is in it.
+# "stop". Whenever its store changes, "events" says what is in it, and the client waits for the next change of the server, whose gate is
+# opened before the reload; but each fifth goes on, so that there are connections in every moment.
+gate=0
+mkfifo gate-1 gate-2 gate-3 gate-4 gate-5 gate-6 gate-7
+open_gate() {
+    gate=$((gate + 1))
+    eval "exec 7<>gate-$gate"
+}
 cat >client.sh <<'END'
-session= before= served=0
+session= before= served=0 gate=0
 [ $(($1 % 2)) = 0 ] || session="--session sessions/$1"
 while [ ! -e stop ]; do
     # shellcheck disable=SC2086
@@ -31,8 +38,11 @@ while [ ! -e stop ]; do
     while read -r _ _ pin _; do
         pins=$pins$pin,
     done <"stores/$1"
-    [ "$pins" = "$before" ] || echo "client $1 accepts $pins." >>events
-    before=$pins
+    if [ "$pins" != "$before" ]; then
+        before=$pins gate=$((gate + 1))
+        echo "client $1 accepts $pins." >>events
+        [ $(($1 % 5)) = 0 ] || : <gate-$gate
+    fi
 done
 echo "$served served"
 END
@@ -56,15 +66,18 @@ all_accept "$current,"
 for rotation in 1 2 3; do
     run 0 sc-keygen --next
     next=$(pin server.next.key)
+    open_gate
     reload
     all_accept "$current,$next,"
     run 0 sc-keygen --promote
+    open_gate
     reload
     all_accept "$next,"
     current=$next
     pass "rotation $rotation"
 done
 : >stop
+open_gate
 for pid in $pids; do
     finish "$pid" 0
 done
