@@ -129,15 +129,16 @@ static enum answer ask(int terminal, const struct key *key)
 
 /*
  * In whole lines, and seen, whatever a line editor wants of the terminal; and ^C ends the program,
- * even where it is an event of the loop.
+ * even where it is an event of the loop, with --count. (The prompt has a handler for that, which
+ * gives the terminal back.)
  */
-static enum answer ask_in_lines(int terminal, const struct key *key)
+static enum answer ask_in_lines(int terminal, const struct key *key, bool repeats)
 {
     struct termios before, lines;
     struct sigaction handler;
     const struct sigaction end = {.sa_handler = SIG_DFL};
     const bool known = tcgetattr(terminal, &before) == 0;
-    (void)sigaction(SIGINT, &end, &handler);
+    (void)sigaction(SIGINT, repeats ? &end : NULL, &handler);
     if (known) {
         lines = before;
         lines.c_lflag |= ICANON | ECHO | ISIG;
@@ -178,7 +179,7 @@ bool sc_first_use_ask(const struct sc_cli_options *options, const struct sc_sess
     }
     (void)fflush(stdout);
     show(terminal, options, end, &key);
-    const enum answer answer = ask_in_lines(terminal, &key);
+    const enum answer answer = ask_in_lines(terminal, &key, options->repeat);
     (void)close(terminal);
     switch (answer) {
     case YES: return store(options, &key, "confirmed", err);
