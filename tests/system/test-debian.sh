@@ -29,8 +29,16 @@ for package in "$SC_BUILDDIR"/deb/*.deb; do
 done
 pass "packages without a word from lintian"
 
+mkdir -p "$layer/usr/local/bin"
+cp "$SC_BUILDDIR/tests/tools/fleet" "$layer/usr/local/bin/"
 box_start
 run 0 box rm -f /usr/sbin/policy-rc.d # on this machine it may forbid to start services
+files() { # of the configuration all, elsewhere those with our names; not in the lists of apt and dpkg
+    run 0 box sh -c "find /etc; find /boot /opt /run /srv /usr /var '(' -path /var/lib/dpkg -o -path /var/lib/apt ')' -prune \
+        -o '(' -name '*space*captain*' -o -name '*sc-server*' -o -name '*sc-client*' -o -name '*sc-bench*' -o -name '*sc-keygen*' ')' -print"
+    sort out >"$1"
+}
+files before
 install() { # DIRECTORY OPTION...
     directory=$1
     shift
@@ -51,30 +59,52 @@ expect_out hello
 [ "$(box systemctl is-enabled sc-server.service)" = enabled ] || fail "sc-server.service is not enabled"
 [ "$(box systemctl is-enabled sc-server.socket)" = disabled ] || fail "sc-server.socket is enabled"
 [ "$(box stat -c %U:%G:%a $box_conf)" = sc-server:sc-server:750 ] || fail "wrong owner or mode of $box_conf"
-run 0 box sh -c 'cd /root && cp /etc/space-captain/server.crt . &&
-    cc -o blocking /usr/share/doc/libspacecaptain-dev/examples/blocking.c $(pkg-config --cflags --libs space-captain) && ./blocking'
-expect_out hello
+# The packages' own tests, as autopkgtest runs them.
+for test in service library; do
+    cp "$SC_SRCDIR/debian/tests/$test" "$box_share/"
+    run 0 box sh -c "mkdir -p /root/tests && AUTOPKGTEST_TMP=/root/tests sh /box/$test"
+done
 pass "installed"
 
-# --- Upgrade and downgrade: key and changed configuration stay, and the socket that somebody enabled is never closed ---------------------
+# --- Upgrade and downgrade under load: key and changed configuration stay, and the socket that somebody enabled is never closed ----------
 run 0 box sh -c "echo '# mine' >>$box_conf/sc-server.conf"
-run 0 box systemctl stop sc-server.service
+run 0 box systemctl disable --now sc-server.service
 run 0 box systemctl enable --now sc-server.socket
 hello
+background_seconds=300
+background box sh -c 'echo $$ >/box/fleet.pid && exec fleet --clients 100 --every 20 localhost:4242 /etc/space-captain/server.crt >/box/fleet.log 2>&1'
+fleet=$background_pid
+wait-for 30 "$fleet" contains "$box_share/fleet.log" connected || fail "not all clients could connect"
+# under_load ROUND COMMAND...: which restarts the server, and no client sees more of it than a new connection.
+under_load() {
+    round=$1
+    shift
+    run 0 box kill -USR1 "$(cat "$box_share/fleet.pid")"
+    wait-for 30 "$fleet" contains "$box_share/fleet.log" "begun: $round" || fail "the clients do not expect restart $round"
+    "$@"
+    wait-for 30 "$fleet" contains "$box_share/fleet.log" "round $round:" || fail "not everybody came back: $*"
+    grep -q "round $round: .* full=0 resumed=[0-9]* refused=0 failed=0 " "$box_share/fleet.log" ||
+        fail "it has left a trace: $*: $(tail -n 1 "$box_share/fleet.log")"
+}
 before=$(key)
 since=$(box systemctl show -P ActiveEnterTimestampMonotonic sc-server.socket)
 pid=$(box systemctl show -P MainPID sc-server.service)
-install new
+under_load 1 install new
 run 0 box dpkg-query -W -f '${Version}' sc-server
 grep -q '+next$' out || fail "not upgraded: $(cat out)"
 hello
 [ "$(box systemctl show -P MainPID sc-server.service)" != "$pid" ] || fail "the old server runs after the upgrade"
-install old --allow-downgrades
+under_load 2 install old --allow-downgrades
 hello
+run 0 box kill -TERM "$(cat "$box_share/fleet.pid")"
+finish "$fleet" 0
 [ "$(box systemctl show -P ActiveEnterTimestampMonotonic sc-server.socket)" = "$since" ] || fail "an upgrade restarted the socket"
 [ "$(key)" = "$before" ] || fail "the key has changed"
 run 0 box grep -qx '# mine' $box_conf/sc-server.conf
-pass "upgraded and downgraded"
+pass "upgraded and downgraded under load"
+# The key changes, and changes back, so that every file of a rotation is there.
+run 0 box sh -c "cd $box_conf && sc-keygen --next && sc-keygen --promote && sc-keygen --next"
+before=$(key)
 
 # --- Remove keeps configuration and keys; purge leaves nothing but the account ----------------------------------------------------------
 run 0 box apt-get remove -y sc-server
@@ -82,7 +112,8 @@ run 0 box apt-get remove -y sc-server
 ! box systemctl is-active -q sc-server.socket || fail "the socket is open after the server was removed"
 [ "$(key)" = "$before" ] || fail "the key went with the package"
 run 0 box apt-get purge -y sc-server space-captain-client libspacecaptain0 libspacecaptain-dev
-run 0 box find /etc /lib/systemd /usr/bin /usr/lib /usr/sbin /usr/share /var/lib '(' -name '*space-captain*' -o -name 'sc-server*' -o -name 'sc-keygen*' ')' \
-    ! -path '/var/lib/dpkg/*' ! -path '/var/lib/apt/*'
-[ ! -s out ] || fail "left by purge: $(cat out)"
-pass "removed and purged"
+files after
+comm -13 before after >left
+[ ! -s left ] || fail "left by purge: $(cat left)"
+run 0 box getent passwd sc-server
+pass "removed and purged: nothing is left but the account"
