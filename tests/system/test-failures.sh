@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The table "Twelve failures" of docs/operations.md: each is caused on purpose, and the log alone, the metrics alone and the page alone show its
+# The table "Twelve failures" of docs/watching.md: each is caused on purpose, and the log alone, the metrics alone and the page alone show its
 # row and no other. The patterns are those of the table.
 test_seconds=90
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
@@ -12,7 +12,7 @@ unset http_proxy HTTP_PROXY || :
 # --- The table: rows/NAME.log, .metric, .when and .page; "…" stands for anything ---
 
 mkdir rows
-sed -n '/^## Twelve failures/,/^## W/s/^| \*\*\(.*\)\*\* | `\(.*\)` | `\(.*\)` \(.*\) | `\(.*\)` |$/\1\t\2\t\3\t\4\t\5/p' "$SC_SRCDIR/docs/operations.md" >table
+sed -n '/^## Twelve failures/,/^## W/s/^| \*\*\(.*\)\*\* | `\(.*\)` | `\(.*\)` \(.*\) | `\(.*\)` |$/\1\t\2\t\3\t\4\t\5/p' "$SC_SRCDIR/docs/watching.md" >table
 [ "$(wc -l <table)" -eq 12 ] || fail "the table has not twelve rows that can be read, but $(wc -l <table)"
 while IFS='	' read -r name log metric when page; do
     printf '%s\n' "$log" | sed 's/[]*.[]/\\&/g; s/…/.*/g' >"rows/$name.log"

@@ -89,8 +89,8 @@ fi
 
 # --- The table of the manual is what there is ---
 sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' metrics | sort >given
-sed -n '/^## Watching it/,/^## /s/^| `\([a-z_]*\)` |.*/\1/p' "$SC_SRCDIR/docs/operations.md" | grep -v -e ocsp_response -e next_key_announced | sort >documented
-diff documented given >&2 || fail "docs/operations.md (<) and /metrics (>) have other metrics"
+sed -n '/^## Metrics and/,/^## /s/^| `\([a-z_]*\)` |.*/\1/p' "$SC_SRCDIR/docs/watching.md" | grep -v -e ocsp_response -e next_key_announced | sort >documented
+diff documented given >&2 || fail "docs/watching.md (<) and /metrics (>) have other metrics"
 given=$(awk '/^# TYPE/ { print $3 }' metrics | sort | uniq -d)
 [ -z "$given" ] || fail "described twice: $given"
 
