@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/program.h"
+
 /* What comes after a layer that failed. */
 static void skip(struct sc_doctor *doctor, const char *layer, const char *why)
 {
@@ -43,5 +45,6 @@ int sc_doctor_run(const struct sc_cli_options *options, const char *key_log)
     }
     sc_tls_context_unref(doctor.context);
     sc_doctor_sum_up(&doctor);
-    return doctor.status;
+    return doctor.output.status == 0 ? doctor.status
+                                     : sc_program_fail(SC_CLI_PROGRAM, &doctor.output);
 }

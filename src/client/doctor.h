@@ -53,6 +53,7 @@ struct sc_doctor {
 
     int status; /* of the first layer that failed, 0: none has */
     const char *failed_layer;
+    struct sc_err output; /* why standard output can't be written; status 0: it can */
 
     /* Members of the next JSON object. */
     struct {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/program.h"
 
 static const char *const words[] = {"ok", "note", "FAILED", "skipped"};
 static const char *const json_words[] = {"ok", "note", "failed", "skipped"};
@@ -78,7 +79,9 @@ void sc_doctor_report(struct sc_doctor *doctor, const char *layer, enum sc_docto
         printf("%-8s%-20s%s\n", words[verdict], layer, line);
     }
     doctor->fact_count = 0;
-    (void)fflush(stdout); /* the next step may take its time */
+    if (doctor->output.status == 0) { /* the next step may take its time */
+        (void)!sc_program_flush(&doctor->output);
+    }
 }
 
 void sc_doctor_sum_up(struct sc_doctor *doctor)

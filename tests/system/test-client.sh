@@ -354,7 +354,7 @@ run 66 sc-client --pin nonexistent.crt time
 expect_err 'nonexistent.crt: No such file'
 run 65 sc-client --pin server.key time
 expect_err 'server.key holds no certificate'
-for arguments in 'echo hello' '--show-pin' '--help' '--version' '--count 3 --interval 0 echo x'; do
+for arguments in 'echo hello' '--show-pin' '--help' '--version' '--count 3 --interval 0 echo x' 'doctor' '--json doctor'; do
     status=0
     # shellcheck disable=SC2086
     timeout 20 sc-client --connect "$odd" --pin server.crt $arguments >/dev/full 2>err || status=$?
@@ -383,7 +383,7 @@ own_pids="$own_pids $!"
 exec 8>unread
 finish $! 0
 awk 'BEGIN { for (i = 0; i < 100000; i++) print "echo a line that fills the buffer of standard output before it is flushed" }' >commands
-for arguments in 'echo hello' '--show-pin' '--help' '--version' '--count 100000 --interval 0 echo x' ''; do
+for arguments in 'echo hello' '--show-pin' '--help' '--version' '--count 100000 --interval 0 echo x' 'doctor' ''; do
     status=0
     # shellcheck disable=SC2086
     timeout 20 sc-client --connect "$odd" --pin server.crt $arguments <commands >&8 2>err || status=$?
@@ -481,7 +481,10 @@ odd plain
 sc-client --connect "$odd" --pin server.crt --count 3 --timeout "$((15 * slow))" time >out 2>err &
 client_pid=$!
 own_pids="$own_pids $client_pid"
-until grep -q '^SigCgt:.*[2367abef]$' "/proc/$client_pid/status"; do :; done
+deadline=$(($(milliseconds) + 10000 * slow))
+until grep -q '^SigCgt:.*[2367abef]$' "/proc/$client_pid/status"; do
+    [ "$(milliseconds)" -lt "$deadline" ] || fail "an interrupt is not waited for while it connects"
+done
 kill -INT "$client_pid"
 finish "$client_pid" 130
 expect_out "$odd: 0 sent, 0 answered, 0 lost"
