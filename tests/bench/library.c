@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a request costs a client, for "make bench-library": ECHO of 64 bytes, one after the other,
- * over each driver of libspacecaptain and over OpenSSL on the same socket with nothing else.
+ * over each driver of libspacecaptain and over its TLS library on the same socket with nothing
+ * else.
  *
  *   sc-library DRIVER LIBRARY ADDRESS PIN COUNT
  *
- * DRIVER: bare (blocking, OpenSSL alone), blocking, poll, libevent; or idle: then COUNT connections
- * are opened, and the resident memory that each has taken is printed. ADDRESS is IPv4.
+ * DRIVER: bare (blocking, the TLS library alone), blocking, poll, libevent; or idle: then COUNT
+ * connections are opened, and the resident memory that each has taken is printed. ADDRESS is IPv4.
  */
 #include "config.h"
 
@@ -17,11 +18,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#ifdef HAVE_MBEDTLS
+#include <mbedtls/ssl.h>
+#endif
 #include <openssl/ssl.h>
 #include <spacecaptain/client_libevent.h>
 
@@ -32,7 +37,7 @@
 #define MAX_IDLE 1000U
 
 static struct sc_client_settings *settings;
-static const char *address;
+static const char *tls_library, *address;
 static unsigned long count;
 static const uint8_t body[BODY_BYTES];
 
@@ -49,19 +54,25 @@ static void expect(int condition, const char *what)
     }
 }
 
-static void run_bare(void)
+static int open_socket(void)
 {
     struct sc_address parsed;
     struct sockaddr_in to = {.sin_family = AF_INET};
-    uint8_t frame[SC_FRAME_HEADER_BYTES + BODY_BYTES] = {0}, reply[sizeof(frame)];
     const int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
-    SSL *ssl = SSL_new(SSL_CTX_new(TLS_client_method()));
     expect(sc_parse_address(address, NULL, &parsed, NULL) == 0 &&
                inet_pton(AF_INET, parsed.host, &to.sin_addr) == 1,
            "not an IPv4 address");
     to.sin_port = htons((uint16_t)atoi(parsed.port));
     expect(connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0, "cannot connect");
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return fd;
+}
+
+static void run_bare_openssl(void)
+{
+    uint8_t frame[SC_FRAME_HEADER_BYTES + BODY_BYTES] = {0}, reply[sizeof(frame)];
+    SSL *ssl = SSL_new(SSL_CTX_new(TLS_client_method()));
+    const int fd = open_socket();
     expect(SSL_set_fd(ssl, fd) == 1 && SSL_connect(ssl) == 1, "the handshake failed");
     sc_frame_put_header(frame, SC_FRAME_ECHO, BODY_BYTES);
     for (unsigned long i = 0; i < count; i++) {
@@ -72,6 +83,65 @@ static void run_bare(void)
         }
         expect(memcmp(frame, reply, sizeof(frame)) == 0, "a wrong reply");
     }
+}
+
+#ifdef HAVE_MBEDTLS
+static int take_random(void *arg, unsigned char *out, size_t length)
+{
+    (void)arg;
+    return getrandom(out, length, 0) == (ssize_t)length ? 0 : -1;
+}
+
+static int send_bytes(void *arg, const unsigned char *bytes, size_t length)
+{
+    return (int)send(*(const int *)arg, bytes, length, MSG_NOSIGNAL);
+}
+
+static int receive_bytes(void *arg, unsigned char *to, size_t length)
+{
+    return (int)recv(*(const int *)arg, to, length, 0);
+}
+
+static void run_bare_mbedtls(void)
+{
+    uint8_t frame[SC_FRAME_HEADER_BYTES + BODY_BYTES] = {0}, reply[sizeof(frame)];
+    int fd = open_socket();
+    mbedtls_ssl_context ssl;
+    mbedtls_ssl_config config;
+    mbedtls_ssl_init(&ssl);
+    mbedtls_ssl_config_init(&config);
+    expect(mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                       MBEDTLS_SSL_PRESET_DEFAULT) == 0,
+           "out of memory");
+    mbedtls_ssl_conf_rng(&config, take_random, NULL);
+    mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_NONE);
+    expect(mbedtls_ssl_setup(&ssl, &config) == 0, "out of memory");
+    mbedtls_ssl_set_bio(&ssl, &fd, send_bytes, receive_bytes, NULL);
+    expect(mbedtls_ssl_handshake(&ssl) == 0, "the handshake failed");
+    sc_frame_put_header(frame, SC_FRAME_ECHO, BODY_BYTES);
+    for (unsigned long i = 0; i < count; i++) {
+        expect(mbedtls_ssl_write(&ssl, frame, sizeof(frame)) == sizeof(frame), "mbedtls_ssl_write");
+        for (size_t have = 0; have < sizeof(reply);) {
+            const int got = mbedtls_ssl_read(&ssl, reply + have, sizeof(reply) - have);
+            expect(got > 0, "mbedtls_ssl_read");
+            have += (size_t)got;
+        }
+        expect(memcmp(frame, reply, sizeof(frame)) == 0, "a wrong reply");
+    }
+    mbedtls_ssl_free(&ssl);
+    mbedtls_ssl_config_free(&config);
+}
+#endif
+
+static void run_bare(void)
+{
+#ifdef HAVE_MBEDTLS
+    if (strcmp(tls_library, "mbedtls") == 0) {
+        run_bare_mbedtls();
+        return;
+    }
+#endif
+    run_bare_openssl();
 }
 
 static void run_blocking(void)
@@ -175,9 +245,10 @@ int main(int argc, char *argv[])
     struct sc_client_error error = SC_CLIENT_ERROR_INIT;
     struct rusage usage;
     expect(argc == 6, "usage: sc-library DRIVER LIBRARY ADDRESS PIN COUNT");
+    tls_library = argv[2];
     address = argv[3];
     count = strtoul(argv[5], NULL, 10);
-    settings = sc_client_settings_new(argv[2], &error);
+    settings = sc_client_settings_new(tls_library, &error);
     expect(settings && sc_client_settings_add_pin(settings, argv[4], &error) == 0, error.text);
     for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
         if (strcmp(drivers[i].name, argv[1]) == 0) {

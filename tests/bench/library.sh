@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# make bench-library: what libspacecaptain costs beside OpenSSL alone. Needs valgrind (callgrind) for the instructions.
+# make bench-library: what libspacecaptain costs beside its TLS library alone. Needs valgrind (callgrind) for the instructions.
 set -eu
 : "${SC_SRCDIR:?run this by make bench-library}" "${SC_BUILDDIR:?}"
 work=$(mktemp -d)
@@ -14,17 +14,18 @@ server=$!
 address=$(head -n 1 port)
 run() { "$SC_BUILDDIR/tests/bench/sc-library" "$1" "$2" "$address" server.crt "$3"; }
 
-# instructions DRIVER LIBRARY: of one request, without those of the connection.
+# instructions DRIVER LIBRARY: of one request, without those of the connection; the least of three, for a reply that is late costs another
+# turn of the loop.
 instructions() {
-    for n in 100 1100; do
+    for n in 100 1100 100 1100 100 1100; do
         valgrind --tool=callgrind --callgrind-out-file=/dev/null "$SC_BUILDDIR/tests/bench/sc-library" "$1" "$2" "$address" server.crt "$n" \
             2>&1 >/dev/null | sed -n 's/.*Collected : //p'
-    done | awk 'NR == 1 { first = $1 } END { printf "%d", ($1 - first) / 1000 }'
+    done | awk 'NR % 2 { first = $1; next } { now = ($1 - first) / 1000; least = NR == 2 || now < least ? now : least } END { printf "%d", least }'
 }
 
 echo '| driver, TLS library | instructions a request | requests a second of processor time |'
 echo '| --- | ---: | ---: |'
-for case in 'bare openssl' 'blocking openssl' 'poll openssl' 'libevent openssl' 'blocking mbedtls' 'poll mbedtls' 'libevent mbedtls'; do
+for case in 'bare openssl' 'blocking openssl' 'poll openssl' 'libevent openssl' 'bare mbedtls' 'blocking mbedtls' 'poll mbedtls' 'libevent mbedtls'; do
     # shellcheck disable=SC2086
     set -- $case
     rate=$(run "$1" "$2" "${BENCH_COUNT:-20000}" 2>/dev/null) || continue # a library that is not built in
