@@ -29,7 +29,9 @@
  *     }
  *
  * Errors, replies, events and what is told of a connection are in <spacecaptain/client_types.h>,
- * which this file includes. Structs with a member `size` are set up by their ..._INIT macro.
+ * which this file includes. Structs with a member `size` are set up by their ..._INIT macro. In C++
+ * two of them need the word `struct`, since functions have their names: sc_client_info and
+ * sc_client_stored_pin.
  *
  * There are three ways to drive a connection, on the same objects:
  *
@@ -83,8 +85,8 @@ struct sc_client_settings;
 /*
  * `tls_library` is "openssl", "mbedtls" where the library was built with it, or NULL for the
  * default, "openssl". Mbed TLS (2.28) has TLS 1.2 alone, and takes RSA keys and those on P-256,
- * P-384 and P-521, not Ed25519. NULL on failure: SC_CLIENT_USAGE, there is no such library;
- * SC_CLIENT_SYSTEM.
+ * P-384 and P-521, not Ed25519, in certificates of 16 KiB together. NULL on failure:
+ * SC_CLIENT_USAGE, there is no such library; SC_CLIENT_SYSTEM.
  */
 SC_CLIENT_API struct sc_client_settings *
 sc_client_settings_new(const char *tls_library, struct sc_client_error *error) SC_CLIENT_NODISCARD;

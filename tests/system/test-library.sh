@@ -85,9 +85,43 @@ run 0 ./static-blocking
 expect_out hello
 
 if command -v c++ >/dev/null; then
-    printf '#include <spacecaptain/client.h>\nint main() { sc_client_error e = SC_CLIENT_ERROR_INIT; return e.code; }\n' >plain.cc
+    cat >plain.cc <<'END'
+#include <iostream>
+#include <string>
+#include <spacecaptain/client.h>
+int main(int, char **argv)
+{
+    sc_client_error error = SC_CLIENT_ERROR_INIT;
+    sc_client_reply reply = SC_CLIENT_REPLY_INIT;
+    sc_client_event event = SC_CLIENT_EVENT_INIT;
+    sc_client_pins pins = SC_CLIENT_PINS_INIT;
+    struct sc_client_info info = SC_CLIENT_INFO_INIT;
+    struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;
+    sc_client_settings *settings = sc_client_settings_new(nullptr, &error);
+    if (sc_client_settings_add_pin(settings, argv[2], &error) != 0) {
+        return error.code;
+    }
+    sc_client *client = sc_client_connect(settings, argv[1], &error);
+    sc_client_settings_free(settings);
+    if (!client || sc_client_call(client, SC_CLIENT_ECHO, "hello", 5, &reply, &error) != 0 || sc_client_info(client, &info) != 0) {
+        return error.code;
+    }
+    std::cout << std::string(reinterpret_cast<const char *>(reply.body), reply.length) << std::endl;
+    sc_client_free(client);
+    return event.type + pins.proven + static_cast<int>(stored.line);
+}
+END
     # shellcheck disable=SC2086
-    c++ -Wall -Wextra -Wpedantic -Werror $flags -fsyntax-only plain.cc 2>build.log || fail "the header is not for C++"
+    c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror $flags -fsyntax-only plain.cc 2>build.log || fail "the header is not for C++"
+    case $SC_TEST_CFLAGS in
+    *sanitize*) skip_part "C++ and a library with sanitizers" ;;
+    *)
+        # shellcheck disable=SC2086
+        c++ -std=c++11 -o plain plain.cc $flags 2>build.log || fail "a program in C++ is not linked"
+        run 0 env LD_LIBRARY_PATH="$lib" ./plain "$address" server.crt
+        expect_out hello
+        ;;
+    esac
     printf '#include <spacecaptain/client_libevent.h>\nint main() { return 0; }\n' >libevent.cc
     # shellcheck disable=SC2086
     c++ -Wall -Wextra -Wpedantic -Werror $flags -fsyntax-only libevent.cc 2>build.log || fail "the adapter is not for C++"

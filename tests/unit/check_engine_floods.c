@@ -145,6 +145,35 @@ START_TEST(a_handshake_is_bounded)
 }
 END_TEST
 
+/* A server with so many certificates of some hundred bytes. */
+static void show_certificates(unsigned count, bool is_taken)
+{
+    set_up();
+    EVP_PKEY *key = fixture_key("P-256");
+    X509 *other = fixture_certificate(key, "other", 0, 1000, NULL, NULL);
+    for (unsigned i = 1; i < count; i++) {
+        ck_assert_int_eq(SSL_CTX_add1_chain_cert(sc_tls_context_ssl_ctx(context), other), 1);
+    }
+    X509_free(other);
+    EVP_PKEY_free(key);
+    open_engine();
+    ck_assert(next_event());
+    if (is_taken) {
+        ck_assert_msg(event.type == SC_CLIENT_EVENT_READY, "%s", event.error->text);
+    } else {
+        expect_end(SC_CLIENT_HANDSHAKE, "what the server sent could not be used");
+    }
+    tear_down();
+}
+
+START_TEST(certificates_are_bounded)
+{
+    show_certificates(20, true);
+    show_certificates(60, strcmp(tls_library, "openssl") == 0); /* Mbed TLS takes 16 KiB */
+    show_certificates(500, false); /* and OpenSSL 100 */
+}
+END_TEST
+
 /* Else what is to be sent would grow for ever, to a server that never reads. */
 START_TEST(what_was_not_sent_is_not_answered)
 {
@@ -449,7 +478,8 @@ END_TEST
 #define LIARS
 #endif
 TLS_LIBRARY_SUITE_MAIN(session_tickets_are_bounded, a_handshake_is_bounded,
-                       what_was_not_sent_is_not_answered, memory_of_large_requests_is_given_back,
+                       certificates_are_bounded, what_was_not_sent_is_not_answered,
+                       memory_of_large_requests_is_given_back,
                        memory_of_large_replies_is_given_back,
                        a_protocol_that_was_not_offered_is_refused,
                        a_close_in_the_handshake_is_told_as_one LIARS)
