@@ -16,6 +16,10 @@ for force in '' --force; do
     [ "$(owner conf/server.key)" = $user:600 ] || fail "the key is $(owner conf/server.key)"
     [ "$(owner conf/server.crt)" = $user:644 ] || fail "the certificate is $(owner conf/server.crt)"
 done
+# Also where root has made the one before for itself.
+chown root:0 conf/server.key
+run 0 sc-keygen --force --out conf/server
+[ "$(owner conf/server.key)" = $user:600 ] || fail "the key in place of one of root is $(owner conf/server.key)"
 run 0 sc-keygen --out own
 [ "$(owner own.key)" = root:600 ] || fail "in a directory of root the key is $(owner own.key)"
 

@@ -163,6 +163,57 @@ START_TEST(what_waits_is_bounded)
 }
 END_TEST
 
+START_TEST(a_client_that_is_freed_sends_close_notify)
+{
+    static const struct turn turns[] = {{0, STAYS}};
+    set_up(turns, SC_COUNT_OF(turns), 0);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
+    tear_down();
+    ck_assert_uint_eq(server.notified, 1);
+}
+END_TEST
+
+/* Who was away for longer than the limit of a reply. */
+START_TEST(a_reply_that_has_arrived_is_in_time)
+{
+    static const struct turn turns[] = {{0, STAYS}};
+    set_up(turns, SC_COUNT_OF(turns), 0);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
+    (void)pthread_mutex_lock(&answering);
+    send_text("b");
+    sc_client_process(client);
+    (void)pthread_mutex_unlock(&answering);
+    struct pollfd arrived = {.fd = sc_client_fd(client), .events = POLLIN};
+    ck_assert_int_eq(poll(&arrived, 1, 20000), 1);
+    const uint64_t later_ns = sc_clock_ns() + UINT64_C(3600000000000);
+    sc_clock_fake(&later_ns, NULL);
+    const int some = sc_client_next_event(client, &event);
+    sc_clock_fake(NULL, NULL);
+    ck_assert_int_eq(some, 1);
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_pin_store_has_the_address_that_is_connected_to)
+{
+    static const struct turn turns[] = {{0, STAYS}};
+    struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;
+    set_up(turns, SC_COUNT_OF(turns), 0);
+    sc_client_free(client);
+    sc_client_settings_free(settings);
+    settings = sc_client_settings_new(NULL, &error);
+    const char *path = fixture_path("pins");
+    ck_assert_int_eq(
+        sc_client_settings_set_pin_store(settings, path, NULL, SC_CLIENT_FIRST_USE_STORE, &error),
+        0);
+    client = sc_client_connect(settings, server.address, &error);
+    ck_assert_msg(client != NULL, "%s", error.text);
+    ck_assert_int_eq(sc_client_stored_pin(path, server.address, 0, &stored, &error), 1);
+    tear_down();
+}
+END_TEST
+
 START_TEST(settings_have_bounds)
 {
     ck_assert_ptr_nonnull(settings = sc_client_settings_new(NULL, &error));
@@ -182,4 +233,5 @@ END_TEST
 SUITE_MAIN("client_calls", a_call_takes_its_own_reply, the_times_of_a_connection_are_told,
            a_loop_knows_what_to_wait_for, an_end_says_why,
            cancelled_requests_are_neither_answered_nor_sent_again, what_waits_is_bounded,
-           settings_have_bounds)
+           a_client_that_is_freed_sends_close_notify, a_reply_that_has_arrived_is_in_time,
+           a_pin_store_has_the_address_that_is_connected_to, settings_have_bounds)

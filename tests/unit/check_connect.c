@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -130,6 +131,7 @@ static struct outcome run(uint64_t timeout_ms)
     if (state == SC_CONNECT_DONE) {
         (void)snprintf(outcome.peer, sizeof(outcome.peer), "%s", sc_connect_peer(connecting));
         outcome.fd = sc_connect_take(connecting);
+        ck_assert_int_eq(fcntl(outcome.fd, F_GETFD), FD_CLOEXEC);
     }
     sc_connect_free(connecting);
     list_count = 0;

@@ -337,15 +337,19 @@ START_TEST(digest_names_the_content)
                        SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)),
                        SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)), key,
                        V_OCSP_CERTSTATUS_GOOD, -60, 3600);
-    for (int i = 0; i < 5; i++) {
+    EVP_PKEY *next = fixture_key("P-256");
+    fixture_write_key("next.key", next, NULL);
+    EVP_PKEY_free(next);
+    for (int i = 0; i < 6; i++) {
         settings = fixture_settings("server");
+        settings.next_private_key_path = i == 4 ? fixture_path("next.key") : NULL;
         settings.session_timeout_s = i == 0 ? 77 : 0;
         settings.session_cache_size = i == 1 ? 77 : 1024;
         settings.client_auth = i == 2 ? SC_CLIENT_AUTH_OPTIONAL : SC_CLIENT_AUTH_NONE;
         settings.client_pins = pins;
         settings.client_pin_count = i == 2;
         settings.ocsp_response_path = i == 3 ? fixture_path("ocsp.der") : NULL;
-        if (i == 4) {
+        if (i == 5) {
             fixture_write_certificate("server.crt", renewed, false); /* for the same key */
         }
         second = fixture_server(&settings);

@@ -373,7 +373,19 @@ START_TEST(what_cannot_be_written_changes_nothing)
     ck_assert_int_eq(sc_client_store_pin("pins", "captain", pin(0), "typed", &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_CANT_CREATE);
     ck_assert_int_eq(rmdir("pins.lock"), 0);
+    ck_assert_int_eq(symlink("elsewhere", "pins.lock"), 0);
+    ck_assert_int_eq(sc_client_store_pin("pins", "captain", pin(0), "typed", &error), -1);
+    ck_assert_int_ne(access("elsewhere", F_OK), 0);
+    ck_assert_int_eq(unlink("pins.lock"), 0);
     ck_assert_uint_eq(scratch_files(true), 0);
+    /* Nobody else can hold the lock. */
+    struct sc_pin_store store;
+    const mode_t mask = umask(0);
+    ck_assert_int_eq(sc_pin_store_lock(&store, "pins", SERVER, NULL), 0);
+    (void)umask(mask);
+    ck_assert_int_eq(stat("pins.lock", &stat_), 0);
+    ck_assert_uint_eq(stat_.st_mode & 07777, 0600);
+    sc_pin_store_fini(&store);
     scratch_leave();
 }
 END_TEST

@@ -55,8 +55,11 @@ static struct {
     pthread_t thread;
     char address[64];
     char got[4096]; /* "a b|b c": the bodies of each connection */
-    unsigned connections, resumed;
+    unsigned connections, resumed, notified; /* by close_notify */
 } server;
+
+/* Held by a test: no reply comes meanwhile. */
+static pthread_mutex_t answering = PTHREAD_MUTEX_INITIALIZER;
 
 static struct sc_tls_context *context;
 static struct sc_client_settings *settings;
@@ -145,9 +148,12 @@ static void serve_one(int fd, const struct turn *turn)
             if (!take_request(ssl, frame, &length)) {
                 break;
             }
+            (void)pthread_mutex_lock(&answering);
             (void)SSL_write(ssl, frame, (int)(SC_FRAME_HEADER_BYTES + length));
+            (void)pthread_mutex_unlock(&answering);
         }
         end_connection(ssl, turn->ending);
+        server.notified += (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
     }
     SSL_free(ssl);
 }
