@@ -190,6 +190,18 @@ if [ "$editing" ]; then
     at_prompt 0 '> ' 'echo new\n' 'new' '' '> ' '\x04'
     [ "$(wc -l <"$history")" = 1001 ] && [ "$(sed -n 1p "$history")" = 'echo old 500' ] && [ "$(stat -c %a "$history")" = 600 ] ||
         fail "the history was not cut to its last lines"
+    # Without a new line, too: what is replaced, and what is not.
+    for mode in 600 644; do
+        [ $mode = 644 ] || awk 'BEGIN { for (i = 0; i < 1500; i++) print "echo old", i }' >"$history"
+        chmod $mode "$history"
+        at_prompt 0 '> ' '\x04'
+        [ "$(stat -c %a "$history")" = 600 ] || fail "others can read a history of mode $mode after a prompt"
+    done
+    if [ "$(id -u)" = 0 ]; then
+        chown 12345 "$history"
+        at_prompt 0 'is not a regular file of yours' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
+        chown 0 "$history"
+    fi
     # Two at the same time lose nothing.
     : >"$history"
     start_server

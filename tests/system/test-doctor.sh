@@ -55,6 +55,14 @@ grep -q '"layer":"pins",.*"dane":"3 1 1 ' out || fail "no pins in JSON"
 # By a name, by a unix socket.
 run 0 sc-client --connect "localhost:$port" --pin ca:server.crt doctor
 verdict name ok 'localhost is .*127.0.0.1'
+# A stored pin is one as any other: it matches, or it does not.
+run 0 sc-client --connect "$address" --tofu=new --pin-store stored time
+doctor 0 --pin-store stored
+verdict pin ok 'sha256//.* \(stored:[0-9]+\) matches'
+sed -i 's#sha256//[^ ]*#sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=#' stored
+doctor 90 --pin-store stored
+verdict pin note 'sha256//AAAA.* \(stored:[0-9]+\) does not match'
+verdict trust FAILED 'no pin that was given or stored matches'
 stop_server
 start_server --listen "unix:$tmp/socket"
 run 0 sc-client --connect "unix:$tmp/socket" --pin server.crt doctor
