@@ -184,6 +184,7 @@ src_libscserver_a_SOURCES = \
 	src/server/conn_serve.c \
 	src/server/conn_state.h \
 	src/server/continuity.c src/server/continuity.h \
+	src/server/drain.c src/server/drain.h \
 	src/server/expiry.c src/server/expiry.h \
 	src/server/history.c src/server/history.h \
 	src/server/lifecycle_log.c src/server/lifecycle_log.h \
@@ -201,7 +202,8 @@ src_libscserver_a_SOURCES = \
 	src/server/pin_meter.c src/server/pin_meter.h \
 	src/server/port_file.c src/server/port_file.h \
 	src/server/server.c src/server/server.h \
-	src/server/sockets.c src/server/sockets.h src/server/stored_tickets.c src/server/stored_tickets.h \
+	src/server/sockets.c src/server/sockets.h \
+	src/server/stored_tickets.c src/server/stored_tickets.h \
 	src/server/stats.c src/server/stats.def src/server/stats.h \
 	src/server/status.c src/server/status.h \
 	src/server/status_client.c src/server/status_client.h \

@@ -3,7 +3,6 @@
 
 #include "server/server.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "server/admin.h"
 #include "server/admission.h"
 #include "server/client_command.h"
+#include "server/drain.h"
 #include "server/lifecycle_log.h"
 #include "server/limits.h"
 #include "server/loop_health.h"
@@ -59,20 +59,15 @@ struct sc_server {
     struct sc_acceptor *acceptor;
     struct sc_reload *reload;
     struct sc_watchdog *watchdog;
-    struct event *stop_signals[2], *drain_timer;
-    time_t draining_since; /* 0: it does not drain */
-    uint64_t drain_waited_ms; /* when its timer is due */
-    bool ready, draining;
+    struct sc_drain *drain;
+    bool ready;
     char own_address[SC_OWN_ADDRESS_BYTES];
     char client_command[512]; /* empty: it does not fit */
 };
 
-#define DRAIN_SLOW_MS 5000U /* a drain that takes longer is worth a line */
-
-static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg);
-static void on_drain_timer(evutil_socket_t fd, short what, void *arg);
 static void publish(struct sc_snapshot *fresh, void *arg);
 static const struct sc_workers_callbacks workers_callbacks;
+static const struct sc_drain_callbacks drain_callbacks;
 
 /* --- What follows from the configuration --- */
 
@@ -110,18 +105,18 @@ static void write_status(char *out, size_t out_size, void *arg)
 {
     const struct sc_server *server = arg;
     const time_t left = sc_tls_context_not_after(server->snapshot.tls) - sc_clock_wall().tv_sec;
-    const char *condition = server->draining ? "draining" : "serving";
+    const bool draining = sc_drain_since(server->drain) != 0;
     const char *failure = server->reload ? sc_reload_last(server->reload)->failure : "";
-    const int length =
-        snprintf(out, out_size,
-                 left > 0 ? "%s, %u connections, certificate ends in %ld days"
-                          : "%s, %u connections, certificate ended %ld days ago",
-                 condition, sc_acceptor_open(server->acceptor), labs((long)left / 86400));
+    const int length = snprintf(out, out_size,
+                                left > 0 ? "%s, %u connections, certificate ends in %ld days"
+                                         : "%s, %u connections, certificate ended %ld days ago",
+                                draining ? "draining" : "serving",
+                                sc_acceptor_open(server->acceptor), labs((long)left / 86400));
     if (*failure && length > 0 && (size_t)length < out_size) {
         (void)snprintf(out + length, out_size - (size_t)length,
                        "; the last reload failed, the previous configuration is active: %s",
                        failure);
-    } else if (!server->draining && length > 0 && (size_t)length < out_size) {
+    } else if (!draining && length > 0 && (size_t)length < out_size) {
         (void)snprintf(out + length, out_size - (size_t)length, "%s%s",
                        server->client_command[0] ? "; try it: " : "", server->client_command);
     }
@@ -134,10 +129,10 @@ static void tell_metrics(struct sc_server *server)
     const struct sc_announcement *keys = sc_tls_context_announcement(tls);
     const struct sc_ocsp *ocsp = sc_tls_context_ocsp(tls);
     struct sc_metrics_facts facts = {
-        .state = server->draining ? SC_METRICS_DRAINING
-                 : server->ready  ? SC_METRICS_READY
-                                  : SC_METRICS_STARTING,
-        .draining_since = server->draining_since,
+        .state = sc_drain_since(server->drain) ? SC_METRICS_DRAINING
+                 : server->ready               ? SC_METRICS_READY
+                                               : SC_METRICS_STARTING,
+        .draining_since = sc_drain_since(server->drain),
         .max_connections = server->acceptor_limits.max_connections,
         .certificate_not_after = sc_tls_context_not_after(tls),
         .has_next_key = keys->next.key != NULL,
@@ -165,27 +160,6 @@ static void on_reload_finished(void *arg)
 }
 
 /* --- Start --- */
-
-static struct event *watch_signal(struct sc_server *server, int number, event_callback_fn callback)
-{
-    struct event *event = evsignal_new(server->base, number, callback, server);
-    if (event && event_add(event, NULL) != 0) {
-        event_free(event);
-        event = NULL;
-    }
-    return event;
-}
-
-static int watch_signals(struct sc_server *server, struct sc_err *err)
-{
-    server->stop_signals[0] = watch_signal(server, SIGTERM, on_stop_signal);
-    server->stop_signals[1] = watch_signal(server, SIGINT, on_stop_signal);
-    server->drain_timer = evtimer_new(server->base, on_drain_timer, server);
-    if (!server->stop_signals[0] || !server->stop_signals[1] || !server->drain_timer) {
-        return sc_err_set(err, EX_OSERR, "cannot watch for signals: out of memory");
-    }
-    return 0;
-}
 
 static int start_workers(struct sc_server *server, struct sc_err *err)
 {
@@ -239,7 +213,8 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, struct sc_sysd
         snapshot->config, snapshot->config->workers); /* first: each worker opens files */
     server->base = sc_loop_new_base(err);
     if (!server->base || !(server->signer = sc_signer_new(err)) ||
-        !(server->pin_meter = sc_pin_meter_new(err)) || watch_signals(server, err) != 0 ||
+        !(server->pin_meter = sc_pin_meter_new(err)) ||
+        !(server->drain = sc_drain_new(server->base, &drain_callbacks, server, err)) ||
         sc_sockets_open(server->sysd, snapshot->config, &server->sockets, err) != 0 ||
         sc_tlsbev_library_init(sc_tls_context_ssl_ctx(snapshot->tls), err) != 0 ||
         start_workers(server, err) != 0 || start_admin(server, err) != 0) {
@@ -377,50 +352,27 @@ static void publish(struct sc_snapshot *fresh, void *arg)
 
 /* --- Shutdown --- */
 
-static void wait_for_drain(struct sc_server *server, uint64_t ms)
+static uint64_t begin_drain(void *arg)
 {
-    const struct timeval delay = sc_clock_timeval(ms);
-    server->drain_waited_ms += ms;
-    event_add(server->drain_timer, &delay);
-}
-
-/* Until somebody is told that the drain takes long, or it is over. */
-static uint64_t first_wait_ms(uint64_t limit_ms)
-{
-    const uint64_t half_ms = limit_ms / 2;
-    return limit_ms < 1000 ? limit_ms : half_ms < DRAIN_SLOW_MS ? half_ms : DRAIN_SLOW_MS;
-}
-
-static void drain(struct sc_server *server)
-{
-    server->draining = true;
-    server->draining_since = sc_clock_wall().tv_sec;
+    struct sc_server *server = arg;
+    sc_sysd_stopping(server->sysd, "draining");
+    sc_watchdog_stopping(server->watchdog);
     tell_metrics(server);
     sc_reload_stop(server->reload);
     sc_acceptor_stop(server->acceptor);
     sc_listen_close(server->sockets.tls);
     server->sockets.tls = NULL;
     sc_workers_drain(&server->workers, sc_acceptor_open(server->acceptor));
-    wait_for_drain(server, first_wait_ms(server->snapshot.config->drain_timeout_ms));
+    return server->snapshot.config->drain_timeout_ms;
 }
 
-static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
+static unsigned open_connections(void *arg)
 {
-    struct sc_server *server = arg;
-    const char *name = signal_number == SIGTERM ? "SIGTERM" : "SIGINT";
-    (void)what;
-    if (server->draining) {
-        sc_log_message(SC_EVENT_STOPPING_NOW, "second signal (%s): %u connections are cut", name,
-                       sc_acceptor_open(server->acceptor));
-        event_base_loopbreak(server->base);
-        return;
-    }
-    sc_sysd_stopping(server->sysd, "draining");
-    sc_watchdog_stopping(server->watchdog);
-    sc_log_message(SC_EVENT_STOPPING, "%s: draining %u connections", name,
-                   sc_acceptor_open(server->acceptor));
-    drain(server);
+    const struct sc_server *server = arg;
+    return sc_acceptor_open(server->acceptor);
 }
+
+static const struct sc_drain_callbacks drain_callbacks = {begin_drain, open_connections};
 
 static void on_worker_gone(const struct sc_conn_origin *origin, void *arg)
 {
@@ -435,35 +387,6 @@ static void on_workers_empty(void *arg)
 }
 
 static const struct sc_workers_callbacks workers_callbacks = {on_worker_gone, on_workers_empty};
-
-/* Says that clients hold it up, after 5, 10, 20, ... seconds; at the end they are cut. */
-static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
-{
-    struct sc_server *server = arg;
-    const uint64_t limit_ms = server->snapshot.config->drain_timeout_ms;
-    const uint64_t waited_ms = server->drain_waited_ms;
-    (void)fd;
-    (void)what;
-    if (waited_ms < limit_ms) {
-        sc_log_message(SC_EVENT_DRAIN_SLOW,
-                       "%u connections are still open after %.1f s; drain-timeout cuts them after "
-                       "%.1f s",
-                       sc_acceptor_open(server->acceptor), (double)waited_ms / 1000,
-                       (double)limit_ms / 1000);
-        wait_for_drain(server, 2 * waited_ms < limit_ms ? waited_ms : limit_ms - waited_ms);
-        return;
-    }
-    sc_log_message(SC_EVENT_DRAIN_TIMEOUT, "%u connections did not end in time and are cut",
-                   sc_acceptor_open(server->acceptor));
-    event_base_loopbreak(server->base);
-}
-
-static void free_event(struct event *event)
-{
-    if (event) {
-        event_free(event);
-    }
-}
 
 void sc_server_free(struct sc_server *server)
 {
@@ -485,11 +408,9 @@ void sc_server_free(struct sc_server *server)
     sc_pin_meter_free(server->pin_meter);
     sc_acceptor_free(server->acceptor);
     sc_sockets_close(&server->sockets);
-    free_event(server->stop_signals[0]);
-    free_event(server->stop_signals[1]);
     sc_reload_free(server->reload);
     sc_watchdog_free(server->watchdog);
-    free_event(server->drain_timer);
+    sc_drain_free(server->drain);
     if (server->base) {
         event_base_free(server->base);
     }
