@@ -15,7 +15,7 @@
  * and the service gets it after its sockets when it is started again, or from the first start on
  * FILE under NAME.
  *
- *   SIGUSR1   one thread of the service, not the main one, stands still from now on, and the
+ *   SIGUSR1   one thread of the service, not the main one, stands still until the next one, and the
  *             watchdog is in earnest: a service that is
  * silent for its time is ended with SIGABRT. MESSAGES says "no thread can be stopped" where
  *     ptrace(2) is not allowed.
@@ -99,6 +99,13 @@ static void on_restart(int number)
 static void stop_thread(FILE *messages)
 {
     char path[64];
+    if (stopped_thread != 0) {
+        (void)ptrace(PTRACE_DETACH, stopped_thread, NULL, NULL);
+        stopped_thread = 0;
+        fputs("the thread goes on\n", messages);
+        (void)fflush(messages);
+        return;
+    }
     (void)snprintf(path, sizeof(path), "/proc/%ld/task", (long)service);
     DIR *threads = opendir(path);
     for (const struct dirent *entry;
