@@ -60,9 +60,9 @@ static int open_reserve(void)
 
 /* --- Refusing --- */
 
-/* `hint`: one for this case; NULL: that of the reason. */
+/* `origin` NULL: no connection could be accepted. `hint` NULL: that of the reason. */
 static void log_refusal(struct sc_acceptor *acceptor, enum refusal refusal,
-                        const struct sc_addr *peer, const char *hint)
+                        const struct sc_conn_origin *origin, const char *hint)
 {
     static const struct {
         const char *reason, *hint;
@@ -80,9 +80,10 @@ static void log_refusal(struct sc_acceptor *acceptor, enum refusal refusal,
                               SC_EVENT_CONNECTION_REFUSED)) {
         return;
     }
-    if (peer) {
+    if (origin) {
         char text[SC_ADDR_TEXT_BYTES];
-        sc_addr_format_packed(peer, text);
+        sc_addr_format_packed(&origin->peer, text);
+        sc_log_u64(&line, "conn", origin->id);
         sc_log_str(&line, "peer", text);
     }
     sc_log_str(&line, "reason", rows[refusal].reason);
@@ -123,6 +124,30 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* Takes one in by means of the reserve, and closes it. False: there was none. */
+static bool turn_one_away(struct sc_acceptor *acceptor, evutil_socket_t listener)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof(address);
+    if (acceptor->reserve_fd < 0) {
+        return false;
+    }
+    (void)close(acceptor->reserve_fd);
+    const int fd = accept(listener, (struct sockaddr *)&address, &length);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    acceptor->reserve_fd = open_reserve();
+    if (fd < 0) {
+        return false;
+    }
+    const struct sc_conn_origin origin = {
+        .id = ++acceptor->next_id, .peer = sc_addr_pack((struct sockaddr *)&address, length)};
+    sc_stats_add(&acceptor->stats.refused_descriptors, 1);
+    log_refusal(acceptor, REFUSAL_DESCRIPTORS, &origin, NULL);
+    return true;
+}
+
 /*
  * The listening socket stays readable as long as somebody waits on it, so doing nothing would
  * spin. The reserve makes room to accept and close one; without it nothing is done for a tenth of
@@ -132,23 +157,12 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
     struct sc_acceptor *acceptor = arg;
     const int errnum = EVUTIL_SOCKET_ERROR();
-    const bool out = errnum == EMFILE || errnum == ENFILE;
-    if (out) {
-        log_refusal(acceptor, REFUSAL_DESCRIPTORS, NULL, NULL);
-    } else {
+    if (errnum != EMFILE && errnum != ENFILE) {
         log_accept_failed(acceptor, errnum);
-    }
-    if (out && acceptor->reserve_fd >= 0) {
-        (void)close(acceptor->reserve_fd);
-        const int fd = accept(evconnlistener_get_fd(listener), NULL, NULL);
-        if (fd >= 0) {
-            (void)close(fd);
-            sc_stats_add(&acceptor->stats.refused_descriptors, 1);
-        }
-        acceptor->reserve_fd = open_reserve();
-        if (fd >= 0 && acceptor->reserve_fd >= 0) {
-            return;
-        }
+    } else if (!turn_one_away(acceptor, evconnlistener_get_fd(listener))) {
+        log_refusal(acceptor, REFUSAL_DESCRIPTORS, NULL, NULL);
+    } else if (acceptor->reserve_fd >= 0) {
+        return;
     }
     pause_accept(acceptor, 100);
 }
@@ -179,7 +193,7 @@ static bool has_room(struct sc_acceptor *acceptor, const struct sc_conn_origin *
         return true;
     }
     sc_stats_add(&acceptor->stats.refused_max_connections, 1);
-    log_refusal(acceptor, REFUSAL_MAX_CONNECTIONS, &origin->peer, NULL);
+    log_refusal(acceptor, REFUSAL_MAX_CONNECTIONS, origin, NULL);
     return false;
 }
 
@@ -191,7 +205,7 @@ static void enter(struct sc_acceptor *acceptor, evutil_socket_t fd, struct sc_co
                                   &origin->address_entry) != 0) {
         (void)evutil_closesocket(fd);
         sc_stats_add(&acceptor->stats.refused_per_address, 1);
-        log_refusal(acceptor, REFUSAL_PER_ADDRESS, &origin->peer, NULL);
+        log_refusal(acceptor, REFUSAL_PER_ADDRESS, origin, NULL);
         sc_acceptor_on_gone(acceptor, origin);
     } else if (sc_worker_give(least_loaded(acceptor), fd, origin) != 0) {
         sc_stats_add(&acceptor->stats.refused_memory, 1);
@@ -248,7 +262,7 @@ static void on_proxy_refused(void *arg, const struct sc_conn_origin *balancer, c
 {
     struct sc_acceptor *acceptor = arg;
     sc_stats_add(&acceptor->stats.refused_proxy_header, 1);
-    log_refusal(acceptor, REFUSAL_PROXY_HEADER, &balancer->peer, hint);
+    log_refusal(acceptor, REFUSAL_PROXY_HEADER, balancer, hint);
     sc_acceptor_on_gone(acceptor, balancer);
 }
 

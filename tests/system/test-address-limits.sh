@@ -36,7 +36,7 @@ enter 127.0.0.2 "127.0.0.1:$port"
 enter 127.0.0.2 "127.0.0.1:$port"
 refused 127.0.0.2 "127.0.0.1:$port"
 enter 127.0.0.3 "127.0.0.1:$port"
-grep -q ' connection_refused peer="\?\[2001:db8:0:1:ffff::3\]:[0-9]*"\? reason=max_connections_per_address ' "$server_log" ||
+grep -q ' connection_refused conn=[0-9]* peer="\?\[2001:db8:0:1:ffff::3\]:[0-9]*"\? reason=max_connections_per_address ' "$server_log" ||
     fail "the log does not name the IPv6 address"
 
 # One that leaves makes room for another of its network.
