@@ -14,6 +14,14 @@ done
 run_seconds=500
 (unset MAKEFLAGS MFLAGS MAKELEVEL && export DEB_BUILD_OPTIONS='nocheck parallel=2' && run 0 make -C "$SC_BUILDDIR" deb)
 run 0 lintian --allow-root --fail-on error,warning "$SC_BUILDDIR"/deb/*.changes
+# Built again, in another directory: the same bytes.
+mkdir -p again/deeper
+tar -C again/deeper -xf "$SC_BUILDDIR"/deb/space-captain_*.tar.xz
+(unset MAKEFLAGS MFLAGS MAKELEVEL && export DEB_BUILD_OPTIONS='nocheck parallel=2' && cd again/deeper/space-captain-* && run 0 dpkg-buildpackage -us -uc -b)
+for package in "$SC_BUILDDIR"/deb/*.deb; do
+    cmp "$package" "again/deeper/${package##*/}" >&2 || fail "not the same bytes when it is built again: ${package##*/}"
+done
+rm -rf again
 run_seconds=60
 
 # The same packages with other versions, for an upgrade.
@@ -27,7 +35,7 @@ for package in "$SC_BUILDDIR"/deb/*.deb; do
     run 0 dpkg-deb --root-owner-group -b unpacked "$box_share/new/$name"
     rm -rf unpacked
 done
-pass "packages without a word from lintian"
+pass "packages without a word from lintian, the same twice"
 
 mkdir -p "$layer/usr/local/bin"
 cp "$SC_BUILDDIR/tests/tools/fleet" "$layer/usr/local/bin/"
