@@ -55,6 +55,9 @@ grep -q '"layer":"pins",.*"dane":"3 1 1 ' out || fail "no pins in JSON"
 # By a name, by a unix socket.
 run 0 sc-client --connect "localhost:$port" --pin ca:server.crt doctor
 verdict name ok 'localhost is .*127.0.0.1'
+# It only looks: nothing is stored, whatever --tofu says.
+run 60 sc-client --connect "$address" --timeout "$slow" --tofu=new --pin-store stored doctor
+[ ! -e stored ] || fail "the doctor has stored a pin"
 # A stored pin is one as any other: it matches, or it does not.
 run 0 sc-client --connect "$address" --tofu=new --pin-store stored time
 doctor 0 --pin-store stored
