@@ -183,8 +183,9 @@ static int end_event(struct sc_link *link, struct sc_client_event *event)
         link->end_error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
         if (link->failed) {
             (void)sc_lib_error(&link->end_error, &link->err);
-            link->end_error.temporary =
-                link->err.status == EX_UNAVAILABLE || link->err.status == EX_TEMPFAIL;
+            link->end_error.temporary = link->err.status == EX_UNAVAILABLE ||
+                                        link->err.status == EX_TEMPFAIL ||
+                                        link->err.status == EX_OSERR;
         }
         end = (struct sc_client_event){.type = SC_CLIENT_EVENT_END, .error = &link->end_error};
     }

@@ -38,7 +38,8 @@ struct sc_client_error {
     int code; /* enum sc_client_code; later versions may add some */
     uint32_t retry_after_ms; /* when the server asked to come back, 0: it did not */
     char text[768]; /* "what failed: why; the way out": one line of printable UTF-8, no newline */
-    int temporary; /* the same may succeed at another time: the server is away, busy or silent */
+    int temporary; /* the same may succeed later: the server is away, busy or silent, or the
+                      system is short of memory or descriptors */
     /* Of SC_CLIENT_PIN, to be compared; else empty. Lines, with a newline between two. */
     char expected[1024]; /* the pins, "PIN" or "PIN (FILE)", "PIN (FILE:LINE)" of a pin store;
                             the last line may be "and N more" */

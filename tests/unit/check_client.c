@@ -2,6 +2,8 @@
 /* A client over sockets whose server leaves: what is sent again, when, and what is final. */
 #include "config.h"
 
+#include <sys/resource.h>
+
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "client_fixture.h"
@@ -179,6 +181,26 @@ START_TEST(nobody_listens_until_it_is_given_up)
 }
 END_TEST
 
+START_TEST(descriptors_may_come_back)
+{
+    static const struct turn turns[] = {{1, CUT}, {0, STAYS}};
+    struct rlimit before;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
+    expect(SC_CLIENT_EVENT_LOST);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    send_text("b");
+    expect(SC_CLIENT_EVENT_LOST);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_SYSTEM);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    expect(SC_CLIENT_EVENT_READY);
+    expect_reply(2, "b");
+    tear_down();
+}
+END_TEST
+
 START_TEST(what_cannot_get_better_is_final)
 {
     static const struct turn broken[] = {{1, CUT}, {0, BROKEN}, {0, STAYS}};
@@ -264,5 +286,6 @@ SUITE_MAIN("client", what_is_not_answered_is_sent_again_in_order,
            without_a_request_the_next_one_connects_again, a_server_that_never_answers_is_given_up,
            the_time_to_give_up_counts_from_the_last_reply, advice_is_taken_up_to_a_minute,
            a_server_that_is_only_looked_at_is_not_called_again, nobody_listens_until_it_is_given_up,
-           what_cannot_get_better_is_final, another_key_is_not_taken_for_the_server_that_was_lost,
+           descriptors_may_come_back, what_cannot_get_better_is_final,
+           another_key_is_not_taken_for_the_server_that_was_lost,
            by_default_a_lost_connection_is_the_end, the_wait_grows_to_a_bound_and_differs)

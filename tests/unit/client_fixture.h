@@ -7,6 +7,7 @@
 #define SC_TESTS_CLIENT_FIXTURE_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -168,6 +169,10 @@ static void *serve(void *arg)
     (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
     for (;;) {
         const int fd = accept(server.listener, NULL, NULL);
+        if (fd < 0 && errno == EMFILE) { /* a test took them away from both */
+            (void)poll(&(struct pollfd){.fd = server.listener, .events = POLLIN}, 1, -1);
+            continue;
+        }
         if (fd < 0) {
             return NULL; /* shut down */
         }
