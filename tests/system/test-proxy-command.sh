@@ -59,7 +59,7 @@ grep -q "^connected to $proxied (proxy command)" out || fail "the prompt does no
 cat >stays.sh <<'END'
 trap 'echo tidy >tidied; exit 0' HUP
 relay "$1"
-while [ ! -e never ]; do wait-for 1 0 exists never; done &
+wait-for 60 0 exists never &
 wait
 END
 through 0 'sh stays.sh %h:%p' echo hello
