@@ -67,7 +67,7 @@ for what in write-etc write-usr write-configuration read-homes see-process-1 see
 done
 # What a kernel may lack, or a machine forbid.
 for what in io-uring aio userfaultfd realtime host-name other-abi; do
-    grep -qx "$what yes" outside.log || skip_part "this machine itself denies $(grep "^$what " outside.log)"
+    grep -qx "$what yes" outside.log || pass "not judged, since this machine itself denies it: $(grep "^$what " outside.log)"
     grep -q "^$what \(no: \|killed\)" inside.log || fail "the sandbox does not deny: $(grep "^$what " inside.log)"
 done
 for what in may-make-memory-file may-use-tcp; do
