@@ -448,8 +448,8 @@ START_TEST(at_most_eight_pins_are_told)
     char text[64];
     set_up();
     know_server();
-    for (char c = 'A'; c < 'A' + 9; c++) {
-        (void)snprintf(text, sizeof(text), "sha256//%c%.42s=", c,
+    for (int i = 0; i < 9; i++) {
+        (void)snprintf(text, sizeof(text), "sha256//%c%.42s=", 'A' + i,
                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
         ck_assert_int_eq(sc_client_settings_add_pin(settings, text, &error), 0);
     }
