@@ -149,7 +149,7 @@ static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
     uint64_t lost = end ? end->unanswered : 0;
     (void)evtimer_del(repeat->tick);
     if (!client->was_ready && end) {
-        return false; /* there is no server: nothing to sum up, unless somebody interrupts it */
+        return false; /* no connection was made: only an interrupt has a summary */
     }
     if (!client->is_ready && end) {
         repeat->sent++; /* what it connected for */

@@ -128,8 +128,8 @@ static void refused(struct sc_client_engine *engine, const struct sc_frame_error
 /* --- Replies --- */
 
 /*
- * The oldest request is still here. Whoever answers it all the same need never read: what is to be
- * sent would grow with every such reply.
+ * The oldest request was not sent yet. A server that answers it never has to read, and the output
+ * would grow with every such reply.
  */
 static bool is_too_early(struct sc_client_engine *engine)
 {

@@ -372,7 +372,7 @@ static enum sc_tls_step handshake(struct sc_tls_conn *base, struct sc_err *err)
     return SC_TLS_STEP_DONE;
 }
 
-/* How many have come since the keys changed; there is no function that tells. */
+/* Records received since the keys changed; Mbed TLS has no function for it. */
 static uint64_t records_in(const struct conn *conn)
 {
     uint64_t count = 0;

@@ -86,7 +86,7 @@ struct sc_client_settings;
  * `tls_library` is "openssl", "mbedtls" where the library was built with it, or NULL for the
  * default, "openssl". Mbed TLS (2.28) has TLS 1.2 alone, and takes RSA keys and those on P-256,
  * P-384 and P-521, not Ed25519, in certificates of 16 KiB together. NULL on failure:
- * SC_CLIENT_USAGE, there is no such library; SC_CLIENT_SYSTEM.
+ * SC_CLIENT_USAGE unknown library; SC_CLIENT_SYSTEM out of memory.
  */
 SC_CLIENT_API struct sc_client_settings *
 sc_client_settings_new(const char *tls_library, struct sc_client_error *error) SC_CLIENT_NODISCARD;
