@@ -25,7 +25,7 @@ struct sc_new_file_settings {
      */
     const char *like;
 
-    bool own; /* whatever the directory, it belongs to who makes it: a file of root's for itself */
+    bool own; /* the file belongs to this process's user, not to the account of its directory */
 
     /*
      * The caller holds a lock: no other process writes this file. Then what a process that was

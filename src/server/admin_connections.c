@@ -76,7 +76,7 @@ static void look_again_in(const struct sc_admin_connections *connections, unsign
 
 /*
  * A quarter, so that new connections do not wait for one place each; but none that had no time for
- * its request: many scrapers at once are nobody's fault. All places are taken.
+ * its request, when many come at once. All places are taken.
  */
 static void cut_oldest(struct sc_admin_connections *connections, uint64_t now_ms)
 {

@@ -7,7 +7,7 @@
  * evhttp asks for a bufferevent for each connection that it accepts; a reference of our own keeps
  * that one until evhttp has dropped it, which the next sc_admin_connections_look() finds. When
  * all places are taken, the listeners wait, and after a moment the oldest quarter is cut, so that
- * who holds all places keeps nobody else out. Thread: that of the base.
+ * a client that holds all of them does not keep others out. Thread: that of the base.
  */
 #ifndef SC_SERVER_ADMIN_CONNECTIONS_H
 #define SC_SERVER_ADMIN_CONNECTIONS_H
