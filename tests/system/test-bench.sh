@@ -96,7 +96,7 @@ tail -n 1 plot.svg | grep -q '^</svg>$' || fail "the drawing is cut"
 # texts FILE: the texts of a drawing, a line each.
 texts() { grep -o '<text[^>]*>[^<]*</text>' "$1" | sed 's/<[^>]*>//g'; }
 texts plot.svg >texts
-for text in "$address, TLSv1\.3 .*, $(date -u +%Y)-[0-9-]* [0-9:]* UTC" "2 connections, 1 in flight on each, echo of 64 bytes" "[0-9.]* requests a second for \(0\.[3-9][0-9]\|[1-9][0-9.]*\) s, 0 errors" \
+for text in "$address, TLSv1\.3 .*, $(date -u +%Y)-[0-9-]* [0-9:]* UTC" "2 connections, 1 in flight on each, echo of 64 bytes" "[0-9.]* requests a second for [0-9]*\.[0-9][0-9] s, 0 errors" \
     p50 p90 p99 'p99\.9'; do
     grep -q "^$text\$" texts || fail "the drawing lacks \"$text\": $(cat texts)"
 done
