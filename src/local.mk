@@ -134,7 +134,6 @@ src_libscclient_a_SOURCES = \
 	src/client/cli.h \
 	src/client/complete.c src/client/complete.h \
 	src/client/first_use.c src/client/first_use.h \
-	src/client/history.c src/client/history.h \
 	src/client/doctor.c src/client/doctor.h \
 	src/client/doctor_find.c \
 	src/client/doctor_probe.c \
@@ -147,7 +146,8 @@ src_libscclient_a_SOURCES = \
 	src/client/options.c src/client/options.h \
 	src/client/output.c src/client/output.h \
 	src/client/prompt.c src/client/prompt.h \
-	src/client/proxy.c src/client/proxy.h \
+	src/client/prompt_history.c src/client/prompt_history.h \
+	src/client/proxy_command.c src/client/proxy_command.h \
 	src/client/repeat.c \
 	src/client/session.c src/client/session.h \
 	src/client/session_file.c src/client/session_file.h

@@ -19,7 +19,7 @@
 #include <wchar.h>
 
 #include "client/complete.h"
-#include "client/history.h"
+#include "client/prompt_history.h"
 #include "client/output.h"
 #include "client/prompt.h"
 #include "base/escape.h"
@@ -35,7 +35,7 @@
 struct interactive {
     EditLine *editor;
     History *history;
-    struct sc_history *kept; /* NULL: there is no file */
+    struct sc_prompt_history *kept; /* NULL: there is no file */
     struct event *input;
     struct event *signals[3]; /* SIGINT, SIGTSTP, SIGWINCH */
     char prompt[SC_PROMPT_BYTES];
@@ -217,9 +217,9 @@ static void open_history(struct interactive *interactive)
 {
     struct sc_err err;
     HistEvent event;
-    (void)history(interactive->history, &event, H_SETSIZE, SC_HISTORY_LINES);
+    (void)history(interactive->history, &event, H_SETSIZE, SC_PROMPT_HISTORY_LINES);
     (void)history(interactive->history, &event, H_SETUNIQUE, 1);
-    interactive->kept = sc_history_open(add_line, interactive->history, &err);
+    interactive->kept = sc_prompt_history_open(add_line, interactive->history, &err);
     if (!interactive->kept && *err.text) {
         sc_program_warn(SC_CLI_PROGRAM, "%s", err.text);
     }
@@ -408,7 +408,7 @@ static void keep_line(struct interactive *interactive, const char *line, size_t 
     struct sc_err err;
     HistEvent event;
     (void)history(interactive->history, &event, H_ENTER, line);
-    if (sc_history_add(interactive->kept, line, length, &err) != 0 && !interactive->warned) {
+    if (sc_prompt_history_add(interactive->kept, line, length, &err) != 0 && !interactive->warned) {
         interactive->warned = true;
         sc_program_warn(SC_CLI_PROGRAM, "%s", err.text);
     }
@@ -480,7 +480,7 @@ static void stop(struct sc_cli *client)
             event_free(interactive->signals[i]);
         }
     }
-    sc_history_free(interactive->kept);
+    sc_prompt_history_free(interactive->kept);
     free(interactive);
 }
 

@@ -11,7 +11,7 @@
 
 #include "base/program.h"
 #include "client/output.h"
-#include "client/proxy.h"
+#include "client/proxy_command.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
 #include "tls/client_conf.h"
@@ -346,7 +346,7 @@ static int check_proxy_command(const struct sc_cli_options *options)
 {
     struct sc_err err;
     if (!options->proxy_command ||
-        sc_proxy_check(options->proxy_command, &options->address, &err) == 0) {
+        sc_proxy_command_check(options->proxy_command, &options->address, &err) == 0) {
         return 0;
     }
     (void)sc_err_prefix(&err, "--proxy-command");

@@ -12,14 +12,14 @@
 #include <spacecaptain/client_libevent.h>
 
 #include "base/clock.h"
-#include "client/proxy.h"
+#include "client/proxy_command.h"
 #include "proto/frame.h"
 
 struct sc_session {
     struct sc_session_callbacks callbacks;
     void *arg;
     const char *address;
-    struct sc_proxy *proxy; /* NULL: connected directly */
+    struct sc_proxy_command *proxy; /* NULL: connected directly */
     struct sc_client *client;
     struct sc_client_libevent *driver; /* NULL: it has ended */
     struct event *end_event; /* on_end of an abort is called from the loop, too */
@@ -103,7 +103,7 @@ static void add_proxy(struct sc_session *session, const struct sc_client_event *
     if (!session->proxy || !event->cut) {
         return;
     }
-    sc_proxy_describe(session->proxy, how, sizeof(how));
+    sc_proxy_command_describe(session->proxy, how, sizeof(how));
     if (!session->is_ready) {
         (void)sc_err_set(err, EX_UNAVAILABLE, "can't connect to %s: %s", session->address, how);
     } else {
@@ -187,7 +187,7 @@ static int start_over_proxy(struct sc_session *session, struct sc_client_setting
     struct sc_address address;
     int fd;
     if (sc_parse_address(session->address, SC_PROTOCOL_PORT, &address, err) != 0 ||
-        !(session->proxy = sc_proxy_start(proxy_command, &address, &fd, err))) {
+        !(session->proxy = sc_proxy_command_start(proxy_command, &address, &fd, err))) {
         return -1;
     }
     session->client =
@@ -319,7 +319,7 @@ void sc_session_free(struct sc_session *session)
             event_free(session->end_event);
         }
         sc_client_free(session->client);
-        sc_proxy_free(session->proxy);
+        sc_proxy_command_free(session->proxy);
         free(session);
     }
 }

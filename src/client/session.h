@@ -73,8 +73,8 @@ struct sc_session_callbacks {
 
 /*
  * Starts to connect; over the standard input and output of `proxy_command`, unless that is NULL
- * (client/proxy.h). `address` and `proxy_command` are borrowed as long as the session lives. NULL
- * on failure; its status is one of enum sc_client_code.
+ * (client/proxy_command.h). `address` and `proxy_command` are borrowed as long as the session
+ * lives. NULL on failure; its status is one of enum sc_client_code.
  */
 struct sc_session *sc_session_new(struct event_base *base, struct sc_client_settings *settings,
                                   const char *address, const char *proxy_command,

@@ -152,7 +152,7 @@ static int check_key(struct check *check, const char *path, EVP_PKEY **out, stru
 {
     struct sc_err why;
     check->path = path;
-    *out = sc_show_read_key(path, &why);
+    *out = sc_keygen_show_read_key(path, &why);
     if (!*out) {
         if (take_problem(check, &why, err) != 0) {
             return -1;
@@ -215,7 +215,7 @@ static int summary(const struct check *check, const char *key_path, const char *
                             check->first, check->problems);
 }
 
-int sc_check_pair(const char *key_path, const char *certificate_path, struct sc_err *err)
+int sc_keygen_check_pair(const char *key_path, const char *certificate_path, struct sc_err *err)
 {
     struct check check = {0};
     EVP_PKEY *key = NULL;

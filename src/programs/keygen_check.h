@@ -9,7 +9,7 @@
  * Prints what is there and every problem, on stdout. 0: fit. -1: EX_NOINPUT when a file can't be
  * read, EX_CONFIG when there are problems.
  */
-int sc_check_pair(const char *key_path, const char *certificate_path,
-                  struct sc_err *err) SC_NODISCARD;
+int sc_keygen_check_pair(const char *key_path, const char *certificate_path,
+                         struct sc_err *err) SC_NODISCARD;
 
 #endif

@@ -43,7 +43,7 @@ static const char *full_name_in(const struct hostent *line, const char *host)
     return found ? full : NULL;
 }
 
-void sc_names_of_host(struct sc_names *names)
+void sc_keygen_names_of_host(struct sc_names *names)
 {
     char host[256] = "";
 

@@ -16,6 +16,6 @@ struct sc_names {
 };
 
 /* The host's name, its full name where /etc/hosts has it, localhost, 127.0.0.1, ::1; each once. */
-void sc_names_of_host(struct sc_names *names);
+void sc_keygen_names_of_host(struct sc_names *names);
 
 #endif

@@ -23,12 +23,12 @@
 #define RENEW_DAYS 30
 
 /* The name that the messages give to the files: what was said with --out. */
-static void print_base(const struct sc_rotate_request *request)
+static void print_base(const struct sc_keygen_rotate_request *request)
 {
     printf(" --out %.*s", (int)request->base_length, request->base);
 }
 
-static int open_rotation(const struct sc_rotate_request *request, bool lock,
+static int open_rotation(const struct sc_keygen_rotate_request *request, bool lock,
                          struct sc_rotation *rotation, struct sc_err *err)
 {
     if (sc_rotation_init(rotation, request->base, request->base_length, sc_passphrase_prompt(),
@@ -62,7 +62,7 @@ static void add_names_of(const X509 *certificate, struct names *names)
 static void add_names_of_host(struct names *names)
 {
     struct sc_names host;
-    sc_names_of_host(&host);
+    sc_keygen_names_of_host(&host);
     for (; names->count < host.count; names->count++) {
         char *text = names->text[names->count];
         (void)snprintf(text, NAME_BYTES, "%s", host.name[names->count]);
@@ -72,7 +72,7 @@ static void add_names_of_host(struct names *names)
 
 /* With the names that were asked for, else those of `model` (may be NULL), else those of the host.
  */
-static X509 *make_certificate(const struct sc_rotate_request *request, EVP_PKEY *key,
+static X509 *make_certificate(const struct sc_keygen_rotate_request *request, EVP_PKEY *key,
                               const X509 *model, struct sc_err *err)
 {
     const char *const *items = request->names;
@@ -109,7 +109,7 @@ static void print_certificate(const char *path, const X509 *certificate)
 
 /* --- --next --- */
 
-static EVP_PKEY *make_key(const struct sc_rotate_request *request, const EVP_PKEY *current,
+static EVP_PKEY *make_key(const struct sc_keygen_rotate_request *request, const EVP_PKEY *current,
                           struct sc_err *err)
 {
     enum sc_key_kind kind = request->kind;
@@ -141,9 +141,9 @@ static int require_current(const struct sc_rotation *rotation,
 /*
  * What an earlier --next has left, for which `next` is then made whole, or what stands in the way.
  */
-static int look_at_next(const struct sc_rotate_request *request, const struct sc_rotation *rotation,
-                        const struct sc_rotation_pair *current, const struct sc_rotation_pair *next,
-                        struct sc_err *err)
+static int look_at_next(const struct sc_keygen_rotate_request *request,
+                        const struct sc_rotation *rotation, const struct sc_rotation_pair *current,
+                        const struct sc_rotation_pair *next, struct sc_err *err)
 {
     const struct sc_rotation_paths *paths = &rotation->paths[SC_ROTATION_NEXT];
     if (next->key && !next->certificate && sc_rotation_fits(current->certificate, next->key)) {
@@ -159,9 +159,9 @@ static int look_at_next(const struct sc_rotate_request *request, const struct sc
     return 0;
 }
 
-static int make_next(const struct sc_rotate_request *request, const struct sc_rotation *rotation,
-                     struct sc_rotation_pair *next, const struct sc_rotation_pair *current,
-                     struct sc_err *err)
+static int make_next(const struct sc_keygen_rotate_request *request,
+                     const struct sc_rotation *rotation, struct sc_rotation_pair *next,
+                     const struct sc_rotation_pair *current, struct sc_err *err)
 {
     const struct sc_rotation_paths *paths = &rotation->paths[SC_ROTATION_NEXT];
     const bool keep = next->key && !next->certificate && !request->force;
@@ -180,7 +180,7 @@ static int make_next(const struct sc_rotate_request *request, const struct sc_ro
     sc_keygen_describe_key(next->key, what, sizeof(what));
     printf("%s: private key, %s%s\n", paths->key, what, keep ? ", which was there" : "");
     print_certificate(paths->certificate, next->certificate);
-    if (sc_show_pins(next->certificate, NULL, err) != 0) {
+    if (sc_keygen_show_pins(next->certificate, NULL, err) != 0) {
         return -1;
     }
     printf("\nReload the server: it announces this key to clients that ask ('sc-client pins').\n"
@@ -191,7 +191,7 @@ static int make_next(const struct sc_rotate_request *request, const struct sc_ro
     return 0;
 }
 
-int sc_rotate_next(const struct sc_rotate_request *request, struct sc_err *err)
+int sc_keygen_rotate_next(const struct sc_keygen_rotate_request *request, struct sc_err *err)
 {
     struct sc_rotation rotation;
     struct sc_rotation_pair current = {0};
@@ -212,7 +212,7 @@ int sc_rotate_next(const struct sc_rotate_request *request, struct sc_err *err)
 
 /* --- --promote --- */
 
-static int print_promoted(const struct sc_rotate_request *request,
+static int print_promoted(const struct sc_keygen_rotate_request *request,
                           const struct sc_rotation *rotation, enum sc_rotation_promoted done,
                           struct sc_err *err)
 {
@@ -230,7 +230,7 @@ static int print_promoted(const struct sc_rotate_request *request,
                paths[SC_ROTATION_PREVIOUS].key);
     }
     print_certificate(paths[SC_ROTATION_CURRENT].certificate, certificate);
-    const int status = sc_show_pins(certificate, NULL, err);
+    const int status = sc_keygen_show_pins(certificate, NULL, err);
     if (status == 0 && done != SC_ROTATION_NOTHING) {
         printf("\nReload the server: it serves with this key. Then prepare the one after it:\n"
                "  sc-keygen --next");
@@ -241,7 +241,7 @@ static int print_promoted(const struct sc_rotate_request *request,
     return status;
 }
 
-int sc_rotate_promote(const struct sc_rotate_request *request, struct sc_err *err)
+int sc_keygen_rotate_promote(const struct sc_keygen_rotate_request *request, struct sc_err *err)
 {
     struct sc_rotation rotation;
     enum sc_rotation_promoted done;
@@ -256,7 +256,7 @@ int sc_rotate_promote(const struct sc_rotate_request *request, struct sc_err *er
 
 /* --- --renew --- */
 
-static int check_renewal(const struct sc_rotate_request *request,
+static int check_renewal(const struct sc_keygen_rotate_request *request,
                          const struct sc_rotation *rotation, const struct sc_rotation_pair *current,
                          struct sc_err *err)
 {
@@ -282,7 +282,7 @@ static int check_renewal(const struct sc_rotate_request *request,
     return 0;
 }
 
-int sc_rotate_renew(const struct sc_rotate_request *request, struct sc_err *err)
+int sc_keygen_rotate_renew(const struct sc_keygen_rotate_request *request, struct sc_err *err)
 {
     struct sc_rotation rotation;
     struct sc_rotation_pair current = {0};
@@ -294,7 +294,7 @@ int sc_rotate_renew(const struct sc_rotate_request *request, struct sc_err *err)
         (fresh = make_certificate(request, current.key, current.certificate, err)) &&
         sc_rotation_write_certificate(&rotation, fresh, err) == 0) {
         print_certificate(rotation.paths[SC_ROTATION_CURRENT].certificate, fresh);
-        status = sc_show_pins(fresh, NULL, err);
+        status = sc_keygen_show_pins(fresh, NULL, err);
         if (status == 0) {
             printf("\nReload the server. Clients that pin the key notice nothing; those that pin "
                    "the\ncertificate (its file, or cert-sha256) need this one first.\n");
@@ -327,9 +327,9 @@ static int print_slot(const struct sc_rotation *rotation, enum sc_rotation_slot 
         }
     }
     if (pair->certificate) {
-        sc_show_names_and_dates(pair->certificate);
+        sc_keygen_show_names_and_dates(pair->certificate);
     }
-    return sc_show_pins(pair->key ? NULL : pair->certificate, pair->key, err);
+    return sc_keygen_show_pins(pair->key ? NULL : pair->certificate, pair->key, err);
 }
 
 static int print_problem(const char *path, const char *text, struct sc_err *err)
@@ -370,7 +370,7 @@ static int find_problem(const struct sc_rotation *rotation, const struct sc_rota
     return 0;
 }
 
-static void print_next_step(const struct sc_rotate_request *request,
+static void print_next_step(const struct sc_keygen_rotate_request *request,
                             const struct sc_rotation_pair *pairs)
 {
     time_t not_before, not_after;
@@ -397,8 +397,8 @@ static void print_next_step(const struct sc_rotate_request *request,
 }
 
 /* Whether the clients of a running server are ready for the next key. */
-static int ask_server(const struct sc_rotate_request *request, const struct sc_rotation_pair *pairs,
-                      struct sc_err *err)
+static int ask_server(const struct sc_keygen_rotate_request *request,
+                      const struct sc_rotation_pair *pairs, struct sc_err *err)
 {
     const EVP_PKEY *next_key = pairs[SC_ROTATION_NEXT].key;
     uint8_t current[SC_PIN_BYTES], next[SC_PIN_BYTES];
@@ -412,7 +412,7 @@ static int ask_server(const struct sc_rotate_request *request, const struct sc_r
     return sc_keygen_ask_server(request->server, current, next_key ? next : NULL, err);
 }
 
-int sc_rotate_status(const struct sc_rotate_request *request, struct sc_err *err)
+int sc_keygen_rotate_status(const struct sc_keygen_rotate_request *request, struct sc_err *err)
 {
     struct sc_rotation rotation;
     struct sc_rotation_pair pairs[SC_ROTATION_SLOTS] = {{0}};
@@ -444,7 +444,7 @@ int sc_rotate_status(const struct sc_rotate_request *request, struct sc_err *err
 
 /* --- --ticket-keys --- */
 
-int sc_rotate_ticket_keys(const char *path, struct sc_err *err)
+int sc_keygen_rotate_ticket_keys(const char *path, struct sc_err *err)
 {
     bool rotated;
     if (sc_ticket_file_rotate(path, &rotated, err) != 0) {

@@ -14,7 +14,7 @@
 #include "tls/keygen.h"
 
 /* Borrowed. */
-struct sc_rotate_request {
+struct sc_keygen_rotate_request {
     const char *base; /* of the files, without .key and .crt; a directory: "server" in it */
     size_t base_length;
     bool kind_given; /* else the kind of the current key */
@@ -28,21 +28,25 @@ struct sc_rotate_request {
 };
 
 /* Makes the next key and its certificate. */
-int sc_rotate_next(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
+int sc_keygen_rotate_next(const struct sc_keygen_rotate_request *request,
+                          struct sc_err *err) SC_NODISCARD;
 
 /* Makes the next pair current; see tls/rotation.h. */
-int sc_rotate_promote(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
+int sc_keygen_rotate_promote(const struct sc_keygen_rotate_request *request,
+                             struct sc_err *err) SC_NODISCARD;
 
 /* Makes a new certificate for the current key. */
-int sc_rotate_renew(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
+int sc_keygen_rotate_renew(const struct sc_keygen_rotate_request *request,
+                           struct sc_err *err) SC_NODISCARD;
 
 /*
  * Says what is there, and what to do next. EX_CONFIG: something is wrong with it. With a server
  * EX_TEMPFAIL and EX_UNAVAILABLE, see programs/keygen_server.h.
  */
-int sc_rotate_status(const struct sc_rotate_request *request, struct sc_err *err) SC_NODISCARD;
+int sc_keygen_rotate_status(const struct sc_keygen_rotate_request *request,
+                            struct sc_err *err) SC_NODISCARD;
 
 /* Makes a file with keys for session tickets, or rotates those in it; see tls/ticket_file.h. */
-int sc_rotate_ticket_keys(const char *path, struct sc_err *err) SC_NODISCARD;
+int sc_keygen_rotate_ticket_keys(const char *path, struct sc_err *err) SC_NODISCARD;
 
 #endif

@@ -20,7 +20,7 @@
 
 #define PORT "4242"
 
-int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *err)
+int sc_keygen_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *err)
 {
     uint8_t pin[SC_PIN_BYTES];
     uint8_t fingerprint[SC_PIN_BYTES];
@@ -94,8 +94,8 @@ static void print_word(const char *text)
     (void)putchar('\'');
 }
 
-int sc_show_next_steps(const X509 *certificate, const char *certificate_path, const char *key_path,
-                       struct sc_err *err)
+int sc_keygen_show_next_steps(const X509 *certificate, const char *certificate_path,
+                              const char *key_path, struct sc_err *err)
 {
     uint8_t pin[SC_PIN_BYTES];
     struct sc_pin_formats as;
@@ -132,12 +132,12 @@ int sc_show_next_steps(const X509 *certificate, const char *certificate_path, co
 
 /* --- Files --- */
 
-EVP_PKEY *sc_show_read_key(const char *path, struct sc_err *err)
+EVP_PKEY *sc_keygen_show_read_key(const char *path, struct sc_err *err)
 {
     return sc_keygen_read_key(path, sc_passphrase_prompt(), (void *)(uintptr_t)path, err);
 }
 
-void sc_show_names_and_dates(const X509 *certificate)
+void sc_keygen_show_names_and_dates(const X509 *certificate)
 {
     char names[1024], from[SC_CERTIFICATE_DATE_BYTES], validity[SC_CERTIFICATE_VALIDITY_BYTES];
     time_t not_before, not_after;
@@ -149,7 +149,7 @@ void sc_show_names_and_dates(const X509 *certificate)
     printf("  dates            from %s; %s\n", from, validity);
 }
 
-int sc_show_file(const char *path, struct sc_err *err)
+int sc_keygen_show_file(const char *path, struct sc_err *err)
 {
     char what[80];
     EVP_PKEY *key;
@@ -165,9 +165,9 @@ int sc_show_file(const char *path, struct sc_err *err)
         sc_keygen_describe_key(described, what, sizeof(what));
         printf("%s: %s, %s\n", path, certificate ? "certificate" : "private key", what);
         if (certificate) {
-            sc_show_names_and_dates(certificate);
+            sc_keygen_show_names_and_dates(certificate);
         }
-        status = sc_show_pins(certificate, key, err);
+        status = sc_keygen_show_pins(certificate, key, err);
     } else {
         (void)sc_tls_err(err, EX_DATAERR, "%s: the public key in it can't be read", path);
     }

@@ -12,25 +12,26 @@
 #include "base/err.h"
 
 /* The pins of a certificate, or of a key alone (the other is NULL), in every form. */
-int sc_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_err *err) SC_NODISCARD;
+int sc_keygen_show_pins(const X509 *certificate, const EVP_PKEY *key,
+                        struct sc_err *err) SC_NODISCARD;
 
 /*
  * The kind of key, names, dates and pins of a PEM file with a certificate, else the kind and pins
  * of a private key; an encrypted one asks on the terminal.
  */
-int sc_show_file(const char *path, struct sc_err *err) SC_NODISCARD;
+int sc_keygen_show_file(const char *path, struct sc_err *err) SC_NODISCARD;
 
 /*
  * The commands for a new pair, in order: the server with it, a client that pins it, and what other
  * programs need to see from outside whether a server has it.
  */
-int sc_show_next_steps(const X509 *certificate, const char *certificate_path, const char *key_path,
-                       struct sc_err *err) SC_NODISCARD;
+int sc_keygen_show_next_steps(const X509 *certificate, const char *certificate_path,
+                              const char *key_path, struct sc_err *err) SC_NODISCARD;
 
 /* The names and the dates of a certificate. */
-void sc_show_names_and_dates(const X509 *certificate);
+void sc_keygen_show_names_and_dates(const X509 *certificate);
 
 /* Reads a key; when it is encrypted, asks on the terminal of the process, if there is one. */
-EVP_PKEY *sc_show_read_key(const char *path, struct sc_err *err) SC_NODISCARD;
+EVP_PKEY *sc_keygen_show_read_key(const char *path, struct sc_err *err) SC_NODISCARD;
 
 #endif

@@ -240,7 +240,7 @@ static int make(const struct options *options, struct sc_err *err)
         return -1;
     }
     if (count == 0) {
-        sc_names_of_host(&host);
+        sc_keygen_names_of_host(&host);
         for (; count < host.count; count++) {
             host_names[count] = host.name[count];
         }
@@ -256,8 +256,8 @@ static int make(const struct options *options, struct sc_err *err)
         sc_certificate_names(certificate, listed, sizeof(listed));
         printf("%s: private key, %s\n%s: certificate, valid until %s, for %s\n", paths.key, what,
                paths.certificate, until, listed);
-        status = sc_show_pins(certificate, NULL, err) == 0
-                     ? sc_show_next_steps(certificate, paths.certificate, paths.key, err)
+        status = sc_keygen_show_pins(certificate, NULL, err) == 0
+                     ? sc_keygen_show_next_steps(certificate, paths.certificate, paths.key, err)
                      : -1;
     }
     X509_free(certificate);
@@ -274,7 +274,7 @@ static int check(const char *base, struct sc_err *err)
     if (make_paths(&paths, base, is_directory, err) != 0) {
         return -1;
     }
-    return sc_check_pair(paths.key, paths.certificate, err);
+    return sc_keygen_check_pair(paths.key, paths.certificate, err);
 }
 
 static int rotate(const struct options *options, struct sc_err *err)
@@ -291,7 +291,7 @@ static int rotate(const struct options *options, struct sc_err *err)
         base = inside;
         length = strlen(inside);
     }
-    const struct sc_rotate_request request = {
+    const struct sc_keygen_rotate_request request = {
         .base = base,
         .base_length = length,
         .kind_given = options->kind_given,
@@ -304,10 +304,10 @@ static int rotate(const struct options *options, struct sc_err *err)
         .server = options->given & 1U << CONNECT ? &options->server : NULL,
     };
     switch (options->action) {
-    case NEXT: return sc_rotate_next(&request, err);
-    case PROMOTE: return sc_rotate_promote(&request, err);
-    case RENEW: return sc_rotate_renew(&request, err);
-    default: return sc_rotate_status(&request, err);
+    case NEXT: return sc_keygen_rotate_next(&request, err);
+    case PROMOTE: return sc_keygen_rotate_promote(&request, err);
+    case RENEW: return sc_keygen_rotate_renew(&request, err);
+    default: return sc_keygen_rotate_status(&request, err);
     }
 }
 
@@ -327,9 +327,9 @@ int main(int argc, char *argv[])
     }
     switch (options.action) {
     case MAKE: result = make(&options, &err); break;
-    case SHOW: result = sc_show_file(options.file, &err); break;
+    case SHOW: result = sc_keygen_show_file(options.file, &err); break;
     case CHECK: result = check(options.file, &err); break;
-    case TICKET_KEYS: result = sc_rotate_ticket_keys(options.file, &err); break;
+    case TICKET_KEYS: result = sc_keygen_rotate_ticket_keys(options.file, &err); break;
     case NEXT:
     case PROMOTE:
     case RENEW:

@@ -46,18 +46,18 @@ static unsigned distance(const char *a, const char *b)
     return row[length];
 }
 
-const char *sc_option_nearest(const char *section, const char *key)
+const char *sc_config_option_nearest(const char *section, const char *key)
 {
     const size_t length = strlen(key);
-    const size_t count = sc_option_count + (section ? 0 : sc_program_option_count);
+    const size_t count = sc_config_option_count + (section ? 0 : sc_cmdline_option_count);
     const char *nearest = NULL;
     unsigned best = 2 + (unsigned)length / 4;
     for (size_t i = 0; i < count && length < KEY_BYTES; i++) {
-        const bool of_file = i < sc_option_count;
+        const bool of_file = i < sc_config_option_count;
         const char *candidate =
-            of_file ? sc_options[i].key : sc_program_options[i - sc_option_count].key;
+            of_file ? sc_config_options[i].key : sc_cmdline_options[i - sc_config_option_count].key;
         const unsigned found = distance(key, candidate);
-        if (found < best && !(section && strcmp(sc_options[i].section, section) != 0)) {
+        if (found < best && !(section && strcmp(sc_config_options[i].section, section) != 0)) {
             best = found;
             nearest = candidate;
         }
@@ -71,7 +71,8 @@ static void report_unknown(const char *argument, const struct sc_opt_table *tabl
     char key[64];
     (void)snprintf(key, sizeof(key), "%.*s", (int)strcspn(argument, "="), argument);
     const char *name = key + strspn(key, "-");
-    const char *nearest = key[0] == '-' && key[1] == '-' ? sc_option_nearest(NULL, name) : NULL;
+    const char *nearest =
+        key[0] == '-' && key[1] == '-' ? sc_config_option_nearest(NULL, name) : NULL;
     unsigned matches = 0;
     for (size_t i = 0; i < table->count; i++) {
         if (strcmp(table->rows[i].name, name) == 0) {
@@ -97,13 +98,13 @@ static void report_unknown(const char *argument, const struct sc_opt_table *tabl
  */
 static bool take(struct sc_cmdline *cmdline, int found)
 {
-    if (found < SC_CONFIG_FIRST_PROGRAM_OPTION) {
+    if (found < SC_CONFIG_FIRST_CMDLINE_OPTION) {
         cmdline->settings[cmdline->count++] =
-            (struct sc_cmdline_setting){&sc_options[found], optarg};
+            (struct sc_cmdline_setting){&sc_config_options[found], optarg};
         return false;
     }
-    const struct sc_program_option *option =
-        &sc_program_options[found - SC_CONFIG_FIRST_PROGRAM_OPTION];
+    const struct sc_cmdline_option *option =
+        &sc_cmdline_options[found - SC_CONFIG_FIRST_CMDLINE_OPTION];
     cmdline->action = option->action != SC_CMDLINE_RUN ? option->action : cmdline->action;
     if (option->action == SC_CMDLINE_STATUS) {
         cmdline->status_address = optarg;

@@ -19,15 +19,16 @@ static const struct sc_opt_status statuses[] = {
     {.status = EX_CONFIG},
     {.status = EX_OK}};
 
-static bool is_pin(const struct sc_option *option)
+static bool is_pin(const struct sc_config_option *option)
 {
     return strncmp(option->argument, "PIN", 3) == 0;
 }
 
-static struct sc_opt of_setting(const struct sc_option *option)
+static struct sc_opt of_setting(const struct sc_config_option *option)
 {
-    const bool is_list = option->kind == SC_OPTION_STRINGS || option->kind == SC_OPTION_ADDRESSES ||
-                         option->kind == SC_OPTION_NETWORKS;
+    const bool is_list = option->kind == SC_CONFIG_OPTION_STRINGS ||
+                         option->kind == SC_CONFIG_OPTION_ADDRESSES ||
+                         option->kind == SC_CONFIG_OPTION_NETWORKS;
     return (struct sc_opt){.name = option->key,
                            .argument = option->argument,
                            .help = option->help,
@@ -38,12 +39,12 @@ static struct sc_opt of_setting(const struct sc_option *option)
                                        : strcmp(option->argument, "FILE") == 0 ? SC_OPT_FILES
                                                                                : SC_OPT_NOTHING,
                            .words = is_pin(option) ? sc_pin_words
-                                    : option->kind == SC_OPTION_ADDRESSES
+                                    : option->kind == SC_CONFIG_OPTION_ADDRESSES
                                         ? sc_opt_address_words
-                                        : sc_option_words(option)};
+                                        : sc_config_option_words(option)};
 }
 
-static struct sc_opt of_program_option(const struct sc_program_option *option)
+static struct sc_opt of_program_option(const struct sc_cmdline_option *option)
 {
     const bool is_file = option->argument && strcmp(option->argument, "FILE") == 0;
     return (struct sc_opt){.name = option->key,
@@ -71,14 +72,14 @@ const struct sc_opt_table *sc_config_option_table(void)
             "arrived. Manual pages: sc-server(8), sc-server.conf(5).\n",
         .statuses = statuses,
     };
-    for (size_t i = 0; table.count == 0 && i < sc_program_option_count; i++) {
-        rows[i] = of_program_option(&sc_program_options[i]);
-        rows[i].value = SC_CONFIG_FIRST_PROGRAM_OPTION + (int)i;
+    for (size_t i = 0; table.count == 0 && i < sc_cmdline_option_count; i++) {
+        rows[i] = of_program_option(&sc_cmdline_options[i]);
+        rows[i].value = SC_CONFIG_FIRST_CMDLINE_OPTION + (int)i;
     }
-    for (size_t i = 0; table.count == 0 && i < sc_option_count; i++) {
-        rows[sc_program_option_count + i] = of_setting(&sc_options[i]);
-        rows[sc_program_option_count + i].value = (int)i;
+    for (size_t i = 0; table.count == 0 && i < sc_config_option_count; i++) {
+        rows[sc_cmdline_option_count + i] = of_setting(&sc_config_options[i]);
+        rows[sc_cmdline_option_count + i].value = (int)i;
     }
-    table.count = sc_program_option_count + sc_option_count;
+    table.count = sc_cmdline_option_count + sc_config_option_count;
     return &table;
 }

@@ -6,25 +6,25 @@
 #include "server/configuration.h"
 #include "tls/config_file.h"
 
-enum sc_option_kind {
-    SC_OPTION_DURATION,
-    SC_OPTION_SIZE,
-    SC_OPTION_NUMBER,
-    SC_OPTION_STRING,
-    SC_OPTION_STRINGS,
-    SC_OPTION_ADDRESSES,
-    SC_OPTION_NETWORKS,
-    SC_OPTION_LOG_LEVEL,
-    SC_OPTION_LOG_FORMAT,
-    SC_OPTION_CLIENT_AUTH,
-    SC_OPTION_KEY_CONTINUITY,
+enum sc_config_option_kind {
+    SC_CONFIG_OPTION_DURATION,
+    SC_CONFIG_OPTION_SIZE,
+    SC_CONFIG_OPTION_NUMBER,
+    SC_CONFIG_OPTION_STRING,
+    SC_CONFIG_OPTION_STRINGS,
+    SC_CONFIG_OPTION_ADDRESSES,
+    SC_CONFIG_OPTION_NETWORKS,
+    SC_CONFIG_OPTION_LOG_LEVEL,
+    SC_CONFIG_OPTION_LOG_FORMAT,
+    SC_CONFIG_OPTION_CLIENT_AUTH,
+    SC_CONFIG_OPTION_KEY_CONTINUITY,
 };
 
-enum sc_option_effect { SC_OPTION_RELOAD, SC_OPTION_RESTART };
+enum sc_config_option_effect { SC_CONFIG_OPTION_RELOAD, SC_CONFIG_OPTION_RESTART };
 
-struct sc_option {
-    enum sc_option_kind kind;
-    enum sc_option_effect effect;
+struct sc_config_option {
+    enum sc_config_option_kind kind;
+    enum sc_config_option_effect effect;
     const char *section, *key;
     size_t offset; /* of the field in struct sc_config */
     const char *initial;
@@ -33,7 +33,7 @@ struct sc_option {
 };
 
 /* Options of the command line only. */
-struct sc_program_option {
+struct sc_cmdline_option {
     const char *key;
     char letter; /* the short option; 0: none */
     const char *argument;
@@ -44,41 +44,42 @@ struct sc_program_option {
 /* The sections of the configuration file, and that it is one of sc-server. */
 extern const struct sc_config_syntax sc_config_server_syntax;
 
-extern const struct sc_option sc_options[];
-extern const size_t sc_option_count;
-extern const struct sc_program_option sc_program_options[];
-extern const size_t sc_program_option_count;
+extern const struct sc_config_option sc_config_options[];
+extern const size_t sc_config_option_count;
+extern const struct sc_cmdline_option sc_cmdline_options[];
+extern const size_t sc_cmdline_option_count;
 
 /* What a kind of option allows, in the order of its enum, NULL-terminated; NULL: not words. */
-const char *const *sc_option_words(const struct sc_option *option);
+const char *const *sc_config_option_words(const struct sc_config_option *option);
 
-/* `value` of a row: the index in sc_options, or this and the index in sc_program_options. */
-#define SC_CONFIG_FIRST_PROGRAM_OPTION 0x1000
+/* `value` of a row: the index in sc_config_options, or this and the index in sc_cmdline_options. */
+#define SC_CONFIG_FIRST_CMDLINE_OPTION 0x1000
 
-const struct sc_option *sc_option_find(const char *key); /* NULL: no such key */
+const struct sc_config_option *sc_config_option_find(const char *key); /* NULL: no such key */
 
 /*
  * The key of the table (of `section`; NULL: of any, and the program options too) nearest to a
  * mistyped one, or NULL.
  */
-const char *sc_option_nearest(const char *section, const char *key);
+const char *sc_config_option_nearest(const char *section, const char *key);
 
 /*
  * Reads the text into the option's field. `append`: a list keeps what it has. On failure the field
  * is as before or a shorter list.
  */
-int sc_option_set(struct sc_config *config, const struct sc_option *option, const char *text,
-                  bool append, struct sc_err *err) SC_NODISCARD;
+int sc_config_option_set(struct sc_config *config, const struct sc_config_option *option,
+                         const char *text, bool append, struct sc_err *err) SC_NODISCARD;
 
-/* Writes the value as sc_option_set() reads it; nothing when there is none. */
-void sc_option_write(const struct sc_config *config, const struct sc_option *option, FILE *out);
+/* Writes the value as sc_config_option_set() reads it; nothing when there is none. */
+void sc_config_option_write(const struct sc_config *config, const struct sc_config_option *option,
+                            FILE *out);
 
 /* Gives back what a field holds. */
-void sc_option_clear(struct sc_config *config, const struct sc_option *option);
+void sc_config_option_clear(struct sc_config *config, const struct sc_config_option *option);
 
 /* Settings of the command line in order. */
 struct sc_cmdline_setting {
-    const struct sc_option *option;
+    const struct sc_config_option *option;
     const char *value;
 };
 const char *sc_cmdline_config_path(const struct sc_cmdline *cmdline); /* NULL: not given */

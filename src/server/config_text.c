@@ -32,23 +32,23 @@ static void write_value(FILE *out, const char *value)
 /* Calls `write` for every key, section by section. */
 static void write_sections(FILE *out, const struct sc_config *config,
                            void (*write)(FILE *out, const struct sc_config *config,
-                                         const struct sc_option *option))
+                                         const struct sc_config_option *option))
 {
     static const char *const sections[] = {"server", "tls"};
     for (size_t s = 0; s < SC_COUNT_OF(sections); s++) {
         (void)fprintf(out, "%s[%s]\n", s > 0 ? "\n" : "", sections[s]);
-        for (size_t i = 0; i < sc_option_count; i++) {
-            if (strcmp(sc_options[i].section, sections[s]) == 0) {
-                write(out, config, &sc_options[i]);
+        for (size_t i = 0; i < sc_config_option_count; i++) {
+            if (strcmp(sc_config_options[i].section, sections[s]) == 0) {
+                write(out, config, &sc_config_options[i]);
             }
         }
     }
 }
 
 /* What `write` writes, as a string. free() it; NULL: out of memory. */
-static char *text_of(const struct sc_config *config, const struct sc_option *option,
-                     void (*write)(const struct sc_config *config, const struct sc_option *option,
-                                   FILE *out))
+static char *text_of(const struct sc_config *config, const struct sc_config_option *option,
+                     void (*write)(const struct sc_config *config,
+                                   const struct sc_config_option *option, FILE *out))
 {
     char *text = NULL;
     size_t size;
@@ -64,9 +64,10 @@ static char *text_of(const struct sc_config *config, const struct sc_option *opt
     return text;
 }
 
-static void write_key(FILE *out, const struct sc_config *config, const struct sc_option *option)
+static void write_key(FILE *out, const struct sc_config *config,
+                      const struct sc_config_option *option)
 {
-    char *value = text_of(config, option, sc_option_write);
+    char *value = text_of(config, option, sc_config_option_write);
     if (value && (*value || *option->initial)) {
         (void)fprintf(out, "%s = ", option->key);
         write_value(out, value);
@@ -86,12 +87,12 @@ void sc_config_write(const struct sc_config *config, FILE *out)
 }
 
 static void write_sample_key(FILE *out, const struct sc_config *config,
-                             const struct sc_option *option)
+                             const struct sc_config_option *option)
 {
     (void)config;
     (void)fputs("\n# ", out);
     sc_opt_wrap(out, option->help, "# ", 2);
-    if (option->effect == SC_OPTION_RESTART) {
+    if (option->effect == SC_CONFIG_OPTION_RESTART) {
         (void)fputs("# A change needs a restart.\n", out);
     }
     (void)fprintf(out, "#%s = %s\n", option->key,
@@ -112,8 +113,8 @@ void sc_config_write_sample(FILE *out)
                 out);
 }
 
-static void write_tls_commands(const struct sc_config *config, const struct sc_option *option,
-                               FILE *out)
+static void write_tls_commands(const struct sc_config *config,
+                               const struct sc_config_option *option, FILE *out)
 {
     (void)option;
     for (size_t i = 0; i < config->tls_command_count; i++) {
@@ -126,12 +127,13 @@ size_t sc_config_diff(const struct sc_config *started, const struct sc_config *a
                       const struct sc_config *fresh, sc_config_on_change *on_change, void *arg)
 {
     size_t changes = 0;
-    for (size_t i = 0; i <= sc_option_count; i++) {
-        const struct sc_option *option = i < sc_option_count ? &sc_options[i] : NULL;
-        const bool needs_restart = option && option->effect == SC_OPTION_RESTART;
+    for (size_t i = 0; i <= sc_config_option_count; i++) {
+        const struct sc_config_option *option =
+            i < sc_config_option_count ? &sc_config_options[i] : NULL;
+        const bool needs_restart = option && option->effect == SC_CONFIG_OPTION_RESTART;
         char *before = text_of(needs_restart ? started : active, option,
-                               option ? sc_option_write : write_tls_commands);
-        char *after = text_of(fresh, option, option ? sc_option_write : write_tls_commands);
+                               option ? sc_config_option_write : write_tls_commands);
+        char *after = text_of(fresh, option, option ? sc_config_option_write : write_tls_commands);
         if (before && after && strcmp(before, after) != 0) {
             changes++;
             if (on_change) {

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sysexits.h>
 
-const struct sc_option sc_options[] = {
+const struct sc_config_option sc_config_options[] = {
 #define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help) \
-    {SC_OPTION_##kind, \
-     SC_OPTION_##effect, \
+    {SC_CONFIG_OPTION_##kind, \
+     SC_CONFIG_OPTION_##effect, \
      #section, \
      key, \
      offsetof(struct sc_config, field), \
@@ -25,31 +25,31 @@ const struct sc_option sc_options[] = {
 #define SC_PROGRAM_OPTION(key, letter, argument, action, help)
 #include "server/options.def"
 };
-const size_t sc_option_count = SC_COUNT_OF(sc_options);
+const size_t sc_config_option_count = SC_COUNT_OF(sc_config_options);
 
-const struct sc_program_option sc_program_options[] = {
+const struct sc_cmdline_option sc_cmdline_options[] = {
 #define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help)
 #define SC_PROGRAM_OPTION(key, letter, argument, action, help) \
     {key, letter, argument, SC_CMDLINE_##action, help},
 #include "server/options.def"
 };
-const size_t sc_program_option_count = SC_COUNT_OF(sc_program_options);
+const size_t sc_cmdline_option_count = SC_COUNT_OF(sc_cmdline_options);
 
 static const char *const client_auth_names[] = {"none", "optional", "require", NULL};
 static const char *const key_continuity_names[] = {"warn", "enforce", "off", NULL};
 
-const char *const *sc_option_words(const struct sc_option *option)
+const char *const *sc_config_option_words(const struct sc_config_option *option)
 {
     switch (option->kind) {
-    case SC_OPTION_LOG_LEVEL: return sc_log_level_names;
-    case SC_OPTION_LOG_FORMAT: return sc_log_format_names;
-    case SC_OPTION_CLIENT_AUTH: return client_auth_names;
-    case SC_OPTION_KEY_CONTINUITY: return key_continuity_names;
+    case SC_CONFIG_OPTION_LOG_LEVEL: return sc_log_level_names;
+    case SC_CONFIG_OPTION_LOG_FORMAT: return sc_log_format_names;
+    case SC_CONFIG_OPTION_CLIENT_AUTH: return client_auth_names;
+    case SC_CONFIG_OPTION_KEY_CONTINUITY: return key_continuity_names;
     default: return NULL;
     }
 }
 
-static const void *field_of(const struct sc_config *config, const struct sc_option *option)
+static const void *field_of(const struct sc_config *config, const struct sc_config_option *option)
 {
     return (const char *)config + option->offset;
 }
@@ -82,7 +82,7 @@ static int set_word(int *field, const char *const *words, const char *text, stru
     return sc_err_set(err, EX_USAGE, "invalid value \"%.64s\": expected %s", text, expected);
 }
 
-static int check_text(const struct sc_option *option, const char *text, size_t length,
+static int check_text(const struct sc_config_option *option, const char *text, size_t length,
                       struct sc_err *err)
 {
     for (size_t i = 0; i < length; i++) {
@@ -98,7 +98,7 @@ static int check_text(const struct sc_option *option, const char *text, size_t l
     return 0;
 }
 
-static int set_string(char **field, const struct sc_option *option, const char *text,
+static int set_string(char **field, const struct sc_config_option *option, const char *text,
                       struct sc_err *err)
 {
     const size_t length = strlen(text);
@@ -117,7 +117,7 @@ static int set_string(char **field, const struct sc_option *option, const char *
     return 0;
 }
 
-static int add_string(void *list, const struct sc_option *option, const char *item,
+static int add_string(void *list, const struct sc_config_option *option, const char *item,
                       struct sc_err *err)
 {
     struct sc_config_strings *strings = list;
@@ -136,7 +136,7 @@ static int add_string(void *list, const struct sc_option *option, const char *it
     return 0;
 }
 
-static int add_address(void *list, const struct sc_option *option, const char *item,
+static int add_address(void *list, const struct sc_config_option *option, const char *item,
                        struct sc_err *err)
 {
     struct sc_config_addresses *addresses = list;
@@ -157,7 +157,7 @@ static int add_address(void *list, const struct sc_option *option, const char *i
     return 0;
 }
 
-static int add_network(void *list, const struct sc_option *option, const char *item,
+static int add_network(void *list, const struct sc_config_option *option, const char *item,
                        struct sc_err *err)
 {
     struct sc_config_networks *networks = list;
@@ -182,8 +182,8 @@ static int add_network(void *list, const struct sc_option *option, const char *i
  * Hands the comma separated items of a list on, without the blanks around them. An empty item is
  * an error, an empty list may be one.
  */
-static int set_list(void *list, const struct sc_option *option, const char *text,
-                    int (*add)(void *list, const struct sc_option *option, const char *item,
+static int set_list(void *list, const struct sc_config_option *option, const char *text,
+                    int (*add)(void *list, const struct sc_config_option *option, const char *item,
                                struct sc_err *err),
                     struct sc_err *err)
 {
@@ -216,7 +216,7 @@ static int set_list(void *list, const struct sc_option *option, const char *text
     return result;
 }
 
-static int set_number(uint32_t *field, const struct sc_option *option, const char *text,
+static int set_number(uint32_t *field, const struct sc_config_option *option, const char *text,
                       struct sc_err *err)
 {
     uint64_t value;
@@ -227,7 +227,7 @@ static int set_number(uint32_t *field, const struct sc_option *option, const cha
     return 0;
 }
 
-static int set_size(size_t *field, const struct sc_option *option, const char *text,
+static int set_size(size_t *field, const struct sc_config_option *option, const char *text,
                     struct sc_err *err)
 {
     uint64_t value;
@@ -238,31 +238,32 @@ static int set_size(size_t *field, const struct sc_option *option, const char *t
     return 0;
 }
 
-int sc_option_set(struct sc_config *config, const struct sc_option *option, const char *text,
-                  bool append, struct sc_err *err)
+int sc_config_option_set(struct sc_config *config, const struct sc_config_option *option,
+                         const char *text, bool append, struct sc_err *err)
 {
     void *field = (char *)config + option->offset;
     switch (option->kind) {
-    case SC_OPTION_DURATION:
+    case SC_CONFIG_OPTION_DURATION:
         return sc_parse_duration_ms(text, option->min, option->max, field, err);
-    case SC_OPTION_SIZE: return set_size(field, option, text, err);
-    case SC_OPTION_NUMBER: return set_number(field, option, text, err);
-    case SC_OPTION_STRING: return set_string(field, option, text, err);
-    case SC_OPTION_STRINGS:
-    case SC_OPTION_ADDRESSES:
-    case SC_OPTION_NETWORKS:
+    case SC_CONFIG_OPTION_SIZE: return set_size(field, option, text, err);
+    case SC_CONFIG_OPTION_NUMBER: return set_number(field, option, text, err);
+    case SC_CONFIG_OPTION_STRING: return set_string(field, option, text, err);
+    case SC_CONFIG_OPTION_STRINGS:
+    case SC_CONFIG_OPTION_ADDRESSES:
+    case SC_CONFIG_OPTION_NETWORKS:
         if (!append) {
-            sc_option_clear(config, option);
+            sc_config_option_clear(config, option);
         }
         return set_list(field, option, text,
-                        option->kind == SC_OPTION_STRINGS     ? add_string
-                        : option->kind == SC_OPTION_ADDRESSES ? add_address
-                                                              : add_network,
+                        option->kind == SC_CONFIG_OPTION_STRINGS     ? add_string
+                        : option->kind == SC_CONFIG_OPTION_ADDRESSES ? add_address
+                                                                     : add_network,
                         err);
-    case SC_OPTION_LOG_LEVEL:
-    case SC_OPTION_LOG_FORMAT:
-    case SC_OPTION_CLIENT_AUTH:
-    case SC_OPTION_KEY_CONTINUITY: return set_word(field, sc_option_words(option), text, err);
+    case SC_CONFIG_OPTION_LOG_LEVEL:
+    case SC_CONFIG_OPTION_LOG_FORMAT:
+    case SC_CONFIG_OPTION_CLIENT_AUTH:
+    case SC_CONFIG_OPTION_KEY_CONTINUITY:
+        return set_word(field, sc_config_option_words(option), text, err);
     }
     return sc_err_set(err, EX_SOFTWARE, "option of unknown kind %d", (int)option->kind);
 }
@@ -292,54 +293,57 @@ static void write_networks(const struct sc_config_networks *networks, FILE *out)
     }
 }
 
-void sc_option_write(const struct sc_config *config, const struct sc_option *option, FILE *out)
+void sc_config_option_write(const struct sc_config *config, const struct sc_config_option *option,
+                            FILE *out)
 {
     const void *field = field_of(config, option);
     const char *string = NULL;
     char text[32];
     switch (option->kind) {
-    case SC_OPTION_DURATION:
+    case SC_CONFIG_OPTION_DURATION:
         sc_format_duration_ms(*(const uint64_t *)field, text);
         string = text;
         break;
-    case SC_OPTION_SIZE:
+    case SC_CONFIG_OPTION_SIZE:
         sc_format_size(*(const size_t *)field, text);
         string = text;
         break;
-    case SC_OPTION_NUMBER:
+    case SC_CONFIG_OPTION_NUMBER:
         (void)snprintf(text, sizeof(text), "%u", (unsigned)*(const uint32_t *)field);
         string = text;
         break;
-    case SC_OPTION_STRING: string = *(char *const *)field; break;
-    case SC_OPTION_STRINGS: write_strings(field, out); break;
-    case SC_OPTION_ADDRESSES: write_addresses(field, out); break;
-    case SC_OPTION_NETWORKS: write_networks(field, out); break;
-    case SC_OPTION_LOG_LEVEL:
-    case SC_OPTION_LOG_FORMAT:
-    case SC_OPTION_CLIENT_AUTH:
-    case SC_OPTION_KEY_CONTINUITY: string = sc_option_words(option)[*(const int *)field]; break;
+    case SC_CONFIG_OPTION_STRING: string = *(char *const *)field; break;
+    case SC_CONFIG_OPTION_STRINGS: write_strings(field, out); break;
+    case SC_CONFIG_OPTION_ADDRESSES: write_addresses(field, out); break;
+    case SC_CONFIG_OPTION_NETWORKS: write_networks(field, out); break;
+    case SC_CONFIG_OPTION_LOG_LEVEL:
+    case SC_CONFIG_OPTION_LOG_FORMAT:
+    case SC_CONFIG_OPTION_CLIENT_AUTH:
+    case SC_CONFIG_OPTION_KEY_CONTINUITY:
+        string = sc_config_option_words(option)[*(const int *)field];
+        break;
     }
     (void)fputs(string ? string : "", out);
 }
 
-void sc_option_clear(struct sc_config *config, const struct sc_option *option)
+void sc_config_option_clear(struct sc_config *config, const struct sc_config_option *option)
 {
     void *field = (char *)config + option->offset;
-    if (option->kind == SC_OPTION_STRING) {
+    if (option->kind == SC_CONFIG_OPTION_STRING) {
         free(*(char **)field);
         *(char **)field = NULL;
-    } else if (option->kind == SC_OPTION_STRINGS) {
+    } else if (option->kind == SC_CONFIG_OPTION_STRINGS) {
         struct sc_config_strings *strings = field;
         for (size_t i = 0; i < strings->count; i++) {
             free(strings->items[i]);
         }
         free(strings->items);
         *strings = (struct sc_config_strings){0};
-    } else if (option->kind == SC_OPTION_ADDRESSES) {
+    } else if (option->kind == SC_CONFIG_OPTION_ADDRESSES) {
         struct sc_config_addresses *addresses = field;
         free(addresses->items);
         *addresses = (struct sc_config_addresses){0};
-    } else if (option->kind == SC_OPTION_NETWORKS) {
+    } else if (option->kind == SC_CONFIG_OPTION_NETWORKS) {
         struct sc_config_networks *networks = field;
         free(networks->items);
         *networks = (struct sc_config_networks){0};

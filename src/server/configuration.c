@@ -30,9 +30,10 @@ static uint32_t usable_processors(void)
 static bool set_defaults(struct sc_config *config, struct sc_config_errors *errors)
 {
     struct sc_err err;
-    for (size_t i = 0; i < sc_option_count; i++) {
-        if (sc_option_set(config, &sc_options[i], sc_options[i].initial, false, &err) != 0) {
-            (void)sc_config_error(errors, err.status, "default of %s: %s", sc_options[i].key,
+    for (size_t i = 0; i < sc_config_option_count; i++) {
+        if (sc_config_option_set(config, &sc_config_options[i], sc_config_options[i].initial, false,
+                                 &err) != 0) {
+            (void)sc_config_error(errors, err.status, "default of %s: %s", sc_config_options[i].key,
                                   err.text);
             return false;
         }
@@ -40,11 +41,11 @@ static bool set_defaults(struct sc_config *config, struct sc_config_errors *erro
     return true;
 }
 
-const struct sc_option *sc_option_find(const char *key)
+const struct sc_config_option *sc_config_option_find(const char *key)
 {
-    for (size_t i = 0; i < sc_option_count; i++) {
-        if (strcmp(sc_options[i].key, key) == 0) {
-            return &sc_options[i];
+    for (size_t i = 0; i < sc_config_option_count; i++) {
+        if (strcmp(sc_config_options[i].key, key) == 0) {
+            return &sc_config_options[i];
         }
     }
     return NULL;
@@ -53,8 +54,8 @@ const struct sc_option *sc_option_find(const char *key)
 static void report_unknown(const char *path, const struct sc_config_entry *entry,
                            struct sc_config_errors *errors)
 {
-    const struct sc_option *elsewhere = sc_option_find(entry->key);
-    const char *nearest = sc_option_nearest(entry->section, entry->key);
+    const struct sc_config_option *elsewhere = sc_config_option_find(entry->key);
+    const char *nearest = sc_config_option_nearest(entry->section, entry->key);
     (void)sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: %s%s%s", path, entry->line,
                           entry->section, entry->key,
                           elsewhere ? "this key belongs in [" : "unknown key: ",
@@ -72,7 +73,7 @@ static void report_unknown(const char *path, const struct sc_config_entry *entry
 static bool is_tls_command(const struct sc_config_entry *entry)
 {
     return strcmp(entry->section, "tls") == 0 && !strchr(entry->key, '-') &&
-           !sc_option_find(entry->key);
+           !sc_config_option_find(entry->key);
 }
 
 static void add_tls_command(struct sc_config *config, const char *path,
@@ -100,7 +101,7 @@ static void add_tls_command(struct sc_config *config, const char *path,
 static void take_entry(struct sc_config *config, const char *path,
                        const struct sc_config_entry *entry, struct sc_config_errors *errors)
 {
-    const struct sc_option *option = sc_option_find(entry->key);
+    const struct sc_config_option *option = sc_config_option_find(entry->key);
     struct sc_err err;
     if (!entry->value) {
         return; /* reported when it was read */
@@ -109,7 +110,7 @@ static void take_entry(struct sc_config *config, const char *path,
         add_tls_command(config, path, entry, errors);
     } else if (!option || strcmp(option->section, entry->section) != 0) {
         report_unknown(path, entry, errors);
-    } else if (sc_option_set(config, option, entry->value, false, &err) != 0) {
+    } else if (sc_config_option_set(config, option, entry->value, false, &err) != 0) {
         (void)sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: %s", path, entry->line,
                               entry->section, entry->key, err.text);
     }
@@ -146,8 +147,8 @@ static void take_cmdline(struct sc_config *config, const struct sc_cmdline *cmdl
     const size_t count = sc_cmdline_settings(cmdline, &settings);
     for (size_t i = 0; i < count; i++) {
         struct sc_err err;
-        if (sc_option_set(config, settings[i].option, settings[i].value, given_before(settings, i),
-                          &err) != 0) {
+        if (sc_config_option_set(config, settings[i].option, settings[i].value,
+                                 given_before(settings, i), &err) != 0) {
             (void)sc_config_error(errors, err.status, "--%s: %s", settings[i].option->key,
                                   err.text);
         }
@@ -195,8 +196,8 @@ void sc_config_unref(struct sc_config *config)
     if (!config || atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    for (size_t i = 0; i < sc_option_count; i++) {
-        sc_option_clear(config, &sc_options[i]);
+    for (size_t i = 0; i < sc_config_option_count; i++) {
+        sc_config_option_clear(config, &sc_config_options[i]);
     }
     for (size_t i = 0; i < config->tls_command_count; i++) {
         free((char *)config->tls_commands[i].name);

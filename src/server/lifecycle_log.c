@@ -26,7 +26,7 @@ static void log_addresses(struct sc_log_line *line, const char *key, const struc
     sc_log_str(line, key, text);
 }
 
-void sc_log_client_command(const struct sc_log_start *start)
+void sc_lifecycle_log_client_command(const struct sc_lifecycle_log_start *start)
 {
     struct sc_pin_formats pin;
     struct sc_log_line line;
@@ -38,7 +38,7 @@ void sc_log_client_command(const struct sc_log_start *start)
     }
 }
 
-void sc_log_ready(const struct sc_log_start *start)
+void sc_lifecycle_log_ready(const struct sc_lifecycle_log_start *start)
 {
     const struct sc_config *config = start->snapshot->config;
     const struct sc_limits_memory memory = sc_limits_memory(
@@ -73,7 +73,7 @@ static void add_counter(const char *name, uint64_t value, void *line)
     }
 }
 
-void sc_log_stopped(const struct sc_stats *sum)
+void sc_lifecycle_log_stopped(const struct sc_stats *sum)
 {
     struct sc_log_line line;
     if (sc_log_begin(&line, SC_EVENT_STOPPED)) {

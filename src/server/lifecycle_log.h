@@ -11,7 +11,7 @@
 #include "server/stats.h"
 
 /* All borrowed for the call. */
-struct sc_log_start {
+struct sc_lifecycle_log_start {
     const struct sc_snapshot *snapshot;
     const struct sc_listen *listen;
     const struct sc_listen *metrics; /* NULL: no admin interface */
@@ -21,10 +21,10 @@ struct sc_log_start {
     const char *client_command;
 };
 
-void sc_log_client_command(const struct sc_log_start *start);
-void sc_log_ready(const struct sc_log_start *start);
+void sc_lifecycle_log_client_command(const struct sc_lifecycle_log_start *start);
+void sc_lifecycle_log_ready(const struct sc_lifecycle_log_start *start);
 
 /* What was counted, but for zeros. */
-void sc_log_stopped(const struct sc_stats *sum);
+void sc_lifecycle_log_stopped(const struct sc_stats *sum);
 
 #endif

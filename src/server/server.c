@@ -274,7 +274,7 @@ static void write_client_command(struct sc_server *server)
 
 static void log_start(const struct sc_server *server)
 {
-    const struct sc_log_start start = {
+    const struct sc_lifecycle_log_start start = {
         .snapshot = &server->snapshot,
         .listen = server->sockets.tls,
         .metrics = server->admin ? sc_admin_listen(server->admin) : NULL,
@@ -283,8 +283,8 @@ static void log_start(const struct sc_server *server)
         .max_connections = server->acceptor_limits.max_connections,
         .client_command = server->client_command,
     };
-    sc_log_client_command(&start);
-    sc_log_ready(&start);
+    sc_lifecycle_log_client_command(&start);
+    sc_lifecycle_log_ready(&start);
 }
 
 static void tell_ready(struct sc_server *server)
@@ -304,7 +304,7 @@ static void log_stopped(const struct sc_server *server)
     sc_workers_add_stats(&server->workers, &sum);
     sc_stats_sum(&sum, sc_acceptor_stats(server->acceptor));
     sc_stats_sum(&sum, &server->stats);
-    sc_log_stopped(&sum);
+    sc_lifecycle_log_stopped(&sum);
 }
 
 int sc_server_run(struct sc_server *server, struct sc_err *err)

@@ -548,12 +548,12 @@ START_TEST(sample_is_the_defaults)
     char keys[256] = "";
     ck_assert_uint_eq(sc_config_diff(plain, plain, config, count_change, keys), 0);
     sc_config_unref(config);
-    for (size_t i = 0; i < sc_option_count; i++) {
+    for (size_t i = 0; i < sc_config_option_count; i++) {
         char line[80];
-        (void)snprintf(line, sizeof(line), "\n#%s = ", sc_options[i].key);
+        (void)snprintf(line, sizeof(line), "\n#%s = ", sc_config_options[i].key);
         char *at = strstr(sample, line);
-        ck_assert_msg(at != NULL, "%s is not in the sample", sc_options[i].key);
-        if (sc_options[i].initial[0]) {
+        ck_assert_msg(at != NULL, "%s is not in the sample", sc_config_options[i].key);
+        if (sc_config_options[i].initial[0]) {
             at[1] = ' ';
         }
     }
@@ -574,10 +574,11 @@ START_TEST(help_fits_eighty_columns_and_names_all)
     FILE *out = open_memstream(&text, &size);
     sc_opt_help(out, sc_config_option_table());
     fclose(out);
-    for (size_t i = 0; i < sc_option_count; i++) {
+    for (size_t i = 0; i < sc_config_option_count; i++) {
         char option[80];
-        (void)snprintf(option, sizeof(option), " --%s ", sc_options[i].key);
-        ck_assert_msg(strstr(text, option) != NULL, "%s is not in --help", sc_options[i].key);
+        (void)snprintf(option, sizeof(option), " --%s ", sc_config_options[i].key);
+        ck_assert_msg(strstr(text, option) != NULL, "%s is not in --help",
+                      sc_config_options[i].key);
     }
     /* A line may be longer only if it is one word: a path that cannot be broken. */
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {

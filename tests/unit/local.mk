@@ -194,8 +194,8 @@ tests_unit_check_stats_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_workers
 tests_unit_check_workers_LDADD = $(TEST_SERVER)
 
-UNIT_TESTS += tests/unit/check_proxy
-tests_unit_check_proxy_LDADD = $(TEST_CLIENT)
+UNIT_TESTS += tests/unit/check_proxy_command
+tests_unit_check_proxy_command_LDADD = $(TEST_CLIENT)
 
 UNIT_TESTS += tests/unit/check_connect
 tests_unit_check_connect_LDADD = $(TEST_LIB)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "client/proxy.h"
+#include "client/proxy_command.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,7 +21,7 @@
 
 extern char **environ;
 
-struct sc_proxy {
+struct sc_proxy_command {
     pid_t pid; /* 0: reaped */
     int status; /* as of waitpid(2), once it is reaped */
 };
@@ -91,7 +91,8 @@ static char *shell_command(const char *command, const struct sc_address *address
     return text;
 }
 
-int sc_proxy_check(const char *command, const struct sc_address *address, struct sc_err *err)
+int sc_proxy_command_check(const char *command, const struct sc_address *address,
+                           struct sc_err *err)
 {
     char *text = shell_command(command, address, err);
     free(text);
@@ -132,15 +133,16 @@ static int spawn(pid_t *pid, char *command, int fd)
     return error;
 }
 
-struct sc_proxy *sc_proxy_start(const char *command, const struct sc_address *address, int *fd,
-                                struct sc_err *err)
+struct sc_proxy_command *sc_proxy_command_start(const char *command,
+                                                const struct sc_address *address, int *fd,
+                                                struct sc_err *err)
 {
     int fds[2];
     char *text = shell_command(command, address, err);
     if (!text) {
         return NULL;
     }
-    struct sc_proxy *proxy = calloc(1, sizeof(*proxy));
+    struct sc_proxy_command *proxy = calloc(1, sizeof(*proxy));
     /* If it is ignored, as our parent may have left it, children cannot be waited for. */
     (void)signal(SIGCHLD, SIG_DFL);
     int error = proxy ? 0 : ENOMEM;
@@ -166,7 +168,7 @@ struct sc_proxy *sc_proxy_start(const char *command, const struct sc_address *ad
     return proxy;
 }
 
-static bool has_ended(struct sc_proxy *proxy)
+static bool has_ended(struct sc_proxy_command *proxy)
 {
     if (proxy->pid != 0 && waitpid(proxy->pid, &proxy->status, WNOHANG) != 0) {
         proxy->pid = 0;
@@ -175,7 +177,7 @@ static bool has_ended(struct sc_proxy *proxy)
 }
 
 /* Returns whether it has ended within that time. */
-static bool wait_for_end(struct sc_proxy *proxy, uint64_t ms)
+static bool wait_for_end(struct sc_proxy_command *proxy, uint64_t ms)
 {
     sigset_t child, before;
     const uint64_t until_ms = sc_clock_ms() + ms;
@@ -192,7 +194,7 @@ static bool wait_for_end(struct sc_proxy *proxy, uint64_t ms)
     return proxy->pid == 0;
 }
 
-void sc_proxy_describe(struct sc_proxy *proxy, char *out, size_t out_size)
+void sc_proxy_command_describe(struct sc_proxy_command *proxy, char *out, size_t out_size)
 {
     if (!wait_for_end(proxy, GRACE_MS)) {
         (void)snprintf(out, out_size, "the proxy command has closed its output");
@@ -208,7 +210,7 @@ void sc_proxy_describe(struct sc_proxy *proxy, char *out, size_t out_size)
     }
 }
 
-void sc_proxy_free(struct sc_proxy *proxy)
+void sc_proxy_command_free(struct sc_proxy_command *proxy)
 {
     if (!proxy) {
         return;

@@ -12,10 +12,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "client/proxy.h"
+#include "client/proxy_command.h"
 #include "suite.h"
 
-static struct sc_proxy *proxy;
+static struct sc_proxy_command *proxy;
 static int fd;
 static char said[256];
 
@@ -24,7 +24,7 @@ static void start(const char *command)
     struct sc_address address;
     struct sc_err err;
     ck_assert_int_eq(sc_parse_address("localhost:4242", NULL, &address, NULL), 0);
-    proxy = sc_proxy_start(command, &address, &fd, &err);
+    proxy = sc_proxy_command_start(command, &address, &fd, &err);
     ck_assert_msg(proxy != NULL, "%s", err.text);
 }
 
@@ -39,14 +39,14 @@ static const char *read_some(void)
 static void end(void)
 {
     (void)close(fd);
-    sc_proxy_free(proxy);
+    sc_proxy_command_free(proxy);
     ck_assert_int_eq(waitpid(-1, NULL, 0), -1);
     ck_assert_int_eq(errno, ECHILD);
 }
 
 static const char *describe(void)
 {
-    sc_proxy_describe(proxy, said, sizeof(said));
+    sc_proxy_command_describe(proxy, said, sizeof(said));
     return said;
 }
 
@@ -120,15 +120,15 @@ START_TEST(a_host_is_a_word_and_nothing_more)
     struct sc_err err;
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
         (void)snprintf(address.host, sizeof(address.host), "%s", hosts[i]);
-        ck_assert_int_eq(sc_proxy_check("nc %h %p", &address, &err), -1);
+        ck_assert_int_eq(sc_proxy_command_check("nc %h %p", &address, &err), -1);
         ck_assert_int_eq(err.status, EX_USAGE);
-        ck_assert_int_eq(sc_proxy_check("nc %p", &address, &err), 0);
+        ck_assert_int_eq(sc_proxy_command_check("nc %p", &address, &err), 0);
     }
     (void)snprintf(address.host, sizeof(address.host), "fe80::1%%eth0");
-    ck_assert_int_eq(sc_proxy_check("nc %h %p", &address, &err), 0);
-    ck_assert_int_eq(sc_proxy_check("nc %r", &address, &err), -1);
-    ck_assert_int_eq(sc_proxy_check("nc %", &address, &err), -1);
-    ck_assert_int_eq(sc_proxy_check(" ", &address, &err), -1);
+    ck_assert_int_eq(sc_proxy_command_check("nc %h %p", &address, &err), 0);
+    ck_assert_int_eq(sc_proxy_command_check("nc %r", &address, &err), -1);
+    ck_assert_int_eq(sc_proxy_command_check("nc %", &address, &err), -1);
+    ck_assert_int_eq(sc_proxy_command_check(" ", &address, &err), -1);
 }
 END_TEST
 
@@ -137,7 +137,7 @@ START_TEST(a_shell_that_is_not_there_is_an_error)
     struct sc_address address = {.host = "localhost", .port = "1"};
     struct sc_err err;
     ck_assert_int_eq(setenv("SHELL", "/nonexistent", 1), 0);
-    proxy = sc_proxy_start("true", &address, &fd, &err);
+    proxy = sc_proxy_command_start("true", &address, &fd, &err);
     if (proxy) { /* posix_spawn(3) may leave it to the child, as it does under valgrind */
         ck_assert_str_eq(describe(), "the proxy command ended with status 127 (not found)");
         end();

@@ -8,41 +8,42 @@
  * a socket pair; its standard error, environment, process group and terminal are ours, so that an
  * interrupt from the terminal reaches it, too. Thread: one.
  */
-#ifndef SC_CLIENT_PROXY_H
-#define SC_CLIENT_PROXY_H
+#ifndef SC_CLIENT_PROXY_COMMAND_H
+#define SC_CLIENT_PROXY_COMMAND_H
 
 #include <stddef.h>
 
 #include "base/err.h"
 #include "base/parse.h"
 
-struct sc_proxy;
+struct sc_proxy_command;
 
 /*
  * Whether the command can be used for this address: EX_USAGE for another "%" than %h (host, or path
  * of a unix socket), %p (port) and %%, and for a host that would be more than a word to the shell.
  */
-int sc_proxy_check(const char *command, const struct sc_address *address,
-                   struct sc_err *err) SC_NODISCARD;
+int sc_proxy_command_check(const char *command, const struct sc_address *address,
+                           struct sc_err *err) SC_NODISCARD;
 
 /*
  * Starts it; *fd is our end, the caller's to close. NULL on failure: as above, EX_UNAVAILABLE when
  * there is no such shell, or EX_OSERR. A command that the shell does not find is started all the
  * same, and ends.
  */
-struct sc_proxy *sc_proxy_start(const char *command, const struct sc_address *address, int *fd,
-                                struct sc_err *err) SC_NODISCARD;
+struct sc_proxy_command *sc_proxy_command_start(const char *command,
+                                                const struct sc_address *address, int *fd,
+                                                struct sc_err *err) SC_NODISCARD;
 
 /*
  * "the proxy command ended with status 1": what became of it, once its end of the connection is
  * closed. Waits a second for its end at the most.
  */
-void sc_proxy_describe(struct sc_proxy *proxy, char *out, size_t out_size);
+void sc_proxy_command_describe(struct sc_proxy_command *proxy, char *out, size_t out_size);
 
 /*
  * Once our end is closed: gives it a second to end by itself and, after SIGHUP, another one; then
  * it is killed. It is reaped in any case. NULL is fine.
  */
-void sc_proxy_free(struct sc_proxy *proxy);
+void sc_proxy_command_free(struct sc_proxy_command *proxy);
 
 #endif

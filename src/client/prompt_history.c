@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "client/history.h"
+#include "client/prompt_history.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +17,10 @@
 
 #include "base/new_file.h"
 
-#define FILE_BYTES ((size_t)SC_HISTORY_LINES * 2 * SC_HISTORY_LINE_BYTES) /* that are read */
+#define FILE_BYTES \
+    ((size_t)SC_PROMPT_HISTORY_LINES * 2 * SC_PROMPT_HISTORY_LINE_BYTES) /* that are read */
 
-struct sc_history {
+struct sc_prompt_history {
     char path[4096];
 };
 
@@ -92,7 +93,7 @@ static char *last_lines(char *text, size_t length)
 {
     size_t newlines = 0;
     for (char *p = text + length; p > text; p--) {
-        if (p[-1] == '\n' && ++newlines > SC_HISTORY_LINES) {
+        if (p[-1] == '\n' && ++newlines > SC_PROMPT_HISTORY_LINES) {
             return p;
         }
     }
@@ -118,7 +119,7 @@ static void replace(const char *path, const char *text, size_t length)
 }
 
 /* Reads what is there, and cuts the file to its last lines. */
-static void load(const struct sc_history *history, int fd,
+static void load(const struct sc_prompt_history *history, int fd,
                  void (*on_line)(const char *line, void *arg), void *arg)
 {
     size_t length = 0;
@@ -147,7 +148,7 @@ static void load(const struct sc_history *history, int fd,
         if (end) {
             *end = '\0';
         }
-        if (*lines && strlen(lines) <= SC_HISTORY_LINE_BYTES) {
+        if (*lines && strlen(lines) <= SC_PROMPT_HISTORY_LINE_BYTES) {
             on_line(lines, arg);
         }
         lines = next;
@@ -155,10 +156,10 @@ static void load(const struct sc_history *history, int fd,
     free(text);
 }
 
-struct sc_history *sc_history_open(void (*on_line)(const char *line, void *arg), void *arg,
-                                   struct sc_err *err)
+struct sc_prompt_history *sc_prompt_history_open(void (*on_line)(const char *line, void *arg),
+                                                 void *arg, struct sc_err *err)
 {
-    struct sc_history *history = calloc(1, sizeof(*history));
+    struct sc_prompt_history *history = calloc(1, sizeof(*history));
     err->text[0] = '\0';
     if (!history || !find_path(history->path, sizeof(history->path))) {
         free(history);
@@ -175,10 +176,12 @@ struct sc_history *sc_history_open(void (*on_line)(const char *line, void *arg),
     return history;
 }
 
-int sc_history_add(struct sc_history *history, const char *line, size_t length, struct sc_err *err)
+int sc_prompt_history_add(struct sc_prompt_history *history, const char *line, size_t length,
+                          struct sc_err *err)
 {
-    char text[SC_HISTORY_LINE_BYTES + 1];
-    if (!history || length == 0 || length > SC_HISTORY_LINE_BYTES || memchr(line, '\0', length)) {
+    char text[SC_PROMPT_HISTORY_LINE_BYTES + 1];
+    if (!history || length == 0 || length > SC_PROMPT_HISTORY_LINE_BYTES ||
+        memchr(line, '\0', length)) {
         return 0;
     }
     err->text[0] = '\0';
@@ -197,7 +200,7 @@ int sc_history_add(struct sc_history *history, const char *line, size_t length, 
     return error == 0 ? 0 : not_kept(history->path, error, err);
 }
 
-void sc_history_free(struct sc_history *history)
+void sc_prompt_history_free(struct sc_prompt_history *history)
 {
     free(history);
 }
