@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Each folder lists its own tests; see tests/README.
-EXTRA_DIST += tests/README tests/tools/lsan.supp tests/tools/tsan.supp
+EXTRA_DIST += tests/README tests/link.sh tests/tools/lsan.supp tests/tools/tsan.supp
 TEST_EXTENSIONS = .sh
 # make check runs four at once, since tests wait more than they compute.
 AM_MAKEFLAGS = $(if $(filter check,$(MAKECMDGOALS)),$(if $(filter -j%,$(MAKEFLAGS)),,-j4))
 # To optimise what is run once takes longer than to run it; what is tested comes from src as it ships.
 tests/unit/%.o tests/tools/%.o: CFLAGS += -O0 -U_FORTIFY_SOURCE
+# libtool takes longer to link a test than the linker. Not for what tests depend on: private.
+$(check_PROGRAMS): private LIBTOOL = $(SHELL) $(srcdir)/tests/link.sh
 AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_builddir)'; XDG_CONFIG_HOME=/nonexistent; \
 	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/tools/lsan.supp:print_suppressions=0'; export LSAN_OPTIONS; \
 	SC_CC='$(CC)'; SC_TEST_CFLAGS='$(AM_CFLAGS) $(CFLAGS)'; SC_TEST_LDFLAGS='$(AM_LDFLAGS) $(LDFLAGS)'; \
