@@ -8,89 +8,15 @@
 #include <openssl/ssl.h>
 
 #include "base/compiler.h"
-#include "engine_peer.h"
+#include "engine_fixture.h"
 #include "lib/saved_session.h"
 #include "proto/frame.h"
-#include "spacecaptain/client.h"
-#include "tls_fixture.h"
-#include "tls_library_suite.h"
-
-static struct sc_tls_context *context;
-static struct engine_peer server;
-static struct sc_client_settings *settings;
-static struct sc_client_engine *engine;
-static struct sc_client_error error = SC_CLIENT_ERROR_INIT;
-static struct sc_client_event event = SC_CLIENT_EVENT_INIT;
-
-static void set_up(void)
-{
-    engine = NULL;
-    fixture_write_pair("server", "P-256");
-    const struct sc_tls_server_settings server_settings = fixture_settings("server");
-    context = fixture_server(&server_settings);
-    settings = sc_client_settings_new(tls_library, &error);
-    ck_assert_ptr_nonnull(settings);
-}
-
-static void open_engine(const char *pin)
-{
-    engine_peer_open(&server, context);
-    ck_assert_int_eq(sc_client_settings_add_pin(settings, pin, &error), 0);
-    engine = sc_client_engine_new(settings, "localhost", 0, &error);
-    ck_assert_msg(engine != NULL, "%s", error.text);
-}
-
-static void tear_down(void)
-{
-    sc_client_engine_free(engine);
-    engine = NULL;
-    engine_peer_close(&server);
-    sc_client_settings_free(settings);
-    sc_tls_context_unref(context);
-}
-
-/* Takes what the engine sends; answers whole requests when `answers`. */
-static void serve(bool answers)
-{
-    const void *bytes;
-    const size_t count = sc_client_engine_output(engine, &bytes);
-    server.on_request = answers ? engine_peer_answer : NULL;
-    engine_peer_take(&server, bytes, count);
-    sc_client_engine_sent(engine, count);
-}
-
-/* Gives the engine what the server has sent. True: there is an event. */
-static bool next_event(bool answers)
-{
-    uint8_t bytes[ENGINE_PEER_BYTES];
-    for (int i = 0; i < 1000; i++) {
-        if (sc_client_engine_next_event(engine, 0, &event)) {
-            return true;
-        }
-        serve(answers);
-        const size_t count = engine_peer_give(&server, bytes, sizeof(bytes));
-        if (count == 0) {
-            return sc_client_engine_next_event(engine, 0, &event) == 1;
-        }
-        ck_assert_uint_eq(sc_client_engine_receive(engine, bytes, count), count);
-    }
-    ck_abort_msg("no end");
-}
-
-static void get_ready(const char *pin)
-{
-    open_engine(pin);
-    ck_assert(next_event(true));
-    ck_assert_msg(event.type == SC_CLIENT_EVENT_READY, "%s", event.error->text);
-    serve(false); /* Finished */
-    ck_assert(server.is_done);
-}
 
 START_TEST(the_first_flight_is_there_before_anything_is_asked)
 {
     set_up();
     const void *bytes;
-    open_engine(fixture_path("server.crt"));
+    open_engine();
     ck_assert_uint_gt(sc_client_engine_output(engine, &bytes), 50);
     tear_down();
 }
@@ -98,13 +24,14 @@ END_TEST
 
 START_TEST(a_wrong_pin_ends_the_handshake_with_an_alert_before_finished)
 {
-    set_up();
+    set_up_unpinned();
     fixture_write_pair("other", "P-256");
-    open_engine(fixture_path("other.crt"));
-    ck_assert(next_event(true));
+    pin("other.crt");
+    open_engine();
+    ck_assert(next_event());
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
-    serve(false);
+    (void)carry_out();
     ck_assert(!server.is_done);
     ck_assert_uint_eq(server.watch.alert_received, SSL_AD_BAD_CERTIFICATE);
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "x", 1, 0, &error), -1);
@@ -130,13 +57,14 @@ static void lie(size_t n)
 {
     set_up();
     uint8_t frame[SC_FRAME_HEADER_BYTES + 4] = {0};
-    get_ready(fixture_path("server.crt"));
+    get_ready();
+    server.on_request = NULL;
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "hello", 5, 0, &error), 1);
     sc_frame_put_header(frame, lies[n].type, lies[n].length);
     engine_peer_say(&server, frame,
                     lies[n].type == SC_FRAME_ERROR && lies[n].length == 4 ? sizeof(frame)
                                                                           : SC_FRAME_HEADER_BYTES);
-    ck_assert(next_event(false));
+    ck_assert(next_event());
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PROTOCOL);
     ck_assert_msg(strstr(event.error->text, lies[n].text) != NULL, "%s", event.error->text);
@@ -155,9 +83,9 @@ END_TEST
 START_TEST(an_answer_that_nobody_asked_for_breaks_the_protocol)
 {
     set_up();
-    get_ready(fixture_path("server.crt"));
+    get_ready();
     engine_peer_frame(&server, SC_FRAME_ECHO, "x", 1);
-    ck_assert(next_event(false));
+    ck_assert(next_event());
     ck_assert_int_eq(event.error->code, SC_CLIENT_PROTOCOL);
     tear_down();
 }
@@ -167,19 +95,20 @@ START_TEST(errors_of_the_server_are_replies_or_the_end)
 {
     set_up();
     uint8_t frame[SC_FRAME_ERROR_MAX_BYTES];
-    get_ready(fixture_path("server.crt"));
+    get_ready();
+    server.on_request = NULL;
     ck_assert_int_eq(sc_client_engine_send(engine, 99, "", 0, 0, &error), 1);
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_TIME, "", 0, 0, &error), 2);
     engine_peer_say(&server, frame,
                     sc_frame_put_error(frame, SC_ERROR_UNKNOWN_TYPE, 0, "no\033 such"));
-    ck_assert(next_event(false));
+    ck_assert(next_event());
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
     ck_assert_uint_eq(event.reply->error_code, SC_CLIENT_ERROR_UNKNOWN_TYPE);
     ck_assert_uint_eq(event.reply->type, 99);
     ck_assert_str_eq(event.reply->error_text, "no\\x1b such");
     ck_assert_mem_eq(event.reply->body, "no\033 such", 8);
     engine_peer_say(&server, frame, sc_frame_put_error(frame, SC_ERROR_GOING_AWAY, 1500, "bye"));
-    ck_assert(next_event(false));
+    ck_assert(next_event());
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_UNAVAILABLE);
     ck_assert_uint_eq(event.error->retry_after_ms, 1500);
@@ -193,7 +122,7 @@ START_TEST(deadlines_of_the_handshake_and_of_each_reply)
     set_up();
     uint64_t at_ms;
     ck_assert_int_eq(sc_client_settings_set_timeout(settings, 500, &error), 0);
-    get_ready(fixture_path("server.crt"));
+    get_ready();
     ck_assert_int_eq(sc_client_engine_deadline(engine, &at_ms), 0);
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "x", 1, 1000, &error), 1);
     ck_assert_int_eq(sc_client_engine_deadline(engine, &at_ms), 1);
@@ -212,29 +141,23 @@ START_TEST(a_session_is_resumed_and_worth_nothing_under_other_pins)
     set_up();
     uint8_t session[8192];
     struct sc_client_info info = SC_CLIENT_INFO_INIT;
-    get_ready(fixture_path("server.crt"));
-    ck_assert(!next_event(true)); /* the ticket comes after the handshake */
+    get_ready();
     const size_t size = sc_client_engine_session(engine, session, sizeof(session));
     ck_assert_uint_gt(size, 40);
-    sc_client_engine_free(engine);
-    engine_peer_close(&server);
+    close_engine();
 
-    engine_peer_open(&server, context);
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
-    engine = sc_client_engine_new(settings, "localhost", 0, &error);
-    ck_assert(next_event(true));
-    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_READY);
+    get_ready();
     ck_assert_int_eq(sc_client_engine_info(engine, &info), 0);
     ck_assert_int_eq(info.resumed, 1);
-    sc_client_engine_free(engine);
-    engine_peer_close(&server);
-    sc_client_settings_free(settings);
+    close_engine();
 
-    settings = sc_client_settings_new(tls_library, &error);
+    new_settings();
     fixture_write_pair("other", "P-256");
+    pin("other.crt");
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
-    open_engine(fixture_path("other.crt"));
-    ck_assert(next_event(true));
+    open_engine();
+    ck_assert(next_event());
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
     ck_assert(!SSL_session_reused(server.ssl));
     ck_assert_int_eq(sc_client_settings_set_session(settings, "junk", 4, &error), -1);
@@ -245,10 +168,11 @@ END_TEST
 
 START_TEST(without_a_pin_there_is_no_connection_and_used_settings_stay)
 {
-    set_up();
+    set_up_unpinned();
     ck_assert_ptr_null(sc_client_engine_new(settings, "localhost", 0, &error));
     ck_assert_int_eq(error.code, SC_CLIENT_UNTRUSTED);
-    get_ready(fixture_path("server.crt"));
+    pin("server.crt");
+    get_ready();
     ck_assert_int_eq(sc_client_settings_set_timeout(settings, 1, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     ck_assert_ptr_null(sc_client_settings_new("nosuchtls", &error));
@@ -282,18 +206,18 @@ START_TEST(a_reply_begins_the_time_of_the_next)
 {
     set_up();
     ck_assert_int_eq(sc_client_settings_set_timeout(settings, 500, &error), 0);
-    open_engine(fixture_path("server.crt"));
+    open_engine();
     ck_assert(has_deadline(500)); /* of the handshake, which began at 0 */
-    ck_assert(next_event(true));
+    ck_assert(next_event());
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_READY);
     ck_assert(has_no_deadline());
     ck_assert_int_eq(send_echo(1, 1000), 1);
     ck_assert_int_eq(send_echo(2, 1200), 2);
     ck_assert(has_deadline(1500));
-    ck_assert(next_event(true)); /* at 0, as all that comes */
+    ck_assert(next_event()); /* at 0, as all that comes */
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
     ck_assert(has_deadline(500));
-    ck_assert(next_event(true));
+    ck_assert(next_event());
     ck_assert(has_no_deadline());
     tear_down();
 }
@@ -302,7 +226,7 @@ END_TEST
 START_TEST(a_close_has_a_deadline)
 {
     set_up();
-    get_ready(fixture_path("server.crt"));
+    get_ready();
     sc_client_engine_close(engine, 100);
     ck_assert(has_deadline(1100));
     sc_client_engine_tick(engine, 1099);
@@ -326,7 +250,7 @@ START_TEST(there_is_a_most_of_unanswered_requests)
         const size_t most =
             n == 0 ? SC_CLIENT_MAX_REQUESTS : SC_CLIENT_MAX_REQUEST_BYTES / lengths[n];
         set_up();
-        get_ready(fixture_path("server.crt"));
+        get_ready();
         for (size_t i = 0; i < most; i++) {
             ck_assert(!sc_client_engine_is_full(engine));
             ck_assert_int_eq(send_echo(lengths[n], 0), (int64_t)i + 1);
@@ -345,13 +269,13 @@ START_TEST(what_is_answered_counts_no_more)
 {
     int64_t sent = 0;
     set_up();
-    get_ready(fixture_path("server.crt"));
+    get_ready();
     for (size_t round = 0; round < 100; round++) {
         for (size_t i = 0; i < 5 + round % 25; i++) {
             ck_assert_int_eq(send_echo(900 - i, 0), ++sent);
         }
         for (size_t i = 0; i < 5 + round % 25; i++) {
-            ck_assert(next_event(true));
+            ck_assert(next_event());
             ck_assert_msg(event.type == SC_CLIENT_EVENT_REPLY, "%s", event.error->text);
             ck_assert_uint_eq(event.reply->length, 900 - i);
         }
@@ -366,16 +290,16 @@ END_TEST
 START_TEST(what_cannot_be_sent)
 {
     set_up();
-    get_ready(fixture_path("server.crt"));
+    get_ready();
     ck_assert_int_eq(sc_client_engine_send(engine, SC_FRAME_ERROR, "", 0, 0, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     ck_assert_int_eq(send_echo(1, 0), 1);
-    ck_assert(next_event(true));
+    ck_assert(next_event());
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
     tear_down();
     set_up();
     ck_assert_int_eq(sc_client_settings_set_inspect(settings, 1, &error), 0);
-    get_ready(fixture_path("server.crt"));
+    get_ready();
     ck_assert_int_eq(send_echo(1, 0), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     tear_down();
@@ -389,21 +313,19 @@ START_TEST(a_resumed_server_is_checked_again)
     struct sc_pin_set *pins = sc_pin_set_new();
     set_up();
     fixture_write_pair("other", "P-256");
-    get_ready(fixture_path("server.crt"));
-    ck_assert(!next_event(true));
+    get_ready();
     const size_t size = sc_client_engine_session(engine, session, sizeof(session));
     ck_assert_uint_gt(size, SC_SAVED_SESSION_HEADER_BYTES);
-    sc_client_engine_free(engine);
-    engine_peer_close(&server);
-    sc_client_settings_free(settings);
+    close_engine();
 
     ck_assert_int_eq(sc_pin_set_add(pins, fixture_path("other.crt"), NULL), 0);
     sc_saved_session_put_header(session, tls_library, pins);
     sc_pin_set_free(pins);
-    settings = sc_client_settings_new(tls_library, &error);
+    new_settings();
+    pin("other.crt");
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
-    open_engine(fixture_path("other.crt"));
-    ck_assert(next_event(true));
+    open_engine();
+    ck_assert(next_event());
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
     tear_down();
@@ -422,11 +344,8 @@ START_TEST(the_name_that_the_server_is_asked_by)
                  {NULL, NULL}};
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
         set_up();
-        open_engine(fixture_path("server.crt"));
-        sc_client_engine_free(engine);
-        engine = sc_client_engine_new(settings, cases[i].host, 0, &error);
-        ck_assert(next_event(false));
-        ck_assert_int_eq(event.type, SC_CLIENT_EVENT_READY);
+        host = cases[i].host;
+        get_ready();
         ck_assert_pstr_eq(SSL_get_servername(server.ssl, TLSEXT_NAMETYPE_host_name), cases[i].name);
         tear_down();
     }

@@ -11,92 +11,16 @@
 #include <sys/random.h>
 
 #include <openssl/ssl.h>
-#include "engine_peer.h"
+
+#include "engine_fixture.h"
 #include "leaks.h"
 #include "proto/frame.h"
-#include "spacecaptain/client.h"
-#include "tls_fixture.h"
-#include "tls_library_suite.h"
 
 #ifdef HAVE_MBEDTLS
 #include <mbedtls/ssl.h>
 
 #include "lib/byte_queue.h"
 #endif
-
-static struct sc_tls_context *context;
-static struct engine_peer server;
-static struct sc_client_settings *settings;
-static struct sc_client_engine *engine;
-static struct sc_client_error error = SC_CLIENT_ERROR_INIT;
-static struct sc_client_event event = SC_CLIENT_EVENT_INIT;
-
-static void set_up(void)
-{
-    fixture_write_pair("server", "P-256");
-    const struct sc_tls_server_settings server_settings = fixture_settings("server");
-    context = fixture_server(&server_settings);
-    settings = sc_client_settings_new(tls_library, &error);
-    ck_assert_ptr_nonnull(settings);
-    ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("server.crt"), &error), 0);
-}
-
-static void open_engine(void)
-{
-    engine_peer_open(&server, context);
-    engine = sc_client_engine_new(settings, "localhost", 0, &error);
-    ck_assert_msg(engine != NULL, "%s", error.text);
-}
-
-static void close_engine(void)
-{
-    sc_client_engine_free(engine);
-    engine_peer_close(&server);
-}
-
-static void tear_down(void)
-{
-    close_engine();
-    sc_client_settings_free(settings);
-    sc_tls_context_unref(context);
-}
-
-/* What the engine has to send reaches the server. */
-static void carry_out(void)
-{
-    const void *out;
-    const size_t count = sc_client_engine_output(engine, &out);
-    engine_peer_take(&server, out, count);
-    sc_client_engine_sent(engine, count);
-}
-
-/* What the server has sent reaches the engine. False: there was nothing. */
-static bool carry_in(void)
-{
-    uint8_t bytes[4096];
-    const size_t got = engine_peer_give(&server, bytes, sizeof(bytes));
-    ck_assert_uint_eq(sc_client_engine_receive(engine, bytes, got), got);
-    return got > 0;
-}
-
-static bool next_event(void)
-{
-    while (!sc_client_engine_next_event(engine, 0, &event)) {
-        carry_out();
-        if (!carry_in()) {
-            return sc_client_engine_next_event(engine, 0, &event) == 1;
-        }
-    }
-    return true;
-}
-
-static void get_ready(void)
-{
-    open_engine();
-    ck_assert(next_event());
-    ck_assert_msg(event.type == SC_CLIENT_EVENT_READY, "%s", event.error->text);
-    ck_assert(!next_event()); /* the tickets of the handshake */
-}
 
 static void expect_end(int code, const char *text)
 {
@@ -181,8 +105,9 @@ START_TEST(what_was_not_sent_is_not_answered)
     for (int lie = 0; lie < 2; lie++) {
         set_up();
         get_ready();
+        server.on_request = NULL;
         ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "a", 1, 0, &error), 1);
-        carry_out();
+        (void)carry_out();
         ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "b", 1, 0, &error), 2);
         engine_peer_frame(&server, SC_FRAME_ECHO, "a", 1);
         if (lie == 0) {
@@ -190,7 +115,7 @@ START_TEST(what_was_not_sent_is_not_answered)
         } else {
             engine_peer_say(&server, frame, sc_frame_put_error(frame, SC_ERROR_INTERNAL, 0, ""));
         }
-        ck_assert(carry_in());
+        ck_assert_uint_gt(carry_in(), 0);
         ck_assert_int_eq(sc_client_engine_next_event(engine, 0, &event), 1);
         ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
         ck_assert_int_eq(sc_client_engine_next_event(engine, 0, &event), 1);
@@ -202,7 +127,7 @@ START_TEST(what_was_not_sent_is_not_answered)
     get_ready();
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "a", 1, 0, &error), 1);
     engine_peer_say(&server, frame, sc_frame_put_error(frame, SC_ERROR_GOING_AWAY, 0, ""));
-    ck_assert(carry_in());
+    ck_assert_uint_gt(carry_in(), 0);
     ck_assert_int_eq(sc_client_engine_next_event(engine, 0, &event), 1);
     expect_end(SC_CLIENT_UNAVAILABLE, "going away");
     tear_down();
@@ -235,8 +160,9 @@ START_TEST(memory_of_large_replies_is_given_back)
     size_t have = 0, given = 0;
     set_up();
     get_ready();
+    server.on_request = NULL;
     ck_assert_int_eq(sc_client_engine_send(engine, 99, "", 0, 0, &error), 1);
-    carry_out();
+    (void)carry_out();
     sc_frame_put_header(frame, 99, sizeof(frame) - SC_FRAME_HEADER_BYTES);
     engine_peer_say(&server, frame, sizeof(frame));
     while (engine_peer_waiting(&server) > 0) {

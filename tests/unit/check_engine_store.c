@@ -9,33 +9,23 @@
 
 #include <openssl/ssl.h>
 
-#include "engine_peer.h"
+#include "engine_fixture.h"
 #include "lib/pin_store.h"
 #include "lib/saved_session.h"
 #include "scratch.h"
-#include "spacecaptain/client.h"
 #include "tls/keygen.h"
 #include "tls/pin.h"
 #include "tls/pins_message.h"
-#include "tls_fixture.h"
-#include "tls_library_suite.h"
 
 #define STORE "pins"
 #define ADDRESS "captain.example.org:4242"
 
-static struct sc_tls_context *context;
-static struct engine_peer server;
-static struct sc_client_settings *settings;
-static struct sc_client_engine *engine;
-static struct sc_client_error error = SC_CLIENT_ERROR_INIT;
-static struct sc_client_event event = SC_CLIENT_EVENT_INIT;
 static char pins_text[1024]; /* what EVENT_PINS has said; empty: it did not come */
 static int pins_code;
 static uint8_t asked[512]; /* the body of the last PINS request */
 static size_t asked_length;
 static unsigned pins_requests;
 static EVP_PKEY *current, *next;
-static const char *host = "localhost";
 
 /* How the server answers PINS. */
 static enum lie {
@@ -124,85 +114,55 @@ static void serve_with(const char *name)
     use_key(key);
 }
 
-static void set_up(void)
+static void set_up_store(void)
 {
     scratch_enter();
-    fixture_write_pair("server", "P-256");
+    set_up_unpinned();
     fixture_write_pair("next", "P-256");
-    serve_with("server");
+    use_key("server.key");
     next = sc_keygen_read_key(fixture_path("next.key"), NULL, NULL, NULL);
     lie = HONEST;
-    settings = NULL;
 }
 
-static void new_settings(int first_use)
+static void tear_down_store(void)
 {
-    sc_client_settings_free(settings);
-    settings = sc_client_settings_new(tls_library, &error);
-    ck_assert_ptr_nonnull(settings);
-    ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, ADDRESS, first_use, &error),
-                     0);
-}
-
-static void tear_down(void)
-{
-    sc_client_settings_free(settings);
-    sc_tls_context_unref(context);
-    context = NULL;
+    tear_down();
     EVP_PKEY_free(current);
     EVP_PKEY_free(next);
     current = next = NULL;
     scratch_leave();
 }
 
-/* --- A connection --- */
-
-static bool move(void)
+static void use_store(int first_use)
 {
-    uint8_t bytes[ENGINE_PEER_BYTES];
-    const void *from;
-    const size_t out = sc_client_engine_output(engine, &from);
-    server.on_request = answer;
-    engine_peer_take(&server, from, out);
-    sc_client_engine_sent(engine, out);
-    const size_t in = engine_peer_give(&server, bytes, sizeof(bytes));
-    ck_assert_uint_eq(sc_client_engine_receive(engine, bytes, in), in);
-    return out > 0 || in > 0;
+    new_settings();
+    ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, ADDRESS, first_use, &error),
+                     0);
 }
 
-/* Until there is one; what was learnt is noted. */
-static int next_event(void)
+/* --- A connection --- */
+
+/* Of the next event; what was learnt before it is noted. */
+static int next_type(void)
 {
-    for (int i = 0; i < 100; i++) {
-        while (sc_client_engine_next_event(engine, 0, &event)) {
-            if (event.type != SC_CLIENT_EVENT_PINS) {
-                return event.type;
-            }
-            pins_code = event.error->code;
-            (void)snprintf(pins_text, sizeof(pins_text), "%s", event.error->text);
+    while (next_event()) {
+        if (event.type != SC_CLIENT_EVENT_PINS) {
+            return event.type;
         }
-        if (!move()) {
-            return SC_CLIENT_EVENT_NONE;
-        }
+        pins_code = event.error->code;
+        (void)snprintf(pins_text, sizeof(pins_text), "%s", event.error->text);
     }
-    ck_abort_msg("no end");
+    return SC_CLIENT_EVENT_NONE;
 }
 
 /* Returns READY, or END. */
 static int begin(void)
 {
-    engine_peer_open(&server, context);
     *pins_text = '\0';
     pins_requests = 0;
-    engine = sc_client_engine_new(settings, host, 0, &error);
-    ck_assert_msg(engine != NULL, "%s", error.text);
-    return next_event();
-}
-
-static void finish(void)
-{
-    sc_client_engine_free(engine);
-    engine_peer_close(&server);
+    open_engine();
+    server.on_request = answer;
+    return next_type();
 }
 
 /* A connection with one request, which is answered as request 1; closed. */
@@ -212,11 +172,11 @@ static void converse(void)
     ck_assert_msg(ready == SC_CLIENT_EVENT_READY, "%s", event.error->text);
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "hello", 5, 0, &error), 1);
     ck_assert_uint_eq(sc_client_engine_unanswered(engine), 1);
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_REPLY);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_REPLY);
     ck_assert_uint_eq(event.reply->request, 1);
     ck_assert_mem_eq(event.reply->body, "hello", 5);
     ck_assert_uint_eq(sc_client_engine_unanswered(engine), 0);
-    finish();
+    close_engine();
 }
 
 /* The store as letters: 'c' the pin of server.key, 'n' that of next.key. */
@@ -241,10 +201,10 @@ static const char *stored(void)
 
 static void know_server(void)
 {
-    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    use_store(SC_CLIENT_FIRST_USE_STORE);
     converse();
     ck_assert_str_eq(stored(), "c");
-    new_settings(SC_CLIENT_FIRST_USE_REFUSE);
+    use_store(SC_CLIENT_FIRST_USE_REFUSE);
 }
 
 /* A session of the last connection, for the next ones. */
@@ -252,11 +212,11 @@ static void offer_session(void)
 {
     uint8_t session[8192];
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     const size_t size = sc_client_engine_session(engine, session, sizeof(session));
     ck_assert_uint_gt(size, 0);
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
-    finish();
+    close_engine();
 }
 
 static bool is_resumed(void)
@@ -270,35 +230,35 @@ static bool is_resumed(void)
 
 START_TEST(the_first_use_is_refused_or_stored_and_asks_nothing)
 {
-    set_up();
-    new_settings(SC_CLIENT_FIRST_USE_REFUSE);
+    set_up_store();
+    use_store(SC_CLIENT_FIRST_USE_REFUSE);
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_UNTRUSTED);
     ck_assert_str_eq(event.error->key_type, "EC P-256");
     ck_assert_int_eq(strncmp(event.error->got, "sha256//", 8), 0);
     ck_assert_str_eq(event.error->expected, "");
-    (void)move();
+    (void)carry_out();
     ck_assert(!server.is_done);
     ck_assert_uint_eq(server.watch.alert_received, SSL_AD_UNKNOWN_CA);
-    finish();
+    close_engine();
     ck_assert_str_eq(stored(), "");
 
-    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    use_store(SC_CLIENT_FIRST_USE_STORE);
     struct sc_client_info info = SC_CLIENT_INFO_INIT;
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert_str_eq(stored(), "c"); /* before a request */
     ck_assert_int_eq(sc_client_engine_info(engine, &info), 0);
     ck_assert_int_eq(info.first_use, 1);
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_uint_eq(pins_requests, 0);
-    finish();
-    tear_down();
+    close_engine();
+    tear_down_store();
 }
 END_TEST
 
 START_TEST(the_next_pin_is_learnt_and_the_last_one_dropped)
 {
-    set_up();
+    set_up_store();
     know_server();
     converse();
     ck_assert_uint_eq(asked_length, SC_PIN_BYTES);
@@ -321,8 +281,8 @@ START_TEST(the_next_pin_is_learnt_and_the_last_one_dropped)
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
     ck_assert_ptr_nonnull(strstr(event.error->expected, " (pins:2)"));
-    finish();
-    tear_down();
+    close_engine();
+    tear_down_store();
 }
 END_TEST
 
@@ -340,7 +300,7 @@ static void learn_nothing(enum lie how, const char *why)
 
 START_TEST(who_lies_about_the_next_key_teaches_nothing)
 {
-    set_up();
+    set_up_store();
     know_server();
     learn_nothing(NO_PROOF, "the server gave no proof");
     learn_nothing(OTHER_SIGNER, "the signature is wrong, or of another connection");
@@ -352,14 +312,14 @@ START_TEST(who_lies_about_the_next_key_teaches_nothing)
     lie = HONEST;
     converse();
     ck_assert_str_eq(stored(), "cn");
-    tear_down();
+    tear_down_store();
 }
 END_TEST
 
 START_TEST(a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not)
 {
-    set_up();
-    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    set_up_store();
+    use_store(SC_CLIENT_FIRST_USE_STORE);
     char ca[300];
     (void)snprintf(ca, sizeof(ca), "ca:%s", fixture_path("server.crt"));
     ck_assert_int_eq(sc_client_settings_add_pin(settings, ca, &error), 0);
@@ -369,30 +329,30 @@ START_TEST(a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not)
     ck_assert_str_eq(stored(), "");
     ck_assert_uint_eq(pins_requests, 0);
     /* With a pin that does not match, a first use is no way around it. */
-    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    use_store(SC_CLIENT_FIRST_USE_STORE);
     ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("next.crt"), &error), 0);
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
-    finish();
+    close_engine();
     ck_assert_str_eq(stored(), "");
     /* It takes the place of what is stored: that is how a store is repaired. */
     know_server();
     serve_with("next");
-    new_settings(SC_CLIENT_FIRST_USE_REFUSE);
+    use_store(SC_CLIENT_FIRST_USE_REFUSE);
     ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("next.crt"), &error), 0);
     lie = NO_NEXT;
     converse();
     ck_assert_str_eq(stored(), "n");
     ck_assert_int_eq(pins_code, SC_CLIENT_OK);
     ck_assert_uint_eq(pins_requests, 1); /* it is known from now on */
-    tear_down();
+    tear_down_store();
 }
 END_TEST
 
 /* The pin that was given is good all the same. */
 START_TEST(a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake)
 {
-    set_up();
+    set_up_store();
     know_server();
     serve_with("next");
     ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("next.crt"), &error), 0);
@@ -403,42 +363,40 @@ START_TEST(a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake)
     ck_assert_str_eq(stored(), "c");
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert(is_resumed());
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_str_eq(pins_text, "");
-    finish();
+    close_engine();
     ck_assert_int_eq(rmdir(STORE ".lock"), 0);
-    tear_down();
+    tear_down_store();
 }
 END_TEST
 
 START_TEST(of_two_that_meet_a_server_first_one_decides)
 {
     uint8_t of_next[SC_PIN_BYTES];
-    set_up();
-    new_settings(SC_CLIENT_FIRST_USE_STORE);
-    engine_peer_open(&server, context);
-    engine = sc_client_engine_new(settings, host, 0, &error);
-    ck_assert_ptr_nonnull(engine);
+    set_up_store();
+    use_store(SC_CLIENT_FIRST_USE_STORE);
+    open_engine();
     ck_assert_int_eq(sc_pin_of_key(next, of_next, NULL), 0);
     ck_assert_int_eq(sc_client_store_pin(STORE, ADDRESS, of_next, "typed", &error), 0);
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
     ck_assert_ptr_nonnull(strstr(event.error->text, "another key has just been stored in pins:2"));
-    finish();
+    close_engine();
     ck_assert_str_eq(stored(), "n");
-    tear_down();
+    tear_down_store();
 }
 END_TEST
 
 START_TEST(the_session_of_a_first_use_can_be_resumed)
 {
-    set_up();
-    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    set_up_store();
+    use_store(SC_CLIENT_FIRST_USE_STORE);
     offer_session();
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert(is_resumed());
-    finish();
-    tear_down();
+    close_engine();
+    tear_down_store();
 }
 END_TEST
 
@@ -446,7 +404,7 @@ END_TEST
 START_TEST(at_most_eight_pins_are_told)
 {
     char text[64];
-    set_up();
+    set_up_store();
     know_server();
     for (int i = 0; i < 9; i++) {
         (void)snprintf(text, sizeof(text), "sha256//%c%.42s=", 'A' + i,
@@ -455,22 +413,22 @@ START_TEST(at_most_eight_pins_are_told)
     }
     converse();
     ck_assert_uint_eq(asked_length, 8 * SC_PIN_BYTES);
-    tear_down();
+    tear_down_store();
 }
 END_TEST
 
 START_TEST(a_close_waits_for_what_is_to_be_learnt)
 {
-    set_up();
+    set_up_store();
     know_server();
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     sc_client_engine_close(engine, 0);
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_TIME, NULL, 0, 0, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_str_eq(stored(), "cn");
     ck_assert_int_eq(SSL_get_shutdown(server.ssl) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
-    finish();
+    close_engine();
     /* Not for ever. */
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     uint64_t at_ms;
@@ -482,59 +440,59 @@ START_TEST(a_close_waits_for_what_is_to_be_learnt)
     ck_assert_int_eq(sc_client_engine_next_event(engine, at_ms + 1000, &event), 1);
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
-    finish();
-    tear_down();
+    close_engine();
+    tear_down_store();
 }
 END_TEST
 
 START_TEST(a_resumed_connection_teaches_nothing_and_gives_its_session_up)
 {
-    set_up();
+    set_up_store();
     know_server();
     lie = NO_NEXT;
     offer_session();
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert(is_resumed());
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_uint_gt(sc_client_engine_session(engine, NULL, 0), 0);
-    finish();
+    close_engine();
     /* That the key is another by now is news, too. */
     lie = OTHER_CURRENT;
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert(is_resumed());
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_uint_eq(sc_client_engine_session(engine, NULL, 0), 0);
-    finish();
+    close_engine();
     lie = NO_NEXT;
     offer_session();
     lie = HONEST;
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert(is_resumed());
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_uint_eq(pins_requests, 1);
     ck_assert_str_eq(stored(), "c");
     ck_assert_str_eq(pins_text, "");
     ck_assert_uint_eq(sc_client_engine_session(engine, NULL, 0), 0);
-    finish();
+    close_engine();
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert(!is_resumed());
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_str_eq(stored(), "cn");
-    finish();
-    tear_down();
+    close_engine();
+    tear_down_store();
 }
 END_TEST
 
 START_TEST(a_session_is_checked_against_the_store)
 {
     uint8_t session[8192];
-    set_up();
+    set_up_store();
     know_server();
     lie = NO_NEXT;
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
-    ck_assert_int_eq(next_event(), SC_CLIENT_EVENT_NONE);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     const size_t size = sc_client_engine_session(engine, session, sizeof(session));
-    finish();
+    close_engine();
     /* Under other pins it is worth nothing. */
     uint8_t other[SC_PIN_BYTES];
     ck_assert_int_eq(sc_pin_of_key(next, other, NULL), 0);
@@ -543,9 +501,9 @@ START_TEST(a_session_is_checked_against_the_store)
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
-    (void)move();
+    (void)carry_out();
     ck_assert(!server.is_done); /* it was a full handshake */
-    finish();
+    close_engine();
     /* One that says to be of these pins is resumed, and the key that it remembers decides. */
     struct sc_pin_set *set = sc_pin_set_new();
     ck_assert_int_eq(sc_pin_set_add_key(set, other, "", NULL), 0);
@@ -561,16 +519,16 @@ START_TEST(a_session_is_checked_against_the_store)
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
-    (void)move();
+    (void)carry_out();
     ck_assert_uint_eq(server.requests, 0);
-    finish();
-    tear_down();
+    close_engine();
+    tear_down_store();
 }
 END_TEST
 
 START_TEST(a_store_that_cannot_be_used_is_an_error_before_anything_is_sent)
 {
-    set_up();
+    set_up_store();
     know_server();
     scratch_write(STORE, "nonsense\n");
     ck_assert_ptr_null(sc_client_engine_new(settings, "localhost", 0, &error));
@@ -581,24 +539,23 @@ START_TEST(a_store_that_cannot_be_used_is_an_error_before_anything_is_sent)
     ck_assert_int_eq(unlink(STORE), 0);
     ck_assert_int_eq(mkdir(STORE ".new", 0700), 0);
     ck_assert_int_eq(mkdir(STORE ".new/x", 0700), 0);
-    new_settings(SC_CLIENT_FIRST_USE_STORE);
+    use_store(SC_CLIENT_FIRST_USE_STORE);
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_CANT_CREATE);
     ck_assert_str_eq(event.error->key_type, ""); /* to ask somebody would not help */
-    (void)move();
+    (void)carry_out();
     ck_assert_uint_eq(server.requests, 0);
-    finish();
+    close_engine();
     ck_assert_int_eq(rmdir(STORE ".new/x"), 0);
     /* Without an address, an engine has no name for the server. */
-    sc_client_settings_free(settings);
-    settings = sc_client_settings_new(tls_library, &error);
+    new_settings();
     ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, NULL, 0, &error), 0);
     ck_assert_ptr_null(sc_client_engine_new(settings, "localhost", 0, &error));
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, NULL, 7, &error), -1);
     ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, "a:b:c", 0, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
-    tear_down();
+    tear_down_store();
 }
 END_TEST
 

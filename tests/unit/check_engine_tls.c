@@ -11,87 +11,23 @@
 #include <openssl/ssl.h>
 
 #include "base/file.h"
-#include "engine_peer.h"
-#include "spacecaptain/client.h"
+#include "engine_fixture.h"
 #include "tls/pin.h"
 #include "tls/pins_message.h"
-#include "tls_fixture.h"
-#include "tls_library_suite.h"
 
-static struct sc_tls_context *context;
-static struct engine_peer server;
-static struct sc_client_settings *settings;
-static struct sc_client_engine *engine;
-static struct sc_client_error error = SC_CLIENT_ERROR_INIT;
-static struct sc_client_event event = SC_CLIENT_EVENT_INIT;
-static uint64_t sent; /* bytes of the engine */
-
-/* A server that requires the certificate of this file, NULL: none. */
-static void set_up(const char *client)
+/* A server that requires the certificate of this file. */
+static void set_up_for(const char *client)
 {
-    char pin[512];
-    const char *pins[] = {pin};
-    fixture_write_pair("server", "P-256");
+    char path[512];
+    const char *pins[] = {path};
+    set_up();
+    (void)snprintf(path, sizeof(path), "%s", fixture_path(client));
     struct sc_tls_server_settings server_settings = fixture_settings("server");
-    if (client) {
-        (void)snprintf(pin, sizeof(pin), "%s", fixture_path(client));
-        server_settings.client_auth = SC_CLIENT_AUTH_REQUIRE;
-        server_settings.client_pins = pins;
-        server_settings.client_pin_count = 1;
-    }
-    context = fixture_server(&server_settings);
-    settings = sc_client_settings_new(tls_library, &error);
-    ck_assert_ptr_nonnull(settings);
-    ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("server.crt"), &error), 0);
-}
-
-static void open_engine(void)
-{
-    engine_peer_open(&server, context);
-    server.on_request = engine_peer_answer;
-    engine = sc_client_engine_new(settings, "localhost", 0, &error);
-    ck_assert_msg(engine != NULL, "%s", error.text);
-}
-
-static void close_engine(void)
-{
-    sc_client_engine_free(engine);
-    engine_peer_close(&server);
-}
-
-static void tear_down(void)
-{
-    close_engine();
-    sc_client_settings_free(settings);
+    server_settings.client_auth = SC_CLIENT_AUTH_REQUIRE;
+    server_settings.client_pins = pins;
+    server_settings.client_pin_count = 1;
     sc_tls_context_unref(context);
-}
-
-/* Carries bytes until there is an event, which is set, or nothing to carry: false. */
-static bool next_event(void)
-{
-    uint8_t bytes[ENGINE_PEER_BYTES];
-    for (;;) {
-        const void *out;
-        if (sc_client_engine_next_event(engine, 0, &event)) {
-            return true;
-        }
-        const size_t count = sc_client_engine_output(engine, &out);
-        engine_peer_take(&server, out, count);
-        sc_client_engine_sent(engine, count);
-        sent += count;
-        const size_t got = engine_peer_give(&server, bytes, 4096);
-        if (count == 0 && got == 0) {
-            return false;
-        }
-        ck_assert_uint_eq(sc_client_engine_receive(engine, bytes, got), got);
-    }
-}
-
-static void get_ready(void)
-{
-    open_engine();
-    ck_assert(next_event());
-    ck_assert_msg(event.type == SC_CLIENT_EVENT_READY, "%s", event.error->text);
+    context = fixture_server(&server_settings);
 }
 
 static void echo(void)
@@ -111,7 +47,7 @@ static struct sc_client_info info(void)
 
 START_TEST(what_was_agreed_on_has_the_same_names)
 {
-    set_up(NULL);
+    set_up();
     get_ready();
     ck_assert_str_eq(info().tls_library, tls_library);
     close_engine();
@@ -131,7 +67,7 @@ START_TEST(a_session_of_another_tls_library_is_not_used)
 {
     const char *other = strcmp(tls_library, "openssl") == 0 ? "mbedtls" : "openssl";
     uint8_t session[8192];
-    set_up(NULL);
+    set_up();
     get_ready();
     echo();
     const size_t size = sc_client_engine_session(engine, session, sizeof(session));
@@ -145,7 +81,7 @@ START_TEST(a_session_of_another_tls_library_is_not_used)
     if (!sc_client_tls_version(other)) {
         return;
     }
-    set_up(NULL);
+    set_up();
     ck_assert_int_eq(sc_client_settings_set_tls_library(settings, other, &error), 0);
     ck_assert_int_eq(sc_client_settings_set_session(settings, session, size, &error), 0);
     get_ready();
@@ -160,7 +96,7 @@ END_TEST
 START_TEST(a_damaged_session_does_no_harm)
 {
     uint8_t session[8192];
-    set_up(NULL);
+    set_up();
     get_ready();
     echo();
     const size_t size = sc_client_engine_session(engine, session, sizeof(session));
@@ -177,7 +113,6 @@ START_TEST(a_damaged_session_does_no_harm)
         close_engine();
         session[at] ^= 0xff;
     }
-    open_engine();
     tear_down();
 }
 END_TEST
@@ -186,7 +121,7 @@ START_TEST(a_client_certificate_is_shown)
 {
     fixture_write_pair("client", "RSA2048");
     fixture_write_pair("mallory", "P-256");
-    set_up("client.crt");
+    set_up_for("client.crt");
     ck_assert_int_eq(sc_client_settings_set_certificate(settings, fixture_path("client.crt"),
                                                         fixture_path("client.key"), NULL, &error),
                      0);
@@ -196,7 +131,7 @@ START_TEST(a_client_certificate_is_shown)
     echo();
     tear_down();
 
-    set_up("client.crt");
+    set_up_for("client.crt");
     ck_assert_int_eq(sc_client_settings_set_certificate(settings, fixture_path("mallory.crt"),
                                                         fixture_path("mallory.key"), NULL, &error),
                      0);
@@ -210,7 +145,7 @@ START_TEST(a_client_certificate_is_shown)
                   "%s", event.error->text);
     tear_down();
 
-    set_up("client.crt");
+    set_up_for("client.crt");
     open_engine();
     while (next_event() && event.type == SC_CLIENT_EVENT_READY) {
     }
@@ -229,7 +164,7 @@ START_TEST(keys_of_the_client_are_checked_when_they_are_set)
     X509 *certificate = fixture_certificate(key, "secret", -10, 1000, NULL, NULL);
     fixture_write_certificate("secret.crt", certificate, false);
     const char *path = fixture_path("secret.crt"), *key_path = fixture_path("secret.key");
-    set_up(NULL);
+    set_up();
     ck_assert_int_eq(sc_client_settings_set_certificate(settings, path, key_path, NULL, &error),
                      -1);
     ck_assert_int_eq(sc_client_settings_set_certificate(settings, path, key_path, "wrong", &error),
@@ -258,7 +193,7 @@ START_TEST(another_library_takes_over_what_was_set)
 {
     struct sc_file log;
     struct sc_client_error why = SC_CLIENT_ERROR_INIT;
-    set_up(NULL);
+    set_up();
     ck_assert_int_eq(sc_client_settings_set_key_log(settings, fixture_path("keys"), &error), 0);
     ck_assert_int_eq(sc_client_settings_set_tls_library(settings, "nosuchtls", &why), -1);
     ck_assert_int_eq(why.code, SC_CLIENT_USAGE);
@@ -282,7 +217,7 @@ START_TEST(requests_for_a_new_handshake_are_bounded)
 {
     uint8_t bytes[4096];
     unsigned asked = 0;
-    set_up(NULL);
+    set_up();
     open_engine();
     SSL_set_max_proto_version(server.ssl, TLS1_2_VERSION);
     SSL_clear_options(server.ssl, SSL_OP_NO_RENEGOTIATION);
@@ -309,7 +244,7 @@ START_TEST(failures_are_told_in_the_same_words)
 {
     static const uint8_t changed[5 + 64] = {SSL3_RT_APPLICATION_DATA, 3, 3, 0, 64};
     static const char banner[] = "SSH-2.0-OpenSSH_9.2\r\n";
-    set_up(NULL);
+    set_up();
     get_ready();
     ck_assert_uint_eq(sc_client_engine_receive(engine, changed, sizeof(changed)), sizeof(changed));
     ck_assert(next_event());
@@ -376,7 +311,7 @@ START_TEST(a_next_key_proves_itself_to_this_connection)
 {
     EVP_PKEY *next = fixture_key("P-256");
     uint8_t session[8192];
-    set_up(NULL);
+    set_up();
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         open_engine();
         SSL_set_max_proto_version(server.ssl, version);

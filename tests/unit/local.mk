@@ -6,6 +6,7 @@ tests_unit_libtest_a_SOURCES = \
 	tests/unit/acceptor_fixture.h \
 	tests/unit/client_fixture.h \
 	tests/unit/conn_fixture.h \
+	tests/unit/engine_fixture.h \
 	tests/unit/engine_peer.c tests/unit/engine_peer.h \
 	tests/unit/failing_malloc.h \
 	tests/unit/keygen_fixture.h \
@@ -234,8 +235,6 @@ UNIT_TESTS += tests/unit/check_byte_queue
 tests_unit_check_byte_queue_LDADD = $(TEST_LIB)
 endif
 UNIT_TESTS += tests/unit/check_engine_floods
-tests_unit_check_engine_floods_SOURCES = tests/unit/check_engine_floods.c tests/unit/engine_peer.c tests/unit/engine_peer.h
 tests_unit_check_engine_floods_LDADD = $(TEST_LIB)
 UNIT_TESTS += tests/unit/check_engine_tls
-tests_unit_check_engine_tls_SOURCES = tests/unit/check_engine_tls.c tests/unit/engine_peer.c tests/unit/engine_peer.h
 tests_unit_check_engine_tls_LDADD = $(TEST_LIB)
