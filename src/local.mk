@@ -11,6 +11,7 @@ src_libscbase_la_SOURCES = \
 	src/base/compiler.h \
 	src/base/confine.c src/base/confine.h \
 	src/base/config_errors.c src/base/config_errors.h \
+	src/base/connect.c src/base/connect.h \
 	src/base/descriptors.c src/base/descriptors.h \
 	src/base/err.c src/base/err.h \
 	src/base/escape.c src/base/escape.h \
@@ -78,7 +79,6 @@ src_libsctls_la_SOURCES = \
 src_libsclib_la_SOURCES = \
 	src/lib/blocking.c \
 	src/lib/client.c \
-	src/lib/connect.c src/lib/connect.h \
 	src/lib/engine.c src/lib/engine.h \
 	src/lib/engine_new.c \
 	src/lib/engine_send.c \

@@ -278,6 +278,17 @@ int sc_parse_server_address(const char *text, const char *default_port, struct s
                : 0;
 }
 
+void sc_host_server_name(const char *host, char out[256])
+{
+    unsigned char bytes[sizeof(struct in_addr)];
+    const bool is_address = strchr(host, ':') || inet_pton(AF_INET, host, bytes) == 1;
+    (void)snprintf(out, 256, "%s", is_address ? "" : host);
+    const size_t length = strlen(out);
+    if (length > 0 && out[length - 1] == '.') {
+        out[length - 1] = '\0';
+    }
+}
+
 void sc_format_address(const struct sc_address *address, char *out, size_t out_size)
 {
     if (address->is_unix) {

@@ -58,6 +58,12 @@ int sc_parse_address(const char *text, const char *default_port, struct sc_addre
 int sc_parse_server_address(const char *text, const char *default_port, struct sc_address *out,
                             struct sc_err *err) SC_NODISCARD;
 
+/*
+ * The name of `host` in TLS's server_name (RFC 6066 section 3): without a final dot. Empty for an
+ * address.
+ */
+void sc_host_server_name(const char *host, char out[256]);
+
 /* The address in the same form; out takes at least 300 bytes. */
 void sc_format_address(const struct sc_address *address, char *out, size_t out_size);
 

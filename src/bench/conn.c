@@ -59,6 +59,13 @@ static void fail_with(struct sc_bench_conn *conn, enum sc_bench_error kind, cons
     sc_bench_conn_fail(conn, &failure);
 }
 
+static void fail_connect(struct sc_bench_conn *conn, int error)
+{
+    struct sc_err err;
+    (void)sc_err_set_errno(&err, 1, error, "can't connect to %s", conn->io->target->name);
+    fail_with(conn, SC_BENCH_ERROR_CONNECT, err.text);
+}
+
 static void fail_errno(struct sc_bench_conn *conn, enum sc_bench_error kind, const char *what,
                        int error)
 {
@@ -281,7 +288,7 @@ static void finish_connect(struct sc_bench_conn *conn)
         error = errno;
     }
     if (error != 0) {
-        fail_errno(conn, SC_BENCH_ERROR_CONNECT, "cannot connect", error);
+        fail_connect(conn, error);
         return;
     }
     conn->state = SC_BENCH_CONN_HANDSHAKE;
@@ -376,8 +383,7 @@ void sc_bench_conn_open(struct sc_bench_conn *conn, const struct sockaddr_storag
     sc_bench_reader_init(&conn->reader, conn->next_slot);
     if (make_socket(conn, source) != 0) {
         fail_errno(conn, SC_BENCH_ERROR_CONNECT,
-                   source ? "cannot open a socket with this source address"
-                          : "cannot open a socket",
+                   source ? "can't open a socket with this source address" : "can't open a socket",
                    errno);
         return;
     }
@@ -385,7 +391,7 @@ void sc_bench_conn_open(struct sc_bench_conn *conn, const struct sockaddr_storag
     conn->write_event = event_new(io->base, conn->fd, EV_WRITE, on_event, conn);
     if (!conn->read_event || !conn->write_event || make_ssl(conn, resume) != 0) {
         ERR_clear_error();
-        fail_with(conn, SC_BENCH_ERROR_CONNECT, "cannot set up a connection: out of memory");
+        fail_with(conn, SC_BENCH_ERROR_CONNECT, "can't set up a connection: out of memory");
         return;
     }
     if (connect(conn->fd, (const struct sockaddr *)&io->target->address, io->target->length) == 0) {
@@ -393,7 +399,7 @@ void sc_bench_conn_open(struct sc_bench_conn *conn, const struct sockaddr_storag
     } else if (errno == EINPROGRESS) {
         (void)event_add(conn->write_event, NULL);
     } else {
-        fail_errno(conn, SC_BENCH_ERROR_CONNECT, "cannot connect", errno);
+        fail_connect(conn, errno);
     }
 }
 

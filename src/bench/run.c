@@ -309,7 +309,7 @@ static int prepare(struct state *state, struct sc_err *err)
     }
     if (read_server_rss(plan, &state->result->server_rss_before_bytes, err) != 0 ||
         sc_bench_target_raise_limit(plan, err) != 0 ||
-        sc_bench_target_find(&state->shared.target, plan, err) != 0) {
+        sc_bench_target_find(&state->shared.target, plan, state->observer->interrupted, err) != 0) {
         return -1;
     }
     (void)snprintf(state->result->target, sizeof(state->result->target), "%s",

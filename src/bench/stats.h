@@ -24,7 +24,7 @@
  * report.
  */
 #define SC_BENCH_ERRORS(X) \
-    X(CONNECT, EX_UNAVAILABLE, "connect", "cannot connect") \
+    X(CONNECT, EX_UNAVAILABLE, "connect", "can't connect") \
     X(TIMEOUT, EX_TEMPFAIL, "timeout", "timed out") \
     X(TLS, SC_EXIT_HANDSHAKE, "tls", "TLS handshake failed, or an alert") \
     X(PIN, SC_EXIT_PIN, "pin", "the certificate matched no pin") \

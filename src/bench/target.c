@@ -4,17 +4,14 @@
 #include "bench/target.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
-#include <unistd.h>
+
+#include "base/connect.h"
 
 /* Files that are open beside the connections, generously. */
 #define DESCRIPTORS_BESIDE 64U
@@ -23,102 +20,19 @@
 /* Closed connections hold their port for a minute (TIME_WAIT). */
 #define HANDSHAKE_SOURCES 8U
 
-static const char unreachable[] = "cannot connect to";
-
-/* An errno value, 0: it accepts connections. */
-static int try_address(const struct sockaddr *address, socklen_t length, int timeout_ms)
+static int find_address(struct sc_bench_target *target, const struct sc_bench_plan *plan,
+                        const volatile sig_atomic_t *stop, struct sc_err *err)
 {
-    int error = 0;
-    socklen_t size = sizeof(error);
-    const int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return errno;
+    struct sc_connect *connect = sc_connect_start(plan->address, plan->timeout_ms, err);
+    if (!connect || sc_connect_wait(connect, stop, err) != 0) {
+        sc_connect_free(connect);
+        return -1;
     }
-    if (connect(fd, address, length) != 0) {
-        struct pollfd wait = {.fd = fd, .events = POLLOUT};
-        error = errno;
-        if (error == EINPROGRESS) {
-            const int ready = poll(&wait, 1, timeout_ms);
-            error = ready < 0                                                  ? errno
-                    : ready == 0                                               ? ETIMEDOUT
-                    : getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 ? errno
-                                                                               : error;
-        }
-    }
-    (void)close(fd);
-    return error;
-}
-
-static int say_unreachable(struct sc_err *err, const char *address, int error)
-{
-    const int status = error == ETIMEDOUT ? EX_TEMPFAIL : EX_UNAVAILABLE;
-    return error == ECONNREFUSED || error == ENOENT
-               ? sc_err_set(err, status, "%s %s: nothing listens there; is the server running?",
-                            unreachable, address)
-               : sc_err_set_errno(err, status, error, "%s %s", unreachable, address);
-}
-
-static int find_unix(struct sc_bench_target *target, const struct sc_bench_plan *plan,
-                     struct sc_err *err)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    /* The parser has refused what is longer. */
-    memcpy(address.sun_path, plan->address->host,
-           strnlen(plan->address->host, sizeof(address.sun_path) - 1U));
-    memcpy(&target->address, &address, sizeof(address));
-    target->length = sizeof(address);
-    target->host = "localhost"; /* a unix socket is on this host */
-    memcpy(target->text, target->name, sizeof(target->text));
-    const int error =
-        try_address((const struct sockaddr *)&address, sizeof(address), (int)plan->timeout_ms);
-    return error == 0 ? 0 : say_unreachable(err, target->name, error);
-}
-
-static int find_tcp(struct sc_bench_target *target, const struct sc_bench_plan *plan,
-                    struct sc_err *err)
-{
-    const struct sc_address *address = plan->address;
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *list = NULL;
-    char host[INET6_ADDRSTRLEN], port[8];
-    const int why = getaddrinfo(address->host, address->port, &hints, &list);
-    if (why != 0) {
-        return sc_err_set(err, EX_UNAVAILABLE, "%s %s: %s", unreachable, target->name,
-                          gai_strerror(why));
-    }
-    int error = ENOENT;
-    for (const struct addrinfo *one = list; one && error != 0; one = one->ai_next) {
-        error = try_address(one->ai_addr, one->ai_addrlen, (int)plan->timeout_ms);
-        if (error == 0) {
-            memcpy(&target->address, one->ai_addr, one->ai_addrlen);
-            target->length = one->ai_addrlen;
-        }
-    }
-    freeaddrinfo(list);
-    if (error != 0) {
-        return say_unreachable(err, target->name, error);
-    }
-    target->host = address->host;
-    if (getnameinfo((const struct sockaddr *)&target->address, target->length, host, sizeof(host),
-                    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-        (void)snprintf(target->text, sizeof(target->text),
-                       target->address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
-    }
+    const struct sockaddr *peer = sc_connect_peer_address(connect, &target->length);
+    memcpy(&target->address, peer, target->length);
+    (void)snprintf(target->text, sizeof(target->text), "%s", sc_connect_peer(connect));
+    sc_connect_free(connect);
     return 0;
-}
-
-static void set_sni(struct sc_bench_target *target)
-{
-    uint8_t bytes[16];
-    if (inet_pton(AF_INET, target->host, bytes) == 1 ||
-        inet_pton(AF_INET6, target->host, bytes) == 1) {
-        return;
-    }
-    (void)snprintf(target->sni, sizeof(target->sni), "%s", target->host);
-    const size_t length = strlen(target->sni);
-    if (length > 0 && target->sni[length - 1] == '.') {
-        target->sni[length - 1] = '\0';
-    }
 }
 
 static int add_source(struct sc_bench_target *target, const char *text, struct sc_err *err)
@@ -171,15 +85,15 @@ static int add_sources(struct sc_bench_target *target, const struct sc_bench_pla
 }
 
 int sc_bench_target_find(struct sc_bench_target *target, const struct sc_bench_plan *plan,
-                         struct sc_err *err)
+                         const volatile sig_atomic_t *stop, struct sc_err *err)
 {
     memset(target, 0, sizeof(*target));
     sc_format_address(plan->address, target->name, sizeof(target->name));
-    if ((plan->address->is_unix ? find_unix(target, plan, err) : find_tcp(target, plan, err)) !=
-        0) {
+    target->host = plan->address->is_unix ? "localhost" : plan->address->host;
+    if (find_address(target, plan, stop, err) != 0) {
         return -1;
     }
-    set_sni(target);
+    sc_host_server_name(target->host, target->sni);
     return add_sources(target, plan, err);
 }
 

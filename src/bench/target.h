@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the connections of a run go and where they come from, and the descriptors they need.
- * Thread: that of sc_bench_run(). Blocks, at most for the plan's timeout and a name lookup.
+ * Thread: that of sc_bench_run(). Blocks, at most for the plan's timeout.
  */
 #ifndef SC_BENCH_TARGET_H
 #define SC_BENCH_TARGET_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -26,11 +27,11 @@ struct sc_bench_target {
 /*
  * Looks the plan's address up and takes the first of its addresses that accepts a connection; then
  * the source addresses: the plan's, or, towards 127.0.0.0/8, as many loopback addresses as the
- * ports of one do not suffice. -1: EX_UNAVAILABLE or EX_TEMPFAIL when nothing answers, EX_USAGE
- * for a source address that does not fit.
+ * ports of one do not suffice. -1: as sc_connect_wait(), with its `stop`, or EX_USAGE for a source
+ * address that does not fit.
  */
 int sc_bench_target_find(struct sc_bench_target *target, const struct sc_bench_plan *plan,
-                         struct sc_err *err) SC_NODISCARD;
+                         const volatile sig_atomic_t *stop, struct sc_err *err) SC_NODISCARD;
 
 /*
  * Raises the limit of open files to what the plan needs; EX_OSERR with the figures when that is

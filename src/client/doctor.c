@@ -33,8 +33,8 @@ static void examine(struct sc_doctor *doctor)
 int sc_doctor_run(const struct sc_cli_options *options, const char *key_log)
 {
     struct sc_err err;
-    struct sc_doctor doctor = {.options = options,
-                               .host = options->address.is_unix ? NULL : options->address.host};
+    struct sc_doctor doctor = {
+        .options = options, .host = options->address.is_unix ? "localhost" : options->address.host};
     /* Without a certificate of ours: it is for servers that are trusted. */
     doctor.context =
         sc_tls_context_new_client(&(struct sc_tls_client_settings){.keylog_path = key_log}, &err);

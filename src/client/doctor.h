@@ -44,7 +44,7 @@ enum sc_doctor_verdict {
 
 struct sc_doctor {
     const struct sc_cli_options *options;
-    const char *host; /* for names in certificates and server_name; NULL: a unix socket's */
+    const char *host; /* for names in certificates and server_name; a unix socket is on localhost */
     struct sc_tls_context *context;
     struct sockaddr_storage address; /* the first that answers */
     socklen_t address_length; /* 0: none does */

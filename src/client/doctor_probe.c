@@ -2,7 +2,6 @@
 /* One handshake, as `sc-client --show-pin` makes it: any certificate is taken, nothing is sent. */
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -18,24 +17,19 @@
 
 #define STAY_MS 1000U
 
-static bool is_literal(const char *host)
-{
-    unsigned char bytes[sizeof(struct in6_addr)];
-    return strchr(host, ':') || inet_pton(AF_INET, host, bytes) == 1;
-}
-
 static int make_ssl(const struct sc_doctor *doctor, const struct sc_doctor_try *how,
                     struct sc_doctor_probe *probe)
 {
     SSL *ssl = SSL_new(sc_tls_context_ssl_ctx(doctor->context));
+    char name[256];
+    sc_host_server_name(doctor->host, name);
     probe->ssl = ssl;
     if (!ssl || SSL_set_app_data(ssl, &probe->watch) != 1 || SSL_set_fd(ssl, probe->fd) != 1 ||
         (how->version && (SSL_set_min_proto_version(ssl, how->version) != 1 ||
                           SSL_set_max_proto_version(ssl, how->version) != 1)) ||
         (how->without_alpn && SSL_set_alpn_protos(ssl, NULL, 0) != 0) ||
         (how->session && SSL_set_session(ssl, how->session) != 1) ||
-        (doctor->host && !is_literal(doctor->host) &&
-         SSL_set_tlsext_host_name(ssl, doctor->host) != 1)) {
+        (*name && SSL_set_tlsext_host_name(ssl, name) != 1)) {
         return sc_tls_err(&probe->err, EX_OSERR, "can't set up TLS");
     }
     SSL_set_connect_state(ssl);

@@ -114,9 +114,8 @@ static bool match_pin(struct sc_doctor *doctor, const struct sc_doctor_probe *pr
 {
     struct sc_pin_result result = {0};
     struct sc_pin_set *set = sc_pin_set_new();
-    const bool matched =
-        set && sc_pin_set_add(set, given->value, NULL) == 0 &&
-        sc_pin_set_match(set, probe->ssl, doctor->host ? doctor->host : "localhost", &result) == 0;
+    const bool matched = set && sc_pin_set_add(set, given->value, NULL) == 0 &&
+                         sc_pin_set_match(set, probe->ssl, doctor->host, &result) == 0;
     sc_pin_set_free(set);
     sc_doctor_fact(doctor, "given", "%s", given->value);
     sc_doctor_report(doctor, "pin", matched ? SC_DOCTOR_OK : SC_DOCTOR_NOTE, 0, "%s %s%s%s",

@@ -2,7 +2,6 @@
 /* The life of an engine, and what it tells of its connection. */
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,26 +9,6 @@
 
 #include "lib/engine.h"
 #include "lib/saved_session.h"
-
-static bool is_literal(const char *host)
-{
-    unsigned char bytes[sizeof(struct in6_addr)];
-    return strchr(host, ':') || inet_pton(AF_INET, host, bytes) == 1;
-}
-
-/* server_name (RFC 6066 section 3): not for addresses, and without the final dot. */
-static const char *server_name(const char *host, char out[256])
-{
-    if (!*host || is_literal(host)) {
-        return NULL;
-    }
-    (void)snprintf(out, 256, "%s", host);
-    const size_t length = strlen(out);
-    if (out[length - 1] == '.') {
-        out[length - 1] = '\0';
-    }
-    return *out ? out : NULL;
-}
 
 struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, const char *host,
                                        const char *target, const struct sc_address *address,
@@ -58,6 +37,7 @@ struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, cons
     engine->reply = (struct sc_client_reply)SC_CLIENT_REPLY_INIT;
     engine->end_error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
     engine->deadline_ms = now_ms + settings->timeout_ms;
+    sc_host_server_name(engine->host, name);
     if (settings->store_path && !settings->inspect &&
         sc_engine_store_open(engine, address, err) != 0) {
         sc_client_engine_free(engine);
@@ -65,9 +45,8 @@ struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, cons
     }
     size_t session_size = 0;
     uint8_t *session = sc_lib_settings_session(settings, engine->verify.pins, own, &session_size);
-    engine->tls =
-        settings->library->conn_new(settings->shared, &engine->verify,
-                                    server_name(engine->host, name), session, session_size, err);
+    engine->tls = settings->library->conn_new(settings->shared, &engine->verify,
+                                              *name ? name : NULL, session, session_size, err);
     sc_saved_session_wipe(session, session_size);
     if (!engine->tls) {
         sc_client_engine_free(engine);

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/connect.h"
 #include "base/parse.h"
-#include "lib/connect.h"
 #include "lib/engine.h"
 
 #define READ_BYTES ((size_t)32 << 10)

@@ -4,15 +4,15 @@
 #include "server/status_client.h"
 
 #include <errno.h>
-#include <netdb.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/connect.h"
 #include "base/escape.h"
 
 #define TIMEOUT_MS 5000U /* for each step, and for all of the answer */
@@ -28,61 +28,34 @@ static int unavailable_errno(struct sc_err *err, const struct sc_address *addres
 {
     char text[128];
     return unavailable(err, address,
-                       errnum == EAGAIN || errnum == EINPROGRESS
-                           ? "it does not answer in time"
-                           : sc_err_errno_text(errnum, text, sizeof(text)));
+                       errnum == EAGAIN ? "it does not answer in time"
+                                        : sc_err_errno_text(errnum, text, sizeof(text)));
 }
 
-/* A connected socket with timeouts, or -1 and errno. */
-static int connect_socket(int family, const struct sockaddr *address, socklen_t length)
+/* A connected socket with timeouts, or -1. */
+static int connect_to(const struct sc_address *address, struct sc_err *err)
 {
     const struct timeval timeout = sc_clock_timeval(TIMEOUT_MS);
-    const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -1;
-    }
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-    if (connect(fd, address, length) != 0) {
-        const int failed = errno;
-        (void)close(fd);
-        errno = failed;
-        return -1;
-    }
-    return fd;
-}
-
-static int connect_unix(const struct sc_address *address, struct sc_err *err)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    if (strlen(address->host) >= sizeof(name.sun_path)) {
-        return unavailable(err, address, "the path is too long");
-    }
-    (void)strcpy(name.sun_path, address->host);
-    const int fd = connect_socket(AF_UNIX, (const struct sockaddr *)&name, sizeof(name));
-    return fd >= 0 ? fd : unavailable_errno(err, address, errno);
-}
-
-static int connect_tcp(const struct sc_address *address, struct sc_err *err)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    const char *host = strcmp(address->host, "*") == 0 ? "localhost" : address->host;
-    struct addrinfo *list = NULL;
-    int fd = -1, failed = 0;
-    if (strcmp(address->port, "0") == 0) {
+    struct sc_address to = *address;
+    int fd = -1;
+    if (strcmp(to.port, "0") == 0) {
         return unavailable(err, address,
                            "port 0 stands for any; name the one of the log line ready");
     }
-    const int result = getaddrinfo(host, address->port, &hints, &list);
-    if (result != 0) {
-        return unavailable(err, address, gai_strerror(result));
+    if (!to.is_unix && strcmp(to.host, "*") == 0) {
+        (void)strcpy(to.host, "localhost");
     }
-    for (const struct addrinfo *item = list; item && fd < 0; item = item->ai_next) {
-        fd = connect_socket(item->ai_family, item->ai_addr, item->ai_addrlen);
-        failed = errno;
+    struct sc_connect *connect = sc_connect_start(&to, TIMEOUT_MS, err);
+    if (connect && sc_connect_wait(connect, NULL, err) == 0) {
+        fd = sc_connect_take(connect);
+        (void)fcntl(fd, F_SETFL, 0); /* it may block, for so long */
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+    } else if (err) {
+        err->status = EX_UNAVAILABLE; /* another one says what a server has answered */
     }
-    freeaddrinfo(list);
-    return fd >= 0 ? fd : unavailable_errno(err, address, failed);
+    sc_connect_free(connect);
+    return fd;
 }
 
 /* Until the server closes: it does after each answer. -1 and errno. */
@@ -124,7 +97,7 @@ int sc_status_client_get(const struct sc_address *address, const char *path, cha
 {
     char request[128];
     const int bytes = snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
-    const int fd = address->is_unix ? connect_unix(address, err) : connect_tcp(address, err);
+    const int fd = connect_to(address, err);
     if (fd < 0) {
         return -1;
     }

@@ -146,7 +146,7 @@ run 69 sc-keygen --status --connect "$address"
 expect_err "^sc-keygen: cannot ask the server at $address: "
 stop_server
 run 69 sc-keygen --status --connect "$admin"
-expect_err "^sc-keygen: cannot ask the server at $admin: Connection refused\$"
+expect_err "^sc-keygen: can't connect to $admin: Connection refused; is the server running there?"
 run 64 sc-keygen --status --connect 127.0.0.1
 expect_err '^sc-keygen: --connect: '
 run 64 sc-keygen --next --connect "$admin"

@@ -313,7 +313,7 @@ START_TEST(each_failure_has_its_kind)
     }
     stop_server();
     connect_once(ECHO, false);
-    assert_failure(SC_BENCH_ERROR_CONNECT, "cannot connect");
+    assert_failure(SC_BENCH_ERROR_CONNECT, "can't connect to the-server: Connection refused");
     end();
 }
 END_TEST
@@ -356,7 +356,7 @@ static void find(const char *host, const char *sni)
     (void)snprintf(address.port, sizeof(address.port), "%u", ntohs(bound->sin_port));
     (void)snprintf(text, sizeof(text), "127.0.0.1:%s", address.port);
     plan.address = &address;
-    ck_assert_msg(sc_bench_target_find(&found, &plan, &err) == 0, "%s: %s", host, err.text);
+    ck_assert_msg(sc_bench_target_find(&found, &plan, NULL, &err) == 0, "%s: %s", host, err.text);
     ck_assert_str_eq(found.sni, sni);
     ck_assert_str_eq(found.host, host);
     ck_assert_str_eq(found.text, text);
@@ -387,18 +387,18 @@ START_TEST(a_target)
     plan.address = &address;
     plan.source_count = 0;
     plan.connections = 50000;
-    ck_assert_int_eq(sc_bench_target_find(&found, &plan, &err), 0);
+    ck_assert_int_eq(sc_bench_target_find(&found, &plan, NULL, &err), 0);
     ck_assert_uint_eq(found.source_count, 3);
     plan.connections = 1;
     plan.mode = SC_BENCH_HANDSHAKES;
-    ck_assert_int_eq(sc_bench_target_find(&found, &plan, &err), 0);
+    ck_assert_int_eq(sc_bench_target_find(&found, &plan, NULL, &err), 0);
     ck_assert_uint_eq(found.source_count, 8);
 
     plan.sources[plan.source_count++] = "::1";
-    ck_assert_int_eq(sc_bench_target_find(&found, &plan, &err), -1);
+    ck_assert_int_eq(sc_bench_target_find(&found, &plan, NULL, &err), -1);
     ck_assert_int_eq(err.status, EX_USAGE);
     stop_server();
-    ck_assert_int_eq(sc_bench_target_find(&found, &plan, &err), -1);
+    ck_assert_int_eq(sc_bench_target_find(&found, &plan, NULL, &err), -1);
     ck_assert_int_eq(err.status, EX_UNAVAILABLE);
     end();
 }

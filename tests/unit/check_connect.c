@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "lib/connect.h"
+#include "base/connect.h"
 #include "base/resolve.h"
 #include "suite.h"
 

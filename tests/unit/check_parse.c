@@ -297,5 +297,25 @@ START_TEST(addresses_of_the_longest_kind)
 }
 END_TEST
 
+START_TEST(names_for_tls)
+{
+    static const struct {
+        const char *host, *name;
+    } rows[] = {{"example.org", "example.org"},
+                {"example.org.", "example.org"},
+                {".", ""},
+                {"", ""},
+                {"192.0.2.1", ""},
+                {"2001:db8::1", ""},
+                {"fe80::1%lo", ""},
+                {"192.0.2", "192.0.2"}};
+    char name[256];
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        sc_host_server_name(rows[i].host, name);
+        ck_assert_str_eq(name, rows[i].name);
+    }
+}
+END_TEST
+
 SUITE_MAIN("parse", numbers, sizes, durations, limits_are_inclusive_and_named, an_error_is_bounded,
-           formats_read_back, addresses, no_addresses, addresses_of_the_longest_kind)
+           formats_read_back, addresses, no_addresses, addresses_of_the_longest_kind, names_for_tls)

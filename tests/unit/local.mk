@@ -36,6 +36,8 @@ UNIT_TESTS += tests/unit/check_clock
 tests_unit_check_clock_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_confine
 tests_unit_check_confine_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_connect
+tests_unit_check_connect_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_err
 tests_unit_check_err_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_escape
@@ -198,9 +200,6 @@ tests_unit_check_workers_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_proxy_command
 tests_unit_check_proxy_command_LDADD = $(TEST_CLIENT)
 
-UNIT_TESTS += tests/unit/check_connect
-tests_unit_check_connect_LDADD = $(TEST_LIB)
-
 UNIT_TESTS += tests/unit/check_bench
 tests_unit_check_bench_LDADD = $(TEST_BENCH)
 UNIT_TESTS += tests/unit/check_bench_compare
@@ -211,6 +210,8 @@ UNIT_TESTS += tests/unit/check_bench_counting
 tests_unit_check_bench_counting_LDADD = $(TEST_BENCH)
 UNIT_TESTS += tests/unit/check_bench_seconds
 tests_unit_check_bench_seconds_LDADD = $(TEST_BENCH)
+UNIT_TESTS += tests/unit/check_bench_target
+tests_unit_check_bench_target_LDADD = $(TEST_BENCH)
 UNIT_TESTS += tests/unit/check_bench_options
 tests_unit_check_bench_options_LDADD = $(TEST_BENCH)
 

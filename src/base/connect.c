@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "lib/connect.h"
+#include "base/connect.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,6 +19,8 @@
 #include "base/resolve.h"
 
 #define TEXT_BYTES 300 /* of an address, base/parse.h */
+/* A signal handler cannot wake who waits: it looks for what that has set this often. */
+#define LOOK_MS 100
 
 struct sc_connect {
     struct sc_address address;
@@ -29,6 +31,8 @@ struct sc_connect {
     unsigned left; /* how many that are */
     bool unix_tried;
     int fd; /* of the attempt that is under way, -1: none */
+    struct sockaddr_storage peer; /* to which it is */
+    socklen_t peer_length;
     uint64_t attempt_deadline_ms;
     char peer_text[TEXT_BYTES];
     char notes[480]; /* why each address failed */
@@ -85,6 +89,8 @@ static void attempt(struct sc_connect *connect, const struct sockaddr *address, 
 {
     const uint64_t now_ms = sc_clock_ms();
     connect->attempt_deadline_ms = now_ms + share_ms(connect, now_ms);
+    memcpy(&connect->peer, address, length);
+    connect->peer_length = length;
     connect->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (connect->fd < 0 || (start(connect->fd, address, length) != 0 && errno != EINPROGRESS)) {
         note(connect, errno);
@@ -206,6 +212,23 @@ uint64_t sc_connect_deadline_ms(const struct sc_connect *connect)
     return connect->resolved ? connect->attempt_deadline_ms : connect->deadline_ms;
 }
 
+int sc_connect_wait(struct sc_connect *connect, const volatile sig_atomic_t *stop,
+                    struct sc_err *err)
+{
+    enum sc_connect_state state;
+    while ((state = sc_connect_step(connect, err)) == SC_CONNECT_UNDER_WAY) {
+        struct pollfd ready = {.fd = sc_connect_fd(connect), .events = sc_connect_events(connect)};
+        const uint64_t now_ms = sc_clock_ms(), at_ms = sc_connect_deadline_ms(connect);
+        const uint64_t left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
+        if (stop && *stop) {
+            (void)fail(connect, SC_EXIT_INTERRUPTED, "interrupted", err);
+            return -1;
+        }
+        (void)poll(&ready, 1, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS);
+    }
+    return state == SC_CONNECT_DONE ? 0 : -1;
+}
+
 int sc_connect_take(struct sc_connect *connect)
 {
     const int fd = connect->fd;
@@ -220,6 +243,12 @@ int sc_connect_take(struct sc_connect *connect)
 const char *sc_connect_peer(const struct sc_connect *connect)
 {
     return connect->peer_text;
+}
+
+const struct sockaddr *sc_connect_peer_address(const struct sc_connect *connect, socklen_t *length)
+{
+    *length = connect->peer_length;
+    return (const struct sockaddr *)&connect->peer;
 }
 
 struct sc_connect *sc_connect_start(const struct sc_address *address, uint64_t timeout_ms,

@@ -5,11 +5,13 @@
  * deadline bounds all of it; an address may use an even share of what is left, so that one that
  * does not answer at all leaves time for the next. Thread: one.
  */
-#ifndef SC_LIB_CONNECT_H
-#define SC_LIB_CONNECT_H
+#ifndef SC_BASE_CONNECT_H
+#define SC_BASE_CONNECT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/parse.h"
@@ -34,9 +36,17 @@ int sc_connect_fd(const struct sc_connect *connect);
 short sc_connect_events(const struct sc_connect *connect);
 uint64_t sc_connect_deadline_ms(const struct sc_connect *connect);
 
+/*
+ * Steps and waits until it is done. -1: it has failed, as SC_CONNECT_FAILED, or `*stop` has been
+ * set (SC_EXIT_INTERRUPTED), as by a signal handler; NULL is fine.
+ */
+int sc_connect_wait(struct sc_connect *connect, const volatile sig_atomic_t *stop,
+                    struct sc_err *err) SC_NODISCARD;
+
 /* The socket: non-blocking, close-on-exec, TCP_NODELAY; the caller's from now on. */
 int sc_connect_take(struct sc_connect *connect);
 /* The address that answered, numeric: "[::1]:4242". */
 const char *sc_connect_peer(const struct sc_connect *connect);
+const struct sockaddr *sc_connect_peer_address(const struct sc_connect *connect, socklen_t *length);
 
 #endif
