@@ -106,6 +106,7 @@ static const struct sc_opt rows[] = {
 static const struct sc_opt_status statuses[] = {
     {.status = 1},
     {.status = SC_EXIT_HANDSHAKE},
+    {.status = SC_EXIT_UNTRUSTED, .text = "no pin was given"},
     {.status = EX_USAGE},
     {.status = EX_DATAERR},
     {.status = EX_NOINPUT, .text = "a file can't be read, or there is no such process"},
@@ -318,15 +319,23 @@ static int check_expectations(const struct sc_bench_options *options)
     return 0;
 }
 
+/* A server is not contacted without a pin: 0, or the exit status. */
+static int check_pins(const struct sc_bench_options *options)
+{
+    char target[300];
+    struct sc_err err;
+    if (sc_pin_set_count(options->pins) > 0) {
+        return 0;
+    }
+    sc_format_address(&options->address, target, sizeof(target));
+    (void)sc_pin_missing(&err, target);
+    return sc_program_fail(SC_BENCH_NAME, &err);
+}
+
 /* Options that exclude each other, as a usage error; 0: none. */
 static int check(const struct sc_bench_options *options, const struct given *given)
 {
     const struct sc_bench_plan *plan = &options->plan;
-    if (sc_pin_set_count(options->pins) == 0) {
-        return sc_program_usage(SC_BENCH_NAME,
-                                "no --pin: the server's certificate is always checked; "
-                                "give it, --pin server.crt");
-    }
     if (options->key_path && !options->certificate_path) {
         return sc_program_usage(SC_BENCH_NAME, "--key: it goes with --cert");
     }
@@ -430,7 +439,8 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
     if (options->plan.type && !options->plan.type->takes_body) {
         options->plan.size_bytes = 0;
     }
-    return check(options, &given);
+    const int status = check(options, &given);
+    return status == 0 ? check_pins(options) : status;
 }
 
 void sc_bench_options_fini(struct sc_bench_options *options)

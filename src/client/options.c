@@ -333,11 +333,7 @@ static int check_pins(const struct sc_cli_options *options)
         options->tofu != SC_CLI_TOFU_OFF) {
         return 0;
     }
-    (void)sc_err_set(&err, SC_EXIT_UNTRUSTED,
-                     "%s is not trusted: no pin was given; 'sc-client --connect %s --show-pin' "
-                     "prints the pins, compare them with those that the "
-                     "server's owner names, and give one with --pin",
-                     options->target, options->target);
+    (void)sc_pin_missing(&err, options->target);
     return sc_cli_fail(options, &err, NULL);
 }
 

@@ -16,6 +16,15 @@ static const char ca_prefix[] = "ca:";
 
 const char *const sc_pin_words[] = {"sha256//BASE64", "cert-sha256:HEX", "ca:FILE", NULL};
 
+int sc_pin_missing(struct sc_err *err, const char *target)
+{
+    return sc_err_set(err, SC_EXIT_UNTRUSTED,
+                      "%s is not trusted: no pin was given; 'sc-client --connect %s --show-pin' "
+                      "prints the pins, compare them with those that the server's owner names, "
+                      "and give one with --pin",
+                      target, target);
+}
+
 struct sc_pin_set *sc_pin_set_new(void)
 {
     return calloc(1, sizeof(struct sc_pin_set));

@@ -47,6 +47,9 @@ extern const char *const sc_pin_words[];
 
 struct sc_pin_set;
 
+/* No pin was given for a server: SC_EXIT_UNTRUSTED, and how to get one. Always returns -1. */
+int sc_pin_missing(struct sc_err *err, const char *target);
+
 struct sc_pin_set *sc_pin_set_new(void); /* NULL: out of memory */
 void sc_pin_set_free(struct sc_pin_set *set); /* NULL is fine */
 
