@@ -45,7 +45,7 @@ struct sc_acceptor {
     struct sc_address_limits *address_limits;
     struct sc_proxy_waits *proxy_waits;
     struct sc_stats stats;
-    _Atomic uint32_t open;
+    _Atomic uint32_t open, waiting; /* waiting: of those, without a PROXY header yet */
     uint64_t next_id;
     struct event *again; /* enables the listeners */
     unsigned accepted_in_pass;
@@ -213,6 +213,24 @@ static void enter(struct sc_acceptor *acceptor, evutil_socket_t fd, struct sc_co
     }
 }
 
+static void count_waiting(struct sc_acceptor *acceptor, int more)
+{
+    const uint32_t waiting = atomic_load_explicit(&acceptor->waiting, memory_order_relaxed);
+    atomic_store_explicit(&acceptor->waiting, waiting + (uint32_t)more, memory_order_relaxed);
+}
+
+static void wait_for_header(struct sc_acceptor *acceptor, evutil_socket_t fd,
+                            const struct sc_conn_origin *balancer)
+{
+    count_waiting(acceptor, 1);
+    if (sc_proxy_waits_add(acceptor->proxy_waits, fd, balancer,
+                           acceptor->limits.header_timeout_ms) != 0) {
+        count_waiting(acceptor, -1);
+        sc_stats_add(&acceptor->stats.refused_memory, 1);
+        sc_acceptor_on_gone(acceptor, balancer);
+    }
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int length, void *arg)
 {
@@ -224,12 +242,10 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         (void)evutil_closesocket(fd);
     } else {
         atomic_fetch_add_explicit(&acceptor->open, 1, memory_order_relaxed);
-        if (!is_balancer(acceptor, &origin.peer)) {
+        if (is_balancer(acceptor, &origin.peer)) {
+            wait_for_header(acceptor, fd, &origin);
+        } else {
             enter(acceptor, fd, &origin);
-        } else if (sc_proxy_waits_add(acceptor->proxy_waits, fd, &origin,
-                                      acceptor->limits.header_timeout_ms) != 0) {
-            sc_stats_add(&acceptor->stats.refused_memory, 1);
-            sc_acceptor_on_gone(acceptor, &origin);
         }
     }
     if (++acceptor->accepted_in_pass >= MAX_ACCEPTS_A_PASS) {
@@ -255,12 +271,14 @@ static void on_proxy_header(void *arg, evutil_socket_t fd, const struct sc_conn_
         sc_log_str(&line, "balancer", text);
         sc_log_end(&line);
     }
+    count_waiting(acceptor, -1);
     enter(acceptor, fd, &origin);
 }
 
 static void on_proxy_refused(void *arg, const struct sc_conn_origin *balancer, const char *hint)
 {
     struct sc_acceptor *acceptor = arg;
+    count_waiting(acceptor, -1);
     sc_stats_add(&acceptor->stats.refused_proxy_header, 1);
     log_refusal(acceptor, REFUSAL_PROXY_HEADER, balancer, hint);
     sc_acceptor_on_gone(acceptor, balancer);
@@ -335,6 +353,11 @@ void sc_acceptor_on_gone(struct sc_acceptor *acceptor, const struct sc_conn_orig
 uint32_t sc_acceptor_open(const struct sc_acceptor *acceptor)
 {
     return atomic_load_explicit(&acceptor->open, memory_order_relaxed);
+}
+
+uint32_t sc_acceptor_waiting(const struct sc_acceptor *acceptor)
+{
+    return atomic_load_explicit(&acceptor->waiting, memory_order_relaxed);
 }
 
 const struct sc_stats *sc_acceptor_stats(const struct sc_acceptor *acceptor)

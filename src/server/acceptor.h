@@ -47,8 +47,12 @@ void sc_acceptor_stop(struct sc_acceptor *acceptor);
 /* A connection that it gave to a worker has ended. Thread: any. */
 void sc_acceptor_on_gone(struct sc_acceptor *acceptor, const struct sc_conn_origin *origin);
 
-/* Connections that are open now. Thread: any. */
+/*
+ * Connections that are open now, what is held against max-connections; and those of them whose
+ * PROXY header has not come, which no worker has yet. Thread: any.
+ */
 uint32_t sc_acceptor_open(const struct sc_acceptor *acceptor);
+uint32_t sc_acceptor_waiting(const struct sc_acceptor *acceptor);
 
 /* Counts refusals. */
 const struct sc_stats *sc_acceptor_stats(const struct sc_acceptor *acceptor);

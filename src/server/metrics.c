@@ -40,10 +40,18 @@ void sc_metrics_source_fini(struct sc_metrics_source *source)
     (void)pthread_mutex_destroy(&source->mutex);
 }
 
-void sc_metrics_source_add(struct sc_metrics_source *source, const struct sc_stats *stats)
+void sc_metrics_source_set_stats(struct sc_metrics_source *source, const struct sc_stats *stats)
 {
     (void)pthread_mutex_lock(&source->mutex);
-    source->main_stats[source->main_stats[0] != NULL] = stats;
+    source->main_stats = stats;
+    (void)pthread_mutex_unlock(&source->mutex);
+}
+
+void sc_metrics_source_set_acceptor(struct sc_metrics_source *source,
+                                    const struct sc_acceptor *acceptor)
+{
+    (void)pthread_mutex_lock(&source->mutex);
+    source->acceptor = acceptor;
     (void)pthread_mutex_unlock(&source->mutex);
 }
 
@@ -62,15 +70,20 @@ enum sc_metrics_state sc_metrics_source_state(struct sc_metrics_source *source)
     return state;
 }
 
-static void add_main_stats(struct sc_metrics_source *source, struct sc_stats *sum)
+/* Returns how many connections wait for their PROXY header. */
+static uint32_t add_main_thread(struct sc_metrics_source *source, struct sc_stats *sum)
 {
+    uint32_t waiting = 0;
     (void)pthread_mutex_lock(&source->mutex);
-    for (size_t i = 0; i < SC_COUNT_OF(source->main_stats); i++) {
-        if (source->main_stats[i]) {
-            sc_stats_sum(sum, source->main_stats[i]);
-        }
+    if (source->main_stats) {
+        sc_stats_sum(sum, source->main_stats);
+    }
+    if (source->acceptor) {
+        sc_stats_sum(sum, sc_acceptor_stats(source->acceptor));
+        waiting = sc_acceptor_waiting(source->acceptor);
     }
     (void)pthread_mutex_unlock(&source->mutex);
+    return waiting;
 }
 
 void sc_metrics_source_sum(struct sc_metrics_source *source, struct sc_stats *sum)
@@ -78,7 +91,7 @@ void sc_metrics_source_sum(struct sc_metrics_source *source, struct sc_stats *su
     for (size_t i = 0; i < source->worker_count; i++) {
         sc_stats_sum(sum, sc_worker_stats(source->workers[i]));
     }
-    add_main_stats(source, sum);
+    (void)add_main_thread(source, sum);
 }
 
 void sc_metrics_get(struct sc_metrics_source *source, struct sc_metrics *out)
@@ -94,7 +107,8 @@ void sc_metrics_get(struct sc_metrics_source *source, struct sc_metrics *out)
         out->worker_open[i] = (uint32_t)sc_stats_open(&stats);
         sc_stats_sum(&out->stats, &stats);
     }
-    add_main_stats(source, &out->stats);
+    /* After the workers: a connection that is given to one meanwhile is not counted twice. */
+    out->waiting = add_main_thread(source, &out->stats);
     sc_pin_meter_read(source->pin_meter, out->facts.has_next_key ? out->facts.next_pin : NULL,
                       &out->pins);
     out->ticket_key_age_s = sc_tickets_age_ms(source->tickets) / 1000;
@@ -104,4 +118,9 @@ void sc_metrics_get(struct sc_metrics_source *source, struct sc_metrics *out)
     out->version = PACKAGE_VERSION;
     out->openssl = OpenSSL_version(OPENSSL_VERSION_STRING);
     out->libevent = event_get_version();
+}
+
+uint64_t sc_metrics_open(const struct sc_metrics *metrics)
+{
+    return sc_stats_open(&metrics->stats) + metrics->waiting;
 }

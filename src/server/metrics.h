@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "proto/pins.h"
+#include "server/acceptor.h"
 #include "server/pin_meter.h"
 #include "server/process.h"
 #include "server/reload.h"
@@ -49,6 +50,7 @@ struct sc_metrics_facts {
 struct sc_metrics {
     struct sc_metrics_facts facts;
     struct sc_stats stats; /* of all threads */
+    uint32_t waiting; /* connections whose PROXY header has not come: no worker has them */
     uint32_t worker_open[SC_METRICS_MAX_WORKERS]; /* connections of each */
     size_t worker_count;
     struct sc_pin_meter_figures pins;
@@ -68,7 +70,8 @@ struct sc_metrics_source {
     time_t started_at;
 
     pthread_mutex_t mutex; /* guards what follows */
-    const struct sc_stats *main_stats[2]; /* of the main thread; NULL: none yet */
+    const struct sc_stats *main_stats; /* of the main thread; NULL: none */
+    const struct sc_acceptor *acceptor; /* NULL: none yet */
     struct sc_metrics_facts facts;
 };
 
@@ -77,8 +80,10 @@ void sc_metrics_source_init(struct sc_metrics_source *source, struct sc_worker *
                             const struct sc_pin_meter *pin_meter);
 void sc_metrics_source_fini(struct sc_metrics_source *source);
 
-/* Counters of the main thread, at most two. Borrowed. */
-void sc_metrics_source_add(struct sc_metrics_source *source, const struct sc_stats *stats);
+/* What the main thread counts, and the acceptor, which is there later. Borrowed. */
+void sc_metrics_source_set_stats(struct sc_metrics_source *source, const struct sc_stats *stats);
+void sc_metrics_source_set_acceptor(struct sc_metrics_source *source,
+                                    const struct sc_acceptor *acceptor);
 
 void sc_metrics_source_tell(struct sc_metrics_source *source, const struct sc_metrics_facts *facts);
 
@@ -88,5 +93,9 @@ enum sc_metrics_state sc_metrics_source_state(struct sc_metrics_source *source);
 void sc_metrics_source_sum(struct sc_metrics_source *source, struct sc_stats *sum);
 
 void sc_metrics_get(struct sc_metrics_source *source, struct sc_metrics *out);
+
+/* Connections that are open, those that wait for their PROXY header included: what is held against
+ * max-connections. */
+uint64_t sc_metrics_open(const struct sc_metrics *metrics);
 
 #endif

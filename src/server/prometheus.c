@@ -129,8 +129,12 @@ static void write_table(const struct writer *writer, const struct sc_stats *stat
 
 static void write_connections(const struct writer *writer, const struct sc_metrics *metrics)
 {
-    gauge(writer, PREFIX "connections", "Connections that are open",
-          (int64_t)sc_stats_open(&metrics->stats));
+    gauge(writer, PREFIX "connections",
+          "Connections that are open, with those that wait for their PROXY header",
+          (int64_t)sc_metrics_open(metrics));
+    gauge(writer, PREFIX "connections_waiting",
+          "Open connections whose PROXY header has not come, and that no worker has yet",
+          metrics->waiting);
     gauge(writer, PREFIX "connections_limit", "Connections above which new ones are refused",
           metrics->facts.max_connections);
     begin_family(writer, PREFIX "worker_connections", "", "gauge",

@@ -175,7 +175,7 @@ static int start_admin(struct sc_server *server, struct sc_err *err)
     struct sc_listen *listen = server->sockets.metrics;
     sc_metrics_source_init(&server->metrics, server->workers.items, server->workers.count,
                            server->tickets, server->pin_meter);
-    sc_metrics_source_add(&server->metrics, &server->stats);
+    sc_metrics_source_set_stats(&server->metrics, &server->stats);
     tell_metrics(server);
     if (!listen) {
         return 0;
@@ -240,7 +240,7 @@ static int start_accepting(struct sc_server *server, struct sc_err *err)
     if (!server->acceptor) {
         return -1;
     }
-    sc_metrics_source_add(&server->metrics, sc_acceptor_stats(server->acceptor));
+    sc_metrics_source_set_acceptor(&server->metrics, server->acceptor);
     return 0;
 }
 

@@ -41,7 +41,7 @@ static void summarize(const struct sc_metrics *metrics, const struct sc_history 
     *out = (struct summary){
         .stats = stats,
         .before = before,
-        .open = sc_stats_open(stats),
+        .open = sc_metrics_open(metrics),
         .in_progress = sc_stats_handshakes_in_progress(stats),
         .completed = sc_stats_handshakes_completed(stats),
         .failed = sc_stats_handshakes_failed(stats),
@@ -204,9 +204,9 @@ void sc_status_write_json(const struct sc_metrics *metrics, const struct sc_hist
                   (long long)metrics->started_at, (long long)metrics->facts.draining_since);
     (void)fprintf(out,
                   ",\"connections\":{\"open\":%" PRIu64 ",\"limit\":%" PRIu32
-                  ",\"accepted\":%" PRIu64 "},\"workers\":[",
+                  ",\"accepted\":%" PRIu64 ",\"waiting\":%" PRIu32 "},\"workers\":[",
                   summary.open, metrics->facts.max_connections,
-                  sc_stats_get(&metrics->stats.connections_accepted));
+                  sc_stats_get(&metrics->stats.connections_accepted), metrics->waiting);
     for (size_t i = 0; i < metrics->worker_count; i++) {
         (void)fprintf(out, "%s%" PRIu32, i > 0 ? "," : "", metrics->worker_open[i]);
     }
@@ -357,6 +357,21 @@ static void text_reload(FILE *out, const struct sc_metrics *metrics)
     (void)fprintf(out, "%s\n", line);
 }
 
+static void text_connections(FILE *out, const struct sc_metrics *metrics)
+{
+    (void)fprintf(out, NAME "%" PRIu64 " of %" PRIu32 ", %" PRIu64 " accepted since the start",
+                  "connections", sc_metrics_open(metrics), metrics->facts.max_connections,
+                  sc_stats_get(&metrics->stats.connections_accepted));
+    if (metrics->waiting > 0) {
+        (void)fprintf(out, ", %" PRIu32 " wait for a PROXY header", metrics->waiting);
+    }
+    (void)fprintf(out, "\n" NAME, "by worker");
+    for (size_t i = 0; i < metrics->worker_count; i++) {
+        (void)fprintf(out, "%s%" PRIu32, i > 0 ? " " : "", metrics->worker_open[i]);
+    }
+    (void)fputc('\n', out);
+}
+
 void sc_status_write_text(const struct sc_metrics *metrics, const struct sc_history *history,
                           FILE *out)
 {
@@ -368,17 +383,11 @@ void sc_status_write_text(const struct sc_metrics *metrics, const struct sc_hist
         (void)fputs(", draining since ", out);
         text_date(out, metrics->facts.draining_since);
     }
+    (void)fputc('\n', out);
+    text_connections(out, metrics);
     (void)fprintf(out,
-                  "\n" NAME "%" PRIu64 " of %" PRIu32 ", %" PRIu64 " accepted since the start\n",
-                  "connections", summary.open, metrics->facts.max_connections,
-                  sc_stats_get(&metrics->stats.connections_accepted));
-    (void)fprintf(out, NAME, "by worker");
-    for (size_t i = 0; i < metrics->worker_count; i++) {
-        (void)fprintf(out, "%s%" PRIu32, i > 0 ? " " : "", metrics->worker_open[i]);
-    }
-    (void)fprintf(out,
-                  "\n" NAME "%" PRIu32 " a second, %" PRIu64 " in the last minute, %" PRIu64
-                  " since the start\n",
+                  NAME "%" PRIu32 " a second, %" PRIu64 " in the last minute, %" PRIu64
+                       " since the start\n",
                   "requests", summary.rate, summary.requests_minute, summary.requests);
     (void)fprintf(out,
                   NAME "%" PRIu64 " under way, %" PRIu64 " completed and %" PRIu64

@@ -73,6 +73,46 @@ wait_log 'reason=proxy_header hint="no PROXY header came within handshake-timeou
 stop_server
 pass "a load balancer that sends nothing"
 
+# --- Those that wait for their header count towards the limit, and are shown ---
+if command -v curl >/dev/null; then
+    unset http_proxy HTTP_PROXY || :
+    settings 'proxy-protocol-from = 127.0.0.1'
+    start_server -c sc.conf --metrics-listen 127.0.0.1:0 --max-connections 3 --workers 2
+    wait_log ' ready '
+    admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
+    to=$address
+    # shown OPEN WAITING WORKERS: in the metrics
+    shown() {
+        until=$(($(date +%s) + 10 * slow))
+        while figures=$(curl -sS -m 10 "http://$admin/metrics" | awk '$1 == "spacecaptain_connections" { open = $2 }
+            $1 == "spacecaptain_connections_waiting" { waiting = $2 } /^spacecaptain_worker_connections/ { workers += $2 }
+            END { print open, waiting, workers }') && [ "$figures" != "$1 $2 $3" ]; do
+            [ "$(date +%s)" -lt $until ] || fail "open, waiting, of workers: $figures, not $*"
+        done
+    }
+    background sc-client --connect "$to" --pin server.crt --proxy-command "relay $to v4" --count 100000 --interval 1 echo x
+    client=$background_pid
+    wait_log ' connected conn=1 '
+    background hostile --count 1 --how silent --ready-file one --go-file end hold "$to"
+    background hostile --count 1 --how part-of-proxy-header --ready-file two --go-file end hold "$to"
+    shown 3 2 1
+    run 0 sc-server --status "$admin"
+    grep -q '^connections *3 of 3, 1 accepted since the start, 2 wait for a PROXY header$' out || fail "--status: $(grep '^connections' out)"
+    run 0 hostile refused --at-most-ms $((2000 * slow)) "$to"
+    wait_log ' reason=max_connections '
+    : >end
+    shown 1 0 1
+    kill "$client"
+    finish "$client" 143
+    shown 0 0 0
+    stop_server
+    counted refused_max_connections 1
+    counted refused_proxy_header 1
+    pass "metrics and limit count connections that wait for their header"
+else
+    skip_part "there is no curl here to look at the metrics"
+fi
+
 # --- The limit for an address is one for clients, and not for the load balancer ---
 settings "$(printf 'proxy-protocol-from = 127.0.0.0/8\nmax-connections-per-address = 1')"
 start_server -c sc.conf --listen 127.0.0.1:0 --listen "unix:$tmp/socket"

@@ -41,6 +41,10 @@ until_true "/^next key: 3,6[0-9][0-9] days left\$/.test(document.getElementById(
 until_true "document.getElementById('pins-clients').textContent === '1 in 7 days, 0 accept the next key'" "the page does not show who asks for pins"
 until_true "document.getElementById('version').textContent.startsWith('sc-server ')" "the page does not show the version"
 
+evaluate "fetch('/status.json').then((answer) => answer.json()).then((status) => { status.connections.waiting = 3; showConnections(status); return document.getElementById('waiting-note').textContent; })"
+[ "$(cat value)" = '3 wait for a PROXY header' ] || fail "the page does not show who waits for a PROXY header: $(cat value)"
+until_true "document.getElementById('waiting-note').textContent === ''" "the page goes on showing who waits for a PROXY header"
+
 kill -HUP "$server_pid"
 until_true "document.getElementById('reload-result').textContent === 'Unchanged'" "the page does not show the reload"
 
@@ -61,7 +65,7 @@ for theme in light dark; do
             evaluate "String(document.documentElement.scrollHeight)"
             [ "$(cat value)" -le 1080 ] || fail "$theme, 1920 pixels: the page is $(cat value) high"
             # What is only sometimes said moves nothing.
-            evaluate "((locked, delayed, height) => { const note = [locked, delayed].map((e) => e.textContent); locked.textContent = delayed.textContent = ''; const without = height(); locked.textContent = ', 12 in the last minute'; delayed.textContent = '12 waited for their turn'; const more = height() - without; [locked, delayed].forEach((e, i) => { e.textContent = note[i]; }); return String(more); })(document.getElementById('locked-out-note'), document.getElementById('delayed-note'), () => document.querySelector('main').getBoundingClientRect().height)"
+            evaluate "((locked, delayed, waiting, height) => { const note = [locked, delayed, waiting].map((e) => e.textContent); locked.textContent = delayed.textContent = waiting.textContent = ''; const without = height(); locked.textContent = ', 12 in the last minute'; delayed.textContent = '12 waited for their turn'; waiting.textContent = '12 wait for a PROXY header'; const more = height() - without; [locked, delayed, waiting].forEach((e, i) => { e.textContent = note[i]; }); return String(more); })(document.getElementById('locked-out-note'), document.getElementById('delayed-note'), document.getElementById('waiting-note'), () => document.querySelector('main').getBoundingClientRect().height)"
             [ "$(cat value)" = 0 ] || fail "$theme, 1920 pixels: a note makes the page $(cat value) pixels higher"
         }
     done

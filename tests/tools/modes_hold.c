@@ -31,6 +31,19 @@ static void send_some(struct peer *peer, const void *from, size_t length)
     }
 }
 
+static void hold_silent(struct peer *peer, const struct mode_options *options)
+{
+    (void)peer;
+    (void)options;
+}
+
+/* All of a header of the PROXY protocol but a byte. */
+static void hold_part_of_proxy_header(struct peer *peer, const struct mode_options *options)
+{
+    (void)options;
+    send_some(peer, "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\7\xc6\x33\x64\1\0\7\0", 27);
+}
+
 /* The headers of a ClientHello of 16 KiB, and all of it but a byte. */
 static void hold_part_of_hello(struct peer *peer, const struct mode_options *options)
 {
@@ -134,7 +147,9 @@ static void hold_renegotiation(struct peer *peer, const struct mode_options *opt
 static const struct {
     const char *how;
     void (*hold)(struct peer *peer, const struct mode_options *options);
-} states[] = {{"part-of-hello", hold_part_of_hello},
+} states[] = {{"silent", hold_silent},
+              {"part-of-proxy-header", hold_part_of_proxy_header},
+              {"part-of-hello", hold_part_of_hello},
               {"hello", hold_hello},
               {"idle", hold_idle},
               {"frame", hold_frame},

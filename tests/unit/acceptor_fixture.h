@@ -79,6 +79,7 @@ static inline void finish(void)
         sc_worker_free(workers[i]);
     }
     ck_assert_uint_eq(sc_acceptor_open(acceptor), 0);
+    ck_assert_uint_eq(sc_acceptor_waiting(acceptor), 0);
     sc_acceptor_free(acceptor);
     sc_listen_close(sockets);
     run_base_free(base);

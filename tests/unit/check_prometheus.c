@@ -38,6 +38,7 @@ static void make_metrics(struct sc_metrics *metrics)
     metrics->pins = (struct sc_pin_meter_figures){
         .said = {51, 52, 53}, .not_since = 54, .clients = 210, .one_in = 1};
     metrics->worker_count = 2;
+    metrics->waiting = 6;
     metrics->worker_open[0] = 7;
     metrics->worker_open[1] = 8;
     metrics->ticket_key_age_s = 9;

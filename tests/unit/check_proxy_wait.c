@@ -78,6 +78,7 @@ START_TEST(a_header_says_where_the_client_is)
         send_bytes(fd, header_of(7), cut);
         run_ready(base);
         ck_assert_uint_eq(given(), cut == HEADER_BYTES);
+        ck_assert_uint_eq(sc_acceptor_waiting(acceptor), cut < HEADER_BYTES);
         if (cut < HEADER_BYTES) {
             send_bytes(fd, header_of(7) + cut, HEADER_BYTES - cut);
             RUN_UNTIL(base, given() == 1);
@@ -243,6 +244,7 @@ START_TEST(a_stop_takes_headers_that_have_come)
 {
     start_behind_a_balancer(0, 60000);
     const int with = wait_from_balancer(), without = wait_from_balancer();
+    ck_assert_uint_eq(sc_acceptor_waiting(acceptor), 2);
     send_bytes(with, header_of(7), HEADER_BYTES);
     sc_acceptor_stop(acceptor);
     ck_assert_uint_eq(given(), 1);

@@ -94,11 +94,14 @@ START_TEST(what_is_bad_is_said)
     sc_stats_add(&metrics.stats.paused, 6);
     sc_stats_add(&metrics.stats.bytes_received, 7);
     sc_stats_add(&metrics.stats.bytes_sent, 8);
+    metrics.waiting = 4;
     metrics.loop_silent_ms = 1999;
     sc_stats_add(&metrics.stats.refused_descriptors, 3);
     sc_stats_add(&metrics.stats.refused_memory, 1);
     (void)strcpy(metrics.facts.reload_failure, "no such file: a\"b\n\033[2J\xff");
     char *text = write_with(sc_status_write_text);
+    ASSERT_HAS(text, "\nconnections         7 of 10000, 5 accepted since the start, "
+                     "4 wait for a PROXY header\n");
     ASSERT_HAS(text, "\ncertificate         ended 2023-11-14T22:13:15Z, 1 days ago\n");
     ASSERT_HAS(text, "\nOCSP response       ended 2023-11-14T22:13:20Z, 0 days ago\n");
     ASSERT_HAS(text, "\nnext certificate    ends 2023-11-16T22:13:20Z, 2 days left\n");
@@ -114,6 +117,8 @@ START_TEST(what_is_bad_is_said)
     ASSERT_HAS(text, " one has not answered for 1 s\n");
     ASSERT_HAS(text, "\nrefused connections descriptors 3, memory 1\n");
     text = write_with(sc_status_write_json);
+    ASSERT_HAS(text, "\"connections\":{\"open\":7,\"limit\":10000,"
+                     "\"accepted\":5,\"waiting\":4},");
     ASSERT_HAS(text, "\"next_key\":true,");
     ASSERT_HAS(text, ",\"next_certificate\":{\"not_after\":1700172800,\"days_left\":2},");
     ASSERT_HAS(text, "\"days_left\":-1}");
@@ -135,7 +140,7 @@ START_TEST(facts_for_the_page)
     sc_stats_add(&metrics.stats.handshakes_delayed, 5);
     sc_stats_add(&metrics.stats.paused, 6);
     char *text = write_with(sc_status_write_json);
-    ASSERT_HAS(text, "\"connections\":{\"open\":3,\"limit\":10000,\"accepted\":5}"
+    ASSERT_HAS(text, "\"connections\":{\"open\":3,\"limit\":10000,\"accepted\":5,\"waiting\":0}"
                      ",\"workers\":[0,3]");
     ASSERT_HAS(text, "\"requests\":{\"total\":70,\"minute\":70,\"rate\":10}");
     ASSERT_HAS(

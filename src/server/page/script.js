@@ -120,11 +120,12 @@ function showGraph(rates) {
 }
 
 function showConnections(status) {
-  const { open, limit, accepted } = status.connections;
+  const { open, waiting, limit, accepted } = status.connections;
   const share = limit > 0 ? open / limit : 0;
   setNumber('open', open);
   setNumber('limit', limit);
   setText('connections-note', share >= 1 ? ', full' : share >= 0.8 ? ', nearly full' : '');
+  setText('waiting-note', waiting > 0 ? whole.format(waiting) + ' wait for a PROXY header' : '');
   setLevel('connections', share >= 1 ? 'bad' : share >= 0.8 ? 'warn' : '');
   byId('open-bar').setAttribute('width', Math.min(100, share * 100).toFixed(2));
   setNumber('accepted', accepted);
