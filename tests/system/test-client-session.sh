@@ -39,6 +39,12 @@ rm session
 run 0 sc-client --connect "$address" --pin server.crt --session session --count 2 --interval 0 time
 client 0 resumed
 
+# --show-pin has no part in it: what is not trusted resumes nothing, and leaves the file as it is.
+cp session before
+run 0 sc-client --connect "$address" --show-pin --session session
+grep -q 'sha256//' out || fail "--show-pin shows no pin"
+cmp before session || fail "--show-pin has changed the session"
+
 # Only under the pins that it was made under: the same key in another form is a full handshake, another key is refused.
 cp session good
 pin=$(sc-keygen --show server.crt | grep -o 'sha256//[^ ]*')

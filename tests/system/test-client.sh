@@ -333,7 +333,7 @@ expect_err "can't connect to nosuchhost.invalid:4242"
 
 # --- Usage, files, output ---
 odd serve
-for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--count 0' '--connect a:b:c' '--connect localhost:0' 'frobnicate' 'time now' \
+for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--count 0 time' '--connect a:b:c' '--connect localhost:0' 'frobnicate' 'time now' \
     'echo a b' '--show-pin echo' '--pin sha256//x' '--pin ca:' '--session=' '--count 3'; do
     # shellcheck disable=SC2086
     run 64 sc-client --pin server.crt $wrong

@@ -101,6 +101,13 @@ rm -f asked
 terminal $((20 * slow)) '? ' 'yes\n' 'piped' '' -- sh -c 'echo "echo piped" | sc-client --connect "$1" --pin-store asked --tofu=ask' sh "$address" >out 2>err ||
     fail "a pipe after a question: $?"
 has asked "$current" confirmed
+# Whatever mode the terminal is in, the answer is read in lines and seen; afterwards it is in that mode again.
+rm -f asked
+# shellcheck disable=SC2016
+terminal $((20 * slow)) '? ' 'no\n' 'not confirmed' '' -- sh -c 'mode=$(stty -g); stty -icanon -echo
+    sc-client --connect "$1" --pin-store asked --tofu=ask echo hello; stty -a; stty "$mode"' sh "$address" >out 2>err || fail "a terminal in another mode: $?"
+grep -q '? no' out || fail "the answer is not seen"
+grep -q -e ' -icanon' out && grep -q -e ' -echo ' out || fail "the terminal was not given back as it was"
 stop_server
 counted requests_echo 11 # those that were answered above, and no other
 

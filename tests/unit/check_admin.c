@@ -79,7 +79,6 @@ static void assert_ready(const char *status, const char *body)
     ck_assert_str_eq(end_of_headers + 4, body);
 }
 
-/* Also before anything was told, and while the main thread's loop does not run. */
 /* For others there is a warning. */
 START_TEST(only_this_machine_is_local)
 {
@@ -95,6 +94,7 @@ START_TEST(only_this_machine_is_local)
 }
 END_TEST
 
+/* Also before anything was told, and while the main thread's loop does not run. */
 START_TEST(ready_only_while_it_takes_clients)
 {
     begin();

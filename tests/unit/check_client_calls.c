@@ -3,6 +3,9 @@
 #include "config.h"
 
 #include "client_fixture.h"
+#include "tls/keygen.h"
+#include "tls/pin.h"
+#include "tls/pins_message.h"
 
 START_TEST(a_call_takes_its_own_reply)
 {
@@ -214,6 +217,65 @@ START_TEST(a_pin_store_has_the_address_that_is_connected_to)
 }
 END_TEST
 
+static struct sc_pins_key keys[2]; /* the current one, and the next */
+static uint8_t *spki[2];
+
+/* The third connection is told of a next key, those before it of none. */
+static void tell_pins(unsigned connection, uint8_t frame[1024], size_t *length)
+{
+    if (sc_frame_get_header(frame).type == SC_FRAME_PINS) {
+        struct sc_pins_message message = {.current = keys[0]};
+        uint8_t body[SC_PINS_MAX_BYTES];
+        if (connection == 3) {
+            message.next = keys[1];
+        }
+        *length = sc_pins_build(&message, body);
+        ck_assert_uint_le(*length, 1024 - SC_FRAME_HEADER_BYTES);
+        memcpy(frame + SC_FRAME_HEADER_BYTES, body, *length);
+        sc_frame_put_header(frame, SC_FRAME_PINS, (uint32_t)*length);
+    }
+}
+
+/* Which has to be a full handshake next, to learn it. */
+START_TEST(no_session_is_given_out_after_news_over_a_resumed_connection)
+{
+    static const struct turn turns[] = {{0, STAYS}, {2, CUT}, {0, STAYS}};
+    static const char *const names[] = {"server.key", "next.key"};
+    uint8_t pin[SC_PIN_BYTES];
+    change_reply = tell_pins;
+    set_up(turns, SC_COUNT_OF(turns), 0);
+    fixture_write_pair("next", "P-256");
+    for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
+        EVP_PKEY *key = sc_keygen_read_key(fixture_path(names[i]), NULL, NULL, NULL);
+        ck_assert_int_eq(sc_pin_of_key(key, i == 0 ? pin : keys[i].pin, NULL), 0);
+        keys[i].spki_bytes = (size_t)i2d_PUBKEY(key, &spki[i]);
+        keys[i].spki = spki[i];
+        EVP_PKEY_free(key);
+    }
+    const char *path = fixture_path("pins");
+    ck_assert_int_eq(sc_client_store_pin(path, server.address, pin, "given", &error), 0);
+    sc_client_free(client);
+    sc_client_settings_free(settings);
+    settings = sc_client_settings_new(NULL, &error);
+    ck_assert_int_eq(
+        sc_client_settings_set_pin_store(settings, path, NULL, SC_CLIENT_FIRST_USE_REFUSE, &error),
+        0);
+    ck_assert_int_eq(sc_client_settings_set_retry(settings, 20000, &error), 0);
+    client = sc_client_connect(settings, server.address, &error);
+    ck_assert_msg(client != NULL, "%s", error.text);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
+    expect(SC_CLIENT_EVENT_LOST);
+    ck_assert_uint_gt(sc_client_session(client, NULL, 0), 0);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "b", 1, &reply, &error), 0);
+    ck_assert_uint_eq(sc_client_session(client, NULL, 0), 0);
+    tear_down();
+    ck_assert_uint_eq(server.resumed, 1);
+    OPENSSL_free(spki[0]);
+    OPENSSL_free(spki[1]);
+    change_reply = NULL;
+}
+END_TEST
+
 START_TEST(settings_have_bounds)
 {
     ck_assert_ptr_nonnull(settings = sc_client_settings_new(NULL, &error));
@@ -234,4 +296,5 @@ SUITE_MAIN("client_calls", a_call_takes_its_own_reply, the_times_of_a_connection
            a_loop_knows_what_to_wait_for, an_end_says_why,
            cancelled_requests_are_neither_answered_nor_sent_again, what_waits_is_bounded,
            a_client_that_is_freed_sends_close_notify, a_reply_that_has_arrived_is_in_time,
-           a_pin_store_has_the_address_that_is_connected_to, settings_have_bounds)
+           a_pin_store_has_the_address_that_is_connected_to,
+           no_session_is_given_out_after_news_over_a_resumed_connection, settings_have_bounds)

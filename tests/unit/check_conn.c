@@ -202,6 +202,7 @@ TEST(a_client_is_checked_after_its_handshake)
     begin();
     RUN_UNTIL(base, !conn);
     ck_assert_uint_eq(sc_stats_handshakes_failed(&stats), 1);
+    ck_assert_uint_eq(sc_stats_get(&stats.handshakes_failed[SC_TLS_REASON_CLIENT_CERTIFICATE]), 1);
     ck_assert_uint_eq(sc_stats_handshakes_completed(&stats), 0);
     ASSERT_HAS(kept_last(), " warning client_refused conn=17 peer=192.0.2.1:5 message=");
     ASSERT_HAS(kept_last(), " stage=answered reason=client_certificate versions_offered=");

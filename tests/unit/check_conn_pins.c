@@ -27,6 +27,7 @@ static struct sc_conn *other; /* one more connection of the worker */
 static struct tls_peer other_peer;
 
 static atomic_bool held; /* signatures wait */
+static atomic_bool broken; /* they fail */
 static atomic_uint held_in_vain, signatures;
 static sem_t begun, go_on;
 
@@ -54,7 +55,7 @@ int EVP_DigestSign(EVP_MD_CTX *md, unsigned char *signature, size_t *length,
         (void)sem_post(&begun);
         held_in_vain += !wait_for(&go_on);
     }
-    return real(md, signature, length, bytes, byte_count);
+    return broken ? 0 : real(md, signature, length, bytes, byte_count);
 }
 
 static void hold_signatures(void)
@@ -308,7 +309,21 @@ TEST(above_the_rate_there_is_no_proof)
     sc_clock_fake(NULL, NULL);
 }
 
+/* The reply comes all the same, and the next one is tried again. */
+TEST(a_signature_that_fails_is_no_proof)
+{
+    begin_connected();
+    broken = true;
+    send_frame(&peer, SC_FRAME_PINS, NULL, 0);
+    expect_pins(false);
+    broken = false;
+    send_frame(&peer, SC_FRAME_PINS, NULL, 0);
+    expect_pins(true);
+    ck_assert_uint_eq(signatures, 2);
+    ck_assert_uint_eq(sc_stats_get(&stats.pins_without_proof), 0);
+}
+
 SUITE_MAIN("conn_pins", a_signature_holds_nobody_up, a_flood_costs_one_signature,
            a_body_has_whole_pins_and_not_too_many, a_client_leaves_while_its_proof_is_made,
            a_client_that_has_ended_its_side_gets_the_proof, a_drain_waits_for_the_proof,
-           above_the_rate_there_is_no_proof)
+           above_the_rate_there_is_no_proof, a_signature_that_fails_is_no_proof)

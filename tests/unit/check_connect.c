@@ -195,6 +195,49 @@ START_TEST(an_address_that_is_silent_leaves_time_for_the_next)
 }
 END_TEST
 
+/* Two fillers for each. */
+static void add_silent_addresses(size_t count, int sockets[], int fillers[][2])
+{
+    for (size_t i = 0; i < count; i++) {
+        sockets[i] = add_address(0);
+        fill(i, fillers[i]);
+    }
+}
+
+/* Of three addresses the first has a third of the time, the next a half of what is left. */
+START_TEST(each_address_has_its_share_of_the_time)
+{
+    enum { COUNT = 3, TIME_MS = 900 };
+    int sockets[COUNT], fillers[COUNT][2];
+    struct sc_address address;
+    struct sc_err err;
+    uint64_t now_ns = UINT64_C(5000000000);
+    add_silent_addresses(COUNT, sockets, fillers);
+    sc_clock_fake(&now_ns, NULL);
+    ck_assert_int_eq(sc_parse_address("example.test:4242", NULL, &address, NULL), 0);
+    struct sc_connect *connecting = sc_connect_start(&address, TIME_MS, NULL);
+    ck_assert_ptr_nonnull(connecting);
+    for (unsigned i = 1; i <= COUNT; i++) {
+        ck_assert_int_eq(sc_connect_step(connecting, &err), SC_CONNECT_UNDER_WAY);
+        const uint64_t at_ms = sc_connect_deadline_ms(connecting) - 5000;
+        ck_assert_uint_ge(at_ms, i * TIME_MS / COUNT);
+        ck_assert_uint_le(at_ms, i * TIME_MS / COUNT + 2);
+        now_ns = UINT64_C(5000000000) + at_ms * 1000000U;
+        sc_clock_fake(&now_ns, NULL);
+    }
+    ck_assert_int_eq(sc_connect_step(connecting, &err), SC_CONNECT_FAILED);
+    ck_assert_int_eq(err.status, EX_TEMPFAIL);
+    sc_connect_free(connecting);
+    sc_clock_fake(NULL, NULL);
+    list_count = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)close(sockets[i]);
+        (void)close(fillers[i][0]);
+        (void)close(fillers[i][1]);
+    }
+}
+END_TEST
+
 START_TEST(silence_everywhere_is_a_time_out)
 {
     int fillers[2];
@@ -249,6 +292,7 @@ END_TEST
 
 SUITE_MAIN("connect", the_second_address_answers_when_the_first_refuses,
            every_address_is_named_when_all_refuse,
-           an_address_that_is_silent_leaves_time_for_the_next, silence_everywhere_is_a_time_out,
+           an_address_that_is_silent_leaves_time_for_the_next,
+           each_address_has_its_share_of_the_time, silence_everywhere_is_a_time_out,
            without_a_descriptor_it_is_the_system_that_fails, the_look_up_has_a_deadline_too,
            a_name_without_address_is_said_to_be_one)

@@ -37,7 +37,8 @@ static enum lie {
     NEXT_IS_CURRENT,
     OTHER_CURRENT, /* it tells a key that is not the one of the connection */
     MALFORMED,
-    ERROR_REPLY
+    ERROR_REPLY,
+    TOO_LARGE /* its max-body is less than a pin */
 } lie;
 
 static uint8_t *spki(EVP_PKEY *key, size_t *length)
@@ -75,6 +76,9 @@ static void tell_pins(struct engine_peer *peer)
     if (lie == ERROR_REPLY) {
         engine_peer_say(peer, reply,
                         sc_frame_put_error(reply, SC_ERROR_UNKNOWN_TYPE, 0, "no\nsuch type"));
+    } else if (lie == TOO_LARGE) {
+        engine_peer_say(peer, reply,
+                        sc_frame_put_error(reply, SC_ERROR_BODY_TOO_LARGE, 0, "too large"));
     } else {
         engine_peer_frame(peer, SC_FRAME_PINS, body, length);
     }
@@ -417,6 +421,24 @@ START_TEST(at_most_eight_pins_are_told)
 }
 END_TEST
 
+/* By the next connections of these settings, and by no others. */
+START_TEST(a_server_that_takes_no_pin_is_asked_without_one)
+{
+    set_up_store();
+    know_server();
+    learn_nothing(TOO_LARGE, "has not told its pins: ERROR 2, too large");
+    ck_assert_uint_eq(asked_length, SC_PIN_BYTES);
+    lie = HONEST;
+    converse();
+    ck_assert_uint_eq(asked_length, 0);
+    ck_assert_str_eq(stored(), "cn");
+    use_store(SC_CLIENT_FIRST_USE_REFUSE);
+    converse();
+    ck_assert_uint_eq(asked_length, 2 * SC_PIN_BYTES);
+    tear_down_store();
+}
+END_TEST
+
 START_TEST(a_close_waits_for_what_is_to_be_learnt)
 {
     set_up_store();
@@ -566,6 +588,7 @@ TLS_LIBRARY_SUITE_MAIN(the_first_use_is_refused_or_stored_and_asks_nothing,
                        a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake,
                        of_two_that_meet_a_server_first_one_decides,
                        the_session_of_a_first_use_can_be_resumed, at_most_eight_pins_are_told,
+                       a_server_that_takes_no_pin_is_asked_without_one,
                        a_close_waits_for_what_is_to_be_learnt,
                        a_resumed_connection_teaches_nothing_and_gives_its_session_up,
                        a_session_is_checked_against_the_store,

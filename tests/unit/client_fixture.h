@@ -62,6 +62,9 @@ static struct {
 /* Held by a test: no reply comes meanwhile. */
 static pthread_mutex_t answering = PTHREAD_MUTEX_INITIALIZER;
 
+/* Changes a reply, which is the request; NULL: it stays. `connection` counts from 1. */
+static void (*change_reply)(unsigned connection, uint8_t frame[1024], size_t *length);
+
 static struct sc_tls_context *context;
 static struct sc_client_settings *settings;
 static struct sc_client *client;
@@ -148,6 +151,9 @@ static void serve_one(int fd, const struct turn *turn)
         for (int i = 0; i < turn->replies || turn->ending == STAYS; i++) {
             if (!take_request(ssl, frame, &length)) {
                 break;
+            }
+            if (change_reply) {
+                change_reply(server.connections, frame, &length);
             }
             (void)pthread_mutex_lock(&answering);
             (void)SSL_write(ssl, frame, (int)(SC_FRAME_HEADER_BYTES + length));
