@@ -126,7 +126,7 @@ worker_processes 1;
 worker_rlimit_nofile $(ulimit -Hn);
 pid $tmp/nginx.pid;
 error_log $tmp/nginx-error.log warn;
-events { worker_connections 19000; }
+events { worker_connections $(ulimit -Hn); }
 stream {
     server {
         listen 127.0.0.1:$port ssl backlog=4096;
@@ -157,7 +157,7 @@ CONF
         cat >"$tmp/haproxy.conf" <<CONF
 global
     nbthread 1
-    maxconn 9500
+    maxconn $((($(ulimit -Hn) - 200) / 2))
 defaults
     mode tcp
     timeout connect 10s

@@ -14,7 +14,8 @@
  *             made since, a line "round NUMBER: ..." says after how many seconds, and how:
  *             handshakes, full and resumed; attempts that were refused, and that failed otherwise;
  *             requests that were sent again
- *   SIGTERM   the end; a line "total: ..." of all rounds
+ *   SIGTERM   the end; a line "total: ..." of all rounds, before it "not over: ..." when a round
+ * was under way
  *
  * Exit status: 1 when a reply was wrong or an error cannot be temporary, else 0.
  */
@@ -260,6 +261,10 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
         printf("begun: %u\n", fleet->round - 1);
         (void)fflush(stdout);
     } else {
+        if (fleet->in_round) {
+            printf("not over: %llu of %llu have been served\n", (unsigned long long)fleet->served,
+                   (unsigned long long)fleet->count);
+        }
         print_tally("total:", &fleet->total);
         (void)event_base_loopbreak(fleet->base);
     }
