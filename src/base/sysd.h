@@ -28,8 +28,8 @@ struct sc_sysd {
     uint64_t
         watchdog_ms; /* the service is killed when it is silent for that long; 0: no watchdog */
 
-    /* Inherited descriptors, close-on-exec, not checked further: sockets, once
-     * sc_sysd_take_stored() has taken what else there is. */
+    /* Inherited descriptors, close-on-exec, not checked further: those that
+     * sc_sysd_take_stored() has not taken, most of them sockets. */
     size_t socket_count;
     int sockets[SC_SYSD_MAX_SOCKETS];
     char names[SC_SYSD_MAX_SOCKETS]

@@ -297,7 +297,7 @@ static int get_option(int fd, int name)
     return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
-static int check_inherited(int fd, struct sc_err *err)
+int sc_listen_check(int fd, struct sc_err *err)
 {
     struct stat status;
     const char *what = NULL;
@@ -313,17 +313,11 @@ static int check_inherited(int fd, struct sc_err *err)
         what = "it does not listen; with Accept=yes each connection is handed over, and that is "
                "not supported";
     }
-    return what ? sc_err_set(err, EX_UNAVAILABLE, "can't use inherited descriptor %d: %s", fd, what)
-                : 0;
+    return what ? sc_err_set(err, EX_UNAVAILABLE, "%s", what) : 0;
 }
 
 struct sc_listen *sc_listen_adopt(const int *descriptors, size_t count, struct sc_err *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (check_inherited(descriptors[i], err) != 0) {
-            return NULL;
-        }
-    }
     struct sc_listen *set = calloc(1, sizeof(*set));
     if (!set || count > SC_COUNT_OF(set->entries)) {
         sc_err_set(err, EX_UNAVAILABLE, "can't use %zu inherited sockets: %s", count,

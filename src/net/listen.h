@@ -34,10 +34,13 @@ struct sc_listen;
 struct sc_listen *sc_listen_open(const struct sc_address *addresses, size_t count,
                                  struct sc_err *err) SC_NODISCARD;
 
+/* -1: not a listening stream socket (IPv4, IPv6 or unix): EX_UNAVAILABLE, and what it is instead.
+ */
+int sc_listen_check(int fd, struct sc_err *err) SC_NODISCARD;
+
 /*
- * Takes over descriptors that must be listening stream sockets (IPv4, IPv6 or unix; the files of
- * unix sockets are not ours to remove). On failure NULL, EX_UNAVAILABLE, and they stay open, the
- * caller's.
+ * Takes over sockets for which sc_listen_check() is 0; the files of unix sockets are not ours to
+ * remove. On failure NULL, EX_UNAVAILABLE, and they stay open, the caller's.
  */
 struct sc_listen *sc_listen_adopt(const int *descriptors, size_t count,
                                   struct sc_err *err) SC_NODISCARD;

@@ -3,8 +3,8 @@
 
 #include "server/sockets.h"
 
-#include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "server/admin.h"
@@ -16,13 +16,32 @@ struct inherited {
     const char *names[SC_SYSD_MAX_SOCKETS];
 };
 
-static void select_inherited(const struct sc_sysd *sysd, bool for_metrics, struct inherited *out)
+/*
+ * What another version may have stored, or a socket unit of another kind has opened. It leaves the
+ * descriptor store, where it would take the place of the ticket keys.
+ */
+static void discard(const struct sc_sysd *sysd, size_t i, const struct sc_err *why)
 {
-    out->count = 0;
+    struct sc_err ignored;
+    sc_log_message(SC_EVENT_INHERITED_DISCARDED,
+                   "descriptor %d, which was passed on under the name %s, is closed: %s",
+                   sysd->sockets[i], sysd->names[i], why->text);
+    (void)close(sysd->sockets[i]);
+    (void)!sc_sysd_store(sysd, sysd->names[i], NULL, 0, &ignored);
+}
+
+static void select_inherited(const struct sc_sysd *sysd, struct inherited *tls,
+                             struct inherited *metrics)
+{
+    struct sc_err err;
+    tls->count = metrics->count = 0;
     for (size_t i = 0; i < sysd->socket_count; i++) {
-        if ((strcmp(sysd->names[i], "metrics") == 0) == for_metrics) {
-            out->names[out->count] = sysd->names[i];
-            out->sockets[out->count++] = sysd->sockets[i];
+        struct inherited *to = strcmp(sysd->names[i], "metrics") == 0 ? metrics : tls;
+        if (sc_listen_check(sysd->sockets[i], &err) != 0) {
+            discard(sysd, i, &err);
+        } else {
+            to->names[to->count] = sysd->names[i];
+            to->sockets[to->count++] = sysd->sockets[i];
         }
     }
 }
@@ -76,8 +95,7 @@ int sc_sockets_open(const struct sc_sysd *sysd, const struct sc_config *config,
 {
     struct inherited tls, metrics;
     *out = (struct sc_sockets){0};
-    select_inherited(sysd, false, &tls);
-    select_inherited(sysd, true, &metrics);
+    select_inherited(sysd, &tls, &metrics);
     out->tls = open_or_adopt(&tls, "listen", &config->listen, err);
     if (!out->tls) {
         return -1;

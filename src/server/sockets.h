@@ -2,7 +2,8 @@
 /*
  * The listening sockets of a server: passed on by systemd, or opened as the configuration says.
  * Those that systemd calls "metrics" (FileDescriptorName=) are for metrics-listen, the others for
- * listen. Thread: the main one.
+ * listen; what was passed on and is not a listening stream socket is logged and closed. Thread: the
+ * main one.
  */
 #ifndef SC_SERVER_SOCKETS_H
 #define SC_SERVER_SOCKETS_H
@@ -18,7 +19,7 @@ struct sc_sockets {
 };
 
 /*
- * The owner of a socket sets its member to NULL. Where any socket was passed on, the key of the
+ * The owner of a socket sets its member to NULL. Where such a socket was passed on, the key of the
  * configuration is not used. -1: none is open (EX_UNAVAILABLE, EX_OSERR).
  */
 int sc_sockets_open(const struct sc_sysd *sysd, const struct sc_config *config,

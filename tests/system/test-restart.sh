@@ -124,4 +124,28 @@ all full
 restart
 all resumed
 stop_service
+
+# What another version of the server may have stored is no socket: it is closed, and leaves its place in the store to the keys.
+for name in other metrics; do
+    start_service --stored $name forged --
+    grep -q " inherited_discarded .*descriptor 4, which was passed on under the name $name, is closed: it is not a socket" service.log || fail "not said"
+    rm -f ticket-*
+    all full
+    restart
+    all resumed
+    [ "$(grep -c ' warning ' service.log)" = 1 ] || fail "not one warning"
+    stop_service
+done
 pass "sessions are resumed after a restart"
+
+# --- make bench-restart, with a few clients ---------------------------------------------------------------------------------------------
+if command -v pgrep >/dev/null; then
+    run 0 env BENCH_PIN=no BENCH_CLIENTS=20 BENCH_ROUNDS=1 BENCH_SERVERS='ours advised' sh "$SC_SRCDIR/tests/bench/restart.sh"
+    [ "$(grep -c '^| sc-server.* | [0-9.]* | 0 | 20 | 0 | 0 | [0-9.]* | [0-9.]* |$' out)" = 2 ] || fail "no row for each of two"
+else
+    skip_part "no pgrep here"
+fi
+# Clients that nobody serves say so when their time is up.
+run 124 timeout 0.2 fleet --clients 3 127.0.0.1:1 server.crt
+grep -qx 'not over: 0 of 3 have been served' out || fail "the clients do not say how far they came"
+pass "bench-restart measures"

@@ -488,8 +488,8 @@ END_TEST
 static bool refuses(int fd, const char *why)
 {
     err.text[0] = '\0';
-    struct sc_listen *set = sc_listen_adopt(&fd, 1, &err);
-    const bool as_asked = !set && err.status == EX_UNAVAILABLE && strstr(err.text, why);
+    const bool as_asked =
+        sc_listen_check(fd, &err) != 0 && err.status == EX_UNAVAILABLE && strstr(err.text, why);
     ck_assert_msg(as_asked, "%s", err.text);
     return true;
 }
@@ -509,6 +509,7 @@ START_TEST(inherited_descriptors)
     close(datagram);
 
     ck_assert_int_eq(listen(stream, 1), 0);
+    ck_assert_int_eq(sc_listen_check(stream, &err), 0);
     struct sc_listen *set = sc_listen_adopt(&stream, 1, &err);
     ck_assert_msg(set != NULL, "%s", err.text);
     ck_assert_int_eq(sc_listen_descriptor(set, 0), stream);
