@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
+
 bool sc_descriptors_are_left_for_loop(void)
 {
     int fds[4]; /* the backend's, its timer's, and a pipe */

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 
-#include "base/compiler.h"
 
 /*
  * Whether there are as many as an event loop takes: libevent ends the whole process, with words of

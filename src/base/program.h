@@ -7,7 +7,6 @@
 #ifndef SC_BASE_PROGRAM_H
 #define SC_BASE_PROGRAM_H
 
-#include <stddef.h>
 
 #include "base/err.h"
 

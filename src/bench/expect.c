@@ -3,7 +3,6 @@
 
 #include "bench/expect.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>

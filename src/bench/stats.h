@@ -9,7 +9,6 @@
 #define SC_BENCH_STATS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sysexits.h>
 #include <time.h>

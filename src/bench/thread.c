@@ -4,9 +4,7 @@
 #include "bench/thread.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sysexits.h>
 #include <unistd.h>

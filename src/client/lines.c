@@ -15,7 +15,6 @@
 #include "client/output.h"
 #include "client/prompt.h"
 #include "base/escape.h"
-#include "base/program.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
 

@@ -4,7 +4,6 @@
 #define SC_CLIENT_OPTIONS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <spacecaptain/client.h>

@@ -3,7 +3,6 @@
 
 #include "client/session.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>

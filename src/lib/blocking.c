@@ -2,8 +2,6 @@
 /* Calls that wait: the non-blocking ones and poll(2). They touch nothing but the public calls. */
 #include "config.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -3,9 +3,7 @@
 
 #include "lib/engine.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 

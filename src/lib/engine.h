@@ -16,7 +16,6 @@
 #include "lib/frame_reader.h"
 #include "lib/link.h"
 #include "lib/tls_library.h"
-#include "proto/frame.h"
 #include "spacecaptain/client.h"
 #include "tls/verify.h"
 

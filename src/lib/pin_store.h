@@ -11,7 +11,6 @@
 #define SC_LIB_PIN_STORE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/err.h"
 #include "base/file.h"

@@ -17,7 +17,6 @@
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_internal.h> /* what no function tells of a handshake */
 #include <mbedtls/version.h>
-#include <openssl/crypto.h>
 
 #include "lib/byte_queue.h"
 #include "lib/mbedtls_error.h"

@@ -3,12 +3,10 @@
 #include "config.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
 #include "lib/tls_library.h"

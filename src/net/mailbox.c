@@ -4,7 +4,6 @@
 #include "net/mailbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -5,12 +5,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "programs/keygen_names.h"
 #include "programs/keygen_server.h"
 #include "programs/keygen_show.h"

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include <openssl/x509v3.h>
 

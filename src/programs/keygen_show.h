@@ -3,10 +3,8 @@
 #ifndef SC_PROGRAMS_KEYGEN_SHOW_H
 #define SC_PROGRAMS_KEYGEN_SHOW_H
 
-#include <stddef.h>
 
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include "base/err.h"

@@ -4,8 +4,6 @@
 
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -13,7 +11,6 @@
 
 #include "base/clock.h"
 #include "base/program.h"
-#include "bench/conn.h"
 #include "bench/compare.h"
 #include "bench/expect.h"
 #include "bench/options.h"

@@ -2,7 +2,6 @@
 /* Makes keys and self-signed certificates, and says what their pins are. */
 #include "config.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

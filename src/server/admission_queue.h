@@ -9,7 +9,6 @@
 #define SC_SERVER_ADMISSION_QUEUE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 

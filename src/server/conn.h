@@ -14,7 +14,6 @@
 #ifndef SC_SERVER_CONN_H
 #define SC_SERVER_CONN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>

@@ -4,7 +4,6 @@
 #include "server/prometheus.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #define PREFIX "spacecaptain_"
 

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "base/log.h"
 

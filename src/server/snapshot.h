@@ -7,7 +7,6 @@
 #ifndef SC_SERVER_SNAPSHOT_H
 #define SC_SERVER_SNAPSHOT_H
 
-#include "base/err.h"
 #include "server/configuration.h"
 #include "server/passphrase.h"
 #include "tls/context.h"

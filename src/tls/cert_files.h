@@ -6,7 +6,6 @@
 #ifndef SC_TLS_CERT_FILES_H
 #define SC_TLS_CERT_FILES_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include <openssl/evp.h>

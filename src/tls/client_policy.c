@@ -4,7 +4,6 @@
 #include "tls/client_policy.h"
 
 #include <string.h>
-#include <strings.h>
 #include <sysexits.h>
 
 #include <openssl/err.h>

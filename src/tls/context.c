@@ -5,14 +5,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 
-#include "base/clock.h"
 #include "proto/frame.h"
 #include "tls/announcement.h"
 #include "tls/certificate.h"

@@ -2,7 +2,6 @@
 /* Pins that are given as files. */
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 

@@ -2,7 +2,6 @@
 /* Lists of pins with names, for the clients of a server. */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>

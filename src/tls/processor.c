@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <openssl/crypto.h>
 

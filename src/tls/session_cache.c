@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/lhash.h>

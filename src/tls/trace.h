@@ -9,7 +9,6 @@
 #ifndef SC_TLS_TRACE_H
 #define SC_TLS_TRACE_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include <openssl/ssl.h>

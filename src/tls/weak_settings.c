@@ -12,6 +12,8 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 
+#include "base/compiler.h"
+
 #define GROUP_BITS 255 /* X25519; a curve of as many bits resists an attack of half of them */
 
 static void add(struct sc_weak_settings *out, const char *fmt, ...) SC_PRINTF(2, 3);

@@ -11,7 +11,7 @@
 
 #include <openssl/ssl.h>
 
-#include "tls/commands.h"
+#include "tls/command.h"
 
 #define SC_TLS_SECURITY_LEVEL 2 /* of the defaults: 112 bits */
 #define SC_WEAK_SETTINGS_MAX 10U
