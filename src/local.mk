@@ -27,7 +27,8 @@ src_libscbase_la_SOURCES = \
 	src/base/parse.c src/base/parse.h \
 	src/base/program.c src/base/program.h \
 	src/base/resolve.c src/base/resolve.h \
-	src/base/sysd.c src/base/sysd.h
+	src/base/sysd.c src/base/sysd.h \
+	src/base/user_file.c src/base/user_file.h
 
 src_libscproto_la_SOURCES = \
 	src/proto/frame.c src/proto/frame.h \

@@ -7,20 +7,17 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 bool sc_account_of_directory(const char *path, struct sc_account *out)
 {
-    const char *slash = strrchr(path, '/');
-    char directory[4096] = ".";
+    char directory[SC_FILE_PATH_BYTES];
     struct stat status;
-    if (slash) {
-        const int length = slash == path ? 1 : (int)(slash - path);
-        (void)snprintf(directory, sizeof(directory), "%.*s", length, path);
-    }
+    sc_file_directory(path, directory);
     if (geteuid() != 0 || stat(directory, &status) != 0 || status.st_uid == 0) {
         return false;
     }

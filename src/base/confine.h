@@ -21,7 +21,7 @@
  * family of a socket nor the direction of shutdown(2).
  *
  * Only where new privileges are ruled out already (NoNewPrivileges=), else it does nothing: the
- * kernel wants that, and a program that somebody tries out stays what it was. -1: EX_OSERR, and
+ * kernel wants that, and a server that is run by hand is not confined. -1: EX_OSERR, and
  * nothing has changed.
  */
 int sc_confine(struct sc_err *err) SC_NODISCARD;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -109,4 +110,15 @@ void sc_file_fini(struct sc_file *file)
         free(file->bytes);
     }
     memset(file, 0, sizeof(*file));
+}
+
+void sc_file_directory(const char *path, char out[SC_FILE_PATH_BYTES])
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) {
+        (void)snprintf(out, SC_FILE_PATH_BYTES, ".");
+    } else {
+        (void)snprintf(out, SC_FILE_PATH_BYTES, "%.*s", slash == path ? 1 : (int)(slash - path),
+                       path);
+    }
 }

@@ -12,6 +12,8 @@
 #include "base/compiler.h"
 #include "base/err.h"
 
+#define SC_FILE_PATH_BYTES 4096U
+
 struct sc_file {
     char *bytes; /* a NUL that does not count follows */
     size_t length;
@@ -20,9 +22,8 @@ struct sc_file {
 
 /*
  * Reads a regular file of at most `max_bytes`. EX_NOINPUT with the path and the reason: not there,
- * not readable, a directory, a device, too large. An empty file and
- * /dev/null are read as no bytes. On success
- * sc_file_fini() it.
+ * not readable, a directory, a device, too large. An empty file and /dev/null are read as no bytes.
+ * On success sc_file_fini() it.
  */
 int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out,
                  struct sc_err *err) SC_NODISCARD;
@@ -31,7 +32,10 @@ int sc_file_read(const char *path, size_t max_bytes, struct sc_file *out,
 int sc_file_read_no_link(const char *path, size_t max_bytes, struct sc_file *out,
                          struct sc_err *err) SC_NODISCARD;
 
-/* Overwrites the bytes and gives them back: they may have been a key. Fine on zeros. */
+/* Overwrites the bytes, which may have been a key, and frees them. Fine on zeros. */
 void sc_file_fini(struct sc_file *file);
+
+/* The directory that a file is in: "." when the path names none. */
+void sc_file_directory(const char *path, char out[SC_FILE_PATH_BYTES]);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads JSON (RFC 8259), strictly: what is not JSON is refused with the place of the fault. It
- * makes no tree: each value is told with its path when it has been read. Thread: any.
+ * builds no tree: each value is reported with its path when it has been read. Thread: any.
  */
 #ifndef SC_BASE_JSON_H
 #define SC_BASE_JSON_H
@@ -23,7 +23,7 @@ typedef void sc_json_on_value(void *arg, const char *path, const char *text, siz
 
 /*
  * Reads all of `text`, which a NUL follows that does not count. EX_DATAERR: it is not JSON, is
- * nested too deep or has a path that is too long; what was told before is then worth nothing.
+ * nested too deep or has a path that is too long; what was reported before does not count then.
  */
 int sc_json_read(const char *text, size_t length, sc_json_on_value *on_value, void *arg,
                  struct sc_err *err) SC_NODISCARD;

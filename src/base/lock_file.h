@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A file that one process at a time can lock, for the moments in which it looks at something and
- * then replaces it. The kernel gives the lock back when a process dies. Thread: one.
+ * then replaces it. The kernel releases the lock when a process ends. Thread: one.
  */
 #ifndef SC_BASE_LOCK_FILE_H
 #define SC_BASE_LOCK_FILE_H

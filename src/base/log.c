@@ -389,7 +389,8 @@ static bool write_loss(uint64_t lost)
     }
     begin_line(&line, SC_EVENT_LOG_LOST);
     sc_log_u64(&line, "lines", lost);
-    sc_log_str(&line, "hint", "who reads this log did not keep up, or there was no room for it");
+    sc_log_str(&line, "hint",
+               "the reader of this log did not keep up, or there was no room for it");
     end_line(&line);
     return write_line(&line);
 }

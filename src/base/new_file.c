@@ -114,20 +114,9 @@ int sc_new_file_write(struct sc_new_file *file, const char *path, const void *by
     return 0;
 }
 
-void sc_new_file_directory(const char *path, char out[SC_NEW_FILE_PATH_BYTES])
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash) {
-        (void)snprintf(out, SC_NEW_FILE_PATH_BYTES, ".");
-    } else {
-        (void)snprintf(out, SC_NEW_FILE_PATH_BYTES, "%.*s", slash == path ? 1 : (int)(slash - path),
-                       path);
-    }
-}
-
 void sc_new_file_make_directories(const char *path)
 {
-    char part[SC_NEW_FILE_PATH_BYTES];
+    char part[SC_FILE_PATH_BYTES];
     if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part)) {
         return;
     }
@@ -145,8 +134,8 @@ void sc_new_file_make_directories(const char *path)
  */
 static void sync_directory_of(const char *path)
 {
-    char directory[SC_NEW_FILE_PATH_BYTES];
-    sc_new_file_directory(path, directory);
+    char directory[SC_FILE_PATH_BYTES];
+    sc_file_directory(path, directory);
     const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         (void)fsync(fd);

@@ -12,8 +12,7 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
-
-#define SC_NEW_FILE_PATH_BYTES 4096U
+#include "base/file.h"
 
 struct sc_new_file_settings {
     mode_t mode; /* whatever the umask is */
@@ -37,7 +36,7 @@ struct sc_new_file_settings {
 /* A file that is being written. */
 struct sc_new_file {
     const char *path; /* borrowed */
-    char temporary[SC_NEW_FILE_PATH_BYTES]; /* where it is until then; empty: nowhere */
+    char temporary[SC_FILE_PATH_BYTES]; /* where it is until then; empty: nowhere */
 };
 
 /*
@@ -66,8 +65,5 @@ int sc_new_file_rename(const char *from, const char *to, struct sc_err *err) SC_
 /* Makes the directories of the path that are not there, mode 0700. A failure shows when the file is
  * opened. */
 void sc_new_file_make_directories(const char *path);
-
-/* The directory that a file is in: "." when the path names none. */
-void sc_new_file_directory(const char *path, char out[SC_NEW_FILE_PATH_BYTES]);
 
 #endif

@@ -7,7 +7,6 @@
 #ifndef SC_BASE_PROGRAM_H
 #define SC_BASE_PROGRAM_H
 
-
 #include "base/err.h"
 
 /*
@@ -19,8 +18,8 @@ void sc_program_start(void);
 
 /*
  * Prints "PROGRAM: TEXT" on stderr, one line whatever the text holds; nothing when it is empty.
- * Returns err->status. This
- * and the other lines on stderr are lost when its reader does not take them for two seconds.
+ * Returns err->status. This and the other lines on stderr are lost when its reader does not take
+ * them for two seconds.
  */
 int sc_program_fail(const char *program, const struct sc_err *err);
 

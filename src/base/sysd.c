@@ -118,11 +118,11 @@ int sc_sysd_init(struct sc_sysd *sysd, struct sc_err *err)
 
 /*
  * One datagram, with `passed` (-1: none). A service manager that does not read may hold up a state
- * for half a second, a sign of life not at all.
+ * for half a second, a ping of the watchdog not at all.
  */
 static void send_descriptor(const struct sc_sysd *sysd, const char *message, int passed, int flags)
 {
-    const struct timeval patience = {.tv_usec = 500000};
+    const struct timeval limit = {.tv_usec = 500000};
     union {
         char room[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -138,7 +138,7 @@ static void send_descriptor(const struct sc_sysd *sysd, const char *message, int
     if (fd < 0) {
         return;
     }
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     if (passed >= 0) {
         datagram.msg_control = &control;
         datagram.msg_controllen = sizeof(control.room);

@@ -24,7 +24,7 @@
 
 struct sc_sysd {
     struct sockaddr_un notify;
-    socklen_t notify_length; /* 0: nobody wants to be notified */
+    socklen_t notify_length; /* 0: no notifications */
     uint64_t
         watchdog_ms; /* the service is killed when it is silent for that long; 0: no watchdog */
 
@@ -62,12 +62,12 @@ void sc_sysd_status(const struct sc_sysd *sysd, const char *status);
  */
 void sc_sysd_extend_timeout(const struct sc_sysd *sysd, uint64_t ms);
 
-/* Still alive; call it every watchdog_ms / 2 or sooner. Never blocks. */
+/* Pings the watchdog; call it every watchdog_ms / 2 or sooner. Never blocks. */
 void sc_sysd_watchdog(const struct sc_sysd *sysd);
 
 /*
  * The descriptor store (FileDescriptorStoreMax=) keeps a few bytes in memory over a restart, in a
- * file of memfd_create(2) that is sealed: nobody can change it, and no disk sees it.
+ * sealed file of memfd_create(2): it cannot be changed, and is on no disk.
  */
 #define SC_SYSD_STORED_BYTES 1024U
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/new_file.h"
+#include "base/user_file.h"
 
 #define FILE_BYTES \
     ((size_t)SC_PROMPT_HISTORY_LINES * 2 * SC_PROMPT_HISTORY_LINE_BYTES) /* that are read */
@@ -23,21 +24,6 @@
 struct sc_prompt_history {
     char path[4096];
 };
-
-/* False: there is no home. */
-static bool find_path(char *out, size_t room)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    int length;
-    if (state && state[0] == '/') { /* others are to be ignored (XDG base directories) */
-        length = snprintf(out, room, "%s/space-captain/history", state);
-    } else if (home && home[0] == '/') {
-        length = snprintf(out, room, "%s/.local/state/space-captain/history", home);
-    } else {
-        return false;
-    }
-    return length > 0 && (size_t)length < room;
-}
 
 /* Waits for the lock, a fifth of a second at the most. */
 static int lock(int fd)
@@ -161,7 +147,8 @@ struct sc_prompt_history *sc_prompt_history_open(void (*on_line)(const char *lin
 {
     struct sc_prompt_history *history = calloc(1, sizeof(*history));
     err->text[0] = '\0';
-    if (!history || !find_path(history->path, sizeof(history->path))) {
+    if (!history ||
+        !sc_user_file_path(SC_USER_STATE, "history", history->path, sizeof(history->path))) {
         free(history);
         return NULL;
     }

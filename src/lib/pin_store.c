@@ -12,29 +12,25 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/user_file.h"
 
 #define MAX_BYTES ((size_t)1 << 20)
 #define LOCK_WAIT_MS 10000U
 
 int sc_pin_store_path(const char *given, char out[SC_PIN_STORE_PATH_BYTES], struct sc_err *err)
 {
-    static const char name[] = "space-captain/known_pins";
-    const char *state = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
-    int length;
-    if (given) {
-        length = snprintf(out, SC_PIN_STORE_PATH_BYTES, "%s", given);
-    } else if (state && *state == '/') { /* others are to be ignored (XDG base directories) */
-        length = snprintf(out, SC_PIN_STORE_PATH_BYTES, "%s/%s", state, name);
-    } else if (home && *home == '/') {
-        length = snprintf(out, SC_PIN_STORE_PATH_BYTES, "%s/.local/state/%s", home, name);
-    } else {
-        return sc_err_set(err, EX_USAGE,
-                          "there is no home directory for the pin store: name a file");
+    const size_t room = SC_PIN_STORE_PATH_BYTES - sizeof(".lock");
+    if (!given) {
+        return sc_user_file_path(SC_USER_STATE, "known_pins", out, room)
+                   ? 0
+                   : sc_err_set(err, EX_USAGE,
+                                "there is no home directory for the pin store, or its path is too "
+                                "long: name a file");
     }
-    if (length <= 0 || (size_t)length >= SC_PIN_STORE_PATH_BYTES - sizeof(".lock")) {
-        return sc_err_set(err, EX_USAGE, "the path of the pin store is empty or too long");
-    }
-    return 0;
+    const int length = snprintf(out, room, "%s", given);
+    return length > 0 && (size_t)length < room
+               ? 0
+               : sc_err_set(err, EX_USAGE, "the path of the pin store is empty or too long");
 }
 
 static int check_rights(const char *path, const struct stat *stat, struct sc_err *err)
@@ -42,18 +38,7 @@ static int check_rights(const char *path, const struct stat *stat, struct sc_err
     if (!S_ISREG(stat->st_mode)) { /* /dev/null, which can be read, must not be replaced */
         return sc_err_set(err, EX_NOINPUT, "can't read %s: it is not a regular file", path);
     }
-    if (stat->st_uid != geteuid() && stat->st_uid != 0) {
-        return sc_err_set(err, EX_DATAERR,
-                          "%s belongs to another user (%lu): it says which keys are trusted", path,
-                          (unsigned long)stat->st_uid);
-    }
-    if (stat->st_mode & (S_IWGRP | S_IWOTH)) {
-        return sc_err_set(err, EX_DATAERR,
-                          "%s can be written by others (mode %04o), and it says which keys are "
-                          "trusted; look at it, then chmod go-w %s",
-                          path, (unsigned)stat->st_mode & 07777U, path);
-    }
-    return 0;
+    return sc_user_file_check(path, stat, err);
 }
 
 static int read_file(struct sc_pin_store *store, struct sc_err *err)

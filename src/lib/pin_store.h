@@ -18,7 +18,7 @@
 #include "base/new_file.h"
 #include "lib/pin_store_text.h"
 
-#define SC_PIN_STORE_PATH_BYTES SC_NEW_FILE_PATH_BYTES
+#define SC_PIN_STORE_PATH_BYTES SC_FILE_PATH_BYTES
 
 /*
  * `given`, or without it ${XDG_STATE_HOME:-~/.local/state}/space-captain/known_pins. EX_USAGE: it

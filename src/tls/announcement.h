@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server tells of its keys (PINS), and makes proofs with: the current one, and the next one,
- * if there is one. Immutable once made. Thread: any.
+ * The keys that a server announces (PINS), and makes proofs with: the current one, and the next
+ * one, if there is one. Immutable once made. Thread: any.
  */
 #ifndef SC_TLS_ANNOUNCEMENT_H
 #define SC_TLS_ANNOUNCEMENT_H

@@ -101,7 +101,7 @@ static int read_certificates(const char *path, const char *key_path, const struc
         goto out;
     }
     for (unsigned count = 0;; count++) {
-        /* An empty passphrase for one that is encrypted: nobody is asked. */
+        /* The empty passphrase keeps OpenSSL from asking the terminal for one. */
         X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, (void *)(uintptr_t) "");
         if (!certificate) {
             break;

@@ -22,8 +22,7 @@ struct sc_cert_files {
     X509 *leaf;
     STACK_OF(X509) * chain; /* above the leaf, in the order of the file; may be empty */
     EVP_PKEY *key;
-    uint8_t
-        digest[32]; /* SHA-256 over both files: tells whether a later read brings anything new */
+    uint8_t digest[32]; /* SHA-256 over both files: whether a later read brings anything new */
 
     /*
      * What is not an error and what the operator should know, a sentence each: outside its dates,
@@ -37,7 +36,7 @@ struct sc_cert_files {
  * Reads and checks: the files are what they should be (and not swapped), key and certificate
  * belong together, the key is strong enough. Both paths may name one file. `passphrase` (NULL: an
  * encrypted key is refused) is asked at most once. Dates only warn: clients that pin accept an
- * expired certificate, and a server that is down helps nobody. EX_NOINPUT unreadable, EX_CONFIG
+ * expired certificate. EX_NOINPUT unreadable, EX_CONFIG
  * the rest. On failure `*out` is empty; on success sc_cert_files_fini() it.
  */
 int sc_cert_files_load(const char *certificate_path, const char *key_path,

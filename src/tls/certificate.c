@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "tls/keygen.h"
 
 #define DAY 86400
@@ -32,6 +33,14 @@ void sc_certificate_dates(const X509 *certificate, time_t *not_before, time_t *n
 {
     *not_before = sc_certificate_time(X509_get0_notBefore(certificate));
     *not_after = sc_certificate_time(X509_get0_notAfter(certificate));
+}
+
+bool sc_certificate_is_in_date(const X509 *certificate)
+{
+    time_t now = sc_clock_wall().tv_sec;
+    /* X509_cmp_time() is 0 for a time that can't be read. */
+    return X509_cmp_time(X509_get0_notBefore(certificate), &now) < 0 &&
+           X509_cmp_time(X509_get0_notAfter(certificate), &now) > 0;
 }
 
 void sc_certificate_describe_validity(time_t not_before, time_t not_after, time_t now,

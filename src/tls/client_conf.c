@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/user_file.h"
 #include "tls/config_file.h"
 #include "tls/pin.h"
 
@@ -29,35 +30,11 @@ struct conf {
 /* False: there is no directory to look in. */
 static bool find_path(struct conf *conf)
 {
-    const char *base = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
-    int length = -1;
-    if (base && *base == '/') {
-        length = snprintf(conf->path, sizeof(conf->path), "%s/space-captain/client.conf", base);
-    } else if (home && *home == '/') {
-        length =
-            snprintf(conf->path, sizeof(conf->path), "%s/.config/space-captain/client.conf", home);
-    }
-    if (length < 0 || (size_t)length >= sizeof(conf->path)) {
+    if (!sc_user_file_path(SC_USER_CONFIG, "client.conf", conf->path, sizeof(conf->path))) {
         return false;
     }
-    conf->directory = (size_t)length - strlen("client.conf");
+    conf->directory = strlen(conf->path) - strlen("client.conf");
     return access(conf->path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
-}
-
-static int check_owner(const struct conf *conf, const struct stat *stat, struct sc_err *err)
-{
-    if (stat->st_uid != geteuid() && stat->st_uid != 0) {
-        return sc_err_set(err, EX_DATAERR,
-                          "%s belongs to another user (%lu): it says which keys are trusted",
-                          conf->path, (unsigned long)stat->st_uid);
-    }
-    if (stat->st_mode & (S_IWGRP | S_IWOTH)) {
-        return sc_err_set(err, EX_DATAERR,
-                          "%s can be written by others (mode %04o), and it says which keys are "
-                          "trusted; chmod go-w %s",
-                          conf->path, (unsigned)stat->st_mode & 07777U, conf->path);
-    }
-    return 0;
 }
 
 static int read_file(struct conf *conf, struct sc_err *err)
@@ -68,7 +45,7 @@ static int read_file(struct conf *conf, struct sc_err *err)
     if (sc_file_read(conf->path, MAX_FILE_BYTES, &bytes, err) != 0) {
         return -1;
     }
-    int rc = check_owner(conf, &bytes.stat, err);
+    int rc = sc_user_file_check(conf->path, &bytes.stat, err);
     if (rc == 0 && sc_config_file_parse(conf->path, bytes.bytes, bytes.length, &syntax, &conf->file,
                                         &errors) != 0) {
         rc = sc_err_set(err, errors.status == EX_CONFIG ? EX_DATAERR : errors.status, "%s",

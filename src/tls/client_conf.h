@@ -30,8 +30,8 @@ int sc_client_conf_complete(struct sc_opt_settings *settings, const struct sc_op
                             bool rest, struct sc_err *err) SC_NODISCARD;
 
 /*
- * What is wrong with the value of a setting, told with where it stands: EX_USAGE of the command
- * line, and EX_DATAERR in a file. Always returns -1.
+ * What is wrong with the value of a setting, with the place where it stands: EX_USAGE of the
+ * command line, and EX_DATAERR in a file. Always returns -1.
  */
 int sc_client_conf_blame(const struct sc_opt_setting *setting, struct sc_err *err);
 

@@ -9,8 +9,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
-#include "base/clock.h"
 #include "proto/frame.h"
+#include "tls/certificate.h"
 #include "tls/command_files.h"
 #include "tls/error.h"
 #include "tls/watch.h"
@@ -150,13 +150,6 @@ int sc_client_policy_install(const struct sc_client_policy *policy, SSL_CTX *ssl
     return 0;
 }
 
-static bool is_in_date(const X509 *certificate)
-{
-    time_t now = sc_clock_wall().tv_sec;
-    return X509_cmp_time(X509_get0_notBefore(certificate), &now) < 0 &&
-           X509_cmp_time(X509_get0_notAfter(certificate), &now) > 0;
-}
-
 int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl, const char **name,
                            struct sc_err *err)
 {
@@ -172,14 +165,14 @@ int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl
                    ? 0
                    : sc_err_set(err, EX_NOPERM, "the client has no certificate");
     }
-    bool validated = SSL_get_verify_result(ssl) == X509_V_OK && is_in_date(leaf);
+    bool validated = SSL_get_verify_result(ssl) == X509_V_OK && sc_certificate_is_in_date(leaf);
     if (!policy->pins) {
         if (validated) {
             return 0;
         }
         format_pin(leaf, pin, sizeof(pin));
         return sc_err_set(err, EX_NOPERM, "the client's certificate %s is not valid: %s", pin,
-                          is_in_date(leaf)
+                          sc_certificate_is_in_date(leaf)
                               ? X509_verify_cert_error_string(SSL_get_verify_result(ssl))
                               : "it is outside its dates");
     }

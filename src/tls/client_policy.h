@@ -32,7 +32,7 @@ struct sc_client_policy {
 
 /*
  * From settings: PIN arguments, and the commands, of which VerifyCAFile and its like count.
- * EX_CONFIG when they do not go together, so that nobody believes in a check that is not made. On
+ * EX_CONFIG when they do not go together, because a check would then not be made. On
  * failure it is empty; on success sc_client_policy_fini() it.
  */
 int sc_client_policy_init(struct sc_client_policy *policy, enum sc_client_auth auth,

@@ -49,8 +49,8 @@ static const unsigned char alpn[] = "\x0f" SC_PROTOCOL_ALPN;
 _Static_assert(sizeof(SC_PROTOCOL_ALPN) - 1 == 0x0f, "the length byte of the ALPN name");
 
 /*
- * Hangs on its SSL_CTX and is freed with it, so that it lives exactly as long: a reference to one
- * is a reference to the other, and an SSL holds one without our doing.
+ * Attached to its SSL_CTX (ex_data) and freed with it: a reference to one is a reference to the
+ * other, and each SSL holds one.
  */
 struct sc_tls_context {
     SSL_CTX *ssl_ctx;

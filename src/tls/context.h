@@ -58,7 +58,7 @@ struct sc_tls_server_settings {
                                     none */
 
     struct sc_tickets *tickets; /* NULL: OpenSSL's own random keys, and sessions by id,
-                                   which nothing shares and no hooks ration */
+                                   which nothing shares and no hooks limit */
 
     const char *ocsp_response_path; /* DER; NULL: nothing is stapled */
 
@@ -100,7 +100,7 @@ SSL_CTX *sc_tls_context_ssl_ctx(const struct sc_tls_context *context);
 /* When a server context's leaf ends, in seconds since the epoch; a client's: 0. */
 time_t sc_tls_context_not_after(const struct sc_tls_context *context);
 
-/* What a server context tells of its keys. */
+/* The keys that a server context announces. */
 const struct sc_announcement *sc_tls_context_announcement(const struct sc_tls_context *context);
 
 /* What a server context staples; its `der` is NULL when that is nothing. */

@@ -98,10 +98,11 @@ void sc_tls_describe_failure_as(const struct sc_tls_watch *watch, enum sc_tls_en
                                 unsigned long code, const char *reason, char *out, size_t out_size);
 
 /*
- * What a client says about a server that sc_pin_set_match() did not match: SC_EXIT_PIN. Another key
- * is told with both sides; a certificate of the pinned issuer that is expired, not yet valid, or
- * for another host is called that. `leaf`: its certificate, NULL: it has shown none. `target` names
- * the server. *mismatch has both sides of another key, and is empty otherwise. Always returns -1.
+ * What a client says about a server that sc_pin_set_match() did not match: SC_EXIT_PIN. Of another
+ * key the text has both sides; a certificate of the pinned issuer that is expired, not yet valid,
+ * or for another host is called that. `leaf`: its certificate, NULL: it has shown none. `target`
+ * names the server. *mismatch has both sides of another key, and is empty otherwise. Always returns
+ * -1.
  */
 int sc_tls_refuse_server(const struct sc_pin_set *pins, const X509 *leaf,
                          const struct sc_pin_result *result, const char *target,

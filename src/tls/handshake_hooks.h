@@ -28,7 +28,7 @@ struct sc_tls_handshake_hooks {
      */
     bool (*may_be_full)(void *arg);
 
-    /* The handshake has entered a state; only while a trace is kept. NULL: not told. */
+    /* The handshake has entered a state; only while a trace is kept. NULL: not called. */
     void (*on_state)(void *arg, const struct sc_tls_state *step);
 };
 

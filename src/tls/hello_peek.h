@@ -49,7 +49,7 @@ void sc_hello_peek_stop(struct sc_hello_peek *peek);
 enum sc_hello_verdict sc_hello_peek_take(struct sc_hello_peek *peek, const void *bytes,
                                          size_t length);
 
-/* What the client is told (SSL_AD_*), and what the log says: an error code as of OpenSSL. */
+/* The alert for the client (SSL_AD_*), and what the log says: an error code as of OpenSSL. */
 struct sc_hello_refusal {
     uint8_t alert;
     unsigned long error_code;

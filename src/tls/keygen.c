@@ -207,7 +207,7 @@ static bool set_serial(X509 *certificate)
 
 static bool set_subject(X509 *certificate, const char *name)
 {
-    /* Names are looked for in subjectAltName only; this one is for people. */
+    /* Programs look for names in subjectAltName only; this one is for humans. */
     const char *common = strlen(name) <= MAX_COMMON_NAME_BYTES ? name : "space-captain";
     X509_NAME *to = X509_get_subject_name(certificate);
     return X509_NAME_add_entry_by_NID(to, NID_commonName, MBSTRING_ASC,

@@ -107,7 +107,8 @@ static int parse(const char *path, const struct sc_file *file, X509 *leaf, STACK
         (void)sc_err_set(err, EX_CONFIG, "OCSP response %s says \"%s\"; ask the responder again",
                          path, OCSP_response_status_str(OCSP_response_status(response)));
     } else if (!(basic = OCSP_response_get1_basic(response))) {
-        (void)sc_err_set(err, EX_CONFIG, "OCSP response %s is of a kind that nobody uses", path);
+        (void)sc_err_set(err, EX_CONFIG, "OCSP response %s is not of the type id-pkix-ocsp-basic",
+                         path);
     } else if (check_answer(path, basic, leaf, chain, out, err) == 0) {
         out->der = OPENSSL_memdup(file->bytes, file->length);
         out->length = file->length;

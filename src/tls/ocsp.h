@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stapled OCSP response: the word of the CA, sent along with the certificate, that it is not
+ * A stapled OCSP response: a statement of the CA, sent along with the certificate, that it is not
  * revoked (RFC 6066, section 8). Read from a DER file, checked, and never sent when it is stale:
  * that is worse than none. Thread: immutable once loaded.
  */
@@ -25,7 +25,7 @@ struct sc_ocsp {
 /*
  * EX_NOINPUT unreadable, EX_CONFIG when it is not a successful response, or not one for this
  * certificate, or says that it is revoked. One that is out of date is not an error, since the next
- * file mends it: sc_ocsp_is_current() tells. On failure `*out` is empty; on success sc_ocsp_fini()
+ * file mends it: see sc_ocsp_is_current(). On failure `*out` is empty; on success sc_ocsp_fini()
  * it.
  */
 int sc_ocsp_load(const char *path, X509 *leaf, STACK_OF(X509) * chain, struct sc_ocsp *out,

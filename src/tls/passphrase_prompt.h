@@ -20,7 +20,7 @@ pem_password_cb *sc_passphrase_prompt(void);
 
 /*
  * Asks for the passphrase of a file when the key in it is encrypted. It is empty when there is
- * nothing to ask: also when the file can't be read, which its user will tell. EX_NOINPUT:
+ * nothing to ask: also when the file can't be read, which its user will report. EX_NOINPUT:
  * there is no terminal, or nothing was entered. The caller erases it (OPENSSL_cleanse()).
  */
 int sc_passphrase_ask(const char *key_path, char *out, size_t out_size,

@@ -19,7 +19,7 @@
  * The words are read in any case. A file whose name looks like a pin is ./NAME.
  *
  * The check is made on the certificate of a finished handshake, resumed ones included: a resumed
- * handshake never calls a verify callback, so a check that lives in one is silently skipped there.
+ * handshake never calls a verify callback, so a check made in one is silently skipped there.
  *
  * Thread: a set is immutable once built; matching is safe from any thread.
  */

@@ -27,7 +27,7 @@ static int out_of_memory(struct sc_err *err)
 static X509 *next_certificate(BIO *bio, bool *bad)
 {
     ERR_clear_error();
-    /* An empty passphrase for one that is encrypted: nobody is asked. */
+    /* The empty passphrase keeps OpenSSL from asking the terminal for one. */
     X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, (void *)(uintptr_t) "");
     if (!certificate) {
         const unsigned long code = ERR_peek_last_error();

@@ -18,14 +18,6 @@
 
 #define HOST_BYTES 256
 
-static bool is_expired(const X509 *certificate)
-{
-    time_t now = sc_clock_wall().tv_sec;
-    /* X509_cmp_time() is 0 for a time that can't be read: outside as well. */
-    return X509_cmp_time(X509_get0_notBefore(certificate), &now) >= 0 ||
-           X509_cmp_time(X509_get0_notAfter(certificate), &now) <= 0;
-}
-
 /*
  * The name that the certificate must be for: an address, or a name without its final dot. -1:
  * none.
@@ -231,7 +223,7 @@ int sc_pin_set_match_certificate(const struct sc_pin_set *set, const SSL *ssl, X
         (void)snprintf(result->reason, sizeof(result->reason), "out of memory");
         return -1;
     }
-    result->expired = is_expired(leaf);
+    result->expired = !sc_certificate_is_in_date(leaf);
     for (size_t i = 0; i < set->count && !result->matched; i++) {
         const struct sc_pin *pin = &set->pins[i];
         result->by_issuer = pin->kind == SC_PIN_CA;

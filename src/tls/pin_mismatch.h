@@ -21,7 +21,7 @@ struct sc_pin_mismatch {
 
 /*
  * `leaf` NULL: it has shown none, and *out is empty. `reason` is that of the sc_pin_result; it is
- * told with the ca: pin that it names.
+ * printed after the ca: pin that it names.
  */
 void sc_pin_mismatch_find(const struct sc_pin_set *set, const X509 *leaf, const char *reason,
                           struct sc_pin_mismatch *out);

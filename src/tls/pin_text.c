@@ -9,42 +9,32 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "tls/pin_set.h"
 
 /* --- Digests --- */
 
-/* The value of a base64 digit (RFC 4648 section 4), -1: none. */
-static int base64_value(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *found = c ? strchr(digits, c) : NULL;
-    return found ? (int)(found - digits) : -1;
-}
+#define BASE64_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 /* Exactly 32 bytes: 43 digits, the last one carrying 4 bits, and one '=' that may be missing. */
 static int take_base64(const char *text, size_t length, uint8_t out[SC_PIN_BYTES])
 {
+    char digits[45];
+    unsigned char bytes[33];
     if (length == 44 && text[43] == '=') {
         length--;
     }
     if (length != 43) {
         return -1;
     }
-    uint32_t bits = 0;
-    unsigned count = 0;
-    for (size_t i = 0; i < length; i++) {
-        const int value = base64_value(text[i]);
-        if (value < 0) {
-            return -1;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            *out++ = (uint8_t)(bits >> count);
-        }
+    (void)snprintf(digits, sizeof(digits), "%.43s=", text);
+    if (strspn(digits, BASE64_DIGITS) != 43 || !strchr("AEIMQUYcgkosw048", digits[42]) ||
+        EVP_DecodeBlock(bytes, (const unsigned char *)digits, 44) != (int)sizeof(bytes)) {
+        return -1;
     }
-    return (bits & 3U) == 0 ? 0 : -1;
+    memcpy(out, bytes, SC_PIN_BYTES);
+    return 0;
 }
 
 int sc_pin_from_text(const char *text, uint8_t out[SC_PIN_BYTES])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PINS: a server tells its current and its next key, and the next key proves that the server has
- * it. The bodies of the reply, and the proof. For the server and for clients; docs/protocol.md has
- * the format.
+ * PINS: a server announces its current and its next key, and the next key proves that the server
+ * has it. The bodies of the reply, and the proof. For the server and for clients; docs/protocol.md
+ * has the format.
  *
  * A proof is a signature, made with the next key, over
  *
@@ -38,7 +38,7 @@ enum sc_pins_scheme {
 /* "ecdsa_secp256r1_sha256"; "none". */
 const char *sc_pins_scheme_name(uint16_t scheme);
 
-/* A key as the message tells it. All is borrowed. */
+/* A key as it is in the message. All is borrowed. */
 struct sc_pins_key {
     const uint8_t *spki; /* SubjectPublicKeyInfo, DER */
     size_t spki_bytes;

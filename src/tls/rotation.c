@@ -55,8 +55,8 @@ void sc_rotation_fini(struct sc_rotation *rotation)
 
 int sc_rotation_lock(struct sc_rotation *rotation, struct sc_err *err)
 {
-    char directory[SC_NEW_FILE_PATH_BYTES];
-    sc_new_file_directory(rotation->paths[SC_ROTATION_CURRENT].key, directory);
+    char directory[SC_FILE_PATH_BYTES];
+    sc_file_directory(rotation->paths[SC_ROTATION_CURRENT].key, directory);
     rotation->lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (rotation->lock < 0) {
         return sc_err_set_errno(err, EX_NOINPUT, errno, "can't open the directory %s", directory);

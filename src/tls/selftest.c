@@ -21,7 +21,7 @@ static bool step(SSL *ssl)
     return error == SSL_ERROR_NONE || error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
 }
 
-static bool shake_hands(SSL *client, SSL *server)
+static bool handshake(SSL *client, SSL *server)
 {
     for (int round = 0; round < MAX_ROUNDS; round++) {
         /*
@@ -57,7 +57,7 @@ int sc_tls_selftest(SSL_CTX *served, struct sc_err *err)
     SSL_set_security_level(client, 0);
     SSL_set_verify(client, SSL_VERIFY_NONE, NULL);
     SSL_set_verify(server, SSL_VERIFY_NONE, NULL);
-    if (!shake_hands(client, server)) {
+    if (!handshake(client, server)) {
         char reasons[384];
         (void)sc_tls_take_errors(reasons, sizeof(reasons));
         (void)sc_err_set(err, EX_CONFIG,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sessions that are resumed by their id, for clients that take no tickets: one cache for all
- * contexts of a server, so that a reload loses none. OpenSSL's own cache dies with its context.
+ * contexts of a server, so that a reload loses none. OpenSSL's own cache is freed with its context.
  * Which context may resume a session is decided by the session id context, as always; whether it
  * may now, by the hooks of the handshake (tls/handshake_hooks.h). Thread: any.
  */

@@ -7,7 +7,7 @@
  * of name, 32 for AES-256-CBC, 32 for HMAC-SHA-256 (RFC 5077, section 4).
  *
  * A file of three keys that rotates holds the current one, the next one, which other hosts open
- * before anybody makes tickets with it, and the previous one. Thread: any.
+ * before any of them makes tickets with it, and the previous one. Thread: any.
  */
 #ifndef SC_TLS_TICKET_FILE_H
 #define SC_TLS_TICKET_FILE_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The keys of session tickets, outlasting the contexts that use them: a reload makes a new
- * context, and the tickets of the old one go on working. The keys either live in memory only and
+ * context, and the tickets of the old one go on working. The keys are either in memory only and
  * rotate, or come from a file that several hosts share.
  *
  * In memory there are two keys. The current one makes tickets; the previous one still opens them,
  * and a client that comes with one gets a new ticket. Rotating erases the previous key, so that a
  * stolen process image opens no older connections. When the period is not below the session
- * timeout, every ticket lives as long as its session.
+ * timeout, every ticket can be opened as long as its session is valid.
  *
  * A file (tls/ticket_file) has one or more keys: the first makes tickets, all of them open tickets.
  *
@@ -75,7 +75,7 @@ uint64_t sc_tickets_generation(struct sc_tickets *tickets);
 uint64_t sc_tickets_age_ms(struct sc_tickets *tickets);
 
 /*
- * Sessions that are resumed by id, which outlast a context as the keys do. Lives as long as the
+ * Sessions that are resumed by id, which outlast a context as the keys do. Freed with the
  * tickets.
  */
 struct sc_session_cache *sc_tickets_session_cache(const struct sc_tickets *tickets);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a server keeps of a handshake while it lasts, so that one that fails can be explained: its
- * states with times and byte counts, and the TLS versions that the client offers. It hangs on the
- * watch of the SSL (tls/watch.h), costs half a KiB and 0.2 % of the instructions of a full
- * handshake, and is freed with it. Thread: the
- * SSL's.
+ * states with times and byte counts, and the TLS versions that the client offers. The watch of the
+ * SSL (tls/watch.h) owns it. It costs half a KiB and 0.2 % of the instructions of a full handshake.
+ * Thread: the SSL's.
  */
 #ifndef SC_TLS_TRACE_H
 #define SC_TLS_TRACE_H

@@ -78,7 +78,11 @@ static int check(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chai
     return 0;
 }
 
-int sc_tls_verify_certificate(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
+/*
+ * `chain`: what the peer sent along, NULL: nothing. `ssl`: its security level holds for ca: chains,
+ * NULL: the default level.
+ */
+static int verify_certificate(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
                               const SSL *ssl)
 {
     verify->refused = check(verify, leaf, chain, ssl) != 0;
@@ -92,8 +96,8 @@ static int on_certificate(X509_STORE_CTX *store, void *arg)
     (void)arg;
     const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     const struct sc_tls_watch *watch = SSL_get_app_data(ssl);
-    const bool good = sc_tls_verify_certificate(watch->verify, X509_STORE_CTX_get0_cert(store),
-                                                X509_STORE_CTX_get0_untrusted(store), ssl) == 0;
+    const bool good = verify_certificate(watch->verify, X509_STORE_CTX_get0_cert(store),
+                                         X509_STORE_CTX_get0_untrusted(store), ssl) == 0;
     X509_STORE_CTX_set_error(store, good ? X509_V_OK
                                     : watch->verify->is_unknown
                                         ? X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
@@ -110,8 +114,8 @@ void sc_tls_verify_install(SSL_CTX *context)
 
 int sc_tls_verify_peer(struct sc_tls_verify *verify, const SSL *ssl)
 {
-    const int result = sc_tls_verify_certificate(verify, SSL_get0_peer_certificate(ssl),
-                                                 SSL_get_peer_cert_chain(ssl), ssl);
+    const int result = verify_certificate(verify, SSL_get0_peer_certificate(ssl),
+                                          SSL_get_peer_cert_chain(ssl), ssl);
     ERR_clear_error();
     return result;
 }
@@ -145,7 +149,7 @@ int sc_tls_verify_der(struct sc_tls_verify *verify, const struct sc_tls_der *cer
         (void)sc_tls_err(&verify->err, SC_EXIT_HANDSHAKE,
                          "%.80s has shown a certificate that can't be used", verify->target);
     } else {
-        rc = sc_tls_verify_certificate(verify, leaf, chain, NULL);
+        rc = verify_certificate(verify, leaf, chain, NULL);
     }
     sk_X509_pop_free(chain, X509_free);
     X509_free(leaf);

@@ -5,9 +5,9 @@
  *
  * With OpenSSL: sc_tls_verify_install() once for the context, and the watch of each SSL names its
  * sc_tls_verify. Unless a pin matches the handshake then ends before Finished is sent, with the
- * alert bad_certificate, or unknown_ca when there are no pins: nobody was locked out. A resumed
- * handshake shows no certificate: after each handshake sc_tls_verify_peer() checks again what the
- * session remembers.
+ * alert bad_certificate, or unknown_ca when there are no pins, since then it is not locked out. A
+ * resumed handshake shows no certificate: after each handshake sc_tls_verify_peer() checks again
+ * what the session remembers.
  */
 #ifndef SC_TLS_VERIFY_H
 #define SC_TLS_VERIFY_H
@@ -44,17 +44,13 @@ struct sc_tls_verify {
     struct sc_err err; /* why, when it was refused */
 };
 
-/*
- * `chain`: what the peer sent along, NULL: nothing. `ssl`: its security level holds for ca: chains,
- * NULL: the default level. 0 take it; -1 refuse it with the alert bad_certificate.
- */
-int sc_tls_verify_certificate(struct sc_tls_verify *verify, X509 *leaf, STACK_OF(X509) * chain,
-                              const SSL *ssl) SC_NODISCARD;
-
 /* Its handshakes ask the sc_tls_verify of the SSL's watch (tls/watch.h), which must have one. */
 void sc_tls_verify_install(SSL_CTX *context);
 
-/* The same of the certificate that the SSL has, after its handshake. */
+/*
+ * Checks the certificate that the SSL has, after its handshake. 0: take it; -1: refuse it with the
+ * alert bad_certificate.
+ */
 int sc_tls_verify_peer(struct sc_tls_verify *verify, const SSL *ssl) SC_NODISCARD;
 
 /* A certificate as it came, in DER. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What happened in the handshake of one SSL; tls/explain.h says in plain words why one failed. A
- * watch hangs on an SSL as its application data (SSL_set_app_data); the callbacks of the context
- * write it.
+ * watch is the application data of an SSL (SSL_set_app_data); the callbacks of the context write
+ * it.
  *
  * It also counts what OpenSSL 3.0 accepts without limit after the handshake, for those that bound
  * it: records, KeyUpdates in TLS 1.3 (every one costs key derivation, and a reply when the peer
@@ -45,7 +45,7 @@ struct sc_tls_watch {
     bool suspended; /* a server: the handshake waits for its owner (tls/handshake_hooks.h) */
     bool alpn_refused; /* the client offered ALPN without space-captain/1 */
     bool certificate_requested; /* a client: the server asked for a client certificate */
-    uint8_t first_bytes[5]; /* what the peer sent first: tells plain text from TLS */
+    uint8_t first_bytes[5]; /* what the peer sent first, to recognise plain text */
     uint8_t first_count;
     struct sc_hello_peek hello; /* a server's; the owner starts it */
     const struct sc_tls_handshake_hooks *hooks; /* a server's, set by the owner; NULL: none */

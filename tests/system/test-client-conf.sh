@@ -155,7 +155,7 @@ printf 'pin = server.crt\npin = other.crt\n' | settings
 refused 65 "$conf:2: \[default\] pin: given again"
 printf 'timeout = 5\n' | settings
 chmod 620 "$conf"
-refused 65 "^sc-client: $conf can be written by others \(mode 0620\), .*; chmod go-w $conf$"
+refused 65 "^sc-client: $conf can be written by others \(mode 0620\), .*, then chmod go-w $conf$"
 run 65 sc-bench --pin server.crt -n 1
 chmod 602 "$conf"
 refused 65 'can be written by others'

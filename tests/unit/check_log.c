@@ -442,7 +442,7 @@ static void give_stderr_back(void)
 
 #define LOSS(n) \
     TEXT_HEAD "warning log_lost lines=" n \
-              " hint=\"who reads this log did not keep up, or there was no room for it\"\n"
+              " hint=\"the reader of this log did not keep up, or there was no room for it\"\n"
 
 START_TEST(without_a_redirect_it_is_stderr)
 {
