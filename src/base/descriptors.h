@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 
-
 /*
  * Whether there are as many as an event loop takes: libevent ends the whole process, with words of
  * its own, when it gets none for its pipe.

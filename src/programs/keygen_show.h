@@ -3,7 +3,6 @@
 #ifndef SC_PROGRAMS_KEYGEN_SHOW_H
 #define SC_PROGRAMS_KEYGEN_SHOW_H
 
-
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 

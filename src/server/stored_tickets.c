@@ -3,7 +3,6 @@
 
 #include "server/stored_tickets.h"
 
-
 #include <openssl/crypto.h>
 
 #include "base/log.h"
