@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -65,6 +66,25 @@ int sc_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out, st
                           text, min, max);
     }
     *out = value;
+    return 0;
+}
+
+int sc_take_decimal(const char **text, double *out)
+{
+    static const char digits[] = "0123456789";
+    char number[64];
+    size_t length = strspn(*text, digits);
+    if (length > 0 && (*text)[length] == '.') {
+        const size_t more = strspn(*text + length + 1, digits);
+        length = more > 0 ? length + 1 + more : 0;
+    }
+    if (length == 0 || length >= sizeof(number)) {
+        return -1;
+    }
+    memcpy(number, *text, length);
+    number[length] = '\0';
+    *out = strtod(number, NULL);
+    *text += length;
     return 0;
 }
 
@@ -171,6 +191,15 @@ void sc_format_size(uint64_t bytes, char out[32])
     format_with_unit(bytes, size_units, out);
 }
 
+static bool is_ipv6(const char *host)
+{
+    char address[INET6_ADDRSTRLEN];
+    unsigned char bytes[sizeof(struct in6_addr)];
+    const size_t length = strcspn(host, "%"); /* then a zone */
+    (void)snprintf(address, sizeof(address), "%.*s", (int)length, host);
+    return length < sizeof(address) && inet_pton(AF_INET6, address, bytes) == 1;
+}
+
 static int bad_address(struct sc_err *err, const char *text, const char *why)
 {
     return sc_err_set(
@@ -247,6 +276,9 @@ int sc_parse_address(const char *text, const char *default_port, struct sc_addre
     char name[sizeof(out->host)];
     memcpy(name, host, count);
     name[count] = '\0';
+    if (*text == '[' && !is_ipv6(name)) {
+        return bad_address(err, text, "what is in brackets is not an IPv6 address");
+    }
     if (*text != '[' && is_misread_number(name, *rest == '\0', &why)) {
         return bad_address(err, text, why);
     }

@@ -18,6 +18,12 @@
 int sc_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out,
                  struct sc_err *err) SC_NODISCARD;
 
+/*
+ * The decimal at *text, digits that may have a point and more digits after it, and moves past it:
+ * what follows is the caller's. -1: there is none. No sign, exponent, hexadecimal or blank.
+ */
+int sc_take_decimal(const char **text, double *out) SC_NODISCARD;
+
 /* Bytes: a number, optionally with K, M or G (powers of 1024), from min to max. */
 int sc_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out,
                   struct sc_err *err) SC_NODISCARD;

@@ -3,9 +3,10 @@
 
 #include "bench/expect.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+
+#include "base/parse.h"
 
 struct unit {
     const char *suffix;
@@ -23,15 +24,13 @@ static const char expected[] =
 /* The percentile that "p99.9", "min" or "max" names; -1: none. */
 static double percent_of(const char *figure)
 {
-    char *end;
+    double percent;
     if (strcmp(figure, "min") == 0 || strcmp(figure, "max") == 0) {
         return figure[1] == 'i' ? 0.0 : 100.0;
     }
-    if (figure[0] != 'p' || figure[1] < '0' || figure[1] > '9') {
-        return -1.0;
-    }
-    const double percent = strtod(figure + 1, &end);
-    return *end == '\0' && percent >= 0.0 && percent <= 100.0 ? percent : -1.0;
+    const char *rest = figure + 1;
+    const bool is_percentile = figure[0] == 'p' && sc_take_decimal(&rest, &percent) == 0;
+    return is_percentile && *rest == '\0' && percent <= 100.0 ? percent : -1.0;
 }
 
 static int error_kind_of(const char *figure)
@@ -110,14 +109,13 @@ static bool is_known(const struct sc_bench_expectation *expectation)
 
 static bool take_value(struct sc_bench_expectation *expectation, const char *text)
 {
-    char *end;
+    double value;
     const struct unit *unit = sc_bench_expect_is_time(expectation) ? time_units : count_units;
-    if (*text < '0' || *text > '9') {
+    if (sc_take_decimal(&text, &value) != 0) {
         return false;
     }
-    const double value = strtod(text, &end);
     for (; unit->suffix; unit++) {
-        if (strcmp(end, unit->suffix) == 0) {
+        if (strcmp(text, unit->suffix) == 0) {
             expectation->value = value * unit->factor;
             return true;
         }

@@ -4,7 +4,6 @@
 #include "bench/options.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -186,17 +185,18 @@ static int read_type(const struct sc_handler **out, struct sc_err *err)
 /* "5000", "0.5", "20K", "1.5M". */
 static int read_rate(double *out, struct sc_err *err)
 {
-    const double largest = 1e8;
-    char *end = optarg;
-    double rate = *optarg >= '0' && *optarg <= '9' ? strtod(optarg, &end) : 0.0;
-    if (strcmp(end, "K") == 0 || strcmp(end, "M") == 0) {
-        rate *= *end == 'K' ? 1e3 : 1e6;
-        end++;
+    const char *rest = optarg;
+    double rate = 0.0;
+    const bool is_number = sc_take_decimal(&rest, &rate) == 0;
+    if (strcmp(rest, "K") == 0 || strcmp(rest, "M") == 0) {
+        rate *= *rest == 'K' ? 1e3 : 1e6;
+        rest++;
     }
-    if (*end != '\0' || !(rate >= 0.001) || rate > largest) {
-        return sc_err_set(
-            err, EX_USAGE,
-            "invalid value \"%.64s\": expected operations a second, such as 500 or 20K", optarg);
+    if (!is_number || *rest != '\0' || rate < 0.001 || rate > 1e8) {
+        return sc_err_set(err, EX_USAGE,
+                          "invalid value \"%.64s\": expected operations a second, 0.001 to 100M, "
+                          "such as 500 or 20K",
+                          optarg);
     }
     *out = rate;
     return 0;

@@ -33,10 +33,16 @@ void sc_bench_format_rate(double rate, char out[32])
     (void)snprintf(out, 32, "%.*f", rate >= 100.0 ? 0 : rate >= 10.0 ? 1 : 2, rate);
 }
 
-const char *sc_bench_operations_name(const struct sc_bench_plan *plan)
+const char *sc_bench_plural(uint64_t count)
 {
-    static const char *const names[] = {"requests", "handshakes", "connections"};
-    return names[plan->mode];
+    return count == 1 ? "" : "s";
+}
+
+const char *sc_bench_operations_name(const struct sc_bench_plan *plan, uint64_t count)
+{
+    static const char *const names[][2] = {
+        {"requests", "request"}, {"handshakes", "handshake"}, {"connections", "connection"}};
+    return names[plan->mode][count == 1];
 }
 
 /* --- Plan and figures --- */
@@ -53,7 +59,7 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
     } else {
         (void)fprintf(out, "%s, no connection was made\n", result->target);
     }
-    (void)fprintf(out, "%u connection%s", plan->connections, plan->connections == 1 ? "" : "s");
+    (void)fprintf(out, "%u connection%s", plan->connections, sc_bench_plural(plan->connections));
     if (plan->mode == SC_BENCH_HOLD) {
         (void)fprintf(out, ", idle");
     } else if (plan->mode == SC_BENCH_HANDSHAKES) {
@@ -68,7 +74,7 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
     if (plan->rate > 0.0) {
         (void)fprintf(out, ", %.10g a second wanted", plan->rate);
     }
-    (void)fprintf(out, ", %u thread%s\n\n", plan->threads, plan->threads == 1 ? "" : "s");
+    (void)fprintf(out, ", %u thread%s\n\n", plan->threads, sc_bench_plural(plan->threads));
 }
 
 static void print_bytes(FILE *out, const struct sc_bench_plan *plan, double rate)
@@ -87,14 +93,15 @@ static void print_rate(FILE *out, const struct sc_bench_plan *plan,
 {
     const struct sc_bench_stats *stats = &result->stats;
     if (plan->mode == SC_BENCH_HOLD) {
-        (void)fprintf(out, "%" PRIu64 " connections open after %.2f s (made in %.2f s)\n",
-                      result->open, result->elapsed_s, result->connect_s);
+        (void)fprintf(out, "%" PRIu64 " connection%s open after %.2f s (made in %.2f s)\n",
+                      result->open, sc_bench_plural(result->open), result->elapsed_s,
+                      result->connect_s);
         return;
     }
     char rate[32];
     sc_bench_format_rate(sc_bench_rate(result), rate);
     (void)fprintf(out, "%" PRIu64 " %s in %.2f s: %s a second", stats->in_time,
-                  sc_bench_operations_name(plan), result->elapsed_s, rate);
+                  sc_bench_operations_name(plan, stats->in_time), result->elapsed_s, rate);
     if (plan->rate > 0.0) {
         (void)fprintf(out, " of %.10g wanted", plan->rate);
     }
@@ -118,8 +125,9 @@ static void print_server(FILE *out, const struct sc_bench_plan *plan,
     }
     (void)fprintf(out, "server: %.3f s of processor time", result->server_cpu_s);
     if (plan->mode != SC_BENCH_HOLD && result->server_cpu_s > 0.0) {
-        (void)fprintf(out, ", %.0f %s for each second of it", sc_bench_per_cpu_second(result),
-                      sc_bench_operations_name(plan));
+        const uint64_t each = (uint64_t)(sc_bench_per_cpu_second(result) + 0.5);
+        (void)fprintf(out, ", %" PRIu64 " %s for each second of it", each,
+                      sc_bench_operations_name(plan, each));
     }
     (void)fprintf(out, ", %.1f MiB resident", rss / 1048576.0);
     if (plan->mode != SC_BENCH_HANDSHAKES && result->open > 0 && rss > before) {
@@ -290,7 +298,8 @@ static void print_goal(FILE *out, const struct sc_bench_plan *plan,
 {
     if (measures && plan->requests > 0) {
         (void)fprintf(out, "%" PRIu64 " of %" PRIu64 " %s, %.1f s", progress->in_time,
-                      plan->requests, sc_bench_operations_name(plan), progress->phase_s);
+                      plan->requests, sc_bench_operations_name(plan, plan->requests),
+                      progress->phase_s);
     } else if (progress->goal_s > 0.0) {
         (void)fprintf(out, "%.1f of %.10g s", progress->phase_s, progress->goal_s);
     } else {
@@ -324,7 +333,8 @@ void sc_bench_report_progress(void *arg, const struct sc_bench_plan *plan,
     (void)fprintf(stderr, "\r\033[K%s: ", progress->phase);
     print_goal(stderr, plan, progress, measures);
     if (plan->mode != SC_BENCH_HANDSHAKES && progress->open < plan->connections) {
-        (void)fprintf(stderr, ", %" PRIu64 " of %u connections", progress->open, plan->connections);
+        (void)fprintf(stderr, ", %" PRIu64 " of %u connection%s", progress->open, plan->connections,
+                      sc_bench_plural(plan->connections));
     }
     if (plan->mode != SC_BENCH_HOLD && progress->operations > 0) {
         print_rate_of_now(stderr, plan, progress, shown);
@@ -334,7 +344,8 @@ void sc_bench_report_progress(void *arg, const struct sc_bench_plan *plan,
         sc_bench_format_ns((double)progress->p99_ns, p99);
         (void)fprintf(stderr, ", p99 %s", p99);
     }
-    (void)fprintf(stderr, ", %" PRIu64 " errors", progress->errors);
+    (void)fprintf(stderr, ", %" PRIu64 " error%s", progress->errors,
+                  sc_bench_plural(progress->errors));
     (void)fflush(stderr);
     shown->operations = progress->operations;
     shown->at_s = progress->phase_s;

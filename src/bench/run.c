@@ -213,7 +213,7 @@ static int start_threads(struct state *state, struct sc_err *err)
         first += thread->connections;
         const int error = sc_bench_thread_start(thread);
         if (error != 0) {
-            return sc_err_set_errno(err, EX_OSERR, error, "cannot start a thread");
+            return sc_err_set_errno(err, EX_OSERR, error, "can't start a thread");
         }
         state->started++;
     }
@@ -304,7 +304,7 @@ static int prepare(struct state *state, struct sc_err *err)
     state->threads = calloc(plan->threads, sizeof(*state->threads));
     state->handed = calloc(plan->threads, sizeof(struct sc_bench_handed *));
     if (!state->threads || !state->handed) {
-        return sc_err_set(err, EX_OSERR, "cannot prepare %u threads: out of memory", plan->threads);
+        return sc_err_set(err, EX_OSERR, "can't prepare the threads: out of memory");
     }
     if (read_server_rss(plan, &state->result->server_rss_before_bytes, err) != 0 ||
         sc_bench_target_raise_limit(plan, err) != 0 ||

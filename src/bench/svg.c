@@ -169,7 +169,7 @@ static void draw_plan(FILE *out, const struct sc_bench_plan *plan)
     char size[32];
     sc_format_size(plan->size_bytes, size);
     (void)fprintf(out, "<text x=\"%.0f\" y=\"62\">%u connection%s", LEFT, plan->connections,
-                  plan->connections == 1 ? "" : "s");
+                  sc_bench_plural(plan->connections));
     switch (plan->mode) {
     case SC_BENCH_HOLD: (void)fprintf(out, ", idle"); break;
     case SC_BENCH_HANDSHAKES:
@@ -216,11 +216,11 @@ static void draw_head(FILE *out, const struct sc_bench_plan *plan,
     (void)fprintf(out, "<text x=\"%.0f\" y=\"80\">", LEFT);
     if (plan->mode != SC_BENCH_HOLD) {
         sc_bench_format_rate(sc_bench_rate(result), rate);
-        (void)fprintf(out, "%s %s a second for %.2f s, ", rate, sc_bench_operations_name(plan),
+        (void)fprintf(out, "%s %s a second for %.2f s, ", rate, sc_bench_operations_name(plan, 0),
                       result->elapsed_s);
     }
     (void)fprintf(out, "%" PRIu64 " error%s</text>\n", sc_bench_errors(result),
-                  sc_bench_errors(result) == 1 ? "" : "s");
+                  sc_bench_plural(sc_bench_errors(result)));
 }
 
 static void draw_legend(FILE *out)
@@ -256,7 +256,7 @@ static void draw(FILE *out, const struct sc_bench_plan *plan, const struct sc_be
                       "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">percentile of %" PRIu64
                       " %s</text>\n",
                       (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14.0, hist->count,
-                      sc_bench_operations_name(plan));
+                      sc_bench_operations_name(plan, hist->count));
     } else {
         (void)fprintf(
             out,

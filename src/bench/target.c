@@ -110,8 +110,9 @@ int sc_bench_target_raise_limit(const struct sc_bench_plan *plan, struct sc_err 
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0) {
         return 0;
     }
-    return sc_err_set(err, EX_OSERR,
-                      "%u connections need %llu open files, and the hard limit is %llu; raise it "
-                      "(ulimit -Hn) or use fewer",
-                      plan->connections, (unsigned long long)need, (unsigned long long)hard);
+    return sc_err_set(
+        err, EX_OSERR,
+        "--connections %u needs %llu open files, and the hard limit is %llu; raise it "
+        "(ulimit -Hn) or use fewer",
+        plan->connections, (unsigned long long)need, (unsigned long long)hard);
 }

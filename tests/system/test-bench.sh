@@ -114,6 +114,16 @@ expect_json server.rss_per_connection_bytes null
 run 0 $bench -t time -s 1K -n 20
 grep -q " to the server, .* from it$" out || fail "what times need in each direction is not said"
 
+pass "one is not several"
+run 0 $bench -n 1 --svg one.svg --server-pid "$server_pid"
+grep -Eq '^1 request in ' out || fail "the report of one request: $(cat out)"
+grep -q '>percentile of 1 request<' one.svg && grep -q '>0 errors<\|, 0 errors<' one.svg || fail "the drawing of one request"
+run 0 $bench -n 1 --handshakes --svg one.svg
+grep -Eq '^1 handshake in ' out || fail "the report of one handshake: $(cat out)"
+grep -q '>percentile of 1 handshake<' one.svg || fail "the drawing of one handshake"
+run 0 $bench --hold --duration 10ms
+grep -Eq '^1 connection open after ' out || fail "the report of one connection: $(cat out)"
+
 pass "progress on a terminal, and a figure for each second"
 terminal 20 -- sh -c "$bench --duration 2.1 --warm-up 0.3 -c 2 --threads 2 --rate 1K --json >out" >progress || fail "on a terminal: $(cat progress)"
 tr '\r' '\n' <progress | sed 's/\x1b\[K//' >lines
@@ -163,6 +173,11 @@ for wrong in "-c 0" "-d 0" "-s 17M" "-t frog" "-n 0" "--rate 0" "--rate 5x" "--d
     "--timeout 0" "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "--hold --depth 2" "--hold --expect p99<1s" "--expect cpu-rate>1" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog:frog" "--connect localhost:0"; do
     run 64 $bench $wrong
     expect_err "^sc-bench: "
+done
+for wrong in "--rate 0x10" "--rate 1e3" "--rate +5" "--rate nan" "--rate 1." "--rate 0.0001" "--rate 101M" "-c +1" "-c 0x1" "--duration 0x1s" "--duration 1e1" \
+    "--expect rate>0x1" "--expect rate>1e3" "--expect p9e1<1s" "--expect rate>inf" "--connect [localhost]:4242" "--resume=1e1" "--size 1e1"; do
+    run 64 $bench $wrong
+    expect_err "^sc-bench: --[a-z]*: invalid "
 done
 run 64 $bench --handshakes --hold
 expect_err '^sc-bench: --hold: it excludes --handshakes and --resume'

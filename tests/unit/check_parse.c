@@ -260,6 +260,10 @@ START_TEST(no_addresses)
     address_refused("a/b:1", NULL, "character that no host has");
     address_refused("https://a", "4242", "a URL is not one");
     address_refused("[[::1]:1", NULL, "character that no host has");
+    address_refused("[localhost]:1", NULL, "not an IPv6 address");
+    address_refused("[127.0.0.1]:1", NULL, "not an IPv6 address");
+    address_refused("[::g]:1", NULL, "not an IPv6 address");
+    address_refused("[%lo]:1", NULL, "not an IPv6 address");
     address_refused("a]:1", NULL, "character that no host has");
     address_refused("unix:", NULL, "path is missing");
     /* What getaddrinfo(3) would make an address of. */
@@ -297,6 +301,43 @@ START_TEST(addresses_of_the_longest_kind)
 }
 END_TEST
 
+START_TEST(decimals)
+{
+    static const struct {
+        const char *text;
+        double value;
+        const char *rest;
+    } rows[] = {{"0", 0.0, ""},         {"5", 5.0, ""},       {"0.25", 0.25, ""},
+                {"12.5ms", 12.5, "ms"}, {"0x10", 0.0, "x10"}, {"1e5", 1.0, "e5"},
+                {"1.5.5", 1.5, ".5"},   {"007", 7.0, ""}};
+    static const char *const none[] = {
+        "",
+        "+1",
+        "-1",
+        " 1",
+        ".5",
+        "1.",
+        "1.x",
+        "nan",
+        "inf",
+        "x",
+        "1000000000000000000000000000000000000000000000000000000000000000"};
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        const char *text = rows[i].text;
+        double value;
+        ck_assert_int_eq(sc_take_decimal(&text, &value), 0);
+        ck_assert(value >= rows[i].value && value <= rows[i].value);
+        ck_assert_str_eq(text, rows[i].rest);
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(none); i++) {
+        const char *text = none[i];
+        double value;
+        ck_assert_msg(sc_take_decimal(&text, &value) == -1, "%s is taken", none[i]);
+        ck_assert_ptr_eq(text, none[i]);
+    }
+}
+END_TEST
+
 START_TEST(names_for_tls)
 {
     static const struct {
@@ -318,4 +359,5 @@ START_TEST(names_for_tls)
 END_TEST
 
 SUITE_MAIN("parse", numbers, sizes, durations, limits_are_inclusive_and_named, an_error_is_bounded,
-           formats_read_back, addresses, no_addresses, addresses_of_the_longest_kind, names_for_tls)
+           formats_read_back, addresses, no_addresses, addresses_of_the_longest_kind, decimals,
+           names_for_tls)
