@@ -141,6 +141,8 @@ static void on_lost(struct sc_session *session, const struct sc_client_event *ev
 
 static void on_end(struct sc_session *session, const struct sc_client_event *event)
 {
+    /* What ends a connection that only waits for PINS, and is no loss, is to be told. */
+    const bool is_harmless = !session->close_asked || event->error->temporary;
     /* A server that closes right after its last reply: whether that is a loss the owner knows. */
     if (session->owes_progress && event->unanswered == 0) {
         on_progress(session);
@@ -148,8 +150,8 @@ static void on_end(struct sc_session *session, const struct sc_client_event *eve
     if (session->has_ended) {
         return; /* aborted */
     }
-    const bool good =
-        event->error->code == SC_CLIENT_OK || (session->close_asked && event->unanswered == 0);
+    const bool good = event->error->code == SC_CLIENT_OK ||
+                      (session->close_asked && is_harmless && event->unanswered == 0);
     const struct sc_session_end end = end_of(session, event);
     stop(session);
     session->callbacks.on_end(session->arg, good ? NULL : &end);

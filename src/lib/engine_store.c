@@ -20,7 +20,7 @@
 #include "lib/pin_store.h"
 #include "tls/pins_message.h"
 
-#define NOTHING "nothing is learnt for the pin store: "
+#define NOTHING "; no pin was stored"
 
 struct sc_engine_store {
     char server[SC_PIN_STORE_SERVER_BYTES];
@@ -170,7 +170,7 @@ int sc_engine_store_key(struct sc_client_engine *engine, struct sc_err *err)
         rc = sc_pin_set_add_key(engine->store->pins, engine->verify.key_pin, "", err);
     }
     if (rc != 0 && !first) { /* it is trusted all the same */
-        (void)sc_err_set(&engine->store->pending, err->status, NOTHING "%.700s", err->text);
+        (void)sc_err_set(&engine->store->pending, err->status, "%.700s" NOTHING, err->text);
         rc = 0;
     }
     return rc;
@@ -262,7 +262,7 @@ static const uint8_t *judge(const struct sc_client_engine *engine,
 {
     const struct sc_pin_store_pins *known = &engine->store->known;
     if (told->has_next && !told->proven && sc_pin_store_index(known, told->next) == known->count) {
-        (void)sc_err_set(err, EX_PROTOCOL, NOTHING "the next key of %.300s: %s", engine->target,
+        (void)sc_err_set(err, EX_PROTOCOL, "the next key of %.300s: %s" NOTHING, engine->target,
                          told->reason);
         return NULL;
     }
@@ -323,7 +323,7 @@ bool sc_engine_store_take(struct sc_client_engine *engine, const struct sc_clien
     }
     if (learn(engine, reply, &err) != 0) {
         const struct sc_err why = err;
-        (void)sc_err_set(&err, why.status, NOTHING "%.700s", why.text);
+        (void)sc_err_set(&err, why.status, "%.700s" NOTHING, why.text);
     }
     if (*err.text) {
         *event = tell(store, &err);

@@ -84,6 +84,11 @@ static const char *pin_text(const uint8_t pin[SC_PIN_BYTES], struct sc_pin_forma
     return buffer->curl;
 }
 
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void print_facts(const struct sc_address *address, const struct facts *facts)
 {
     const uint64_t *numbers = facts->numbers;
@@ -95,17 +100,21 @@ static void print_facts(const struct sc_address *address, const struct facts *fa
     if (facts->has_next && facts->has[ANNOUNCED]) {
         const time_t announced = (time_t)numbers[ANNOUNCED];
         const time_t now = sc_clock_wall().tv_sec;
+        const uint64_t days = now > announced ? (uint64_t)(now - announced) / DAY_S : 0;
         sc_certificate_date(announced, since);
-        printf("  announced since  %s, %lld days\n", since,
-               (long long)(now > announced ? (now - announced) / DAY_S : 0));
+        printf("  announced since  %s, %" PRIu64 " day%s\n", since, days, plural(days));
     }
-    printf("  clients          %s%" PRIu64 " have asked for pins in %" PRIu64 " days\n",
+    printf("  clients          %s%" PRIu64 " asked for pins in the last %" PRIu64 " days\n",
            numbers[ONE_IN] > 1 ? "about " : "", numbers[TOTAL], numbers[DAYS]);
+    if (numbers[ONE_IN] > 1) {
+        printf("                   these are estimates, from one address in %" PRIu64 "\n",
+               numbers[ONE_IN]);
+    }
     if (facts->has_next && numbers[TOTAL] > 0) {
         printf("  of these         %" PRIu64 " accept the next key\n"
                "                   %" PRIu64 " accept only others\n"
                "                   %" PRIu64 " did not say what they accept\n"
-               "                   %" PRIu64 " have not asked since it is announced\n",
+               "                   %" PRIu64 " did not ask since it is announced\n",
                numbers[NEXT], numbers[OTHERS], numbers[UNKNOWN], numbers[NOT_SINCE]);
     }
     printf("Clients that never ask for pins are not counted.\n");
@@ -139,12 +148,21 @@ static int judge(const struct facts *facts, const uint8_t current[SC_PIN_BYTES],
                           "pins; wait, or give the next pin to all clients by another way");
     }
     if (left > 0) {
-        return sc_err_set(err, EX_TEMPFAIL,
-                          "not safe to promote: %" PRIu64 " of %" PRIu64 " clients are not known "
-                          "to accept the next key; wait, or give them its pin",
-                          left, numbers[TOTAL]);
+        return sc_err_set(
+            err, EX_TEMPFAIL,
+            "not safe to promote: %s%" PRIu64 " of %" PRIu64 " client%s that asked for "
+            "pins are not known to accept the next key; wait, or give them its pin",
+            numbers[ONE_IN] > 1 ? "about " : "", left, numbers[TOTAL], plural(numbers[TOTAL]));
     }
-    printf("\nsafe to promote: all clients that have asked accept the next key\n");
+    if (numbers[ONE_IN] > 1) {
+        printf("\nsafe to promote, by a sample: all clients in it, from one address in %" PRIu64
+               ", accept the next key\n",
+               numbers[ONE_IN]);
+    } else {
+        printf("\nsafe to promote: all clients that asked for pins in the last %" PRIu64
+               " days accept the next key\n",
+               numbers[DAYS]);
+    }
     return 0;
 }
 

@@ -315,6 +315,9 @@ static void text_next_key(FILE *out, const struct sc_metrics *metrics)
                       said[SC_PIN_SAID_NEXT], said[SC_PIN_SAID_OTHERS], said[SC_PIN_SAID_NOTHING],
                       pins->not_since);
     }
+    if (pins->one_in > 1) {
+        (void)fprintf(out, " (estimated from one address in %" PRIu32 ")", pins->one_in);
+    }
     (void)fputc('\n', out);
 }
 

@@ -78,7 +78,7 @@ run 0 sc-keygen --next
 safe 75 "not safe to promote: the server does not announce the next key here, $(pin_expression server.next.key); reload it\$"
 reload
 clients 0 0 0 3
-safe 75 'not safe to promote: 3 of 3 clients are not known to accept the next key; wait, or give them its pin$'
+safe 75 'not safe to promote: 3 of 3 clients that asked for pins are not known to accept the next key; wait, or give them its pin$'
 grep -q "^  serves with      $(pin server.key)\$" out || fail "the current key"
 grep -q "^  announces        $(pin server.next.key)\$" out || fail "the next key"
 grep -q "^  announced since  $(date -u +%Y)-..-.., 0 days\$" out || fail "since when it is announced"
@@ -99,9 +99,9 @@ status_line 'clients             5 have asked for pins in 7 days: 3 accept the n
 metric 'pins_requests_total{accepts="next"} 3'
 metric 'pins_requests_total{accepts="others"} 4'
 metric 'pins_requests_total{accepts="unknown"} 4'
-safe 75 'not safe to promote: 2 of 5 clients are not known'
+safe 75 'not safe to promote: 2 of 5 clients that asked for pins are not known'
 grep -A3 '^  of these         3 accept the next key$' out | sed 1d | tr -s ' ' | tr '\n' ';' | grep -qx \
-    ' 0 accept only others; 2 did not say what they accept; 0 have not asked since it is announced;' || fail "the clients"
+    ' 0 accept only others; 2 did not say what they accept; 0 did not ask since it is announced;' || fail "the clients"
 grep -q '^Clients that never ask for pins are not counted' out || fail "who is not counted"
 pass "a next key: who accepts it"
 
@@ -114,9 +114,28 @@ clients 5 1 0 0
 safe 75 'not safe to promote: 1 of 6 clients'
 store
 clients 6 0 0 0
-safe 0 '^safe to promote: all clients that have asked accept the next key$'
+safe 0 '^safe to promote: all clients that asked for pins in the last 7 days accept the next key$'
 grep -q '^next step: sc-keygen --promote --out server, and reload the server$' out || fail "the next step"
 pass "sc-keygen says when it is safe to promote"
+
+# sampled JSON: a server that looks at one address in four tells so.
+sampled() {
+    background odd-server plain-end server.crt server.key "$1.port" "$(printf 'HTTP/1.0 200 OK\r\n\r\n'; cat "$1")"
+    wait-for 20 "$background_pid" exists "$1.port"
+    admin_of_all=$admin admin=127.0.0.1:$(cat "$1.port")
+}
+curl -sS -m 10 "http://$admin/status.json" >status.json
+sed 's/"one_in":1,/"one_in":4,/' status.json >sample.json
+sampled sample.json
+safe 0 '^safe to promote, by a sample: all clients in it, from one address in 4, accept the next key$'
+grep -qx '  clients          about 6 asked for pins in the last 7 days' out || fail "the clients of a sample"
+grep -qx '                   these are estimates, from one address in 4' out || fail "the sample is not named"
+admin=$admin_of_all
+sed 's/"one_in":1,/"one_in":4,/; s/"others":0,/"others":4,/; s/"total":6,/"total":10,/' status.json >not-safe.json
+sampled not-safe.json
+safe 75 'not safe to promote: about 4 of 10 clients that asked for pins are not known to accept the next key; '
+admin=$admin_of_all
+pass "a sample is not said to be all clients"
 
 reload
 clients 6 0 0 0

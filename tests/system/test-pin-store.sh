@@ -318,8 +318,21 @@ cmp s s1 || fail "a full disk has damaged the store"
 full sc-client --connect "$address" --pin-store s --verbose pins
 grep -qx 'sc-client: this client does not accept the next key yet' said || fail "pins --verbose does not say that the next key is not stored"
 full sc-client --connect "$address" --pin-store s echo hello
-grep -q '^hello' said && grep -q "warning: nothing is learnt for the pin store: .*can't write s: File too large" said || fail "a full disk was not told: $(cat said)"
+grep -q '^hello' said && grep -q "warning: the pin store: can't write s: File too large; no pin was stored\$" said || fail "a full disk was not told: $(cat said)"
 [ "$(echo s.* none2*)" = "s.* none2*" ] || fail "something was left: $(echo s.* none2*)"
+
+pass "a reply to PINS that is too long, with nothing else to do"
+rm -f odd-port
+background odd-server long-reply server.crt server.key odd-port
+wait-for 20 "$background_pid" exists odd-port || fail "odd-server did not start"
+odd=127.0.0.1:$(cat odd-port)
+for commands in '' '# nothing'; do
+    echo "$commands" >commands
+    run 76 sh -c "sc-client --connect $odd --pin server.crt --pin-store odd-store <commands"
+    expect_err "^sc-client: $odd broke the protocol: a reply is longer than 16 MiB\$"
+done
+run 76 sc-client --connect "$odd" --pin server.crt --pin-store odd-store echo hello
+expect_err "^sc-client: $odd broke the protocol: a reply is longer than 16 MiB\$"
 
 pass "two dozen at the same time"
 pids=

@@ -353,6 +353,7 @@ static const struct {
     {"going-away", mode_going_away},
     {"over-limit", mode_over_limit},
     {"plain", odd_plain},
+    {"plain-end", odd_plain_end},
     {"plain-echo", odd_plain_echo},
     {"answer", mode_answer},
     {"late", mode_late},
@@ -420,8 +421,8 @@ int main(int argc, char *argv[])
         if (connection.fd < 0 || SSL_set_fd(connection.ssl, connection.fd) != 1) {
             die("accept");
         }
-        if (modes[mode].run == odd_plain || modes[mode].run == odd_plain_echo ||
-            modes[mode].run == odd_trickle || SSL_accept(connection.ssl) == 1) {
+        if (strncmp(modes[mode].name, "plain", 5) == 0 || modes[mode].run == odd_trickle ||
+            SSL_accept(connection.ssl) == 1) {
             modes[mode].run(&connection);
         }
         const char *name = SSL_get_servername(connection.ssl, TLSEXT_NAMETYPE_host_name);

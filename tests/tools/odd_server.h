@@ -24,6 +24,7 @@ void odd_answer_one(struct connection *connection, uint32_t type_change, int len
 
 /* Those without a handshake of SSL_accept(). */
 void odd_plain(struct connection *connection);
+void odd_plain_end(struct connection *connection);
 void odd_plain_echo(struct connection *connection);
 void odd_trickle(struct connection *connection);
 

@@ -130,6 +130,17 @@ void odd_plain(struct connection *connection)
     }
 }
 
+/* Without TLS: sends the text and ends, as a server of HTTP/1.0. */
+void odd_plain_end(struct connection *connection)
+{
+    char bytes[4096];
+    (void)recv(connection->fd, bytes, sizeof(bytes), 0);
+    (void)send(connection->fd, odd_text, strlen(odd_text), MSG_NOSIGNAL);
+    (void)shutdown(connection->fd, SHUT_WR);
+    while (recv(connection->fd, bytes, sizeof(bytes), 0) > 0) {
+    }
+}
+
 /* Without TLS: sends everything back. */
 void odd_plain_echo(struct connection *connection)
 {

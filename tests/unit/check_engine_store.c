@@ -296,9 +296,8 @@ static void learn_nothing(enum lie how, const char *why)
     converse();
     ck_assert_str_eq(stored(), "c");
     ck_assert_int_ne(pins_code, SC_CLIENT_OK);
-    ck_assert_msg(strncmp(pins_text, "nothing is learnt for the pin store: ", 37) == 0 &&
-                      strstr(pins_text, why),
-                  "%s: %s", why, pins_text);
+    ck_assert_msg(strstr(pins_text, "; no pin was stored") && strstr(pins_text, why), "%s: %s", why,
+                  pins_text);
     ck_assert_ptr_null(strchr(pins_text, '\n'));
 }
 
@@ -363,7 +362,8 @@ START_TEST(a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake)
     ck_assert_int_eq(mkdir(STORE ".lock", 0700), 0);
     offer_session();
     ck_assert_int_eq(pins_code, SC_CLIENT_CANT_CREATE);
-    ck_assert_int_eq(strncmp(pins_text, "nothing is learnt for the pin store: ", 37), 0);
+    ck_assert_int_eq(strncmp(pins_text, "the pin store: can't ", 21), 0);
+    ck_assert_ptr_nonnull(strstr(pins_text, "; no pin was stored"));
     ck_assert_str_eq(stored(), "c");
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert(is_resumed());

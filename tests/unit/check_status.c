@@ -177,7 +177,11 @@ START_TEST(who_accepts_the_next_key)
                      "\"others\":2,\"unknown\":3,\"not_asked_since\":4},\"one_in\":1,"
                      "\"days\":7},");
     metrics.pins.one_in = 2;
-    ASSERT_HAS(write_with(sc_status_write_text), "\nclients             about 60 have asked");
+    ASSERT_HAS(
+        write_with(sc_status_write_text),
+        "\nclients             about 60 have asked for pins in 7 days: 51 accept the next key, "
+        "2 only others, 3 did not say, 4 not since it is announced (estimated from one "
+        "address in 2)\n");
 }
 END_TEST
 

@@ -166,7 +166,8 @@ function showPins(pins) {
   const clients = pins.clients;
   setText('next-key', !pins.next ? 'none' : 'announced' + (pins.announced ? ' ' + date(pins.announced).slice(0, 10) : ''));
   setText('pins-clients', (pins.one_in > 1 ? 'about ' : '') + whole.format(clients.total) + ' in ' + pins.days + ' days' +
-    (pins.next && clients.total > 0 ? ', ' + whole.format(clients.next) + ' accept the next key' : ''));
+    (pins.next && clients.total > 0 ? ', ' + whole.format(clients.next) + ' accept the next key' : '') +
+    (pins.one_in > 1 ? ' (estimated from one address in ' + whole.format(pins.one_in) + ')' : ''));
 }
 
 function showCertificate(status) {
