@@ -44,7 +44,9 @@ struct sc_client {
     uint64_t give_up_ms; /* NEVER: a reply has come since */
     struct sc_link_session session; /* of the last connection; no bytes: none */
 
-    struct sc_client_error error; /* of the last LOST, or of the END without a link */
+    struct sc_client_error *error; /* of the last LOST, or of the END without a link; NULL: there
+                                      was none, or no memory for it */
+    bool failed; /* the last LOST or END has an error, and is not what sc_client_close() wanted */
     struct sc_client_reply reply; /* with our number */
 };
 
@@ -57,7 +59,6 @@ static struct sc_client *client_new(struct sc_client_settings *settings, struct 
         (void)sc_err_set(err, EX_OSERR, "can't connect: out of memory");
         return NULL;
     }
-    client->error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
     client->give_up_ms = NEVER;
     client->settings = sc_lib_settings_use(settings, err);
     if (!client->settings) {
@@ -160,20 +161,45 @@ static void limit_wait(struct sc_client *client)
     }
 }
 
+/* Its memory is taken once: what LOST has told is valid until READY. */
+static void keep_error(struct sc_client *client, const struct sc_client_error *error)
+{
+    client->failed = true;
+    client->error = client->error ? client->error : malloc(sizeof(*client->error));
+    if (client->error) {
+        *client->error = *error;
+    }
+}
+
+static const struct sc_client_error *error_of(const struct sc_client *client)
+{
+    return sc_lib_error_told(client->failed, client->error);
+}
+
 static void finish(struct sc_client *client, struct sc_client_event *out)
 {
     client->over = client->end_told = true;
     *out = (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
-                                    .error = &client->error,
+                                    .error = error_of(client),
                                     .unanswered = sc_client_unanswered(client)};
 }
 
 static void give_up(struct sc_client *client, struct sc_client_event *out)
 {
-    char time[32], text[sizeof(client->error.text)];
+    char time[32], target[300];
+    struct sc_client_error error = *error_of(client);
     sc_format_duration_ms(client->retry_ms, time);
-    (void)snprintf(text, sizeof(text), "%.700s; given up after %s", client->error.text, time);
-    memcpy(client->error.text, text, sizeof(text));
+    if (client->failed) {
+        (void)snprintf(error.text, sizeof(error.text), "%.700s; given up after %s",
+                       error_of(client)->text, time);
+    } else {
+        sc_format_address(&client->address, target, sizeof(target));
+        error.code = SC_CLIENT_TIMEOUT;
+        error.temporary = 1;
+        (void)snprintf(error.text, sizeof(error.text), "no connection to %.300s within %s", target,
+                       time);
+    }
+    keep_error(client, &error);
     if (client->link) {
         drop_link(client);
     }
@@ -184,8 +210,8 @@ static void give_up(struct sc_client *client, struct sc_client_event *out)
 static void lose(struct sc_client *client, struct sc_client_event *out)
 {
     const uint64_t now_ms = sc_clock_ms();
-    client->error = *out->error;
-    back_off(client, client->error.retry_after_ms);
+    keep_error(client, out->error);
+    back_off(client, error_of(client)->retry_after_ms);
     drop_link(client);
     if (client->kept.count > 0) {
         limit_wait(client);
@@ -195,7 +221,7 @@ static void lose(struct sc_client *client, struct sc_client_event *out)
         }
     }
     *out = (struct sc_client_event){.type = SC_CLIENT_EVENT_LOST,
-                                    .error = &client->error,
+                                    .error = error_of(client),
                                     .unanswered = client->kept.count,
                                     .wait_ms = (uint32_t)(client->not_before_ms - now_ms)};
 }
@@ -212,7 +238,9 @@ static void connect_again(struct sc_client *client)
     struct sc_err err;
     client->link = sc_link_start(client->settings, &client->address, &client->session, &err);
     if (!client->link) {
-        (void)sc_lib_error(&client->error, &err);
+        struct sc_client_error error = SC_CLIENT_ERROR_INIT;
+        (void)sc_lib_error(&error, &err);
+        keep_error(client, &error);
         client->over = true;
     }
 }
@@ -283,6 +311,7 @@ int sc_client_next_event(struct sc_client *client, struct sc_client_event *event
 void sc_client_process(struct sc_client *client)
 {
     if (client->cancelled) {
+        client->failed = false; /* what was lost before has nothing to do with the next attempt */
         back_off(client, 0);
         drop_link(client);
     }
@@ -418,7 +447,7 @@ void sc_client_close(struct sc_client *client)
     if (client->link) {
         sc_link_close(client->link);
     } else if (!client->over) {
-        client->error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
+        client->failed = false;
         client->over = true;
     }
 }
@@ -448,6 +477,7 @@ void sc_client_free(struct sc_client *client)
         sc_kept_requests_drop_all(&client->kept);
         sc_saved_session_wipe(client->session.bytes, client->session.size);
         sc_client_settings_free(client->settings);
+        free(client->error);
         free(client);
     }
 }

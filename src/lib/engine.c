@@ -16,6 +16,7 @@
 #define HANDSHAKE_MAX_BYTES \
     (256U << 10) /* more than two messages of the largest that OpenSSL takes */
 #define ERROR_MAX_BODY 65536U /* of an ERROR: more than our server sends */
+#define TEXT_BYTES 512U /* of it, escaped */
 #define NO_DEADLINE UINT64_MAX
 
 /* The public header has names of its own for what the wire has. */
@@ -39,7 +40,7 @@ void sc_engine_end(struct sc_client_engine *engine, const struct sc_err *err)
         engine->deadline_ms = NO_DEADLINE;
         engine->failed = err != NULL;
         if (err) {
-            engine->err = *err;
+            engine->error = sc_lib_error_new(err);
         }
     }
 }
@@ -212,9 +213,13 @@ static bool take_frame(struct sc_client_engine *engine, uint64_t now_ms,
         if (error.code == SC_ERROR_BODY_TOO_LARGE) {
             engine->last_error = error.code;
         }
+        if (!engine->text && !(engine->text = malloc(TEXT_BYTES))) {
+            out_of_memory(engine);
+            return false;
+        }
         reply->error_code = error.code;
         reply->retry_after_ms = error.retry_after_ms;
-        (void)sc_escape_line(engine->text, sizeof(engine->text), error.text, error.text_length);
+        (void)sc_escape_line(engine->text, TEXT_BYTES, error.text, error.text_length);
         reply->error_text = engine->text;
         reply->body = (const uint8_t *)error.text;
         reply->length = error.text_length;
@@ -309,21 +314,19 @@ static void wait_for_close(struct sc_client_engine *engine)
 
 static struct sc_client_event end_event(struct sc_client_engine *engine)
 {
+    struct sc_client_error *error = engine->error;
     engine->end_told = true;
-    if (engine->failed) {
-        (void)sc_lib_error(&engine->end_error, &engine->err);
-        engine->end_error.retry_after_ms = engine->retry_after_ms;
-        engine->end_error.temporary = engine->temporary;
-        memcpy(engine->end_error.expected, engine->verify.mismatch.expected,
-               sizeof(engine->end_error.expected));
-        memcpy(engine->end_error.got, engine->verify.mismatch.got, sizeof(engine->end_error.got));
+    if (error) {
+        error->retry_after_ms = engine->retry_after_ms;
+        error->temporary = engine->temporary || error->code == SC_CLIENT_SYSTEM;
+        memcpy(error->expected, engine->verify.mismatch.expected, sizeof(error->expected));
+        memcpy(error->got, engine->verify.mismatch.got, sizeof(error->got));
         if (engine->verify.refused) { /* and not stored a moment ago */
-            memcpy(engine->end_error.key_type, engine->verify.key_type,
-                   sizeof(engine->end_error.key_type));
+            memcpy(error->key_type, engine->verify.key_type, sizeof(error->key_type));
         }
     }
     return (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
-                                    .error = &engine->end_error,
+                                    .error = sc_lib_error_told(engine->failed, error),
                                     .unanswered = sc_client_engine_unanswered(engine),
                                     .cut = engine->cut};
 }
@@ -392,9 +395,8 @@ size_t sc_client_engine_receive(struct sc_client_engine *engine, const void *byt
     if (engine->state == SC_ENGINE_ENDED) {
         return count;
     }
-    const size_t room = library->room(engine->tls);
     const size_t taken = library->receive(engine->tls, bytes, count);
-    if (taken < count && taken < room) {
+    if (taken < count && library->room(engine->tls) > 0) {
         out_of_memory(engine); /* the caller must not take it for a reason to wait */
         return count;
     }

@@ -62,6 +62,13 @@ void sc_lib_event(struct sc_client_event *event, const struct sc_client_event *f
 /* An error of the inside in the form of the outside; `error` may be NULL. Returns -1. */
 int sc_lib_error(struct sc_client_error *error, const struct sc_err *err);
 
+/* The same in memory of its own, to be freed: most connections never have one. NULL: there is
+ * none. */
+struct sc_client_error *sc_lib_error_new(const struct sc_err *err) SC_NODISCARD;
+
+/* What an end is told with: `failed` and the error of it, as sc_lib_error_new() has made it. */
+const struct sc_client_error *sc_lib_error_told(bool failed, const struct sc_client_error *error);
+
 enum sc_engine_state {
     SC_ENGINE_HANDSHAKE,
     SC_ENGINE_READY,
@@ -101,13 +108,12 @@ struct sc_client_engine {
 
     struct sc_frame_reader reader;
     struct sc_client_reply reply; /* of the last event */
-    struct sc_client_error end_error;
-    char text[512]; /* of an ERROR, escaped */
+    struct sc_client_error *error; /* of the end, if it has failed; NULL: there was no memory */
+    char *text; /* of the last ERROR, escaped; NULL: there was none */
     uint32_t last_error; /* code of an ERROR after which the server closes, 0: none */
     uint32_t retry_after_ms;
     bool failed;
     bool temporary; /* what failed may succeed at another time */
-    struct sc_err err;
 };
 
 /*

@@ -35,7 +35,6 @@ struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, cons
                                             .inspect = settings->inspect};
     engine->oldest = 1;
     engine->reply = (struct sc_client_reply)SC_CLIENT_REPLY_INIT;
-    engine->end_error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
     engine->deadline_ms = now_ms + settings->timeout_ms;
     sc_host_server_name(engine->host, name);
     if (settings->store_path && !settings->inspect &&
@@ -79,6 +78,8 @@ void sc_client_engine_free(struct sc_client_engine *engine)
     sc_frame_reader_fini(&engine->reader);
     sc_engine_store_free(engine->store);
     free(engine->requests);
+    free(engine->error);
+    free(engine->text);
     sc_client_settings_free(engine->settings);
     free(engine);
 }

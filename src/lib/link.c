@@ -32,8 +32,7 @@ struct sc_link {
     bool input_ended;
     bool ended, end_told; /* without an engine */
     bool failed;
-    struct sc_err err; /* of what failed without an engine */
-    struct sc_client_error end_error;
+    struct sc_client_error *error; /* of what failed without an engine; NULL: no memory for it */
     uint64_t started_ns, connect_ns, handshake_ns;
 };
 
@@ -43,8 +42,9 @@ static void end_without_engine(struct sc_link *link, const struct sc_err *err)
 {
     link->ended = true;
     link->failed = err != NULL;
-    if (err) {
-        link->err = *err;
+    if (err && (link->error = sc_lib_error_new(err)) != NULL) {
+        link->error->temporary =
+            err->status == EX_UNAVAILABLE || err->status == EX_TEMPFAIL || err->status == EX_OSERR;
     }
     sc_connect_free(link->connect);
     link->connect = NULL;
@@ -179,14 +179,8 @@ static int end_event(struct sc_link *link, struct sc_client_event *event)
     struct sc_client_event end = {.type = SC_CLIENT_EVENT_NONE};
     if (link->ended && !link->end_told) {
         link->end_told = true;
-        link->end_error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
-        if (link->failed) {
-            (void)sc_lib_error(&link->end_error, &link->err);
-            link->end_error.temporary = link->err.status == EX_UNAVAILABLE ||
-                                        link->err.status == EX_TEMPFAIL ||
-                                        link->err.status == EX_OSERR;
-        }
-        end = (struct sc_client_event){.type = SC_CLIENT_EVENT_END, .error = &link->end_error};
+        end = (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
+                                       .error = sc_lib_error_told(link->failed, link->error)};
     }
     sc_lib_event(event, &end);
     return end.type != SC_CLIENT_EVENT_NONE;
@@ -312,5 +306,6 @@ void sc_link_free(struct sc_link *link)
     if (link->fd >= 0) {
         (void)close(link->fd);
     }
+    free(link->error);
     free(link);
 }

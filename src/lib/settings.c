@@ -26,6 +26,28 @@ int sc_lib_error(struct sc_client_error *error, const struct sc_err *err)
     return -1;
 }
 
+struct sc_client_error *sc_lib_error_new(const struct sc_err *err)
+{
+    struct sc_client_error *error = malloc(sizeof(*error));
+    if (error) {
+        *error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
+        (void)sc_lib_error(error, err);
+    }
+    return error;
+}
+
+const struct sc_client_error *sc_lib_error_told(bool failed, const struct sc_client_error *error)
+{
+    static const struct sc_client_error none = SC_CLIENT_ERROR_INIT;
+    static const struct sc_client_error no_memory = {
+        .size = sizeof(no_memory),
+        .code = SC_CLIENT_SYSTEM,
+        .text = "the connection is given up: out of memory",
+        .temporary = 1,
+    };
+    return !failed ? &none : error ? error : &no_memory;
+}
+
 void sc_lib_event(struct sc_client_event *event, const struct sc_client_event *from)
 {
     struct sc_client_event all = *from;

@@ -130,6 +130,36 @@ START_TEST(cancelled_requests_are_neither_answered_nor_sent_again)
 }
 END_TEST
 
+/* Nothing was lost: the only reason is the one that follows. */
+START_TEST(an_attempt_after_a_cancel_is_given_up_with_a_reason)
+{
+    static const struct turn turns[] = {{1, CUT}, {0, STAYS}};
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    send_text("a");
+    expect_reply(1, "a");
+    expect(SC_CLIENT_EVENT_LOST);
+    send_text("b");
+    expect(SC_CLIENT_EVENT_READY);
+    (void)pthread_mutex_lock(&answering); /* and no other connection is accepted */
+    send_text("c");
+    sc_client_process(client);
+    sc_client_cancel(client);
+    send_text("d");
+    const uint64_t later_ns = sc_clock_ns() + UINT64_C(3600000000000);
+    sc_clock_fake(&later_ns, NULL);
+    expect(SC_CLIENT_EVENT_END);
+    sc_clock_fake(NULL, NULL);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_TIMEOUT);
+    ck_assert_int_eq(event.error->temporary, 1);
+    char expected[128];
+    (void)snprintf(expected, sizeof(expected), "no connection to %s within 20s", server.address);
+    ck_assert_str_eq(event.error->text, expected);
+    ck_assert_uint_eq(event.unanswered, 1);
+    (void)pthread_mutex_unlock(&answering);
+    tear_down();
+}
+END_TEST
+
 START_TEST(what_waits_is_bounded)
 {
     static const struct turn turns[] = {{1, CUT}};
@@ -294,7 +324,8 @@ END_TEST
 
 SUITE_MAIN("client_calls", a_call_takes_its_own_reply, the_times_of_a_connection_are_told,
            a_loop_knows_what_to_wait_for, an_end_says_why,
-           cancelled_requests_are_neither_answered_nor_sent_again, what_waits_is_bounded,
+           cancelled_requests_are_neither_answered_nor_sent_again,
+           an_attempt_after_a_cancel_is_given_up_with_a_reason, what_waits_is_bounded,
            a_client_that_is_freed_sends_close_notify, a_reply_that_has_arrived_is_in_time,
            a_pin_store_has_the_address_that_is_connected_to,
            no_session_is_given_out_after_news_over_a_resumed_connection, settings_have_bounds)
