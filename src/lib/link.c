@@ -136,6 +136,9 @@ static void flush(struct sc_link *link)
         const ssize_t sent = send(link->fd, bytes, count, MSG_NOSIGNAL);
         if (sent > 0) {
             sc_client_engine_sent(link->engine, (size_t)sent);
+            if ((size_t)sent == count) {
+                return;
+            }
         } else if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
             /* What the server has said before it went is still read; then this is the end. */
             sc_client_engine_sent(link->engine, count);

@@ -188,9 +188,8 @@ static size_t output(struct sc_tls_conn *base, const uint8_t **bytes)
 }
 
 /* An empty BIO keeps the memory of all that it ever held, and BIO_reset() overwrites all of it. */
-static void empty(BIO *bio)
+static void empty(BIO *bio, BUF_MEM *memory)
 {
-    BUF_MEM *memory = memory_of(bio);
     if (memory && memory->max > KEPT_BYTES && (memory = BUF_MEM_new()) != NULL) {
         (void)BIO_set_mem_buf(bio, memory, BIO_CLOSE);
     } else {
@@ -202,8 +201,9 @@ static void sent(struct sc_tls_conn *base, size_t count)
 {
     struct conn *conn = conn_of(base);
     uint8_t scratch[4096];
-    if (count >= BIO_ctrl_pending(conn->output)) {
-        empty(conn->output);
+    BUF_MEM *memory = memory_of(conn->output);
+    if (!memory || count >= memory->length) {
+        empty(conn->output, memory);
         return;
     }
     while (count > 0) {
@@ -234,7 +234,7 @@ static void explain(struct sc_tls_conn *base, bool timed_out, char *out, size_t 
 static enum sc_tls_step out_of_input(struct conn *conn)
 {
     if (conn->input_large) {
-        empty(conn->input);
+        empty(conn->input, memory_of(conn->input));
         conn->input_large = false;
     }
     return conn->input_ended ? SC_TLS_STEP_EOF : SC_TLS_STEP_WANT_INPUT;
@@ -279,7 +279,7 @@ static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t
                                    struct sc_err *err)
 {
     struct conn *conn = conn_of(base);
-    if (BIO_ctrl_pending(conn->input) == 0 && !SSL_has_pending(conn->ssl)) {
+    if (!SSL_has_pending(conn->ssl) && BIO_ctrl_pending(conn->input) == 0) {
         return out_of_input(conn); /* SSL_read_ex() would take far longer to say so */
     }
     sc_tls_forget_errors();
