@@ -135,6 +135,7 @@ until [ "$(value "${P}_loaded_timestamp_seconds")" -gt "$loaded" ]; do
     tries=$((tries - 1))
     [ $tries -gt 0 ] || fail "a reload does not change when the configuration was loaded"
     kill -HUP "$server_pid"
+    metrics
 done
 [ "$(value "${P}_reloads_total{result=\"failure\"}")" -ge 1 ] || fail "the failed reload is not counted"
 
@@ -165,9 +166,9 @@ run 69 sc-server --status unix:/nonexistent/socket
 sees metrics-listen
 
 # --- Random load: nothing goes back, nothing is lost, in every look ---
-background sc-bench --connect "$address" --pin server.crt -c 8 --rate 400 --duration 4s
+background sc-bench --connect "$address" --pin server.crt -c 8 --rate 400 --duration 2s
 load=$background_pid
-background sc-bench --connect "$address" --pin server.crt -c 4 --handshakes --duration 4s
+background sc-bench --connect "$address" --pin server.crt -c 4 --handshakes --rate 200 --duration 2s
 storm=$background_pid
 (
     i=0
