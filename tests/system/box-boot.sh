@@ -31,6 +31,8 @@ mount_root() {
     mount -t overlay -o "lowerdir=/,upperdir=$over/upper,workdir=$over/work" box $root
     # Nothing that the machine has enabled, and nothing that is about hardware.
     rm -rf "$root"/etc/systemd/system/*.wants "$root"/etc/systemd/system/*.requires
+    # They look for disks, terminals and the like at each daemon-reload.
+    rm -rf "$root"/usr/lib/systemd/system-generators "$root"/lib/systemd/system-generators
     for unit in sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount sys-fs-fuse-connections.mount dev-hugepages.mount \
         dev-mqueue.mount systemd-udevd.service systemd-modules-load.service kmod-static-nodes.service systemd-firstboot.service; do
         ln -sf /dev/null "$root/etc/systemd/system/$unit"

@@ -3,7 +3,7 @@
 # A box: a real systemd, as process 1 of name spaces of its own, over a copy-on-write view of this machine. What happens in it stays in
 # it: it has its own /etc, accounts, processes, network and control groups, and nothing of it is left. Needs root. After lib.sh:
 #
-#   box_install            make install into the box that is to be started
+#   box_install [DIRECTORY]  make install into the box that is to be started, or there
 #   box_start              boots it, in half a second; skips the test where that is not possible
 #   box COMMAND...         a command (a program, not a function) that runs COMMAND in it, as root, in /
 #   box_journal TEXT [N]   waits until its journal holds N lines with TEXT; the journal so far is $tmp/journal.log
@@ -33,8 +33,9 @@ box_needs() {
     [ -x /lib/systemd/systemd ] || skip "no systemd here"
 }
 
+# shellcheck disable=SC2120
 box_install() {
-    (unset MAKEFLAGS MFLAGS MAKELEVEL && run_seconds=120 && run 0 make -C "$SC_BUILDDIR" install DESTDIR="$layer")
+    (unset MAKEFLAGS MFLAGS MAKELEVEL && run_seconds=120 && run 0 make -C "$SC_BUILDDIR" install DESTDIR="${1:-$layer}")
 }
 
 box_start() {

@@ -22,11 +22,11 @@ blocks() {
 
 # What stands in for the two programs that build.
 stand_ins() {
-    mkdir -p "$layer$page_user" "$layer/usr/local/bin" "$layer/etc" "$box_share/installed"
+    mkdir -p "$layer$page_user" "$layer/usr/local/bin" "$layer/etc" "$box_share"
     printf '#!/bin/sh\ntest "$*" = "--prefix=/usr --sysconfdir=/etc"\n' >"$layer$page_user/configure"
     printf '#!/bin/sh\ncase $* in\n"") ;;\ninstall) cp -a /box/installed/. / ;;\n*) exit 1 ;;\nesac\n' >"$layer/usr/local/bin/make"
     chmod +x "$layer$page_user/configure" "$layer/usr/local/bin/make"
-    (unset MAKEFLAGS MFLAGS MAKELEVEL && run_seconds=120 && run 0 make -C "$SC_BUILDDIR" install DESTDIR="$box_share/installed")
+    cp -a installed "$box_share/"
     [ "$box_conf" = /etc/space-captain ] || ln -s "$box_conf" "$layer/etc/space-captain"
 }
 
@@ -69,6 +69,9 @@ serves() {
     run 0 box sc-server --check-config
     expect_out "configuration ok"
 }
+
+# What "make install" installs, three times.
+[ "${SC_TEST_BUILD-}" ] || box_install "$tmp/installed"
 
 # README: the first block is what .ci/run begins with on a fresh machine; its second line is this test itself, and all the others.
 new_machine
