@@ -20,16 +20,16 @@ expect() {
     odd_count=$((odd_count + 1))
     background_seconds=100 background odd-server "$mode" server.crt server.key "$tmp/odd-port-$odd_count" "$text"
     wait-for 20 "$background_pid" exists "$tmp/odd-port-$odd_count" || fail "odd-server $mode did not start"
+    read -r odd_port <"odd-port-$odd_count"
     for library in $libraries; do
         for driver in blocking poll libevent bytes; do
             what="$mode \"$text\", $driver driver, $library"
-            run 0 driver "$driver" "$library" "127.0.0.1:$(cat "odd-port-$odd_count")" "$pin" "$timeout"
-            number=0
-            for line; do
-                number=$((number + 1))
-                sed -n "${number}p" out | grep -Eqx "$line" || fail "$what: line $number is not \"$line\": $(cat out)"
-            done
-            [ "$(wc -l <out)" -eq $# ] || fail "$what: $(wc -l <out) lines instead of $#: $(cat out)"
+            run 0 driver "$driver" "$library" "127.0.0.1:$odd_port" "$pin" "$timeout"
+            awk 'BEGIN {
+                while ((getline line <"out") > 0)
+                    if (++n >= ARGC || line !~ "^(" ARGV[n] ")$") { print "line " n " is not \"" ARGV[n] "\": " line; exit 1 }
+                if (n != ARGC - 1) { print n + 0 " lines instead of " ARGC - 1; exit 1 }
+            }' "$@" >wrong || fail "$what: $(cat wrong); all: $(cat out)"
         done
     done
     kill "$background_pid"
