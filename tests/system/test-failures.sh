@@ -9,15 +9,13 @@ command -v curl >/dev/null || skip "there is no curl here"
 command -v openssl >/dev/null || skip "there is no openssl command"
 unset http_proxy HTTP_PROXY || :
 
-# --- The table: rows/NAME.log, .metric, .when and .page; "…" stands for anything ---
+# --- The table: rows/NAME.log and .page; "…" stands for anything ---
 
 mkdir rows
 sed -n '/^## Twelve failures/,/^## W/s/^| \*\*\(.*\)\*\* | `\(.*\)` | `\(.*\)` \(.*\) | `\(.*\)` |$/\1\t\2\t\3\t\4\t\5/p' "$SC_SRCDIR/docs/watching.md" >table
 [ "$(wc -l <table)" -eq 12 ] || fail "the table has not twelve rows that can be read, but $(wc -l <table)"
-while IFS='	' read -r name log metric when page; do
+while IFS='	' read -r name log _ _ page; do
     printf '%s\n' "$log" | sed 's/[]*.[]/\\&/g; s/…/.*/g' >"rows/$name.log"
-    printf '%s\n' "$metric" >"rows/$name.metric"
-    printf '%s\n' "$when" >"rows/$name.when"
     printf '%s\n' "$page" | sed 's/[]*.[]/\\&/g; s/…/.*/g; s/^/^/' >"rows/$name.page"
 done <table
 cut -f 1 table >names
@@ -35,41 +33,35 @@ look() {
     }
 }
 
-# value NAME FILE
-value() { awk -v name="$1" '$1 == name { print $2 }' "$2"; }
-
-# holds CONDITION VALUE VALUE-BEFORE
-holds() {
-    awk -v when="$1" -v now="$2" -v before="$3" -v time="$(date +%s)" 'BEGIN {
-        if (when == "rises") exit !(now + 0 > before + 0)
-        if (when == "is past") exit !(now + 0 < time)
-        if (when ~ /^is [0-9]$/) exit !(now + 0 == substr(when, 4) + 0)
-        if (when ~ /^is above [0-9]$/) exit !(now + 0 > substr(when, 10) + 0)
-        exit 2
-    }'
-}
-
 # The rows that one source shows, and did not show before.
 shown_by_log() {
     while read -r name; do
-        ! grep -q -e "$(cat "rows/$name.log")" new.log || echo "$name"
+        ! grep -q -f "rows/$name.log" new.log || echo "$name"
     done <names
 }
 shown_by_metrics() {
-    while read -r name; do
-        metric=$(cat "rows/$name.metric") when=$(cat "rows/$name.when")
-        was=$(value "$metric" before.metrics)
-        is=$(value "$metric" now.metrics)
-        [ -n "$is" ] || fail "$name: there is no metric $metric"
-        [ "$when" = rises ] || ! holds "$when" "$was" "$was" || continue
-        ! holds "$when" "$is" "$was" || echo "$name"
-    done <names
+    awk -F '\t' -v time="$(date +%s)" '
+        function holds(when, now, before) {
+            if (when == "rises") return now + 0 > before + 0
+            if (when == "is past") return now + 0 < time
+            if (when ~ /^is [0-9]$/) return now + 0 == substr(when, 4) + 0
+            if (when ~ /^is above [0-9]$/) return now + 0 > substr(when, 10) + 0
+            print "no such condition: " when >"/dev/stderr"; exit 2
+        }
+        FILENAME == "table" { name[FNR] = $1; metric[FNR] = $3; when[FNR] = $4; rows = FNR; next }
+        split($0, sample, " ") == 2 { if (FILENAME == "before.metrics") was[sample[1]] = sample[2]; else is[sample[1]] = sample[2] }
+        END {
+            for (row = 1; row <= rows; row++) {
+                if (!(metric[row] in is)) { print "there is no metric " metric[row] >"/dev/stderr"; exit 2 }
+                before = was[metric[row]]
+                if (holds(when[row], is[metric[row]], before) && (when[row] == "rises" || !holds(when[row], before, before))) print name[row]
+            }
+        }' table before.metrics now.metrics
 }
 shown_by_page() {
     while read -r name; do
-        pattern=$(cat "rows/$name.page")
-        grep -e "$pattern" now.page >is || continue
-        grep -e "$pattern" before.page >was || :
+        grep -f "rows/$name.page" now.page >is || continue
+        grep -f "rows/$name.page" before.page >was || :
         cmp -s is was || echo "$name"
     done <names
 }
@@ -88,7 +80,8 @@ caused() {
     while :; do
         look now
         tail -n "+$((log_lines + 1))" "$server_log" >new.log
-        log=$(shown_by_log) metrics=$(shown_by_metrics) page=$failure
+        log=$(shown_by_log) page=$failure
+        metrics=$(shown_by_metrics) || fail "the metrics do not fit the table"
         [ -z "$browser" ] || page=$(shown_by_page)
         case "$log,$metrics,$page" in *,,* | ,* | *,) ;; *) break ;; esac
         [ "$(date +%s)" -lt $until ] || break
