@@ -185,7 +185,7 @@ expect_wrong_pin() {
 }
 
 expect_err() {
-    [ "$(wc -l <"$tmp/err")" -eq 1 ] || fail "stderr is not one line"
+    { read -r _ && ! read -r _; } <"$tmp/err" || fail "stderr is not one line"
     grep -Eq -e "$1" "$tmp/err" || fail "stderr does not match: $1"
 }
 

@@ -19,7 +19,7 @@ mkdir stores sessions
 
 # A client: one request after the other, each over a connection of its own, half of them resumed where they can be, until there is a file
 # "stop". Whenever its store changes, "events" says what is in it, and the client waits for the next change of the server, whose gate is
-# opened before the reload; but each fifth goes on, so that there are connections in every moment.
+# opened before the reload; but each tenth goes on, so that there are connections in every moment.
 gate=0
 mkfifo gate-1 gate-2 gate-3 gate-4 gate-5 gate-6 gate-7
 open_gate() {
@@ -41,7 +41,7 @@ while [ ! -e stop ]; do
     if [ "$pins" != "$before" ]; then
         before=$pins gate=$((gate + 1))
         echo "client $1 accepts $pins." >>events
-        [ $(($1 % 5)) = 0 ] || : <gate-$gate
+        [ $(($1 % 10)) = 0 ] || : <gate-$gate
     fi
 done
 echo "$served served"

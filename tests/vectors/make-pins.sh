@@ -90,11 +90,11 @@ fail() {
 
 # check_vector, with $name and its like set: takes the body apart and compares.
 check_vector() {
-    at=0
+    left=$body
     take() {
-        taken=$(printf %s "$body" | cut -c "$((2 * at + 1))-$((2 * (at + $1)))")
+        taken=$(printf "%.$((2 * $1))s" "$left")
         [ ${#taken} -eq $((2 * $1)) ] || fail "the body ends early"
-        at=$((at + $1))
+        left=${left#"$taken"}
     }
     take_bytes() {
         take 2
@@ -128,7 +128,7 @@ check_vector() {
         fi
         [ "$found" = "$proof" ] || fail "the proof is $found, not $proof"
     fi
-    [ $((2 * at)) -eq ${#body} ] || fail "bytes after the end"
+    [ -z "$left" ] || fail "bytes after the end"
 }
 
 check() {
