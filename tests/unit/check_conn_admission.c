@@ -412,6 +412,23 @@ TEST(reset_after_its_turn)
     end();
 }
 
+TEST(a_deadline_after_its_turn)
+{
+    limits.handshake_timeout_ms = 5000;
+    begin_waiting();
+    tls_peer_stop_reading(&peer);
+    pass_ms(1);
+    RUN_UNTIL(base, sc_tlsbev_sent(conn->tls) > 0);
+    for (int ms = 0; conn && ms < 6000; ms += 100) {
+        pass_ms(100);
+        sc_wheel_run(worker.wheel);
+    }
+    ck_assert_ptr_null(conn);
+    ASSERT_HAS(kept_last(), " stage=answered reason=timeout hint=");
+    ck_assert_ptr_null(strstr(kept_last(), "handshake-rate"));
+    end();
+}
+
 /* Before the ClientHello is read: there are tokens, and it takes none. */
 TEST(dead_when_it_is_read)
 {
@@ -531,6 +548,7 @@ SUITE_MAIN("conn_admission", a_full_handshake_waits_for_a_token, it_is_woken_whe
            a_session_of_other_master_secrets_takes_a_full_token,
            by_id_it_takes_a_token_for_resumption, by_id_no_more_than_the_budget,
            a_full_token_does_not_come_back, a_hello_retry_request_costs_one_token,
-           reset_while_it_waits, ended_while_it_waits, reset_after_its_turn, dead_when_it_is_read,
-           dead_when_its_turn_comes, a_deadline_while_it_waits, freed_while_it_waits,
-           a_hello_that_waits_is_parsed_once, a_hello_that_is_refused_is_logged)
+           reset_while_it_waits, ended_while_it_waits, reset_after_its_turn,
+           a_deadline_after_its_turn, dead_when_it_is_read, dead_when_its_turn_comes,
+           a_deadline_while_it_waits, freed_while_it_waits, a_hello_that_waits_is_parsed_once,
+           a_hello_that_is_refused_is_logged)

@@ -47,10 +47,11 @@ static const struct {
 } lies[] = {
     {SC_FRAME_REVERSE, 5, "another type"},
     {SC_FRAME_ECHO, 4, "length of the reply"},
+    {SC_FRAME_ECHO, (16U << 20) + 1, "longer than 16 MiB"},
     {SC_FRAME_ECHO, 0xffffffffU, "longer than 16 MiB"},
     {77, 5, "another type"},
     {SC_FRAME_ERROR, 4, "too short"},
-    {SC_FRAME_ERROR, 0x7fffffU, "longer than 64 KiB"},
+    {SC_FRAME_ERROR, (64U << 10) + 1, "longer than 64 KiB"},
 };
 
 static void lie(size_t n)
@@ -293,6 +294,10 @@ START_TEST(what_cannot_be_sent)
     get_ready();
     ck_assert_int_eq(sc_client_engine_send(engine, SC_FRAME_ERROR, "", 0, 0, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    static const uint8_t body[SC_CLIENT_MAX_BODY + 1];
+    ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, body, sizeof(body), 0, &error),
+                     -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     ck_assert_int_eq(send_echo(1, 0), 1);
     ck_assert(next_event());
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
@@ -302,6 +307,8 @@ START_TEST(what_cannot_be_sent)
     get_ready();
     ck_assert_int_eq(send_echo(1, 0), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    /* Nor is there a session of a server that is only looked at. */
+    ck_assert_uint_eq(sc_client_engine_session(engine, NULL, 0), 0);
     tear_down();
 }
 END_TEST

@@ -533,6 +533,11 @@ START_TEST(a_session_is_checked_against_the_store)
     size_t payload;
     ck_assert_ptr_nonnull(sc_saved_session_payload(session, size, tls_library, set, &payload));
     ck_assert_ptr_null(sc_saved_session_payload(session, size, "another", set, &payload));
+    for (size_t at = 0; at < SC_SAVED_SESSION_HEADER_BYTES; at++) {
+        session[at] ^= 1;
+        ck_assert_ptr_null(sc_saved_session_payload(session, size, tls_library, set, &payload));
+        session[at] ^= 1;
+    }
     static uint8_t large[SC_SAVED_SESSION_MAX_BYTES + 1];
     sc_saved_session_put_header(large, tls_library, set);
     ck_assert_int_eq(sc_saved_session_check(large, sizeof(large) - 1, NULL), 0);

@@ -5,7 +5,12 @@
 
 #include <stdlib.h>
 
+#include <openssl/ocsp.h>
+
+#include "kept_log.h"
 #include "suite.h"
+#include "tls/ocsp.h"
+#include "tls_fixture.h"
 
 #define DAY ((time_t)86400)
 #define NOTICE SC_EXPIRY_NOTICE_S
@@ -104,5 +109,38 @@ START_TEST(what_is_made_for_days_has_a_shorter_notice)
 }
 END_TEST
 
+/* An OCSP response that ends before anything else is looked at in time. */
+START_TEST(the_first_of_all_ends_decides_when_to_look_again)
+{
+    EVP_PKEY *key = fixture_key("P-256");
+    X509 *certificate = fixture_certificate(key, "server", -3600, 1000 * DAY, NULL, NULL);
+    fixture_write_key("server.key", key, NULL);
+    fixture_write_certificate("server.crt", certificate, false);
+    fixture_write_ocsp("ocsp.der", certificate, certificate, certificate, key,
+                       V_OCSP_CERTSTATUS_GOOD, -200, 600);
+    struct sc_tls_server_settings settings = fixture_settings("server");
+    settings.ocsp_response_path = fixture_path("ocsp.der");
+    char path[] = "ocsp.der";
+    struct sc_config config = {.certificate = path, .ocsp_response = path};
+    const struct sc_snapshot snapshot = {.config = &config, .tls = fixture_server(&settings)};
+    const time_t until = sc_tls_context_ocsp(snapshot.tls)->next_update;
+    struct sc_expiries expiries = {0};
+    kept_start(SC_LOG_INFO);
+    /* The last quarter of its time. */
+    ck_assert_int_eq(sc_expiries_check(&expiries, &snapshot, until - 500), 300);
+    ck_assert_uint_eq(kept_count, 0);
+    ck_assert_int_eq(sc_expiries_check(&expiries, &snapshot, until - 200), 200);
+    ck_assert_uint_eq(kept_count, 1);
+    ASSERT_HAS(kept_last(), " ocsp_response_expiry ");
+    ck_assert_int_eq(sc_expiries_check(&expiries, &snapshot, until), 3600);
+    ck_assert_uint_eq(kept_count, 2);
+    ASSERT_HAS(kept_last(), " ocsp_response_ended ");
+    sc_tls_context_unref(snapshot.tls);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 SUITE_MAIN("expiry", which_day_it_is, a_warning_a_day, once_a_day_however_often_it_looks,
-           another_end_is_another_matter, what_is_made_for_days_has_a_shorter_notice)
+           another_end_is_another_matter, what_is_made_for_days_has_a_shorter_notice,
+           the_first_of_all_ends_decides_when_to_look_again)

@@ -71,5 +71,17 @@ START_TEST(one_connection_is_the_least)
 }
 END_TEST
 
+/* The larger of a request that comes and replies that wait; a long reply is made whole. */
+START_TEST(what_connections_need_of_memory)
+{
+    struct sc_limits_memory memory = sc_limits_memory(10, 64U << 10, 256U << 10);
+    ck_assert_uint_eq(memory.idle_bytes, 10 * (20U << 10));
+    ck_assert_uint_eq(memory.most_bytes, 10 * ((256U + 96 + 98) << 10));
+    memory = sc_limits_memory(10, 1024U << 10, 4U << 10);
+    ck_assert_uint_eq(memory.most_bytes, 10 * ((4U + 1024 + 98) << 10));
+}
+END_TEST
+
 SUITE_MAIN("limits", it_is_raised_to_what_is_needed, a_limit_that_is_high_enough_stays,
-           what_does_not_fit_is_said_with_its_numbers, one_connection_is_the_least)
+           what_does_not_fit_is_said_with_its_numbers, one_connection_is_the_least,
+           what_connections_need_of_memory)

@@ -145,6 +145,11 @@ START_TEST(real_addresses_and_flags)
     int reuse = 0;
     ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &size), 0);
     ck_assert_int_ne(reuse, 0);
+    /* Of a socket that listens this is the most that may wait for accept(2): all that there may. */
+    struct tcp_info info = {0};
+    size = sizeof(info);
+    ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+    ck_assert_uint_gt(info.tcpi_sacked, 100);
     ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
     sc_listen_close(set);
 }

@@ -90,7 +90,7 @@ END_TEST
 START_TEST(out_of_date_is_a_warning)
 {
     setup();
-    const long windows[][2] = {{-7200, -3600}, {3600, 7200}, {-8 * 86400, FOR_EVER}};
+    const long windows[][2] = {{-7200, -3600}, {400, 7200}, {-8 * 86400, FOR_EVER}};
     for (size_t i = 0; i < SC_COUNT_OF(windows); i++) {
         answer(leaf, ca, V_OCSP_CERTSTATUS_GOOD, windows[i][0], windows[i][1]);
         struct sc_tls_context *server = server_new();
