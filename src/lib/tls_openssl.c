@@ -102,7 +102,7 @@ static void offer_session(SSL *ssl, const uint8_t *bytes, size_t size)
     if (bytes && size <= LONG_MAX) {
         const unsigned char *at = bytes;
         SSL_SESSION *session = d2i_SSL_SESSION(NULL, &at, (long)size);
-        if (session && SSL_SESSION_is_resumable(session)) {
+        if (session) {
             (void)SSL_set_session(ssl, session);
         }
         SSL_SESSION_free(session);

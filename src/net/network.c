@@ -57,10 +57,10 @@ static int parse_host(const char *text, size_t length, struct sc_network *out)
     return inet_pton(AF_INET6, host, out->host) == 1 ? 0 : -1;
 }
 
-/* An IPv6 network inside of ::ffff:0:0/96. */
+/* An IPv6 network inside of ::ffff:0:0/96: a larger one does not have these bits. */
 static void unmap(struct sc_network *network)
 {
-    if (network->family == AF_INET6 && network->bits >= MAPPED_BITS && is_mapped(network->host)) {
+    if (network->family == AF_INET6 && is_mapped(network->host)) {
         memmove(network->host, network->host + 12, 4);
         memset(network->host + 4, 0, 12);
         network->family = AF_INET;

@@ -338,7 +338,6 @@ void sc_acceptor_stop(struct sc_acceptor *acceptor)
         evconnlistener_free(acceptor->listeners[i]);
     }
     acceptor->listener_count = 0;
-    event_del(acceptor->again);
     sc_proxy_waits_stop(acceptor->proxy_waits);
 }
 
