@@ -28,6 +28,7 @@ src_libscbase_la_SOURCES = \
 	src/base/program.c src/base/program.h \
 	src/base/resolve.c src/base/resolve.h \
 	src/base/sysd.c src/base/sysd.h \
+	src/base/thread.c src/base/thread.h \
 	src/base/user_file.c src/base/user_file.h
 
 src_libscproto_la_SOURCES = \

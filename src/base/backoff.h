@@ -16,11 +16,14 @@ struct sc_backoff {
     unsigned failures; /* since the last success */
 };
 
+/* The longest time that a server is left alone because it asks for it (retry-after). */
+#define SC_BACKOFF_MAX_ADVICE_MS 60000U
+
 /*
  * After a failure: the wait in milliseconds, between half and all of SC_BACKOFF_FIRST_MS, then of
- * twice that, and so on up to SC_BACKOFF_MAX_MS.
+ * twice that, and so on up to SC_BACKOFF_MAX_MS; or the server's retry-after, if that is longer.
  */
-uint32_t sc_backoff_next_ms(struct sc_backoff *backoff);
+uint32_t sc_backoff_next_ms(struct sc_backoff *backoff, uint32_t retry_after_ms);
 
 /* After a success. */
 static inline void sc_backoff_reset(struct sc_backoff *backoff)

@@ -33,7 +33,7 @@ static inline struct timeval sc_clock_timeval(uint64_t ms)
 #define SC_CLOCK_RFC3339_BYTES 27
 void sc_clock_rfc3339(struct timespec wall, char out[SC_CLOCK_RFC3339_BYTES + 1]);
 
-/* From now on both clocks stand at these times (NULL: run again). */
+/* Stops the clocks at these times (NULL: that clock runs again). */
 void sc_clock_fake(const uint64_t *monotonic_ns, const struct timespec *wall);
 
 #endif

@@ -7,12 +7,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 /* What the thread and its owner share; the last of them frees it. */
 struct job {
@@ -71,25 +72,6 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-/* Signals are the program's: the thread takes none. */
-static int create_thread(struct job *job)
-{
-    sigset_t all, before;
-    pthread_attr_t attr;
-    pthread_t thread;
-    int error = pthread_attr_init(&attr);
-    if (error != 0) {
-        return error;
-    }
-    (void)sigfillset(&all);
-    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, &attr, run_thread, job);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attr);
-    return error;
-}
-
 static int start_thread(struct sc_resolve *resolve)
 {
     int fds[2];
@@ -99,7 +81,7 @@ static int start_thread(struct sc_resolve *resolve)
     resolve->fd = fds[0];
     resolve->job->done_fd = fds[1];
     resolve->job->users = 2;
-    errno = create_thread(resolve->job);
+    errno = sc_thread_start(NULL, "resolve", run_thread, resolve->job);
     if (errno != 0) {
         resolve->job->users = 1;
         (void)close(fds[1]);
@@ -142,7 +124,7 @@ bool sc_resolve_result(struct sc_resolve *resolve, int *gai_error, int *error_nu
 {
     struct job *job = resolve->job;
     struct pollfd ready = {.fd = resolve->fd, .events = POLLIN};
-    if (resolve->fd >= 0 && poll(&ready, 1, 0) == 0) {
+    if (resolve->fd >= 0 && poll(&ready, 1, 0) != 1) { /* a signal may interrupt it */
         return false;
     }
     /* Joins the thread's writes: it has released the job before the pipe was closed. */

@@ -14,8 +14,6 @@
 #include "proto/frame.h"
 #include "proto/handler.h"
 
-#define MAX_ADVICE_MS 60000U /* a server that wants to be left alone for longer */
-
 /*
  * A COMMAND again and again, as ping(8) does. A lost connection is as many lost replies as were
  * missing; nothing is sent twice, and the next request connects again.
@@ -133,15 +131,6 @@ static void on_progress(struct sc_cli *client)
     }
 }
 
-/* How long to leave the server alone. */
-static uint64_t wait_of(struct repeat *repeat, const struct sc_session_end *end)
-{
-    const uint32_t wait_ms = sc_backoff_next_ms(&repeat->backoff);
-    const uint32_t advice_ms =
-        end->retry_after_ms < MAX_ADVICE_MS ? end->retry_after_ms : MAX_ADVICE_MS;
-    return wait_ms > advice_ms ? wait_ms : advice_ms;
-}
-
 static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
 {
     struct repeat *repeat = client->state;
@@ -164,7 +153,7 @@ static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
         client->status = end->err.status;
         sc_cli_print_loss(client->options, &end->err, lost);
     }
-    const uint64_t wait_ms = wait_of(repeat, end);
+    const uint64_t wait_ms = sc_backoff_next_ms(&repeat->backoff, end->retry_after_ms);
     set_tick(client, wait_ms > interval_ms ? wait_ms : interval_ms);
     return true;
 }

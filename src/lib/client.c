@@ -22,7 +22,6 @@
 #include "lib/link.h"
 #include "lib/saved_session.h"
 
-#define MAX_ADVICE_MS 60000U /* a server that wants to be left alone for longer */
 #define NEVER UINT64_MAX
 
 struct sc_client {
@@ -146,9 +145,7 @@ static void drop_link(struct sc_client *client)
 /* When the next attempt may be made, after one that has failed. */
 static void back_off(struct sc_client *client, uint32_t retry_after_ms)
 {
-    const uint32_t wait_ms = sc_backoff_next_ms(&client->backoff);
-    const uint32_t advice_ms = retry_after_ms < MAX_ADVICE_MS ? retry_after_ms : MAX_ADVICE_MS;
-    client->not_before_ms = sc_clock_ms() + (wait_ms > advice_ms ? wait_ms : advice_ms);
+    client->not_before_ms = sc_clock_ms() + sc_backoff_next_ms(&client->backoff, retry_after_ms);
 }
 
 /* A request waits for a connection that is not there: from now on, or already. */

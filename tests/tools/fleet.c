@@ -230,7 +230,7 @@ static void on_end(struct one *one, const struct sc_client_event *event)
         fleet->tally.failed++;
     }
     fleet->tally.again += event->unanswered;
-    uint64_t wait_ms = sc_backoff_next_ms(&one->backoff);
+    uint64_t wait_ms = sc_backoff_next_ms(&one->backoff, 0);
     if (fleet->advice && error->retry_after_ms > wait_ms) {
         wait_ms = error->retry_after_ms;
     }
