@@ -19,8 +19,8 @@
 void sc_addr_format(const struct sockaddr *address, socklen_t length, char out[SC_ADDR_TEXT_BYTES]);
 
 /*
- * The address of a peer in 24 bytes, to be written out when somebody wants to read it. Of a unix
- * socket only that it is one.
+ * The address of a peer in 24 bytes, formatted only when it is needed. Of a unix socket only that
+ * it is one.
  */
 struct sc_addr {
     uint8_t host[16];

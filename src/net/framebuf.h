@@ -2,7 +2,7 @@
 /*
  * Frames out of an evbuffer, in one pass: the frames that lie in one piece of memory are seen
  * where they are, without a copy and without a call into libevent for each; a frame that straddles
- * pieces is made contiguous once. Knows no message types. Thread: the buffer's.
+ * pieces is made contiguous once. Does not know message types. Thread: the buffer's.
  *
  *   struct sc_framebuf frames;
  *   sc_framebuf_begin(&frames, input);

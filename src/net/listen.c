@@ -175,10 +175,7 @@ static int open_host(struct sc_listen *set, const struct sc_address *address,
     return open_all(set, address, "::", v4_apart, err);
 }
 
-/*
- * Is a unix socket's file left over from a server that is gone? Nobody accepts, but the file is
- * there.
- */
+/* Whether a unix socket's file is left over from a server that is gone: nothing listens there. */
 static bool is_stale(const struct sockaddr_un *address)
 {
     struct stat status;
@@ -202,8 +199,8 @@ static int bind_unix(int fd, const struct sockaddr_un *address, struct sc_err *e
     if (result != 0 && errno == EADDRINUSE) {
         if (!is_stale(address)) {
             return sc_err_set(err, EX_UNAVAILABLE,
-                              "can't listen on unix:%s: somebody listens there, or the file is not "
-                              "a socket; remove it or choose another",
+                              "can't listen on unix:%s: another process listens there, or the file "
+                              "is not a socket; remove it or choose another",
                               address->sun_path);
         }
         (void)unlink(address->sun_path);
@@ -250,11 +247,11 @@ static int open_unix(struct sc_listen *set, const struct sc_address *from, struc
     if (fd < 0) {
         return sc_err_set_errno(err, EX_UNAVAILABLE, errno, "can't listen on unix:%s", from->host);
     }
-    /* Nobody but the owner before the mode is set; umask(2) would be the whole process's. */
+    /* For the owner alone until the mode is set; umask(2) would be the whole process's. */
     (void)fchmod(fd, S_IRUSR | S_IWUSR);
     /*
-     * From the look at what is there until somebody listens no other server may do the same: it
-     * would take a file that is bound and not yet listened on for one that is left over.
+     * Until this one listens, no other server may look at what is there: it would take a file that
+     * is bound and not yet listened on for one that is left over.
      */
     (void)snprintf(lock_path, sizeof(lock_path), "%s.lock", address.sun_path);
     if (sc_lock_file_take(&lock, lock_path, LOCK_WAIT_MS, err) != 0) {
@@ -310,7 +307,7 @@ int sc_listen_check(int fd, struct sc_err *err)
                (family != AF_INET && family != AF_INET6 && family != AF_UNIX)) {
         what = "it is not a TCP or unix stream socket; ListenStream= makes one";
     } else if (get_option(fd, SO_ACCEPTCONN) != 1) {
-        what = "it does not listen; with Accept=yes each connection is handed over, and that is "
+        what = "it does not listen; with Accept=yes systemd passes each connection, and that is "
                "not supported";
     }
     return what ? sc_err_set(err, EX_UNAVAILABLE, "%s", what) : 0;

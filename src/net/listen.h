@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Listening sockets: opened from addresses, or adopted from the program that started this one. All
- * are non-blocking, close-on-exec, and have TCP_NODELAY set, which Linux hands on to the sockets
- * that they accept.
+ * are non-blocking, close-on-exec, and have TCP_NODELAY set, which the sockets that they
+ * accept inherit on Linux.
  *
  * Opening: an address with a host name stands for every address of it. "[::]" and "*" take IPv4
  * connections too, unless the list has "0.0.0.0" with the same port; on a machine without IPv6
  * they stand for "0.0.0.0". Every other IPv6 address takes IPv6 alone. A port that only waits for
  * the connections of an earlier server to time out can be taken (SO_REUSEADDR).
  *
- * A unix socket's file gets mode 0660. One that is there already is replaced if nobody listens on
- * it any more; anything else that is there is left alone, and an error. Of servers that
+ * A unix socket's file gets mode 0660. One that is there already is replaced if no process listens
+ * on it any more; anything else that is there is left alone, and an error. Of servers that
  * start at the same time one gets it: PATH.lock is locked meanwhile. sc_listen_close() removes the
- * socket's file, unless somebody else has put another in its place.
+ * socket's file, unless another has taken its place.
  *
  * Thread: one.
  */

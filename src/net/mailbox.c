@@ -56,8 +56,8 @@ static void on_wakeup(evutil_socket_t fd, short what, void *arg)
     uint64_t count;
     (void)what;
     /*
-     * Before taking the messages: a post in between wakes the owner again. Nothing
-     * to read is not an error: one wakeup may stand for several messages.
+     * Before taking the messages: a post in between wakes the owner again. Nothing to read is not
+     * an error: one wakeup may stand for several messages.
      */
     while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR) {
     }

@@ -56,7 +56,7 @@ static void on_event(struct bufferevent *filter, short what, void *arg)
     sc_tlsbev_cycle_soon(tls);
 }
 
-/* --- Life --- */
+/* --- Creating and freeing --- */
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -259,7 +259,7 @@ void sc_tlsbev_again(struct sc_tlsbev *tls)
     sc_tlsbev_cycle_later(tls);
 }
 
-/* --- What it is like --- */
+/* --- Its state --- */
 
 size_t sc_tlsbev_pending(const struct sc_tlsbev *tls)
 {

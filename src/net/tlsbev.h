@@ -66,8 +66,8 @@ struct sc_tlsbev_callbacks {
     void (*on_blocked)(void *arg);
 
     /*
-     * The socket was full, and now everything has been handed to it, or it failed and nothing
-     * is left; and once when the close_notify of sc_tlsbev_shutdown() has left.
+     * The socket was full, and now it has taken everything, or it failed and nothing is left; and
+     * once when the close_notify of sc_tlsbev_shutdown() has left.
      */
     void (*on_flushed)(void *arg);
 
@@ -98,9 +98,9 @@ int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err) SC_NODISCARD;
 
 /*
  * Takes over the socket (non-blocking) and the SSL, whose application data is a struct sc_tls_watch
- * (tls/watch.h) that lives as long. `server`: accept, else connect (the
- * ClientHello leaves before this returns, or, when the TCP connection is still under way, as soon
- * as it is there). On failure NULL, and both are freed.
+ * (tls/watch.h) that lasts as long. `server`: accept, else connect (the ClientHello leaves before
+ * this returns, or, when the TCP connection is still under way, as soon as it is there). On failure
+ * NULL, and both are freed.
  */
 struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t fd, SSL *ssl,
                                 bool server, const struct sc_tlsbev_callbacks *callbacks, void *arg,

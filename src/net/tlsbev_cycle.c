@@ -163,7 +163,7 @@ static void unblock(struct sc_tlsbev *tls)
 
 /* --- The cycle --- */
 
-static void tell_connected(struct sc_tlsbev *tls)
+static void report_connected(struct sc_tlsbev *tls)
 {
     if (tls->phase == SC_TLSBEV_CONNECTED) {
         sc_tlsbev_io_advance(tls, SC_TLSBEV_OPEN);
@@ -171,7 +171,7 @@ static void tell_connected(struct sc_tlsbev *tls)
     }
 }
 
-static void tell_data(struct sc_tlsbev *tls)
+static void report_data(struct sc_tlsbev *tls)
 {
     if (tls->data != 0 && tls->phase == SC_TLSBEV_OPEN && tls->cycle != SC_TLSBEV_FREED) {
         tls->data = 0;
@@ -179,7 +179,7 @@ static void tell_data(struct sc_tlsbev *tls)
     }
 }
 
-static void tell_flushed(struct sc_tlsbev *tls)
+static void report_flushed(struct sc_tlsbev *tls)
 {
     if (tls->sender == SC_TLSBEV_FLUSHED && tls->cycle != SC_TLSBEV_FREED) {
         tls->sender = SC_TLSBEV_SENDS;
@@ -189,10 +189,10 @@ static void tell_flushed(struct sc_tlsbev *tls)
     }
 }
 
-static void tell_closed(struct sc_tlsbev *tls)
+static void report_closed(struct sc_tlsbev *tls)
 {
     if (tls->input == SC_TLSBEV_INPUT_ENDED) {
-        tls->input = SC_TLSBEV_INPUT_END_TOLD;
+        tls->input = SC_TLSBEV_INPUT_END_REPORTED;
         tls->callbacks->on_closed(tls->arg, &tls->close);
         if (tls->cycle != SC_TLSBEV_FREED) {
             flush(tls);
@@ -200,10 +200,10 @@ static void tell_closed(struct sc_tlsbev *tls)
     }
 }
 
-static void tell_blocked(struct sc_tlsbev *tls)
+static void report_blocked(struct sc_tlsbev *tls)
 {
     if (tls->sender == SC_TLSBEV_BLOCKED && tls->phase == SC_TLSBEV_OPEN) {
-        tls->sender = SC_TLSBEV_BLOCKED_TOLD;
+        tls->sender = SC_TLSBEV_BLOCKED_REPORTED;
         if (tls->callbacks->on_blocked) {
             tls->callbacks->on_blocked(tls->arg);
         }
@@ -254,18 +254,18 @@ static void end(struct sc_tlsbev *tls)
 static void act(struct sc_tlsbev *tls)
 {
     unblock(tls);
-    tell_connected(tls);
-    tell_data(tls);
-    tell_flushed(tls);
+    report_connected(tls);
+    report_data(tls);
+    report_flushed(tls);
     if (tls->cycle != SC_TLSBEV_FREED) {
         /* Before on_closed: an alert of ours must leave even if the owner frees it there. */
         flush(tls);
-        tell_closed(tls);
+        report_closed(tls);
     }
     if (tls->cycle != SC_TLSBEV_FREED) {
         close_write_side(tls);
-        tell_blocked(tls);
-        tell_flushed(tls); /* when the last has left */
+        report_blocked(tls);
+        report_flushed(tls); /* when the last has left */
     }
     if (tls->cycle == SC_TLSBEV_FREED) {
         sc_tlsbev_cycle_destroy(tls);

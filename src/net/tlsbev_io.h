@@ -4,7 +4,7 @@
  *
  *   tlsbev_io.c     moves bytes: reads the socket and decrypts, sends; notes how the input ended
  *   tlsbev_cycle.c  the I/O cycle: when it runs, and the order of the owner's callbacks in it
- *   tlsbev.c        the owner's side: life, writing, pausing, shutting down
+ *   tlsbev.c        the owner's side: creating, writing, pausing, shutting down
  *
  * Our own read event does one recv(2) into memory of the thread, lends it to the socket
  * bufferevent's input, and decrypts from there into the filter's input: the filter does the
@@ -36,7 +36,7 @@ enum sc_tlsbev_phase {
 };
 
 /* What comes. Ended by sc_tlsbev_io_end(). */
-enum sc_tlsbev_input { SC_TLSBEV_INPUT_OPEN, SC_TLSBEV_INPUT_ENDED, SC_TLSBEV_INPUT_END_TOLD };
+enum sc_tlsbev_input { SC_TLSBEV_INPUT_OPEN, SC_TLSBEV_INPUT_ENDED, SC_TLSBEV_INPUT_END_REPORTED };
 
 /* What goes. Only forwards, by sc_tlsbev_io_close_output(). */
 enum sc_tlsbev_output {
@@ -50,7 +50,7 @@ enum sc_tlsbev_output {
 enum sc_tlsbev_sender {
     SC_TLSBEV_SENDS, /* each cycle, all of it */
     SC_TLSBEV_BLOCKED, /* the transport: the socket is full. The owner does not know it yet */
-    SC_TLSBEV_BLOCKED_TOLD,
+    SC_TLSBEV_BLOCKED_REPORTED,
     SC_TLSBEV_FLUSHED, /* everything has left or is lost, the owner does not know it yet */
 };
 
@@ -122,7 +122,7 @@ static inline size_t sc_tlsbev_io_pending(const struct sc_tlsbev *tls)
 
 static inline bool sc_tlsbev_io_is_blocked(const struct sc_tlsbev *tls)
 {
-    return tls->sender == SC_TLSBEV_BLOCKED || tls->sender == SC_TLSBEV_BLOCKED_TOLD;
+    return tls->sender == SC_TLSBEV_BLOCKED || tls->sender == SC_TLSBEV_BLOCKED_REPORTED;
 }
 
 static inline void sc_tlsbev_io_advance(struct sc_tlsbev *tls, enum sc_tlsbev_phase phase)

@@ -7,7 +7,7 @@
  *   offset 4, 4 bytes   length of body    unsigned, network byte order
  *   offset 8            body
  *
- * Bytes only: no sockets, no buffers of anybody. Thread: any.
+ * Bytes only: no sockets, no evbuffers. Thread: any.
  */
 #ifndef SC_PROTO_FRAME_H
 #define SC_PROTO_FRAME_H

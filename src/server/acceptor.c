@@ -123,7 +123,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Takes one in by means of the reserve, and closes it. False: there was none. */
-static bool turn_one_away(struct sc_acceptor *acceptor, evutil_socket_t listener)
+static bool reject_one(struct sc_acceptor *acceptor, evutil_socket_t listener)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof(address);
@@ -147,7 +147,7 @@ static bool turn_one_away(struct sc_acceptor *acceptor, evutil_socket_t listener
 }
 
 /*
- * The listening socket stays readable as long as somebody waits on it, so doing nothing would
+ * The listening socket stays readable as long as a connection waits on it, so doing nothing would
  * spin. The reserve makes room to accept and close one; without it nothing is done for a tenth of
  * a second.
  */
@@ -157,7 +157,7 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
     const int errnum = EVUTIL_SOCKET_ERROR();
     if (errnum != EMFILE && errnum != ENFILE) {
         log_accept_failed(acceptor, errnum);
-    } else if (!turn_one_away(acceptor, evconnlistener_get_fd(listener))) {
+    } else if (!reject_one(acceptor, evconnlistener_get_fd(listener))) {
         log_refusal(acceptor, REFUSAL_DESCRIPTORS, NULL, NULL);
     } else if (acceptor->reserve_fd >= 0) {
         return;
@@ -285,7 +285,7 @@ static void on_proxy_refused(void *arg, const struct sc_conn_origin *balancer, c
 static const struct sc_proxy_waits_callbacks proxy_callbacks = {.on_header = on_proxy_header,
                                                                 .on_refused = on_proxy_refused};
 
-/* --- Life --- */
+/* --- Creating and freeing --- */
 
 struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket_t *fds,
                                     size_t fd_count, struct sc_worker *const *workers,

@@ -12,7 +12,7 @@
 LIST_HEAD(bucket, sc_address_node);
 
 struct sc_address_table {
-    uint64_t secret; /* nobody can choose addresses that fall into one bucket */
+    uint64_t secret; /* so that addresses of one bucket can't be chosen */
     struct bucket buckets[BUCKETS];
 };
 

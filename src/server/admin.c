@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +18,7 @@
 #include <event2/keyvalq_struct.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
 #include "server/admin_connections.h"
@@ -29,7 +29,7 @@
 #include "server/status.h"
 
 #define MAX_HEADER_BYTES 8192
-#define MAX_BODY_BYTES 4096 /* of a request; nobody looks at it */
+#define MAX_BODY_BYTES 4096 /* of a request; it is not read */
 #define TICK_MS 250U
 #define TICKS_A_SECOND 4U
 #define STUCK_MS 5000U /* an event loop that has not answered for so long does not run */
@@ -225,7 +225,7 @@ static const struct {
 
 /* --- Requests --- */
 
-/* Nobody but a process of this machine, and no browser, speaks to a unix socket. */
+/* Only processes of this machine use a unix socket, and no browser does. */
 static bool came_by_unix_socket(struct evhttp_request *request)
 {
     struct sockaddr_storage address;
@@ -312,25 +312,11 @@ static void discard(struct sc_message *message, void *arg)
 static void *run(void *arg)
 {
     struct sc_admin *admin = arg;
-#ifdef __linux__
-    (void)pthread_setname_np(pthread_self(), "admin");
-#endif
     event_base_dispatch(admin->base);
     return NULL;
 }
 
-/* Signals are the main thread's: a new thread inherits the mask. */
-static int start_thread(struct sc_admin *admin)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&admin->thread, NULL, run, admin);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
-/* --- Life --- */
+/* --- Creating and freeing --- */
 
 static int start_http(struct sc_admin *admin, struct sc_err *err)
 {
@@ -373,7 +359,7 @@ struct sc_admin *sc_admin_new(struct sc_listen *listen, const struct sc_address 
         sc_admin_free(admin);
         return NULL;
     }
-    const int failed_errno = start_thread(admin);
+    const int failed_errno = sc_thread_start(&admin->thread, "admin", run, admin);
     if (failed_errno != 0) {
         (void)sc_err_set_errno(err, EX_OSERR, failed_errno,
                                "cannot start the thread for metrics-listen");

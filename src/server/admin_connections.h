@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bounds the connections of an evhttp: their number, how long each may live, and how much of what
+ * Bounds the connections of an evhttp: their number, how long each may last, and how much of what
  * it sends waits to be looked at. evhttp bounds none of these in every state, and its own timeout
  * starts again with each byte.
  *
@@ -32,7 +32,7 @@ struct sc_admin_connections *sc_admin_connections_new(struct event_base *base, s
                                                       struct sc_err *err) SC_NODISCARD;
 void sc_admin_connections_free(struct sc_admin_connections *connections); /* NULL is fine */
 
-/* Frees what evhttp has dropped, and cuts those that live too long; to be called a few times a
+/* Frees what evhttp has dropped, and cuts those that last too long; to be called a few times a
  * second. */
 void sc_admin_connections_look(struct sc_admin_connections *connections);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rationing of handshakes (handshake-rate): budgets that all workers share. A budget is a bucket of
- * tokens that fills at its rate and holds those of a tenth of a second, at least one (GCRA); taking
- * a token is one compare-and-swap. Thread: any. Zero-initialised: no limit.
+ * Rate limits of handshakes (handshake-rate): budgets that all workers share. A budget is a bucket
+ * of tokens that fills at its rate and holds those of a tenth of a second, at least one (GCRA);
+ * taking a token is one compare-and-swap. Thread: any. Zero-initialised: no limit.
  */
 #ifndef SC_SERVER_ADMISSION_H
 #define SC_SERVER_ADMISSION_H

@@ -8,7 +8,7 @@
 
 #include "server/address_table.h"
 
-#define MAX_ASKED_A_PASS 8U /* dead or alive; then open connections are served */
+#define MAX_ASKED_A_PASS 8U /* of their peers; then open connections are served */
 #define NS_PER_MS UINT64_C(1000000)
 
 struct sc_admission_group {

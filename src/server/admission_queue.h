@@ -48,7 +48,7 @@ int sc_admission_queue_init(struct sc_admission_queue *queue, struct event_base 
                             const struct sc_admission_callbacks *callbacks,
                             struct sc_err *err) SC_NODISCARD;
 
-/* Nobody waits; fine on zeros. */
+/* The queue is empty; fine on zeros. */
 void sc_admission_queue_fini(struct sc_admission_queue *queue);
 
 static inline bool sc_admission_queue_is_empty(const struct sc_admission_queue *queue)

@@ -55,8 +55,6 @@ const char *const *sc_config_option_words(const struct sc_config_option *option)
 /* `value` of a row: the index in sc_config_options, or this and the index in sc_cmdline_options. */
 #define SC_CONFIG_FIRST_CMDLINE_OPTION 0x1000
 
-const struct sc_config_option *sc_config_option_find(const char *key); /* NULL: no such key */
-
 /*
  * The key of the table (of `section`; NULL: of any, and the program options too) nearest to a
  * mistyped one, or NULL.
@@ -74,7 +72,7 @@ int sc_config_option_set(struct sc_config *config, const struct sc_config_option
 void sc_config_option_write(const struct sc_config *config, const struct sc_config_option *option,
                             FILE *out);
 
-/* Gives back what a field holds. */
+/* Frees what a field holds. */
 void sc_config_option_clear(struct sc_config *config, const struct sc_config_option *option);
 
 /* Settings of the command line in order. */

@@ -179,8 +179,8 @@ static int add_network(void *list, const struct sc_config_option *option, const 
 }
 
 /*
- * Hands the comma separated items of a list on, without the blanks around them. An empty item is
- * an error, an empty list may be one.
+ * Calls `add` for each comma separated item of a list, without the blanks around it. An empty item
+ * is an error, an empty list may be one.
  */
 static int set_list(void *list, const struct sc_config_option *option, const char *text,
                     int (*add)(void *list, const struct sc_config_option *option, const char *item,

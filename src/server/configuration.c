@@ -41,7 +41,7 @@ static bool set_defaults(struct sc_config *config, struct sc_config_errors *erro
     return true;
 }
 
-const struct sc_config_option *sc_config_option_find(const char *key)
+static const struct sc_config_option *find_option(const char *key)
 {
     for (size_t i = 0; i < sc_config_option_count; i++) {
         if (strcmp(sc_config_options[i].key, key) == 0) {
@@ -54,7 +54,7 @@ const struct sc_config_option *sc_config_option_find(const char *key)
 static void report_unknown(const char *path, const struct sc_config_entry *entry,
                            struct sc_config_errors *errors)
 {
-    const struct sc_config_option *elsewhere = sc_config_option_find(entry->key);
+    const struct sc_config_option *elsewhere = find_option(entry->key);
     const char *nearest = sc_config_option_nearest(entry->section, entry->key);
     (void)sc_config_error(errors, EX_CONFIG, "%s:%u: [%s] %s: %s%s%s", path, entry->line,
                           entry->section, entry->key,
@@ -73,7 +73,7 @@ static void report_unknown(const char *path, const struct sc_config_entry *entry
 static bool is_tls_command(const struct sc_config_entry *entry)
 {
     return strcmp(entry->section, "tls") == 0 && !strchr(entry->key, '-') &&
-           !sc_config_option_find(entry->key);
+           !find_option(entry->key);
 }
 
 static void add_tls_command(struct sc_config *config, const char *path,
@@ -101,7 +101,7 @@ static void add_tls_command(struct sc_config *config, const char *path,
 static void take_entry(struct sc_config *config, const char *path,
                        const struct sc_config_entry *entry, struct sc_config_errors *errors)
 {
-    const struct sc_config_option *option = sc_config_option_find(entry->key);
+    const struct sc_config_option *option = find_option(entry->key);
     struct sc_err err;
     if (!entry->value) {
         return; /* reported when it was read */

@@ -72,7 +72,7 @@ enum sc_key_continuity {
 #define SC_CONFIG_KEY_CONTINUITY enum sc_key_continuity
 
 /*
- * Read only for everybody but config*.c. The fields of options.def; a string that is not set is
+ * Written by config*.c only. The fields of options.def; a string that is not set is
  * NULL, `workers` is never 0.
  */
 struct sc_config {
@@ -132,7 +132,7 @@ struct sc_config *sc_config_ref(struct sc_config *config);
 void sc_config_unref(struct sc_config *config); /* NULL is fine */
 
 /*
- * What a reload from `active` to `fresh` changes: calls back (NULL: nobody) for every key whose
+ * What a reload from `active` to `fresh` changes: calls back (NULL: not) for every key whose
  * value differs, with both values as text, and returns how many there are. A key that only a
  * restart changes (`needs_restart`) is compared with `started`, the configuration that the program
  * was started with.

@@ -62,7 +62,7 @@ void sc_conn_context_fini(struct sc_conn_context *context)
 
 static void count_handshake(struct sc_conn *conn, const struct sc_tls_info *info)
 {
-    struct sc_stats *stats = conn->worker->stats;
+    struct sc_stats *stats = conn->context->stats;
     const size_t version = sc_tls_version_index(info);
     sc_stats_record(&stats->handshake_time, sc_clock_ns() - conn->origin.accepted_ns);
     sc_stats_add(&stats->ciphers[sc_tls_cipher_index(info)], 1);
@@ -85,21 +85,21 @@ static void fail_handshake(struct sc_conn *conn, const struct sc_tlsbev_close *c
     sc_conn_note_close(conn, SC_CLOSE_HANDSHAKE_FAILED);
     complete_trace(conn);
     conn->handshake_failure = (uint8_t)sc_conn_log_handshake_failed(
-        &conn->worker->log, &conn->origin, &conn->watch, close);
+        &conn->context->log, &conn->origin, &conn->watch, close);
     sc_conn_free(conn);
 }
 
 static void on_connected(void *arg)
 {
     struct sc_conn *conn = arg;
-    sc_memory_trim_later(&conn->worker->memory_trim); /* handshakes need 50 KiB for a moment */
+    sc_memory_trim_later(&conn->context->memory_trim); /* handshakes need 50 KiB for a moment */
     struct sc_err err;
     if (sc_tls_context_check_peer(conn->tls_context, sc_tlsbev_ssl(conn->tls), &conn->origin.client,
                                   &err) != 0) {
         sc_conn_note_close(conn, SC_CLOSE_HANDSHAKE_FAILED);
         conn->handshake_failure = SC_TLS_REASON_CLIENT_CERTIFICATE;
         complete_trace(conn);
-        sc_conn_log_client_refused(&conn->worker->log, &conn->origin, &conn->watch, err.text);
+        sc_conn_log_client_refused(&conn->context->log, &conn->origin, &conn->watch, err.text);
         sc_conn_free(conn);
         return;
     }
@@ -109,7 +109,7 @@ static void on_connected(void *arg)
     struct sc_tls_info info;
     sc_tls_info_get(sc_tlsbev_ssl(conn->tls), &info);
     count_handshake(conn, &info);
-    sc_conn_log_connected(&conn->worker->log, &conn->origin, &info);
+    sc_conn_log_connected(&conn->context->log, &conn->origin, &info);
     if (conn->draining) {
         sc_tlsbev_again(conn->tls);
     }
@@ -170,7 +170,7 @@ static void on_closed(void *arg, const struct sc_tlsbev_close *close)
         fail_handshake(conn, close);
         return;
     }
-    sc_conn_log_closed(&conn->worker->log, &conn->origin, close);
+    sc_conn_log_closed(&conn->context->log, &conn->origin, close);
     if (close->end != SC_TLSBEV_CLOSE_NOTIFY && close->end != SC_TLSBEV_EOF) {
         sc_conn_note_close(conn, reason_of(close->end));
         sc_conn_free(conn);
@@ -199,18 +199,18 @@ static void on_deadline(struct sc_conn *conn, enum sc_conn_wait wait)
     case SC_CONN_WAIT_HANDSHAKE: fail_handshake(conn, NULL); return;
     case SC_CONN_WAIT_WRITE:
         sc_conn_note_close(conn, SC_CLOSE_WRITE_TIMEOUT);
-        sc_conn_log_event(&conn->worker->log, SC_CONN_WRITE_TIMEOUT, &conn->origin,
+        sc_conn_log_event(&conn->context->log, SC_CONN_WRITE_TIMEOUT, &conn->origin,
                           "the client did not read its replies, or too slowly");
         sc_conn_free(conn);
         return;
     case SC_CONN_WAIT_FRAME:
-        sc_conn_log_event(&conn->worker->log, SC_CONN_FRAME_TIMEOUT, &conn->origin,
+        sc_conn_log_event(&conn->context->log, SC_CONN_FRAME_TIMEOUT, &conn->origin,
                           "a started frame did not arrive in time");
         sc_conn_refuse_and_close(conn, SC_CLOSE_FRAME_TIMEOUT, SC_ERROR_OVER_LIMIT,
                                  "the frame did not arrive in time (frame-timeout)");
         break;
     case SC_CONN_WAIT_IDLE:
-        sc_conn_log_event(&conn->worker->log, SC_CONN_IDLE_TIMEOUT, &conn->origin,
+        sc_conn_log_event(&conn->context->log, SC_CONN_IDLE_TIMEOUT, &conn->origin,
                           "no request for a long time");
         sc_conn_refuse_and_close(conn, SC_CLOSE_IDLE_TIMEOUT, SC_ERROR_OVER_LIMIT,
                                  "no request for too long (idle-timeout)");
@@ -233,7 +233,7 @@ static void on_timer(struct sc_wheel_timer *timer)
     }
 }
 
-/* --- Life --- */
+/* --- Creating and freeing --- */
 
 struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_context *tls,
                             evutil_socket_t fd, const struct sc_conn_origin *origin,
@@ -247,7 +247,7 @@ struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_conte
         (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
         return NULL;
     }
-    conn->worker = context;
+    conn->context = context;
     conn->origin = *origin;
     conn->handshake_failure = SC_TLS_REASON_SERVER_STOPPED; /* unless something else comes first */
     sc_wheel_timer_init(&conn->timer);
@@ -272,14 +272,14 @@ struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_conte
 
 void sc_conn_free(struct sc_conn *conn)
 {
-    struct sc_stats *stats = conn->worker->stats;
+    struct sc_stats *stats = conn->context->stats;
     if (conn->state == SC_CONN_HANDSHAKE) {
         sc_stats_add(&stats->handshakes_failed[conn->handshake_failure], 1);
     }
     sc_stats_add(&stats->closed[conn->close_reason], 1);
-    sc_admission_dequeue(&conn->worker->queue, &conn->waiting);
-    conn->worker->on_gone(conn, conn->worker->arg);
-    sc_memory_trim_closed(&conn->worker->memory_trim);
+    sc_admission_dequeue(&conn->context->queue, &conn->waiting);
+    conn->context->on_gone(conn, conn->context->arg);
+    sc_memory_trim_closed(&conn->context->memory_trim);
     sc_wheel_clear(&conn->timer);
     sc_tlsbev_free(conn->tls);
     sc_conn_pins_fini(conn);

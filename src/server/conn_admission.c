@@ -15,14 +15,14 @@
 
 static bool is_limited(const struct sc_conn *conn)
 {
-    return sc_admission_is_limited(conn->worker->admission) ||
-           !sc_admission_queue_is_empty(&conn->worker->queue);
+    return sc_admission_is_limited(conn->context->admission) ||
+           !sc_admission_queue_is_empty(&conn->context->queue);
 }
 
 static void note_full_token(struct sc_conn *conn)
 {
     if (conn->token == SC_CONN_TOKEN_RESUMED) {
-        sc_admission_give_back(&conn->worker->admission->resumed);
+        sc_admission_give_back(&conn->context->admission->resumed);
     }
     conn->token = SC_CONN_TOKEN_FULL;
 }
@@ -33,7 +33,7 @@ static bool may_resume(void *arg)
     if (!is_limited(conn) || conn->token != SC_CONN_NO_TOKEN) {
         return true;
     }
-    if (!sc_admission_try(&conn->worker->admission->resumed)) {
+    if (!sc_admission_try(&conn->context->admission->resumed)) {
         return false;
     }
     conn->token = SC_CONN_TOKEN_RESUMED;
@@ -49,14 +49,14 @@ static bool may_be_full(void *arg)
     if (!sc_tlsbev_check_peer(conn->tls)) {
         return false; /* it is closed at the end of this cycle */
     }
-    if (sc_admission_queue_is_empty(&conn->worker->queue) &&
-        sc_admission_try(&conn->worker->admission->full)) {
+    if (sc_admission_queue_is_empty(&conn->context->queue) &&
+        sc_admission_try(&conn->context->admission->full)) {
         note_full_token(conn);
         return true;
     }
-    sc_stats_add(&conn->worker->stats->handshakes_delayed, 1);
+    sc_stats_add(&conn->context->stats->handshakes_delayed, 1);
     conn->watch.suspended = true;
-    sc_admission_enqueue(&conn->worker->queue, &conn->waiting, sc_addr_key(&conn->origin.peer));
+    sc_admission_enqueue(&conn->context->queue, &conn->waiting, sc_addr_key(&conn->origin.peer));
     return false;
 }
 
@@ -84,7 +84,7 @@ const struct sc_admission_callbacks sc_conn_admission_callbacks = {.is_alive = i
 static void on_state(void *arg, const struct sc_tls_state *step)
 {
     struct sc_conn *conn = arg;
-    sc_conn_log_state(&conn->worker->log, &conn->origin, step);
+    sc_conn_log_state(&conn->context->log, &conn->origin, step);
 }
 
 void sc_conn_admission_start(struct sc_conn *conn)

@@ -20,7 +20,7 @@ void sc_conn_enter(struct sc_conn *conn, enum sc_conn_state state)
 
 static enum sc_conn_wait waits_for(const struct sc_conn *conn, uint64_t *deadline_ms)
 {
-    const struct sc_conn_limits *limits = conn->worker->limits;
+    const struct sc_conn_limits *limits = conn->context->limits;
     if (conn->state == SC_CONN_HANDSHAKE) {
         *deadline_ms = conn->state_since_ms + limits->handshake_timeout_ms;
         return SC_CONN_WAIT_HANDSHAKE;
@@ -53,11 +53,11 @@ void sc_conn_arm(struct sc_conn *conn, uint64_t now_ms)
     if (waits_for(conn, &deadline_ms) == SC_CONN_WAIT_WRITE) {
         /* Nothing tells us that the client has read: the timer looks four times before it is over.
          */
-        const uint64_t look_ms = now_ms + conn->worker->limits->write_timeout_ms / 4 + 1;
+        const uint64_t look_ms = now_ms + conn->context->limits->write_timeout_ms / 4 + 1;
         deadline_ms = deadline_ms < look_ms ? deadline_ms : look_ms;
     }
     if (deadline_ms < conn->timer.due_ms) {
-        sc_wheel_set(conn->worker->wheel, &conn->timer, deadline_ms);
+        sc_wheel_set(conn->context->wheel, &conn->timer, deadline_ms);
     }
 }
 

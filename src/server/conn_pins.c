@@ -34,7 +34,7 @@ static void proof_free(struct sc_conn_proof *proof)
 /* That of what new connections get. */
 static struct sc_tls_context *newest_tls(const struct sc_conn *conn)
 {
-    return conn->worker->newest_tls ? *conn->worker->newest_tls : conn->tls_context;
+    return conn->context->newest_tls ? *conn->context->newest_tls : conn->tls_context;
 }
 
 /* A key that comes after that of the connection, and what it is of. */
@@ -109,28 +109,28 @@ void sc_conn_pins_context_fini(struct sc_conn_context *context)
 /* True: the signer has it, and on_signed() goes on. */
 static bool ask_for_proof(struct sc_conn *conn, const struct successor *next)
 {
-    struct sc_conn_context *worker = conn->worker;
+    struct sc_conn_context *context = conn->context;
     struct sc_err err;
     uint8_t exporter[SC_PINS_EXPORTER_BYTES];
-    if (!worker->signer || !sc_pins_exporter(sc_tlsbev_ssl(conn->tls), exporter)) {
+    if (!context->signer || !sc_pins_exporter(sc_tlsbev_ssl(conn->tls), exporter)) {
         return false;
     }
-    if (!worker->proofs) {
-        worker->proofs = sc_mailbox_new(worker->base, on_signed, NULL, &err);
+    if (!context->proofs) {
+        context->proofs = sc_mailbox_new(context->base, on_signed, NULL, &err);
     }
     struct sc_signer_job *job =
-        worker->proofs ? sc_signer_job_new(worker->signer, next->tls, next->key) : NULL;
+        context->proofs ? sc_signer_job_new(context->signer, next->tls, next->key) : NULL;
     if (job) {
         memcpy(job->exporter, exporter, sizeof(exporter));
-        job->done = worker->proofs;
+        job->done = context->proofs;
         job->owner = conn;
-        if (sc_signer_submit(worker->signer, job)) {
+        if (sc_signer_submit(context->signer, job)) {
             conn->proof_job = job;
             return true;
         }
         sc_signer_job_free(job);
     }
-    sc_stats_add(&worker->stats->pins_without_proof, 1);
+    sc_stats_add(&context->stats->pins_without_proof, 1);
     return false;
 }
 
@@ -159,18 +159,18 @@ static size_t build(const struct sc_conn *conn, const struct successor *next, ui
 /* What the client says that it accepts, for who asks whether the key can be changed. */
 static void count_client(struct sc_conn *conn, const uint8_t *pins, size_t count)
 {
-    struct sc_conn_context *worker = conn->worker;
+    struct sc_conn_context *context = conn->context;
     const struct sc_announced_key *key = &sc_tls_context_announcement(newest_tls(conn))->next;
     const uint8_t *next = key->key ? key->pin : NULL;
     const enum sc_pin_said said = sc_pin_said(next, pins, count);
-    sc_stats_add(&worker->stats->pins_requests[said], 1);
-    if (!worker->pin_meter) {
+    sc_stats_add(&context->stats->pins_requests[said], 1);
+    if (!context->pin_meter) {
         return;
     }
     if (conn->meter_client == 0) {
-        conn->meter_client = sc_pin_meter_client(worker->pin_meter, &conn->origin.peer);
+        conn->meter_client = sc_pin_meter_client(context->pin_meter, &conn->origin.peer);
     }
-    sc_pin_meter_note(worker->pin_meter, conn->meter_client, next, said);
+    sc_pin_meter_note(context->pin_meter, conn->meter_client, next, said);
 }
 
 enum sc_conn_pins sc_conn_pins_answer(struct sc_conn *conn, const uint8_t *body, size_t body_length,
@@ -183,7 +183,7 @@ enum sc_conn_pins sc_conn_pins_answer(struct sc_conn *conn, const uint8_t *body,
     }
     count_client(conn, body, body_length / SC_PINS_PIN_BYTES);
     if (next.key->key && !has_proof(conn, &next) && ask_for_proof(conn, &next)) {
-        conn->owes_pins = true;
+        conn->pins_are_due = true;
         return SC_CONN_PINS_LATER;
     }
     *reply_length = build(conn, &next, reply);
@@ -193,7 +193,7 @@ enum sc_conn_pins sc_conn_pins_answer(struct sc_conn *conn, const uint8_t *body,
 size_t sc_conn_pins_late(struct sc_conn *conn, uint8_t *reply)
 {
     struct successor next = successor_for(conn);
-    conn->owes_pins = false;
+    conn->pins_are_due = false;
     if (conn->proof) {
         next = (struct successor){conn->proof->tls, conn->proof->key}; /* whatever was reloaded */
     }

@@ -22,7 +22,7 @@
 
 static void send_replies(struct sc_conn *conn)
 {
-    struct sc_reply_buffer *replies = &conn->worker->replies;
+    struct sc_reply_buffer *replies = &conn->context->replies;
     sc_tlsbev_write(conn->tls, replies->bytes, replies->used);
     replies->sent += replies->used;
     replies->used = 0;
@@ -34,7 +34,7 @@ static void send_replies(struct sc_conn *conn)
  */
 static uint8_t *reply_room(struct sc_conn *conn, size_t size)
 {
-    struct sc_reply_buffer *replies = &conn->worker->replies;
+    struct sc_reply_buffer *replies = &conn->context->replies;
     if (SC_UNLIKELY(size > replies->size - replies->used)) {
         send_replies(conn);
         if (size > replies->size) {
@@ -48,8 +48,8 @@ static void reply_error(struct sc_conn *conn, enum sc_error_code code, uint32_t 
                         const char *text)
 {
     uint8_t *room = reply_room(conn, SC_FRAME_ERROR_MAX_BYTES);
-    conn->worker->replies.used += sc_frame_put_error(room, code, retry_after_ms, text);
-    sc_stats_add(&conn->worker->stats->errors[code], 1);
+    conn->context->replies.used += sc_frame_put_error(room, code, retry_after_ms, text);
+    sc_stats_add(&conn->context->stats->errors[code], 1);
 }
 
 /* A reply that does not fit with others: in memory of its own, encrypted from there. */
@@ -64,9 +64,9 @@ static void reply_large(struct sc_conn *conn, const struct sc_handler *handler, 
     const size_t length = handler->run(body, body_length, reply + SC_FRAME_HEADER_BYTES);
     sc_frame_put_header(reply, handler->type, (uint32_t)length);
     sc_tlsbev_write(conn->tls, reply, SC_FRAME_HEADER_BYTES + length);
-    conn->worker->replies.sent += SC_FRAME_HEADER_BYTES + length;
+    conn->context->replies.sent += SC_FRAME_HEADER_BYTES + length;
     free(reply);
-    sc_memory_trim_later(&conn->worker->memory_trim);
+    sc_memory_trim_later(&conn->context->memory_trim);
 }
 
 static void answer(struct sc_conn *conn, const struct sc_handler *handler, const uint8_t *body,
@@ -77,18 +77,18 @@ static void answer(struct sc_conn *conn, const struct sc_handler *handler, const
     if (SC_LIKELY(room != NULL)) {
         const size_t length = handler->run(body, body_length, room + SC_FRAME_HEADER_BYTES);
         sc_frame_put_header(room, handler->type, (uint32_t)length);
-        conn->worker->replies.used += SC_FRAME_HEADER_BYTES + length;
+        conn->context->replies.used += SC_FRAME_HEADER_BYTES + length;
     } else {
         reply_large(conn, handler, body, body_length, max);
     }
-    sc_stats_add(&conn->worker->stats->requests[sc_handler_index(handler)], 1);
+    sc_stats_add(&conn->context->stats->requests[sc_handler_index(handler)], 1);
 }
 
 static void add_pins_reply(struct sc_conn *conn, uint8_t *room, size_t length)
 {
     sc_frame_put_header(room, SC_FRAME_PINS, (uint32_t)length);
-    conn->worker->replies.used += SC_FRAME_HEADER_BYTES + length;
-    sc_stats_add(&conn->worker->stats->requests[sc_handler_index(sc_handler_find(SC_FRAME_PINS))],
+    conn->context->replies.used += SC_FRAME_HEADER_BYTES + length;
+    sc_stats_add(&conn->context->stats->requests[sc_handler_index(sc_handler_find(SC_FRAME_PINS))],
                  1);
 }
 
@@ -114,7 +114,7 @@ static void stop_reading(struct sc_conn *conn)
     if (!conn->paused) {
         conn->paused = true;
         conn->frame_since_ms = 0; /* it is us who do not read */
-        sc_stats_add(&conn->worker->stats->paused, 1);
+        sc_stats_add(&conn->context->stats->paused, 1);
         sc_tlsbev_pause(conn->tls);
     }
 }
@@ -165,7 +165,7 @@ void sc_conn_refuse_and_close(struct sc_conn *conn, enum sc_close_reason reason,
     close_after_replies(conn);
 }
 
-static void say_goodbye(struct sc_conn *conn)
+static void send_going_away(struct sc_conn *conn)
 {
     sc_conn_note_close(conn, SC_CLOSE_DRAINED);
     reply_error(conn, SC_ERROR_GOING_AWAY, conn->retry_after_ms,
@@ -183,7 +183,7 @@ void sc_conn_on_all_answered(struct sc_conn *conn)
         sc_conn_note_close(conn,
                            conn->frame_since_ms != 0 ? SC_CLOSE_TRUNCATED : SC_CLOSE_PEER_CLOSED);
         if (conn->frame_since_ms != 0) {
-            sc_conn_log_event(&conn->worker->log, SC_CONN_TRUNCATED, &conn->origin,
+            sc_conn_log_event(&conn->context->log, SC_CONN_TRUNCATED, &conn->origin,
                               "the peer ended in the middle of a frame");
         }
         close_after_replies(conn);
@@ -191,7 +191,7 @@ void sc_conn_on_all_answered(struct sc_conn *conn)
         if (sc_tlsbev_received(conn->tls) < conn->drain_received) {
             sc_tlsbev_again(conn->tls);
         } else {
-            say_goodbye(conn);
+            send_going_away(conn);
         }
     }
 }
@@ -240,8 +240,8 @@ static bool answer_frame(struct sc_conn *conn, const struct sc_frame_header *hea
 static enum served answer_frames(struct sc_conn *conn, struct evbuffer *input, size_t room,
                                  unsigned *answered)
 {
-    const size_t max_body = conn->worker->limits->max_body_bytes;
-    struct sc_reply_buffer *replies = &conn->worker->replies;
+    const size_t max_body = conn->context->limits->max_body_bytes;
+    struct sc_reply_buffer *replies = &conn->context->replies;
     enum sc_frame_status status = SC_FRAME_COMPLETE;
     struct sc_frame_header header = {0, 0};
     struct sc_framebuf frames;
@@ -302,7 +302,7 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
 {
     const uint64_t now_ms = sc_clock_ms();
     const size_t pending = sc_tlsbev_pending(conn->tls);
-    const size_t limit = conn->worker->limits->output_limit_bytes;
+    const size_t limit = conn->context->limits->output_limit_bytes;
     unsigned answered = 0;
     if (SC_UNLIKELY(conn->state != SC_CONN_OPEN)) {
         evbuffer_drain(input, evbuffer_get_length(input)); /* lingering */
@@ -322,8 +322,8 @@ void sc_conn_serve(struct sc_conn *conn, struct evbuffer *input)
         sc_conn_arm(conn, now_ms);
         return;
     }
-    conn->worker->replies.sent = 0;
-    if (SC_UNLIKELY(conn->owes_pins)) {
+    conn->context->replies.sent = 0;
+    if (SC_UNLIKELY(conn->pins_are_due)) {
         uint8_t *room = reply_room(conn, SC_FRAME_HEADER_BYTES + SC_PINS_MAX_BYTES);
         add_pins_reply(conn, room, sc_conn_pins_late(conn, room + SC_FRAME_HEADER_BYTES));
         answered++;

@@ -2,8 +2,8 @@
 /*
  * The inside of a connection, for its own files only: conn_deadline.c has its state and what it
  * waits for; conn_pins.c makes the replies to PINS; conn_serve.c, on top of both, turns requests
- * into replies; conn_admission.c decides
- * about its handshake; conn.c, on top of all, has its life and the TLS callbacks.
+ * into replies; conn_admission.c decides about its handshake; conn.c, on top of all, makes and
+ * frees it, and has the TLS callbacks.
  */
 #ifndef SC_SERVER_CONN_STATE_H
 #define SC_SERVER_CONN_STATE_H
@@ -23,11 +23,11 @@ enum sc_conn_token { SC_CONN_NO_TOKEN, SC_CONN_TOKEN_RESUMED, SC_CONN_TOKEN_FULL
 
 struct sc_conn {
     LIST_ENTRY(sc_conn) link;
-    struct sc_conn_context *worker;
+    struct sc_conn_context *context;
     struct sc_tlsbev *tls;
     struct sc_tls_context *tls_context; /* a reference */
     struct sc_conn_proof *proof; /* of a key that comes next, for this connection; NULL: none yet */
-    struct sc_signer_job *proof_job; /* in the signer's hands; nothing is answered meanwhile */
+    struct sc_signer_job *proof_job; /* with the signer; nothing is answered meanwhile */
     struct sc_wheel_timer timer;
     uint64_t state_since_ms;
     uint64_t frame_since_ms; /* the first byte of an unfinished frame; 0: there is none */
@@ -40,7 +40,7 @@ struct sc_conn {
     uint64_t
         drain_received; /* sc_tlsbev_received() with all that had arrived when the drain began */
     uint64_t meter_client; /* its number in the worker's pin_meter; 0: not made yet */
-    uint32_t retry_after_ms; /* for the goodbye of a drain */
+    uint32_t retry_after_ms; /* of the ERROR frame that ends a drain */
     enum sc_conn_state state;
     struct sc_admission_waiter waiting;
     uint8_t token; /* enum sc_conn_token: what it has taken for its handshake */
@@ -48,7 +48,7 @@ struct sc_conn {
     uint8_t handshake_failure; /* enum sc_tls_reason, of a handshake that does not complete */
     bool all_answered; /* no complete frame is left in the input */
     bool skipping, paused, draining, input_ended;
-    bool owes_pins; /* the reply to a PINS request comes before all others */
+    bool pins_are_due; /* the reply to a PINS request comes before all others */
     struct sc_tls_watch watch;
     struct sc_conn_origin origin;
 };
@@ -78,9 +78,8 @@ void sc_conn_start_reading(struct sc_conn *conn);
 
 /*
  * PINS (conn_pins.c): `body` is that of the request. Writes a reply's body, to SC_PINS_MAX_BYTES of
- * room. LATER: a proof is being
- * made; when `proof_job` is NULL again, sc_conn_pins_late() writes the reply, and until then
- * nothing is to be answered.
+ * room. LATER: a proof is being made; when `proof_job` is NULL again, sc_conn_pins_late() writes
+ * the reply, and until then nothing is to be answered.
  */
 enum sc_conn_pins { SC_CONN_PINS_NOW, SC_CONN_PINS_LATER, SC_CONN_PINS_MALFORMED };
 enum sc_conn_pins sc_conn_pins_answer(struct sc_conn *conn, const uint8_t *body, size_t body_length,

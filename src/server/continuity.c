@@ -261,7 +261,7 @@ static void log_announced(const struct known_key *next)
     }
 }
 
-/* It becomes the current one in a promotion; otherwise somebody has removed it. */
+/* A promotion makes it the current one; otherwise it was removed. */
 static void note_next(struct sc_continuity *continuity, bool has_next, bool promoted)
 {
     if (!has_next && !continuity->no_next_said) {
@@ -316,7 +316,7 @@ time_t sc_continuity_next_key_since(const struct sc_continuity *continuity,
     return known ? known->since : 0;
 }
 
-/* --- Life --- */
+/* --- Creating and freeing --- */
 
 struct sc_continuity *sc_continuity_new(const struct sc_config *config, struct sc_err *err)
 {

@@ -28,7 +28,7 @@ static void wait_for(struct sc_drain *drain, uint64_t ms)
     event_add(drain->timer, &delay);
 }
 
-/* Until somebody is told that the drain takes long, or it is over. */
+/* Until the log says that the drain takes long, or it is over. */
 static uint64_t first_wait_ms(uint64_t limit_ms)
 {
     const uint64_t half_ms = limit_ms / 2;

@@ -18,7 +18,7 @@
 struct sc_history {
     uint32_t rates[SC_HISTORY_SECONDS]; /* requests a second */
     size_t count, next; /* of rates: how many there are, and where the next goes */
-    uint64_t requests, at_ms; /* in all, when it was last told */
+    uint64_t requests, at_ms; /* in all, at the last call */
     struct sc_stats sums[SC_HISTORY_MINUTE + 1];
     size_t sum_count, next_sum;
     unsigned until_sum; /* seconds until the next sum is kept */

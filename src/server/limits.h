@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The descriptors that max-connections needs, and the limit of the process. Thread: the main one.
+ * The descriptors and the memory that max-connections needs, and the limit of the process. Thread:
+ * the main one.
  */
 #ifndef SC_SERVER_LIMITS_H
 #define SC_SERVER_LIMITS_H

@@ -17,7 +17,7 @@
 /* What the thread that asks knows of a loop. */
 struct asked {
     bool waits;
-    bool told; /* the log says that it does not answer */
+    bool reported; /* the log says that it does not answer */
     uint32_t answered_before;
     uint64_t at_ms;
 };
@@ -55,7 +55,7 @@ struct sc_loop_health *sc_loop_health_new(struct event_base *main_base, struct s
     struct sc_loop_health *health = calloc(1, sizeof(*health));
     if (health) {
         health->workers = workers;
-        health->worker_count = worker_count > 1 ? worker_count : 0; /* one lives in the main loop */
+        health->worker_count = worker_count > 1 ? worker_count : 0; /* one runs in the main loop */
         health->main_stats = main_stats;
         health->asked = calloc(health->worker_count + 1, sizeof(*health->asked));
     }
@@ -116,14 +116,14 @@ void sc_loop_health_ask(struct sc_loop_health *health)
         const uint32_t so_far = answered(health, i);
         const uint64_t since_ms = now_ms - asked->at_ms;
         if (!asked->waits || so_far != asked->answered_before) {
-            if (asked->told) {
+            if (asked->reported) {
                 log_loop(health, i, false, since_ms);
             }
             *asked = (struct asked){.waits = true, .answered_before = so_far, .at_ms = now_ms};
             ask(health, i);
-        } else if (!asked->told && since_ms >= BLOCKED_MS) {
+        } else if (!asked->reported && since_ms >= BLOCKED_MS) {
             log_loop(health, i, true, since_ms);
-            asked->told = true;
+            asked->reported = true;
         }
     }
 }

@@ -34,6 +34,6 @@ void sc_loop_health_ask(struct sc_loop_health *health);
 /* For how long the one that is longest has not answered, milliseconds; 0: all have. */
 uint64_t sc_loop_health_silent_ms(const struct sc_loop_health *health);
 
-void sc_loop_health_free(struct sc_loop_health *health); /* nobody asks any more; NULL is fine */
+void sc_loop_health_free(struct sc_loop_health *health); /* after the last ask; NULL is fine */
 
 #endif

@@ -55,7 +55,8 @@ void sc_metrics_source_set_acceptor(struct sc_metrics_source *source,
     (void)pthread_mutex_unlock(&source->mutex);
 }
 
-void sc_metrics_source_tell(struct sc_metrics_source *source, const struct sc_metrics_facts *facts)
+void sc_metrics_source_set_facts(struct sc_metrics_source *source,
+                                 const struct sc_metrics_facts *facts)
 {
     (void)pthread_mutex_lock(&source->mutex);
     source->facts = *facts;

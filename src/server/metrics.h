@@ -4,8 +4,8 @@
  * sc-server --status are made of this and of nothing else.
  *
  * Counters are read where they are counted; what only the main thread knows (the certificate, the
- * last reload) it tells with sc_metrics_source_tell(). Thread: _init, _fini, _add and _tell the
- * main one, the rest any.
+ * last reload) it sets with sc_metrics_source_set_facts(). Thread: _init, _fini, _add and
+ * _set_facts the main one, the rest any.
  */
 #ifndef SC_SERVER_METRICS_H
 #define SC_SERVER_METRICS_H
@@ -29,7 +29,7 @@
 enum sc_metrics_state { SC_METRICS_STARTING, SC_METRICS_READY, SC_METRICS_DRAINING };
 const char *sc_metrics_state_word(enum sc_metrics_state state);
 
-/* What the main thread tells. */
+/* What only the main thread knows. */
 struct sc_metrics_facts {
     enum sc_metrics_state state;
     time_t draining_since; /* 0: it does not drain */
@@ -85,7 +85,8 @@ void sc_metrics_source_set_stats(struct sc_metrics_source *source, const struct 
 void sc_metrics_source_set_acceptor(struct sc_metrics_source *source,
                                     const struct sc_acceptor *acceptor);
 
-void sc_metrics_source_tell(struct sc_metrics_source *source, const struct sc_metrics_facts *facts);
+void sc_metrics_source_set_facts(struct sc_metrics_source *source,
+                                 const struct sc_metrics_facts *facts);
 
 enum sc_metrics_state sc_metrics_source_state(struct sc_metrics_source *source);
 

@@ -192,7 +192,7 @@ void sc_pin_meter_read(const struct sc_pin_meter *meter, const uint8_t *next,
     }
 }
 
-/* --- Life --- */
+/* --- Creating and freeing --- */
 
 struct sc_pin_meter *sc_pin_meter_new(struct sc_err *err)
 {

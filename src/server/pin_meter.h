@@ -17,7 +17,7 @@
  * as sparse as it once had to become.
  *
  * Thread: any. An entry is one atomic word, so that workers neither wait for each other nor for
- * who reads.
+ * readers.
  */
 #ifndef SC_SERVER_PIN_METER_H
 #define SC_SERVER_PIN_METER_H

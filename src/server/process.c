@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Linux 6.2 tells the number as the size of the directory; before that it is counted. */
+/* Since Linux 6.2 the size of the directory is the number; before that it is counted. */
 static uint64_t count_open_files(void)
 {
     struct stat status;

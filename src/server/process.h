@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What this process uses of the machine, from getrusage(2), getrlimit(2) and /proc/self. Thread:
- * any.
+ * What this process uses of the machine, from clock_gettime(2), getrlimit(2) and /proc/self.
+ * Thread: any.
  */
 #ifndef SC_SERVER_PROCESS_H
 #define SC_SERVER_PROCESS_H

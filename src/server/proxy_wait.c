@@ -47,7 +47,7 @@ static void refuse(struct wait *wait, const char *hint)
     forget(wait);
 }
 
-static void hand_over(struct wait *wait, const struct sc_addr *client)
+static void pass_on(struct wait *wait, const struct sc_addr *client)
 {
     struct sc_conn_origin origin = wait->balancer;
     if (client) {
@@ -97,7 +97,7 @@ static void wait_on(struct wait *wait)
 static void take_end(struct wait *wait)
 {
     if (wait->header.have == 0) {
-        hand_over(wait, NULL); /* a health check that only connects: told like any other */
+        pass_on(wait, NULL); /* a health check that only connects: told like any other */
     } else {
         refuse(wait, "the connection ended in the middle of the PROXY header");
     }
@@ -111,8 +111,8 @@ static bool take(struct wait *wait, const void *bytes, size_t length)
         sc_proxy_header_take(&wait->header, bytes, length, &client);
     switch (verdict) {
     case SC_PROXY_INCOMPLETE: return false;
-    case SC_PROXY_CLIENT: hand_over(wait, &client); return true;
-    case SC_PROXY_NO_CLIENT: hand_over(wait, NULL); return true;
+    case SC_PROXY_CLIENT: pass_on(wait, &client); return true;
+    case SC_PROXY_NO_CLIENT: pass_on(wait, NULL); return true;
     default: refuse(wait, hint_of(verdict)); return true;
     }
 }
@@ -153,7 +153,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* --- Life --- */
+/* --- Creating and freeing --- */
 
 struct sc_proxy_waits *sc_proxy_waits_new(struct event_base *base,
                                           const struct sc_proxy_waits_callbacks *callbacks,

@@ -109,7 +109,7 @@ static void finish(struct sc_reload *reload, enum sc_reload_result result, const
     reload->parts.finished(reload->parts.arg);
 }
 
-/* A failure that lasts is said once, and again whenever somebody asks with a signal. */
+/* A failure that lasts is logged once, and again at each signal. */
 static void report_failure(struct sc_reload *reload, const struct sc_config_errors *errors,
                            enum cause cause)
 {
@@ -243,7 +243,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
     run_reload(arg, CAUSE_RETRY);
 }
 
-/* --- Life --- */
+/* --- Creating and freeing --- */
 
 struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_parts *parts,
                                 struct sc_err *err)

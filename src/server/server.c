@@ -122,7 +122,7 @@ static void write_status(char *out, size_t out_size, void *arg)
 }
 
 /* What only the main thread knows, for /metrics and the status page. */
-static void tell_metrics(struct sc_server *server)
+static void set_facts(struct sc_server *server)
 {
     const struct sc_tls_context *tls = server->snapshot.tls;
     const struct sc_announcement *keys = sc_tls_context_announcement(tls);
@@ -150,12 +150,12 @@ static void tell_metrics(struct sc_server *server)
         facts.reload_at = last->at.tv_sec;
         (void)snprintf(facts.reload_failure, sizeof(facts.reload_failure), "%s", last->failure);
     }
-    sc_metrics_source_tell(&server->metrics, &facts);
+    sc_metrics_source_set_facts(&server->metrics, &facts);
 }
 
 static void on_reload_finished(void *arg)
 {
-    tell_metrics(arg);
+    set_facts(arg);
 }
 
 /* --- Start --- */
@@ -175,7 +175,7 @@ static int start_admin(struct sc_server *server, struct sc_err *err)
     sc_metrics_source_init(&server->metrics, server->workers.items, server->workers.count,
                            server->tickets, server->pin_meter);
     sc_metrics_source_set_stats(&server->metrics, &server->stats);
-    tell_metrics(server);
+    set_facts(server);
     if (!listen) {
         return 0;
     }
@@ -286,11 +286,11 @@ static void log_start(const struct sc_server *server)
     sc_lifecycle_log_ready(&start);
 }
 
-static void tell_ready(struct sc_server *server)
+static void notify_ready(struct sc_server *server)
 {
     char status[SC_SYSD_STATUS_BYTES];
     server->ready = true;
-    tell_metrics(server);
+    set_facts(server);
     write_status(status, sizeof(status), server);
     sc_sysd_ready(server->sysd, status);
 }
@@ -324,7 +324,7 @@ int sc_server_run(struct sc_server *server, struct sc_err *err)
         sc_log_message(SC_EVENT_NOT_CONFINED, "%s", confined.text);
     }
     log_start(server);
-    tell_ready(server);
+    notify_ready(server);
     event_base_dispatch(server->base);
     sc_workers_join(&server->workers);
     log_stopped(server);
@@ -356,7 +356,7 @@ static uint64_t begin_drain(void *arg)
     struct sc_server *server = arg;
     sc_sysd_stopping(server->sysd, "draining");
     sc_watchdog_stopping(server->watchdog);
-    tell_metrics(server);
+    set_facts(server);
     sc_reload_stop(server->reload);
     sc_acceptor_stop(server->acceptor);
     sc_listen_close(server->sockets.tls);

@@ -4,13 +4,13 @@
 #include "server/signer.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
 #include <openssl/crypto.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "server/admission.h"
 #include "tls/announcement.h"
 
@@ -64,9 +64,6 @@ static void *run(void *arg)
     struct sc_signer *signer = arg;
     struct sc_signer_job *job;
     struct sc_log_rate rate = {0};
-#ifdef __linux__
-    (void)pthread_setname_np(pthread_self(), "signer");
-#endif
     while ((job = take(signer)) != NULL) {
         struct sc_err err;
         if (sc_pins_sign(job->key->key, job->exporter, job->signature, &job->signature_bytes,
@@ -82,14 +79,9 @@ static void *run(void *arg)
 
 /* --- In other threads --- */
 
-/* Signals are the main thread's: a new thread inherits the mask. */
 static bool start(struct sc_signer *signer)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    signer->running = pthread_create(&signer->thread, NULL, run, signer) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    signer->running = sc_thread_start(&signer->thread, "signer", run, signer) == 0;
     return signer->running;
 }
 

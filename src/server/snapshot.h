@@ -20,8 +20,8 @@ struct sc_snapshot {
 
 /*
  * Reads everything that the command line and the configuration name: two references in *out.
- * `tickets` live longer than a snapshot: sessions go on after a reload. -1: `errors` says why, a
- * line each, and *out is untouched.
+ * `tickets` outlast a snapshot, so that sessions can be resumed after a reload. -1: `errors` says
+ * why, a line each, and *out is untouched.
  */
 int sc_snapshot_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase,
                      struct sc_tickets *tickets, struct sc_snapshot *out,
@@ -32,7 +32,7 @@ void sc_snapshot_unref(struct sc_snapshot *snapshot);
 /* `fresh` serves the same as the active one: nothing in the files has changed. */
 bool sc_snapshot_equal(const struct sc_snapshot *fresh, const struct sc_snapshot *active);
 
-/* Logs what the operator should know of it: warnings of the context, the end of the certificate. */
+/* Logs what the operator should know of it: warnings of the files, and of weak [tls] commands. */
 void sc_snapshot_log_warnings(const struct sc_snapshot *snapshot);
 
 /*

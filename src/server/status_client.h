@@ -16,8 +16,8 @@
 
 /*
  * What is at `path`, "/status.json": into `buffer`, of SC_STATUS_CLIENT_BYTES, with a NUL; *body
- * points into it. -1: EX_UNAVAILABLE, nobody answers there in time, or something else than this
- * server does.
+ * points into it. -1: EX_UNAVAILABLE, there is no answer in time, or it is of something else
+ * than this server.
  */
 int sc_status_client_get(const struct sc_address *address, const char *path, char *buffer,
                          const char **body, struct sc_err *err) SC_NODISCARD;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Notifies systemd that the service is alive (WatchdogSec=), only when every worker has answered
+ * Pings the watchdog of systemd (WatchdogSec=), only when every worker has answered
  * the last ping, and of its status line. Does nothing without systemd. Thread: the main one.
  */
 #ifndef SC_SERVER_WATCHDOG_H

@@ -4,7 +4,6 @@
 #include "server/worker.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <openssl/crypto.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "net/loop.h"
 #include "tls/context.h"
 
@@ -55,17 +55,17 @@ struct sc_worker {
     const struct sc_worker_owner *owner;
     evutil_socket_t reserved; /* descriptors below it */
     _Atomic uint32_t load, pings_answered;
-    bool draining, empty_told;
+    bool draining, empty_reported;
     bool owns_base; /* and with it a thread and a mailbox */
     bool running; /* the owner's: the thread is to be joined */
 };
 
 /* --- In the worker's thread --- */
 
-static void tell_if_empty(struct sc_worker *worker)
+static void report_if_empty(struct sc_worker *worker)
 {
-    if (worker->draining && !worker->empty_told && LIST_EMPTY(&worker->conns)) {
-        worker->empty_told = true;
+    if (worker->draining && !worker->empty_reported && LIST_EMPTY(&worker->conns)) {
+        worker->empty_reported = true;
         worker->owner->on_empty(worker->owner->arg);
     }
 }
@@ -76,7 +76,7 @@ static void on_gone(struct sc_conn *conn, void *arg)
     sc_conn_list_remove(conn);
     worker->owner->on_gone(sc_conn_origin(conn), worker->owner->arg);
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
-    tell_if_empty(worker);
+    report_if_empty(worker);
 }
 
 static void begin_connection(struct sc_worker *worker, struct worker_message *message)
@@ -118,7 +118,7 @@ static void begin_drain(struct sc_worker *worker, uint32_t first_ms, double step
         sc_conn_drain(conn, (uint32_t)retry_ms);
         retry_ms += step_ms;
     }
-    tell_if_empty(worker);
+    report_if_empty(worker);
 }
 
 /* The message is the worker's own. */
@@ -147,7 +147,7 @@ static void on_message(struct sc_message *base, void *arg)
 
 static void close_all(struct sc_worker *worker)
 {
-    worker->empty_told = true;
+    worker->empty_reported = true;
     struct sc_conn *next;
     for (struct sc_conn *conn = LIST_FIRST(&worker->conns); conn; conn = next) {
         next = sc_conn_list_next(conn);
@@ -164,11 +164,6 @@ static void close_all(struct sc_worker *worker)
 static void *run(void *arg)
 {
     struct sc_worker *worker = arg;
-    char name[16];
-    (void)snprintf(name, sizeof(name), "worker-%u", worker->index);
-#ifdef __linux__
-    (void)pthread_setname_np(pthread_self(), name);
-#endif
     event_base_loop(worker->base, EVLOOP_NO_EXIT_ON_EMPTY);
     close_all(worker);
     OPENSSL_thread_stop(); /* else OpenSSL frees what it has for each thread only after this one */
@@ -191,15 +186,11 @@ static void discard(struct sc_message *base, void *arg)
     free(message);
 }
 
-/* Signals are the main thread's: a new thread inherits the mask. */
 static int start_thread(struct sc_worker *worker)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&worker->thread, NULL, run, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
+    char name[16];
+    (void)snprintf(name, sizeof(name), "worker-%u", worker->index);
+    return sc_thread_start(&worker->thread, name, run, worker);
 }
 
 struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
@@ -266,12 +257,12 @@ static struct worker_message *new_message(enum message_kind kind)
     return message;
 }
 
-/* For the messages without which the server cannot be run or stopped: a handful in its life. */
+/* For the messages without which the server cannot be run or stopped: a few in all. */
 static struct worker_message *must_message(enum message_kind kind)
 {
     struct worker_message *message = new_message(kind);
     if (!message) {
-        sc_log_message(SC_EVENT_OUT_OF_MEMORY, "cannot tell a worker what to do");
+        sc_log_message(SC_EVENT_OUT_OF_MEMORY, "cannot send a message to a worker");
         abort();
     }
     return message;

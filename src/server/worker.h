@@ -42,8 +42,8 @@ struct sc_worker_owner {
  * Starts the thread; signals are blocked in it. `owner` is borrowed for the life of the worker.
  * NULL on failure.
  *
- * With `base`, there is no thread and no mailbox: the worker lives in that loop, and everything
- * below is called in its thread. For a server with one worker: handing a connection to another
+ * With `base`, there is no thread and no mailbox: the worker runs in that loop, and everything
+ * below is called in its thread. For a server with one worker: passing a connection to another
  * thread costs two wake-ups, a tenth of a resumed handshake.
  */
 struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
@@ -62,7 +62,7 @@ int sc_worker_give(struct sc_worker *worker, evutil_socket_t fd,
 void sc_worker_publish(struct sc_worker *worker, const struct sc_worker_settings *settings);
 
 /*
- * Answers what has arrived, sends each client GOING AWAY, and closes. The first client is told to
+ * Answers what has arrived, sends each client GOING AWAY, and closes. The first client is asked to
  * come back after retry_first_ms, each further one retry_step_ms later. on_empty follows.
  */
 void sc_worker_drain(struct sc_worker *worker, uint32_t retry_first_ms, double retry_step_ms);

@@ -36,7 +36,7 @@ struct sc_workers {
 };
 
 /*
- * Starts `count` workers; a single one lives in `base`. Borrows everything but the settings, for
+ * Starts `count` workers; a single one runs in `base`. Borrows everything but the settings, for
  * its life. On failure -1, and sc_workers_fini() is to be called as after success.
  */
 int sc_workers_start(struct sc_workers *workers, size_t count, struct event_base *base,

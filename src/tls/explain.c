@@ -265,6 +265,10 @@ static struct sc_tls_failure explain_other(bool server)
 static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum sc_tls_end end,
                                          bool server)
 {
+    if (watch->first_count == 0 && server && (end == SC_TLS_END_RESET || end == SC_TLS_END_EOF)) {
+        return failure(SC_TLS_REASON_PROBE,
+                       "connected and closed without a byte: a port scan or a health check");
+    }
     switch (end) {
     case SC_TLS_END_TIMEOUT:
         if (watch->suspended) {
@@ -288,20 +292,12 @@ static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum 
                                                        "finish it; a slow or lossy network, or an "
                                                        "overloaded server");
     case SC_TLS_END_RESET:
-        if (watch->first_count == 0 && server) {
-            return failure(SC_TLS_REASON_PROBE,
-                           "connected and closed without a byte: a port scan or a health check");
-        }
         return failure(SC_TLS_REASON_RESET, server
                                                 ? "the client, or a firewall on the way, cut the "
                                                   "connection in the middle of the handshake"
                                                 : "the server, or a firewall on the way, cut the "
                                                   "connection in the middle of the handshake");
     case SC_TLS_END_EOF:
-        if (watch->first_count == 0 && server) {
-            return failure(SC_TLS_REASON_PROBE,
-                           "connected and closed without a byte: a port scan or a health check");
-        }
         return failure(SC_TLS_REASON_EOF, server
                                               ? "the client left in the middle of the handshake; "
                                                 "one that does not like our certificate may "

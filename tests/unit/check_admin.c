@@ -67,7 +67,7 @@ static const char *get(const char *path)
 static void tell(enum sc_metrics_state state)
 {
     const struct sc_metrics_facts facts = {.state = state};
-    sc_metrics_source_tell(&source, &facts);
+    sc_metrics_source_set_facts(&source, &facts);
 }
 
 static void assert_ready(const char *status, const char *body)

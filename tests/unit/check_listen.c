@@ -283,9 +283,9 @@ START_TEST(unix_sockets)
     ck_assert_uint_eq(status.st_mode, S_IFSOCK | 0660);
     ck_assert_uint_eq(mode_before & 0177, 0); /* nobody else could connect in between */
 
-    ck_assert_ptr_null(OPEN("unix:s")); /* somebody listens there */
+    ck_assert_ptr_null(OPEN("unix:s")); /* another process listens there */
     ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, "unix:s") && strstr(err.text, "somebody listens"), "%s",
+    ck_assert_msg(strstr(err.text, "unix:s") && strstr(err.text, "another process listens"), "%s",
                   err.text);
     ck_assert_int_eq(lstat("s", &status), 0);
 
@@ -344,7 +344,9 @@ static void race(const int *start, const int *verdicts, const int *end)
     char byte;
     (void)!read(start[0], &byte, 1);
     struct sc_listen *set = OPEN("unix:s");
-    byte = set ? 'w' : strstr(err.text, "unix:s: somebody listens there") != NULL ? 'l' : '?';
+    byte = set                                                                 ? 'w'
+           : strstr(err.text, "unix:s: another process listens there") != NULL ? 'l'
+                                                                               : '?';
     (void)!write(verdicts[1], &byte, 1);
     (void)!read(end[0], &byte, 1);
     _exit(0); /* without removing the file */
@@ -430,7 +432,7 @@ START_TEST(a_busy_unix_socket_is_not_left_over)
     } while (connect(clients[count++], (struct sockaddr *)&address, sizeof(address)) == 0);
     ck_assert_int_eq(errno, EAGAIN);
     ck_assert_ptr_null(OPEN("unix:s"));
-    ck_assert_msg(strstr(err.text, "somebody listens") != NULL, "%s", err.text);
+    ck_assert_msg(strstr(err.text, "another process listens") != NULL, "%s", err.text);
     while (count > 0) {
         (void)close(clients[--count]);
     }
