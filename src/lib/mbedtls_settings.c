@@ -173,8 +173,8 @@ int sc_mbedtls_configure(struct sc_mbedtls_shared *shared, mbedtls_ssl_config *c
     mbedtls_ssl_conf_sig_hashes(config, hashes);
     /* A server without RFC 5746 is refused, as by OpenSSL. */
     mbedtls_ssl_conf_legacy_renegotiation(config, MBEDTLS_SSL_LEGACY_BREAK_HANDSHAKE);
-    /* The connection's callback decides, and nothing of Mbed TLS's own validation counts. */
-    mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_OPTIONAL);
+    /* The connection decides itself. Nothing of Mbed TLS's own validation would count. */
+    mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_NONE);
     mbedtls_ssl_conf_rng(config, random_bytes, NULL);
     if (result == 0 && shared->key_size > 0) {
         result = mbedtls_pk_parse_key(key, shared->key, shared->key_size, NULL, 0);

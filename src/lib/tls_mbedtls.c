@@ -31,8 +31,8 @@
 
 /* Ciphertext that waits to be decrypted: two records. */
 #define INPUT_BYTES ((size_t)2 * SSL3_RT_MAX_ENCRYPTED_LENGTH)
-/* Of a chain that a server shows; Mbed TLS itself follows eight issuers. */
-#define MAX_CERTIFICATES 16
+/* Of a chain that a server shows: more of the smallest than Mbed TLS takes, 16 KiB of them. */
+#define MAX_CERTIFICATES 64
 
 struct conn {
     struct sc_tls_conn base;
@@ -108,21 +108,6 @@ static int verify_chain(struct conn *conn, const mbedtls_x509_crt *chain)
         certificates[count++] = (struct sc_tls_der){chain->raw.p, chain->raw.len};
     }
     return sc_tls_verify_der(conn->verify, certificates, count);
-}
-
-/*
- * Called for each certificate of the chain that Mbed TLS has built, the leaf last. It goes on in
- * any case: the alert that Mbed TLS would send for a refusal is not bad_certificate.
- */
-static int on_certificate(void *arg, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
-{
-    struct conn *conn = arg;
-    *flags = 0;
-    if (depth == 0) {
-        conn->certificate_shown = true;
-        (void)verify_chain(conn, certificate);
-    }
-    return 0;
 }
 
 static void put_hex(char *out, const unsigned char *bytes, size_t count)
@@ -230,7 +215,6 @@ static int set_up(struct conn *conn, struct sc_mbedtls_shared *shared, const cha
 {
     int result = sc_mbedtls_configure(shared, &conn->config, &conn->key);
     if (result == 0) {
-        mbedtls_ssl_conf_verify(&conn->config, on_certificate, conn);
         mbedtls_ssl_conf_export_keys_ext_cb(&conn->config, on_keys, conn);
         result = mbedtls_ssl_setup(&conn->ssl, &conn->config);
     }
@@ -349,17 +333,26 @@ static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake
     return SC_TLS_STEP_FAILED;
 }
 
-/* A step at a time: one reads the server's certificate, and a later one answers. */
+/*
+ * A step at a time: one reads the server's certificate, and a later one answers. It is checked in
+ * between: Mbed TLS would follow the chain for eight issuers and end the handshake at the ninth,
+ * whatever the pins are, and the alert that it sends for a refusal is not bad_certificate.
+ */
 static enum sc_tls_step handshake(struct sc_tls_conn *base, struct sc_err *err)
 {
     struct conn *conn = conn_of(base);
     while (conn->ssl.state != MBEDTLS_SSL_HANDSHAKE_OVER) {
+        const int before = conn->ssl.state;
         const int result = conn->out_of_memory ? MBEDTLS_ERR_SSL_ALLOC_FAILED
                                                : mbedtls_ssl_handshake_step(&conn->ssl);
         if (result != 0) {
             return step_of(conn, result, true, err);
         }
-        if (conn->verify->refused) {
+        if (before != MBEDTLS_SSL_SERVER_CERTIFICATE || conn->ssl.state == before) {
+            continue;
+        }
+        conn->certificate_shown = true;
+        if (verify_chain(conn, conn->ssl.session_negotiate->peer_cert) != 0) {
             (void)mbedtls_ssl_send_alert_message(&conn->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
                                                  conn->verify->is_unknown
                                                      ? MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA

@@ -10,6 +10,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/compiler.h"
 #include "base/file.h"
 #include "engine_fixture.h"
 #include "tls/pin.h"
@@ -60,6 +61,62 @@ START_TEST(what_was_agreed_on_has_the_same_names)
     ck_assert_str_eq(info().group, "x25519");
     echo();
     tear_down();
+}
+END_TEST
+
+/* A server whose certificate has so many issuers; the last one is in root.crt. */
+static void show_issuers(unsigned count)
+{
+    struct sc_tls_server_settings server_settings = fixture_settings("server");
+    EVP_PKEY *issuer_key = fixture_key("P-256");
+    X509 *issuer = fixture_certificate(issuer_key, "root", 0, 1000, NULL, NULL), *chain[40];
+    fixture_write_certificate("root.crt", issuer, false);
+    chain[0] = issuer;
+    for (unsigned i = 1; i <= count; i++) {
+        char name[32];
+        EVP_PKEY *key = fixture_key("P-256");
+        (void)snprintf(name, sizeof(name), "issuer %u", count - i);
+        chain[i] = fixture_certificate(key, name, 0, 1000, chain[i - 1], issuer_key);
+        EVP_PKEY_free(issuer_key);
+        issuer_key = key;
+    }
+    fixture_write_key("server.key", issuer_key, NULL);
+    EVP_PKEY_free(issuer_key);
+    fixture_write_certificate("server.crt", chain[count], false);
+    sc_tls_context_unref(context);
+    context = fixture_server(&server_settings);
+    for (unsigned i = count + 1; i-- > 0;) {
+        if (i < count) {
+            SSL_CTX *server_ctx = sc_tls_context_ssl_ctx(context);
+            ck_assert_int_eq(SSL_CTX_add1_chain_cert(server_ctx, chain[i]), 1);
+        }
+        X509_free(chain[i]);
+    }
+}
+
+/* Pins are of the certificate itself, and "ca:" pins of any of its issuers. */
+START_TEST(a_chain_may_be_long)
+{
+    static const unsigned counts[] = {1, 8, 9, 30};
+    char ca[512];
+    for (size_t i = 0; i < SC_COUNT_OF(counts); i++) {
+        for (int issuers = 0; issuers < 2; issuers++) {
+            set_up_unpinned();
+            show_issuers(counts[i]);
+            if (issuers) {
+                (void)snprintf(ca, sizeof(ca), "ca:%s", fixture_path("root.crt"));
+                ck_assert_int_eq(sc_client_settings_add_pin(settings, ca, &error), 0);
+            } else {
+                (void)snprintf(ca, sizeof(ca), "%s", fixture_path("server.crt"));
+                ck_assert_int_eq(sc_client_settings_add_pin(settings, ca, &error), 0);
+            }
+            host = NULL;
+            get_ready();
+            echo();
+            host = "localhost";
+            tear_down();
+        }
+    }
 }
 END_TEST
 
@@ -344,7 +401,7 @@ START_TEST(a_next_key_proves_itself_to_this_connection)
 }
 END_TEST
 
-TLS_LIBRARY_SUITE_MAIN(a_next_key_proves_itself_to_this_connection,
+TLS_LIBRARY_SUITE_MAIN(a_chain_may_be_long, a_next_key_proves_itself_to_this_connection,
                        failures_are_told_in_the_same_words, what_was_agreed_on_has_the_same_names,
                        a_session_of_another_tls_library_is_not_used, a_damaged_session_does_no_harm,
                        a_client_certificate_is_shown,
