@@ -48,6 +48,8 @@ SHELL_TESTS = \
 	tests/system/test-keygen.sh \
 	tests/system/test-layers.sh \
 	tests/system/test-library.sh \
+	tests/system/test-library-abi.sh \
+	tests/system/test-library-threads.sh \
 	tests/system/test-lifecycle.sh \
 	tests/system/test-log.sh \
 	tests/system/test-man.sh \
@@ -73,4 +75,4 @@ SHELL_TESTS = \
 	tests/system/test-tour.sh \
 	tests/system/test-units.sh \
 	tests/system/test-workers.sh
-EXTRA_DIST += $(SHELL_TESTS) tests/system/lib.sh tests/system/browser.sh tests/system/without-option.sh tests/system/box.sh tests/system/box-boot.sh
+EXTRA_DIST += $(SHELL_TESTS) tests/system/lib.sh tests/system/browser.sh tests/system/without-option.sh tests/system/box.sh tests/system/box-boot.sh tests/abi/libspacecaptain.so.0

@@ -38,6 +38,10 @@ TEST_TOOLS += tests/tools/driver
 tests_tools_driver_SOURCES = tests/tools/driver.c
 tests_tools_driver_LDADD   = $(EVENT_LIBS) $(LIBS_LIB)
 
+TEST_TOOLS += tests/tools/threads
+tests_tools_threads_SOURCES = tests/tools/threads.c
+tests_tools_threads_LDADD   = $(LIBS_LIB)
+
 TEST_TOOLS += tests/tools/fleet
 tests_tools_fleet_SOURCES = tests/tools/fleet.c
 tests_tools_fleet_LDADD   = $(EVENT_LIBS) $(LIBS_LIB)
