@@ -50,7 +50,8 @@
  * calls nothing back. Names are looked up in a thread of its own, which can outlive the connection:
  * do not dlclose() the library. It has no global state: objects of one connection belong to one
  * thread at a time, different connections may be used in different threads at once, and they may
- * share settings.
+ * share settings. After fork(2) one of the two processes goes on with a connection; the other must
+ * not even free it, since that would end it for both.
  *
  * Times are milliseconds. Sizes are bytes.
  */

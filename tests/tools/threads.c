@@ -199,7 +199,7 @@ static void *run(void *arg)
     struct sc_client_settings *settings = settings_of(thread);
     memset(thread->body, 'a' + (int)thread->number, sizeof(thread->body));
     for (unsigned i = 0; i < CONNECTIONS; i++) {
-        ways[(thread->number + i) % SC_COUNT_OF(ways)](thread, settings);
+        ways[(thread->number / 4 + i) % SC_COUNT_OF(ways)](thread, settings);
     }
     if (settings != shared) {
         sc_client_settings_free(settings);
