@@ -27,6 +27,7 @@ enum sc_frame_type {
     SC_FRAME_REVERSE = 2,
     SC_FRAME_TIME = 3,
     SC_FRAME_PINS = 4,
+    SC_FRAME_FIRST_UNUSED, /* types are dense */
 };
 
 enum sc_error_code {

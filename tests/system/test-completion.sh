@@ -130,7 +130,8 @@ offers 'sc-client --connect zz-' zz-home zz-office.example
 offers 'sc-bench --connect=zz-o' zz-office.example
 offers 'sc-client --connect defau'
 offers 'sc-client --tls-library o' openssl
-offers 'sc-bench --type ' echo reverse time mix
+types=$(sc-bench --help | tr '\n' ' ' | sed 's/  */ /g; s/.* TYPE \([a-z, ]*\) or mix .*/\1 mix/; s/,//g')
+offers 'sc-bench --type ' $types
 offers 'sc-bench --type=m' mix
 offers 'sc-bench -t r' reverse
 offers 'sc-bench --svg no' notes.txt

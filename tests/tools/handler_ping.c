@@ -12,8 +12,6 @@
 #include "proto/frame.h"
 #include "proto/handler.h"
 
-#define FIRST_FREE_TYPE (SC_FRAME_PINS + 1)
-
 static size_t run_ping(const uint8_t *body, size_t body_length, uint8_t *reply)
 {
     (void)body;
@@ -31,9 +29,9 @@ static size_t run_upper(const uint8_t *body, size_t body_length, uint8_t *reply)
 }
 
 #define SC_TEST_HANDLERS \
-    {FIRST_FREE_TYPE, "ping", "get a pong", .reply_max = 4, .run = run_ping}, \
-        {FIRST_FREE_TYPE + 1, "upper",         "get TEXT in capitals", .takes_body = true, \
-         .same_length = true, .run = run_upper},
+    {SC_FRAME_FIRST_UNUSED, "ping", "get a pong", .reply_max = 4, .run = run_ping}, \
+        {SC_FRAME_FIRST_UNUSED + 1, "upper",         "get TEXT in capitals", .takes_body = true, \
+         .same_length = true,       .run = run_upper},
 
 /* NOLINTNEXTLINE(bugprone-suspicious-include): the table, with its rows */
 #include "../../src/proto/handler.c"

@@ -28,7 +28,7 @@ START_TEST(the_table_agrees_with_itself)
             ck_assert(*c >= 'a' && *c <= 'z');
         }
     }
-    ck_assert_uint_eq(i, 4);
+    ck_assert_uint_eq(i + 1, SC_FRAME_FIRST_UNUSED);
     ck_assert_ptr_null(sc_handler_at(SIZE_MAX));
 }
 END_TEST
@@ -45,7 +45,7 @@ END_TEST
 START_TEST(nothing_else_is_found)
 {
     ck_assert_ptr_null(sc_handler_find(SC_FRAME_ERROR));
-    ck_assert_ptr_null(sc_handler_find(5));
+    ck_assert_ptr_null(sc_handler_find(SC_FRAME_FIRST_UNUSED));
     ck_assert_ptr_null(sc_handler_find(255));
     ck_assert_ptr_null(sc_handler_find(UINT32_C(0x01000000))); /* echo in the wrong byte order */
     ck_assert_ptr_null(sc_handler_find(UINT32_MAX));
@@ -136,7 +136,8 @@ START_TEST(a_row_says_what_requests_and_replies_have)
     ck_assert(time->is_reply((const uint8_t *)"2026-11-21T01:22:03.123456Z"));
     ck_assert(!time->is_reply((const uint8_t *)"2026-11-21T01:22:03.123456+"));
     sc_handler_list(list);
-    ck_assert_str_eq(list, "echo TEXT, reverse TEXT, time, pins");
+    static const char first[] = "echo TEXT, reverse TEXT, time, pins";
+    ck_assert_int_eq(strncmp(list, first, strlen(first)), 0);
 }
 END_TEST
 
