@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # contrib/prometheus and contrib/grafana: they name only metrics and label values that a real server has, every alert rule has a unit test, and
-# promtool(1) finds nothing wrong. With SC_TEST_PROMETHEUS=yes a real Prometheus scrapes real servers, and rules fire when their failures are
-# caused, and not before; that takes three quarters of a minute. Not caused: what takes a lack of memory at one moment (InternalErrors), hundreds
-# of signatures a second (ProofsMissing), a response of the past (OcspResponseEnded), and a start that stands still (NotReady).
+# promtool(1) finds nothing wrong. With SC_TEST_PROMETHEUS=yes a real Prometheus scrapes real servers, and every rule fires when its failure is
+# caused, and not before; that takes a minute.
 test_seconds=180
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 command -v curl >/dev/null || skip "there is no curl here"
@@ -59,8 +58,11 @@ fi
 }
 command -v prometheus >/dev/null || skip "there is no prometheus here"
 command -v openssl >/dev/null || skip "there is no openssl command"
+command -v cc >/dev/null || skip "there is no compiler here"
+all=yes
 
-# `failing` is what fails; `spare` gets a certificate that has ended, and goes away.
+# `failing` is what fails; `spare` gets a certificate that has ended, and goes away; `third` has an OCSP response, a next key that is slow to
+# sign, and a disk that stops to answer while there is a FIFO `disk`.
 run 0 sc-keygen --next --out server
 mkdir other
 run 0 sc-keygen --out other/server
@@ -70,11 +72,27 @@ openssl req -new -key other/server.key -subj /CN=localhost -out other.csr 2>open
 openssl ca -batch -notext -config ca.cnf -in other.csr -selfsign -keyfile other/server.key -startdate 20200101000000Z -enddate 20210101000000Z \
     -out expired.crt 2>>openssl.log || fail "openssl ca"
 
+run 0 sc-keygen --out third
+run 0 sc-keygen --next --out third --rsa 2048
+printf 'V\t%s\t\t%s\tunknown\t/CN=third\n' "$(date -u -d '+2 days' +%y%m%d%H%M%SZ)" "$(openssl x509 -in third.crt -noout -serial | sed 's/.*=//')" >third.index
+openssl ocsp -index third.index -rsigner third.crt -rkey third.key -CA third.crt -issuer third.crt -cert third.crt -respout third.der -ndays 1 \
+    >>openssl.log 2>&1 || fail "openssl ocsp"
+cc -shared -fPIC -o disk.so -x c - <<END || fail "no library for a disk that does not answer"
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int rename(const char *from, const char *to)
+{
+    close(open("$tmp/disk", O_RDONLY)); /* until somebody writes to it */
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+END
+
 # serve NAME FILES OPTION...: $address $admin $service; the server's own process is $server_pid. Its address of /metrics survives a restart.
 serve() {
     name=$1 files=$2
     shift 2
-    as-systemd --watchdog 600000 --sockets 1 --names metrics "messages-$name" "addresses-$name" sc-server -c /dev/null \
+    as-systemd --watchdog 600000 --sockets 1 --names metrics "messages-$name" "addresses-$name" env ${preload:+"LD_PRELOAD=$preload"} sc-server -c /dev/null \
         --certificate "$tmp/$files.crt" --private-key "$tmp/$files.key" --listen 127.0.0.1:0 --reload-interval 0 "$@" >"$name.log" 2>&1 </dev/null &
     service=$!
     own_pids="$own_pids $service"
@@ -85,6 +103,10 @@ serve() {
 }
 serve spare other/server --handshake-rate 1 --workers 1
 spare=$server_pid spare_service=$service spare_address=$address spare_admin=$admin
+preload=$tmp/disk.so
+serve third third --workers 2 --max-body 16M --max-connections 200 --ocsp-response "$tmp/third.der" --key-continuity off --port-file "$tmp/third-port"
+third=$server_pid third_service=$service third_address=$address third_admin=$admin
+preload=
 serve failing server --workers 2 --max-connections 20 --max-body 16M --write-timeout 1s --drain-timeout 60s
 
 # The same rules, seconds in the place of minutes, and 20 of them in the place of two days.
@@ -97,6 +119,7 @@ scrape_configs:
     static_configs:
       - {targets: ['$admin'], labels: {instance: failing}}
       - {targets: ['$spare_admin'], labels: {instance: spare}}
+      - {targets: ['$third_admin'], labels: {instance: third}}
 END
 # GOMAXPROCS: beside other tests.
 GOMAXPROCS=1 prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address=127.0.0.1:0 >prometheus.log 2>&1 </dev/null &
@@ -115,7 +138,7 @@ fires() {
             fail "$1 does not fire for $2; these do: $(cat answer)"
         }
     done
-    echo "fires: $1 for $2"
+    echo "fires: $1 for $2" | tee -a fired
 }
 
 # Nothing fires while nothing is wrong, but that `spare` has no next key.
@@ -146,12 +169,14 @@ run 0 hostile --peers 10 --how 'GET / HTTP/1.0' plain "$address"
 run 0 hostile --peers 8 --count 65 --expect-end key-update "$address"
 background hostile --peers 8 --give-up-ms 20000 --deadline-ms 25000 --bytes 1000000000 never-read "$address"
 background sc-bench --connect "$spare_address" --pin other/server.crt -c 8 --handshakes --duration 10s
+run 0 hostile --count 100 --how pins hold "$third_address"
 fires ClientsLockedOut failing
 fires HandshakesFail failing
 fires HostileClients failing
 fires ClientsDoNotRead failing
 fires HandshakeFlood spare
 fires HandshakesSlow spare
+fires ProofsMissing third
 
 # Files.
 cp server.crt good.crt
@@ -159,10 +184,14 @@ run 0 sc-keygen --renew --days 20 --out server
 run 0 sc-keygen --renew --days 3 --out other/server
 rm server.next.key server.next.crt
 run 0 sc-keygen --next --days 20 --out server
-kill -HUP "$server_pid" "$spare"
+# Its end is moved; the signature is the client's business.
+ends=$(grep -ao '[0-9]\{14\}Z' third.der | sort | tail -1)
+sed "s/$ends/$(date -u -d '+2 seconds' +%Y%m%d%H%M%SZ)/" third.der >third.new && mv third.new third.der
+kill -HUP "$server_pid" "$spare" "$third"
 fires CertificateExpiresSoon failing
 fires CertificateExpiresNow spare
 fires NextCertificateExpires failing
+fires OcspResponseEnded third
 rm server.next.key server.next.crt
 cp expired.crt other/server.crt
 kill -HUP "$server_pid" "$spare"
@@ -187,6 +216,19 @@ for holder in $holders; do
     forget_pid "$holder"
 done
 
+# Enough memory for a request, and too little for its reply.
+if command -v prlimit >/dev/null; then
+    { printf '\0\0\0\2\1\0\0\0' && head -c 16777216 /dev/zero && printf '\0\0\0\1\377\377\377\377'; } >large
+    for mib in 40 32 24 16 8; do
+        curl -sS -m 10 "http://$third_admin/metrics" >metrics || fail "no metrics"
+        ! grep -q 'error_replies_total{code="internal_error"} [1-9]' metrics || break
+        prlimit --pid "$third" --as=$(($(sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$third/status") * 1024 + mib * 1048576)): || fail "can't lower the limit"
+        timeout 10 openssl s_client -quiet -connect "$third_address" <large >/dev/null 2>&1 || :
+    done
+    prlimit --pid "$third" --as=unlimited: || fail "can't raise the limit"
+    fires InternalErrors third
+fi
+
 # Too few descriptors, and too many connections.
 if command -v prlimit >/dev/null; then
     prlimit --pid "$server_pid" --nofile=$(($(find "/proc/$server_pid/fd" -mindepth 1 | wc -l) + 2)): || fail "can't lower the limit"
@@ -196,7 +238,8 @@ if command -v prlimit >/dev/null; then
     finish "$background_pid" 0
     prlimit --pid "$server_pid" --nofile=1000: || fail "can't raise the limit"
 else
-    skip_part "no prlimit(1) to take descriptors away"
+    all=
+    skip_part "no prlimit(1) to take memory and descriptors away"
 fi
 background hostile --count 20 --deadline-ms $((60000 * slow)) --go-file go --how idle --ready-file full hold "$address"
 holder=$background_pid
@@ -217,6 +260,7 @@ if grep -q 'a thread is stopped' messages-failing; then
     kill -TERM "$server_pid"
     fires DrainStuck failing
 else
+    all=
     skip_part "ptrace(2) is not allowed here: no event loop can be blocked"
 fi
 
@@ -230,11 +274,17 @@ while ask 'ALERTS{alertname="SpaceCaptainRestarts",alertstate="firing",instance=
     starts=$((starts + 1))
     wait-for $((10 * slow)) "$spare_service" contains messages-spare READY=1 $starts || fail "the service is not started again"
 done
-echo "fires: Restarts for spare"
+echo "fires: Restarts for spare" | tee -a fired
 kill -TERM "$spare_service"
+mkfifo disk
+kill -USR2 "$third_service"
 fires Down spare
+fires NotReady third
+: >disk
+wait-for $((10 * slow)) "$third_service" contains messages-third READY=1 2 || fail "the server does not get ready when the disk answers"
 sed '/targets:/d; s/static_configs:/& []/' prometheus.yml >nobody.yml && mv nobody.yml prometheus.yml
 kill -HUP "$prometheus_pid"
 fires NotScraped ''
+[ -z "$all" ] || { sed -n 's/^fires: \([A-Za-z]*\) .*/SpaceCaptain\1/p' fired | sort -u | diff alerts - >&2; } || fail "these rules (<) have not fired"
 kill -KILL "$service"
 pass "rules fire when their failures are caused"

@@ -59,8 +59,9 @@ static const struct {
     {"split-hello", mode_split_hello,
      "a ClientHello in records of --piece bytes (--expect-end: is refused)"},
     {"hold", mode_hold,
-     "--count connections that stay in a state until --go-file (--how part-of-hello, hello, idle, "
-     "frame, replies)"},
+     "--count connections that stay in a state until --go-file (--how silent, "
+     "part-of-proxy-header, "
+     "part-of-hello, hello, idle, pins, frame, replies, renegotiation)"},
     {"drip-frame", mode_drip_frame, "one byte of a frame every --interval-ms"},
     {"idle", mode_idle, "is served, then says nothing"},
     {"never-read", mode_never_read,

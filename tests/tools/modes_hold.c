@@ -78,6 +78,15 @@ static void hold_idle(struct peer *peer, const struct mode_options *options)
     }
 }
 
+/* Before anybody asks for PINS all are there, so that they ask at once. */
+static void ask_pins(struct peer *peer)
+{
+    sc_frame_put_header(bytes, SC_FRAME_PINS, 0);
+    if (!peer_send(peer, bytes, SC_FRAME_HEADER_BYTES, SC_FRAME_HEADER_BYTES)) {
+        peer_fail("the server has ended a connection");
+    }
+}
+
 static void hold_frame(struct peer *peer, const struct mode_options *options)
 {
     hold_idle(peer, options);
@@ -147,14 +156,16 @@ static void hold_renegotiation(struct peer *peer, const struct mode_options *opt
 static const struct {
     const char *how;
     void (*hold)(struct peer *peer, const struct mode_options *options);
-} states[] = {{"silent", hold_silent},
-              {"part-of-proxy-header", hold_part_of_proxy_header},
-              {"part-of-hello", hold_part_of_hello},
-              {"hello", hold_hello},
-              {"idle", hold_idle},
-              {"frame", hold_frame},
-              {"replies", hold_replies},
-              {"renegotiation", hold_renegotiation}};
+    void (*then)(struct peer *peer); /* when all are there; may be NULL */
+} states[] = {{"silent", hold_silent, NULL},
+              {"part-of-proxy-header", hold_part_of_proxy_header, NULL},
+              {"part-of-hello", hold_part_of_hello, NULL},
+              {"hello", hold_hello, NULL},
+              {"idle", hold_idle, NULL},
+              {"pins", hold_idle, ask_pins},
+              {"frame", hold_frame, NULL},
+              {"replies", hold_replies, NULL},
+              {"renegotiation", hold_renegotiation, NULL}};
 
 void mode_hold(const struct mode_options *options)
 {
@@ -170,6 +181,9 @@ void mode_hold(const struct mode_options *options)
     for (size_t i = 0; i < options->count; i++) {
         peers[i] = peer_open();
         states[state].hold(&peers[i], options);
+    }
+    for (size_t i = 0; i < options->count && states[state].then; i++) {
+        states[state].then(&peers[i]);
     }
     mode_announce_ready(options);
     mode_wait_for_go(options);
