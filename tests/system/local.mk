@@ -20,6 +20,7 @@ SHELL_TESTS = \
 	tests/system/test-rotation.sh \
 	tests/system/test-doctor.sh \
 	tests/system/test-client.sh \
+	tests/system/test-counters.sh \
 	tests/system/test-hostile-server.sh \
 	tests/system/test-address-limits.sh \
 	tests/system/test-admin-attack.sh \
