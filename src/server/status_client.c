@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -81,6 +82,14 @@ static ssize_t read_answer(int fd, char *out, size_t size)
     return -1;
 }
 
+/* The headers say how long the body is. */
+static bool is_whole(const char *answer, const char *body)
+{
+    static const char name[] = "\r\nContent-Length:";
+    const char *field = strcasestr(answer, name);
+    return !field || field >= body || strtoull(field + strlen(name), NULL, 10) <= strlen(body);
+}
+
 static int find_body(const struct sc_address *address, const char *answer, const char **body,
                      struct sc_err *err)
 {
@@ -89,7 +98,9 @@ static int find_body(const struct sc_address *address, const char *answer, const
         return unavailable(err, address, "what answers there is not metrics-listen of this server");
     }
     *body = end + 4;
-    return 0;
+    return is_whole(answer, *body)
+               ? 0
+               : unavailable(err, address, "it ended in the middle of its answer");
 }
 
 int sc_status_client_get(const struct sc_address *address, const char *path, char *buffer,
