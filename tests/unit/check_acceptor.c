@@ -243,46 +243,16 @@ START_TEST(a_pass_is_bounded)
 }
 END_TEST
 
-/* One connection, and PROXY headers from 127.0.0.9. */
-static void start_behind_balancer(void)
+/* How late its loop is, is counted by the one who answers. */
+START_TEST(a_worker_answers_a_ping)
 {
-    static struct sc_network balancer;
-    struct sc_err err;
-    start(1, 0);
-    ck_assert_int_eq(sc_network_parse("127.0.0.9", &balancer, &err), 0);
-    sc_acceptor_set_limits(acceptor,
-                           &(const struct sc_acceptor_limits){.max_connections = 1,
-                                                              .balancers = &balancer,
-                                                              .balancer_count = 1,
-                                                              .header_timeout_ms = 60000});
-}
-
-START_TEST(who_sends_no_proxy_header_leaves_its_place)
-{
-    start_behind_balancer();
-    for (unsigned i = 1; i <= 3; i++) {
-        const int fd = connect_from(9);
-        ck_assert_int_eq(send(fd, "nonsense", 8, MSG_NOSIGNAL), 8);
-        RUN_UNTIL(base, is_closed(fd));
-        ck_assert_uint_eq(sc_stats_get(&sc_acceptor_stats(acceptor)->refused_proxy_header), i);
-        ck_assert_uint_eq(sc_acceptor_open(acceptor), 0);
-        (void)close(fd);
+    start(100, 0);
+    for (uint32_t i = 1; i <= 3; i++) {
+        sc_worker_ping(workers[0]);
+        ck_assert_uint_eq(sc_worker_pings_answered(workers[0]), i);
+        ck_assert_uint_eq(
+            sc_stats_total(sc_worker_stats(workers[0])->loop_lag.buckets, SC_STATS_BUCKETS), i);
     }
-    leave(enter(1));
-    finish();
-}
-END_TEST
-
-START_TEST(the_stop_waits_for_no_proxy_header)
-{
-    start_behind_balancer();
-    const int fd = connect_from(9);
-    RUN_UNTIL(base, sc_acceptor_waiting(acceptor) == 1);
-    sc_acceptor_stop(acceptor);
-    ck_assert(is_closed(fd));
-    ck_assert_uint_eq(sc_acceptor_open(acceptor), 0);
-    ASSERT_HAS(kept_last(), " reason=proxy_header hint=\"the server stops");
-    (void)close(fd);
     finish();
 }
 END_TEST
@@ -317,5 +287,4 @@ SUITE_MAIN("acceptor", no_more_than_max_connections, no_more_than_its_share_for_
            refusals_are_counted_and_seldom_logged, the_worker_with_the_fewest_gets_it,
            without_descriptors_clients_are_turned_away,
            without_a_reserve_it_rests_and_does_not_spin, why_it_could_not_accept, a_pass_is_bounded,
-           who_sends_no_proxy_header_leaves_its_place, the_stop_waits_for_no_proxy_header,
-           each_connection_has_its_number, after_the_stop_nobody_enters)
+           a_worker_answers_a_ping, each_connection_has_its_number, after_the_stop_nobody_enters)

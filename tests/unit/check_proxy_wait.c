@@ -191,6 +191,29 @@ START_TEST(a_header_has_a_deadline)
 }
 END_TEST
 
+/* It counts from accept(2), and not from the last byte. */
+START_TEST(the_deadline_is_not_moved)
+{
+    uint64_t now_ns = sc_clock_ns();
+    start_behind_a_balancer(0, 60000);
+    sc_clock_fake(&now_ns, NULL);
+    const int fd = wait_from_balancer();
+    for (size_t i = 0; i < 20; i++) {
+        send_bytes(fd, header_of(7) + i, 1);
+        run_ready(base);
+        ck_assert(!is_closed(fd));
+        now_ns += UINT64_C(3000000000);
+        sc_clock_fake(&now_ns, NULL);
+    }
+    send_bytes(fd, header_of(7) + 20, 1); /* after 60 s */
+    RUN_UNTIL(base, is_closed(fd));
+    ck_assert_uint_eq(refused_headers(), 1);
+    (void)close(fd);
+    sc_clock_fake(NULL, NULL);
+    finish();
+}
+END_TEST
+
 /* Health checks: with a LOCAL header, or that only connect. */
 START_TEST(connections_of_the_balancer_itself)
 {
@@ -258,6 +281,6 @@ START_TEST(a_stop_takes_headers_that_have_come)
 END_TEST
 
 SUITE_MAIN("proxy_wait", a_header_says_where_the_client_is, limits_are_those_of_the_client,
-           what_is_not_a_header_is_refused, a_header_has_a_deadline,
+           what_is_not_a_header_is_refused, a_header_has_a_deadline, the_deadline_is_not_moved,
            connections_of_the_balancer_itself, the_handshake_timeout_counts_from_accept,
            a_stop_takes_headers_that_have_come)
