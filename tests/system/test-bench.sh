@@ -85,6 +85,10 @@ run 0 $bench --hold -c 200 --duration 200ms --server-pid $server_pid --json
 expect_json open_connections 200 handshakes 200 errors.total 0 plan.mode hold
 [ "$(json server.rss_per_connection_bytes)" -gt 0 ] || fail "no memory for each connection"
 expect_json no_server null
+run 0 $bench -n 1 --server-pid $$ --json
+alone=$(json server.rss_bytes)
+run 0 $bench -n 1 --server-pid $server_pid --server-pid $$ --json
+[ "$(json server.rss_bytes)" -gt $((alone + 1000000)) ] || fail "the memory of two processes is not added up: $(json server.rss_bytes), and one has $alone"
 
 pass "text, a drawing, a warm-up, a duration"
 run 0 $bench -c 2 --duration 300ms --warm-up 100ms --svg plot.svg --server-pid $server_pid
@@ -170,7 +174,7 @@ run 0 sc-bench --help
 run 0 sc-bench --version
 grep -q OpenSSL out || fail "--version names no OpenSSL"
 for wrong in "-c 0" "-d 0" "-s 17M" "-t frog" "-n 0" "--rate 0" "--rate 5x" "--duration 5x" "--threads 2" "--expect frog=1" \
-    "--timeout 0" "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "--hold --depth 2" "--hold --expect p99<1s" "--expect cpu-rate>1" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog:frog" "--connect localhost:0"; do
+    "--timeout 0" "--handshakes --depth 2" "--hold -n 5" "--hold --resume" "--hold --depth 2" "--hold --warm-up 1s" "--hold --rate 5" "--hold --expect p99<1s" "--expect cpu-rate>1" "-n 5 --duration 1s" "--frog" "frog" "--resume=101" "--source frog" "--connect frog:frog" "--connect localhost:0"; do
     run 64 $bench $wrong
     expect_err "^sc-bench: "
 done
@@ -268,6 +272,10 @@ for _ in 1 2 3; do
     [ ! -s out ] || break
 done
 expect_json interrupted true
+# Source addresses take turns.
+run 0 sc-bench --connect "$address" --pin server.crt -c 4 -n 4 --source 127.0.0.8 --source 127.0.0.9
+[ "$(grep -c ' connected .* peer=127\.0\.0\.8:' "$server_log") $(grep -c ' connected .* peer=127\.0\.0\.9:' "$server_log")" = '2 2' ] ||
+    fail "source addresses are not used in rotation"
 
 # away SIGNAL OPTION...: runs sc-bench, of which the output becomes $tmp/out, and ends its server in the middle.
 # If the server ends before the second handshake is done at the client, the run fails without a result: once more.

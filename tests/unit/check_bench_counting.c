@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/clock.h"
 #include "bench/callbacks.h"
 #include "bench/schedule.h"
 #include "suite.h"
@@ -45,6 +46,7 @@ static void begin(enum sc_bench_mode mode, uint64_t requests, double due_every_n
                                       .due_every_ns = due_every_ns};
     sc_hist_init(&worker.recent);
     worker.io.plan = &plan;
+    worker.io.target = &shared.target;
     TAILQ_INIT(&worker.available);
     sc_bench_callbacks_install(&worker);
     conn = (struct sc_bench_conn){
@@ -232,6 +234,76 @@ START_TEST(the_refill_stays_in_the_budget)
 }
 END_TEST
 
+/* Each request has a start of its own, in a ring of the depth. */
+START_TEST(starts_are_kept_in_a_ring)
+{
+    begin(SC_BENCH_REQUESTS, 0, 0.0);
+    memset(starts, 0, sizeof(starts));
+    conn.oldest = 6;
+    conn.in_flight = 1;
+    sc_bench_conn_request(&conn, 4, &(const struct sc_bench_start){.intended_ns = 77});
+    for (unsigned i = 0; i < SC_COUNT_OF(starts); i++) {
+        ck_assert_uint_eq(starts[i].intended_ns, i == 7 || i < 3 ? 77 : 0);
+    }
+    ck_assert_uint_eq(conn.in_flight, 5);
+}
+END_TEST
+
+/* The time of a reply is that of the oldest request. */
+START_TEST(a_reply_has_its_time)
+{
+    begin(SC_BENCH_REQUESTS, 0, 0.0);
+    worker.phase = SC_BENCH_MEASURE;
+    worker.operations = 1;
+    conn.oldest = 3;
+    conn.in_flight = 2;
+    memset(starts, 0, sizeof(starts));
+    starts[3].real_ns = MEASURE_NS;
+    starts[4].real_ns = MEASURE_NS + MS;
+    sc_bench_check_conn(&worker, &conn, MEASURE_NS + 500 * MS);
+    ck_assert_int_eq(conn.state, SC_BENCH_CONN_READY);
+    sc_bench_check_conn(&worker, &conn, MEASURE_NS + 501 * MS);
+    ck_assert_int_eq(conn.state, SC_BENCH_CONN_CLOSED);
+    ck_assert_uint_eq(thread.stats.errors[SC_BENCH_ERROR_TIMEOUT], 1);
+}
+END_TEST
+
+/* A connection that was there, or was not, ends at this time. */
+static void lose_at(uint64_t now_ns, bool was_there)
+{
+    const struct sc_bench_failure failure = {.kind = SC_BENCH_ERROR_CLOSED};
+    sc_clock_fake(&now_ns, NULL);
+    worker.open = was_there ? 1 : 0;
+    conn.ready_ns = was_there ? now_ns : 0;
+    worker.io.on_closed(&conn, &failure);
+}
+
+/* With a number of operations to do; the time counts from the last connection that there was. */
+START_TEST(a_server_that_is_gone_is_given_up)
+{
+    begin(SC_BENCH_REQUESTS, 10, 0.0);
+    worker.phase = SC_BENCH_MEASURE;
+    worker.operations = 1;
+    worker.budget = 5;
+    lose_at(1000 * MS, true);
+    lose_at(1500 * MS, false);
+    ck_assert(!thread.gave_up);
+    conn.state = SC_BENCH_CONN_READY;
+    conn.in_flight = plan.depth;
+    worker.open = 0;
+    worker.io.on_ready(&conn);
+    ck_assert_uint_eq(worker.open, 1);
+    lose_at(3000 * MS, true);
+    lose_at(3500 * MS, false);
+    ck_assert(!thread.gave_up);
+    lose_at(3501 * MS, false);
+    ck_assert(thread.gave_up);
+    ck_assert_uint_eq(worker.budget, 0);
+    sc_clock_fake(NULL, NULL);
+}
+END_TEST
+
 SUITE_MAIN("bench_counting", latency_counts_from_the_intended_start, the_warm_up_is_not_counted,
            the_finish_counts_in_latencies_only, handshakes_count_in_the_measured_phase,
-           failures_count_by_their_kind, early_failures_end_the_run, the_refill_stays_in_the_budget)
+           failures_count_by_their_kind, early_failures_end_the_run, the_refill_stays_in_the_budget,
+           starts_are_kept_in_a_ring, a_reply_has_its_time, a_server_that_is_gone_is_given_up)

@@ -90,6 +90,20 @@ static void show_certificates(unsigned count, bool is_taken)
     tear_down();
 }
 
+/* What has arrived and was not read yet: two records. */
+START_TEST(what_waits_to_be_read_is_bounded)
+{
+    static const uint8_t bytes[200000];
+    set_up();
+    get_ready();
+    const size_t taken = sc_client_engine_receive(engine, bytes, sizeof(bytes));
+    ck_assert_uint_gt(taken, SSL3_RT_MAX_ENCRYPTED_LENGTH);
+    ck_assert_uint_le(taken, 2 * SSL3_RT_MAX_ENCRYPTED_LENGTH);
+    ck_assert_uint_eq(sc_client_engine_receive(engine, bytes, sizeof(bytes)), 0);
+    tear_down();
+}
+END_TEST
+
 START_TEST(certificates_are_bounded)
 {
     show_certificates(20, true);
@@ -397,8 +411,8 @@ END_TEST
 #define LIARS
 #endif
 TLS_LIBRARY_SUITE_MAIN(session_tickets_are_bounded, a_handshake_is_bounded,
-                       certificates_are_bounded, what_was_not_sent_is_not_answered,
-                       memory_of_large_requests_is_given_back,
+                       what_waits_to_be_read_is_bounded, certificates_are_bounded,
+                       what_was_not_sent_is_not_answered, memory_of_large_requests_is_given_back,
                        memory_of_large_replies_is_given_back,
                        a_protocol_that_was_not_offered_is_refused,
                        a_close_in_the_handshake_is_told_as_one LIARS)
