@@ -9,6 +9,18 @@ AC_DEFUN([SC_COMPILE_FLAGS], [
     AS_IF([test "x$enable_werror" = xyes], [AX_APPEND_COMPILE_FLAGS([-Werror], [SC_CFLAGS])])
 ])
 
+# SC_FILE_NAMES: after SC_COVERAGE, whose tools look for the sources. Files are named from the top of the sources, in debug information and
+# __FILE__, and the build directory is ".": where it was built makes no difference to what is installed. The last that fits counts.
+AC_DEFUN([SC_FILE_NAMES], [
+    AS_IF([test "x$sc_coverage" = xno], [
+        AX_CHECK_COMPILE_FLAG([-ffile-prefix-map=/nowhere/=],
+            [SC_MAP_CFLAGS="'-ffile-prefix-map=\$(abs_top_builddir)=.' '-ffile-prefix-map=\$(abs_top_srcdir)/=' \
+'-ffile-prefix-map=\$(top_srcdir)/=' -ffile-prefix-map=./="],
+            [], [-Werror])
+    ])
+    AC_SUBST([SC_MAP_CFLAGS])
+])
+
 # SC_HARDENING: --disable-hardening leaves them out. FORTIFY is added in configure.ac, since sanitizers replace it.
 AC_DEFUN([SC_HARDENING], [
     AC_ARG_ENABLE([hardening], [AS_HELP_STRING([--disable-hardening], [do without stack protector, PIE, RELRO and FORTIFY])],
