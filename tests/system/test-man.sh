@@ -56,4 +56,8 @@ for kind in EVENT:EVENTS FIELD:FIELDS; do
     diff of-table of-page >&2 || fail "the table of events (<) and sc-server.log(7) (>) differ"
 done
 ! grep -q '@' "$log_page" || fail "a place in sc-server.log(7) is not filled in"
+# README and NEWS are read in terminals, too.
+for page in README NEWS; do
+    awk 'length > 140 { print FILENAME ":" FNR ": " length " columns"; bad = 1 } END { exit bad }' "$SC_SRCDIR/$page" >&2 || fail "$page has a line of more than 140 columns"
+done
 pass "--help and manuals agree"
