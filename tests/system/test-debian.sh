@@ -67,6 +67,14 @@ expect_out hello
 [ "$(box systemctl is-enabled sc-server.service)" = enabled ] || fail "sc-server.service is not enabled"
 [ "$(box systemctl is-enabled sc-server.socket)" = disabled ] || fail "sc-server.socket is enabled"
 [ "$(box stat -c %U:%G:%a $box_conf)" = sc-server:sc-server:750 ] || fail "wrong owner or mode of $box_conf"
+# Programs that its units run come with packages that it depends on, or that are always there.
+run 0 box sh -c 'for unit in sc-server.service sc-server-keygen.service; do systemctl cat $unit; done | sed -n "s/^Exec[A-Z][a-zA-Z]*=\(\/[^ ]*\).*/\1/p" | grep -v /sc- | sort -u |
+    while read -r program; do dpkg -S "$program" 2>/dev/null || dpkg -S "/usr$program"; done | grep -v ^diversion | sed "s/[:,].*//" | sort -u'
+[ -s out ] || fail "no other program in the units"
+while read -r package <&3; do
+    [ "$(box dpkg-query -W -f '${Essential}' "$package")" = yes ] || box dpkg-query -W -f '${Depends}' sc-server | tr -d ' ' | tr ',' '\n' | grep -qx "$package" ||
+        fail "sc-server needs a program of $package, and does not depend on it"
+done 3<out
 # The packages' own tests, as autopkgtest runs them.
 for test in service library; do
     cp "$SC_SRCDIR/debian/tests/$test" "$box_share/"
