@@ -147,6 +147,7 @@ src_libscclient_a_SOURCES = \
 	src/client/oneshot.c \
 	src/client/options.c src/client/options.h \
 	src/client/output.c src/client/output.h \
+	src/client/output_pins.c src/client/output_pins.h \
 	src/client/prompt.c src/client/prompt.h \
 	src/client/prompt_history.c src/client/prompt_history.h \
 	src/client/proxy_command.c src/client/proxy_command.h \

@@ -31,7 +31,7 @@ static void on_reply(struct sc_cli *client, const struct sc_session_reply *reply
         client->status = 1;
     }
     /* What came in byte for byte goes out byte for byte. */
-    sc_cli_print_reply(client->options, reply, client->options->text != NULL);
+    sc_cli_print_reply(client->options, client->info, reply, client->options->text != NULL);
 }
 
 static void on_progress(struct sc_cli *client)

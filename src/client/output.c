@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/program.h"
+#include "client/output_pins.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
 #include "tls/certificate.h"
@@ -44,7 +45,7 @@ static void put_bytes(const char *key, const uint8_t *bytes, size_t length)
     }
 }
 
-static void put_text(const char *key, const char *text)
+void sc_cli_put_text(const char *key, const char *text)
 {
     printf(",\"%s\":", key);
     sc_escape_json(stdout, text, strlen(text));
@@ -62,7 +63,7 @@ static void put_error_members(const struct sc_session_reply *reply)
 {
     printf(",\"code\":%" PRIu32 ",\"retry_after_ms\":%" PRIu32, reply->error_code,
            reply->retry_after_ms);
-    put_text("name", sc_error_code_name(reply->error_code));
+    sc_cli_put_text("name", sc_error_code_name(reply->error_code));
     put_bytes("text", reply->body, reply->length);
 }
 
@@ -79,75 +80,15 @@ static void tell_error(const struct sc_session_reply *reply)
     (void)sc_program_fail(PROGRAM, &err);
 }
 
-/* Whether the pin store has the next key, so that a promotion does not lock this client out. */
-static bool has_stored(const struct sc_cli_options *options, const struct sc_client_pins *pins,
-                       struct sc_client_stored_pin *out)
-{
-    for (unsigned i = 0;
-         sc_client_stored_pin(options->pin_store, options->target, i, out, NULL) == 1; i++) {
-        if (memcmp(out->pin, pins->next, sizeof(out->pin)) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void print_next_stored(const struct sc_cli_options *options,
-                              const struct sc_client_pins *pins)
-{
-    struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;
-    if (!pins->has_next || options->tofu == SC_CLI_TOFU_OFF) {
-        return;
-    }
-    const bool is_stored = has_stored(options, pins, &stored);
-    if (options->json) {
-        printf(",\"next_stored\":%s", is_stored ? "true" : "false");
-    } else if (options->verbose && is_stored) {
-        (void)fprintf(stderr, "%s: this client accepts the next key: %s:%u\n", PROGRAM, stored.path,
-                      stored.line);
-    } else if (options->verbose) {
-        (void)fprintf(stderr, "%s: this client does not accept the next key yet\n", PROGRAM);
-    }
-}
-
-/* The reply to PINS in words, or as members of an object. */
-static void print_pins(const struct sc_client_pins *pins, bool json)
-{
-    struct sc_pin_formats current, next;
-    sc_pin_format(pins->current, NULL, &current);
-    sc_pin_format(pins->next, NULL, &next);
-    if (json) {
-        put_text("current", current.curl);
-        if (pins->has_next) {
-            put_text("next", next.curl);
-            printf(",\"proven\":%s", pins->proven ? "true" : "false");
-            put_text("scheme", pins->scheme);
-            put_text("reason", pins->reason);
-        }
-        return;
-    }
-    printf("current  %s\n", current.curl);
-    if (!pins->has_next) {
-        printf("next     none is announced\n");
-    } else if (pins->proven) {
-        printf("next     %s\n         proven: the server has signed with it for this connection "
-               "(%s)\n",
-               next.curl, pins->scheme);
-    } else {
-        printf("next     %s\n         not proven: %s\n", next.curl, pins->reason);
-    }
-}
-
-void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_session_reply *reply,
-                        bool newline)
+void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_client_info *info,
+                        const struct sc_session_reply *reply, bool newline)
 {
     if (options->json) {
         open_reply(reply);
         if (reply->error_code != 0) {
             put_error_members(reply);
         } else if (reply->pins) {
-            print_pins(reply->pins, true);
-            print_next_stored(options, reply->pins);
+            sc_cli_print_pins_json(options, info, reply->pins);
         } else {
             put_bytes("body", reply->body, reply->length);
         }
@@ -155,8 +96,7 @@ void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_se
     } else if (reply->error_code != 0) {
         tell_error(reply);
     } else if (reply->pins) {
-        print_pins(reply->pins, false);
-        print_next_stored(options, reply->pins);
+        sc_cli_print_pins_text(options, info, reply->pins);
     } else {
         if (isatty(STDOUT_FILENO)) {
             sc_escape_terminal(stdout, reply->body, reply->length);
@@ -196,7 +136,7 @@ void sc_cli_print_loss(const struct sc_cli_options *options, const struct sc_err
     }
     printf("{\"request\":\"%s\",\"lost\":%" PRIu64 ",\"status\":%d", options->command->name, lost,
            err->status);
-    put_text("error", err->text);
+    sc_cli_put_text("error", err->text);
     (void)puts("}");
 }
 
@@ -284,8 +224,8 @@ static void print_failure_json(const struct sc_err *err, const struct sc_pin_mis
         put_lines("got", mismatch->got);
     }
     if (repair) {
-        put_text("check", check_command);
-        put_text("repair", repair);
+        sc_cli_put_text("check", check_command);
+        sc_cli_put_text("repair", repair);
     }
     (void)puts("}");
 }
@@ -331,12 +271,12 @@ void sc_cli_print_pins(const struct sc_cli_options *options, const struct sc_cli
     if (options->json) {
         printf("{\"address\":");
         sc_escape_json(stdout, options->target, strlen(options->target));
-        put_text("peer", info->peer);
-        put_text("curl", as.curl);
-        put_text("rfc7469", as.rfc7469);
-        put_text("ssh", as.ssh);
-        put_text("dane", as.dane);
-        put_text("certificate", as.cert_sha256);
+        sc_cli_put_text("peer", info->peer);
+        sc_cli_put_text("curl", as.curl);
+        sc_cli_put_text("rfc7469", as.rfc7469);
+        sc_cli_put_text("ssh", as.ssh);
+        sc_cli_put_text("dane", as.dane);
+        sc_cli_put_text("certificate", as.cert_sha256);
         printf(",\"not_before\":%" PRId64 ",\"not_after\":%" PRId64 "}\n",
                (int64_t)info->not_before, (int64_t)info->not_after);
         return;
@@ -358,14 +298,14 @@ static void print_status_json(const struct sc_cli_options *options,
                               const struct sc_client_info *info)
 {
     printf("{\"connected\":%s", info ? "true" : "false");
-    put_text("address", options->target);
+    sc_cli_put_text("address", options->target);
     if (info) {
-        put_text("peer", info->peer);
-        put_text("tls", info->tls_version);
-        put_text("cipher", info->cipher);
-        put_text("group", info->group);
+        sc_cli_put_text("peer", info->peer);
+        sc_cli_put_text("tls", info->tls_version);
+        sc_cli_put_text("cipher", info->cipher);
+        sc_cli_put_text("group", info->group);
         printf(",\"resumed\":%s", info->resumed ? "true" : "false");
-        put_text("pin", info->pin);
+        sc_cli_put_text("pin", info->pin);
         printf(",\"not_before\":%" PRId64 ",\"not_after\":%" PRId64, info->not_before,
                info->not_after);
     }

@@ -13,8 +13,11 @@
  * `newline` ends it. JSON: one object. An ERROR is reported on stderr (text) or as an object
  * (JSON).
  */
-void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_session_reply *reply,
-                        bool newline);
+void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_client_info *info,
+                        const struct sc_session_reply *reply, bool newline);
+
+/* A member of a JSON object on stdout, not the first: ,"KEY":"TEXT". */
+void sc_cli_put_text(const char *key, const char *text);
 
 /* A line for a reply of a repeated command, the `number`th. */
 void sc_cli_print_ping(const struct sc_cli_options *options, const struct sc_client_info *info,

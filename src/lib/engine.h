@@ -164,6 +164,8 @@ bool sc_engine_store_pending(struct sc_client_engine *engine, struct sc_client_e
 
 /* Asks for PINS where the answer can be used; before any other request. */
 void sc_engine_store_ask(struct sc_client_engine *engine, uint64_t now_ms);
+/* The pins that this has named. */
+void sc_engine_store_named(const struct sc_client_engine *engine, struct sc_client_info *info);
 
 /* Takes the answer. True: *event is to be told. */
 bool sc_engine_store_take(struct sc_client_engine *engine, const struct sc_client_reply *reply,

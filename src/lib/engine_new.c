@@ -107,6 +107,7 @@ int sc_client_engine_info(const struct sc_client_engine *engine, struct sc_clien
     };
     memcpy(all.key_pin, engine->verify.key_pin, sizeof(all.key_pin));
     memcpy(all.fingerprint, engine->verify.fingerprint, sizeof(all.fingerprint));
+    sc_engine_store_named(engine, &all);
     memcpy(info, &all, info->size < sizeof(all) ? info->size : sizeof(all));
     return 0;
 }

@@ -26,6 +26,8 @@ struct sc_engine_store {
     char server[SC_PIN_STORE_SERVER_BYTES];
     struct sc_pin_set *pins; /* of the settings, then those of the store */
     struct sc_pin_store_pins known; /* of the store, as it was read last */
+    unsigned named; /* pins, in the request for PINS */
+    uint8_t named_pins[SC_PINS_MAX_ACCEPTED * SC_PINS_PIN_BYTES];
     bool session_is_stale;
     struct sc_client_error told; /* of the last event */
     struct sc_err pending; /* to be told after READY; an empty text: nothing */
@@ -224,6 +226,16 @@ void sc_engine_store_ask(struct sc_client_engine *engine, uint64_t now_ms)
     count = asks_without_pins(engine->settings) ? 0 : count;
     engine->asks_pins =
         sc_engine_send(engine, SC_FRAME_PINS, pins, count * SC_PINS_PIN_BYTES, now_ms, &err) == 0;
+    engine->store->named = engine->asks_pins ? (unsigned)count : 0;
+    memcpy(engine->store->named_pins, pins, count * SC_PINS_PIN_BYTES);
+}
+
+void sc_engine_store_named(const struct sc_client_engine *engine, struct sc_client_info *info)
+{
+    if (engine->store) {
+        info->named = engine->store->named;
+        memcpy(info->named_pins, engine->store->named_pins, sizeof(info->named_pins));
+    }
 }
 
 /* Whether a full handshake would learn something. What is malformed is left to that one. */

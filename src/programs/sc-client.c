@@ -196,7 +196,7 @@ void sc_cli_take_reply(struct sc_cli *client, const struct sc_session_reply *rep
     if (reply->error_code != 0) {
         client->status = 1;
     }
-    sc_cli_print_reply(client->options, reply, true);
+    sc_cli_print_reply(client->options, client->info, reply, true);
 }
 
 static bool is_blank(char c)

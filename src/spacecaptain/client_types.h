@@ -98,11 +98,13 @@ struct sc_client_info {
     uint8_t fingerprint[32]; /* SHA-256 of its certificate */
     uint64_t connect_ns, handshake_ns; /* 0 of an engine */
     int first_use; /* the pin store had no pin of the server, and now has that of its key */
+    unsigned named; /* with a pin store: how many pins the request for PINS has named, 0 to 8 */
+    uint8_t named_pins[256]; /* those, 32 bytes each: of the keys that this client would accept */
 };
 /* clang-format off */
 #define SC_CLIENT_INFO_INIT \
     {sizeof(struct sc_client_info), NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, {0}, {0}, 0, 0, \
-     0}
+     0, 0, {0}}
 /* clang-format on */
 
 enum sc_client_event_type {

@@ -121,6 +121,22 @@ size_t sc_pin_set_keys(const struct sc_pin_set *set, uint8_t out[][SC_PIN_BYTES]
     return count;
 }
 
+int sc_pin_set_takes_key(const struct sc_pin_set *set, const uint8_t key[SC_PIN_BYTES])
+{
+    int takes = 0;
+    for (size_t i = 0; i < set->count && takes != 1; i++) {
+        const struct sc_pin *pin = &set->pins[i];
+        const bool is_of_key = pin->kind == SC_PIN_KEY || pin->has_key;
+        const uint8_t *its_key = pin->has_key ? pin->key : pin->digest;
+        if ((is_of_key || pin->kind == SC_PIN_DIGEST) && memcmp(its_key, key, SC_PIN_BYTES) == 0) {
+            takes = 1;
+        } else if (!is_of_key) {
+            takes = -1;
+        }
+    }
+    return takes;
+}
+
 bool sc_pin_set_fingerprint(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYTES])
 {
     for (size_t i = 0; i < set->count; i++) {

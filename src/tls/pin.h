@@ -97,6 +97,12 @@ bool sc_pin_set_fingerprint(const struct sc_pin_set *set, uint8_t out[SC_PIN_BYT
 bool sc_pin_set_has(const struct sc_pin_set *set, const uint8_t key[SC_PIN_BYTES],
                     const uint8_t fingerprint[SC_PIN_BYTES]);
 
+/*
+ * Whether a server with this key matches: 1, 0, or -1 when that depends on its certificate or its
+ * issuer, which a pin names instead.
+ */
+int sc_pin_set_takes_key(const struct sc_pin_set *set, const uint8_t key[SC_PIN_BYTES]);
+
 /* The pins, human-readable, "PIN (FILE) or PIN or ...", cut to fit. */
 void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_size);
 

@@ -48,6 +48,7 @@ static int read_certificates(struct sc_pin_set *set, BIO *bio, const char *path,
         if (rc == 0 && store && X509_STORE_add_cert(store, certificate) != 1) {
             rc = sc_tls_err(err, EX_DATAERR, "%s", path);
         }
+        pin.has_key = sc_pin_of_certificate(certificate, pin.key, NULL) == 0;
         X509_free(certificate);
         if (rc != 0) {
             sc_pin_fini(&pin);

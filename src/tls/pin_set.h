@@ -21,6 +21,8 @@ struct sc_pin {
     enum sc_pin_kind kind;
     uint8_t digest[SC_PIN_BYTES]; /* of the key, of the certificate, of the sorted certificate
                                      digests of a ca: file */
+    bool has_key; /* SC_PIN_CERTIFICATE: it was there, and */
+    uint8_t key[SC_PIN_BYTES]; /* this is the digest of its key */
     X509_STORE *store; /* SC_PIN_CA: the file's certificates, and nothing else, are trusted */
     char *path; /* NULL: came from no file */
     char *name; /* of whom it is; NULL: not known */

@@ -127,8 +127,31 @@ fresh s && run 0 sc-client --connect "$address" --pin-store s <commands && learn
 [ "$(sed 2q out)" = "$(printf 'one\nowt')" ] || fail "the replies: $(cat out)"
 fresh s && client 0 --pin-store s --verbose pins && learnt s
 grep -qx 'sc-client: this client accepts the next key: s:2' err || fail "pins --verbose does not say that the next key is stored"
+grep -qx "sc-client: this client accepts the current key: $current" err || fail "pins --verbose does not say which pin accepts the current key"
+grep -qx "sc-client: this client has told the server that it accepts $current (s:1)" err || fail "pins --verbose does not say what was named"
+! grep -q "has told the server that it accepts $next" err || fail "pins --verbose says that a pin was named before it was known"
+grep -qx 'sc-client: how many of all clients accept the next key: sc-keygen --status --connect, or the status page of the server' err || fail "where the figure is"
+client 0 --pin-store s -v pins
+grep -qx "sc-client: this client has told the server that it accepts $next (s:2)" err || fail "the next pin is not named: $(cat err)"
 client 0 --pin-store s --json pins
-grep -q '"next_stored":true' out || fail "pins --json does not say that the next key is stored"
+[ "$(json-get next_stored <out)/$(json-get next_accepted <out)/$(json-get current_accepted <out)" = "true/true/$current" ] || fail "pins --json: $(cat out)"
+[ "$(json-get told.0 <out) $(json-get told.1 <out)" = "$current $next" ] || fail "pins --json does not say what was named: $(cat out)"
+json-get all_clients <out >/dev/null || fail "pins --json does not say where the figure of all clients is"
+# without ACCEPTED TEXT OPTION...: without a pin store nothing is named, and what is accepted follows from the pins that are given.
+without() {
+    accepted=$1 text=$2
+    shift 2
+    client 0 "$@" --json pins
+    [ "$(json-get next_accepted <out)/$(json-get told <out)" = "$accepted/[]" ] || fail "pins --json of $*: $(cat out)"
+    ! json-get next_stored <out 2>/dev/null || fail "there is no store"
+    client 0 "$@" --verbose pins
+    grep -q "^sc-client: $text" err && grep -qx 'sc-client: this client has not told the server which pins it accepts: it does so with a pin store' err || fail "pins --verbose of $*: $(cat err)"
+}
+without false 'this client does not accept the next key yet$' --pin server.crt
+without true 'this client accepts the next key: its pin was given$' --pin server.crt --pin server.next.crt
+without true 'this client accepts the next key: its pin was given$' --pin "$current;$next"
+without null 'it is not known whether this client accepts the next key: ' --pin "$(sc-keygen --show server.crt | sed -n 's/^  certificate      //p')"
+without null 'it is not known whether this client accepts the next key: ' --pin server.crt --pin ca:server.next.crt
 fresh s && client 0 --pin-store s --count 3 --interval 0 time && learnt s
 grep -q '3 sent, 3 answered, 0 lost' out || fail "what the store asks is counted"
 fresh s && client 0 --pin-store s --json echo hello && learnt s

@@ -253,6 +253,7 @@ START_TEST(the_first_use_is_refused_or_stored_and_asks_nothing)
     ck_assert_str_eq(stored(), "c"); /* before a request */
     ck_assert_int_eq(sc_client_engine_info(engine, &info), 0);
     ck_assert_int_eq(info.first_use, 1);
+    ck_assert_uint_eq(info.named, 0);
     ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_uint_eq(pins_requests, 0);
     close_engine();
@@ -415,6 +416,14 @@ START_TEST(at_most_eight_pins_are_told)
                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
         ck_assert_int_eq(sc_client_settings_add_pin(settings, text, &error), 0);
     }
+    struct sc_client_info info = SC_CLIENT_INFO_INIT;
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    ck_assert_int_eq(sc_client_engine_info(engine, &info), 0);
+    ck_assert_uint_eq(info.named, 8);
+    ck_assert_mem_eq(info.named_pins, info.key_pin, SC_PIN_BYTES);
+    ck_assert_mem_eq(info.named_pins + SC_PIN_BYTES, "\0\0\0\0", 4); /* AAAA... */
+    ck_assert_uint_eq(info.named_pins[(size_t)7 * SC_PIN_BYTES], 6 << 2); /* GAAA... */
+    close_engine();
     converse();
     ck_assert_uint_eq(asked_length, 8 * SC_PIN_BYTES);
     tear_down_store();

@@ -557,6 +557,50 @@ START_TEST(a_pin_is_all_of_its_bytes_and_its_kind)
 }
 END_TEST
 
+START_TEST(whether_a_key_is_taken)
+{
+    static const char one[] = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=";
+    static const struct {
+        const char *specs[2];
+        int takes; /* the key of `one` */
+    } rows[] = {
+        {{one, NULL}, 1},
+        {{"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", NULL}, 0},
+        {{"cert-sha256:" HEX64, NULL}, -1},
+        {{"cert-sha256:" HEX64, one}, 1},
+        {{one, "cert-sha256:" HEX64}, 1},
+        {{"cert-sha256:0000000000000000000000000000000000000000000000000000000000000001", NULL},
+         -1},
+        {{"0000000000000000000000000000000000000000000000000000000000000001", NULL}, 1},
+        {{HEX64, NULL}, -1},
+    };
+    const uint8_t key[SC_PIN_BYTES] = {[SC_PIN_BYTES - 1] = 1};
+    struct identity leaf = make("localhost", "DNS:localhost", NULL, 0, 10);
+    char path[32];
+    struct sc_pin_set *set = sc_pin_set_new();
+    ck_assert_int_eq(sc_pin_set_takes_key(set, key), 0);
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        sc_pin_set_free(set);
+        set = sc_pin_set_new();
+        for (size_t j = 0; j < 2 && rows[i].specs[j]; j++) {
+            ck_assert_int_eq(sc_pin_set_add(set, rows[i].specs[j], NULL), 0);
+        }
+        ck_assert_int_eq(sc_pin_set_takes_key(set, key), rows[i].takes);
+    }
+    sc_pin_set_free(set);
+    /* The key of a certificate that is there is known. */
+    uint8_t its_key[SC_PIN_BYTES];
+    write_pem(path, 1, &leaf.certificate);
+    set = set_of(path);
+    ck_assert_int_eq(sc_pin_of_certificate(leaf.certificate, its_key, NULL), 0);
+    ck_assert_int_eq(sc_pin_set_takes_key(set, its_key), 1);
+    ck_assert_int_eq(sc_pin_set_takes_key(set, key), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    sc_pin_set_free(set);
+    drop(&leaf);
+}
+END_TEST
+
 START_TEST(the_same_authorities_are_the_same_pin)
 {
     struct identity a = make("a", NULL, NULL, 0, 10), b = make("b", NULL, NULL, 0, 10);
@@ -657,5 +701,6 @@ SUITE_MAIN("pin", what_other_programs_print_is_taken, what_is_ambiguous_is_named
            what_is_no_pin_is_refused_and_the_set_stays, a_file_pins_each_of_its_certificates,
            a_pinned_authority_means_chain_name_and_dates,
            resumed_handshakes_are_checked_like_full_ones, a_digest_names_the_set_and_not_its_order,
-           a_pin_is_all_of_its_bytes_and_its_kind, the_same_authorities_are_the_same_pin,
-           spellings_of_a_known_digest, digests_are_of_the_encoded_bytes)
+           a_pin_is_all_of_its_bytes_and_its_kind, whether_a_key_is_taken,
+           the_same_authorities_are_the_same_pin, spellings_of_a_known_digest,
+           digests_are_of_the_encoded_bytes)
