@@ -393,7 +393,7 @@ while :; do
     [ $status = 0 ] || break
     n=$((n + 1))
 done
-[ $n -gt 20 ] || [ $status = 77 ] || fail "only $n system calls"
+[ $n -gt 10 ] || [ $status = 77 ] || fail "only $n system calls"
 pass "$n times"
 unset ASAN_OPTIONS
 stop_server
