@@ -17,6 +17,9 @@
 #                              all addresses, $address the first of them, $port its port; a --listen among the options replaces 127.0.0.1:0
 #   stop_server                SIGTERM; it must end in time, with status 0
 #   end_server STATUS          waits for a server that was told to end; its status must be STATUS
+#   start_service [OPTION OF as-systemd]... -- [OPTION OF sc-server]...
+#                              sc-server under as-systemd, ready: $service; the files messages, addresses and service.log are what they say
+#   stop_service               SIGTERM to it; it must end in time, with status 0
 #   wait_log TEXT [SECONDS [N]]  until the server's log contains TEXT, in N lines
 #   counted NAME PATTERN       a counter of the server that has stopped has this value
 #   sees KEY...                what went before would have failed if the server had not been given these keys; see without-option.sh
@@ -51,7 +54,7 @@ server_pid=
 server_count=0
 background_count=0
 slow=${SC_TEST_FACTOR:-1}
-short=$((3 * slow / 10)).$((3 * slow % 10)) # seconds: what is to be waited for in vain, after a handshake that has to be made in time
+short=$slow # seconds: what is to be waited for in vain, after a handshake that has to be made in time
 run_seconds=$((${run_seconds:-20} * slow))
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/sc-$test_name.XXXXXX")
@@ -228,6 +231,28 @@ end_server() {
 stop_server() {
     kill -TERM "$server_pid" || fail "the server has ended before it was stopped"
     end_server 0
+}
+
+start_service() {
+    make_certs
+    options=
+    while [ "$1" != -- ]; do
+        options="$options $1"
+        shift
+    done
+    shift
+    rm -f messages addresses
+    # shellcheck disable=SC2086
+    as-systemd $options messages addresses sc-server -c /dev/null --certificate "$tmp/server.crt" --private-key "$tmp/server.key" "$@" \
+        >service.log 2>&1 </dev/null &
+    service=$!
+    own_pids="$own_pids $service"
+    wait-for $((20 * slow)) $service contains messages READY=1 || fail "the service did not get ready: $(cat service.log)"
+}
+
+stop_service() {
+    kill -TERM "$service" || fail "the service has ended before it was stopped"
+    finish "$service" 0
 }
 
 wait_log() {

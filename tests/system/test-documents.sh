@@ -82,20 +82,25 @@ expect_out_end hello
 serves README
 box_stop
 
+# run_blocks NAME COUNT
+run_blocks() {
+    number=0 rotated=
+    while [ $number -lt "$2" ]; do
+        number=$((number + 1))
+        run_block "$1" $number
+        case $(cat "$box_share/$1-$number.sh") in
+        *'echo hello'*) expect_out_end hello ;;
+        *'sc-keygen --promote'*) rotated=yes && serves "the rotation" ;;
+        esac
+    done
+}
+
 # docs/operations.md
 new_machine
 count=$(blocks docs/operations.md operations)
 [ "$count" -ge 10 ] || fail "docs/operations.md has only $count blocks"
-number=0
-while [ $number -lt "$count" ]; do
-    number=$((number + 1))
-    run_block operations $number
-    case $(cat "$box_share/operations-$number.sh") in
-    *'echo hello'*) expect_out_end hello ;;
-    *'sc-keygen --promote'*) rotated=yes && serves "the rotation" ;;
-    esac
-done
-[ "${rotated-}" ] || fail "no block rotates the key"
+run_blocks operations "$count"
+[ "$rotated" ] || fail "no block rotates the key"
 serves operations.md
 run 0 box sc-client --timeout 15 --connect captain.example.org:443 --pin /etc/space-captain/server.crt echo socket
 run 0 box tar -tzf /root/space-captain.tar.gz
@@ -112,14 +117,7 @@ run_block operations 2
 fleet_count=$(blocks docs/fleet.md fleet)
 [ "$fleet_count" -ge 7 ] || fail "docs/fleet.md has only $fleet_count blocks"
 old_key=$(box cat /etc/space-captain/server.crt | cksum)
-number=0
-while [ $number -lt "$fleet_count" ]; do
-    number=$((number + 1))
-    run_block fleet $number
-    case $(cat "$box_share/fleet-$number.sh") in
-    *'echo hello'*) expect_out_end hello ;;
-    esac
-done
+run_blocks fleet "$fleet_count"
 [ "$(box cat /etc/space-captain/server.crt | cksum)" != "$old_key" ] || fail "docs/fleet.md has not changed the key"
 serves fleet.md
 pass "$count blocks of docs/operations.md, $fleet_count of docs/fleet.md and those of README do what they say"

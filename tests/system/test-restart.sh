@@ -2,38 +2,21 @@
 # SPDX-License-Identifier: MIT
 # A restart under systemd leaves no trace: the keys of session tickets wait in its descriptor store, clients wait at its socket, and everybody
 # resumes. A tool of the tests plays systemd; test-service.sh shows the same with the real one.
+test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-make_certs
 starts=0
 said_ready() {
     starts=$((starts + 1))
     wait-for $((20 * slow)) $service contains messages READY=1 $starts || fail "the service did not get ready: $(cat service.log)"
 }
-# start_service [OPTION OF as-systemd]... -- [OPTION OF sc-server]...
-start_service() {
-    options=
-    while [ "$1" != -- ]; do
-        options="$options $1"
-        shift
-    done
-    shift
-    rm -f messages addresses
-    starts=0
-    # shellcheck disable=SC2086
-    as-systemd --sockets 1 $options messages addresses sc-server -c /dev/null --certificate server.crt --private-key server.key "$@" \
-        >service.log 2>&1 </dev/null &
-    service=$!
-    own_pids="$own_pids $service"
-    said_ready
+start() {
+    start_service --sockets 1 "$@"
+    starts=1
     address=$(cat addresses)
 }
 restart() {
     kill -USR2 $service
     said_ready
-}
-stop_service() {
-    kill -TERM $service
-    finish $service 0
 }
 # An ECHO of "hello", then a header that the server ends the connection for, so that the client ends too.
 printf '\0\0\0\1\0\0\0\5hello\0\0\0\1\377\377\377\377' >request
@@ -55,7 +38,7 @@ all() {
 }
 
 # --- Under load: nobody is refused, no reply is lost, nobody makes a full handshake ------------------------------------------------------
-start_service --
+start --
 fleet --clients 60 --every 20 "$address" server.crt >fleet.log 2>&1 &
 fleet=$!
 own_pids="$own_pids $fleet"
@@ -72,7 +55,7 @@ finish $fleet 0
 stop_service
 
 # --- The keys of session tickets in the descriptor store --------------------------------------------------------------------------------
-start_service --
+start --
 wait-for 10 $service contains messages 'FDSTORE=1 FDNAME=ticket-keys' || fail "the keys were not stored"
 all full
 restart
@@ -93,7 +76,7 @@ cat >server.conf <<END
 certificate = $tmp/server.crt
 private-key = $tmp/server.key
 END
-start_service -- -c server.conf
+start -- -c server.conf
 all full
 cp server.conf memory.conf
 printf '[tls]\nticket-keys = %s/shared\n' "$tmp" >>server.conf
@@ -117,7 +100,7 @@ rm -f ticket-*
 
 # What is no sealed file of ours is not used: new keys, one warning, and the service runs.
 openssl rand 104 >forged
-start_service --stored ticket-keys forged --
+start --stored ticket-keys forged --
 [ "$(grep -c ' warning ' service.log)" = 1 ] || fail "not one warning"
 grep -q ' ticket_keys_not_restored .*it is not a sealed file in memory; the keys of session tickets are new' service.log || fail "another warning"
 all full
@@ -127,7 +110,7 @@ stop_service
 
 # What another version of the server may have stored is no socket: it is closed, and leaves its place in the store to the keys.
 for name in other metrics; do
-    start_service --stored $name forged --
+    start --stored $name forged --
     grep -q " inherited_discarded .*descriptor 4, which was passed on under the name $name, is closed: it is not a socket" service.log || fail "not said"
     rm -f ticket-*
     all full

@@ -6,29 +6,8 @@
 make_certs
 certs="-c /dev/null --certificate $tmp/server.crt --private-key $tmp/server.key"
 
-# start_service [OPTION OF as-systemd]... -- [OPTION OF sc-server]...
-start_service() {
-    options=
-    while [ "$1" != -- ]; do
-        options="$options $1"
-        shift
-    done
-    shift
-    rm -f messages addresses
-    # shellcheck disable=SC2086
-    as-systemd $options messages addresses sc-server $certs "$@" >service.log 2>&1 </dev/null &
-    service=$!
-    own_pids="$own_pids $service"
-    wait-for 20 $service contains messages READY=1 || fail "the service did not get ready"
-}
-
 wait_message() {
     wait-for 10 $service contains messages "$1" || fail "no such message: $1; there were: $(cat messages)"
-}
-
-stop_service() {
-    kill -TERM $service
-    finish $service 0
 }
 
 echo_over() {

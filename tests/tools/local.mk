@@ -31,7 +31,7 @@ tests_tools_hostile_SOURCES = \
 	tests/tools/tls13_record.c tests/tools/tls13_record.h
 tests_tools_hostile_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
-tests_tools_odd_server_SOURCES = tests/tools/odd-server.c tests/tools/odd_server.h tests/tools/odd_tls.c
+tests_tools_odd_server_SOURCES = tests/tools/odd-server.c tests/tools/alpn_answer.h tests/tools/odd_server.h tests/tools/odd_tls.c
 tests_tools_odd_server_LDADD   = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
 TEST_TOOLS += tests/tools/driver

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "alpn_answer.h"
 #include "odd_server.h"
 
 /* The reply, close_notify and the end of the stream in one segment. */
@@ -73,21 +74,9 @@ void odd_tickets(struct connection *connection)
     odd_read_all(connection);
 }
 
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_length,
-                           const unsigned char *in, unsigned int in_length, void *arg)
-{
-    (void)ssl;
-    (void)in;
-    (void)in_length;
-    (void)arg;
-    *out = (const unsigned char *)"h2";
-    *out_length = 2;
-    return SSL_TLSEXT_ERR_OK;
-}
-
 void odd_choose_protocol(SSL_CTX *ctx)
 {
-    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+    alpn_answer(ctx, "\2h2");
 }
 
 /*

@@ -12,6 +12,7 @@
 
 #include <openssl/ssl.h>
 
+#include "../tools/alpn_answer.h"
 #include "engine_fixture.h"
 #include "leaks.h"
 #include "proto/frame.h"
@@ -196,20 +197,6 @@ START_TEST(memory_of_large_replies_is_given_back)
 END_TEST
 
 /* ALPN: the client offers one name, and takes that one or none. */
-static const unsigned char *chosen;
-
-static int choose(SSL *ssl, const unsigned char **out, unsigned char *out_length,
-                  const unsigned char *in, unsigned int in_length, void *arg)
-{
-    (void)ssl;
-    (void)in;
-    (void)in_length;
-    (void)arg;
-    *out = chosen + 1;
-    *out_length = chosen[0];
-    return SSL_TLSEXT_ERR_OK;
-}
-
 START_TEST(a_protocol_that_was_not_offered_is_refused)
 {
     static const char *const names[] = {"\2h2", "\17space-captain/2", "\16space-captain/",
@@ -217,8 +204,7 @@ START_TEST(a_protocol_that_was_not_offered_is_refused)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
             set_up();
-            chosen = (const unsigned char *)names[i];
-            SSL_CTX_set_alpn_select_cb(sc_tls_context_ssl_ctx(context), choose, NULL);
+            alpn_answer(sc_tls_context_ssl_ctx(context), names[i]);
             open_engine();
             SSL_set_max_proto_version(server.ssl, version);
             ck_assert(next_event());

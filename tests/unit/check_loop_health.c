@@ -7,27 +7,8 @@
 #include "kept_log.h"
 #include "net/loop.h"
 #include "suite.h"
+#include "worker_stand_in.h"
 
-/* Workers of our own take the place of server/worker.c: they answer at once, or
- * never. */
-struct sc_worker {
-    bool stands_still;
-    uint32_t pings, answered;
-};
-
-void sc_worker_ping(struct sc_worker *worker)
-{
-    worker->pings++;
-    worker->answered += !worker->stands_still;
-}
-
-uint32_t sc_worker_pings_answered(const struct sc_worker *worker)
-{
-    return worker->answered;
-}
-
-static struct sc_worker first, second;
-static struct sc_worker *const workers[] = {&first, &second};
 static struct event_base *base;
 static struct sc_stats stats;
 static struct sc_loop_health *health;
