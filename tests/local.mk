@@ -2,8 +2,8 @@
 # Each folder lists its own tests; see tests/README.
 EXTRA_DIST += tests/README tests/link.sh tests/tools/lsan.supp tests/tools/tsan.supp
 TEST_EXTENSIONS = .sh
-# make check runs four at once, since tests wait more than they compute.
-AM_MAKEFLAGS = $(if $(filter check,$(MAKECMDGOALS)),$(if $(filter -j%,$(MAKEFLAGS)),,-j4))
+# make check runs eight at once, since tests wait more than they compute.
+AM_MAKEFLAGS = $(if $(filter check,$(MAKECMDGOALS)),$(if $(filter -j%,$(MAKEFLAGS)),,-j8))
 # To optimise what is run once takes longer than to run it; what is tested comes from src as it ships.
 tests/unit/%.o tests/tools/%.o: CFLAGS += -O0 -U_FORTIFY_SOURCE
 # libtool takes longer to link a test than the linker. Not for what tests depend on: private.

@@ -4,24 +4,26 @@
 SHELL_TESTS = \
 	tests/system/test-service.sh \
 	tests/system/test-service-restart.sh \
-	tests/system/test-pin-rotation.sh \
-	tests/system/test-sandbox.sh \
+	tests/system/test-hostile-server.sh \
+	tests/system/test-attack-memory.sh \
 	tests/system/test-bench-latency.sh \
 	tests/system/test-handshake-rate.sh \
-	tests/system/test-haproxy.sh \
-	tests/system/test-hostile.sh \
-	tests/system/test-status-page.sh \
-	tests/system/test-failures.sh \
 	tests/system/test-memory.sh \
-	tests/system/test-attack-memory.sh \
-	tests/system/test-many.sh \
-	tests/system/test-mbedtls.sh \
 	tests/system/test-bench.sh \
+	tests/system/test-failures.sh \
+	tests/system/test-many.sh \
+	tests/system/test-documents.sh \
+	tests/system/test-hostile.sh \
+	tests/system/test-mbedtls.sh \
+	tests/system/test-status-page.sh \
+	tests/system/test-client.sh \
+	tests/system/test-pin-rotation.sh \
+	tests/system/test-sandbox.sh \
 	tests/system/test-rotation.sh \
 	tests/system/test-doctor.sh \
-	tests/system/test-client.sh \
-	tests/system/test-counters.sh \
-	tests/system/test-hostile-server.sh \
+	tests/system/test-reload.sh \
+	tests/system/test-metrics.sh \
+	tests/system/test-haproxy.sh \
 	tests/system/test-address-limits.sh \
 	tests/system/test-admin-attack.sh \
 	tests/system/test-alerts.sh \
@@ -38,8 +40,8 @@ SHELL_TESTS = \
 	tests/system/test-client-server.sh \
 	tests/system/test-client-session.sh \
 	tests/system/test-completion.sh \
+	tests/system/test-counters.sh \
 	tests/system/test-debian.sh \
-	tests/system/test-documents.sh \
 	tests/system/test-expiry.sh \
 	tests/system/test-first-start.sh \
 	tests/system/test-handlers.sh \
@@ -54,7 +56,6 @@ SHELL_TESTS = \
 	tests/system/test-lifecycle.sh \
 	tests/system/test-log.sh \
 	tests/system/test-man.sh \
-	tests/system/test-metrics.sh \
 	tests/system/test-options-table.sh \
 	tests/system/test-options-tls.sh \
 	tests/system/test-options.sh \
@@ -68,7 +69,6 @@ SHELL_TESTS = \
 	tests/system/test-proxy-protocol.sh \
 	tests/system/test-reasons.sh \
 	tests/system/test-reload-settings.sh \
-	tests/system/test-reload.sh \
 	tests/system/test-restart.sh \
 	tests/system/test-stuck-log.sh \
 	tests/system/test-systemd.sh \

@@ -26,7 +26,7 @@ server_pid=$kept address=$kept_address
 
 # The largest body there is, and one more.
 head -c 16777216 /dev/zero | tr '\0' 'x' >largest
-timeout 50 sc-client --connect "$address" --pin server.crt echo <largest >largest.out || fail "a body of 16 MiB"
+timeout 50 sc-client --timeout 40 --connect "$address" --pin server.crt echo <largest >largest.out || fail "a body of 16 MiB"
 cmp largest largest.out || fail "a body of 16 MiB came back as something else"
 printf x >>largest
 run 65 sc-client --connect "$address" --pin server.crt echo <largest
@@ -54,7 +54,7 @@ timeout 50 sc-client --connect "$address" --pin server.crt --timeout $short <com
 slow_pid=$!
 own_pids="$own_pids $slow_pid"
 {
-    wait-for "$slow" "$slow_pid" exists never 2>/dev/null || :
+    wait-for $((2 * slow)) "$slow_pid" exists never 2>/dev/null || :
     sed 's/^/echo /' >slow.out
 } <slow
 finish "$slow_pid" 0

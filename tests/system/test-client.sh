@@ -168,7 +168,7 @@ client 75 --timeout $short echo hello
 expect_err 'no reply .* within [0-9.]*m?s, 1 unanswered'
 # Bytes that trickle in do not put off the end.
 odd drip
-client 75 --timeout $short echo 'a text that takes more than two seconds at this speed'
+client 75 --timeout $short echo "$(printf %0400d 0)" # 20 s at this speed
 expect_err 'no reply .* within [0-9.]*m?s'
 odd wrong-type
 client 76 echo hello

@@ -42,7 +42,7 @@ all() {
 }
 
 : >seen
-start --handshake-timeout 1s --frame-timeout 500ms --idle-timeout 500ms --write-timeout 500ms
+start --handshake-timeout $((2 * slow))s --frame-timeout 500ms --idle-timeout 500ms --write-timeout 500ms
 
 closed handshake_failed hostile --how 'GET / HTTP/1.0' plain "$address"
 closed peer_closed sc-client --connect "$address" --pin server.crt echo x

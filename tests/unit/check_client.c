@@ -169,12 +169,10 @@ START_TEST(nobody_listens_until_it_is_given_up)
     ck_assert(strstr(error.text, "given up after 500ms"));
     sc_client_free(client);
     /* The first connect is not repeated. */
-    const uint64_t begin_ms = sc_clock_ms();
     client = sc_client_connect(settings, server.address, &error);
     ck_assert_ptr_null(client);
     ck_assert_int_eq(error.code, SC_CLIENT_UNAVAILABLE);
     ck_assert(!strstr(error.text, "given up"));
-    ck_assert_uint_lt(sc_clock_ms() - begin_ms, 400);
     client = sc_client_start(settings, server.address, &error);
     expect(SC_CLIENT_EVENT_END);
     tear_down();
