@@ -114,18 +114,28 @@ int sc_new_file_write(struct sc_new_file *file, const char *path, const void *by
     return 0;
 }
 
-void sc_new_file_make_directories(const char *path)
+int sc_new_file_make_directories(const char *path, struct sc_err *err)
 {
     char part[SC_FILE_PATH_BYTES];
+    int rc = 0;
     if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part)) {
-        return;
+        return sc_err_set_errno(err, EX_CANTCREAT, ENAMETOOLONG, "can't make the directory of %s",
+                                path);
     }
-    for (char *slash = *part ? strchr(part + 1, '/') : NULL; slash;
+    for (char *slash = *part ? strchr(part + 1, '/') : NULL; slash && rc == 0;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        (void)mkdir(part, 0700);
+        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+            const int reason = errno;
+            struct stat status;
+            if (stat(part, &status) != 0) { /* else it is there: what else is wrong, open(2) says */
+                rc = sc_err_set_errno(err, EX_CANTCREAT, reason, "can't make the directory %s",
+                                      part);
+            }
+        }
         *slash = '/';
     }
+    return rc;
 }
 
 /*

@@ -62,8 +62,7 @@ int sc_new_file_check(const char *path, bool replace, struct sc_err *err) SC_NOD
 /* Renames a file within its directory, replacing what is there, and makes it last. */
 int sc_new_file_rename(const char *from, const char *to, struct sc_err *err) SC_NODISCARD;
 
-/* Makes the directories of the path that are not there, mode 0700. A failure shows when the file is
- * opened. */
-void sc_new_file_make_directories(const char *path);
+/* Makes the directories of the path that are not there, mode 0700. -1: EX_CANTCREAT. */
+int sc_new_file_make_directories(const char *path, struct sc_err *err);
 
 #endif

@@ -152,7 +152,7 @@ struct sc_prompt_history *sc_prompt_history_open(void (*on_line)(const char *lin
         free(history);
         return NULL;
     }
-    sc_new_file_make_directories(history->path);
+    (void)sc_new_file_make_directories(history->path, NULL);
     const int fd = open_locked(history->path, err);
     if (fd < 0) {
         free(history);

@@ -68,9 +68,9 @@ int sc_pin_store_lock(struct sc_pin_store *store, const char *path, const char *
 {
     char lock_path[SC_LOCK_FILE_PATH_BYTES];
     *store = (struct sc_pin_store){.path = path, .server = server};
-    sc_new_file_make_directories(path);
     (void)snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
-    if (sc_lock_file_take(&store->lock, lock_path, LOCK_WAIT_MS, err) != 0) {
+    if (sc_new_file_make_directories(path, err) != 0 ||
+        sc_lock_file_take(&store->lock, lock_path, LOCK_WAIT_MS, err) != 0) {
         if (err) {
             err->status = EX_CANTCREAT;
         }

@@ -329,6 +329,8 @@ refused 66 "can't read bad: it is larger than"
 rm bad
 client 73 --pin-store /dev/null/x --tofu=new echo secret
 expect_err "^sc-client: the pin store: can't lock /dev/null/x.lock: Not a directory"
+client 73 --pin-store /dev/null/a/x --tofu=new echo secret
+expect_err "^sc-client: the pin store: can't make the directory /dev/null/a: Not a directory"
 
 pass "a full disk"
 # shellcheck disable=SC2016
