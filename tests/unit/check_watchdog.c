@@ -144,7 +144,8 @@ START_TEST(often_enough)
         ck_assert_int_eq(evutil_gettimeofday(&now, NULL), 0);
         evutil_timersub(&due, &now, &due);
         const int64_t left_ms = (int64_t)due.tv_sec * 1000 + due.tv_usec / 1000;
-        ck_assert_int_le(left_ms, cases[i].ms);
+        /* A second for two clocks, read one after the other, and a busy machine. */
+        ck_assert_int_le(left_ms, cases[i].ms + 1000);
         ck_assert_int_ge(left_ms, cases[i].ms - 1000);
         end();
     }
