@@ -1,19 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC3045  # every sh that we know has ulimit -H
-# 2,000 clients at once (5,000 with SC_TEST_ALL=yes) with the default configuration, each with right replies, while a hundred hostile ones
+# 1,000 clients at once (5,000 with SC_TEST_ALL=yes) with the default configuration, each with right replies, while a hundred hostile ones
 # cost them nothing.
 test_seconds=170
 run_seconds=120
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
-clients=2000
+clients=1000
+[ -z "${SC_TEST_ALL-}" ] || clients=5000
 # The default max-connections is 10,000: the limit of open files must allow that, for server and clients.
 [ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge 10100 ] || skip "the limit of open files is $(ulimit -H -n): less than 10,100"
-# A test that shares its processors with others asks for less.
-[ "$slow" -eq 1 ] || clients=1000
-[ -z "${SC_TEST_ALL-}" ] || clients=5000
 
 start_server
 empty=$(memory_kib "$server_pid")
