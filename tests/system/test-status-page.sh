@@ -9,13 +9,6 @@ test_seconds=90
 find_browser
 [ -n "$browser" ] || skip "there is no chromium here to show the page"
 
-# screenshot FILE
-screenshot() {
-    devtools Page.captureScreenshot '{"format":"png","captureBeyondViewport":true}'
-    json-get result.data <answer | base64 -d >"$1"
-    [ "$(od -An -tx1 -N4 "$1" | tr -d ' ')" = 89504e47 ] || fail "$1 is not a picture"
-}
-
 # The widest facts: a next key, and who accepts it.
 make_certs
 run 0 sc-keygen --next --out server
@@ -59,7 +52,6 @@ for theme in light dark; do
         # Text that is cut: what an element holds is wider than the element.
         evaluate "[...document.querySelectorAll('section, p, td, th, h2')].filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0).map((e) => e.id || e.textContent).join('; ')"
         [ ! -s value ] || [ "$(cat value)" = '' ] || fail "$theme, $width pixels: these are wider than their place: $(cat value)"
-        screenshot "page-$theme-$width.png"
         # On a wall nobody scrolls.
         [ $width != 1920 ] || {
             evaluate "String(document.documentElement.scrollHeight)"
@@ -97,5 +89,4 @@ grep -v '^data:,$' expected | diff - asked >&2 || fail "other things are asked f
 # The server is gone.
 kill -KILL "$server_pid"
 until_true "!document.getElementById('trouble').hidden && document.getElementById('state').textContent === 'no answer'" "the page does not say that the server is gone"
-screenshot gone.png
 pass "the page shows a server under load, and says when it is gone"
