@@ -37,6 +37,7 @@ for mode in --tofu=strict --tofu=ask "--pin-store $tmp/other"; do
     expect_err "^sc-client: $address is not trusted, nothing was sent: no pin of it is stored in $tmp/.*sc-client --connect $address.* --tofu=ask'"
 done
 [ ! -e state ] && [ ! -e other ] || fail "something was stored"
+wait_log 'alert_received="unknown CA"' 10 3
 [ "$(grep -c 'alert_received="unknown CA"' "$server_log")" = 3 ] || fail "the server was told something else"
 ! grep -q 'bad certificate' "$server_log" || fail "a client that knows nothing counts as one that is locked out"
 client 0 --tofu=new echo hello
