@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The client engine with a pin store, against a server in memory that may lie about its keys. */
+/* The client engine with a pin store. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -9,114 +9,18 @@
 
 #include <openssl/ssl.h>
 
-#include "engine_fixture.h"
 #include "lib/pin_store.h"
 #include "lib/saved_session.h"
+#include "pins_server.h"
 #include "scratch.h"
 #include "tls/keygen.h"
 #include "tls/pin.h"
-#include "tls/pins_message.h"
 
 #define STORE "pins"
 #define ADDRESS "captain.example.org:4242"
 
 static char pins_text[1024]; /* what EVENT_PINS has said; empty: it did not come */
 static int pins_code;
-static uint8_t asked[512]; /* the body of the last PINS request */
-static size_t asked_length;
-static unsigned pins_requests;
-static EVP_PKEY *current, *next;
-
-/* How the server answers PINS. */
-static enum lie {
-    HONEST,
-    NO_NEXT,
-    NO_PROOF,
-    OTHER_SIGNER, /* signed with another key than the one that it announces */
-    OTHER_CONNECTION, /* a proof that was relayed */
-    NEXT_IS_CURRENT,
-    OTHER_CURRENT, /* it tells a key that is not the one of the connection */
-    MALFORMED,
-    ERROR_REPLY,
-    TOO_LARGE /* its max-body is less than a pin */
-} lie;
-
-static uint8_t *spki(EVP_PKEY *key, size_t *length)
-{
-    uint8_t *der = NULL;
-    const int count = i2d_PUBKEY(key, &der);
-    ck_assert_int_gt(count, 0);
-    *length = (size_t)count;
-    return der;
-}
-
-static void tell_pins(struct engine_peer *peer)
-{
-    struct sc_pins_message message = {0};
-    uint8_t body[SC_PINS_MAX_BYTES], exporter[SC_PINS_EXPORTER_BYTES];
-    uint8_t signature[SC_PINS_MAX_SIGNATURE_BYTES], reply[512];
-    EVP_PKEY *told = lie == OTHER_CURRENT ? next : current;
-    uint8_t *current_der = spki(told, &message.current.spki_bytes);
-    uint8_t *next_der = spki(lie == NEXT_IS_CURRENT ? current : next, &message.next.spki_bytes);
-    ck_assert(sc_pins_exporter(peer->ssl, exporter));
-    exporter[0] ^= lie == OTHER_CONNECTION;
-    message.current.spki = current_der;
-    if (lie != NO_NEXT && lie != OTHER_CURRENT) {
-        EVP_PKEY *signer = lie == OTHER_SIGNER || lie == NEXT_IS_CURRENT ? current : next;
-        message.next.spki = next_der;
-        if (lie != NO_PROOF) {
-            message.next.scheme = SC_PINS_ECDSA_P256_SHA256;
-            message.next.signature = signature;
-            ck_assert_int_eq(
-                sc_pins_sign(signer, exporter, signature, &message.next.signature_bytes, NULL), 0);
-        }
-    }
-    size_t length = sc_pins_build(&message, body);
-    length -= lie == MALFORMED;
-    if (lie == ERROR_REPLY) {
-        engine_peer_say(peer, reply,
-                        sc_frame_put_error(reply, SC_ERROR_UNKNOWN_TYPE, 0, "no\nsuch type"));
-    } else if (lie == TOO_LARGE) {
-        engine_peer_say(peer, reply,
-                        sc_frame_put_error(reply, SC_ERROR_BODY_TOO_LARGE, 0, "too large"));
-    } else {
-        engine_peer_frame(peer, SC_FRAME_PINS, body, length);
-    }
-    OPENSSL_free(current_der);
-    OPENSSL_free(next_der);
-}
-
-static void answer(struct engine_peer *peer, const struct sc_frame_header *header,
-                   const uint8_t *body)
-{
-    if (header->type == SC_FRAME_PINS) {
-        ck_assert_uint_eq(peer->requests, 1); /* before anything else */
-        pins_requests++;
-        ck_assert_uint_le(header->length, sizeof(asked));
-        memcpy(asked, body, header->length);
-        asked_length = header->length;
-        tell_pins(peer);
-    } else {
-        engine_peer_answer(peer, header, body);
-    }
-}
-
-static void use_key(const char *name)
-{
-    EVP_PKEY_free(current);
-    current = sc_keygen_read_key(fixture_path(name), NULL, NULL, NULL);
-    ck_assert_ptr_nonnull(current);
-}
-
-static void serve_with(const char *name)
-{
-    char key[64];
-    const struct sc_tls_server_settings server_settings = fixture_settings(name);
-    sc_tls_context_unref(context);
-    context = fixture_server(&server_settings);
-    (void)snprintf(key, sizeof(key), "%s.key", name);
-    use_key(key);
-}
 
 static void set_up_store(void)
 {
@@ -230,11 +134,19 @@ static bool is_resumed(void)
     return info.resumed != 0;
 }
 
-/* --- Tests --- */
+#define TEST(name) \
+    static void run_##name(void); \
+    START_TEST(name) \
+    { \
+        set_up_store(); \
+        run_##name(); \
+        tear_down_store(); \
+    } \
+    END_TEST \
+    static void run_##name(void)
 
-START_TEST(the_first_use_is_refused_or_stored_and_asks_nothing)
+TEST(the_first_use_is_refused_or_stored_and_asks_nothing)
 {
-    set_up_store();
     use_store(SC_CLIENT_FIRST_USE_REFUSE);
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_UNTRUSTED);
@@ -257,13 +169,10 @@ START_TEST(the_first_use_is_refused_or_stored_and_asks_nothing)
     ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_uint_eq(pins_requests, 0);
     close_engine();
-    tear_down_store();
 }
-END_TEST
 
-START_TEST(the_next_pin_is_learnt_and_the_last_one_dropped)
+TEST(the_next_pin_is_learnt_and_the_last_one_dropped)
 {
-    set_up_store();
     know_server();
     converse();
     ck_assert_uint_eq(asked_length, SC_PIN_BYTES);
@@ -287,9 +196,7 @@ START_TEST(the_next_pin_is_learnt_and_the_last_one_dropped)
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
     ck_assert_ptr_nonnull(strstr(event.error->expected, " (pins:2)"));
     close_engine();
-    tear_down_store();
 }
-END_TEST
 
 static void learn_nothing(enum lie how, const char *why)
 {
@@ -302,9 +209,8 @@ static void learn_nothing(enum lie how, const char *why)
     ck_assert_ptr_null(strchr(pins_text, '\n'));
 }
 
-START_TEST(who_lies_about_the_next_key_teaches_nothing)
+TEST(who_lies_about_the_next_key_teaches_nothing)
 {
-    set_up_store();
     know_server();
     learn_nothing(NO_PROOF, "the server gave no proof");
     learn_nothing(OTHER_SIGNER, "the signature is wrong, or of another connection");
@@ -316,13 +222,10 @@ START_TEST(who_lies_about_the_next_key_teaches_nothing)
     lie = HONEST;
     converse();
     ck_assert_str_eq(stored(), "cn");
-    tear_down_store();
 }
-END_TEST
 
-START_TEST(a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not)
+TEST(a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not)
 {
-    set_up_store();
     use_store(SC_CLIENT_FIRST_USE_STORE);
     char ca[300];
     (void)snprintf(ca, sizeof(ca), "ca:%s", fixture_path("server.crt"));
@@ -349,14 +252,11 @@ START_TEST(a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not)
     ck_assert_str_eq(stored(), "n");
     ck_assert_int_eq(pins_code, SC_CLIENT_OK);
     ck_assert_uint_eq(pins_requests, 1); /* it is known from now on */
-    tear_down_store();
 }
-END_TEST
 
 /* The pin that was given is good all the same. */
-START_TEST(a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake)
+TEST(a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake)
 {
-    set_up_store();
     know_server();
     serve_with("next");
     ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("next.crt"), &error), 0);
@@ -372,14 +272,11 @@ START_TEST(a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake)
     ck_assert_str_eq(pins_text, "");
     close_engine();
     ck_assert_int_eq(rmdir(STORE ".lock"), 0);
-    tear_down_store();
 }
-END_TEST
 
-START_TEST(of_two_that_meet_a_server_first_one_decides)
+TEST(of_two_that_meet_a_server_first_one_decides)
 {
     uint8_t of_next[SC_PIN_BYTES];
-    set_up_store();
     use_store(SC_CLIENT_FIRST_USE_STORE);
     open_engine();
     ck_assert_int_eq(sc_pin_of_key(next, of_next, NULL), 0);
@@ -389,27 +286,21 @@ START_TEST(of_two_that_meet_a_server_first_one_decides)
     ck_assert_ptr_nonnull(strstr(event.error->text, "another key has just been stored in pins:2"));
     close_engine();
     ck_assert_str_eq(stored(), "n");
-    tear_down_store();
 }
-END_TEST
 
-START_TEST(the_session_of_a_first_use_can_be_resumed)
+TEST(the_session_of_a_first_use_can_be_resumed)
 {
-    set_up_store();
     use_store(SC_CLIENT_FIRST_USE_STORE);
     offer_session();
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     ck_assert(is_resumed());
     close_engine();
-    tear_down_store();
 }
-END_TEST
 
 /* The server takes no more. */
-START_TEST(at_most_eight_pins_are_told)
+TEST(at_most_eight_pins_are_told)
 {
     char text[64];
-    set_up_store();
     know_server();
     for (int i = 0; i < 9; i++) {
         (void)snprintf(text, sizeof(text), "sha256//%c%.42s=", 'A' + i,
@@ -426,14 +317,11 @@ START_TEST(at_most_eight_pins_are_told)
     close_engine();
     converse();
     ck_assert_uint_eq(asked_length, 8 * SC_PIN_BYTES);
-    tear_down_store();
 }
-END_TEST
 
 /* By the next connections of these settings, and by no others. */
-START_TEST(a_server_that_takes_no_pin_is_asked_without_one)
+TEST(a_server_that_takes_no_pin_is_asked_without_one)
 {
-    set_up_store();
     know_server();
     learn_nothing(TOO_LARGE, "has not told its pins: ERROR 2, too large");
     ck_assert_uint_eq(asked_length, SC_PIN_BYTES);
@@ -444,13 +332,10 @@ START_TEST(a_server_that_takes_no_pin_is_asked_without_one)
     use_store(SC_CLIENT_FIRST_USE_REFUSE);
     converse();
     ck_assert_uint_eq(asked_length, 2 * SC_PIN_BYTES);
-    tear_down_store();
 }
-END_TEST
 
-START_TEST(a_close_waits_for_what_is_to_be_learnt)
+TEST(a_close_waits_for_what_is_to_be_learnt)
 {
-    set_up_store();
     know_server();
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     sc_client_engine_close(engine, 0);
@@ -472,13 +357,10 @@ START_TEST(a_close_waits_for_what_is_to_be_learnt)
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
     close_engine();
-    tear_down_store();
 }
-END_TEST
 
-START_TEST(a_resumed_connection_teaches_nothing_and_gives_its_session_up)
+TEST(a_resumed_connection_teaches_nothing_and_gives_its_session_up)
 {
-    set_up_store();
     know_server();
     lie = NO_NEXT;
     offer_session();
@@ -510,14 +392,11 @@ START_TEST(a_resumed_connection_teaches_nothing_and_gives_its_session_up)
     ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_NONE);
     ck_assert_str_eq(stored(), "cn");
     close_engine();
-    tear_down_store();
 }
-END_TEST
 
-START_TEST(a_session_is_checked_against_the_store)
+TEST(a_session_is_checked_against_the_store)
 {
     uint8_t session[8192];
-    set_up_store();
     know_server();
     lie = NO_NEXT;
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
@@ -558,13 +437,10 @@ START_TEST(a_session_is_checked_against_the_store)
     (void)carry_out();
     ck_assert_uint_eq(server.requests, 0);
     close_engine();
-    tear_down_store();
 }
-END_TEST
 
-START_TEST(a_store_that_cannot_be_used_is_an_error_before_anything_is_sent)
+TEST(a_store_that_cannot_be_used_is_an_error_before_anything_is_sent)
 {
-    set_up_store();
     know_server();
     scratch_write(STORE, "nonsense\n");
     ck_assert_ptr_null(sc_client_engine_new(settings, "localhost", 0, &error));
@@ -591,9 +467,7 @@ START_TEST(a_store_that_cannot_be_used_is_an_error_before_anything_is_sent)
     ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, NULL, 7, &error), -1);
     ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, "a:b:c", 0, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
-    tear_down_store();
 }
-END_TEST
 
 TLS_LIBRARY_SUITE_MAIN(the_first_use_is_refused_or_stored_and_asks_nothing,
                        the_next_pin_is_learnt_and_the_last_one_dropped,

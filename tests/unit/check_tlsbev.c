@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "net/tlsbev.h"
-
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
 
-#include "suite.h"
-#include "tls_fixture.h"
-#include "tls_peer.h"
+#include "tlsbev_world.h"
 
 /*
  * Two connections that talk to each other. Each end writes down what it is
@@ -34,10 +30,6 @@ struct end {
     void (*on_closed)(struct end *end);
 };
 
-static struct event_base *base;
-static struct sc_tlsbev_shared *shared;
-static _Atomic uint64_t bytes_received, bytes_sent; /* by all of the loop */
-static struct sc_tls_context *client_context, *server_context;
 static struct end client, server;
 
 /* In the trace, runs of the same letter are one. */
@@ -116,28 +108,6 @@ static SSL *new_ssl(struct end *end, const struct sc_tls_context *context)
     sc_tls_watch_init(&end->watch);
     ck_assert_int_eq(SSL_set_app_data(ssl, &end->watch), 1);
     return ssl;
-}
-
-static void world_init(void)
-{
-    struct sc_err err = {0};
-    fixture_write_pair("server", "P-256");
-    const struct sc_tls_server_settings settings = fixture_settings("server");
-    server_context = fixture_server(&settings);
-    client_context = fixture_client();
-    ck_assert_int_eq(sc_tlsbev_library_init(sc_tls_context_ssl_ctx(server_context), &err), 0);
-    base = run_base_new();
-    shared = sc_tlsbev_shared_new(base, 64U << 10, &bytes_received, &bytes_sent);
-    ck_assert_ptr_nonnull(shared);
-}
-
-static void world_fini(void)
-{
-    run_ready(base); /* libevent frees bufferevents in the next iterations */
-    sc_tlsbev_shared_free(shared);
-    run_base_free(base);
-    sc_tls_context_unref(server_context);
-    sc_tls_context_unref(client_context);
 }
 
 /* Both ends exist, and nothing has run yet. */

@@ -183,7 +183,96 @@ TEST(a_second_hello_that_is_too_long)
     ck_assert_int_eq(ERR_GET_REASON(side->close.error_code), SSL_R_EXCESSIVE_MESSAGE_SIZE);
 }
 
+/* --- Peers that do not begin one --- */
+
+TEST(no_tls_at_all)
+{
+    begin(side, peer);
+    evbuffer_drain(peer->unsent, evbuffer_get_length(peer->unsent));
+    tls_peer_write_raw(peer, "GET / HTTP/1.1\r\n\r\n", 18);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_TLS);
+    ck_assert_uint_ne(side->close.error_code, 0);
+    ck_assert_uint_eq(side->watch.first_count, 5);
+    ck_assert_mem_eq(side->watch.first_bytes, "GET /", 5);
+    ck_assert_uint_eq(side->connected, 0);
+}
+
+TEST(gone_before_the_handshake)
+{
+    begin(side, peer);
+    evbuffer_drain(peer->unsent, evbuffer_get_length(peer->unsent));
+    tls_peer_shut_write(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_EOF);
+    ck_assert_uint_eq(side->connected, 0);
+}
+
+/* --- Renegotiation --- */
+
+/* Makes a ClientHello longer than one record of 512 bytes. */
+static int add_extension(SSL *ssl, unsigned type, const unsigned char **bytes, size_t *length,
+                         int *alert, void *arg)
+{
+    static const unsigned char zeros[600];
+    (void)ssl;
+    (void)type;
+    (void)alert;
+    (void)arg;
+    *bytes = zeros;
+    *length = sizeof(zeros);
+    return 1;
+}
+
+/*
+ * OpenSSL takes memory for all that the header of the ClientHello announces, and then waits for
+ * it: not even a part of one is waited for.
+ */
+static void begin_to_renegotiate(struct side *side, struct tls_peer *peer, bool partly)
+{
+    SSL_CTX *context = sc_tls_context_ssl_ctx(client_context);
+    ck_assert_int_eq(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
+    SSL_CTX_clear_options(context, SSL_OP_NO_RENEGOTIATION);
+    ck_assert_int_eq(
+        SSL_CTX_add_client_custom_ext(context, 47110, add_extension, NULL, NULL, NULL, NULL), 1);
+    begin_connected(side, peer);
+    ck_assert_int_eq(SSL_version(peer->ssl), TLS1_2_VERSION);
+    ck_assert_int_eq((int)SSL_set_max_send_fragment(peer->ssl, 512), 1);
+    tls_peer_hold(peer);
+    ck_assert_int_eq(SSL_renegotiate(peer->ssl), 1);
+    ck_assert_int_le(SSL_do_handshake(peer->ssl), 0);
+    ck_assert_int_eq(SSL_get_error(peer->ssl, -1), SSL_ERROR_WANT_READ);
+    tls_peer_take(peer);
+    ck_assert_uint_gt(evbuffer_get_length(peer->unsent), 600);
+    if (partly) {
+        uint8_t first[512 + 5 + 8 + 16];
+        evbuffer_remove(peer->unsent, first, sizeof(first));
+        ck_assert_uint_eq(first[0], SSL3_RT_HANDSHAKE);
+        ck_assert_uint_eq((size_t)first[3] << 8 | first[4], sizeof(first) - 5);
+        evbuffer_drain(peer->unsent, evbuffer_get_length(peer->unsent));
+        evbuffer_add(peer->unsent, first, sizeof(first));
+    }
+    tls_peer_release(peer);
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_RENEGOTIATION);
+    sc_tlsbev_write(side->tls, "x", 1);
+    ck_assert_uint_eq(sc_tlsbev_pending(side->tls), 0);
+}
+
+TEST(a_renegotiation_ends_it)
+{
+    begin_to_renegotiate(side, peer, false);
+    RUN_UNTIL(base, peer->watch.alert_received == SSL_AD_NO_RENEGOTIATION);
+}
+
+TEST(a_part_of_a_renegotiation_ends_it)
+{
+    begin_to_renegotiate(side, peer, true);
+}
+
 SUITE_MAIN("tlsbev_handshake", a_handshake_is_suspended, a_hello_in_pieces_is_parsed_once,
            the_peer_leaves_while_it_is_suspended, a_reset_while_it_is_suspended,
            what_comes_while_it_is_suspended_is_bounded, what_came_meanwhile_is_read_afterwards,
-           a_hello_that_is_too_long, a_second_hello_is_fine, a_second_hello_that_is_too_long)
+           a_hello_that_is_too_long, a_second_hello_is_fine, a_second_hello_that_is_too_long,
+           no_tls_at_all, gone_before_the_handshake, a_renegotiation_ends_it,
+           a_part_of_a_renegotiation_ends_it)

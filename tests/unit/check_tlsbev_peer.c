@@ -116,29 +116,6 @@ TEST(garbage_after_the_handshake)
     ck_assert_uint_eq(side->closed, 1);
 }
 
-TEST(no_tls_at_all)
-{
-    begin(side, peer);
-    evbuffer_drain(peer->unsent, evbuffer_get_length(peer->unsent));
-    tls_peer_write_raw(peer, "GET / HTTP/1.1\r\n\r\n", 18);
-    RUN_UNTIL(base, side->closed);
-    ck_assert_int_eq(side->close.end, SC_TLSBEV_TLS);
-    ck_assert_uint_ne(side->close.error_code, 0);
-    ck_assert_uint_eq(side->watch.first_count, 5);
-    ck_assert_mem_eq(side->watch.first_bytes, "GET /", 5);
-    ck_assert_uint_eq(side->connected, 0);
-}
-
-TEST(gone_before_the_handshake)
-{
-    begin(side, peer);
-    evbuffer_drain(peer->unsent, evbuffer_get_length(peer->unsent));
-    tls_peer_shut_write(peer);
-    RUN_UNTIL(base, side->closed);
-    ck_assert_int_eq(side->close.end, SC_TLSBEV_EOF);
-    ck_assert_uint_eq(side->connected, 0);
-}
-
 static void write_record(struct tls_peer *peer, struct tls13_sender *sender, uint8_t type,
                          const void *bytes, size_t length)
 {
@@ -146,6 +123,12 @@ static void write_record(struct tls_peer *peer, struct tls13_sender *sender, uin
     const size_t size = tls13_seal(sender, type, bytes, length, record);
     ck_assert_uint_gt(size, 0);
     tls_peer_write_raw(peer, record, size);
+}
+
+static void begin_sending(struct side *side, struct tls_peer *peer, struct tls13_sender *sender)
+{
+    begin_connected(side, peer);
+    ck_assert(tls13_sender_init(sender, peer->ssl));
 }
 
 /*
@@ -156,8 +139,7 @@ static void end_within_a_message(struct side *side, struct tls_peer *peer, bool 
 {
     static const uint8_t part_of_key_update[] = {SSL3_MT_KEY_UPDATE, 0, 0, 1};
     struct tls13_sender sender;
-    begin_connected(side, peer);
-    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    begin_sending(side, peer, &sender);
     write_record(peer, &sender, SSL3_RT_APPLICATION_DATA, "before", 6);
     RUN_UNTIL(base, evbuffer_get_length(side->got) == 6);
     if (in_one_read) {
@@ -180,10 +162,7 @@ static void end_within_a_message(struct side *side, struct tls_peer *peer, bool 
 TEST(an_error_within_a_message)
 {
     end_within_a_message(side, peer, false);
-}
-
-TEST(an_error_within_a_message_in_one_read)
-{
+    finish(side, peer);
     end_within_a_message(side, peer, true);
 }
 
@@ -244,26 +223,21 @@ static void expect_one_key_update_too_many(const struct side *side)
     ck_assert_uint_eq(side->watch.key_updates, SC_TLS_MAX_KEY_UPDATES + 1);
 }
 
+/* In large reads, and in a small one. */
 TEST(key_updates_are_counted_one_by_one)
 {
-    struct tls13_sender sender;
-    begin_connected(side, peer);
-    ck_assert(tls13_sender_init(&sender, peer->ssl));
-    tls_peer_hold(peer);
-    write_key_updates(peer, &sender, 1000);
-    tls_peer_release(peer);
-    expect_one_key_update_too_many(side);
-}
-
-TEST(key_updates_of_a_small_read_are_counted_one_by_one)
-{
-    struct tls13_sender sender;
-    begin_connected(side, peer);
-    ck_assert(tls13_sender_init(&sender, peer->ssl));
-    tls_peer_hold(peer);
-    write_key_updates(peer, &sender, SC_TLS_MAX_KEY_UPDATES + 30);
-    tls_peer_release(peer);
-    expect_one_key_update_too_many(side);
+    static const unsigned counts[] = {1000, SC_TLS_MAX_KEY_UPDATES + 30};
+    for (size_t i = 0; i < SC_COUNT_OF(counts); i++) {
+        struct tls13_sender sender;
+        if (i > 0) {
+            finish(side, peer);
+        }
+        begin_sending(side, peer, &sender);
+        tls_peer_hold(peer);
+        write_key_updates(peer, &sender, counts[i]);
+        tls_peer_release(peer);
+        expect_one_key_update_too_many(side);
+    }
 }
 
 /*
@@ -274,8 +248,7 @@ static void write_a_false_header(struct side *side, struct tls_peer *peer, size_
 {
     static uint8_t plain[1000], bytes[64000];
     struct tls13_sender sender;
-    begin_connected(side, peer);
-    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    begin_sending(side, peer, &sender);
     tls_peer_hold(peer);
     memset(plain, 0, sizeof(plain));
     ck_assert_uint_gt(tls13_seal(&sender, SSL3_RT_APPLICATION_DATA, plain, sizeof(plain), bytes),
@@ -300,74 +273,12 @@ static void write_a_false_header(struct side *side, struct tls_peer *peer, size_
 TEST(key_updates_behind_a_false_header_are_counted_one_by_one)
 {
     static const size_t starts[] = {3, 6, 100, 5}; /* 5: OpenSSL has the header and nothing else */
-    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+    for (size_t i = 0; i < SC_COUNT_OF(starts); i++) {
         if (i > 0) {
             finish(side, peer);
         }
         write_a_false_header(side, peer, starts[i]);
     }
-}
-
-/* --- Renegotiation --- */
-
-/* Makes a ClientHello longer than one record of 512 bytes. */
-static int add_extension(SSL *ssl, unsigned type, const unsigned char **bytes, size_t *length,
-                         int *alert, void *arg)
-{
-    static const unsigned char zeros[600];
-    (void)ssl;
-    (void)type;
-    (void)alert;
-    (void)arg;
-    *bytes = zeros;
-    *length = sizeof(zeros);
-    return 1;
-}
-
-/*
- * OpenSSL takes memory for all that the header of the ClientHello announces, and then waits for
- * it: not even a part of one is waited for.
- */
-static void begin_to_renegotiate(struct side *side, struct tls_peer *peer, bool partly)
-{
-    SSL_CTX *context = sc_tls_context_ssl_ctx(client_context);
-    ck_assert_int_eq(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
-    SSL_CTX_clear_options(context, SSL_OP_NO_RENEGOTIATION);
-    ck_assert_int_eq(
-        SSL_CTX_add_client_custom_ext(context, 47110, add_extension, NULL, NULL, NULL, NULL), 1);
-    begin_connected(side, peer);
-    ck_assert_int_eq(SSL_version(peer->ssl), TLS1_2_VERSION);
-    ck_assert_int_eq((int)SSL_set_max_send_fragment(peer->ssl, 512), 1);
-    tls_peer_hold(peer);
-    ck_assert_int_eq(SSL_renegotiate(peer->ssl), 1);
-    ck_assert_int_le(SSL_do_handshake(peer->ssl), 0);
-    ck_assert_int_eq(SSL_get_error(peer->ssl, -1), SSL_ERROR_WANT_READ);
-    tls_peer_take(peer);
-    ck_assert_uint_gt(evbuffer_get_length(peer->unsent), 600);
-    if (partly) {
-        uint8_t first[512 + 5 + 8 + 16];
-        evbuffer_remove(peer->unsent, first, sizeof(first));
-        ck_assert_uint_eq(first[0], SSL3_RT_HANDSHAKE);
-        ck_assert_uint_eq((size_t)first[3] << 8 | first[4], sizeof(first) - 5);
-        evbuffer_drain(peer->unsent, evbuffer_get_length(peer->unsent));
-        evbuffer_add(peer->unsent, first, sizeof(first));
-    }
-    tls_peer_release(peer);
-    RUN_UNTIL(base, side->closed);
-    ck_assert_int_eq(side->close.end, SC_TLSBEV_RENEGOTIATION);
-    sc_tlsbev_write(side->tls, "x", 1);
-    ck_assert_uint_eq(sc_tlsbev_pending(side->tls), 0);
-}
-
-TEST(a_renegotiation_ends_it)
-{
-    begin_to_renegotiate(side, peer, false);
-    RUN_UNTIL(base, peer->watch.alert_received == SSL_AD_NO_RENEGOTIATION);
-}
-
-TEST(a_part_of_a_renegotiation_ends_it)
-{
-    begin_to_renegotiate(side, peer, true);
 }
 
 /* --- A cycle is a bounded piece of work --- */
@@ -394,8 +305,7 @@ TEST(others_go_between_small_records)
     struct tls_peer other;
     struct tls13_sender sender;
     begin_connected(&other_side, &other);
-    begin_connected(side, peer);
-    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    begin_sending(side, peer, &sender);
     sc_tlsbev_pause(side->tls);
     write_small_records(peer, &sender, 2000, 0);
     tls_peer_write(&other, "request", 7);
@@ -414,8 +324,7 @@ TEST(others_go_between_small_records)
 TEST(others_go_between_empty_records)
 {
     struct tls13_sender sender;
-    begin_connected(side, peer);
-    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    begin_sending(side, peer, &sender);
     write_small_records(peer, &sender, 80, 30);
     RUN_UNTIL(base, evbuffer_get_length(side->got) == 80);
     ck_assert_uint_gt(side->most_records, 100);
@@ -426,8 +335,7 @@ TEST(others_go_between_empty_records)
 TEST(paused_between_small_records)
 {
     struct tls13_sender sender;
-    begin_connected(side, peer);
-    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    begin_sending(side, peer, &sender);
     write_small_records(peer, &sender, 2000, 0);
     RUN_UNTIL(base, evbuffer_get_length(side->got) > 0);
     sc_tlsbev_pause(side->tls);
@@ -445,8 +353,7 @@ TEST(the_end_after_small_records)
 {
     struct tls13_sender sender;
     static const uint8_t close_notify[] = {1, SSL_AD_CLOSE_NOTIFY};
-    begin_connected(side, peer);
-    ck_assert(tls13_sender_init(&sender, peer->ssl));
+    begin_sending(side, peer, &sender);
     write_small_records(peer, &sender, 2000, 0);
     write_record(peer, &sender, SSL3_RT_ALERT, close_notify, sizeof(close_notify));
     RUN_UNTIL(base, tls_peer_all_sent(peer));
@@ -552,12 +459,10 @@ TEST(an_idle_connection_holds_no_chain)
 
 SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment, end_without_close_notify,
            end_in_the_middle_of_a_record, reset, reset_while_output_waits,
-           garbage_after_the_handshake, an_error_within_a_message,
-           an_error_within_a_message_in_one_read, an_error_of_somebody_else, no_tls_at_all,
-           gone_before_the_handshake, some_key_updates_are_fine, a_flood_of_key_updates_is_not,
-           key_updates_are_counted_one_by_one, key_updates_of_a_small_read_are_counted_one_by_one,
-           key_updates_behind_a_false_header_are_counted_one_by_one, a_renegotiation_ends_it,
-           a_part_of_a_renegotiation_ends_it, others_go_between_small_records,
-           others_go_between_empty_records, paused_between_small_records,
-           the_end_after_small_records,
+           garbage_after_the_handshake, an_error_within_a_message, an_error_of_somebody_else,
+           some_key_updates_are_fine, a_flood_of_key_updates_is_not,
+           key_updates_are_counted_one_by_one,
+           key_updates_behind_a_false_header_are_counted_one_by_one,
+           others_go_between_small_records, others_go_between_empty_records,
+           paused_between_small_records, the_end_after_small_records,
            bytes_of_two_connections_in_turn AN_IDLE_CONNECTION_HOLDS_NO_CHAIN)

@@ -14,13 +14,14 @@ tests_unit_libtest_a_SOURCES = \
 	tests/unit/kept_log.h tests/tools/log_catalogue.h \
 	tests/unit/leaks.h \
 	tests/unit/pin_fixture.h \
+	tests/unit/pins_server.h \
 	tests/unit/scratch.h \
 	tests/unit/suite.h \
 	tests/unit/tickets_fixture.h \
 	tests/unit/tls_fixture.c tests/unit/tls_fixture.h \
 	tests/unit/tls_library_suite.h \
 	tests/unit/tls_peer.c tests/unit/tls_peer.h \
-	tests/unit/tlsbev_fixture.h \
+	tests/unit/tlsbev_fixture.h tests/unit/tlsbev_world.h \
 	tests/unit/worker_stand_in.h
 
 TEST_BASE   = $(LIBS_BASE) $(CHECK_LIBS)
@@ -53,6 +54,8 @@ UNIT_TESTS += tests/unit/check_journal
 tests_unit_check_journal_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_log
 tests_unit_check_log_LDADD = $(TEST_BASE)
+UNIT_TESTS += tests/unit/check_log_stderr
+tests_unit_check_log_stderr_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_opt
 tests_unit_check_opt_LDADD = $(TEST_BASE)
 UNIT_TESTS += tests/unit/check_resolve

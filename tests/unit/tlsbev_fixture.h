@@ -11,11 +11,8 @@
 #include <event2/buffer.h>
 #include <openssl/err.h>
 
-#include "../tools/tls13_record.h"
-#include "net/tlsbev.h"
-#include "suite.h"
-#include "tls_fixture.h"
 #include "tls_peer.h"
+#include "tlsbev_world.h"
 
 struct side {
     struct sc_tlsbev *tls;
@@ -27,11 +24,6 @@ struct side {
     uint32_t records, most_records; /* so far; at most from one call of on_data to the next */
     bool echoes;
 };
-
-static struct event_base *base;
-static struct sc_tlsbev_shared *shared;
-static _Atomic uint64_t bytes_received, bytes_sent; /* by all of the loop */
-static struct sc_tls_context *client_context, *server_context;
 
 static inline void on_connected(void *arg)
 {
@@ -87,26 +79,6 @@ static inline void side_fini(struct side *side)
     sc_tlsbev_free(side->tls);
     evbuffer_free(side->got);
     run_ready(base);
-}
-
-static inline void world_init(void)
-{
-    fixture_write_pair("server", "P-256");
-    const struct sc_tls_server_settings settings = fixture_settings("server");
-    server_context = fixture_server(&settings);
-    client_context = fixture_client();
-    tls13_keep_secrets(sc_tls_context_ssl_ctx(client_context));
-    base = run_base_new();
-    shared = sc_tlsbev_shared_new(base, 64U << 10, &bytes_received, &bytes_sent);
-}
-
-static inline void world_fini(void)
-{
-    run_ready(base); /* libevent frees bufferevents in the next iterations */
-    sc_tlsbev_shared_free(shared);
-    run_base_free(base);
-    sc_tls_context_unref(server_context);
-    sc_tls_context_unref(client_context);
 }
 
 static inline void begin(struct side *side, struct tls_peer *peer)
