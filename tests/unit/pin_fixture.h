@@ -11,6 +11,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "tls/pin.h"
+
 #define DAY 86400L
 
 /* A key and its certificate. */
@@ -90,6 +92,27 @@ static inline void write_pem(char path[32], size_t count, X509 *const *certifica
         ck_assert_int_eq(PEM_write_X509(file, certificates[i]), 1);
     }
     ck_assert_int_eq(fclose(file), 0);
+}
+
+/* Every form of the pins of a certificate and its key. */
+static inline struct sc_pin_formats spell(const struct identity *identity)
+{
+    uint8_t key[SC_PIN_BYTES], fingerprint[SC_PIN_BYTES], of_key[SC_PIN_BYTES];
+    struct sc_pin_formats out;
+    ck_assert_int_eq(sc_pin_of_certificate(identity->certificate, key, NULL), 0);
+    ck_assert_int_eq(sc_pin_of_key(identity->key, of_key, NULL), 0);
+    ck_assert_mem_eq(key, of_key, sizeof(key));
+    ck_assert_int_eq(sc_pin_fingerprint(identity->certificate, fingerprint, NULL), 0);
+    sc_pin_format(key, fingerprint, &out);
+    return out;
+}
+
+static inline struct sc_pin_set *set_of(const char *spec)
+{
+    struct sc_err err;
+    struct sc_pin_set *set = sc_pin_set_new();
+    ck_assert_msg(sc_pin_set_add(set, spec, &err) == 0, "%s: %s", spec, err.text);
+    return set;
 }
 
 #endif
