@@ -8,11 +8,12 @@
 #include "conn_fixture.h"
 #include "proto/frame.h"
 
-static struct evbuffer *expected;
+static struct evbuffer *requests, *expected; /* to send, and the replies to all of them */
 
 static void world_init(void)
 {
     conn_world_init(NULL);
+    requests = evbuffer_new();
     expected = evbuffer_new();
 }
 
@@ -25,6 +26,7 @@ static void begin_connected(void)
 static void world_fini(void)
 {
     end();
+    evbuffer_free(requests);
     evbuffer_free(expected);
     conn_world_fini();
 }
@@ -46,7 +48,7 @@ static void expect_error(enum sc_error_code code, uint32_t retry_after_ms, const
 }
 
 /* The next request of a mix, and what it must be answered with. */
-static void put_request(struct evbuffer *to, unsigned i, size_t length)
+static void put_request(unsigned i, size_t length)
 {
     static uint8_t body[70000], reply[70000];
     for (size_t k = 0; k < length; k++) {
@@ -55,21 +57,21 @@ static void put_request(struct evbuffer *to, unsigned i, size_t length)
     }
     switch (i % 3) {
     case 0:
-        put_frame(to, SC_FRAME_ECHO, body, length);
+        put_frame(requests, SC_FRAME_ECHO, body, length);
         put_frame(expected, SC_FRAME_ECHO, body, length);
         break;
     case 1:
-        put_frame(to, SC_FRAME_REVERSE, body, length);
+        put_frame(requests, SC_FRAME_REVERSE, body, length);
         put_frame(expected, SC_FRAME_REVERSE, reply, length);
         break;
     default:
-        put_frame(to, 4711 + i, body, length);
+        put_frame(requests, 4711 + i, body, length);
         expect_error(SC_ERROR_UNKNOWN_TYPE, 0, "unknown message type");
         break;
     }
 }
 
-static void send_all(struct evbuffer *requests, size_t at_once)
+static void send_all(size_t at_once)
 {
     while (evbuffer_get_length(requests) > 0) {
         const size_t left = evbuffer_get_length(requests);
@@ -93,82 +95,72 @@ TEST(any_split)
 {
     static const size_t records[] = {1, 3, 8, 9, 100, 0};
     static const size_t writes[] = {1, 0};
-    struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (size_t r = 0; r < 6; r++) {
         for (size_t w = 0; w < 2; w++) {
             peer.at_once = writes[w];
             for (unsigned i = 0; i < 9; i++) {
-                put_request(requests, i, (size_t)i * 2);
+                put_request(i, (size_t)i * 2);
             }
-            send_all(requests, records[r]);
+            send_all(records[r]);
             await_replies();
         }
     }
-    evbuffer_free(requests);
     ck_assert_uint_eq(sc_stats_get(&stats.requests[0]), 36);
     ck_assert_uint_eq(sc_stats_get(&stats.errors[SC_ERROR_UNKNOWN_TYPE]), 36);
 }
 
 TEST(a_long_pipeline)
 {
-    struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (unsigned i = 0; i < 10000; i++) {
-        put_request(requests, i, i % 50);
+        put_request(i, i % 50);
     }
-    send_all(requests, 0);
+    send_all(0);
     tls_peer_close_notify(&peer);
     RUN_UNTIL(base, peer.closed && !conn);
     await_replies();
-    evbuffer_free(requests);
 }
 
 TEST(large_bodies)
 {
-    struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (unsigned i = 0; i < 12; i++) {
-        put_request(requests, i, 65536);
+        put_request(i, 65536);
     }
-    send_all(requests, 0);
+    send_all(0);
     await_replies();
-    evbuffer_free(requests);
 }
 
 TEST(too_large)
 {
-    struct evbuffer *requests = evbuffer_new();
     uint8_t header[SC_FRAME_HEADER_BYTES];
     begin_connected();
-    put_request(requests, 0, 10);
+    put_request(0, 10);
     sc_frame_put_header(header, SC_FRAME_ECHO, 65537);
     evbuffer_add(requests, header, sizeof(header));
     expect_error(SC_ERROR_BODY_TOO_LARGE, 0, "the body is larger than max-body");
-    send_all(requests, 0);
+    send_all(0);
     RUN_UNTIL(base, peer.closed);
     await_replies();
     tls_peer_shut_write(&peer);
     RUN_UNTIL(base, !conn);
-    evbuffer_free(requests);
 }
 
 /* A reply is not as long as its request here, so that the two counters cannot be mistaken. */
 TEST(bytes_are_counted)
 {
-    struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (unsigned i = 0; i < 5; i++) {
-        put_request(requests, 2, 60000);
+        put_request(2, 60000);
     }
-    send_all(requests, 0);
+    send_all(0);
     await_replies();
     end();
     ck_assert_uint_gt(sc_stats_get(&stats.bytes_received), 300000);
     ck_assert_uint_lt(sc_stats_get(&stats.bytes_received), 310000);
     ck_assert_uint_gt(sc_stats_get(&stats.bytes_sent), 100);
     ck_assert_uint_lt(sc_stats_get(&stats.bytes_sent), 10000);
-    evbuffer_free(requests);
     begin();
 }
 
@@ -210,36 +202,43 @@ TEST(a_client_is_checked_after_its_handshake)
     ASSERT_HAS(kept_last(), "matches no client-pin");
 }
 
+TEST(a_hello_that_is_refused_is_logged)
+{
+    begin();
+    tls_peer_hold(&peer);
+    ck_assert_int_eq(send(peer.fd, "\x16\3\1\x40\0\1\2\0\0\3", 10, 0), 10);
+    RUN_UNTIL(base, !conn);
+    ASSERT_HAS(kept_last(), " stage=hello reason=hello_refused hint=");
+    ASSERT_HAS(kept_last(), " alert_sent=\"illegal parameter\"");
+    ASSERT_HAS(kept_last(), " detail=\"excessive message size\"");
+}
+
 /* --- How clients end --- */
 
 TEST(half_closed_tcp)
 {
-    struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (unsigned i = 0; i < 1000; i++) {
-        put_request(requests, i, 20);
+        put_request(i, 20);
     }
-    send_all(requests, 0);
+    send_all(0);
     RUN_UNTIL(base, tls_peer_all_sent(&peer));
     tls_peer_shut_write(&peer);
     RUN_UNTIL(base, peer.closed && !conn);
     await_replies();
-    evbuffer_free(requests);
 }
 
 TEST(ended_in_a_frame)
 {
-    struct evbuffer *requests = evbuffer_new();
     begin_connected();
-    put_request(requests, 0, 20);
-    send_all(requests, 0);
+    put_request(0, 20);
+    send_all(0);
     put_frame(requests, SC_FRAME_ECHO, "never whole", 11);
     tls_peer_write(&peer, evbuffer_pullup(requests, 18), 18);
     tls_peer_close_notify(&peer);
     RUN_UNTIL(base, peer.closed && !conn);
     await_replies();
     ck_assert_uint_eq(sc_stats_get(&stats.closed[SC_CLOSE_TRUNCATED]), 1);
-    evbuffer_free(requests);
 }
 
 /* --- Clients that make us wait --- */
@@ -309,24 +308,22 @@ TEST(idle_timeout_of_a_reload)
  * Many more replies than the client reads: what waits is bounded, and nothing is lost when it
  * reads again.
  */
-static struct evbuffer *flood(void)
+static void flood(void)
 {
-    struct evbuffer *requests = evbuffer_new();
     begin_connected();
     tls_peer_stop_reading(&peer);
     for (unsigned i = 0; i < 300; i += 3) {
-        put_request(requests, i, 65000);
+        put_request(i, 65000);
     }
-    send_all(requests, 0);
+    send_all(0);
     RUN_UNTIL(base, !conn || sc_stats_get(&stats.paused) >
                                  0); /* a short write-timeout may be over by then */
     run_ready(base);
-    return requests;
 }
 
 TEST(output_limit)
 {
-    struct evbuffer *requests = flood();
+    flood();
     /* Far from all of it has been read: 256 KiB of replies, and what the kernel holds. */
     ck_assert_uint_lt(sc_stats_get(&stats.requests[0]), 30);
     const uint64_t answered = sc_stats_get(&stats.requests[0]);
@@ -335,42 +332,37 @@ TEST(output_limit)
     tls_peer_start_reading(&peer);
     await_replies();
     ck_assert_uint_eq(sc_stats_get(&stats.requests[0]), 100);
-    evbuffer_free(requests);
 }
 
 TEST(write_timeout)
 {
     limits.write_timeout_ms = 80;
-    struct evbuffer *requests = flood();
+    flood();
     RUN_UNTIL(base, !conn);
     ck_assert_uint_eq(sc_stats_get(&stats.closed[SC_CLOSE_WRITE_TIMEOUT]), 1);
-    evbuffer_free(requests);
 }
 
 /* All requests have been read when the client stops reading: nothing but its reading wakes us. */
 TEST(what_was_read_is_answered_when_there_is_room)
 {
-    struct evbuffer *requests = evbuffer_new();
     limits.output_limit_bytes = 4096;
     begin_connected();
     stop_reading_at_once();
     for (unsigned i = 0; i < 60; i += 3) {
-        put_request(requests, i, 3000);
+        put_request(i, 3000);
     }
-    send_all(requests, 0);
+    send_all(0);
     RUN_UNTIL(base, sc_stats_get(&stats.paused) > 0 && tls_peer_all_sent(&peer));
     run_ready(base);
     ck_assert_uint_lt(sc_stats_get(&stats.requests[0]), 20);
     tls_peer_start_reading(&peer);
     await_replies();
-    evbuffer_free(requests);
 }
 
 /* One that is longer than the limit: what was read with it is not answered as well. */
 TEST(a_large_reply_counts_for_the_limit)
 {
     static uint8_t body[300000];
-    struct evbuffer *requests = evbuffer_new();
     limits.max_body_bytes = sizeof(body);
     limits.output_limit_bytes = 100000;
     begin_connected();
@@ -378,15 +370,14 @@ TEST(a_large_reply_counts_for_the_limit)
     put_frame(requests, SC_FRAME_ECHO, body, sizeof(body));
     put_frame(expected, SC_FRAME_ECHO, body, sizeof(body));
     for (unsigned i = 0; i < 150; i += 3) {
-        put_request(requests, i, 300);
+        put_request(i, 300);
     }
-    send_all(requests, 0);
+    send_all(0);
     RUN_UNTIL(base, sc_stats_get(&stats.paused) > 0 && tls_peer_all_sent(&peer));
     run_ready(base);
     ck_assert_uint_eq(sc_stats_get(&stats.requests[0]), 1);
     tls_peer_start_reading(&peer);
     await_replies();
-    evbuffer_free(requests);
 }
 
 /* What waits already counts, too: only the last reply may go beyond the limit. */
@@ -394,20 +385,19 @@ TEST(what_waits_counts_for_the_limit)
 {
     static uint8_t body[190000];
     size_t most = 0;
-    struct evbuffer *requests = evbuffer_new();
     limits.max_body_bytes = sizeof(body);
     limits.output_limit_bytes = 200000;
     begin_connected();
     stop_reading_at_once();
     put_frame(requests, SC_FRAME_ECHO, body, sizeof(body));
     put_frame(expected, SC_FRAME_ECHO, body, sizeof(body));
-    send_all(requests, 0);
+    send_all(0);
     RUN_UNTIL(base, sc_stats_get(&stats.requests[0]) == 1);
     run_ready(base);
     for (unsigned i = 0; i < 60; i += 3) {
-        put_request(requests, i, 3000);
+        put_request(i, 3000);
     }
-    send_all(requests, 0);
+    send_all(0);
     RUN_UNTIL(base, tls_peer_all_sent(&peer));
     for (int i = 0; i < 20; i++) {
         (void)event_base_loop(base, EVLOOP_NONBLOCK);
@@ -417,7 +407,6 @@ TEST(what_waits_counts_for_the_limit)
     ck_assert_uint_lt(most, 205000);
     tls_peer_start_reading(&peer);
     await_replies();
-    evbuffer_free(requests);
 }
 
 /*
@@ -428,13 +417,12 @@ TEST(small_requests_are_not_hoarded)
 {
     const unsigned count = 400000;
     uint64_t most = 0, most_answered = 0;
-    struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (unsigned i = 0; i < count; i++) {
         put_frame(requests, SC_FRAME_ECHO, "", 0);
     }
     evbuffer_add_buffer_reference(expected, requests);
-    send_all(requests, 0);
+    send_all(0);
     while (sc_stats_get(&stats.requests[0]) < count) {
         const uint64_t before = sc_stats_get(&stats.requests[0]);
         run_once(base);
@@ -447,19 +435,17 @@ TEST(small_requests_are_not_hoarded)
     ck_assert_uint_lt(most, 256U << 10);
     ck_assert_uint_lt(most_answered, 1000); /* then it is the turn of others */
     await_replies();
-    evbuffer_free(requests);
 }
 
 /* --- The end of the server --- */
 
 TEST(drained)
 {
-    struct evbuffer *requests = evbuffer_new();
     begin_connected();
     for (unsigned i = 0; i < 900; i++) {
-        put_request(requests, i, 30);
+        put_request(i, 30);
     }
-    send_all(requests, 0);
+    send_all(0);
     RUN_UNTIL(base, tls_peer_all_sent(&peer) && sc_stats_get(&stats.requests[0]) > 0);
     sc_conn_drain(conn, 1234);
     expect_error(SC_ERROR_GOING_AWAY, 1234, "the server is stopping; come back later");
@@ -468,7 +454,6 @@ TEST(drained)
     tls_peer_close_notify(&peer);
     tls_peer_shut_write(&peer);
     RUN_UNTIL(base, !conn);
-    evbuffer_free(requests);
 }
 
 TEST(drained_in_the_handshake)
@@ -497,8 +482,9 @@ TEST(freed_at_any_time)
 }
 
 SUITE_MAIN("conn", any_split, a_long_pipeline, large_bodies, too_large, bytes_are_counted,
-           a_client_is_checked_after_its_handshake, half_closed_tcp, ended_in_a_frame,
-           handshake_timeout, frame_timeout, idle_timeout, idle_timeout_of_a_reload, output_limit,
-           write_timeout, what_was_read_is_answered_when_there_is_room,
-           a_large_reply_counts_for_the_limit, what_waits_counts_for_the_limit,
-           small_requests_are_not_hoarded, drained, drained_in_the_handshake, freed_at_any_time)
+           a_client_is_checked_after_its_handshake, a_hello_that_is_refused_is_logged,
+           half_closed_tcp, ended_in_a_frame, handshake_timeout, frame_timeout, idle_timeout,
+           idle_timeout_of_a_reload, output_limit, write_timeout,
+           what_was_read_is_answered_when_there_is_room, a_large_reply_counts_for_the_limit,
+           what_waits_counts_for_the_limit, small_requests_are_not_hoarded, drained,
+           drained_in_the_handshake, freed_at_any_time)

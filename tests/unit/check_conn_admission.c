@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "conn_fixture.h"
 #include "proto/frame.h"
 #include "tls/tickets.h"
@@ -12,9 +9,11 @@
  * handshake-rate as a connection feels it. The clock of the budgets stands still: there is a token
  * when the test says so.
  */
-enum { TOKENS_A_MS = 1 }; /* full ones */
 
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 static struct sc_tickets *tickets;
+static SSL_SESSION *session; /* of an earlier connection */
+static bool begun; /* there is a connection, or there was one: end_last() */
 static uint64_t now_ns;
 
 static void pass_ms(uint64_t ms)
@@ -43,27 +42,54 @@ static void world_init(void)
     limits.idle_timeout_ms = 0;
 }
 
+static void forget_session(void)
+{
+    SSL_SESSION_free(session);
+    session = NULL;
+}
+
+/* The connection before, if there was one. */
+static void end_last(void)
+{
+    if (begun) {
+        end();
+    }
+    begun = false;
+}
+
 static void world_fini(void)
 {
+    end_last();
     conn_world_fini();
     sc_tickets_unref(tickets);
+    forget_session();
 }
 
 /* A thousand a second, and none left. */
 static void limit_rate(void)
 {
-    sc_admission_set_rate(&admission, 1000 * TOKENS_A_MS);
+    sc_admission_set_rate(&admission, 1000);
     (void)take_all(&admission.full);
     (void)take_all(&admission.resumed);
 }
 
-/* The client's ClientHello is held back, so that it can be given a session or be changed. */
-static void begin_with(int version, SSL_SESSION *session)
+/* There are tokens for those that resume, and for nobody else. */
+static void limit_rate_to_resumed(void)
 {
+    limit_rate();
+    pass_ms(1);
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+}
+
+/* The client's ClientHello is held back, so that it can be given a session or be changed. */
+static void begin_with(int version, SSL_SESSION *offered)
+{
+    end_last();
     const int fd = begin_server_side();
     SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
     ck_assert_int_eq(SSL_CTX_set_max_proto_version(client, version), 1);
-    tls_peer_init_with(&peer, base, client_context, fd, session);
+    tls_peer_init_with(&peer, base, client_context, fd, offered);
+    begun = true;
 }
 
 static void await_waiting(void)
@@ -73,6 +99,13 @@ static void await_waiting(void)
     run_ready(base);
     ck_assert(!peer.connected);
     ck_assert_uint_eq(sc_tlsbev_sent(conn->tls), 0);
+}
+
+static void begin_waiting(void)
+{
+    limit_rate();
+    begin_with(TLS1_3_VERSION, NULL);
+    await_waiting();
 }
 
 static void await_connected(bool resumed)
@@ -86,16 +119,23 @@ static void await_connected(bool resumed)
     ck_assert_int_eq(SSL_session_reused(peer.ssl), resumed);
 }
 
+/* There is a token for a full handshake, and it takes it. */
+static void expect_full(void)
+{
+    pass_ms(1);
+    await_connected(false);
+    ck_assert_uint_eq(take_all(&admission.full), 0);
+}
+
 /* Else the server forgets the session. */
 static void close_cleanly(void)
 {
     tls_peer_close_notify(&peer);
     RUN_UNTIL(base, peer.closed);
-    end();
 }
 
 /* A session that the server gives; without a ticket, by id. */
-static SSL_SESSION *get_session(int version)
+static void get_session(int version)
 {
     uint8_t frame[SC_FRAME_HEADER_BYTES];
     sc_frame_put_header(frame, SC_FRAME_ECHO, 0);
@@ -103,35 +143,23 @@ static SSL_SESSION *get_session(int version)
     await_connected(false);
     tls_peer_write(&peer, frame, sizeof(frame));
     RUN_UNTIL(base, evbuffer_get_length(peer.got) == sizeof(frame));
-    SSL_SESSION *session = SSL_get1_session(peer.ssl);
+    forget_session();
+    session = SSL_get1_session(peer.ssl);
     ck_assert(SSL_SESSION_is_resumable(session));
     close_cleanly();
-    return session;
-}
-
-static SSL_SESSION *get_session_by_id(void)
-{
-    (void)SSL_CTX_set_options(sc_tls_context_ssl_ctx(client_context), SSL_OP_NO_TICKET);
-    return get_session(TLS1_2_VERSION);
 }
 
 /* --- Full handshakes --- */
 
 TEST(a_full_handshake_waits_for_a_token)
 {
-    limit_rate();
-    begin_with(TLS1_3_VERSION, NULL);
-    await_waiting();
-    pass_ms(1);
-    await_connected(false);
-    ck_assert_uint_eq(take_all(&admission.full), 0);
-    end();
+    begin_waiting();
+    expect_full();
     pass_ms(1);
     begin_with(TLS1_2_VERSION, NULL);
     await_connected(false); /* there is one, and nobody waits */
     ck_assert_uint_eq(take_all(&admission.full), 0);
     ck_assert_uint_eq(sc_stats_get(&stats.handshakes_delayed), 1);
-    end();
 }
 
 /* Neither much later nor at once, which would be a loop without end. */
@@ -147,7 +175,6 @@ TEST(it_is_woken_when_there_is_a_token)
     const double left_s =
         (double)(at.tv_sec - now.tv_sec) + (double)(at.tv_usec - now.tv_usec) / 1e6;
     ck_assert_msg(left_s > 0.2 && left_s < 0.6, "%f s", left_s);
-    end();
 }
 
 TEST(who_comes_later_does_not_overtake)
@@ -161,17 +188,13 @@ TEST(who_comes_later_does_not_overtake)
     await_waiting();
     ck_assert_uint_eq(take_all(&admission.full), 1);
     sc_admission_dequeue(&worker.queue, &other);
-    end();
 }
 
 TEST(a_limit_that_is_taken_away)
 {
-    limit_rate();
-    begin_with(TLS1_3_VERSION, NULL);
-    await_waiting();
+    begin_waiting();
     sc_admission_set_rate(&admission, 0);
     await_connected(false);
-    end();
 }
 
 TEST(a_limit_that_comes_in_a_handshake)
@@ -179,27 +202,20 @@ TEST(a_limit_that_comes_in_a_handshake)
     begin_with(TLS1_3_VERSION, NULL);
     limit_rate();
     await_waiting();
-    pass_ms(1);
-    await_connected(false);
-    end();
+    expect_full();
 }
 
 /* --- Resumed ones --- */
 
 TEST(who_resumes_does_not_wait)
 {
-    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
     for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
-        SSL_SESSION *session = get_session(versions[i]);
-        limit_rate();
-        pass_ms(1);
-        ck_assert_uint_eq(take_all(&admission.full), 1);
+        get_session(versions[i]);
+        limit_rate_to_resumed();
         begin_with(versions[i], session);
         await_connected(true);
-        end();
         ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
         ck_assert_uint_eq(take_all(&admission.full), 0);
-        SSL_SESSION_free(session);
         sc_admission_set_rate(&admission, 0);
     }
     ck_assert_uint_eq(sc_stats_get(&stats.handshakes_delayed), 0);
@@ -208,18 +224,13 @@ TEST(who_resumes_does_not_wait)
 /* One ticket, again and again: then it is worth no more than none. */
 TEST(a_resumption_too_many_waits_like_a_full_one)
 {
-    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
     for (size_t i = 0; i < SC_COUNT_OF(versions); i++) {
-        SSL_SESSION *session = get_session(versions[i]);
+        get_session(versions[i]);
         limit_rate();
         begin_with(versions[i], session);
         await_waiting();
-        pass_ms(1);
-        await_connected(false);
-        ck_assert_uint_eq(take_all(&admission.full), 0);
+        expect_full();
         ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL);
-        end();
-        SSL_SESSION_free(session);
         sc_admission_set_rate(&admission, 0);
     }
 }
@@ -229,11 +240,9 @@ TEST(a_session_that_does_not_fit_takes_a_full_token)
 {
     SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
     ck_assert_int_eq(SSL_CTX_set_ciphersuites(client, "TLS_AES_256_GCM_SHA384"), 1);
-    SSL_SESSION *session = get_session(TLS1_3_VERSION);
+    get_session(TLS1_3_VERSION);
     ck_assert_int_eq(SSL_CTX_set_ciphersuites(client, "TLS_AES_128_GCM_SHA256"), 1);
-    limit_rate();
-    pass_ms(1);
-    ck_assert_uint_eq(take_all(&admission.full), 1);
+    limit_rate_to_resumed();
     begin_with(TLS1_3_VERSION, session);
     await_waiting();
     ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
@@ -242,39 +251,18 @@ TEST(a_session_that_does_not_fit_takes_a_full_token)
     /* What it had taken as one that resumes came back. */
     ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL + 1);
     ck_assert_uint_eq(take_all(&admission.full), 0);
-    end();
-    SSL_SESSION_free(session);
 }
 
 TEST(a_session_of_other_master_secrets_takes_a_full_token)
 {
     SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
     (void)SSL_CTX_set_options(client, SSL_OP_NO_EXTENDED_MASTER_SECRET);
-    SSL_SESSION *session = get_session(TLS1_2_VERSION);
+    get_session(TLS1_2_VERSION);
     (void)SSL_CTX_clear_options(client, SSL_OP_NO_EXTENDED_MASTER_SECRET);
-    limit_rate();
-    pass_ms(1);
-    ck_assert_uint_eq(take_all(&admission.full), 1);
+    limit_rate_to_resumed();
     begin_with(TLS1_2_VERSION, session);
     await_waiting();
-    pass_ms(1);
-    await_connected(false);
-    ck_assert_uint_eq(take_all(&admission.full), 0);
-    end();
-    SSL_SESSION_free(session);
-}
-
-TEST(by_id_it_takes_a_token_for_resumption)
-{
-    SSL_SESSION *session = get_session_by_id();
-    limit_rate();
-    pass_ms(1);
-    ck_assert_uint_eq(take_all(&admission.full), 1);
-    begin_with(TLS1_2_VERSION, session);
-    await_connected(true);
-    ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
-    end();
-    SSL_SESSION_free(session);
+    expect_full();
 }
 
 /* Wherever OpenSSL looks for an id, not only in what a client of TLS 1.2 says. */
@@ -290,7 +278,7 @@ static const struct {
 };
 
 /* OpenSSL's clients use a session of TLS 1.3 only once. */
-static void begin_again(int version, const SSL_SESSION *session)
+static void begin_again(int version)
 {
     SSL_SESSION *copy = SSL_SESSION_dup(session);
     begin_with(version, copy);
@@ -309,23 +297,17 @@ TEST(by_id_no_more_than_the_budget)
             (void)SSL_CTX_set_options(client, SSL_OP_NO_TICKET);
         }
         ck_assert_int_eq(SSL_CTX_set_max_proto_version(server, by_id[i].server_version), 1);
-        SSL_SESSION *session = get_session(by_id[i].version);
-        limit_rate();
-        pass_ms(1);
-        ck_assert_uint_eq(take_all(&admission.full), 1);
+        get_session(by_id[i].version);
+        limit_rate_to_resumed();
         for (unsigned n = 0; n < SC_ADMISSION_RESUMED_PER_FULL; n++) {
-            begin_again(by_id[i].version, session);
+            begin_again(by_id[i].version);
             await_connected(true);
             close_cleanly();
         }
         ck_assert_msg(take_all(&admission.resumed) == 0, "%s", by_id[i].what);
-        begin_again(by_id[i].version, session);
+        begin_again(by_id[i].version);
         await_waiting();
-        pass_ms(1);
-        await_connected(false);
-        ck_assert_uint_eq(take_all(&admission.full), 0);
-        end();
-        SSL_SESSION_free(session);
+        expect_full();
         sc_admission_set_rate(&admission, 0);
     }
 }
@@ -334,7 +316,7 @@ TEST(by_id_no_more_than_the_budget)
 TEST(a_full_token_does_not_come_back)
 {
     SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
-    SSL_SESSION *session = get_session(TLS1_3_VERSION);
+    get_session(TLS1_3_VERSION);
     ck_assert_int_eq(SSL_CTX_set1_groups_list(client, "P-521:P-256"), 1);
     limit_rate();
     begin_with(TLS1_3_VERSION, session);
@@ -342,15 +324,13 @@ TEST(a_full_token_does_not_come_back)
     pass_ms(1);
     await_connected(true);
     ck_assert_uint_eq(take_all(&admission.full), 0);
-    end();
-    SSL_SESSION_free(session);
 }
 
 /* The ticket is opened again in the second ClientHello, and takes nothing more. */
 TEST(a_hello_retry_request_costs_one_token)
 {
     SSL_CTX *client = sc_tls_context_ssl_ctx(client_context);
-    SSL_SESSION *session = get_session(TLS1_3_VERSION);
+    get_session(TLS1_3_VERSION);
     ck_assert_int_eq(SSL_CTX_set1_groups_list(client, "P-521:P-256"), 1);
     limit_rate();
     pass_ms(1);
@@ -358,45 +338,31 @@ TEST(a_hello_retry_request_costs_one_token)
     await_connected(true);
     ck_assert_uint_eq(take_all(&admission.resumed), SC_ADMISSION_RESUMED_PER_FULL - 1);
     ck_assert_uint_eq(take_all(&admission.full), 1);
-    end();
-    SSL_SESSION_free(session);
 }
 
 /* --- Clients that leave while they wait --- */
 
-static void begin_waiting(void)
-{
-    limit_rate();
-    begin_with(TLS1_3_VERSION, NULL);
-    await_waiting();
-}
-
-static void expect_unused_token(void)
+static void expect_unused_token(unsigned failed)
 {
     ck_assert(sc_admission_queue_is_empty(&worker.queue));
     pass_ms(1);
     ck_assert_uint_eq(take_all(&admission.full), 1);
-    ck_assert_uint_eq(sc_stats_handshakes_failed(&stats), 1);
-    end();
+    ck_assert_uint_eq(sc_stats_handshakes_failed(&stats), failed);
 }
 
-TEST(reset_while_it_waits)
+TEST(gone_while_it_waits)
 {
     begin_waiting();
     tls_peer_reset(&peer);
     RUN_UNTIL(base, !conn);
     ASSERT_HAS(kept_last(), " tls_handshake_failed conn=17 peer=192.0.2.1:5 stage=waiting "
                             "reason=reset ");
-    expect_unused_token();
-}
-
-TEST(ended_while_it_waits)
-{
+    expect_unused_token(1);
     begin_waiting();
     tls_peer_shut_write(&peer);
     RUN_UNTIL(base, !conn);
     ASSERT_HAS(kept_last(), " stage=waiting reason=eof ");
-    expect_unused_token();
+    expect_unused_token(2);
 }
 
 /* What happens after its turn does not happen to one that waits. */
@@ -409,7 +375,6 @@ TEST(reset_after_its_turn)
     tls_peer_reset(&peer);
     RUN_UNTIL(base, !conn);
     ASSERT_HAS(kept_last(), " stage=answered reason=");
-    end();
 }
 
 TEST(a_deadline_after_its_turn)
@@ -426,7 +391,6 @@ TEST(a_deadline_after_its_turn)
     ck_assert_ptr_null(conn);
     ASSERT_HAS(kept_last(), " stage=answered reason=timeout hint=");
     ck_assert_ptr_null(strstr(kept_last(), "handshake-rate"));
-    end();
 }
 
 /* Before the ClientHello is read: there are tokens, and it takes none. */
@@ -442,7 +406,6 @@ TEST(dead_when_it_is_read)
     tls_peer_reset(&peer);
     RUN_UNTIL(base, !conn);
     ck_assert_uint_eq(take_all(&admission.full), tokens);
-    end();
 }
 
 /* With more after its ClientHello than is kept, so that the reset is not read. */
@@ -464,7 +427,6 @@ TEST(dead_when_its_turn_comes)
     RUN_UNTIL(base, !conn);
     ck_assert(sc_admission_queue_is_empty(&worker.queue));
     ck_assert_uint_eq(take_all(&admission.full), 1);
-    end();
 }
 
 TEST(a_deadline_while_it_waits)
@@ -483,7 +445,6 @@ TEST(a_deadline_while_it_waits)
     ASSERT_HAS(kept_last(), " stage=waiting reason=timeout hint=");
     ASSERT_HAS(kept_last(), "handshake-rate");
     ck_assert(sc_admission_queue_is_empty(&worker.queue));
-    end();
 }
 
 /* As at the end of the server: nothing of it is left in the queue. */
@@ -492,11 +453,8 @@ TEST(freed_while_it_waits)
     begin_waiting();
     sc_conn_free(conn);
     ck_assert_ptr_null(conn);
-    ck_assert(sc_admission_queue_is_empty(&worker.queue));
-    tls_peer_fini(&peer);
-    pass_ms(1);
     run_ready(base);
-    ck_assert_uint_eq(take_all(&admission.full), 1);
+    expect_unused_token(1);
 }
 
 /* --- What OpenSSL reads --- */
@@ -526,18 +484,6 @@ TEST(a_hello_that_waits_is_parsed_once)
     pass_ms(1);
     RUN_UNTIL(base, peer.connected || !conn);
     ck_assert_uint_eq(parsed, 1);
-    end();
-}
-
-TEST(a_hello_that_is_refused_is_logged)
-{
-    const int fd = begin_server_side();
-    ck_assert_int_eq(send(fd, "\x16\3\1\x40\0\1\2\0\0\3", 10, 0), 10);
-    RUN_UNTIL(base, !conn);
-    ASSERT_HAS(kept_last(), " stage=hello reason=hello_refused hint=");
-    ASSERT_HAS(kept_last(), " alert_sent=\"illegal parameter\"");
-    ASSERT_HAS(kept_last(), " detail=\"excessive message size\"");
-    (void)close(fd);
 }
 
 SUITE_MAIN("conn_admission", a_full_handshake_waits_for_a_token, it_is_woken_when_there_is_a_token,
@@ -545,10 +491,8 @@ SUITE_MAIN("conn_admission", a_full_handshake_waits_for_a_token, it_is_woken_whe
            a_limit_that_comes_in_a_handshake, who_resumes_does_not_wait,
            a_resumption_too_many_waits_like_a_full_one,
            a_session_that_does_not_fit_takes_a_full_token,
-           a_session_of_other_master_secrets_takes_a_full_token,
-           by_id_it_takes_a_token_for_resumption, by_id_no_more_than_the_budget,
+           a_session_of_other_master_secrets_takes_a_full_token, by_id_no_more_than_the_budget,
            a_full_token_does_not_come_back, a_hello_retry_request_costs_one_token,
-           reset_while_it_waits, ended_while_it_waits, reset_after_its_turn,
-           a_deadline_after_its_turn, dead_when_it_is_read, dead_when_its_turn_comes,
-           a_deadline_while_it_waits, freed_while_it_waits, a_hello_that_waits_is_parsed_once,
-           a_hello_that_is_refused_is_logged)
+           gone_while_it_waits, reset_after_its_turn, a_deadline_after_its_turn,
+           dead_when_it_is_read, dead_when_its_turn_comes, a_deadline_while_it_waits,
+           freed_while_it_waits, a_hello_that_waits_is_parsed_once)

@@ -38,6 +38,22 @@ static struct sc_tls_context *server_with(const char *name, const struct sc_tls_
     return fixture_server(&settings);
 }
 
+/* Only this command must be refused. */
+static void refuse_command(const struct sc_tls_command *command, int status, const char *first,
+                           const char *second)
+{
+    struct sc_tls_server_settings settings = fixture_settings("server");
+    settings.commands = command;
+    settings.command_count = 1;
+    refuse(&settings, status, first, second);
+}
+
+static bool same_digest(const struct sc_tls_context *a, const struct sc_tls_context *b)
+{
+    return memcmp(sc_tls_context_digest(a), sc_tls_context_digest(b),
+                  SC_TLS_CONTEXT_DIGEST_BYTES) == 0;
+}
+
 /*
  * Can a client of at most that version, with these ciphers of TLS 1.2 and groups (NULL: its own),
  * connect?
@@ -63,8 +79,7 @@ static bool connects(const struct sc_tls_context *server, int version, const cha
 START_TEST(serves_tls13_with_defaults)
 {
     fixture_write_pair("server", "P-256");
-    struct sc_tls_server_settings settings = fixture_settings("server");
-    struct sc_tls_context *server = fixture_server(&settings), *client = fixture_client();
+    struct sc_tls_context *server = server_with("server", NULL, 0), *client = fixture_client();
     struct tls_pair pair;
     tls_pair_init(&pair, client, server);
     ck_assert(tls_pair_handshake(&pair));
@@ -79,6 +94,16 @@ START_TEST(serves_tls13_with_defaults)
     ck_assert_mem_eq(name, "space-captain/1", 15);
     ck_assert(tls_pair_send(pair.client, pair.server, "ping"));
     ck_assert(tls_pair_send(pair.server, pair.client, "pong"));
+    tls_pair_fini(&pair);
+
+    /* A client that offers ChaCha20 first has no AES in hardware: it gets it. */
+    tls_pair_init(&pair, client, server);
+    ck_assert_int_eq(
+        SSL_set_ciphersuites(pair.client, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"),
+        1);
+    ck_assert(tls_pair_handshake(&pair));
+    ck_assert_str_eq(SSL_CIPHER_get_name(SSL_get_current_cipher(pair.server)),
+                     "TLS_CHACHA20_POLY1305_SHA256");
     tls_pair_fini(&pair);
     sc_tls_context_unref(client);
     sc_tls_context_unref(server);
@@ -128,25 +153,6 @@ START_TEST(has_the_options_that_the_contract_names)
     ck_assert_int_eq(SSL_CTX_get_timeout(ssl_ctx), 300);
     ck_assert_int_eq(SSL_CTX_sess_get_cache_size(ssl_ctx), 1024);
     ck_assert_int_eq(SSL_CTX_get_security_level(ssl_ctx), 2);
-    sc_tls_context_unref(server);
-}
-END_TEST
-
-/* A client that offers ChaCha20 first has no AES in hardware: it gets it. */
-START_TEST(gives_chacha_to_who_prefers_it)
-{
-    fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server = server_with("server", NULL, 0), *client = fixture_client();
-    struct tls_pair pair;
-    tls_pair_init(&pair, client, server);
-    ck_assert_int_eq(
-        SSL_set_ciphersuites(pair.client, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"),
-        1);
-    ck_assert(tls_pair_handshake(&pair));
-    ck_assert_str_eq(SSL_CIPHER_get_name(SSL_get_current_cipher(pair.server)),
-                     "TLS_CHACHA20_POLY1305_SHA256");
-    tls_pair_fini(&pair);
-    sc_tls_context_unref(client);
     sc_tls_context_unref(server);
 }
 END_TEST
@@ -222,10 +228,7 @@ START_TEST(names_what_is_wrong_with_commands)
     };
     fixture_write_pair("server", "P-256");
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        struct sc_tls_server_settings settings = fixture_settings("server");
-        settings.commands = &cases[i].command;
-        settings.command_count = 1;
-        refuse(&settings, EX_CONFIG, cases[i].first, cases[i].second);
+        refuse_command(&cases[i].command, EX_CONFIG, cases[i].first, cases[i].second);
     }
 }
 END_TEST
@@ -319,17 +322,10 @@ START_TEST(digest_names_the_content)
     settings = fixture_settings("server");
     struct sc_tls_context *first = fixture_server(&settings);
     struct sc_tls_context *second = fixture_server(&settings);
-    ck_assert_mem_eq(sc_tls_context_digest(first), sc_tls_context_digest(second),
-                     SC_TLS_CONTEXT_DIGEST_BYTES);
-    sc_tls_context_unref(second);
-    settings.commands = &command;
-    settings.command_count = 1;
-    second = fixture_server(&settings);
-    ck_assert_mem_ne(sc_tls_context_digest(first), sc_tls_context_digest(second),
-                     SC_TLS_CONTEXT_DIGEST_BYTES);
+    ck_assert(same_digest(first, second));
     sc_tls_context_unref(second);
 
-    /* Whatever else a server is made of. */
+    /* Whatever a server is made of. */
     EVP_PKEY *key = SSL_CTX_get0_privatekey(sc_tls_context_ssl_ctx(first));
     X509 *renewed = fixture_certificate(key, "server", -3600, 86400, NULL, NULL);
     const char *const pins[] = {fixture_path("server.crt")};
@@ -340,8 +336,10 @@ START_TEST(digest_names_the_content)
     EVP_PKEY *next = fixture_key("P-256");
     fixture_write_key("next.key", next, NULL);
     EVP_PKEY_free(next);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         settings = fixture_settings("server");
+        settings.commands = &command;
+        settings.command_count = i == 5;
         settings.next_private_key_path = i == 4 ? fixture_path("next.key") : NULL;
         settings.session_timeout_s = i == 0 ? 77 : 0;
         settings.session_cache_size = i == 1 ? 77 : 1024;
@@ -349,13 +347,12 @@ START_TEST(digest_names_the_content)
         settings.client_pins = pins;
         settings.client_pin_count = i == 2;
         settings.ocsp_response_path = i == 3 ? fixture_path("ocsp.der") : NULL;
-        if (i == 5) {
-            fixture_write_certificate("server.crt", renewed, false); /* for the same key */
+        if (i == 6) {
+            fixture_write_certificate("server.crt", renewed,
+                                      false); /* for the same key; the last */
         }
         second = fixture_server(&settings);
-        ck_assert_msg(memcmp(sc_tls_context_digest(first), sc_tls_context_digest(second),
-                             SC_TLS_CONTEXT_DIGEST_BYTES) != 0,
-                      "%d", i);
+        ck_assert_msg(!same_digest(first, second), "%d", i);
         sc_tls_context_unref(second);
     }
     X509_free(renewed);
@@ -379,9 +376,7 @@ START_TEST(digest_names_what_commands_name)
         struct sc_tls_context *before = server_with("server", &store, 1);
         fixture_write_certificate("store.pem", two, false);
         struct sc_tls_context *after = server_with("server", &store, 1);
-        ck_assert_msg(memcmp(sc_tls_context_digest(before), sc_tls_context_digest(after),
-                             SC_TLS_CONTEXT_DIGEST_BYTES) != 0,
-                      "\"%s\"", schemes[i]);
+        ck_assert_msg(!same_digest(before, after), "\"%s\"", schemes[i]);
         sc_tls_context_unref(before);
         sc_tls_context_unref(after);
     }
@@ -391,8 +386,7 @@ START_TEST(digest_names_what_commands_name)
     struct sc_tls_context *before = server_with("server", &directory, 1);
     ck_assert_int_eq(rename(fixture_path("names/a.0"), fixture_path("names/b.0")), 0);
     struct sc_tls_context *after = server_with("server", &directory, 1);
-    ck_assert_mem_ne(sc_tls_context_digest(before), sc_tls_context_digest(after),
-                     SC_TLS_CONTEXT_DIGEST_BYTES);
+    ck_assert(!same_digest(before, after));
     sc_tls_context_unref(before);
     sc_tls_context_unref(after);
     X509_free(one);
@@ -401,14 +395,11 @@ START_TEST(digest_names_what_commands_name)
 }
 END_TEST
 
-static void refuse_command(const char *name, const char *path, int status, const char *words)
+static void refuse_file(const char *name, const char *path, int status, const char *words)
 {
     const struct sc_tls_command command = {name, path};
-    struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.commands = &command;
-    settings.command_count = 1;
-    refuse(&settings, status, words, name);
     struct sc_err err;
+    refuse_command(&command, status, words, name);
     ck_assert_int_eq(sc_tls_command_check(&command, &err), -1);
 }
 
@@ -424,20 +415,19 @@ START_TEST(files_of_commands_are_looked_at_first)
     ck_assert_int_eq(mkdir(fixture_path("fine"), 0700), 0);
     ck_assert_int_eq(mkfifo(fixture_path("waits/fifo"), 0600), 0);
     ck_assert_int_eq(symlink("nowhere", fixture_path("fine/link")), 0);
-    refuse_command("ChainCAFile", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
-    refuse_command("RequestCAFile", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
-    refuse_command("DHParameters", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
-    refuse_command("ChainCAStore", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
-    refuse_command("ChainCAPath", fixture_path("waits"), EX_NOINPUT, "not a regular file");
-    refuse_command("ChainCAPath", fixture_path("missing"), EX_NOINPUT, "No such file");
-    refuse_command("RequestCAFile", fixture_path("encrypted"), EX_CONFIG, "is encrypted");
+    refuse_file("ChainCAFile", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
+    refuse_file("RequestCAFile", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
+    refuse_file("DHParameters", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
+    refuse_file("ChainCAStore", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
+    refuse_file("ChainCAPath", fixture_path("waits"), EX_NOINPUT, "not a regular file");
+    refuse_file("ChainCAPath", fixture_path("missing"), EX_NOINPUT, "No such file");
+    refuse_file("RequestCAFile", fixture_path("encrypted"), EX_CONFIG, "is encrypted");
     const struct sc_tls_command command = {"ChainCAPath", fixture_path("fine")};
     struct sc_tls_context *first = server_with("server", &command, 1);
     fixture_write_certificate("fine/one", SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)),
                               false);
     struct sc_tls_context *second = server_with("server", &command, 1);
-    ck_assert_mem_ne(sc_tls_context_digest(first), sc_tls_context_digest(second),
-                     SC_TLS_CONTEXT_DIGEST_BYTES);
+    ck_assert(!same_digest(first, second));
     sc_tls_context_unref(first);
     sc_tls_context_unref(second);
 }
@@ -498,9 +488,8 @@ START_TEST(writes_a_key_log)
 END_TEST
 
 SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe,
-           has_the_options_that_the_contract_names, gives_chacha_to_who_prefers_it,
-           serves_who_offers_no_alpn, commands_override_the_defaults,
-           names_what_is_wrong_with_commands, says_what_is_weaker_than_the_defaults,
-           refuses_what_nobody_can_connect_to, digest_names_the_content,
-           digest_names_what_commands_name, files_of_commands_are_looked_at_first,
-           connections_keep_their_context, writes_a_key_log)
+           has_the_options_that_the_contract_names, serves_who_offers_no_alpn,
+           commands_override_the_defaults, names_what_is_wrong_with_commands,
+           says_what_is_weaker_than_the_defaults, refuses_what_nobody_can_connect_to,
+           digest_names_the_content, digest_names_what_commands_name,
+           files_of_commands_are_looked_at_first, connections_keep_their_context, writes_a_key_log)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 
 #include "keygen_fixture.h"
 #include "leaks.h"
+#include "scratch.h"
 #include "suite.h"
 #include "tls/keygen.h"
 
@@ -43,57 +43,11 @@ int link(const char *from, const char *to)
     return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
-/* A directory that is the working directory until leave(). */
-static char directory[64];
-
-static void enter(void)
-{
-    (void)snprintf(directory, sizeof(directory), "/tmp/check_keygen.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    ck_assert_int_eq(chdir(directory), 0);
-}
-
-static unsigned count_files(void)
-{
-    unsigned count = 0;
-    struct dirent *entry;
-    DIR *here = opendir(".");
-    ck_assert_ptr_nonnull(here);
-    while ((entry = readdir(here))) {
-        count += entry->d_name[0] != '.';
-    }
-    closedir(here);
-    return count;
-}
-
-static void leave(void)
-{
-    struct dirent *entry;
-    DIR *here = opendir(".");
-    ck_assert_ptr_nonnull(here);
-    while ((entry = readdir(here))) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            ck_assert_int_eq(remove(entry->d_name), 0);
-        }
-    }
-    closedir(here);
-    ck_assert_int_eq(chdir("/"), 0);
-    ck_assert_int_eq(rmdir(directory), 0);
-}
-
 static unsigned mode_of(const char *path)
 {
     struct stat there;
     ck_assert_int_eq(stat(path, &there), 0);
     return (unsigned)there.st_mode & 07777U;
-}
-
-static void put_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(text, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
 }
 
 /* --- Writing --- */
@@ -105,15 +59,15 @@ START_TEST(modes_do_not_depend_on_the_umask)
     X509 *certificate = make_certificate(key);
     for (size_t i = 0; i < SC_COUNT_OF(masks); i++) {
         struct sc_err err;
-        enter();
+        scratch_enter();
         const mode_t before = umask(masks[i]);
         const int status = sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err);
         umask(before);
         ck_assert_int_eq(status, 0);
         ck_assert_uint_eq(mode_of("a.key"), 0600);
         ck_assert_uint_eq(mode_of("a.crt"), 0644);
-        ck_assert_uint_eq(count_files(), 2);
-        leave();
+        ck_assert_uint_eq(scratch_files(false), 2);
+        scratch_leave();
     }
     X509_free(certificate);
     EVP_PKEY_free(key);
@@ -127,7 +81,7 @@ START_TEST(what_was_written_is_read_again)
     X509 *certificate = make_certificate(key);
     X509 *read_certificate, *other;
     EVP_PKEY *read_key, *none;
-    enter();
+    scratch_enter();
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
     ck_assert_ptr_nonnull(read_key = sc_keygen_read_key("a.key", NULL, NULL, &err));
     ck_assert_ptr_nonnull(read_certificate = sc_keygen_read_certificate("a.crt", &err));
@@ -144,7 +98,7 @@ START_TEST(what_was_written_is_read_again)
     ck_assert_ptr_null(none);
     ck_assert_int_eq(X509_cmp(certificate, read_certificate), 0);
     X509_free(read_certificate);
-    leave();
+    scratch_leave();
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
@@ -156,11 +110,11 @@ START_TEST(a_pair_is_made_to_last)
     struct sc_err err;
     EVP_PKEY *key = make_key();
     X509 *certificate = make_certificate(key);
-    enter();
+    scratch_enter();
     synced = 0;
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
     ck_assert_uint_eq(synced, 4);
-    leave();
+    scratch_leave();
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
@@ -173,27 +127,27 @@ START_TEST(a_file_system_without_links)
     EVP_PKEY *key = make_key(), *now;
     X509 *certificate = make_certificate(key);
     for (size_t i = 0; i < SC_COUNT_OF(none); i++) {
-        enter();
-        put_text("b.key", "old");
+        scratch_enter();
+        scratch_write("b.key", "old");
         link_errno = none[i];
         ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
         ck_assert_uint_eq(mode_of("a.key"), 0600);
         ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
         EVP_PKEY_free(now);
-        ck_assert_uint_eq(count_files(), 3);
+        ck_assert_uint_eq(scratch_files(false), 3);
         /* The same name for both: the second finds the first there, and neither is left. */
         ck_assert_int_eq(sc_keygen_write_pair("c", key, "c", certificate, false, &err), -1);
         assert_failed(&err, EX_CANTCREAT, "--force");
-        ck_assert_uint_eq(count_files(), 3);
-        leave();
+        ck_assert_uint_eq(scratch_files(false), 3);
+        scratch_leave();
     }
-    enter();
+    scratch_enter();
     link_errno = EIO;
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "can't create a.key: Input/output error");
-    ck_assert_uint_eq(count_files(), 0);
+    ck_assert_uint_eq(scratch_files(false), 0);
     link_errno = 0;
-    leave();
+    scratch_leave();
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
@@ -212,14 +166,14 @@ START_TEST(nothing_is_kept)
     struct sc_err err;
     EVP_PKEY *key = make_key();
     X509 *certificate = make_certificate(key);
-    enter();
+    scratch_enter();
     ASSERT_KEEPS_NOTHING(
         ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, true, &err), 0));
     ASSERT_KEEPS_NOTHING(ck_assert_int_eq(
         sc_keygen_write_pair("a.key", key, "no/a.crt", certificate, true, &err), -1));
-    ck_assert_uint_eq(count_files(), 2);
+    ck_assert_uint_eq(scratch_files(false), 2);
     ASSERT_KEEPS_NOTHING(read_both());
-    leave();
+    scratch_leave();
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
@@ -231,7 +185,7 @@ START_TEST(a_file_with_both)
     struct sc_err err;
     EVP_PKEY *key = make_key(), *none;
     X509 *certificate = make_certificate(key), *there;
-    enter();
+    scratch_enter();
     FILE *file = fopen("both", "w");
     ck_assert_int_eq(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
     ck_assert_int_eq(PEM_write_X509(file, certificate), 1);
@@ -240,7 +194,7 @@ START_TEST(a_file_with_both)
     ck_assert_ptr_null(none);
     ck_assert_int_eq(X509_cmp(certificate, there), 0);
     X509_free(there);
-    leave();
+    scratch_leave();
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
@@ -253,7 +207,7 @@ START_TEST(nothing_is_replaced_unless_told)
     EVP_PKEY *other = make_key();
     X509 *certificate = make_certificate(key);
     EVP_PKEY *now;
-    enter();
+    scratch_enter();
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
     ck_assert_int_eq(sc_keygen_write_pair("a.key", other, "a.crt", certificate, false, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "--force");
@@ -263,13 +217,13 @@ START_TEST(nothing_is_replaced_unless_told)
 
     /* A pair stops at either of its files, and leaves nothing of the other. */
     ck_assert_int_eq(sc_keygen_write_pair("a.key", other, "b.crt", certificate, false, &err), -1);
-    ck_assert_uint_eq(count_files(), 2);
+    ck_assert_uint_eq(scratch_files(false), 2);
     ck_assert_int_eq(sc_keygen_write_pair("b.key", other, "a.crt", certificate, false, &err), -1);
-    ck_assert_uint_eq(count_files(), 2);
+    ck_assert_uint_eq(scratch_files(false), 2);
 
     /* The same name for both is seen only when the second is put in place. */
     ck_assert_int_eq(sc_keygen_write_pair("c", other, "c", certificate, false, &err), -1);
-    ck_assert_uint_eq(count_files(), 2);
+    ck_assert_uint_eq(scratch_files(false), 2);
 
     /*
      * Neither is a link, also one that leads nowhere, and told to replace it is the link that
@@ -293,7 +247,7 @@ START_TEST(nothing_is_replaced_unless_told)
     ck_assert_ptr_nonnull(now = sc_keygen_read_key("a.key", NULL, NULL, &err));
     ck_assert_int_eq(EVP_PKEY_eq(now, other), 1);
     EVP_PKEY_free(now);
-    leave();
+    scratch_leave();
     X509_free(certificate);
     EVP_PKEY_free(other);
     EVP_PKEY_free(key);
@@ -309,7 +263,7 @@ START_TEST(of_many_at_once_one_wins)
         pid_t child[CHILDREN];
         EVP_PKEY *keys[CHILDREN], *there;
         X509 *certificates[CHILDREN], *its;
-        enter();
+        scratch_enter();
         ck_assert_int_eq(pipe(start), 0);
         for (int i = 0; i < CHILDREN; i++) {
             keys[i] = make_key();
@@ -341,7 +295,7 @@ START_TEST(of_many_at_once_one_wins)
             }
         }
         ck_assert_int_eq(winners, 1);
-        ck_assert_uint_eq(count_files(), 2);
+        ck_assert_uint_eq(scratch_files(false), 2);
         ck_assert_ptr_nonnull(there = sc_keygen_read_key("a.key", NULL, NULL, &err));
         ck_assert_int_eq(EVP_PKEY_eq(there, keys[winner]), 1);
         EVP_PKEY_free(there);
@@ -352,7 +306,7 @@ START_TEST(of_many_at_once_one_wins)
             X509_free(certificates[i]);
             EVP_PKEY_free(keys[i]);
         }
-        leave();
+        scratch_leave();
     }
 }
 END_TEST
@@ -364,8 +318,8 @@ START_TEST(a_full_disk_leaves_what_was_there)
     const struct rlimit none = {.rlim_cur = 100, .rlim_max = RLIM_INFINITY};
     EVP_PKEY *key = make_key();
     X509 *certificate = make_certificate(key);
-    enter();
-    put_text("a.key", "old");
+    scratch_enter();
+    scratch_write("a.key", "old");
     (void)signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = none;
@@ -382,9 +336,9 @@ START_TEST(a_full_disk_leaves_what_was_there)
     ck_assert_int_eq(pair, -1);
     ck_assert_int_eq(half, -1);
     assert_failed(&err, EX_IOERR, "can't write a.crt: File too large");
-    ck_assert_uint_eq(count_files(), 1);
+    ck_assert_uint_eq(scratch_files(false), 1);
     ck_assert_ptr_null(sc_keygen_read_key("a.key", NULL, NULL, &err));
-    leave();
+    scratch_leave();
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
@@ -396,19 +350,19 @@ START_TEST(places_where_nothing_can_be_made)
     char path[5000];
     EVP_PKEY *key = make_key();
     X509 *certificate = make_certificate(key);
-    enter();
+    scratch_enter();
     ck_assert_int_eq(sc_keygen_write_pair("no/a.key", key, "a.crt", certificate, false, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "no/a.key: No such file or directory");
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "no/a.crt", certificate, false, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "no/a.crt: No such file or directory");
-    ck_assert_uint_eq(count_files(), 0);
-    put_text("file", "");
+    ck_assert_uint_eq(scratch_files(false), 0);
+    scratch_write("file", "");
     ck_assert_int_eq(sc_keygen_write_pair("file/a.key", key, "a.crt", certificate, true, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "file/a.key: Not a directory");
     ck_assert_int_eq(mkdir("a.crt", 0700), 0);
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, true, &err), -1);
     assert_failed(&err, EX_CANTCREAT, "a.crt: a directory has this name");
-    ck_assert_uint_eq(count_files(), 2);
+    ck_assert_uint_eq(scratch_files(false), 2);
     memset(path, 'x', sizeof(path));
     path[sizeof(path) - 1] = '\0';
     ck_assert_int_eq(sc_keygen_write_pair(path, key, "b.crt", certificate, false, &err), -1);
@@ -422,7 +376,7 @@ START_TEST(places_where_nothing_can_be_made)
         ck_assert_int_eq(chmod(".", 0700), 0);
         assert_failed(&err, EX_CANTCREAT, "b.key: Permission denied");
     }
-    leave();
+    scratch_leave();
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
@@ -446,10 +400,10 @@ START_TEST(files_that_hold_nothing_of_use)
     };
     X509 *certificate;
     EVP_PKEY *key;
-    enter();
+    scratch_enter();
     for (size_t i = 0; i < SC_COUNT_OF(texts); i++) {
         struct sc_err err = {0};
-        put_text("a", texts[i]);
+        scratch_write("a", texts[i]);
         ck_assert_ptr_null(sc_keygen_read_certificate("a", &err));
         assert_failed(&err, EX_DATAERR, "a: ");
         ck_assert_ptr_null(sc_keygen_read_key("a", NULL, NULL, &err));
@@ -462,7 +416,7 @@ START_TEST(files_that_hold_nothing_of_use)
     assert_failed(&err, EX_NOINPUT, "none");
     ck_assert_ptr_null(sc_keygen_read_key(".", NULL, NULL, &err));
     assert_failed(&err, EX_NOINPUT, ".");
-    leave();
+    scratch_leave();
 }
 END_TEST
 
@@ -478,7 +432,7 @@ static int answer(char *out, int size, int writing, void *arg)
 START_TEST(an_encrypted_key_asks_once)
 {
     EVP_PKEY *key = make_key();
-    enter();
+    scratch_enter();
     for (int traditional = 0; traditional < 2; traditional++) {
         struct sc_err err;
         EVP_PKEY *read_key;
@@ -504,7 +458,7 @@ START_TEST(an_encrypted_key_asks_once)
         ck_assert_int_eq(EVP_PKEY_eq(key, read_key), 1);
         EVP_PKEY_free(read_key);
     }
-    leave();
+    scratch_leave();
     EVP_PKEY_free(key);
 }
 END_TEST

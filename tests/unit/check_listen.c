@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -11,16 +11,16 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <sys/syscall.h>
-
 #include "leaks.h"
 #include "net/addr.h"
 #include "net/listen.h"
+#include "scratch.h"
 #include "suite.h"
 
 static struct sc_err err;
@@ -90,6 +90,28 @@ static struct sc_listen *open_list(const char *const *texts)
 }
 #define OPEN(...) open_list((const char *const[]){__VA_ARGS__, NULL})
 
+static struct sc_listen *must_open_list(const char *const *texts)
+{
+    struct sc_listen *set = open_list(texts);
+    ck_assert_msg(set != NULL, "%s", err.text);
+    return set;
+}
+#define MUST_OPEN(...) must_open_list((const char *const[]){__VA_ARGS__, NULL})
+
+/* The last of them can't be opened, so none is; `why` is the begin of the reason. */
+static void cannot_open_list(const char *why, const char *const *texts)
+{
+    char expected[256];
+    ck_assert_ptr_null(open_list(texts));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    while (texts[1]) {
+        texts++;
+    }
+    (void)snprintf(expected, sizeof(expected), "can't listen on %s: %s", *texts, why);
+    ck_assert_msg(strncmp(err.text, expected, strlen(expected)) == 0, "%s", err.text);
+}
+#define CANNOT_OPEN(why, ...) cannot_open_list(why, (const char *const[]){__VA_ARGS__, NULL})
+
 static const char *port_of(const struct sc_listen *set, size_t index)
 {
     return strrchr(sc_listen_address(set, index), ':') + 1;
@@ -98,24 +120,12 @@ static const char *port_of(const struct sc_listen *set, size_t index)
 /* Connects to 127.0.0.1 or ::1. 0, or errno. */
 static int try_connect(int family, const char *port)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address = {0};
-    const in_port_t p = htons((in_port_t)strtoul(port, NULL, 10));
-    if (family == AF_INET) {
-        address.v4 = (struct sockaddr_in){
-            .sin_family = AF_INET, .sin_port = p, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    } else {
-        address.v6 = (struct sockaddr_in6){
-            .sin6_family = AF_INET6, .sin6_port = p, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    }
+    const struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *loopback;
+    ck_assert_int_eq(getaddrinfo(NULL, port, &hints, &loopback), 0);
     const int fd = socket(family, SOCK_STREAM, 0);
-    const int result =
-        connect(fd, &address.any, family == AF_INET ? sizeof(address.v4) : sizeof(address.v6)) == 0
-            ? 0
-            : errno;
+    const int result = connect(fd, loopback->ai_addr, loopback->ai_addrlen) == 0 ? 0 : errno;
+    freeaddrinfo(loopback);
     close(fd);
     return result;
 }
@@ -127,22 +137,26 @@ static bool has_ipv6(void)
     return set != NULL;
 }
 
-START_TEST(real_addresses_and_flags)
+static void check_flags(int fd)
 {
-    struct sc_listen *set = OPEN("127.0.0.1:0", "127.0.0.2:0");
-    ck_assert_msg(set != NULL, "%s", err.text);
-    ck_assert_uint_eq(sc_listen_count(set), 2);
-    ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "127.0.0.1:", 10), 0);
-    ck_assert_int_eq(strncmp(sc_listen_address(set, 1), "127.0.0.2:", 10), 0);
-    ck_assert_str_ne(port_of(set, 0), "0");
-    const int fd = sc_listen_descriptor(set, 0);
     int nodelay = 0;
     socklen_t size = sizeof(nodelay);
     ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
     ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &size), 0);
     ck_assert_int_ne(nodelay, 0);
+}
+
+START_TEST(real_addresses_and_flags)
+{
+    struct sc_listen *set = MUST_OPEN("127.0.0.1:0", "127.0.0.2:0");
+    ck_assert_uint_eq(sc_listen_count(set), 2);
+    ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "127.0.0.1:", 10), 0);
+    ck_assert_int_eq(strncmp(sc_listen_address(set, 1), "127.0.0.2:", 10), 0);
+    const int fd = sc_listen_descriptor(set, 0);
+    check_flags(fd);
     int reuse = 0;
+    socklen_t size = sizeof(reuse);
     ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &size), 0);
     ck_assert_int_ne(reuse, 0);
     /* Of a socket that listens this is the most that may wait for accept(2): all that there may. */
@@ -157,8 +171,7 @@ END_TEST
 
 START_TEST(wildcards)
 {
-    struct sc_listen *set = OPEN("*:0");
-    ck_assert_msg(set != NULL, "%s", err.text);
+    struct sc_listen *set = MUST_OPEN("*:0");
     ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
     if (has_ipv6()) {
         ck_assert_int_eq(try_connect(AF_INET6, port_of(set, 0)), 0);
@@ -172,11 +185,10 @@ START_TEST(wildcards)
         set = OPEN("[::]:0");
         ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
         sc_listen_close(set);
-        set = OPEN(both[0], both[1]); /* beside an IPv4 wildcard the other one is for IPv6 alone */
-        ck_assert_msg(set != NULL, "%s", err.text);
+        /* Beside an IPv4 wildcard the other one is for IPv6 alone. */
+        set = MUST_OPEN(both[0], both[1]);
         sc_listen_close(set);
-        set = OPEN("*:0", both[1]); /* another port: no reason to */
-        ck_assert_msg(set != NULL, "%s", err.text);
+        set = MUST_OPEN("*:0", both[1]); /* another port: no reason to */
         ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
         sc_listen_close(set);
         set = OPEN("[::1]:0");
@@ -191,128 +203,93 @@ START_TEST(a_machine_without_ipv6)
     lacking_family = AF_INET6;
     static const char *const wild[] = {"*:0", "[::]:0"};
     for (size_t i = 0; i < SC_COUNT_OF(wild); i++) {
-        struct sc_listen *set = OPEN(wild[i]);
-        ck_assert_msg(set != NULL, "%s", err.text);
+        struct sc_listen *set = MUST_OPEN(wild[i]);
         ck_assert_uint_eq(sc_listen_count(set), 1);
         ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "0.0.0.0:", 8), 0);
         sc_listen_close(set);
     }
     /* A name may have addresses of both families, whatever this machine's resolver says. */
-    struct sc_listen *set = OPEN("localhost:0");
-    ck_assert_msg(set != NULL, "%s", err.text);
+    struct sc_listen *set = MUST_OPEN("localhost:0");
     sc_listen_close(set);
-    ck_assert_ptr_null(OPEN("[::1]:0"));
-    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, "can't listen on [::1]:0: Address family not") != NULL, "%s",
-                  err.text);
+    CANNOT_OPEN("Address family not", "[::1]:0");
     lacking_family = 0;
 }
 END_TEST
 
-static void cannot_bind(int errnum, const char *address, const char *words, bool there)
-{
-    bind_errno = errnum;
-    ck_assert_ptr_null(OPEN(address));
-    bind_errno = 0;
-    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, address) != NULL, "%s", err.text);
-    ck_assert_msg((strstr(err.text, words) != NULL) == there, "%s", err.text);
-}
-
 START_TEST(the_way_out_depends_on_the_reason)
 {
-    cannot_bind(EACCES, "127.0.0.1:443", "below 1024", true);
-    cannot_bind(EACCES, "127.0.0.1:1023", "below 1024", true);
-    cannot_bind(EACCES, "127.0.0.1:1024", "below 1024", false);
-    cannot_bind(EIO, "127.0.0.1:443", "Input/output error", true);
+    bind_errno = EACCES;
+    CANNOT_OPEN("permission denied; for a port below 1024 ", "127.0.0.1:443");
+    CANNOT_OPEN("permission denied; for a port below 1024 ", "127.0.0.1:1023");
+    CANNOT_OPEN("permission denied", "127.0.0.1:1024");
+    ck_assert_ptr_null(strstr(err.text, "below 1024"));
+    bind_errno = EIO;
+    CANNOT_OPEN("Input/output error", "127.0.0.1:443");
+    bind_errno = 0;
 }
 END_TEST
 
-static void open_and_close(const char *const *texts)
-{
-    sc_listen_close(open_list(texts));
-}
-#define OPEN_AND_CLOSE(...) open_and_close((const char *const[]){__VA_ARGS__, NULL})
+#define OPEN_AND_CLOSE(...) sc_listen_close(OPEN(__VA_ARGS__))
 
 START_TEST(why_not)
 {
-    struct sc_listen *set = OPEN("127.0.0.1:0");
-    ck_assert_ptr_nonnull(set);
-    ck_assert_ptr_null(OPEN("127.0.0.2:0", sc_listen_address(set, 0)));
-    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, sc_listen_address(set, 0)) && strstr(err.text, "in use"), "%s",
-                  err.text);
+    struct sc_listen *set = MUST_OPEN("127.0.0.1:0");
+    CANNOT_OPEN("the port is in use", "127.0.0.2:0", sc_listen_address(set, 0));
     sc_listen_close(set);
-
-    ck_assert_ptr_null(OPEN("192.0.2.77:0"));
-    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, "192.0.2.77:0") && strstr(err.text, "does not have the address"),
-                  "%s", err.text);
-
-    ck_assert_ptr_null(OPEN("no.such.host.invalid:0"));
-    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, "no.such.host.invalid:0") != NULL, "%s", err.text);
+    CANNOT_OPEN("this machine does not have the address", "192.0.2.77:0");
+    CANNOT_OPEN("", "no.such.host.invalid:0");
 }
 END_TEST
 
-/* A directory of the test's own; the process is in it. */
-static void enter_directory(void)
+static void leave_empty(void)
 {
-    char directory[] = "/tmp/check_listen.XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    ck_assert_int_eq(chdir(directory), 0);
+    ck_assert_uint_eq(scratch_files(false), 0);
+    scratch_leave();
 }
 
-static void leave_directory(void)
+/* A socket with the file "s", and its descriptor. */
+static int bind_unix_socket(void)
 {
-    char directory[256];
-    ck_assert_ptr_nonnull(getcwd(directory, sizeof(directory)));
-    ck_assert_int_eq(chdir("/"), 0);
-    ck_assert_int_eq(rmdir(directory), 0); /* nothing is left in it */
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
 }
 
 START_TEST(unix_sockets)
 {
     struct stat status;
-    enter_directory();
+    scratch_enter();
     (void)umask(0);
-    struct sc_listen *set = OPEN("unix:s");
-    ck_assert_msg(set != NULL, "%s", err.text);
+    struct sc_listen *set = MUST_OPEN("unix:s");
     ck_assert_str_eq(sc_listen_address(set, 0), "unix:s");
     ck_assert_int_eq(lstat("s", &status), 0);
     ck_assert_uint_eq(status.st_mode, S_IFSOCK | 0660);
     ck_assert_uint_eq(mode_before & 0177, 0); /* nobody else could connect in between */
 
-    ck_assert_ptr_null(OPEN("unix:s")); /* another process listens there */
-    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, "unix:s") && strstr(err.text, "another process listens"), "%s",
-                  err.text);
+    CANNOT_OPEN("another process listens there", "unix:s");
     ck_assert_int_eq(lstat("s", &status), 0);
 
     close(dup(sc_listen_descriptor(set, 0)));
     sc_listen_close(set);
     ck_assert_int_ne(lstat("s", &status), 0);
-    leave_directory();
+    leave_empty();
 }
 END_TEST
 
 START_TEST(unix_socket_left_over)
 {
     struct stat before, after;
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
-    enter_directory();
-    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    scratch_enter();
+    const int fd = bind_unix_socket();
     ck_assert_int_eq(listen(fd, 1), 0);
     ck_assert_int_eq(lstat("s", &before), 0);
     close(fd); /* the server is gone, its file stays */
-    struct sc_listen *set = OPEN("unix:s");
-    ck_assert_msg(set != NULL, "%s", err.text);
+    struct sc_listen *set = MUST_OPEN("unix:s");
 
     /* Somebody else's socket in its place is not removed. */
     ck_assert_int_eq(rename("s", "t"), 0);
-    struct sc_listen *other = OPEN("unix:s");
-    ck_assert_ptr_nonnull(other);
+    struct sc_listen *other = MUST_OPEN("unix:s");
     sc_listen_close(set);
     ck_assert_int_eq(lstat("s", &after), 0);
     sc_listen_close(other);
@@ -321,15 +298,13 @@ START_TEST(unix_socket_left_over)
 
     /* A file that is not a socket is left alone. */
     close(open("s", O_CREAT | O_WRONLY, 0600));
-    ck_assert_ptr_null(OPEN("unix:s"));
+    CANNOT_OPEN("another process listens there, or the file is not a socket", "unix:s");
     ck_assert_int_eq(unlink("s"), 0);
-    ck_assert_ptr_null(OPEN("unix:no/s"));
-    ck_assert_msg(strstr(err.text, "unix:no/s: can't lock no/s.lock: No such file") != NULL, "%s",
-                  err.text);
+    CANNOT_OPEN("can't lock no/s.lock: No such file", "unix:no/s");
 
     /* All or none: what was opened before the failure is closed and removed. */
-    ck_assert_ptr_null(OPEN("unix:s", "unix:no/s"));
-    leave_directory();
+    CANNOT_OPEN("can't lock", "unix:s", "unix:no/s");
+    leave_empty();
 }
 END_TEST
 
@@ -354,7 +329,7 @@ static void race(const int *start, const int *verdicts, const int *end)
 
 START_TEST(one_of_many_gets_a_unix_socket)
 {
-    enter_directory();
+    scratch_enter();
     for (int round = 0; round < ROUNDS; round++) {
         int start[2], verdicts[2], end[2], winners = 0, losers = 0;
         pid_t racers[RACERS];
@@ -388,31 +363,27 @@ START_TEST(one_of_many_gets_a_unix_socket)
         ck_assert_int_eq(access("s", F_OK), 0);
     }
     ck_assert_int_eq(unlink("s"), 0);
-    leave_directory();
+    leave_empty();
 }
 END_TEST
 
 /* A lock that somebody keeps, and what is in the way of one. */
 START_TEST(a_lock_that_cannot_be_taken)
 {
-    enter_directory();
+    scratch_enter();
     ck_assert_int_eq(mkdir("s.lock", 0700), 0);
-    ck_assert_ptr_null(OPEN("unix:s"));
-    ck_assert_msg(strstr(err.text, "unix:s: can't lock s.lock: Is a directory") != NULL, "%s",
-                  err.text);
+    CANNOT_OPEN("can't lock s.lock: Is a directory", "unix:s");
     ck_assert_int_eq(rmdir("s.lock"), 0);
     const int fd = open("s.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     ck_assert_int_eq(flock(fd, LOCK_EX), 0);
-    ck_assert_ptr_null(OPEN("unix:s"));
-    ck_assert_msg(strstr(err.text, "another process holds it") != NULL, "%s", err.text);
+    CANNOT_OPEN("can't lock s.lock: another process holds it", "unix:s");
     (void)close(fd);
     locks = 0;
     remove_before_lock = true;
-    struct sc_listen *set = OPEN("unix:s");
-    ck_assert_msg(set != NULL, "%s", err.text);
+    struct sc_listen *set = MUST_OPEN("unix:s");
     ck_assert_int_eq(locks, 2); /* the first was on a file that is not there any more */
     sc_listen_close(set);
-    leave_directory();
+    leave_empty();
 }
 END_TEST
 
@@ -422,33 +393,28 @@ START_TEST(a_busy_unix_socket_is_not_left_over)
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
     int clients[64];
     size_t count = 0;
-    enter_directory();
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    scratch_enter();
+    const int fd = bind_unix_socket();
     ck_assert_int_eq(listen(fd, 1), 0);
     do {
         ck_assert_uint_lt(count, SC_COUNT_OF(clients));
         clients[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     } while (connect(clients[count++], (struct sockaddr *)&address, sizeof(address)) == 0);
     ck_assert_int_eq(errno, EAGAIN);
-    ck_assert_ptr_null(OPEN("unix:s"));
-    ck_assert_msg(strstr(err.text, "another process listens") != NULL, "%s", err.text);
+    CANNOT_OPEN("another process listens there", "unix:s");
     while (count > 0) {
         (void)close(clients[--count]);
     }
     (void)close(fd);
     ck_assert_int_eq(unlink("s"), 0);
-    leave_directory();
+    leave_empty();
 }
 END_TEST
 
 /* A socket file of nobody's is replaced, again and again. */
 static void replace(void)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    (void)close(fd);
+    (void)close(bind_unix_socket());
     OPEN_AND_CLOSE("unix:s");
 }
 
@@ -456,13 +422,13 @@ START_TEST(nothing_is_kept)
 {
     struct sc_listen *set = OPEN("127.0.0.1:0");
     const char *const in_use = sc_listen_address(set, 0);
-    enter_directory();
+    scratch_enter();
     ASSERT_KEEPS_NOTHING(OPEN_AND_CLOSE("127.0.0.1:0", "unix:s"));
     ASSERT_KEEPS_NOTHING(OPEN_AND_CLOSE("127.0.0.1:0", in_use));
     ASSERT_KEEPS_NOTHING(OPEN_AND_CLOSE("unix:s", "unix:no/s"));
     ASSERT_KEEPS_NOTHING(replace());
     sc_listen_close(set);
-    leave_directory();
+    leave_empty();
 }
 END_TEST
 
@@ -492,25 +458,23 @@ START_TEST(there_is_a_most)
 }
 END_TEST
 
-static bool refuses(int fd, const char *why)
+static void refuse(int fd, const char *why)
 {
-    err.text[0] = '\0';
-    const bool as_asked =
-        sc_listen_check(fd, &err) != 0 && err.status == EX_UNAVAILABLE && strstr(err.text, why);
-    ck_assert_msg(as_asked, "%s", err.text);
-    return true;
+    ck_assert_int_ne(sc_listen_check(fd, &err), 0);
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_msg(strstr(err.text, why) != NULL, "%s", err.text);
 }
 
 START_TEST(inherited_descriptors)
 {
     int pair[2];
     ck_assert_int_eq(pipe(pair), 0);
-    ck_assert(refuses(pair[0], "not a socket"));
-    ck_assert(refuses(1000, "not open"));
+    refuse(pair[0], "not a socket");
+    refuse(1000, "not open");
     const int datagram = socket(AF_INET, SOCK_DGRAM, 0);
-    ck_assert(refuses(datagram, "not a TCP"));
+    refuse(datagram, "not a TCP");
     const int stream = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert(refuses(stream, "does not listen"));
+    refuse(stream, "does not listen");
     close(pair[0]);
     close(pair[1]);
     close(datagram);
@@ -521,12 +485,7 @@ START_TEST(inherited_descriptors)
     ck_assert_msg(set != NULL, "%s", err.text);
     ck_assert_int_eq(sc_listen_descriptor(set, 0), stream);
     ck_assert_int_eq(strncmp(sc_listen_address(set, 0), "0.0.0.0:", 8), 0);
-    ck_assert(fcntl(stream, F_GETFL) & O_NONBLOCK);
-    ck_assert(fcntl(stream, F_GETFD) & FD_CLOEXEC);
-    int nodelay = 0;
-    socklen_t size = sizeof(nodelay);
-    ck_assert_int_eq(getsockopt(stream, IPPROTO_TCP, TCP_NODELAY, &nodelay, &size), 0);
-    ck_assert_int_ne(nodelay, 0);
+    check_flags(stream);
     ck_assert_int_eq(try_connect(AF_INET, port_of(set, 0)), 0);
     sc_listen_close(set);
     ck_assert_int_eq(fcntl(stream, F_GETFD), -1);

@@ -15,6 +15,7 @@
 #include "tls/ocsp.h"
 #include "tls_fixture.h"
 
+#define DAY_S UINT64_C(86400)
 #define HOUR_MS (3600U * 1000U)
 
 /* What the reloads act on; the timers of one fire when a test says so. */
@@ -29,6 +30,8 @@ static struct sc_stats stats;
 static unsigned published, finished;
 static uint64_t monotonic_ms;
 static struct timespec wall;
+static EVP_PKEY *key; /* of "server", where a test makes it itself */
+static X509 *certificate;
 
 static void publish(struct sc_snapshot *fresh, void *arg)
 {
@@ -57,13 +60,13 @@ static void pass_time(uint64_t ms)
     sc_clock_fake(&ns, &wall);
 }
 
-/* With the pair "server" that is there, and sc.conf. */
 static void on_finished(void *arg)
 {
     (void)arg;
     finished++;
 }
 
+/* With the pair "server" that is there, and sc.conf. */
 static void start(void)
 {
     static char *argv[8];
@@ -101,8 +104,18 @@ static void start(void)
     sc_reload_start(reload);
 }
 
+/* With a new pair. */
+static void begin(const char *text)
+{
+    fixture_write_pair("server", "P-256");
+    configure(text);
+    start();
+}
+
 static void finish(void)
 {
+    X509_free(certificate);
+    EVP_PKEY_free(key);
     sc_reload_free(reload);
     sc_snapshot_unref(&snapshot);
     sc_tickets_unref(tickets);
@@ -116,6 +129,12 @@ static void hang_up(void)
     kept_count = 0;
     ck_assert_int_eq(raise(SIGHUP), 0);
     ck_assert_int_eq(event_base_loop(base, EVLOOP_NONBLOCK), 0);
+}
+
+static void reload_with(const char *text)
+{
+    configure(text);
+    hang_up();
 }
 
 struct timers {
@@ -167,19 +186,25 @@ static void fire(void)
     ck_assert_int_eq(event_base_loop(base, EVLOOP_NONBLOCK), 0);
 }
 
-static bool said(const char *words)
+static void fire_after_ms(uint64_t ms)
 {
-    for (unsigned i = 0; i < kept_count; i++) {
-        if (strstr(kept_lines[i], words)) {
-            return true;
-        }
-    }
-    return false;
+    pass_time(ms);
+    fire();
 }
 
-/* The name of the key that makes tickets now. */
-static void key_name(unsigned char out[16])
+/* Time passes, and every timer fires: one line is logged with both of these, or none. */
+static void expect_after_s(uint64_t s, const char *event, const char *words)
 {
+    fire_after_ms(s * 1000);
+    ck_assert_uint_eq(kept_count, event ? 1 : 0);
+    ck_assert_msg(!event || (kept_has(event) && kept_has(words)), "%s: %s", words, kept_lines[0]);
+}
+
+/* Whether another key makes tickets now than when this was asked before. */
+static bool another_key(void)
+{
+    static unsigned char name[16];
+    unsigned char before[sizeof(name)];
     struct sc_tls_context *client = fixture_client();
     struct tls_pair pair;
     const unsigned char *ticket;
@@ -189,49 +214,34 @@ static void key_name(unsigned char out[16])
     SSL_SESSION *session = tls_pair_session(&pair);
     ck_assert_ptr_nonnull(session);
     SSL_SESSION_get0_ticket(session, &ticket, &length);
-    ck_assert_uint_gt(length, 16);
-    memcpy(out, ticket, 16);
+    ck_assert_uint_gt(length, sizeof(name));
+    memcpy(before, name, sizeof(name));
+    memcpy(name, ticket, sizeof(name));
     SSL_SESSION_free(session);
     tls_pair_fini(&pair);
     sc_tls_context_unref(client);
-}
-
-static bool another_key(unsigned char before[16])
-{
-    unsigned char now[16];
-    key_name(now);
-    const bool another = memcmp(before, now, sizeof(now)) != 0;
-    memcpy(before, now, sizeof(now));
-    return another;
+    return memcmp(before, name, sizeof(name)) != 0;
 }
 
 START_TEST(ticket_keys_rotate)
 {
-    unsigned char name[16];
-    fixture_write_pair("server", "P-256");
-    configure("[server]\nreload-interval = 0\n");
-    start();
-    key_name(name);
+    begin("[server]\nreload-interval = 0\n");
+    (void)another_key();
     ck_assert(waits(12 * 3600));
-    pass_time(12 * HOUR_MS - 1000);
-    fire();
-    ck_assert(!another_key(name));
+    fire_after_ms(12 * HOUR_MS - 1000);
+    ck_assert(!another_key());
     ck_assert(waits(1));
-    pass_time(1000);
-    fire();
-    ck_assert(another_key(name));
+    fire_after_ms(1000);
+    ck_assert(another_key());
     ck_assert(waits(12 * 3600));
 
     /* A longer session-timeout keeps a key for longer, a shorter one is used at once. */
-    configure("[server]\nreload-interval = 0\n[tls]\nsession-timeout = 168h\n");
-    hang_up();
+    reload_with("[server]\nreload-interval = 0\n[tls]\nsession-timeout = 168h\n");
     ck_assert(waits(168 * 3600));
-    pass_time(20 * HOUR_MS);
-    fire();
-    ck_assert(!another_key(name));
-    configure("[server]\nreload-interval = 0\n[tls]\nsession-timeout = 5m\n");
-    hang_up();
-    ck_assert(another_key(name));
+    fire_after_ms(20 * HOUR_MS);
+    ck_assert(!another_key());
+    reload_with("[server]\nreload-interval = 0\n[tls]\nsession-timeout = 5m\n");
+    ck_assert(another_key());
     finish();
 }
 END_TEST
@@ -242,32 +252,28 @@ static int tries_left(void)
     int tries = 0;
     for (; waits(1); tries++) {
         ck_assert_int_lt(tries, 10);
-        fire();
-        ck_assert_uint_eq(kept_count, 0);
+        expect_after_s(0, NULL, NULL);
     }
     return tries;
 }
 
 START_TEST(what_fails_is_tried_again)
 {
-    fixture_write_pair("server", "P-256");
-    configure("[server]\nreload-interval = 0\n");
-    start();
+    begin("[server]\nreload-interval = 0\n");
     const size_t before = pending_timers().count;
-    configure("[server]\nmax-boddy = 1\n");
-    hang_up();
-    ck_assert(said(" error reload_failed ") && said("max-boddy"));
+    reload_with("[server]\nmax-boddy = 1\n");
+    ck_assert(kept_has(" error reload_failed ") && kept_has("max-boddy"));
     ck_assert_uint_eq(published, 0);
     ck_assert_ptr_nonnull(strstr(sc_reload_last(reload)->failure, "max-boddy"));
     ck_assert_int_eq(sc_reload_last(reload)->result, SC_RELOAD_FAILURE);
     ck_assert(waits(1));
-    fire();
-    ck_assert_uint_eq(kept_count, 0); /* said already */
+    expect_after_s(0, NULL, NULL); /* said already */
     ck_assert_uint_eq(sc_stats_get(&stats.reloads_failed), 2);
     ck_assert_uint_eq(finished, 2);
     configure("[server]\nreload-interval = 1h\nmax-body = 1K\n");
     fire();
-    ck_assert(said(" reloaded ") && said("reload_changed key=max-body before=64K after=1K"));
+    ck_assert(kept_has(" reloaded ") &&
+              kept_has("reload_changed key=max-body before=64K after=1K"));
     ck_assert_uint_eq(published, 1);
     ck_assert_str_eq(sc_reload_last(reload)->failure, "");
     ck_assert_int_eq(sc_reload_last(reload)->result, SC_RELOAD_SUCCESS);
@@ -276,62 +282,50 @@ START_TEST(what_fails_is_tried_again)
     ck_assert(waits(3600));
 
     /* But not for ever. */
-    configure("[server]\nreload-interval = 0\n");
-    hang_up();
-    configure("[server]\nreload-interval = 0\nmax-boddy = 1\n");
-    hang_up();
+    reload_with("[server]\nreload-interval = 0\n");
+    reload_with("[server]\nreload-interval = 0\nmax-boddy = 1\n");
     ck_assert_int_eq(tries_left(), 5);
 
     /* A caller that asks is told again, and that is a new start; so is a success. */
     hang_up();
-    ck_assert(said(" error reload_failed ") && said("max-boddy"));
+    ck_assert(kept_has(" error reload_failed ") && kept_has("max-boddy"));
     ck_assert_int_eq(tries_left(), 5);
-    configure("[server]\nreload-interval = 1h\n");
-    hang_up();
+    reload_with("[server]\nreload-interval = 1h\n");
     (void)unlink(fixture_path("sc.conf"));
     fire();
-    ck_assert(said(" error reload_failed "));
+    ck_assert(kept_has(" error reload_failed "));
     ck_assert(waits(1));
     finish();
 }
 END_TEST
 
-/* What is wrong and then as it was before is said, without a signal too. */
-START_TEST(the_end_of_a_failure_is_said)
+/* That what was wrong is as it was before is said, without a signal too. */
+START_TEST(the_end_of_a_failure_and_the_stop)
 {
-    fixture_write_pair("server", "P-256");
-    configure("[server]\nreload-interval = 1h\n");
-    start();
+    begin("[server]\nreload-interval = 1h\n");
     configure("[server]\nreload-interval = 1h\nmax-boddy = 1\n");
     fire();
-    ck_assert(said(" error reload_failed "));
+    ck_assert(kept_has(" error reload_failed "));
+    ck_assert(waits(1) && waits(3600));
     configure("[server]\nreload-interval = 1h\n");
     fire();
-    ck_assert(said(" reloaded message=\"nothing has changed\""));
+    ck_assert(kept_has(" reloaded message=\"nothing has changed\""));
     ck_assert_uint_eq(published, 0);
-    finish();
-}
-END_TEST
 
-START_TEST(after_the_stop_nothing_waits)
-{
-    fixture_write_pair("server", "P-256");
-    configure("[server]\nreload-interval = 1h\n");
-    start();
-    configure("[server]\nreload-interval = 1h\nmax-boddy = 1\n");
-    fire();
+    /* After the stop nothing waits for another try. */
+    reload_with("[server]\nmax-boddy = 1\n");
     ck_assert(waits(1) && waits(3600));
     sc_reload_stop(reload);
     ck_assert_uint_eq(pending_timers().count, 0);
+    hang_up();
+    ck_assert(kept_has("reload_ignored"));
     finish();
 }
 END_TEST
 
 START_TEST(the_interval_is_the_active_one)
 {
-    fixture_write_pair("server", "P-256");
-    configure("[server]\nreload-interval = 100s\n");
-    start();
+    begin("[server]\nreload-interval = 100s\n");
     ck_assert(waits(100));
     configure("[server]\nreload-interval = 200s\n");
     fire();
@@ -345,13 +339,8 @@ START_TEST(the_interval_is_the_active_one)
     fixture_write_pair("server", "P-256"); /* another certificate under the same name */
     fire();
     ck_assert_uint_eq(published, 2);
-    configure("[server]\nreload-interval = 0\n");
-    hang_up();
+    reload_with("[server]\nreload-interval = 0\n");
     ck_assert(!waits(200));
-    sc_reload_stop(reload);
-    ck_assert_uint_eq(pending_timers().count, 0);
-    hang_up();
-    ck_assert(said("reload_ignored"));
     ck_assert_uint_eq(published, 3);
     finish();
 }
@@ -359,15 +348,13 @@ END_TEST
 
 START_TEST(a_signal_always_publishes)
 {
-    fixture_write_pair("server", "P-256");
-    configure("[server]\nreload-interval = 100s\n");
-    start();
+    begin("[server]\nreload-interval = 100s\n");
     const struct sc_tls_context *before = snapshot.tls;
     hang_up();
     ck_assert_uint_eq(published, 1);
     ck_assert_ptr_ne(snapshot.tls, before);
-    ck_assert(!said("not_after"));
-    ck_assert(said(" reloaded message=\"nothing has changed\""));
+    ck_assert(!kept_has("not_after"));
+    ck_assert(kept_has(" reloaded message=\"nothing has changed\""));
     ck_assert_uint_eq(sc_stats_get(&stats.reloads_unchanged), 1);
     ck_assert_int_eq(sc_reload_last(reload)->result, SC_RELOAD_UNCHANGED);
     finish();
@@ -377,202 +364,136 @@ END_TEST
 /* It is compared with what runs, not with what was read last. */
 START_TEST(what_needs_a_restart_and_is_changed_back)
 {
-    fixture_write_pair("server", "P-256");
-    configure("[server]\nreload-interval = 100s\nworkers = 1\n");
-    start();
-    configure("[server]\nreload-interval = 100s\nworkers = 2\n");
+    begin("[server]\nreload-interval = 100s\nworkers = 1\n");
+    reload_with("[server]\nreload-interval = 100s\nworkers = 2\n");
+    ck_assert(kept_has(" warning reload_changed key=workers before=1 after=2 hint="));
     hang_up();
-    ck_assert(said(" warning reload_changed key=workers before=1 after=2 hint="));
-    hang_up();
-    ck_assert_msg(said("key=workers before=1 after=2"), "a caller that asks is told again");
-    fire();
-    ck_assert_uint_eq(kept_count, 0);
-    configure("[server]\nreload-interval = 100s\nworkers = 3\n");
-    hang_up();
-    ck_assert(said("key=workers before=1 after=3"));
-    configure("[server]\nreload-interval = 100s\nworkers = 1\n");
-    hang_up();
-    ck_assert(!said("reload_changed"));
+    ck_assert_msg(kept_has("key=workers before=1 after=2"), "a caller that asks is told again");
+    expect_after_s(0, NULL, NULL);
+    reload_with("[server]\nreload-interval = 100s\nworkers = 3\n");
+    ck_assert(kept_has("key=workers before=1 after=3"));
+    reload_with("[server]\nreload-interval = 100s\nworkers = 1\n");
+    ck_assert(!kept_has("reload_changed"));
     finish();
 }
 END_TEST
+
+/* --- What ends --- */
+
+static void staple(long from_s, long to_s)
+{
+    fixture_write_ocsp("ocsp.der", certificate, certificate, certificate, key,
+                       V_OCSP_CERTSTATUS_GOOD, from_s, to_s);
+}
+
+/* A pair that is good for so many days, and an OCSP response for so many seconds (0: none). */
+static void begin_good_for(long days, long response_s)
+{
+    char text[700] = "[server]\nreload-interval = 0\n";
+    key = fixture_key("P-256");
+    certificate = fixture_certificate(key, "server", -3600, days * 86400, NULL, NULL);
+    fixture_write_key("server.key", key, NULL);
+    fixture_write_certificate("server.crt", certificate, false);
+    if (response_s != 0) {
+        staple(-1000, response_s);
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+                       "[tls]\nocsp-response = %s\n", fixture_path("ocsp.der"));
+    }
+    configure(text);
+    start();
+}
 
 START_TEST(an_ocsp_response_that_ends)
 {
-    EVP_PKEY *key = fixture_key("P-256");
-    X509 *certificate = fixture_certificate(key, "server", -3600, 40L * 86400, NULL, NULL);
-    char text[700];
-    fixture_write_key("server.key", key, NULL);
-    fixture_write_certificate("server.crt", certificate, false);
-    fixture_write_ocsp("ocsp.der", certificate, certificate, certificate, key,
-                       V_OCSP_CERTSTATUS_GOOD, -1000, 1000);
-    ck_assert_int_gt(snprintf(text, sizeof(text),
-                              "[server]\nreload-interval = 0\n[tls]\nocsp-response = %s\n",
-                              fixture_path("ocsp.der")),
-                     0);
-    configure(text);
-    start();
-    ck_assert_ptr_nonnull(strstr(kept_last(), " no_next_key "));
-    ck_assert_uint_eq(kept_count, 1);
+    begin_good_for(40, 1000);
+    ck_assert_uint_eq(kept_count, 1); /* no_next_key */
     ck_assert(waits(500)); /* a quarter of its time before the end */
-    pass_time(490U * 1000U);
-    fire();
-    ck_assert_uint_eq(kept_count, 0);
-    pass_time(15U * 1000U);
-    fire();
-    ck_assert_uint_eq(kept_count, 1);
-    ck_assert(said(" warning ocsp_response_expiry ") && said("ocsp.der ends in 9 minutes"));
+    expect_after_s(490, NULL, NULL);
+    expect_after_s(15, " warning ocsp_response_expiry ", "ocsp.der ends in 9 minutes");
     ck_assert(waits(495));
-    fire();
-    ck_assert_uint_eq(kept_count, 0); /* once */
-    pass_time(496U * 1000U);
-    fire();
-    ck_assert_uint_eq(kept_count, 1);
-    ck_assert(said(" warning ocsp_response_ended ") && said("is not sent any more"));
-    fire();
-    ck_assert_uint_eq(kept_count, 0);
+    expect_after_s(0, NULL, NULL); /* once */
+    expect_after_s(496, " warning ocsp_response_ended ", "is not sent any more");
+    expect_after_s(0, NULL, NULL);
 
     /* A new one is taken, and watched. */
-    fixture_write_ocsp("ocsp.der", certificate, certificate, certificate, key,
-                       V_OCSP_CERTSTATUS_GOOD, -1000, 10000);
+    staple(-1000, 10000);
     hang_up();
-    ck_assert(said(" reloaded "));
-    ck_assert(!said("ocsp_response"));
+    ck_assert(kept_has(" reloaded "));
+    ck_assert(!kept_has("ocsp_response"));
     ck_assert(sc_ocsp_is_current(sc_tls_context_ocsp(snapshot.tls)));
-    pass_time(9000U * 1000U);
-    fire();
-    ck_assert(said(" warning ocsp_response_ended ") || said(" warning ocsp_response_expiry "));
+    expect_after_s(9000, " warning ocsp_response_", "ocsp.der");
 
     /* One that is out of date already is one line, from wherever it comes. */
-    fixture_write_ocsp("ocsp.der", certificate, certificate, certificate, key,
-                       V_OCSP_CERTSTATUS_GOOD, -7200, -3600);
+    staple(-7200, -3600);
     hang_up();
-    ck_assert(said("is out of date and is not sent; fetch a new one"));
-    ck_assert(!said("ocsp_response_"));
+    ck_assert(kept_has("is out of date and is not sent; fetch a new one"));
+    ck_assert(!kept_has("ocsp_response_"));
     finish();
-    X509_free(certificate);
-    EVP_PKEY_free(key);
 }
 END_TEST
 
-/* Of a month: from a week before on. */
+/* Of a month: from a week before on, once a day. */
 START_TEST(an_ocsp_response_that_is_good_for_long)
 {
-    EVP_PKEY *key = fixture_key("P-256");
-    X509 *certificate = fixture_certificate(key, "server", -3600, 60L * 86400, NULL, NULL);
-    char text[700];
-    fixture_write_key("server.key", key, NULL);
-    fixture_write_certificate("server.crt", certificate, false);
-    fixture_write_ocsp("ocsp.der", certificate, certificate, certificate, key,
-                       V_OCSP_CERTSTATUS_GOOD, -1000, 28L * 86400);
-    ck_assert_int_gt(snprintf(text, sizeof(text),
-                              "[server]\nreload-interval = 0\n[tls]\nocsp-response = %s\n",
-                              fixture_path("ocsp.der")),
-                     0);
-    configure(text);
-    start();
-    pass_time(20U * 24U * HOUR_MS);
-    fire();
-    ck_assert(!said("ocsp_response_expiry"));
-    pass_time(26U * HOUR_MS);
-    fire();
-    ck_assert(said(" warning ocsp_response_expiry ") && said("ocsp.der ends in 7 days"));
-    fire();
-    ck_assert(!said("ocsp_response_expiry")); /* once a day */
-    pass_time(24U * HOUR_MS);
-    fire();
-    ck_assert(said("ocsp.der ends in 6 days"));
-    pass_time(7U * 24U * HOUR_MS);
-    fire();
-    ck_assert(said(" warning ocsp_response_ended "));
-    pass_time(24U * HOUR_MS);
-    fire();
-    ck_assert(said(" warning ocsp_response_ended "));
+    begin_good_for(90, 28 * 86400L);
+    expect_after_s(20 * DAY_S, NULL, NULL);
+    expect_after_s(DAY_S + 7200, " warning ocsp_response_expiry ", "ocsp.der ends in 7 days");
+    expect_after_s(0, NULL, NULL);
+    expect_after_s(DAY_S, " warning ocsp_response_expiry ", "ocsp.der ends in 6 days");
+    expect_after_s(7 * DAY_S, " warning ocsp_response_ended ", "");
+    expect_after_s(DAY_S, " warning ocsp_response_ended ", "");
     finish();
-    X509_free(certificate);
-    EVP_PKEY_free(key);
 }
 END_TEST
 
 START_TEST(a_certificate_that_ends)
 {
-    EVP_PKEY *key = fixture_key("P-256");
-    X509 *certificate = fixture_certificate(key, "server", -3600, 31L * 86400, NULL, NULL);
-    fixture_write_key("server.key", key, NULL);
-    fixture_write_certificate("server.crt", certificate, false);
-    configure("[server]\nreload-interval = 0\n");
-    start();
-    ck_assert_ptr_nonnull(strstr(kept_last(), " no_next_key "));
+    begin_good_for(31, 0);
     ck_assert_uint_eq(kept_count, 1);
-    pass_time(25U * HOUR_MS);
-    fire();
-    ck_assert_uint_eq(kept_count, 1);
-    ck_assert(said(" warning certificate_expiry ") && said("server.crt ends in 30 days"));
-    fire();
-    ck_assert_uint_eq(kept_count, 0); /* once a day */
-    pass_time(24U * HOUR_MS);
-    fire();
-    ck_assert(said("ends in 29 days"));
-    pass_time(30U * 24U * HOUR_MS);
-    fire();
-    ck_assert(said("server.crt ended 1 days ago"));
+    ASSERT_HAS(kept_last(), " no_next_key ");
+    expect_after_s(DAY_S + 3600, " warning certificate_expiry ", "server.crt ends in 30 days");
+    expect_after_s(0, NULL, NULL); /* once a day */
+    expect_after_s(DAY_S, " warning certificate_expiry ", "ends in 29 days");
+    expect_after_s(30 * DAY_S, " certificate_expiry ", "server.crt ended 1 days ago");
     /* Asked for by a signal it is the snapshot's warning, and no second line. */
     hang_up();
-    ck_assert(said(" warning certificate ") && said(" expired at "));
-    ck_assert(!said("certificate_expiry"));
+    ck_assert(kept_has(" warning certificate ") && kept_has(" expired at "));
+    ck_assert(!kept_has("certificate_expiry"));
     finish();
-    X509_free(certificate);
-    EVP_PKEY_free(key);
 }
 END_TEST
+
+static void write_next(EVP_PKEY *of, long days)
+{
+    X509 *next = fixture_certificate(of, "next", -3600, days * 86400, NULL, NULL);
+    fixture_write_certificate("server.next.crt", next, false);
+    X509_free(next);
+}
 
 /* It is read from its file, which nobody else reads: no reload is needed when it changes. */
 START_TEST(the_certificate_of_the_next_key_ends)
 {
-    EVP_PKEY *key = fixture_key("P-256"), *other = fixture_key("P-256");
-    X509 *certificate = fixture_certificate(key, "next", -3600, 31L * 86400, NULL, NULL);
-    X509 *fresh = fixture_certificate(key, "next", -3600, 365L * 86400, NULL, NULL);
-    X509 *of_other = fixture_certificate(other, "other", -3600, 86400, NULL, NULL);
-    EVP_PKEY *current_key = fixture_key("P-256");
-    X509 *current = fixture_certificate(current_key, "server", -3600, 3650L * 86400, NULL, NULL);
-    fixture_write_key("server.key", current_key, NULL);
-    fixture_write_certificate("server.crt", current, false);
-    fixture_write_key("server.next.key", key, NULL);
-    configure("[server]\nreload-interval = 0\n");
-    start();
-    ck_assert(!said("next_certificate_expiry")); /* there is none */
-    fixture_write_certificate("server.next.crt", certificate, false);
-    pass_time(25U * HOUR_MS);
-    fire();
-    ck_assert_uint_eq(kept_count, 1);
-    ck_assert(said(" warning next_certificate_expiry ") &&
-              said("server.next.crt of the next key ends in 30 days"));
-    fire();
-    ck_assert_uint_eq(kept_count, 0); /* once a day */
-    pass_time(31U * 24U * HOUR_MS);
-    fire();
-    ck_assert(said("server.next.crt of the next key ended 1 days ago"));
-    fixture_write_certificate("server.next.crt", of_other, false); /* not its own */
-    pass_time(24U * HOUR_MS);
-    fire();
-    ck_assert_uint_eq(kept_count, 0);
-    fixture_write_certificate("server.next.crt", fresh, false);
-    pass_time(24U * HOUR_MS);
-    fire();
-    ck_assert_uint_eq(kept_count, 0);
+    static const char event[] = " next_certificate_expiry ";
+    EVP_PKEY *next = fixture_key("P-256"), *other = fixture_key("P-256");
+    fixture_write_key("server.next.key", next, NULL);
+    begin_good_for(3650, 0);
+    ck_assert(!kept_has(event)); /* there is none */
+    write_next(next, 31);
+    expect_after_s(DAY_S + 3600, event, "server.next.crt of the next key ends in 30 days");
+    expect_after_s(0, NULL, NULL); /* once a day */
+    expect_after_s(31 * DAY_S, event, "server.next.crt of the next key ended 1 days ago");
+    write_next(other, 1); /* not its own */
+    expect_after_s(DAY_S, NULL, NULL);
+    write_next(next, 365);
+    expect_after_s(DAY_S, NULL, NULL);
     finish();
-    X509_free(certificate);
-    X509_free(fresh);
-    X509_free(of_other);
-    X509_free(current);
-    EVP_PKEY_free(key);
+    EVP_PKEY_free(next);
     EVP_PKEY_free(other);
-    EVP_PKEY_free(current_key);
 }
 END_TEST
 
 SUITE_MAIN("reload", the_certificate_of_the_next_key_ends, ticket_keys_rotate,
-           what_fails_is_tried_again, the_end_of_a_failure_is_said, after_the_stop_nothing_waits,
+           what_fails_is_tried_again, the_end_of_a_failure_and_the_stop,
            the_interval_is_the_active_one, a_signal_always_publishes,
            what_needs_a_restart_and_is_changed_back, an_ocsp_response_that_ends,
            an_ocsp_response_that_is_good_for_long, a_certificate_that_ends)

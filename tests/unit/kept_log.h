@@ -46,6 +46,17 @@ static inline const char *kept_last(void)
     return kept_lines[kept_count - 1];
 }
 
+/* Whether one of them has these words. */
+static inline bool kept_has(const char *words)
+{
+    for (unsigned i = 0; i < kept_count && i < KEPT_MAX; i++) {
+        if (strstr(kept_lines[i], words)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 #define ASSERT_HAS(text, words) \
     ck_assert_msg(strstr((text), (words)) != NULL, "\"%s\" is not in: %s", (words), (text))
 
