@@ -69,7 +69,7 @@ run 0 sc-server --dump-config -c /dev/null
 cp out defaults
 run 0 sc-server --dump-config -c sample
 cmp -s out defaults || fail "the sample sets something"
-sed -e 's/^#\([a-z-]* = [^A-Z]*\)$/\1/' sample >uncommented
+sed -e 's/^#\([a-z-]* = [^A-Z]\)/\1/' sample >uncommented
 run 0 sc-server --dump-config -c uncommented --workers "$(sed -n 's/^workers = //p' defaults)"
 diff defaults out >&2 || fail "the sample's defaults are not the active ones"
 run 0 sc-server --dump-config -c /dev/null --listen 'unix:/tmp/a b#c' --certificate ' "$x' --max-body 1000 --listen '[::1]:1' \
