@@ -44,10 +44,9 @@ struct sc_bench_observer {
 
 /*
  * Runs the plan. `result` is to be freed with sc_bench_result_fini() either way. Blocks; returns 0
- * and fills `result`, or -1 with the exit status of the client programs: when nothing has worked
- * before the first connection, when a connection of the connect phase fails, when a pin does not
- * match, and when the system refuses descriptors or threads. Later failures are counted in the
- * result.
+ * and fills `result`, or -1 with the exit status of the client programs: when no connection has
+ * been made, when a connection of the connect phase fails, when a pin does not match, and when the
+ * system refuses descriptors or threads. Later failures are counted in the result.
  */
 int sc_bench_run(const struct sc_bench_plan *plan, const struct sc_bench_observer *observer,
                  struct sc_bench_result *result, struct sc_err *err) SC_NODISCARD;

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "bench/expect.h"
 #include "bench/schedule.h"
@@ -12,8 +19,6 @@
 #include "bench/usage.h"
 #include "proto/handler.h"
 #include "suite.h"
-
-#include <unistd.h>
 
 static struct sc_bench_stream *make(const struct sc_handler *type, size_t size, unsigned depth)
 {
@@ -328,19 +333,81 @@ START_TEST(bad_expectations_are_refused)
 }
 END_TEST
 
-START_TEST(usage_of_this_process_is_read)
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    ck_assert_int_eq(clock_gettime(clock, &now), 0);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* 20 ms of processor time. */
+static void *work(void *arg)
+{
+    while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < 20000000U) {
+    }
+    return arg;
+}
+
+/* Between two readings of the kernel's own clocks, before and after another thread has worked. */
+START_TEST(processor_time_of_a_process_is_that_of_all_its_threads)
+{
+    uint64_t first_ns = 0, cpu_ns;
+    for (int i = 0; i < 2; i++) {
+        struct sc_bench_usage usage;
+        pthread_t thread;
+        const uint64_t before_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+        const uint64_t thread_before_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        ck_assert_int_eq(sc_bench_usage_cpu(getpid(), &cpu_ns), 0);
+        sc_bench_usage_thread(&usage);
+        ck_assert_uint_ge(cpu_ns, before_ns);
+        ck_assert_uint_le(cpu_ns, clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+        ck_assert_uint_ge(usage.cpu_ns, thread_before_ns);
+        ck_assert_uint_le(usage.cpu_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID));
+        ck_assert_uint_ge(cpu_ns - first_ns, i == 0 ? 0 : 20000000U);
+        first_ns = cpu_ns;
+        ck_assert_int_eq(pthread_create(&thread, NULL, work, NULL), 0);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    }
+    ck_assert_int_eq(sc_bench_usage_cpu(5000000, &cpu_ns), -1);
+}
+END_TEST
+
+/* A process that works on the only processor that this one may use. */
+START_TEST(waiting_for_a_processor_is_counted)
+{
+    struct sc_bench_usage before, usage;
+    cpu_set_t one;
+    if (access("/proc/thread-self/schedstat", R_OK) != 0) {
+        return; /* this kernel does not say */
+    }
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+    const pid_t other = fork();
+    ck_assert_int_ge(other, 0);
+    if (other == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (volatile int more = 1; more;) {
+        }
+    }
+    sc_bench_usage_thread(&before);
+    do {
+        sc_bench_usage_thread(&usage);
+    } while (usage.wait_ns < before.wait_ns + 1000000U && usage.cpu_ns < 2000000000U);
+    ck_assert_int_eq(kill(other, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(other, NULL, 0), other);
+    ck_assert_uint_ge(usage.wait_ns, before.wait_ns + 1000000U);
+}
+END_TEST
+
+START_TEST(memory_of_a_process)
 {
     struct sc_err err;
-    struct sc_bench_usage usage;
-    uint64_t cpu_ns, rss_bytes;
-    ck_assert_int_eq(sc_bench_usage_cpu(getpid(), &cpu_ns), 0);
+    uint64_t rss_bytes;
     ck_assert_int_eq(sc_bench_usage_rss(getpid(), &rss_bytes, &err), 0);
     ck_assert_uint_gt(rss_bytes, 100000);
-    ck_assert_int_eq(sc_bench_usage_cpu(5000000, &cpu_ns), -1);
     ck_assert_int_eq(sc_bench_usage_rss(5000000, &rss_bytes, &err), -1);
     ck_assert_int_eq(err.status, EX_NOINPUT);
-    sc_bench_usage_thread(&usage);
-    ck_assert_uint_gt(usage.cpu_ns, 0);
 }
 END_TEST
 
@@ -401,5 +468,7 @@ SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap, requests_have_thei
            right_replies_pass_however_they_are_cut, every_wrong_byte_is_found,
            what_is_wrong_is_named, a_time_must_be_one, expectations_compare_as_they_read,
            what_was_not_measured_meets_no_expectation, bad_expectations_are_refused,
-           usage_of_this_process_is_read, shares_follow_the_connections_and_lose_nothing,
-           columns_are_what_their_names_say, merged_counts_keep_the_first_text)
+           processor_time_of_a_process_is_that_of_all_its_threads,
+           waiting_for_a_processor_is_counted, memory_of_a_process,
+           shares_follow_the_connections_and_lose_nothing, columns_are_what_their_names_say,
+           merged_counts_keep_the_first_text)
