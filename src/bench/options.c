@@ -386,20 +386,13 @@ static void set_defaults(struct sc_bench_options *options)
                                            .timeout_ms = 10000};
 }
 
-int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv[])
+/* Into options->given. Returns 0, or the exit status; --help and --version are an action. */
+static int read_command_line(struct sc_bench_options *options, int argc, char *argv[])
 {
     struct sc_err err;
-    struct given given = {0};
     struct sc_opt_reader reader;
     const struct sc_opt *option;
     int refused;
-    set_defaults(options);
-    options->pins = sc_pin_set_new();
-    if (!options->pins) {
-        (void)sc_err_set(&err, EX_OSERR, "out of memory");
-        return sc_program_fail(SC_BENCH_NAME, &err);
-    }
-    options->plan.pins = options->pins;
     sc_opt_reader_init(&reader, sc_bench_option_table());
     while ((option = sc_opt_next(&reader, argc, argv, &refused)) != NULL) {
         if (option->value == OPT_HELP || option->value == OPT_VERSION) {
@@ -410,23 +403,49 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
             return sc_program_fail(SC_BENCH_NAME, &err);
         }
     }
-    if (refused) {
-        return sc_program_bad_option(SC_BENCH_NAME, refused, argc, argv);
-    }
-    if (sc_opt_settings_find(&options->given, "compare")) {
-        return take_compared(options, argc, argv);
-    }
+    return refused ? sc_program_bad_option(SC_BENCH_NAME, refused, argc, argv) : 0;
+}
+
+/* What was given, and what client.conf adds to it, into the plan. Returns 0, or the exit status. */
+static int apply_given(struct sc_bench_options *options, struct given *given)
+{
+    struct sc_err err;
     if (sc_client_conf_complete(&options->given, sc_bench_option_table(), true, &err) != 0) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
     for (size_t i = 0; i < options->given.count; i++) {
         const struct sc_opt_setting *setting = &options->given.list[i];
         optarg = setting->value;
-        if (apply(options, &given, setting->option->value, &err) != 0) {
+        if (apply(options, given, setting->option->value, &err) != 0) {
             (void)sc_client_conf_blame(setting, &err);
             return err.status == EX_USAGE ? sc_program_usage(SC_BENCH_NAME, "%s", err.text)
                                           : sc_program_fail(SC_BENCH_NAME, &err);
         }
+    }
+    return 0;
+}
+
+int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv[])
+{
+    struct sc_err err;
+    struct given given = {0};
+    set_defaults(options);
+    options->pins = sc_pin_set_new();
+    if (!options->pins) {
+        (void)sc_err_set(&err, EX_OSERR, "out of memory");
+        return sc_program_fail(SC_BENCH_NAME, &err);
+    }
+    options->plan.pins = options->pins;
+    int status = read_command_line(options, argc, argv);
+    if (status != 0 || options->action != SC_BENCH_RUN) {
+        return status;
+    }
+    if (sc_opt_settings_find(&options->given, "compare")) {
+        return take_compared(options, argc, argv);
+    }
+    status = apply_given(options, &given);
+    if (status != 0) {
+        return status;
     }
     if (optind < argc) {
         return sc_program_usage(SC_BENCH_NAME, "\"%.64s\": it takes no argument without an option",
@@ -438,7 +457,7 @@ int sc_bench_options_read(struct sc_bench_options *options, int argc, char *argv
     if (options->plan.type && !options->plan.type->takes_body) {
         options->plan.size_bytes = 0;
     }
-    const int status = check(options, &given);
+    status = check(options, &given);
     return status == 0 ? check_pins(options) : status;
 }
 

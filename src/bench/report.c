@@ -307,10 +307,10 @@ static void print_goal(FILE *out, const struct sc_bench_plan *plan,
     }
 }
 
-/* The rate since the last line, and what was wanted. */
-static void print_rate_of_now(FILE *out, const struct sc_bench_plan *plan,
-                              const struct sc_bench_progress *progress,
-                              const struct sc_bench_shown *shown)
+/* The rate since the last line, and the one that --rate asks for. */
+static void print_current_rate(FILE *out, const struct sc_bench_plan *plan,
+                               const struct sc_bench_progress *progress,
+                               const struct sc_bench_shown *shown)
 {
     char rate[32];
     const double passed = progress->phase_s - shown->at_s;
@@ -337,7 +337,7 @@ void sc_bench_report_progress(void *arg, const struct sc_bench_plan *plan,
                       sc_bench_plural(plan->connections));
     }
     if (plan->mode != SC_BENCH_HOLD && progress->operations > 0) {
-        print_rate_of_now(stderr, plan, progress, shown);
+        print_current_rate(stderr, plan, progress, shown);
     }
     if (progress->p99_ns > 0) {
         char p99[32];
