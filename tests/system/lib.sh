@@ -13,8 +13,10 @@
 #   expect_err PATTERN         the stderr of the last run is one line that matches
 #   expect_wrong_pin PATTERN   it shows a wrong pin: the one that was expected matches
 #   make_certs [OPTION]...     makes $tmp/server.key and $tmp/server.crt, once
+#   dated_certificate BASE FROM TO FILE  a certificate for localhost and BASE.key that is valid between these dates (YYYYMMDDHHMMSSZ)
 #   start_server [OPTION]...   starts sc-server on a free port of 127.0.0.1 and returns when it is ready: $server_pid $server_log, $port_file with
-#                              all addresses, $address the first of them, $port its port; a --listen among the options replaces 127.0.0.1:0
+#                              all addresses, $address the first of them, $port its port, $admin that of --metrics-listen; a --listen among
+#                              the options replaces 127.0.0.1:0
 #   stop_server                SIGTERM; it must end in time, with status 0
 #   end_server STATUS          waits for a server that was told to end; its status must be STATUS
 #   start_service [OPTION OF as-systemd]... -- [OPTION OF sc-server]...
@@ -23,6 +25,7 @@
 #   wait_log TEXT [SECONDS [N]]  until the server's log contains TEXT, in N lines
 #   counted NAME PATTERN       a counter of the server that has stopped has this value
 #   sees KEY...                what went before would have failed if the server had not been given these keys; see without-option.sh
+#   fill_server N              N clients are all that the server takes; they leave when the file `go` is made: $holder
 #   background COMMAND...      starts it, its output in $tmp/background-N.log: $background_pid
 #   finish PID STATUS          waits for it; its exit status must be STATUS
 #
@@ -197,6 +200,15 @@ make_certs() {
     [ -e "$tmp/server.key" ] || run 0 sc-keygen --out "$tmp/server" "$@"
 }
 
+# openssl ca takes dates; the other commands of openssl take days from now.
+dated_certificate() {
+    : >index
+    printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n[x]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n' >ca.cnf
+    openssl req -new -key "$1.key" -subj /CN=localhost -out dated.csr 2>>openssl.log || fail "openssl req"
+    openssl ca -batch -notext -config ca.cnf -extensions x -in dated.csr -selfsign -keyfile "$1.key" -startdate "$2" -enddate "$3" -out "$4" \
+        2>>openssl.log || fail "openssl ca"
+}
+
 # Since the machine was started.
 milliseconds() { read -r up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
 
@@ -221,6 +233,7 @@ start_server() {
     [ -p "$server_log" ] || wait-for 20 "$server_pid" contains "$server_log" crypto || fail "the server's log does not say ready: $*"
     address=$(sed -n 1p "$port_file")
     port=${address##*:}
+    [ -p "$server_log" ] || admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
 }
 
 end_server() {
@@ -261,6 +274,13 @@ wait_log() {
 
 counted() {
     grep -Eq " stopped (.* )?$1=$2( |\$)" "$server_log" || fail "$1 is not $2: $(grep ' stopped ' "$server_log")"
+}
+
+fill_server() {
+    background hostile --count "$1" --deadline-ms $((60000 * slow)) --go-file go --how idle --ready-file full hold "$address"
+    holder=$background_pid
+    wait-for $((20 * slow)) "$holder" exists full || fail "$1 clients do not get in"
+    run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
 }
 
 background() {

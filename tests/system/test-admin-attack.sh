@@ -8,7 +8,6 @@ command -v curl >/dev/null || skip "there is no curl here"
 unset http_proxy HTTP_PROXY || :
 
 start_server -c /dev/null --metrics-listen 127.0.0.1:0 --workers 1
-admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
 
 descriptors() { find "/proc/$server_pid/fd" -mindepth 1 | wc -l; }
 

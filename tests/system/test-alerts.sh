@@ -13,8 +13,6 @@ dashboard=$SC_SRCDIR/contrib/grafana/space-captain.json
 
 # --- Names ---
 start_server -c /dev/null --metrics-listen 127.0.0.1:0
-wait_log ' ready '
-admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
 curl -sS -m 10 "http://$admin/metrics" >metrics || fail "no metrics"
 # What is only there with a stapled OCSP response or a next key.
 grep -e ocsp -e 'certificate="next"' "$SC_SRCDIR/tests/unit/golden/metrics.txt" >>metrics
@@ -66,11 +64,7 @@ all=yes
 run 0 sc-keygen --next --out server
 mkdir other
 run 0 sc-keygen --out other/server
-: >index
-printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n' >ca.cnf
-openssl req -new -key other/server.key -subj /CN=localhost -out other.csr 2>openssl.log || fail "openssl req"
-openssl ca -batch -notext -config ca.cnf -in other.csr -selfsign -keyfile other/server.key -startdate 20200101000000Z -enddate 20210101000000Z \
-    -out expired.crt 2>>openssl.log || fail "openssl ca"
+dated_certificate other/server 20200101000000Z 20210101000000Z expired.crt
 
 run 0 sc-keygen --out third
 run 0 sc-keygen --next --out third --rsa 2048
@@ -241,10 +235,7 @@ else
     all=
     skip_part "no prlimit(1) to take memory and descriptors away"
 fi
-background hostile --count 20 --deadline-ms $((60000 * slow)) --go-file go --how idle --ready-file full hold "$address"
-holder=$background_pid
-wait-for $((20 * slow)) "$holder" exists full || fail "twenty clients do not get in"
-run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
+fill_server 20
 fires ConnectionsRefused failing
 fires NearlyFull failing
 

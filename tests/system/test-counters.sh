@@ -42,7 +42,6 @@ settings() { printf '[server]\nproxy-protocol-from = 127.0.0.2\nhandshake-rate =
 settings 60
 start_server -c sc.conf --metrics-listen 127.0.0.1:0 --workers 3 --handshake-timeout 1s --frame-timeout 1s --idle-timeout 2s --write-timeout 1s \
     --output-limit 16K --drain-timeout 60s
-admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
 looks=0 waited=
 metrics before
 

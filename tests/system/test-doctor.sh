@@ -154,11 +154,8 @@ verdict trust ok
 verdict request skipped
 kill "$other_pid"
 wait-for 10 "$other_pid" ends || fail "openssl s_server does not end"
-printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n' >ca.cnf
-: >index
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout old.key -subj /CN=old -out old.csr 2>openssl.log &&
-    openssl ca -batch -notext -selfsign -config ca.cnf -in old.csr -keyfile old.key -startdate 20200101000000Z -enddate 20210101000000Z \
-        -out old.crt 2>>openssl.log || fail "openssl ca"
+run 0 sc-keygen --out old
+dated_certificate old 20200101000000Z 20210101000000Z old.crt
 cp server.crt right.crt
 cp server.key right.key
 cp old.crt server.crt

@@ -7,13 +7,8 @@ command -v openssl >/dev/null || skip "there is no openssl command"
 make_certs
 
 # dated FROM TO: server.crt for the key that is there, valid between these dates (YYYYMMDDHHMMSSZ).
-printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n' >ca.cnf
-printf '[x]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n' >>ca.cnf
-openssl req -new -key server.key -subj /CN=localhost -out server.csr 2>>openssl.log || fail "openssl req"
 dated() {
-    : >index
-    openssl ca -batch -notext -config ca.cnf -extensions x -in server.csr -selfsign -keyfile server.key -startdate "$1" -enddate "$2" \
-        -out new.crt 2>>openssl.log || fail "openssl ca"
+    dated_certificate server "$1" "$2" new.crt
     mv new.crt server.crt
 }
 past=20200101000000Z yesterday=20210101000000Z future=20490101000000Z later=20480101000000Z

@@ -106,7 +106,6 @@ start() {
     show
 }
 show() {
-    admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
     [ -z "$browser" ] || {
         open_page "http://$admin/"
         until_true "document.readyState === 'complete' && document.getElementById('state').textContent === 'ready'" "the page does not become ready"
@@ -119,11 +118,7 @@ find_browser
 make_certs
 run 0 sc-keygen --next --out server
 cp server.crt good.crt
-: >index
-printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n' >ca.cnf
-openssl req -new -key server.key -subj /CN=localhost -out server.csr 2>openssl.log || fail "openssl req"
-openssl ca -batch -notext -config ca.cnf -in server.csr -selfsign -keyfile server.key -startdate 20200101000000Z -enddate 20210101000000Z \
-    -out expired.crt 2>>openssl.log || fail "openssl ca"
+dated_certificate server 20200101000000Z 20210101000000Z expired.crt
 
 start --workers 2 --handshake-timeout 1s --write-timeout 1s --max-connections 8
 
@@ -148,10 +143,7 @@ run 0 hostile --give-up-ms $((15000 * slow)) --deadline-ms $((18000 * slow)) --b
 caused
 
 watch "flood"
-background hostile --count 8 --deadline-ms $((30000 * slow)) --go-file go --how idle --ready-file full hold "$address"
-holder=$background_pid
-wait-for $((10 * slow)) "$holder" exists full || fail "eight clients do not get in"
-run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
+fill_server 8
 caused
 touch go
 finish "$holder" 0
@@ -206,6 +198,7 @@ server_pid=$!
 own_pids="$own_pids $server_pid"
 server_log=$tmp/service.log
 wait-for 20 "$server_pid" contains service-messages READY=1 || fail "the service did not get ready"
+admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' service.log)
 show
 watch "loop blocked"
 kill -USR1 "$server_pid"

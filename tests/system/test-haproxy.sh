@@ -18,7 +18,6 @@ start() {
     shift
     eval "at=\${${name}_at-127.0.0.1:0} admin=\${${name}_admin-127.0.0.1:0}"
     start_server --listen "$at" --metrics-listen "$admin" --proxy-protocol-from 127.0.0.1 --ticket-keys tickets --log-level debug "$@"
-    admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
     eval "${name}_pid=\$server_pid ${name}_log=\$server_log ${name}_at=\$address ${name}_admin=\$admin"
 }
 until_log() { # FILE TEXT [LINES]

@@ -102,15 +102,7 @@ one_line 'server.crt: holds no PEM certificate'
 openssl req -x509 -newkey rsa:1024 -nodes -keyout weak.key -out weak.crt -days 3 -subj /CN=weak >/dev/null 2>&1
 run 78 sc-keygen --check weak
 one_line 'weak.key: RSA 1024 is too weak'
-# Out of date: openssl req refuses negative days, openssl ca takes dates.
-dated() {
-    : >index
-    printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nnew_certs_dir=.\n[p]\ncommonName=supplied\n' >ca.cnf
-    openssl req -new -key k.key -subj /CN=dated -out k.csr 2>>openssl.log || fail "openssl req"
-    openssl ca -batch -notext -config ca.cnf -in k.csr -selfsign -keyfile k.key -startdate "$1" -enddate "$2" -out k.crt 2>>openssl.log ||
-        fail "openssl ca"
-}
-dated 20200101000000Z 20210101000000Z
+dated_certificate k 20200101000000Z 20210101000000Z k.crt
 run 78 sc-keygen --check k
 one_line 'k.crt: the certificate expired on 2021-01-01; "sc-keygen --renew --out k" makes a new one for the same key$'
 [ "$(sed -n 1p out)" = 'k.crt: problem: the certificate expired on 2021-01-01; "sc-keygen --renew --out k" makes a new one for the same key' ] || fail "--check prints: $(cat out)"
@@ -118,10 +110,10 @@ chmod 604 k.key
 run 78 sc-keygen --check k
 one_line 'k.crt: the certificate expired on 2021-01-01; .*; there are 2 problems$'
 chmod 600 k.key
-dated 20480101000000Z 20490101000000Z
+dated_certificate k 20480101000000Z 20490101000000Z k.crt
 run 78 sc-keygen --check k
 one_line 'k.crt: the certificate is not valid before 2048-01-01; is the clock right'
-dated 20200101000000Z "$(date -u -d '+10 days' +%Y%m%d%H%M%SZ)"
+dated_certificate k 20200101000000Z "$(date -u -d '+10 days' +%Y%m%d%H%M%SZ)" k.crt
 run 0 sc-keygen --check k
 grep -Eq '^k.crt: note: valid until .*, (9|10) more days; "sc-keygen --renew --out k" makes' out || fail "--check does not say that a certificate ends soon"
 

@@ -78,8 +78,6 @@ if command -v curl >/dev/null; then
     unset http_proxy HTTP_PROXY || :
     settings 'proxy-protocol-from = 127.0.0.1'
     start_server -c sc.conf --metrics-listen 127.0.0.1:0 --max-connections 3 --workers 2
-    wait_log ' ready '
-    admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
     to=$address
     # shown OPEN WAITING WORKERS: in the metrics
     shown() {

@@ -9,8 +9,6 @@ unset http_proxy HTTP_PROXY || :
 
 start() {
     start_server -c /dev/null --metrics-listen 127.0.0.1:0 --workers 2 "$@"
-    wait_log ' ready '
-    admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
 }
 metrics() { curl -sS -m 10 "http://$admin/metrics" >metrics || fail "no metrics"; }
 value() { sed -n "s/^spacecaptain_$1 //p" metrics; }

@@ -108,7 +108,6 @@ stapled() { # the one that was made last
 respond 600
 begin 'metrics-listen = 127.0.0.1:0' 'ocsp-response = ocsp.der'
 stapled
-admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
 run 0 sc-server --status "$admin"
 grep -q "^OCSP response  *ends $(date -u -d "$until_time" '+%Y-%m-%d')" out || fail "--status does not tell until when the response is good: $(cat out)"
 respond 700
