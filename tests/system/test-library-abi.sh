@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What is in the library's header stays source and binary compatible within a soname: every line of tests/abi/libspacecaptain.so.0 is still so. More
-# may come, at the end of structs; what is new is printed, to be appended to that file when it is released.
+# may come, at the end of structs, and is appended to that file together with it.
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
@@ -70,4 +70,4 @@ while read -r line; do
 done <"$recorded"
 [ "$broken" -eq 0 ] || fail "$broken lines of ${recorded#"$SC_SRCDIR/"} are not so any more: programs that were built before break; undo it, or change the soname (-version-info) and make its own record"
 grep -Fvx -f "$recorded" now >new || :
-[ ! -s new ] || { echo "not recorded yet, to be appended to ${recorded#"$SC_SRCDIR/"}:" && cat new; }
+[ ! -s new ] || fail "these lines are to be appended to ${recorded#"$SC_SRCDIR/"}: $(cat new)"
