@@ -5,8 +5,12 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/ssl.h>
 
@@ -269,6 +273,24 @@ START_TEST(another_library_takes_over_what_was_set)
 }
 END_TEST
 
+/* Whose reader is not there, or leaves. */
+START_TEST(a_key_log_can_be_a_pipe)
+{
+    set_up();
+    const char *path = fixture_path("fifo");
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(sc_client_settings_set_key_log(settings, path, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_CANT_CREATE);
+    const int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ck_assert_int_ge(reader, 0);
+    ck_assert_int_eq(sc_client_settings_set_key_log(settings, path, &error), 0);
+    (void)close(reader);
+    get_ready(); /* without SIGPIPE */
+    echo();
+    tear_down();
+}
+END_TEST
+
 /* Each one is answered, and nobody need read the answers. */
 START_TEST(requests_for_a_new_handshake_are_bounded)
 {
@@ -406,5 +428,5 @@ TLS_LIBRARY_SUITE_MAIN(a_chain_may_be_long, a_next_key_proves_itself_to_this_con
                        a_session_of_another_tls_library_is_not_used, a_damaged_session_does_no_harm,
                        a_client_certificate_is_shown,
                        keys_of_the_client_are_checked_when_they_are_set,
-                       another_library_takes_over_what_was_set,
+                       another_library_takes_over_what_was_set, a_key_log_can_be_a_pipe,
                        requests_for_a_new_handshake_are_bounded)
