@@ -93,7 +93,7 @@ src_libsclib_la_SOURCES = \
 	src/lib/pin_store_text.c src/lib/pin_store_text.h \
 	src/lib/read_pins.c \
 	src/lib/saved_session.c src/lib/saved_session.h \
-	src/lib/settings.c \
+	src/lib/settings.c src/lib/sized.h \
 	src/lib/tls_library.c src/lib/tls_library.h \
 	src/lib/tls_openssl.c
 if WITH_MBEDTLS

@@ -5,9 +5,9 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
+#include "lib/sized.h"
 #include "spacecaptain/client.h"
 
 /* The sooner of two timeouts in milliseconds, -1 is never. */
@@ -25,7 +25,7 @@ int sc_client_wait(struct sc_client *client, int timeout_ms, struct sc_client_ev
         const int wait_ms = sooner(left_ms, sc_client_timeout_ms(client));
         struct pollfd ready = {.fd = sc_client_fd(client), .events = sc_client_events(client)};
         if ((polled && left_ms == 0) || (wait_ms < 0 && ready.events == 0)) {
-            return 0; /* the time is up, or it has ended and that was told */
+            return 0; /* the time is up, or its end was reported */
         }
         (void)poll(&ready, 1, wait_ms);
         sc_client_process(client);
@@ -37,9 +37,7 @@ int sc_client_wait(struct sc_client *client, int timeout_ms, struct sc_client_ev
 static int ended(const struct sc_client_event *event, struct sc_client_error *error)
 {
     if (error && event->error) {
-        const size_t size = error->size;
-        memcpy(error, event->error, size < sizeof(*event->error) ? size : sizeof(*event->error));
-        error->size = size;
+        sc_sized_copy(error, event->error, sizeof(*event->error));
         if (error->code == SC_CLIENT_OK) {
             error->code = SC_CLIENT_USAGE;
             (void)snprintf(error->text, sizeof(error->text), "the connection is closed");
@@ -75,9 +73,7 @@ int sc_client_call(struct sc_client *client, uint32_t type, const void *body, si
             break;
         }
         if (event.type == SC_CLIENT_EVENT_REPLY && event.reply->request == (uint64_t)request) {
-            const size_t size = reply->size;
-            memcpy(reply, event.reply, size < sizeof(*event.reply) ? size : sizeof(*event.reply));
-            reply->size = size;
+            sc_sized_copy(reply, event.reply, sizeof(*event.reply));
             return 0;
         }
     }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 
 #include "base/backoff.h"
@@ -21,6 +22,7 @@
 #include "lib/kept_requests.h"
 #include "lib/link.h"
 #include "lib/saved_session.h"
+#include "lib/sized.h"
 
 #define NEVER UINT64_MAX
 
@@ -29,9 +31,9 @@ struct sc_client {
     struct sc_address address;
     uint32_t retry_ms; /* 0: a lost connection is the end */
     struct sc_link *link; /* NULL: lost, or over */
-    bool link_ready; /* READY was told of it */
+    bool link_ready; /* its READY was reported */
     bool was_ready; /* of one of them */
-    bool over, end_told;
+    bool over, end_reported;
     bool closing; /* sc_client_close() was called */
     bool cancelled; /* the link is to be dropped */
 
@@ -41,7 +43,7 @@ struct sc_client {
     struct sc_backoff backoff;
     uint64_t not_before_ms; /* the next attempt */
     uint64_t give_up_ms; /* NEVER: a reply has come since */
-    struct sc_link_session session; /* of the last connection; no bytes: none */
+    struct sc_saved_session session; /* of the last connection; no bytes: none */
 
     struct sc_client_error *error; /* of the last LOST, or of the END without a link; NULL: there
                                       was none, or no memory for it */
@@ -73,7 +75,7 @@ struct sc_client *sc_client_start(struct sc_client_settings *settings, const cha
     struct sc_err err;
     struct sc_client *client = client_new(settings, &err);
     if (client &&
-        (sc_parse_address(address, SC_PROTOCOL_PORT, &client->address, &err) != 0 ||
+        (sc_parse_server_address(address, SC_PROTOCOL_PORT, &client->address, &err) != 0 ||
          !(client->link = sc_link_start(settings, &client->address, &client->session, &err)))) {
         sc_client_free(client);
         client = NULL;
@@ -86,18 +88,30 @@ struct sc_client *sc_client_start(struct sc_client_settings *settings, const cha
     return client;
 }
 
+/* EX_USAGE: it is not a stream socket. */
+static int make_non_blocking(int fd, struct sc_err *err)
+{
+    int type;
+    socklen_t length = sizeof(type);
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) {
+        return sc_err_set_errno(err, EX_USAGE, errno, "descriptor %d", fd);
+    }
+    if (type != SOCK_STREAM) {
+        return sc_err_set(err, EX_USAGE, "descriptor %d: not a stream socket", fd);
+    }
+    return fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0
+               ? 0
+               : sc_err_set_errno(err, EX_USAGE, errno, "descriptor %d", fd);
+}
+
 struct sc_client *sc_client_start_fd(struct sc_client_settings *settings, int fd, const char *host,
                                      struct sc_client_error *error)
 {
     struct sc_err err;
     struct sc_client *client = client_new(settings, &err);
-    const int flags = fcntl(fd, F_GETFL);
-    if (client && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)) {
-        (void)sc_err_set_errno(&err, EX_USAGE, errno, "descriptor %d", fd);
-        sc_client_free(client);
-        client = NULL;
-    }
-    if (client && !(client->link = sc_link_start_fd(settings, fd, host, &err))) {
+    if (client && (make_non_blocking(fd, &err) != 0 ||
+                   !(client->link = sc_link_start_fd(settings, fd, host, &err)))) {
         sc_client_free(client);
         client = NULL;
     }
@@ -121,14 +135,14 @@ static void keep_session(struct sc_client *client)
     const struct sc_client_engine *engine = sc_link_engine(client->link);
     if (session_is_stale(client)) {
         sc_saved_session_wipe(client->session.bytes, client->session.size);
-        client->session = (struct sc_link_session){.bytes = NULL};
+        client->session = (struct sc_saved_session){.bytes = NULL};
         return;
     }
     const size_t size = engine ? sc_client_engine_session(engine, NULL, 0) : 0;
     uint8_t *bytes = size > 0 ? malloc(size) : NULL;
     if (bytes && sc_client_engine_session(engine, bytes, size) == size) {
         sc_saved_session_wipe(client->session.bytes, client->session.size);
-        client->session = (struct sc_link_session){.bytes = bytes, .size = size};
+        client->session = (struct sc_saved_session){.bytes = bytes, .size = size};
     } else {
         free(bytes);
     }
@@ -158,7 +172,7 @@ static void limit_wait(struct sc_client *client)
     }
 }
 
-/* Its memory is taken once: what LOST has told is valid until READY. */
+/* Its memory is taken once: the error of a LOST is valid until READY. */
 static void keep_error(struct sc_client *client, const struct sc_client_error *error)
 {
     client->failed = true;
@@ -170,12 +184,12 @@ static void keep_error(struct sc_client *client, const struct sc_client_error *e
 
 static const struct sc_client_error *error_of(const struct sc_client *client)
 {
-    return sc_lib_error_told(client->failed, client->error);
+    return sc_lib_end_error(client->failed, client->error);
 }
 
 static void finish(struct sc_client *client, struct sc_client_event *out)
 {
-    client->over = client->end_told = true;
+    client->over = client->end_reported = true;
     *out = (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
                                     .error = error_of(client),
                                     .unanswered = sc_client_unanswered(client)};
@@ -281,12 +295,12 @@ static bool take_event(struct sc_client *client, struct sc_client_event *out)
         } else if (can_go_on(client, out->error)) {
             lose(client, out);
         } else {
-            client->over = client->end_told = true;
+            client->over = client->end_reported = true;
             out->unanswered = sc_client_unanswered(client);
         }
         return true;
     }
-    if (client->over && !client->end_told) {
+    if (client->over && !client->end_reported) {
         finish(client, out);
         return true;
     }
@@ -301,7 +315,7 @@ int sc_client_next_event(struct sc_client *client, struct sc_client_event *event
 {
     struct sc_client_event taken = SC_CLIENT_EVENT_INIT;
     const bool some = take_event(client, &taken);
-    sc_lib_event(event, &taken);
+    sc_sized_copy(event, &taken, sizeof(taken));
     return some;
 }
 
@@ -336,7 +350,7 @@ short sc_client_events(const struct sc_client *client)
 int sc_client_timeout_ms(const struct sc_client *client)
 {
     uint64_t at_ms = NEVER;
-    if (client->cancelled || (client->over && !client->end_told)) {
+    if (client->cancelled || (client->over && !client->end_reported)) {
         return 0;
     }
     if (client->link) {

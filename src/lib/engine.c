@@ -3,12 +3,14 @@
 
 #include "lib/engine.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/escape.h"
 #include "base/parse.h"
+#include "lib/sized.h"
 #include "proto/handler.h"
 #include "tls/outcome.h"
 
@@ -24,6 +26,7 @@
 SAME(SC_CLIENT_ECHO, SC_FRAME_ECHO);
 SAME(SC_CLIENT_REVERSE, SC_FRAME_REVERSE);
 SAME(SC_CLIENT_TIME, SC_FRAME_TIME);
+SAME(SC_CLIENT_PINS, SC_FRAME_PINS);
 SAME(SC_CLIENT_ERROR_UNKNOWN_TYPE, SC_ERROR_UNKNOWN_TYPE);
 SAME(SC_CLIENT_ERROR_BODY_TOO_LARGE, SC_ERROR_BODY_TOO_LARGE);
 SAME(SC_CLIENT_ERROR_GOING_AWAY, SC_ERROR_GOING_AWAY);
@@ -68,8 +71,9 @@ static void lost(struct sc_client_engine *engine, const char *how)
     char missing[64], why[256], reason[128];
     switch (engine->state) {
     case SC_ENGINE_HANDSHAKE:
-        engine->settings->library->receive_end(engine->tls); /* close_notify is the end, too */
-        engine->settings->library->explain(engine->tls, false, why, sizeof(why));
+        engine->settings->library->explain(
+            engine->tls, engine->error_number == ECONNRESET ? SC_TLS_END_RESET : SC_TLS_END_EOF,
+            why, sizeof(why));
         (void)sc_tls_failed(&err, true, engine->target, why);
         engine->temporary = true;
         sc_engine_end(engine, &err);
@@ -315,10 +319,10 @@ static void wait_for_close(struct sc_client_engine *engine)
 static struct sc_client_event end_event(struct sc_client_engine *engine)
 {
     struct sc_client_error *error = engine->error;
-    engine->end_told = true;
+    engine->end_reported = true;
     if (error) {
         error->retry_after_ms = engine->retry_after_ms;
-        error->temporary = engine->temporary || error->code == SC_CLIENT_SYSTEM;
+        error->temporary |= engine->temporary;
         memcpy(error->expected, engine->verify.mismatch.expected, sizeof(error->expected));
         memcpy(error->got, engine->verify.mismatch.got, sizeof(error->got));
         if (engine->verify.refused) { /* and not stored a moment ago */
@@ -326,7 +330,7 @@ static struct sc_client_event end_event(struct sc_client_engine *engine)
         }
     }
     return (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
-                                    .error = sc_lib_error_told(engine->failed, error),
+                                    .error = sc_lib_end_error(engine->failed, error),
                                     .unanswered = sc_client_engine_unanswered(engine),
                                     .cut = engine->cut};
 }
@@ -337,8 +341,8 @@ static struct sc_client_event take_event(struct sc_client_engine *engine, uint64
     if (engine->state == SC_ENGINE_HANDSHAKE) {
         sc_engine_handshake(engine);
     }
-    if (engine->state == SC_ENGINE_READY && !engine->ready_told) {
-        engine->ready_told = true;
+    if (engine->state == SC_ENGINE_READY && !engine->ready_reported) {
+        engine->ready_reported = true;
         sc_engine_store_ask(engine, now_ms); /* that can be the end, out of memory */
         if (engine->state == SC_ENGINE_READY) {
             return (struct sc_client_event){.type = SC_CLIENT_EVENT_READY};
@@ -351,25 +355,25 @@ static struct sc_client_event take_event(struct sc_client_engine *engine, uint64
         if (engine->reply.request != 0) {
             return (struct sc_client_event){.type = SC_CLIENT_EVENT_REPLY, .reply = &engine->reply};
         }
-        const bool told = sc_engine_store_take(engine, &engine->reply, &event);
+        const bool has_event = sc_engine_store_take(engine, &engine->reply, &event);
         if (engine->close_asked) {
             sc_client_engine_close(engine, now_ms);
         }
-        if (told) {
+        if (has_event) {
             return event;
         }
     }
     if (engine->state == SC_ENGINE_CLOSING) {
         wait_for_close(engine);
     }
-    return engine->state == SC_ENGINE_ENDED && !engine->end_told ? end_event(engine) : event;
+    return engine->state == SC_ENGINE_ENDED && !engine->end_reported ? end_event(engine) : event;
 }
 
 int sc_client_engine_next_event(struct sc_client_engine *engine, uint64_t now_ms,
                                 struct sc_client_event *event)
 {
     const struct sc_client_event taken = take_event(engine, now_ms);
-    sc_lib_event(event, &taken);
+    sc_sized_copy(event, &taken, sizeof(taken));
     return taken.type != SC_CLIENT_EVENT_NONE;
 }
 
@@ -435,7 +439,7 @@ void sc_client_engine_tick(struct sc_client_engine *engine, uint64_t now_ms)
     sc_format_duration_ms(engine->settings->timeout_ms, time);
     switch (engine->state) {
     case SC_ENGINE_HANDSHAKE:
-        engine->settings->library->explain(engine->tls, true, why, sizeof(why));
+        engine->settings->library->explain(engine->tls, SC_TLS_END_TIMEOUT, why, sizeof(why));
         (void)sc_tls_timed_out(&err, engine->target, engine->settings->timeout_ms, why);
         engine->temporary = true;
         sc_engine_end(engine, &err);

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "lib/frame_reader.h"
-#include "lib/link.h"
+#include "lib/saved_session.h"
 #include "lib/tls_library.h"
 #include "spacecaptain/client.h"
 #include "tls/verify.h"
@@ -51,13 +51,10 @@ struct sc_client_settings *sc_lib_settings_use(struct sc_client_settings *settin
  * settings), if it was made under these pins; the caller frees it. NULL: none.
  */
 uint8_t *sc_lib_settings_session(struct sc_client_settings *settings, const struct sc_pin_set *pins,
-                                 const struct sc_link_session *own, size_t *size);
+                                 const struct sc_saved_session *own, size_t *size);
 
 /* Offers no session any more. */
 void sc_lib_settings_drop_session(struct sc_client_settings *settings);
-
-/* Writes what the caller's struct has room for. */
-void sc_lib_event(struct sc_client_event *event, const struct sc_client_event *from);
 
 /* An error of the inside in the form of the outside; `error` may be NULL. Returns -1. */
 int sc_lib_error(struct sc_client_error *error, const struct sc_err *err);
@@ -66,8 +63,8 @@ int sc_lib_error(struct sc_client_error *error, const struct sc_err *err);
  * none. */
 struct sc_client_error *sc_lib_error_new(const struct sc_err *err) SC_NODISCARD;
 
-/* What an end is told with: `failed` and the error of it, as sc_lib_error_new() has made it. */
-const struct sc_client_error *sc_lib_error_told(bool failed, const struct sc_client_error *error);
+/* The error of an END: `error` is as sc_lib_error_new() has made it. Never NULL. */
+const struct sc_client_error *sc_lib_end_error(bool failed, const struct sc_client_error *error);
 
 enum sc_engine_state {
     SC_ENGINE_HANDSHAKE,
@@ -92,7 +89,7 @@ struct sc_client_engine {
     struct sc_engine_store *store; /* NULL: without a pin store */
     char host[256], target[300];
     enum sc_engine_state state;
-    bool ready_told, end_told;
+    bool ready_reported, end_reported;
     size_t handshake_bytes; /* that have come of it */
     bool cut; /* the transport has ended, without close_notify */
     int error_number; /* of the transport */
@@ -122,7 +119,7 @@ struct sc_client_engine {
  */
 struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, const char *host,
                                        const char *target, const struct sc_address *address,
-                                       const struct sc_link_session *session, uint64_t now_ms,
+                                       const struct sc_saved_session *session, uint64_t now_ms,
                                        struct sc_err *err) SC_NODISCARD;
 
 /* Whether these requests are as many, or as large, as may be without a reply. */
@@ -159,7 +156,7 @@ void sc_engine_store_free(struct sc_engine_store *store); /* NULL is fine */
  * -1: it had to be, and could not. */
 int sc_engine_store_key(struct sc_client_engine *engine, struct sc_err *err) SC_NODISCARD;
 
-/* True: *event is to be told after READY. */
+/* True: *event is to be reported after READY. */
 bool sc_engine_store_pending(struct sc_client_engine *engine, struct sc_client_event *event);
 
 /* Asks for PINS where the answer can be used; before any other request. */
@@ -167,7 +164,7 @@ void sc_engine_store_ask(struct sc_client_engine *engine, uint64_t now_ms);
 /* The pins that this has named. */
 void sc_engine_store_named(const struct sc_client_engine *engine, struct sc_client_info *info);
 
-/* Takes the answer. True: *event is to be told. */
+/* Takes the answer. True: *event is to be reported. */
 bool sc_engine_store_take(struct sc_client_engine *engine, const struct sc_client_reply *reply,
                           struct sc_client_event *event);
 

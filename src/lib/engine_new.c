@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of an engine, and what it tells of its connection. */
+/* The life of an engine, and the facts of its connection. */
 #include "config.h"
 
 #include <stdio.h>
@@ -9,10 +9,11 @@
 
 #include "lib/engine.h"
 #include "lib/saved_session.h"
+#include "lib/sized.h"
 
 struct sc_client_engine *sc_engine_new(struct sc_client_settings *settings, const char *host,
                                        const char *target, const struct sc_address *address,
-                                       const struct sc_link_session *own, uint64_t now_ms,
+                                       const struct sc_saved_session *own, uint64_t now_ms,
                                        struct sc_err *err)
 {
     char name[256];
@@ -87,12 +88,11 @@ void sc_client_engine_free(struct sc_client_engine *engine)
 int sc_client_engine_info(const struct sc_client_engine *engine, struct sc_client_info *info)
 {
     struct sc_tls_params params;
-    if (!engine->ready_told) {
+    if (!engine->ready_reported) {
         return -1;
     }
     engine->settings->library->params(engine->tls, &params);
     struct sc_client_info all = {
-        .size = info->size,
         .peer = "",
         .tls_library = engine->settings->library->name,
         .tls_version = params.version,
@@ -108,7 +108,7 @@ int sc_client_engine_info(const struct sc_client_engine *engine, struct sc_clien
     memcpy(all.key_pin, engine->verify.key_pin, sizeof(all.key_pin));
     memcpy(all.fingerprint, engine->verify.fingerprint, sizeof(all.fingerprint));
     sc_engine_store_named(engine, &all);
-    memcpy(info, &all, info->size < sizeof(all) ? info->size : sizeof(all));
+    sc_sized_copy(info, &all, sizeof(all));
     return 0;
 }
 
@@ -117,7 +117,7 @@ size_t sc_client_engine_session(const struct sc_client_engine *engine, void *out
     const struct sc_client_settings *settings = engine->settings;
     const size_t header = SC_SAVED_SESSION_HEADER_BYTES;
     uint8_t *to = room > header ? (uint8_t *)out + header : NULL;
-    if (!engine->ready_told || settings->inspect || sc_engine_session_is_stale(engine)) {
+    if (!engine->ready_reported || settings->inspect || sc_engine_session_is_stale(engine)) {
         return 0;
     }
     const size_t size = settings->library->session(engine->tls, to, to ? room - header : 0);

@@ -6,7 +6,7 @@
  * That reply is looked at in any case, but what it says is stored only after a full handshake: the
  * keys of a resumed one are as good as the server's ticket keys, which are kept with less care than
  * its key, and must not be enough to make a client accept another key for good. When a resumed
- * connection tells something new, its session is given up, so that the next handshake is a full
+ * connection brings something new, its session is given up, so that the next handshake is a full
  * one.
  */
 #include "config.h"
@@ -29,8 +29,8 @@ struct sc_engine_store {
     unsigned named; /* pins, in the request for PINS */
     uint8_t named_pins[SC_PINS_MAX_ACCEPTED * SC_PINS_PIN_BYTES];
     bool session_is_stale;
-    struct sc_client_error told; /* of the last event */
-    struct sc_err pending; /* to be told after READY; an empty text: nothing */
+    struct sc_client_error error; /* of the last event */
+    struct sc_err pending; /* to be reported after READY; an empty text: nothing */
 };
 
 /* --- Opening --- */
@@ -71,7 +71,7 @@ int sc_engine_store_open(struct sc_client_engine *engine, const struct sc_addres
     if (!engine->store) {
         return sc_err_set(err, EX_OSERR, "can't set up a connection: out of memory");
     }
-    engine->store->told = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
+    engine->store->error = (struct sc_client_error)SC_CLIENT_ERROR_INIT;
     if (sc_pin_store_server(address, engine->store->server, err) != 0) {
         return -1;
     }
@@ -178,11 +178,11 @@ int sc_engine_store_key(struct sc_client_engine *engine, struct sc_err *err)
     return rc;
 }
 
-/* What is told, as an event. */
-static struct sc_client_event tell(struct sc_engine_store *store, const struct sc_err *err)
+/* What is reported, as an event. */
+static struct sc_client_event report(struct sc_engine_store *store, const struct sc_err *err)
 {
-    (void)sc_lib_error(&store->told, err);
-    return (struct sc_client_event){.type = SC_CLIENT_EVENT_PINS, .error = &store->told};
+    (void)sc_lib_error(&store->error, err);
+    return (struct sc_client_event){.type = SC_CLIENT_EVENT_PINS, .error = &store->error};
 }
 
 bool sc_engine_store_pending(struct sc_client_engine *engine, struct sc_client_event *event)
@@ -191,7 +191,7 @@ bool sc_engine_store_pending(struct sc_client_engine *engine, struct sc_client_e
     if (!store || !*store->pending.text) {
         return false;
     }
-    *event = tell(store, &store->pending);
+    *event = report(store, &store->pending);
     *store->pending.text = '\0';
     return true;
 }
@@ -270,37 +270,38 @@ static void describe(const struct sc_pin_store *file, const char *target, struct
  * proof; then err says why.
  */
 static const uint8_t *judge(const struct sc_client_engine *engine,
-                            const struct sc_client_pins *told, struct sc_err *err)
+                            const struct sc_client_pins *announced, struct sc_err *err)
 {
     const struct sc_pin_store_pins *known = &engine->store->known;
-    if (told->has_next && !told->proven && sc_pin_store_index(known, told->next) == known->count) {
+    if (announced->has_next && !announced->proven &&
+        sc_pin_store_index(known, announced->next) == known->count) {
         (void)sc_err_set(err, EX_PROTOCOL, "the next key of %.300s: %s" NOTHING, engine->target,
-                         told->reason);
+                         announced->reason);
         return NULL;
     }
-    return told->has_next ? told->next : NULL;
+    return announced->has_next ? announced->next : NULL;
 }
 
-/* What the reply says is stored. err->text is empty when there is nothing to tell. */
+/* What the reply says is stored. err->text is empty when there is nothing to report. */
 static int learn(struct sc_client_engine *engine, const struct sc_client_reply *reply,
                  struct sc_err *err)
 {
-    struct sc_client_pins told = SC_CLIENT_PINS_INIT;
+    struct sc_client_pins announced = SC_CLIENT_PINS_INIT;
     struct sc_pin_store_pins pins = engine->store->known;
     struct sc_pin_store file;
     if (reply->error_code != 0) {
-        return sc_err_set(err, SC_CLIENT_REFUSED, "%.300s has not told its pins: ERROR %u, %.200s",
+        return sc_err_set(err, SC_CLIENT_REFUSED, "%.300s did not send its pins: ERROR %u, %.200s",
                           engine->target, (unsigned)reply->error_code, reply->error_text);
     }
-    if (sc_engine_read_pins(engine, reply->body, reply->length, &told, err) != 0) {
+    if (sc_engine_read_pins(engine, reply->body, reply->length, &announced, err) != 0) {
         return -1;
     }
-    const uint8_t *key = engine->verify.key_pin, *next = judge(engine, &told, err);
-    if (!sc_pin_store_learn(&pins, key, next, told.proven != 0)) {
+    const uint8_t *key = engine->verify.key_pin, *next = judge(engine, &announced, err);
+    if (!sc_pin_store_learn(&pins, key, next, announced.proven != 0)) {
         return 0;
     }
     int rc = sc_pin_store_lock(&file, engine->settings->store_path, engine->store->server, err);
-    if (rc == 0 && sc_pin_store_learn(&file.pins, key, next, told.proven != 0)) {
+    if (rc == 0 && sc_pin_store_learn(&file.pins, key, next, announced.proven != 0)) {
         rc = write_pins(engine, &file, err);
         if (rc == 0 && !*err->text) {
             describe(&file, engine->target, err);
@@ -338,7 +339,7 @@ bool sc_engine_store_take(struct sc_client_engine *engine, const struct sc_clien
         (void)sc_err_set(&err, why.status, "%.700s" NOTHING, why.text);
     }
     if (*err.text) {
-        *event = tell(store, &err);
+        *event = report(store, &err);
     }
     return *err.text != '\0';
 }

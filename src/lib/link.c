@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -16,13 +15,14 @@
 #include "base/connect.h"
 #include "base/parse.h"
 #include "lib/engine.h"
+#include "lib/sized.h"
 
 #define READ_BYTES ((size_t)32 << 10)
 #define DISCARDED_READS 8 /* at the end, so that closing sends no reset */
 
 struct sc_link {
-    struct sc_client_settings *settings; /* a reference */
-    const struct sc_link_session *session; /* borrowed; NULL: that of the settings */
+    struct sc_client_settings *settings; /* borrowed */
+    const struct sc_saved_session *session; /* borrowed; NULL: that of the settings */
     struct sc_address address;
     bool has_port; /* of the address: else it is a host alone, or nothing */
     char target[300], peer[300];
@@ -30,7 +30,7 @@ struct sc_link {
     struct sc_client_engine *engine; /* after it */
     int fd; /* after it; -1: none */
     bool input_ended;
-    bool ended, end_told; /* without an engine */
+    bool ended, end_reported; /* without an engine */
     bool failed;
     struct sc_client_error *error; /* of what failed without an engine; NULL: no memory for it */
     uint64_t started_ns, connect_ns, handshake_ns;
@@ -43,8 +43,7 @@ static void end_without_engine(struct sc_link *link, const struct sc_err *err)
     link->ended = true;
     link->failed = err != NULL;
     if (err && (link->error = sc_lib_error_new(err)) != NULL) {
-        link->error->temporary =
-            err->status == EX_UNAVAILABLE || err->status == EX_TEMPFAIL || err->status == EX_OSERR;
+        link->error->temporary |= err->status == EX_UNAVAILABLE || err->status == EX_TEMPFAIL;
     }
     sc_connect_free(link->connect);
     link->connect = NULL;
@@ -93,7 +92,7 @@ static struct sc_link *link_new(struct sc_client_settings *settings, struct sc_e
 }
 
 struct sc_link *sc_link_start(struct sc_client_settings *settings, const struct sc_address *address,
-                              const struct sc_link_session *session, struct sc_err *err)
+                              const struct sc_saved_session *session, struct sc_err *err)
 {
     struct sc_link *link = link_new(settings, err);
     if (!link) {
@@ -103,12 +102,13 @@ struct sc_link *sc_link_start(struct sc_client_settings *settings, const struct 
     link->has_port = true;
     link->session = session;
     sc_format_address(&link->address, link->target, sizeof(link->target));
-    link->connect = sc_connect_start(&link->address, settings->timeout_ms, err);
-    if (!link->connect) {
-        sc_link_free(link);
-        return NULL;
+    struct sc_err why;
+    link->connect = sc_connect_start(&link->address, settings->timeout_ms, &why);
+    if (link->connect) {
+        go_on_connecting(link);
+    } else {
+        end_without_engine(link, &why);
     }
-    go_on_connecting(link);
     return link;
 }
 
@@ -180,12 +180,12 @@ void sc_link_process(struct sc_link *link)
 static int end_event(struct sc_link *link, struct sc_client_event *event)
 {
     struct sc_client_event end = {.type = SC_CLIENT_EVENT_NONE};
-    if (link->ended && !link->end_told) {
-        link->end_told = true;
+    if (link->ended && !link->end_reported) {
+        link->end_reported = true;
         end = (struct sc_client_event){.type = SC_CLIENT_EVENT_END,
-                                       .error = sc_lib_error_told(link->failed, link->error)};
+                                       .error = sc_lib_end_error(link->failed, link->error)};
     }
-    sc_lib_event(event, &end);
+    sc_sized_copy(event, &end, sizeof(end));
     return end.type != SC_CLIENT_EVENT_NONE;
 }
 
@@ -229,7 +229,7 @@ short sc_link_events(const struct sc_link *link)
         return sc_connect_events(link->connect);
     }
     if (link->engine && link->engine->state != SC_ENGINE_ENDED) {
-        events |= link->input_ended ? 0 : POLLIN;
+        events |= POLLIN;
         events |= sc_client_engine_output(link->engine, &bytes) > 0 ? POLLOUT : 0;
     }
     return (short)events;
@@ -239,9 +239,9 @@ short sc_link_events(const struct sc_link *link)
 static bool has_event(const struct sc_link *link)
 {
     const struct sc_client_engine *engine = link->engine;
-    return engine ? (engine->state == SC_ENGINE_READY && !engine->ready_told) ||
-                        (engine->state == SC_ENGINE_ENDED && !engine->end_told)
-                  : link->ended && !link->end_told;
+    return engine ? (engine->state == SC_ENGINE_READY && !engine->ready_reported) ||
+                        (engine->state == SC_ENGINE_ENDED && !engine->end_reported)
+                  : link->ended && !link->end_reported;
 }
 
 uint64_t sc_link_deadline_ms(const struct sc_link *link)
@@ -280,11 +280,10 @@ int sc_link_info(const struct sc_link *link, struct sc_client_info *info)
     if (!link->engine || sc_client_engine_info(link->engine, &all) != 0) {
         return -1;
     }
-    all.size = info->size;
     all.peer = link->peer;
     all.connect_ns = link->connect_ns;
     all.handshake_ns = link->handshake_ns;
-    memcpy(info, &all, info->size < sizeof(all) ? info->size : sizeof(all));
+    sc_sized_copy(info, &all, sizeof(all));
     return 0;
 }
 

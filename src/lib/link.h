@@ -11,19 +11,17 @@
 
 #include "base/err.h"
 #include "base/parse.h"
+#include "lib/saved_session.h"
 #include "spacecaptain/client.h"
 
 struct sc_link;
 
-/* A session in the form of sc_client_session(); bytes NULL: that of the settings, if any. */
-struct sc_link_session {
-    uint8_t *bytes;
-    size_t size;
-};
-
-/* Begins to connect. `settings` and `session` are borrowed, the first for the link's life. */
+/*
+ * Begins to connect. `settings` and `session` are borrowed for the link's life. NULL: out of
+ * memory; what else can fail is its END.
+ */
 struct sc_link *sc_link_start(struct sc_client_settings *settings, const struct sc_address *address,
-                              const struct sc_link_session *session,
+                              const struct sc_saved_session *session,
                               struct sc_err *err) SC_NODISCARD;
 
 /* Over a connected, non-blocking socket, which it takes over on success. */

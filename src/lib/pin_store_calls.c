@@ -8,6 +8,7 @@
 
 #include "lib/engine.h"
 #include "lib/pin_store.h"
+#include "lib/sized.h"
 
 /* The file and the name of the server in it. */
 static int find(const char *path, const char *address, char file[SC_PIN_STORE_PATH_BYTES],
@@ -15,7 +16,7 @@ static int find(const char *path, const char *address, char file[SC_PIN_STORE_PA
 {
     struct sc_address parsed;
     return sc_pin_store_path(path, file, err) != 0 ||
-                   sc_parse_address(address, SC_PROTOCOL_PORT, &parsed, err) != 0 ||
+                   sc_parse_server_address(address, SC_PROTOCOL_PORT, &parsed, err) != 0 ||
                    sc_pin_store_server(&parsed, server, err) != 0
                ? -1
                : 0;
@@ -25,7 +26,7 @@ int sc_client_stored_pin(const char *path, const char *address, unsigned index,
                          struct sc_client_stored_pin *out, struct sc_client_error *error)
 {
     char found[SC_PIN_STORE_PATH_BYTES], server[SC_PIN_STORE_SERVER_BYTES];
-    struct sc_client_stored_pin all = {.size = out->size};
+    struct sc_client_stored_pin all = SC_CLIENT_STORED_PIN_INIT;
     struct sc_pin_store store;
     struct sc_err err;
     if (find(path, address, found, server, &err) != 0) {
@@ -37,7 +38,7 @@ int sc_client_stored_pin(const char *path, const char *address, unsigned index,
         memcpy(all.pin, store.pins.list[index].pin, sizeof(all.pin));
         all.line = store.pins.list[index].line;
         (void)snprintf(all.path, sizeof(all.path), "%.511s", found);
-        memcpy(out, &all, out->size < sizeof(all) ? out->size : sizeof(all));
+        sc_sized_copy(out, &all, sizeof(all));
     }
     sc_pin_store_fini(&store);
     return rc == 0 ? is_there : sc_lib_error(error, &err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server tells of its keys, checked against the connection that it came on. */
+/* What a server announces of its keys, checked against the connection that it came on. */
 #include "config.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "lib/engine.h"
+#include "lib/sized.h"
 #include "tls/pins_message.h"
 
 /* Fills in what is to be said of the next key. */
@@ -46,14 +47,14 @@ int sc_engine_read_pins(struct sc_client_engine *engine, const void *body, size_
         engine->settings->library->params(engine->tls, &params);
         if (params.resumed) {
             return sc_err_set(err, SC_CLIENT_UNTRUSTED,
-                              "%s tells another key than that of the session which was resumed: it "
-                              "has changed its key since; its pins can be read after a full "
-                              "handshake, without the session",
+                              "%s announces another key than that of the session which was "
+                              "resumed: it has changed its key since; its pins can be read after "
+                              "a full handshake, without the session",
                               engine->target);
         }
         return sc_err_set(err, EX_PROTOCOL,
-                          "%s broke the protocol: the current key that it tells is not the one of "
-                          "this connection",
+                          "%s broke the protocol: the current key that it announces is not the "
+                          "one of this connection",
                           engine->target);
     }
     memcpy(out->current, message.current.pin, sizeof(out->current));
@@ -67,11 +68,11 @@ int sc_engine_read_pins(struct sc_client_engine *engine, const void *body, size_
 int sc_client_engine_read_pins(struct sc_client_engine *engine, const void *body, size_t length,
                                struct sc_client_pins *pins, struct sc_client_error *error)
 {
-    struct sc_client_pins all = {.size = pins->size};
+    struct sc_client_pins all = SC_CLIENT_PINS_INIT;
     struct sc_err err;
     if (sc_engine_read_pins(engine, body, length, &all, &err) != 0) {
         return sc_lib_error(error, &err);
     }
-    memcpy(pins, &all, pins->size < sizeof(all) ? pins->size : sizeof(all));
+    sc_sized_copy(pins, &all, sizeof(all));
     return 0;
 }

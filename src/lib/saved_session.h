@@ -20,6 +20,11 @@
 #define SC_SAVED_SESSION_HEADER_BYTES (8U + SC_PIN_BYTES)
 #define SC_SAVED_SESSION_MAX_BYTES (64U << 10)
 
+struct sc_saved_session {
+    uint8_t *bytes; /* NULL: none */
+    size_t size;
+};
+
 /* Whether the bytes are such a session at all: EX_DATAERR. */
 int sc_saved_session_check(const void *bytes, size_t count, struct sc_err *err) SC_NODISCARD;
 

@@ -12,6 +12,7 @@
 #include "lib/engine.h"
 #include "lib/pin_store.h"
 #include "lib/saved_session.h"
+#include "lib/sized.h"
 
 #define DEFAULT_TIMEOUT_MS 10000U
 #define MAX_TIMEOUT_MS 86400000U
@@ -19,9 +20,9 @@
 int sc_lib_error(struct sc_client_error *error, const struct sc_err *err)
 {
     if (error) {
-        struct sc_client_error all = {.size = error->size, .code = err->status};
+        struct sc_client_error all = {.code = err->status, .temporary = err->status == EX_OSERR};
         (void)snprintf(all.text, sizeof(all.text), "%s", err->text);
-        memcpy(error, &all, error->size < sizeof(all) ? error->size : sizeof(all));
+        sc_sized_copy(error, &all, sizeof(all));
     }
     return -1;
 }
@@ -36,7 +37,7 @@ struct sc_client_error *sc_lib_error_new(const struct sc_err *err)
     return error;
 }
 
-const struct sc_client_error *sc_lib_error_told(bool failed, const struct sc_client_error *error)
+const struct sc_client_error *sc_lib_end_error(bool failed, const struct sc_client_error *error)
 {
     static const struct sc_client_error none = SC_CLIENT_ERROR_INIT;
     static const struct sc_client_error no_memory = {
@@ -46,13 +47,6 @@ const struct sc_client_error *sc_lib_error_told(bool failed, const struct sc_cli
         .temporary = 1,
     };
     return !failed ? &none : error ? error : &no_memory;
-}
-
-void sc_lib_event(struct sc_client_event *event, const struct sc_client_event *from)
-{
-    struct sc_client_event all = *from;
-    all.size = event->size;
-    memcpy(event, &all, event->size < sizeof(all) ? event->size : sizeof(all));
 }
 
 static void wipe_text(char *text)
@@ -231,7 +225,7 @@ int sc_client_settings_set_pin_store(struct sc_client_settings *settings, const 
     struct sc_address parsed = {.is_unix = false};
     struct sc_err err;
     if (can_change(settings, &err) != 0 || sc_pin_store_path(path, found, &err) != 0 ||
-        (address && (sc_parse_address(address, SC_PROTOCOL_PORT, &parsed, &err) != 0 ||
+        (address && (sc_parse_server_address(address, SC_PROTOCOL_PORT, &parsed, &err) != 0 ||
                      sc_pin_store_server(&parsed, server, &err) != 0))) {
         return sc_lib_error(error, &err);
     }
@@ -319,6 +313,10 @@ int sc_client_settings_set_certificate(struct sc_client_settings *settings,
 {
     struct sc_err err;
     struct sc_tls_options options = current_options(settings);
+    if (!certificate_path != !key_path) {
+        (void)sc_err_set(&err, EX_USAGE, "a certificate and its private key are set together");
+        return sc_lib_error(error, &err);
+    }
     options.certificate_path = certificate_path;
     options.key_path = key_path;
     options.passphrase = passphrase;
@@ -369,7 +367,7 @@ int sc_client_settings_set_session(struct sc_client_settings *settings, const vo
 }
 
 uint8_t *sc_lib_settings_session(struct sc_client_settings *settings, const struct sc_pin_set *pins,
-                                 const struct sc_link_session *own, size_t *size)
+                                 const struct sc_saved_session *own, size_t *size)
 {
     uint8_t *copy = NULL;
     const bool is_own = own && own->bytes;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "tls/explain.h"
 
 struct sc_tls_verify;
 
@@ -95,8 +96,8 @@ struct sc_tls_library {
      */
     bool (*exporter)(struct sc_tls_conn *conn, uint8_t out[32]);
 
-    /* Why the handshake that has not ended must fail now, in plain words. */
-    void (*explain)(struct sc_tls_conn *conn, bool timed_out, char *out, size_t out_size);
+    /* Why the handshake that has not ended fails now: how the transport ended, in plain words. */
+    void (*explain)(struct sc_tls_conn *conn, enum sc_tls_end end, char *out, size_t out_size);
 };
 
 extern const struct sc_tls_library sc_tls_openssl;

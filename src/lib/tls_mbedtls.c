@@ -15,7 +15,7 @@
 
 #include <mbedtls/platform_util.h>
 #include <mbedtls/ssl.h>
-#include <mbedtls/ssl_internal.h> /* what no function tells of a handshake */
+#include <mbedtls/ssl_internal.h> /* for what no function returns of a handshake */
 #include <mbedtls/version.h>
 
 #include "lib/byte_queue.h"
@@ -294,12 +294,9 @@ static void sent(struct sc_tls_conn *base, size_t count)
 
 /* --- Results --- */
 
-static void explain(struct sc_tls_conn *base, bool timed_out, char *out, size_t out_size)
+static void explain(struct sc_tls_conn *base, enum sc_tls_end end, char *out, size_t out_size)
 {
     struct conn *conn = conn_of(base);
-    const enum sc_tls_end end = timed_out                               ? SC_TLS_END_TIMEOUT
-                                : conn->input_ended && conn->error == 0 ? SC_TLS_END_EOF
-                                                                        : SC_TLS_END_ERROR;
     conn->watch.certificate_requested = conn->ssl.client_auth != 0;
     sc_tls_describe_failure_as(&conn->watch, end, sc_mbedtls_openssl_code(conn->error),
                                conn->error != 0 ? sc_mbedtls_reason(conn->error) : NULL, out,
@@ -323,12 +320,12 @@ static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake
     case MBEDTLS_ERR_SSL_WANT_READ: return SC_TLS_STEP_WANT_INPUT;
     case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return SC_TLS_STEP_CLOSED;
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
-        conn->watch.alert_received = conn->ssl.in_msg[1]; /* there is no function that tells */
+        conn->watch.alert_received = conn->ssl.in_msg[1]; /* no function returns it */
         break;
     default: break;
     }
     conn->error = result;
-    explain(&conn->base, false, why, sizeof(why));
+    explain(&conn->base, SC_TLS_END_ERROR, why, sizeof(why));
     (void)sc_tls_failed(err, in_handshake, conn->verify->target, why);
     return SC_TLS_STEP_FAILED;
 }

@@ -37,7 +37,6 @@ struct conn {
     struct sc_tls_verify *verify;
     bool input_ended;
     bool input_large; /* its BIO has taken more memory than an empty one keeps */
-    unsigned long error_code; /* OpenSSL's first error of a handshake that failed */
     uint64_t received;
 };
 
@@ -216,21 +215,12 @@ static void sent(struct sc_tls_conn *base, size_t count)
     }
 }
 
-static enum sc_tls_end end_of(const struct conn *conn, bool timed_out)
+static void explain(struct sc_tls_conn *base, enum sc_tls_end end, char *out, size_t out_size)
 {
-    if (timed_out) {
-        return SC_TLS_END_TIMEOUT;
-    }
-    return conn->input_ended && conn->error_code == 0 ? SC_TLS_END_EOF : SC_TLS_END_ERROR;
+    sc_tls_describe_failure(&conn_of(base)->watch, end, 0, out, out_size);
 }
 
-static void explain(struct sc_tls_conn *base, bool timed_out, char *out, size_t out_size)
-{
-    const struct conn *conn = conn_of(base);
-    sc_tls_describe_failure(&conn->watch, end_of(conn, timed_out), conn->error_code, out, out_size);
-}
-
-/* All that has come is decrypted. */
+/* All that has come is decrypted: OpenSSL asks for more only when its BIO is empty. */
 static enum sc_tls_step out_of_input(struct conn *conn)
 {
     if (conn->input_large) {
@@ -250,11 +240,10 @@ static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake
         if (!in_handshake) {
             (void)SSL_free_buffers(conn->ssl); /* a session ticket leaves one for writing */
         }
-        return BIO_ctrl_pending(conn->input) == 0 ? out_of_input(conn) : SC_TLS_STEP_WANT_INPUT;
+        return out_of_input(conn);
     case SC_TLS_CLOSED: return SC_TLS_STEP_CLOSED;
     default: break;
     }
-    conn->error_code = outcome.code;
     if (conn->verify->refused) {
         *err = conn->verify->err;
     } else {

@@ -140,7 +140,7 @@ run 0 sc-client --connect "$relayed" --pin-store met --tofu=new echo hello
 cp met before
 run 0 sc-client --connect "$relayed" --pin-store met echo hello
 expect_out hello
-expect_err 'warning: .*the current key that it tells is not the one of this connection; no pin was stored$'
+expect_err 'warning: .*the current key that it announces is not the one of this connection; no pin was stored$'
 cmp met before || fail "a store has learnt something"
 kill "$relay_pid"
 finish "$relay_pid" 143

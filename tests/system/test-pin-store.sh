@@ -406,5 +406,5 @@ start_server --max-body 16
 run 0 sc-client --connect "$address" --pin-store small --tofu=new echo hello
 run 0 sc-client --connect "$address" --pin-store small echo hello
 expect_out hello
-expect_err 'has not told its pins: ERROR 2'
+expect_err 'did not send its pins: ERROR 2'
 stop_server

@@ -199,6 +199,34 @@ START_TEST(descriptors_may_come_back)
 }
 END_TEST
 
+/* To look up a name takes some, too. */
+START_TEST(a_name_is_looked_up_again)
+{
+    static const struct turn turns[] = {{0, CUT}, {1, CUT}, {0, STAYS}};
+    struct rlimit before;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    sc_client_free(client);
+    (void)memmove(server.address + strlen("localhost"), strchr(server.address, ':'),
+                  strlen(strchr(server.address, ':')) + 1);
+    memcpy(server.address, "localhost", strlen("localhost"));
+    client = sc_client_connect(settings, server.address, &error);
+    ck_assert_msg(client != NULL, "%s", error.text);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
+    expect(SC_CLIENT_EVENT_LOST);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    send_text("b");
+    expect(SC_CLIENT_EVENT_LOST);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_SYSTEM);
+    ck_assert_int_eq(event.error->temporary, 1);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    expect(SC_CLIENT_EVENT_READY);
+    expect_reply(2, "b");
+    tear_down();
+}
+END_TEST
+
 START_TEST(what_cannot_get_better_is_final)
 {
     static const struct turn broken[] = {{1, CUT}, {0, BROKEN}, {0, STAYS}};
@@ -284,6 +312,6 @@ SUITE_MAIN("client", what_is_not_answered_is_sent_again_in_order,
            without_a_request_the_next_one_connects_again, a_server_that_never_answers_is_given_up,
            the_time_to_give_up_counts_from_the_last_reply, advice_is_taken_up_to_a_minute,
            a_server_that_is_only_looked_at_is_not_called_again, nobody_listens_until_it_is_given_up,
-           descriptors_may_come_back, what_cannot_get_better_is_final,
+           descriptors_may_come_back, a_name_is_looked_up_again, what_cannot_get_better_is_final,
            another_key_is_not_taken_for_the_server_that_was_lost,
            by_default_a_lost_connection_is_the_end, the_wait_grows_to_a_bound_and_differs)

@@ -2,6 +2,9 @@
 /* A client over sockets: whose reply a call takes, what is cancelled, how long there is to wait. */
 #include "config.h"
 
+#include <fcntl.h>
+
+#include "base/backoff.h"
 #include "client_fixture.h"
 #include "tls/keygen.h"
 #include "tls/pin.h"
@@ -22,7 +25,7 @@ START_TEST(a_call_takes_its_own_reply)
 }
 END_TEST
 
-START_TEST(the_times_of_a_connection_are_told)
+START_TEST(the_times_of_a_connection_are_reported)
 {
     static const struct turn turns[] = {{0, STAYS}};
     struct sc_client_info info = SC_CLIENT_INFO_INIT;
@@ -56,7 +59,7 @@ START_TEST(a_loop_knows_what_to_wait_for)
     const int left_ms = sc_client_timeout_ms(client);
     ck_assert_int_gt(left_ms, 0);
     ck_assert_int_le(left_ms, 10000);
-    /* What has happened and was not told is not waited for. */
+    /* What has happened and was not reported is not waited for. */
     sc_client_cancel(client);
     sc_client_close(client);
     expect(SC_CLIENT_EVENT_END);
@@ -86,6 +89,11 @@ START_TEST(an_end_says_why)
         if (rows[i].turn.replies > 0) {
             expect_reply(1, "a");
         }
+        sc_client_process(client);
+        struct pollfd ended = {.fd = sc_client_fd(client), .events = POLLIN};
+        ck_assert_int_eq(poll(&ended, 1, 20000), 1);
+        sc_client_process(client);
+        sc_client_process(client); /* the reason is there once: the socket has none any more */
         expect(SC_CLIENT_EVENT_END);
         ck_assert_int_eq(event.error->code, rows[i].code);
         ck_assert_int_eq(event.error->temporary, 1);
@@ -126,6 +134,30 @@ START_TEST(cancelled_requests_are_neither_answered_nor_sent_again)
     sc_client_cancel(client);
     expect(SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
+    tear_down();
+}
+END_TEST
+
+START_TEST(the_attempt_after_a_cancel_waits)
+{
+    static const struct turn turns[] = {{1, MUTE}, {0, STAYS}};
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    send_text("a");
+    expect_reply(1, "a");
+    send_text("b");
+    const uint64_t now_ns = sc_clock_ns();
+    sc_clock_fake(&now_ns, NULL);
+    sc_client_cancel(client);
+    send_text("c");
+    sc_client_process(client);
+    const int wait_ms = sc_client_timeout_ms(client);
+    const int fd = sc_client_fd(client);
+    sc_clock_fake(NULL, NULL);
+    ck_assert_int_ge(wait_ms, (int)SC_BACKOFF_FIRST_MS / 2);
+    ck_assert_int_le(wait_ms, (int)SC_BACKOFF_FIRST_MS);
+    ck_assert_int_eq(fd, -1);
+    expect(SC_CLIENT_EVENT_READY);
+    expect_reply(3, "c");
     tear_down();
 }
 END_TEST
@@ -206,6 +238,84 @@ START_TEST(a_client_that_is_freed_sends_close_notify)
 }
 END_TEST
 
+/* Closing a socket with bytes that were not read resets it, which destroys what was sent. */
+START_TEST(what_was_not_read_does_not_reset_the_connection)
+{
+    static const uint8_t unread[20000];
+    int fds[2];
+    char bytes[4096];
+    ssize_t got;
+    fixture_write_pair("server", "P-256");
+    settings = sc_client_settings_new(NULL, &error);
+    ck_assert_int_eq(sc_client_settings_add_pin(settings, fixture_path("server.crt"), &error), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    client = sc_client_start_fd(settings, fds[0], NULL, &error);
+    ck_assert_msg(client != NULL, "%s", error.text);
+    sc_client_process(client);
+    ck_assert_int_eq(send(fds[1], unread, sizeof(unread), 0), (ssize_t)sizeof(unread));
+    sc_client_free(client);
+    while ((got = recv(fds[1], bytes, sizeof(bytes), 0)) > 0) {
+    }
+    ck_assert_int_eq(got, 0);
+    (void)close(fds[1]);
+    sc_client_settings_free(settings);
+}
+END_TEST
+
+START_TEST(a_descriptor_is_a_stream_socket)
+{
+    int fds[2], datagrams[2];
+    ck_assert_ptr_nonnull(settings = sc_client_settings_new(NULL, &error));
+    ck_assert_int_eq(sc_client_settings_set_inspect(settings, 1, &error), 0);
+    ck_assert_int_eq(pipe(fds), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, datagrams), 0);
+    const int wrong[] = {-1, fds[0], datagrams[0]};
+    static const char *const texts[] = {"Bad file descriptor", "Socket operation on non-socket",
+                                        "not a stream socket"};
+    for (size_t i = 0; i < SC_COUNT_OF(wrong); i++) {
+        ck_assert_ptr_null(sc_client_start_fd(settings, wrong[i], NULL, &error));
+        ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+        ck_assert_msg(strstr(error.text, texts[i]) != NULL, "%s", error.text);
+    }
+    ck_assert_int_eq(fcntl(fds[0], F_GETFL) & O_NONBLOCK, 0); /* it is the caller's, as it was */
+    for (int i = 0; i < 2; i++) {
+        (void)close(fds[i]);
+        (void)close(datagrams[i]);
+    }
+    sc_client_settings_free(settings);
+}
+END_TEST
+
+/* Whose listener has as many connections waiting as it takes: the kernel drops what else comes. */
+START_TEST(a_server_that_does_not_accept_may_do_so_later)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(to);
+    char address[64];
+    int waiting[4];
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&to, sizeof(to)), 0);
+    ck_assert_int_eq(listen(listener, 0), 0);
+    (void)getsockname(listener, (struct sockaddr *)&to, &length);
+    (void)snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(to.sin_port));
+    for (size_t i = 0; i < SC_COUNT_OF(waiting); i++) {
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(waiting[i], (struct sockaddr *)&to, sizeof(to));
+    }
+    ck_assert_ptr_nonnull(settings = sc_client_settings_new(NULL, &error));
+    ck_assert_int_eq(sc_client_settings_set_inspect(settings, 1, &error), 0);
+    ck_assert_int_eq(sc_client_settings_set_timeout(settings, 50, &error), 0);
+    ck_assert_ptr_null(sc_client_connect(settings, address, &error));
+    ck_assert_msg(error.code == SC_CLIENT_TIMEOUT, "%d: %s", error.code, error.text);
+    ck_assert_int_eq(error.temporary, 1);
+    sc_client_settings_free(settings);
+    for (size_t i = 0; i < SC_COUNT_OF(waiting); i++) {
+        (void)close(waiting[i]);
+    }
+    (void)close(listener);
+}
+END_TEST
+
 /* Who was away for longer than the limit of a reply. */
 START_TEST(a_reply_that_has_arrived_is_in_time)
 {
@@ -250,8 +360,8 @@ END_TEST
 static struct sc_pins_key keys[2]; /* the current one, and the next */
 static uint8_t *spki[2];
 
-/* The third connection is told of a next key, those before it of none. */
-static void tell_pins(unsigned connection, uint8_t frame[1024], size_t *length)
+/* A next key is announced to the third connection, none to those before it. */
+static void announce_pins(unsigned connection, uint8_t frame[1024], size_t *length)
 {
     if (sc_frame_get_header(frame).type == SC_FRAME_PINS) {
         struct sc_pins_message message = {.current = keys[0]};
@@ -272,7 +382,7 @@ START_TEST(no_session_is_given_out_after_news_over_a_resumed_connection)
     static const struct turn turns[] = {{0, STAYS}, {2, CUT}, {0, STAYS}};
     static const char *const names[] = {"server.key", "next.key"};
     uint8_t pin[SC_PIN_BYTES];
-    change_reply = tell_pins;
+    change_reply = announce_pins;
     set_up(turns, SC_COUNT_OF(turns), 0);
     fixture_write_pair("next", "P-256");
     for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
@@ -322,10 +432,46 @@ START_TEST(settings_have_bounds)
 }
 END_TEST
 
-SUITE_MAIN("client_calls", a_call_takes_its_own_reply, the_times_of_a_connection_are_told,
+START_TEST(settings_that_are_refused_change_nothing)
+{
+    static const uint8_t pin[SC_PIN_BYTES];
+    struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;
+    ck_assert_ptr_nonnull(settings = sc_client_settings_new(NULL, &error));
+    fixture_write_pair("client", "P-256");
+    const char *path = fixture_path("client.crt");
+    ck_assert_int_eq(sc_client_settings_set_certificate(settings, path, NULL, NULL, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_int_eq(sc_client_settings_set_certificate(settings, NULL, path, NULL, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_int_eq(sc_client_settings_set_certificate(settings, NULL, NULL, NULL, &error), 0);
+    path = fixture_path("no/such/directory");
+    ck_assert_int_eq(sc_client_settings_set_key_log(settings, path, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_CANT_CREATE);
+    ck_assert_int_eq(sc_client_settings_set_key_log(settings, NULL, &error), 0);
+    /* No line of a pin store has port 0: a store with one could not be read any more. */
+    path = fixture_path("pins");
+    ck_assert_int_eq(sc_client_settings_set_pin_store(settings, path, "localhost:0",
+                                                      SC_CLIENT_FIRST_USE_STORE, &error),
+                     -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_int_eq(sc_client_store_pin(path, "localhost:0", pin, "given", &error), -1);
+    ck_assert_msg(strstr(error.text, "port 0 can't be connected to") != NULL, "%s", error.text);
+    ck_assert_int_eq(sc_client_stored_pin(path, "localhost:0", 0, &stored, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_int_eq(sc_client_settings_set_inspect(settings, 1, &error), 0);
+    ck_assert_ptr_null(sc_client_start(settings, "localhost:0", &error));
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    sc_client_settings_free(settings);
+}
+END_TEST
+
+SUITE_MAIN("client_calls", a_call_takes_its_own_reply, the_times_of_a_connection_are_reported,
            a_loop_knows_what_to_wait_for, an_end_says_why,
-           cancelled_requests_are_neither_answered_nor_sent_again,
+           cancelled_requests_are_neither_answered_nor_sent_again, the_attempt_after_a_cancel_waits,
            an_attempt_after_a_cancel_is_given_up_with_a_reason, what_waits_is_bounded,
-           a_client_that_is_freed_sends_close_notify, a_reply_that_has_arrived_is_in_time,
+           a_client_that_is_freed_sends_close_notify,
+           what_was_not_read_does_not_reset_the_connection, a_descriptor_is_a_stream_socket,
+           a_server_that_does_not_accept_may_do_so_later, a_reply_that_has_arrived_is_in_time,
            a_pin_store_has_the_address_that_is_connected_to,
-           no_session_is_given_out_after_news_over_a_resumed_connection, settings_have_bounds)
+           no_session_is_given_out_after_news_over_a_resumed_connection, settings_have_bounds,
+           settings_that_are_refused_change_nothing)

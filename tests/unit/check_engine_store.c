@@ -218,7 +218,7 @@ TEST(who_lies_about_the_next_key_teaches_nothing)
     learn_nothing(NEXT_IS_CURRENT, "the next key is the current one");
     learn_nothing(OTHER_CURRENT, "is not the one of this connection");
     learn_nothing(MALFORMED, "the list of pins is malformed");
-    learn_nothing(ERROR_REPLY, "has not told its pins: ERROR 1, no\\x0asuch type");
+    learn_nothing(ERROR_REPLY, "did not send its pins: ERROR 1, no\\x0asuch type");
     lie = HONEST;
     converse();
     ck_assert_str_eq(stored(), "cn");
@@ -323,7 +323,7 @@ TEST(at_most_eight_pins_are_told)
 TEST(a_server_that_takes_no_pin_is_asked_without_one)
 {
     know_server();
-    learn_nothing(TOO_LARGE, "has not told its pins: ERROR 2, too large");
+    learn_nothing(TOO_LARGE, "did not send its pins: ERROR 2, too large");
     ck_assert_uint_eq(asked_length, SC_PIN_BYTES);
     lie = HONEST;
     converse();

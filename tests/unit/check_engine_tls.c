@@ -319,7 +319,7 @@ START_TEST(requests_for_a_new_handshake_are_bounded)
 }
 END_TEST
 
-START_TEST(failures_are_told_in_the_same_words)
+START_TEST(failures_are_reported_in_the_same_words)
 {
     static const uint8_t changed[5 + 64] = {SSL3_RT_APPLICATION_DATA, 3, 3, 0, 64};
     static const char banner[] = "SSH-2.0-OpenSSH_9.2\r\n";
@@ -345,11 +345,29 @@ START_TEST(failures_are_told_in_the_same_words)
                   event.error->text);
     close_engine();
 
+    /* As much of it as comes: less than the header of a record. */
+    open_engine();
+    ck_assert_uint_eq(sc_client_engine_receive(engine, banner, 4), 4);
+    ck_assert_int_eq(sc_client_engine_next_event(engine, 0, &event), 0);
+    sc_client_engine_receive_end(engine, 0);
+    ck_assert_int_eq(sc_client_engine_next_event(engine, 0, &event), 1);
+    ck_assert_msg(strstr(event.error->text, "an SSH server answered") != NULL, "%s",
+                  event.error->text);
+    close_engine();
+
     open_engine();
     sc_client_engine_receive_end(engine, 0);
     ck_assert(sc_client_engine_next_event(engine, 0, &event));
     ck_assert_msg(strstr(event.error->text, "closed the connection in the middle of the handshake"),
                   "%s", event.error->text);
+    close_engine();
+
+    open_engine();
+    sc_client_engine_receive_end(engine, ECONNRESET);
+    ck_assert(sc_client_engine_next_event(engine, 0, &event));
+    ck_assert_msg(strstr(event.error->text, "or a firewall on the way, cut the connection in the "),
+                  "%s", event.error->text);
+    ck_assert_int_eq(event.error->temporary, 1);
     tear_down();
 }
 END_TEST
@@ -424,7 +442,8 @@ START_TEST(a_next_key_proves_itself_to_this_connection)
 END_TEST
 
 TLS_LIBRARY_SUITE_MAIN(a_chain_may_be_long, a_next_key_proves_itself_to_this_connection,
-                       failures_are_told_in_the_same_words, what_was_agreed_on_has_the_same_names,
+                       failures_are_reported_in_the_same_words,
+                       what_was_agreed_on_has_the_same_names,
                        a_session_of_another_tls_library_is_not_used, a_damaged_session_does_no_harm,
                        a_client_certificate_is_shown,
                        keys_of_the_client_are_checked_when_they_are_set,
