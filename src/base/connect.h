@@ -27,7 +27,7 @@ enum sc_connect_state {
     SC_CONNECT_UNDER_WAY, /* wait for what the next two say, then step again */
     SC_CONNECT_DONE, /* sc_connect_take() the socket */
     SC_CONNECT_FAILED, /* EX_UNAVAILABLE, EX_TEMPFAIL when time ran out, EX_OSERR when descriptors
-                          or memory did; tells of each address */
+                          or memory did; names each address */
 };
 enum sc_connect_state sc_connect_step(struct sc_connect *connect, struct sc_err *err);
 

@@ -28,12 +28,12 @@
  *         return status;
  *     }
  *
- * Errors, replies, events and what is told of a connection are in <spacecaptain/client_types.h>,
+ * Errors, replies, events and the facts of a connection are in <spacecaptain/client_types.h>,
  * which this file includes. Structs with a member `size` are set up by their ..._INIT macro. In C++
  * two of them need the word `struct`, since functions have their names: sc_client_info and
  * sc_client_stored_pin.
  *
- * There are three ways to drive a connection, on the same objects:
+ * There are three ways to drive a connection; the first two may be mixed:
  *
  *   blocking        sc_client_connect(), sc_client_call(): each call has a deadline
  *   non-blocking    sc_client_start(), then sc_client_fd(), sc_client_events(),
@@ -43,8 +43,11 @@
  *                   clock; for a transport of your own
  *
  * Results: a function returns 0, or a pointer, and -1, or NULL, on failure; then *error says what
- * failed and why, in one line, and error->code is the exit status that sc-client(1) has for it. An
- * `error` may be NULL. Running out of memory is such a failure.
+ * failed and why, in one line, and error->code is the exit status that sc-client(1) has for it: an
+ * enum sc_client_code, of which the comments below name those that a function has of its own.
+ * Running out of memory is SC_CLIENT_SYSTEM everywhere. An `error` may be NULL. Other pointers may
+ * be NULL only where that is said. What a function is given it copies or reads in the call, and
+ * does not keep; what it returns is the caller's to free where a ..._free() is named.
  *
  * The library prints nothing, never exits, raises or handles no signal (SIGPIPE included), and
  * calls nothing back. Names are looked up in a thread of its own, which can outlive the connection:
@@ -79,21 +82,23 @@ extern "C" {
 
 /*
  * What connections have in common. To be filled in first and then used by any number of
- * connections, which keep it alive; changing it after its first use fails with SC_CLIENT_USAGE.
+ * connections, in any threads; they keep it alive, so that it may be freed before them. Every
+ * ..._set_...() and ..._add_...() but sc_client_settings_set_session() fails with SC_CLIENT_USAGE
+ * once a connection was made with it, and changes nothing when it fails.
  */
 struct sc_client_settings;
 
 /*
  * `tls_library` is "openssl", "mbedtls" where the library was built with it, or NULL for the
  * default, "openssl". Mbed TLS (2.28) has TLS 1.2 alone, and takes RSA keys and those on P-256,
- * P-384 and P-521, not Ed25519, in certificates of 16 KiB together. NULL on failure:
- * SC_CLIENT_USAGE unknown library; SC_CLIENT_SYSTEM out of memory.
+ * P-384 and P-521, not Ed25519, in certificates of 16 KiB together. To be freed with
+ * sc_client_settings_free(). NULL on failure: SC_CLIENT_USAGE, unknown library.
  */
 SC_CLIENT_API struct sc_client_settings *
 sc_client_settings_new(const char *tls_library, struct sc_client_error *error) SC_CLIENT_NODISCARD;
 SC_CLIENT_API void sc_client_settings_free(struct sc_client_settings *settings); /* or NULL */
 
-/* Another one for what is set already; on failure the old one stays. Errors as above. */
+/* Another TLS library for what is set already. Errors as above, and those of what is set. */
 SC_CLIENT_API int
 sc_client_settings_set_tls_library(struct sc_client_settings *settings, const char *tls_library,
                                    struct sc_client_error *error) SC_CLIENT_NODISCARD;
@@ -101,13 +106,13 @@ sc_client_settings_set_tls_library(struct sc_client_settings *settings, const ch
 /*
  * Adds what one PIN argument of sc-client(1) names: a PEM file of certificates, "sha256//BASE64",
  * "cert-sha256:HEX", "ca:FILE", or another of its forms. The server must match one of the pins, and
- * without any there is no connection. SC_CLIENT_USAGE: not a pin; SC_CLIENT_NO_INPUT,
- * SC_CLIENT_BAD_DATA: its file.
+ * without any there is no connection. SC_CLIENT_USAGE: not a pin; its file: SC_CLIENT_NO_INPUT, it
+ * cannot be read; SC_CLIENT_BAD_DATA, it holds no certificate.
  */
 SC_CLIENT_API int sc_client_settings_add_pin(struct sc_client_settings *settings, const char *pin,
                                              struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
-/* What becomes of a server of which the pin store has no pin. */
+/* What to do with a server of which the pin store has no pin. */
 enum sc_client_first_use {
     SC_CLIENT_FIRST_USE_REFUSE, /* SC_CLIENT_UNTRUSTED, with its key in the error */
     SC_CLIENT_FIRST_USE_STORE /* its key is stored, before any request is sent */
@@ -116,56 +121,60 @@ enum sc_client_first_use {
 /*
  * Keeps pins in a file (see "Pin store" below), NULL:
  * ${XDG_STATE_HOME:-~/.local/state}/space-captain/known_pins. A server is trusted when it matches
- * one of the pins that are stored for it, or one of sc_client_settings_add_pin(); with any of
- * either `first_use`, an enum sc_client_first_use, is of no account. The file is read when a
- * connection is made: what is wrong with it is the failure of that.
+ * one of the pins that are stored for it, or one of sc_client_settings_add_pin(). `first_use`, an
+ * enum sc_client_first_use, decides only when there is neither. The file is read when a connection
+ * is made, and what is wrong with it makes that fail.
  *
  * `address` is the one that a server is stored under; NULL: that of sc_client_start() or
- * sc_client_connect(). Others must have one. SC_CLIENT_USAGE: the path or the address.
+ * sc_client_connect(). sc_client_start_fd() and sc_client_engine_new() need one. SC_CLIENT_USAGE:
+ * the path, the address or `first_use` is wrong.
  */
 SC_CLIENT_API int
 sc_client_settings_set_pin_store(struct sc_client_settings *settings, const char *path,
                                  const char *address, int first_use,
                                  struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
-/* A pinned certificate outside its dates is refused (default 0: it is accepted). */
+/* Not 0: a pinned certificate outside its dates is refused, SC_CLIENT_UNTRUSTED. Default 0. */
 SC_CLIENT_API int sc_client_settings_set_strict_expiry(struct sc_client_settings *settings, int on,
                                                        struct sc_client_error *error);
 
 /*
- * Connections take any server and tell what it is (sc_client_info()); they send no request. For
- * looking at a server before it is trusted. Default 0.
+ * Not 0: connections accept any server, so that sc_client_info() can say what it is, and send no
+ * request: for looking at a server before it is trusted. They need no pin. Default 0.
  */
 SC_CLIENT_API int sc_client_settings_set_inspect(struct sc_client_settings *settings, int on,
                                                  struct sc_client_error *error);
 
 /*
- * How long the connect, the handshake and each reply may take, 1 to 86,400,000 (default 10,000).
+ * How long the connect, the handshake and each reply may take: 1 to 86,400,000 milliseconds,
+ * default 10,000. SC_CLIENT_USAGE: another number.
  */
 SC_CLIENT_API int sc_client_settings_set_timeout(struct sc_client_settings *settings, uint32_t ms,
                                                  struct sc_client_error *error);
 
 /*
- * What a lost connection is (sc_client_start(), sc_client_connect()). `ms` 0, the default: the end.
- * Else, up to 86,400,000: another one is made, which resumes the TLS session and whose pins are
- * checked likewise, and the requests without a reply are sent again, in order, from copies that are
- * kept until then. So a request can reach the server twice: use it only where that does no harm, as
- * it does none with the types below.
+ * What happens when a connection of sc_client_start() or sc_client_connect() is lost. `ms` 0, the
+ * default: it ends. Else, up to 86,400,000 milliseconds: another one is made, which resumes the TLS
+ * session and whose pins are checked likewise, and the requests without a reply are sent again, in
+ * order, from copies that are kept until then. So a request can reach the server twice: use it only
+ * where that does no harm, as with ECHO, REVERSE, TIME and PINS. SC_CLIENT_USAGE: a larger number.
  *
- * Attempts are made after 100 ms, 200 ms and so on up to 3 s, a part of each at random, and not
- * before the time that the server asked to come back at, up to a minute. They end `ms` after the
- * loss, or after that minute; a loss before the next reply does not prolong it. Without a request
- * to be answered nothing is attempted: sc_client_send() connects again.
+ * Before the first attempt it waits 50 to 100 ms, at random, then twice as long each time, up to
+ * 3 s; and at least as long as the server asked for, up to a minute. The attempts end `ms` after
+ * the first of these waits; a loss before the next reply does not extend that. Without a request to
+ * be answered no attempt is made: sc_client_send() connects again.
  *
- * Lost is a connection of which READY was told, when it ends with a temporary error, and not when
- * a reply is not in time. The first connect is never repeated.
+ * A connection is lost when it ends with a temporary error after its READY, unless that error is a
+ * reply that was not in time. The first connect is never repeated.
  */
 SC_CLIENT_API int sc_client_settings_set_retry(struct sc_client_settings *settings, uint32_t ms,
                                                struct sc_client_error *error);
 
 /*
- * The client's own certificate (PEM, leaf first) and private key (PEM). `passphrase` decrypts the
- * key, NULL: an encrypted key is refused. SC_CLIENT_NO_INPUT, SC_CLIENT_BAD_DATA.
+ * The client's own certificate (PEM, leaf first) and private key (PEM), which may be one file; both
+ * NULL: none, the default. `passphrase` decrypts the key; NULL: an encrypted key is refused. The
+ * files are read at once. SC_CLIENT_USAGE: one path alone; SC_CLIENT_NO_INPUT: a file cannot be
+ * read; SC_CLIENT_BAD_DATA: its content.
  */
 SC_CLIENT_API int sc_client_settings_set_certificate(
     struct sc_client_settings *settings, const char *certificate_path, const char *key_path,
@@ -173,7 +182,8 @@ SC_CLIENT_API int sc_client_settings_set_certificate(
 
 /*
  * Appends the TLS secrets of every connection to this file, made with mode 0600, in the format of
- * SSLKEYLOGFILE: for debugging. SC_CLIENT_NO_INPUT: the file cannot be written.
+ * SSLKEYLOGFILE, for debugging; NULL: it does not, the default. SC_CLIENT_CANT_CREATE: the file
+ * cannot be made or opened. What cannot be written later is lost.
  */
 SC_CLIENT_API int sc_client_settings_set_key_log(struct sc_client_settings *settings,
                                                  const char *path,
@@ -182,16 +192,21 @@ SC_CLIENT_API int sc_client_settings_set_key_log(struct sc_client_settings *sett
 /* --- A connection over a socket --- */
 
 /*
- * A connection to one server, or one after the other (sc_client_settings_set_retry()). ADDRESS is
- * "HOST:PORT", "[V6]:PORT", "unix:/path", or a host alone (port 4242). The settings must hold a
- * pin.
+ * A connection to one server, or one after the other (sc_client_settings_set_retry()). An `address`
+ * is "HOST:PORT", "[V6]:PORT", "unix:/path", or a host alone (port 4242); HOST is also the name
+ * that the server is asked for (RFC 6066, section 3). The settings must hold a pin, a pin store or
+ * sc_client_settings_set_inspect().
+ *
+ * Making one fails with SC_CLIENT_USAGE, the address; SC_CLIENT_UNTRUSTED, no pin; or out of
+ * memory. All else that can fail is reported by END.
  */
 struct sc_client;
 
 /*
  * Connects, does the handshake and checks the pins: returns when requests can be sent. Each of
  * looking up the name and connecting, and of the handshake, takes the timeout of the settings at
- * the most. NULL on failure.
+ * the most. To be freed with sc_client_free(). NULL on failure: the errors above, or that of the
+ * END.
  */
 SC_CLIENT_API struct sc_client *
 sc_client_connect(struct sc_client_settings *settings, const char *address,
@@ -199,81 +214,90 @@ sc_client_connect(struct sc_client_settings *settings, const char *address,
 
 /*
  * Sends one request and waits for its reply, and for those of earlier requests, which are dropped.
- * 0: *reply is set, also when the server answered ERROR (reply->error_code). -1: the connection is
- * over, and only sc_client_free() is of use; or the request was not sent, and the connection is as
- * before: SC_CLIENT_USAGE, or SC_CLIENT_SYSTEM when too many are unanswered.
+ * 0: *reply is set, also when the server answered ERROR (reply->error_code); its body is valid
+ * until the next call. -1: the connection has ended, and only sc_client_free() is of use; or the
+ * request was not sent, and the connection is as before: the errors of sc_client_send().
  */
 SC_CLIENT_API int sc_client_call(struct sc_client *client, uint32_t type, const void *body,
                                  size_t length, struct sc_client_reply *reply,
                                  struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /*
- * Waits for the next event, at most `timeout_ms` (0: does not wait, -1: as long as the deadlines of
- * the connection let it). 1: *event is set; 0: nothing has happened; never fails: the failure of
- * the connection is an event.
+ * Waits for the next event, at most `timeout_ms` milliseconds (0: does not wait, -1: as long as the
+ * deadlines of the connection let it). 1: *event is set; 0: nothing has happened, or END has been
+ * reported. It never fails: a failure of the connection is an event.
  */
 SC_CLIENT_API int sc_client_wait(struct sc_client *client, int timeout_ms,
                                  struct sc_client_event *event);
 
 /*
- * Begins to connect and returns at once; the events tell what comes of it. Driven by
- * sc_client_process().
+ * Begins to connect and returns at once; READY or END reports the result. Driven by
+ * sc_client_process(), or by sc_client_wait(). To be freed with sc_client_free(). NULL on failure:
+ * the errors above.
  */
 SC_CLIENT_API struct sc_client *sc_client_start(struct sc_client_settings *settings,
                                                 const char *address,
                                                 struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /*
- * The same over a connected stream socket (of a socketpair(2), say), which the connection takes
- * over, makes non-blocking, and closes; on failure it stays the caller's. `host`: as of an engine.
+ * The same over a connected stream socket (of a socketpair(2), say), which the connection makes
+ * non-blocking, takes over, and closes; on failure it stays the caller's. `host`: as of an engine.
+ * SC_CLIENT_USAGE: `fd` is not a stream socket.
  */
 SC_CLIENT_API struct sc_client *
 sc_client_start_fd(struct sc_client_settings *settings, int fd, const char *host,
                    struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /*
- * What to wait for: the descriptor (each sc_client_process() and sc_client_next_event() that is not
- * after READY can close it and open another one, also of the same number; -1: there is none to wait
- * for), the events of poll(2) (POLLIN, POLLOUT, or both), and how long until sc_client_process()
- * must be called all the same (milliseconds, -1: for ever).
+ * What to wait for: the descriptor, -1: there is none; the events of poll(2), which are POLLIN,
+ * POLLOUT, both, or 0; and in how many milliseconds sc_client_process() must be called all the
+ * same, -1: never. To be asked again after each sc_client_process() and the events that follow it:
+ * but between READY and the next LOST or END these calls can close the descriptor and open another
+ * one, which may have the same number.
  */
 SC_CLIENT_API int sc_client_fd(const struct sc_client *client);
 SC_CLIENT_API short sc_client_events(const struct sc_client *client);
 SC_CLIENT_API int sc_client_timeout_ms(const struct sc_client *client);
 
 /*
- * Reads and writes what can be without waiting. Then sc_client_next_event() until there is none.
- * Also to be called once after requests that were sent outside of this: they leave here.
+ * Reads and writes what it can without waiting. Then sc_client_next_event() is to be called until
+ * it returns 0 (1: *event is set). Requests that were sent outside of that loop leave at the next
+ * sc_client_process(), which POLLOUT asks for.
  */
 SC_CLIENT_API void sc_client_process(struct sc_client *client);
 SC_CLIENT_API int sc_client_next_event(struct sc_client *client, struct sc_client_event *event);
 
 /*
- * Queues a request; `body` is copied (NULL will do for no bytes). Its number, counted from 1, or
- * -1: SC_CLIENT_USAGE before the first READY, after a close, or with a body above
- * SC_CLIENT_MAX_BODY; SC_CLIENT_SYSTEM too many are unanswered (sc_client_is_full()), or out of
+ * Queues a request; `body` is copied, and may be NULL when `length` is 0. Returns its number,
+ * counted from 1, or -1: SC_CLIENT_USAGE before the first READY, after a close or END, with type 0,
+ * or with a body above SC_CLIENT_MAX_BODY; SC_CLIENT_SYSTEM when sc_client_is_full(), or out of
  * memory.
  */
 SC_CLIENT_API int64_t sc_client_send(struct sc_client *client, uint32_t type, const void *body,
                                      size_t length, struct sc_client_error *error);
+/* 1: SC_CLIENT_MAX_REQUESTS or SC_CLIENT_MAX_REQUEST_BYTES are without a reply; else 0. */
 SC_CLIENT_API int sc_client_is_full(const struct sc_client *client);
+/* How many requests have no reply yet. */
 SC_CLIENT_API size_t sc_client_unanswered(const struct sc_client *client);
 
 /*
  * Gives up the requests without a reply: they are neither answered nor sent again. If there are
- * any the connection goes, too. With sc_client_settings_set_retry() the next request makes another
- * one, not sooner than if it had been lost; without it END follows.
+ * any, the connection is closed, too. With sc_client_settings_set_retry() the next request makes
+ * another one, not sooner than if it had been lost; without it END follows.
  */
 SC_CLIENT_API void sc_client_cancel(struct sc_client *client);
 
-/* Ends the connection with close_notify; END follows within a second, with a pin store two. */
+/*
+ * Ends the connection with close_notify (RFC 8446, section 6.1); requests without a reply are given
+ * up. END follows within a second, with a pin store within two.
+ */
 SC_CLIENT_API void sc_client_close(struct sc_client *client);
 
-/* Set after READY. */
+/* 0: *info is set. -1: before READY, and while there is no connection. */
 SC_CLIENT_API int sc_client_info(const struct sc_client *client, struct sc_client_info *info);
 
-/* At once; close_notify is sent if that takes no waiting. NULL is fine. */
-SC_CLIENT_API void sc_client_free(struct sc_client *client);
+/* At once; close_notify is sent if that takes no waiting. */
+SC_CLIENT_API void sc_client_free(struct sc_client *client); /* or NULL */
 
 /* --- A connection over bytes of your own --- */
 
@@ -286,11 +310,15 @@ SC_CLIENT_API void sc_client_free(struct sc_client *client);
  *     call sc_client_engine_next_event() until there is none, then both of the above again;
  *     call sc_client_engine_tick() when the time of sc_client_engine_deadline() has come.
  *
- * `now_ms` is any clock of the owner's that does not go back.
+ * `now_ms` is any clock of the owner's in milliseconds that does not go back.
  */
 struct sc_client_engine;
 
-/* `host`: the name that the server is asked for and that "ca:" pins check; NULL: none. */
+/*
+ * `host`: the name that the server is asked for (RFC 6066, section 3) and that "ca:" pins check;
+ * NULL: none. To be freed with sc_client_engine_free(). NULL on failure: SC_CLIENT_UNTRUSTED, no
+ * pin; the errors of the pin store.
+ */
 SC_CLIENT_API struct sc_client_engine *
 sc_client_engine_new(struct sc_client_settings *settings, const char *host, uint64_t now_ms,
                      struct sc_client_error *error) SC_CLIENT_NODISCARD;
@@ -298,6 +326,7 @@ SC_CLIENT_API void sc_client_engine_free(struct sc_client_engine *engine); /* or
 
 /* Bytes to send, and how many; valid until the next call on the engine. Also after END. */
 SC_CLIENT_API size_t sc_client_engine_output(struct sc_client_engine *engine, const void **bytes);
+/* So many of them, from the first one on, are sent. */
 SC_CLIENT_API void sc_client_engine_sent(struct sc_client_engine *engine, size_t count);
 
 /* Returns how many of the bytes were taken: fewer than `count` until events are fetched. */
@@ -310,8 +339,9 @@ SC_CLIENT_API void sc_client_engine_receive_end(struct sc_client_engine *engine,
 SC_CLIENT_API int sc_client_engine_next_event(struct sc_client_engine *engine, uint64_t now_ms,
                                               struct sc_client_event *event);
 
-/* 1: *at_ms is set; 0: nothing is waited for. */
+/* 1: *at_ms is set, in the owner's clock; 0: there is no deadline. */
 SC_CLIENT_API int sc_client_engine_deadline(const struct sc_client_engine *engine, uint64_t *at_ms);
+/* Ends what has not come by its deadline, as the next event says; before that it does nothing. */
 SC_CLIENT_API void sc_client_engine_tick(struct sc_client_engine *engine, uint64_t now_ms);
 
 /* As for a connection over a socket. */
@@ -343,7 +373,8 @@ struct sc_client_pins {
 
 /*
  * Reads the body of a reply to SC_CLIENT_PINS that has come on this connection, and checks the
- * proof. Only a next pin that is proven may be trusted later, and only when a pin, and not
+ * proof (RFC 8446, section 7.5, or RFC 5705: keying material of this connection is signed). Only a
+ * next pin that is proven may be trusted later, and only when a pin, and not
  * sc_client_settings_set_inspect(), has matched this connection. SC_CLIENT_PROTOCOL: malformed, or
  * the current key is not the one of this connection; SC_CLIENT_UNTRUSTED: the same on a resumed
  * connection, whose session is from before the server changed its key; SC_CLIENT_USAGE: before
@@ -368,10 +399,13 @@ SC_CLIENT_API int sc_client_engine_read_pins(struct sc_client_engine *engine, co
  * library asks for PINS before anything else and stores the next key, if the server has proven it.
  * When the server uses it, the pins before it are dropped. A server that a pin of
  * sc_client_settings_add_pin() has matched is stored with its key, which replaces what was stored
- * for it; "ca:" pins store nothing. EVENT_PINS tells of it. sc_client_close() waits for that reply,
- * a second at the most.
+ * for it; "ca:" pins store nothing. SC_CLIENT_EVENT_PINS reports it. sc_client_close() waits for
+ * that reply, a second at the most.
  *
- * Reading and writing the file is done in the calls that connect and that take events.
+ * The file is read and written in the calls that connect and that take events, and its lock is
+ * waited for there, ten seconds at the most. Errors: SC_CLIENT_BAD_DATA it is refused;
+ * SC_CLIENT_NO_INPUT it cannot be read; SC_CLIENT_CANT_CREATE it cannot be made or locked;
+ * SC_CLIENT_CANT_WRITE, as on a full disk: then the old one stays.
  */
 struct sc_client_stored_pin {
     size_t size;
@@ -385,8 +419,9 @@ struct sc_client_stored_pin {
 /* clang-format on */
 
 /*
- * Pin number `index`, from 0, of a server in a store (`path` as above). 1: *out is set; 0: there
- * are no more; -1: SC_CLIENT_BAD_DATA, SC_CLIENT_NO_INPUT, SC_CLIENT_USAGE.
+ * Pin number `index`, from 0, of a server in a store (`path` as of
+ * sc_client_settings_set_pin_store()). 1: *out is set; 0: there are no more, or no file; -1:
+ * SC_CLIENT_USAGE, the path or the address; SC_CLIENT_BAD_DATA, SC_CLIENT_NO_INPUT. Thread: any.
  */
 SC_CLIENT_API int sc_client_stored_pin(const char *path, const char *address, unsigned index,
                                        struct sc_client_stored_pin *out,
@@ -394,7 +429,8 @@ SC_CLIENT_API int sc_client_stored_pin(const char *path, const char *address, un
 
 /*
  * Stores the pin of a server, after somebody has confirmed it; `how` is a word of small letters and
- * dashes, at most 15, for the file. SC_CLIENT_PIN: other pins of it are stored, which stay.
+ * dashes, at most 15, for the file. SC_CLIENT_PIN: other pins of it are stored, which stay;
+ * SC_CLIENT_USAGE: the path, the address or `how`; else as above. Thread: any.
  */
 SC_CLIENT_API int sc_client_store_pin(const char *path, const char *address, const uint8_t pin[32],
                                       const char *how,
@@ -403,9 +439,10 @@ SC_CLIENT_API int sc_client_store_pin(const char *path, const char *address, con
 /* --- Sessions --- */
 
 /*
- * The TLS session of the connection, to be resumed by another one: bytes that hold secrets and the
- * pins that it was made under. Servers send it after the handshake, so ask late: 0 when there is
- * none yet. Returns the size; writes nothing when `room` is smaller.
+ * The TLS session of the connection (RFC 8446, section 2.2; RFC 5077), to be resumed by another
+ * one: bytes that hold secrets and a digest of the pins that it was made under. Servers send it
+ * after the handshake, so ask late: 0 when there is none yet. Returns the size, at most 64 KiB;
+ * writes nothing when `room` is smaller, and then `out` may be NULL.
  */
 SC_CLIENT_API size_t sc_client_session(const struct sc_client *client, void *out, size_t room);
 SC_CLIENT_API size_t sc_client_engine_session(const struct sc_client_engine *engine, void *out,
@@ -413,8 +450,8 @@ SC_CLIENT_API size_t sc_client_engine_session(const struct sc_client_engine *eng
 
 /*
  * Offers a session to the next connections. With other pins than the settings have, from another
- * TLS library, or out of date it is not used, which is not a failure. SC_CLIENT_BAD_DATA: not a
- * session. `bytes` NULL: none. May be called between connections.
+ * TLS library, or out of date it is not used, which is not a failure. `bytes` NULL: none. May be
+ * called at any time, from any thread. SC_CLIENT_BAD_DATA: not a session.
  */
 SC_CLIENT_API int sc_client_settings_set_session(struct sc_client_settings *settings,
                                                  const void *bytes, size_t count,

@@ -44,16 +44,16 @@ struct sc_client_libevent {
     int fd; /* what `event` waits for */
     short what;
     int in_callback, freed;
-    int given_up; /* that END has been told */
+    int given_up; /* an END of its own has been reported */
     struct sc_client_error error; /* of it */
 };
 
 static inline void sc_client_libevent_on_ready(evutil_socket_t fd, short what, void *arg);
 
 /*
- * Waits for what the connection wants now. To be called after sc_client_send() and
- * sc_client_close() outside of the callback. Returns -1 when out of memory: the connection can only
- * be freed then.
+ * Waits for what the connection wants now. To be called after sc_client_send(), sc_client_cancel()
+ * and sc_client_close() outside of the callback. 0, or -1 when out of memory: the connection can
+ * only be freed then.
  */
 static inline int sc_client_libevent_update(struct sc_client_libevent *driver)
 {
@@ -80,6 +80,7 @@ static inline int sc_client_libevent_update(struct sc_client_libevent *driver)
     return event_add(driver->event, timeout_ms < 0 ? NULL : &timeout);
 }
 
+/* Stops waiting; the client stays. NULL is fine. */
 static inline void sc_client_libevent_free(struct sc_client_libevent *driver)
 {
     if (!driver) {
@@ -102,6 +103,7 @@ static inline void sc_client_libevent_give_up(struct sc_client_libevent *driver)
     driver->given_up = 1;
     driver->error.size = sizeof(driver->error);
     driver->error.code = SC_CLIENT_SYSTEM;
+    driver->error.temporary = 1;
     (void)strcpy(driver->error.text, "the connection is given up: out of memory");
     event.type = SC_CLIENT_EVENT_END;
     event.error = &driver->error;
@@ -144,7 +146,10 @@ static inline void sc_client_libevent_on_ready(evutil_socket_t fd, short what, v
     }
 }
 
-/* Both are borrowed and must outlive the driver. NULL: out of memory. */
+/*
+ * `base` and `client` are borrowed, and must outlive the driver; `arg` is for the callback. To be
+ * freed with sc_client_libevent_free(). NULL: out of memory, and the client is as before.
+ */
 static inline struct sc_client_libevent *sc_client_libevent_new(struct event_base *base,
                                                                 struct sc_client *client,
                                                                 sc_client_libevent_cb *on_event,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What calls of libspacecaptain tell: errors, replies, events, and facts of a connection. Included
- * by <spacecaptain/client.h>, which is the manual.
+ * What calls of libspacecaptain return: errors, replies, events, and facts of a connection.
+ * Included by <spacecaptain/client.h>, which is the manual.
  *
  * Structs with a member `size` are set up by their ..._INIT macro; the library writes no more of
  * them than that size, so that they can grow within a soname. What they point to belongs to the
@@ -37,7 +37,8 @@ struct sc_client_error {
     size_t size;
     int code; /* enum sc_client_code; later versions may add some */
     uint32_t retry_after_ms; /* when the server asked to come back, 0: it did not */
-    char text[768]; /* "what failed: why; the way out": one line of printable UTF-8, no newline */
+    char text[768]; /* "what failed: why; the way out": one line of printable UTF-8, no newline. As
+                       sc-client(1) prints it, whose options a way out may name */
     int temporary; /* the same may succeed later: the server is away, busy or silent, or the
                       system is short of memory or descriptors */
     /* Of SC_CLIENT_PIN, to be compared; else empty. Lines, with a newline between two. */

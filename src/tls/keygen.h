@@ -4,7 +4,7 @@
  * nowhere.
  *
  * Files appear whole or not at all (base/new_file), 0600 for a key, 0644 for a certificate. An
- * existing file is replaced only when told to, and its owner, its group and the group's right to
+ * existing file is replaced only when asked to, and its owner, its group and the group's right to
  * read pass on to the new one. Those that root makes in a directory of another account belong to
  * that account.
  * Thread: any.

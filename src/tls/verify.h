@@ -29,7 +29,7 @@ struct sc_tls_verify {
     const char *host; /* for ca: pins; NULL: the name is not checked; borrowed */
     const char *target; /* names the server in errors; borrowed */
     bool strict_expiry;
-    bool inspect; /* takes any certificate, only to tell what it is */
+    bool inspect; /* takes any certificate, only to see what it is */
     bool first_use; /* without pins, takes any key */
     const char *store; /* the file of the pins, for errors; NULL: there is none; borrowed */
 

@@ -81,7 +81,7 @@ static bool is_weak_group(const char *name)
     return weak || strcasecmp(name, "ffdhe2048") == 0;
 }
 
-/* OpenSSL does not tell which groups a context has: the command does. */
+/* OpenSSL does not say which groups a context has: the command does. */
 static void check_groups(const struct sc_tls_command *command, struct sc_weak_settings *out)
 {
     const char *next = command->value;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The adapter for libevent when memory runs out: each single allocation fails once, libevent's too,
- * and the owner is told of an end, or it goes on; nothing waits for what never comes.
+ * and the owner gets an END, or it goes on; nothing waits for what never comes.
  */
 #include "config.h"
 
@@ -47,6 +47,7 @@ static void on_event(struct sc_client *client, const struct sc_client_event *eve
     } else if (event->type == SC_CLIENT_EVENT_END) {
         ends++;
         end_code = event->error->code;
+        ck_assert(end_code != SC_CLIENT_SYSTEM || event->error->temporary == 1);
         sc_client_libevent_free(driver);
         driver = NULL;
     }
@@ -95,11 +96,11 @@ static void run(unsigned long failing)
         (void)close(fds[0]);
     } else {
         driver = LIB_POINTER(sc_client_libevent_new(base, client, on_event, NULL));
-        /* With nothing to wait for the loop returns 1: then the owner has been told. */
+        /* With nothing to wait for the loop returns 1: then END was reported. */
         for (int i = 0; driver && ends == 0; i++) {
             ck_assert_int_lt(i, 1000);
             const long long loop = LIB(event_base_loop(base, EVLOOP_NONBLOCK));
-            ck_assert_msg(loop != 1 || ends > 0, "failure %lu is not told", failing);
+            ck_assert_msg(loop != 1 || ends > 0, "failure %lu is not reported", failing);
             serve();
         }
         ck_assert(ends == 0 || replies == 1 || end_code != 0 || failing != 0);
