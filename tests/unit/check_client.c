@@ -290,28 +290,10 @@ START_TEST(by_default_a_lost_connection_is_the_end)
 }
 END_TEST
 
-START_TEST(the_wait_grows_to_a_bound_and_differs)
-{
-    struct sc_backoff backoff = {0};
-    uint32_t most_ms = SC_BACKOFF_FIRST_MS;
-    bool differs = false;
-    for (int i = 0; i < 40; i++) {
-        const uint32_t wait_ms = sc_backoff_next_ms(&backoff, 0);
-        ck_assert_uint_ge(wait_ms, most_ms / 2);
-        ck_assert_uint_le(wait_ms, most_ms);
-        differs = differs || (wait_ms != most_ms && wait_ms != most_ms / 2);
-        most_ms = most_ms * 2 < SC_BACKOFF_MAX_MS ? most_ms * 2 : SC_BACKOFF_MAX_MS;
-    }
-    ck_assert(differs);
-    sc_backoff_reset(&backoff);
-    ck_assert_uint_le(sc_backoff_next_ms(&backoff, 0), SC_BACKOFF_FIRST_MS);
-}
-END_TEST
-
 SUITE_MAIN("client", what_is_not_answered_is_sent_again_in_order,
            without_a_request_the_next_one_connects_again, a_server_that_never_answers_is_given_up,
            the_time_to_give_up_counts_from_the_last_reply, advice_is_taken_up_to_a_minute,
            a_server_that_is_only_looked_at_is_not_called_again, nobody_listens_until_it_is_given_up,
            descriptors_may_come_back, a_name_is_looked_up_again, what_cannot_get_better_is_final,
            another_key_is_not_taken_for_the_server_that_was_lost,
-           by_default_a_lost_connection_is_the_end, the_wait_grows_to_a_bound_and_differs)
+           by_default_a_lost_connection_is_the_end)
