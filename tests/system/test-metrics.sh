@@ -36,7 +36,7 @@ start --workers 2 --drain-timeout 60s
 http 200 "http://$admin/metrics"
 header 'content-type: text/plain; version=0.0.4; charset=utf-8'
 header 'vary: accept'
-for line in 'x-content-type-options: nosniff' 'x-frame-options: DENY' 'referrer-policy: no-referrer' 'cache-control: no-store' \
+for line in 'x-content-type-options: nosniff' 'x-frame-options: DENY' 'referrer-policy: no-referrer' 'cache-control: no-store' 'cross-origin-resource-policy: same-origin' \
     "content-security-policy: default-src 'none'; .*"; do
     header "$line"
 done

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "leaks.h"
+#include "server/address_table.h"
 #include "suite.h"
 
 static int acquire(struct sc_address_limits *limits, const char *text, uint32_t limit,
@@ -141,5 +142,33 @@ START_TEST(other_threads_leave)
 }
 END_TEST
 
+/* Else a client with many addresses could put them all into one bucket. */
+START_TEST(which_addresses_share_a_bucket_nobody_knows)
+{
+    enum { KEYS = 20000 };
+    static const struct sc_address_node *nodes[2][KEYS];
+    struct sc_address_table *tables[2];
+    unsigned shared = 0, same = 0;
+    for (unsigned t = 0; t < 2; t++) {
+        ck_assert_ptr_nonnull(tables[t] = sc_address_table_new());
+        for (unsigned i = 0; i < KEYS; i++) {
+            nodes[t][i] = sc_address_table_add(tables[t], i + 1, sizeof(struct sc_address_node));
+            ck_assert_ptr_nonnull(nodes[t][i]);
+        }
+    }
+    for (unsigned i = 0; i < KEYS; i++) {
+        const struct sc_address_node *a = LIST_NEXT(nodes[0][i], link);
+        const struct sc_address_node *b = LIST_NEXT(nodes[1][i], link);
+        shared += a != NULL;
+        same += a && b && a->key == b->key;
+    }
+    ck_assert_uint_gt(shared, KEYS / 2);
+    ck_assert_uint_lt(same, shared / 10);
+    sc_address_table_free(tables[0]);
+    sc_address_table_free(tables[1]);
+}
+END_TEST
+
 SUITE_MAIN("address_limits", an_address_has_a_limit, a_v6_network_is_one_client,
-           some_are_not_counted, who_has_left_is_forgotten, other_threads_leave)
+           some_are_not_counted, who_has_left_is_forgotten, other_threads_leave,
+           which_addresses_share_a_bucket_nobody_knows)
