@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of sc-client: one session, and a mode that decides what is asked over it. sc-client.c
- * runs them. Thread: the main one.
+ * Inside sc-client: one session, and a mode that decides which requests are sent over it.
+ * sc-client.c runs them. Thread: the main one.
  */
 #ifndef SC_CLIENT_CLI_H
 #define SC_CLIENT_CLI_H
@@ -17,24 +17,24 @@ struct sc_cli;
 struct sc_cli_mode {
     /* Before the connect. Returns -1 when the program cannot go on. */
     int (*start)(struct sc_cli *client, struct sc_err *err);
-    void (*on_ready)(struct sc_cli *client); /* of the first connection of a session */
-    void (*on_again)(struct sc_cli *client); /* of those that follow */
-    /* Tells it; NULL: --verbose does. */
+    void (*on_ready)(struct sc_cli *client); /* for the first connection of a session */
+    void (*on_again)(struct sc_cli *client); /* for each connection after it */
+    /* Reports it; NULL: only --verbose does. */
     void (*on_lost)(struct sc_cli *client, const struct sc_session_end *end);
     void (*on_reply)(struct sc_cli *client, const struct sc_session_reply *reply);
     /* May send more, or be done. */
     void (*on_progress)(struct sc_cli *client);
     /*
-     * Takes over from the loop once the session is ready; runs the loop itself with
-     * sc_cli_iterate().
+     * Called once the session is ready; returns when the program is to end, and until then runs
+     * the event loop with sc_cli_iterate().
      */
-    void (*converse)(struct sc_cli *client);
+    void (*run)(struct sc_cli *client);
     /*
-     * The session is over, well (`end` NULL) or not. True: the program goes on without one, until
-     * sc_cli_connect().
+     * The session has ended, without an error if `end` is NULL. True: the program goes on without
+     * one, until sc_cli_connect().
      */
     bool (*on_end)(struct sc_cli *client, const struct sc_session_end *end);
-    /* Of a line that is typed: what is told begins below it, and it is shown again below that. */
+    /* Around a message while a line is typed: it begins below the line, which is shown again. */
     void (*leave_line)(struct sc_cli *client);
     void (*show_line)(struct sc_cli *client);
     void (*stop)(struct sc_cli *client); /* frees client->state */
@@ -69,13 +69,12 @@ void sc_cli_end(struct sc_cli *client);
 /* One iteration of the event loop. Returns false once the program is to end. */
 bool sc_cli_iterate(struct sc_cli *client);
 
-/* A reply to a command from standard input: printed; an ERROR makes the program end with status 1.
- */
+/* Prints a reply to a command from standard input; after an ERROR the exit status is 1. */
 void sc_cli_take_reply(struct sc_cli *client, const struct sc_session_reply *reply);
 
 /*
- * Takes the blanks before a command from a line, and the CR of a file from elsewhere. False:
- * nothing is left, or a comment.
+ * Removes the blanks before a command, and a CR at the end of the line. False: nothing is left, or
+ * a comment.
  */
 bool sc_cli_trim_line(const char **line, size_t *length);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sc-client doctor: looks at every layer between here and a server, from the name to the clock, and
- * says for each whether it is well and what to do when it is not. Thread: the main one.
+ * sc-client doctor: checks every layer between this host and a server, from the name to the clock,
+ * and reports for each whether it works and what to do if not. Thread: the main one.
  *
  *   doctor_find.c     name, addresses
  *   doctor_probe.c    handshakes with chosen versions, ALPN and session; trusts and sends nothing
- *   doctor_server.c   what the handshakes tell: versions, certificate, pins, resumption
+ *   doctor_server.c   what the handshakes show: versions, certificate, pins, resumption
  *   doctor_request.c  requests over the library: only to a server that a pin has matched
  *   doctor_report.c   a line for each layer, text or JSON
  */
@@ -31,7 +31,7 @@
  */
 int sc_doctor_run(const struct sc_cli_options *options, const char *key_log);
 
-/* --- The inside: between the files of the doctor --- */
+/* --- Internal: between the files of the doctor --- */
 
 enum sc_doctor_verdict {
     SC_DOCTOR_OK,
@@ -98,7 +98,7 @@ struct sc_doctor_try {
     int version; /* TLS1_2_VERSION, TLS1_3_VERSION, 0: either */
     bool without_alpn;
     SSL_SESSION *session; /* to resume; NULL: a full handshake */
-    bool stay; /* until a session or an alert comes, a second at the most */
+    bool wait_for_session; /* until a session or an alert comes, a second at the most */
 };
 
 /*
@@ -107,8 +107,8 @@ struct sc_doctor_try {
  */
 int sc_doctor_probe(const struct sc_doctor *doctor, const struct sc_doctor_try *how,
                     struct sc_doctor_probe *probe) SC_NODISCARD;
-/* Closes the connection; what it told stays. Some servers have one connection at a time. */
-void sc_doctor_probe_hang_up(struct sc_doctor_probe *probe);
+/* Closes the connection; the results stay. Some servers take one connection at a time. */
+void sc_doctor_probe_disconnect(struct sc_doctor_probe *probe);
 void sc_doctor_probe_fini(struct sc_doctor_probe *probe);
 
 /* TLS, certificate, pins, ALPN, resumption, client certificate. -1: a request is not to be tried.

@@ -69,7 +69,7 @@ int sc_doctor_connect(const struct sc_doctor *doctor, struct sc_err *err)
     return fd;
 }
 
-static const char *way_out(int error)
+static const char *advice(int error)
 {
     switch (error) {
     case ECONNREFUSED: return "; nothing listens there: is the server running, on this port?";
@@ -95,7 +95,7 @@ static void try_address(struct sc_doctor *doctor, const struct sockaddr *address
     if (fd < 0) {
         sc_doctor_report(doctor, "connect", only ? SC_DOCTOR_FAILED : SC_DOCTOR_NOTE,
                          error == ETIMEDOUT ? EX_TEMPFAIL : EX_UNAVAILABLE, "%s: %s%s", text,
-                         sc_err_errno_text(error, why, sizeof(why)), way_out(error));
+                         sc_err_errno_text(error, why, sizeof(why)), advice(error));
         return;
     }
     (void)close(fd);

@@ -15,7 +15,7 @@
 #include "tls/error.h"
 #include "tls/outcome.h"
 
-#define STAY_MS 1000U
+#define SESSION_MS 1000U
 
 static int make_ssl(const struct sc_doctor *doctor, const struct sc_doctor_try *how,
                     struct sc_doctor_probe *probe)
@@ -54,7 +54,7 @@ static int wait_more(const struct sc_doctor_probe *probe, const struct sc_tls_ou
     return -1;
 }
 
-static int shake_hands(const struct sc_doctor *doctor, struct sc_doctor_probe *probe)
+static int run_handshake(const struct sc_doctor *doctor, struct sc_doctor_probe *probe)
 {
     char why[256];
     struct sc_tls_outcome outcome;
@@ -76,10 +76,10 @@ static int shake_hands(const struct sc_doctor *doctor, struct sc_doctor_probe *p
 }
 
 /* With TLS 1.3 sessions come after the handshake, and so does a refusal. */
-static void stay(const struct sc_doctor *doctor, struct sc_doctor_probe *probe)
+static void wait_for_session(const struct sc_doctor *doctor, struct sc_doctor_probe *probe)
 {
     const uint64_t timeout_ms = doctor->options->timeout_ms;
-    const uint64_t until_ms = sc_clock_ms() + (timeout_ms < STAY_MS ? timeout_ms : STAY_MS);
+    const uint64_t until_ms = sc_clock_ms() + (timeout_ms < SESSION_MS ? timeout_ms : SESSION_MS);
     SSL_SESSION *session = NULL;
     int more = 1;
     while (more > 0 && sc_clock_ms() < until_ms) {
@@ -123,18 +123,18 @@ int sc_doctor_probe(const struct sc_doctor *doctor, const struct sc_doctor_try *
         return -1;
     }
     const uint64_t start_ns = sc_clock_ns();
-    if (shake_hands(doctor, probe) != 0) {
+    if (run_handshake(doctor, probe) != 0) {
         return -1;
     }
     probe->handshake_ns = sc_clock_ns() - start_ns;
     take_results(probe);
-    if (how->stay) {
-        stay(doctor, probe);
+    if (how->wait_for_session) {
+        wait_for_session(doctor, probe);
     }
     return 0;
 }
 
-void sc_doctor_probe_hang_up(struct sc_doctor_probe *probe)
+void sc_doctor_probe_disconnect(struct sc_doctor_probe *probe)
 {
     ERR_clear_error();
     if (probe->fd >= 0 && probe->ssl && SSL_is_init_finished(probe->ssl)) {
@@ -149,7 +149,7 @@ void sc_doctor_probe_hang_up(struct sc_doctor_probe *probe)
 
 void sc_doctor_probe_fini(struct sc_doctor_probe *probe)
 {
-    sc_doctor_probe_hang_up(probe);
+    sc_doctor_probe_disconnect(probe);
     SSL_free(probe->ssl);
     SSL_SESSION_free(probe->session);
     sc_tls_watch_fini(&probe->watch);

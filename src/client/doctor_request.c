@@ -82,7 +82,7 @@ static int ask(struct sc_doctor *doctor, struct sc_client *client, struct times 
     return 0;
 }
 
-static void tell_clock(struct sc_doctor *doctor, const struct times *times)
+static void report_clock(struct sc_doctor *doctor, const struct times *times)
 {
     const double off = fabs(times->ahead);
     const bool apart = off > CLOCK_SECONDS + times->error;
@@ -96,7 +96,7 @@ static void tell_clock(struct sc_doctor *doctor, const struct times *times)
                          off, side);
     } else if (off > times->error) {
         sc_doctor_report(doctor, "clock", SC_DOCTOR_OK, 0,
-                         "the server is %.3f ms %s this host, give or take %.3f ms", off * 1e3,
+                         "the server is %.3f ms %s this host, with an error of %.3f ms", off * 1e3,
                          side, times->error * 1e3);
     } else {
         sc_doctor_report(doctor, "clock", SC_DOCTOR_OK, 0,
@@ -124,7 +124,7 @@ void sc_doctor_request(struct sc_doctor *doctor)
         return;
     }
     sc_doctor_report(doctor, "request", SC_DOCTOR_OK, 0, "%d of TIME, each answered", REQUESTS);
-    tell_clock(doctor, &times);
+    report_clock(doctor, &times);
     const double min = (double)sc_hist_min(&times.round_trips) / 1e6;
     const double mean = sc_hist_mean(&times.round_trips) / 1e6;
     const double max = (double)sc_hist_max(&times.round_trips) / 1e6;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What handshakes tell of a server. */
+/* What handshakes show of a server. */
 #include "config.h"
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ static bool is_required(const struct sc_doctor_probe *probe)
             probe->watch.alert_received == SSL_AD_HANDSHAKE_FAILURE);
 }
 
-static void look_at_version(struct sc_doctor *doctor, int version, const char *layer)
+static void check_version(struct sc_doctor *doctor, int version, const char *layer)
 {
     struct sc_doctor_probe probe;
     const struct sc_doctor_try how = {.version = version, .without_alpn = true};
@@ -52,7 +52,7 @@ static void look_at_version(struct sc_doctor *doctor, int version, const char *l
 /* --- Certificate --- */
 
 /* 0, or -1: it is refused for its dates. */
-static int look_at_certificate(struct sc_doctor *doctor, const X509 *leaf)
+static int check_certificate(struct sc_doctor *doctor, const X509 *leaf)
 {
     char names[256], from[SC_CERTIFICATE_DATE_BYTES], to[SC_CERTIFICATE_DATE_BYTES];
     char validity[SC_CERTIFICATE_VALIDITY_BYTES];
@@ -166,8 +166,8 @@ static int match_stored(struct sc_doctor *doctor, const X509 *leaf)
     return found < 0 ? -1 : (int)count;
 }
 
-static void look_at_pins(struct sc_doctor *doctor, const struct sc_doctor_probe *probe,
-                         const X509 *leaf)
+static void check_pins(struct sc_doctor *doctor, const struct sc_doctor_probe *probe,
+                       const X509 *leaf)
 {
     show_pins(doctor, leaf);
     const size_t given = match_given(doctor, probe);
@@ -193,8 +193,8 @@ static void look_at_pins(struct sc_doctor *doctor, const struct sc_doctor_probe 
 
 /* --- ALPN, resumption, client certificate --- */
 
-static void look_at_alpn(struct sc_doctor *doctor, const struct sc_doctor_probe *probe,
-                         const char *refusal)
+static void check_alpn(struct sc_doctor *doctor, const struct sc_doctor_probe *probe,
+                       const char *refusal)
 {
     sc_doctor_fact(doctor, "chosen", "%s", probe->alpn);
     if (refusal) {
@@ -207,8 +207,8 @@ static void look_at_alpn(struct sc_doctor *doctor, const struct sc_doctor_probe 
     }
 }
 
-static void look_at_resumption(struct sc_doctor *doctor, const struct sc_doctor_probe *first,
-                               bool without_alpn)
+static void check_resumption(struct sc_doctor *doctor, const struct sc_doctor_probe *first,
+                             bool without_alpn)
 {
     struct sc_doctor_probe probe;
     const struct sc_doctor_try how = {.without_alpn = without_alpn, .session = first->session};
@@ -232,7 +232,7 @@ static void look_at_resumption(struct sc_doctor *doctor, const struct sc_doctor_
 }
 
 /* -1: one is required, and none was given. */
-static int look_at_client_certificate(struct sc_doctor *doctor, const struct sc_doctor_probe *probe)
+static int check_client_certificate(struct sc_doctor *doctor, const struct sc_doctor_probe *probe)
 {
     static const char layer[] = "client certificate";
     const bool given = doctor->options->certificate_path != NULL;
@@ -272,7 +272,7 @@ static int find_handshake(struct sc_doctor *doctor, struct sc_doctor_try *how,
         rc = sc_doctor_probe(doctor, how, probe);
     }
     if (rc != 0 && is_required(probe)) { /* of TLS 1.2 */
-        return look_at_client_certificate(doctor, probe);
+        return check_client_certificate(doctor, probe);
     }
     if (rc != 0) {
         sc_doctor_report(doctor, TLS_LAYER, SC_DOCTOR_FAILED, probe->err.status, "%s%s",
@@ -286,30 +286,30 @@ static int find_handshake(struct sc_doctor *doctor, struct sc_doctor_try *how,
 int sc_doctor_server(struct sc_doctor *doctor)
 {
     struct sc_doctor_probe probe;
-    struct sc_doctor_try how = {.stay = true};
+    struct sc_doctor_try how = {.wait_for_session = true};
     char refusal[300] = "";
     if (find_handshake(doctor, &how, &probe, refusal) != 0) {
         sc_doctor_probe_fini(&probe);
         return -1;
     }
-    sc_doctor_probe_hang_up(&probe);
+    sc_doctor_probe_disconnect(&probe);
     const X509 *leaf = SSL_get0_peer_certificate(probe.ssl);
     int rc = -1;
-    look_at_version(doctor, TLS1_3_VERSION, TLS_LAYER " 1.3");
-    look_at_version(doctor, TLS1_2_VERSION, TLS_LAYER " 1.2");
+    check_version(doctor, TLS1_3_VERSION, TLS_LAYER " 1.3");
+    check_version(doctor, TLS1_2_VERSION, TLS_LAYER " 1.2");
     if (leaf) {
-        rc = look_at_certificate(doctor, leaf);
-        look_at_pins(doctor, &probe, leaf);
+        rc = check_certificate(doctor, leaf);
+        check_pins(doctor, &probe, leaf);
     } else {
         sc_doctor_report(doctor, "certificate", SC_DOCTOR_FAILED, SC_EXIT_HANDSHAKE,
                          "the server has shown none");
     }
-    look_at_alpn(doctor, &probe, *refusal ? refusal : NULL);
-    if (look_at_client_certificate(doctor, &probe) != 0 || *refusal || !doctor->trusted) {
+    check_alpn(doctor, &probe, *refusal ? refusal : NULL);
+    if (check_client_certificate(doctor, &probe) != 0 || *refusal || !doctor->trusted) {
         rc = -1;
     }
     if (!is_required(&probe)) {
-        look_at_resumption(doctor, &probe, how.without_alpn);
+        check_resumption(doctor, &probe, how.without_alpn);
     }
     sc_doctor_probe_fini(&probe);
     return rc;

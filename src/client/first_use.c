@@ -93,7 +93,7 @@ static bool read_answer(int terminal, char out[ANSWER_BYTES])
 
 enum answer { NOT_ONE, YES, NO, SAME_PIN, OTHER_PIN };
 
-static enum answer judge(const char *text, const struct key *key)
+static enum answer parse_answer(const char *text, const struct key *key)
 {
     enum answer answer = NOT_ONE;
     if (strcmp(text, "yes") == 0) {
@@ -116,7 +116,7 @@ static enum answer ask(int terminal, const struct key *key)
     char text[ANSWER_BYTES];
     (void)dprintf(terminal, "Store it (yes, no, or the pin that it should have)? ");
     for (int i = 0; i < ANSWERS && read_answer(terminal, text); i++) {
-        const enum answer answer = judge(text, key);
+        const enum answer answer = parse_answer(text, key);
         if (answer != NOT_ONE) {
             return answer;
         }

@@ -27,23 +27,23 @@
 #include "proto/handler.h"
 
 /*
- * A prompt with line editing and history. While a line is typed the event loop runs: a connection
- * that is lost is told at once, on a line of its own, and the line that is typed stays. With
- * --no-retry a lost connection is the end, but only when nothing is typed: a shell would run the
- * rest of the line.
+ * A prompt with line editing and history. While a line is typed the event loop runs: a lost
+ * connection is reported at once, on a line of its own, and the line that is typed stays. With
+ * --no-retry a lost connection ends the program, but only when nothing is typed: a shell would run
+ * the rest of the line.
  */
 struct interactive {
     EditLine *editor;
     History *history;
-    struct sc_prompt_history *kept; /* NULL: there is no file */
+    struct sc_prompt_history *history_file; /* NULL: not kept */
     struct event *input;
     struct event *signals[3]; /* SIGINT, SIGTSTP, SIGWINCH */
     char prompt[SC_PROMPT_BYTES];
-    struct sc_err told; /* the last notice */
+    struct sc_err reported; /* the last notice */
     bool is_readable; /* standard input */
     bool at_prompt; /* a line is being read */
     bool interrupted; /* by ^C */
-    bool warned; /* that the history is not kept */
+    bool warned; /* of a line that could not be added to the history file */
     bool is_over; /* with --no-retry: the session has ended */
 };
 
@@ -81,7 +81,7 @@ static char *prompt(EditLine *editor)
     return interactive->prompt;
 }
 
-/* A line of our own begins below the one that is typed, which show_line() shows again. */
+/* Output begins below the line that is typed, which show_line() shows again. */
 static void leave_line(struct sc_cli *client)
 {
     const struct interactive *interactive = client->state;
@@ -219,8 +219,8 @@ static void open_history(struct interactive *interactive)
     HistEvent event;
     (void)history(interactive->history, &event, H_SETSIZE, SC_PROMPT_HISTORY_LINES);
     (void)history(interactive->history, &event, H_SETUNIQUE, 1);
-    interactive->kept = sc_prompt_history_open(add_line, interactive->history, &err);
-    if (!interactive->kept && *err.text) {
+    interactive->history_file = sc_prompt_history_open(add_line, interactive->history, &err);
+    if (!interactive->history_file && *err.text) {
         sc_program_warn(SC_CLI_PROGRAM, "%s", err.text);
     }
 }
@@ -275,16 +275,16 @@ static int start(struct sc_cli *client, struct sc_err *err)
     return 0;
 }
 
-/* --- The conversation --- */
+/* --- Notices and commands --- */
 
-/* A reason is told once, however often it is met. */
-static void tell_lost(struct sc_cli *client, const struct sc_session_end *end)
+/* A reason is reported once, however often it occurs. */
+static void report_lost(struct sc_cli *client, const struct sc_session_end *end)
 {
     struct interactive *interactive = client->state;
-    if (strcmp(interactive->told.text, end->err.text) != 0) {
-        interactive->told = end->err;
+    if (strcmp(interactive->reported.text, end->err.text) != 0) {
+        interactive->reported = end->err;
         leave_line(client);
-        sc_prompt_tell_lost(client, end);
+        sc_prompt_report_lost(client, end);
         show_line(client);
     }
 }
@@ -292,9 +292,9 @@ static void tell_lost(struct sc_cli *client, const struct sc_session_end *end)
 static void on_ready(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
-    if (*interactive->told.text) {
-        interactive->told.text[0] = '\0';
-        sc_prompt_tell_connected(client);
+    if (*interactive->reported.text) {
+        interactive->reported.text[0] = '\0';
+        sc_prompt_report_connected(client);
     }
 }
 
@@ -306,8 +306,8 @@ static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
         return false;
     }
     if (end) {
-        interactive->told.text[0] = '\0'; /* it is what a command has come to */
-        tell_lost(client, end);
+        interactive->reported.text[0] = '\0'; /* a command has failed with it */
+        report_lost(client, end);
         if (client->options->no_retry) {
             interactive->is_over = true;
             client->status = end->err.status;
@@ -317,10 +317,10 @@ static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
 }
 
 /*
- * A line that was typed while the session ended is not run, neither here nor by the shell: el_end()
+ * A line that was typed while the session ended is run neither here nor by the shell: el_end()
  * discards what else is typed.
  */
-static void drop_line(const struct sc_cli *client, const char *line, size_t length)
+static void refuse_line(const struct sc_cli *client, const char *line, size_t length)
 {
     char shown[256];
     struct sc_err err;
@@ -330,12 +330,12 @@ static void drop_line(const struct sc_cli *client, const char *line, size_t leng
 }
 
 /* ^C while a command waits for a connection or for its reply. */
-static void abandon(struct sc_cli *client)
+static void cancel_command(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
     struct sc_err err;
     interactive->interrupted = false;
-    interactive->told.text[0] = '\0';
+    interactive->reported.text[0] = '\0';
     if (client->session && client->is_ready) {
         sc_session_cancel(client->session);
     } else if (client->session) {
@@ -363,7 +363,7 @@ static void run_command(struct sc_cli *client, uint32_t type, const char *text, 
            !interactive->interrupted && sc_cli_iterate(client)) {
     }
     if (interactive->interrupted) {
-        abandon(client);
+        cancel_command(client);
     }
 }
 
@@ -380,8 +380,8 @@ static bool take_line(struct sc_cli *client, const char *line, size_t length)
     return true;
 }
 
-/* ^C: a half line goes, an empty one ends the program. False: the latter. */
-static bool throw_away(struct sc_cli *client, bool had_text)
+/* ^C discards a line that has text; an empty one ends the program: false. */
+static bool discard_line(struct sc_cli *client, bool had_text)
 {
     struct interactive *interactive = client->state;
     interactive->interrupted = false;
@@ -402,20 +402,21 @@ static const char *read_line(struct interactive *interactive, int *length, bool 
     return *length > 0 ? line : NULL;
 }
 
-/* What can't be written is told once, and is still there for this prompt. */
-static void keep_line(struct interactive *interactive, const char *line, size_t length)
+/* A failed write is reported once; the line is still in the history of this prompt. */
+static void add_to_history(struct interactive *interactive, const char *line, size_t length)
 {
     struct sc_err err;
     HistEvent event;
     (void)history(interactive->history, &event, H_ENTER, line);
-    if (sc_prompt_history_add(interactive->kept, line, length, &err) != 0 && !interactive->warned) {
+    if (sc_prompt_history_add(interactive->history_file, line, length, &err) != 0 &&
+        !interactive->warned) {
         interactive->warned = true;
         sc_program_warn(SC_CLI_PROGRAM, "%s", err.text);
     }
 }
 
 /* One line. Returns false when it was the last one. */
-static bool converse_once(struct sc_cli *client)
+static bool run_line(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
     int count = 0;
@@ -423,7 +424,7 @@ static bool converse_once(struct sc_cli *client)
     const char *line = read_line(interactive, &count, &had_text);
     if (!line) {
         (void)fputc('\n', sc_prompt_stream(client->options));
-        return interactive->interrupted && throw_away(client, had_text);
+        return interactive->interrupted && discard_line(client, had_text);
     }
     size_t length = (size_t)count;
     if (line[length - 1] == '\n') {
@@ -433,14 +434,14 @@ static bool converse_once(struct sc_cli *client)
         return true;
     }
     if (interactive->is_over) {
-        drop_line(client, line, length);
+        refuse_line(client, line, length);
         return false;
     }
-    keep_line(interactive, line, length);
+    add_to_history(interactive, line, length);
     return take_line(client, line, length);
 }
 
-static void converse(struct sc_cli *client)
+static void run(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
     struct sc_err err;
@@ -449,7 +450,7 @@ static void converse(struct sc_cli *client)
     }
     sc_prompt_greet(client);
     while (!client->ended && (!interactive->is_over || is_typing(interactive)) &&
-           converse_once(client)) {
+           run_line(client)) {
         if (sc_program_flush(&err) != 0) {
             client->status = sc_cli_fail(client->options, &err, NULL);
             break;
@@ -480,7 +481,7 @@ static void stop(struct sc_cli *client)
             event_free(interactive->signals[i]);
         }
     }
-    sc_prompt_history_free(interactive->kept);
+    sc_prompt_history_free(interactive->history_file);
     free(interactive);
 }
 
@@ -489,8 +490,8 @@ const struct sc_cli_mode sc_cli_interactive = {
     .on_ready = on_ready,
     .on_again = on_ready,
     .on_reply = sc_cli_take_reply,
-    .on_lost = tell_lost,
-    .converse = converse,
+    .on_lost = report_lost,
+    .run = run,
     .on_end = on_end,
     .leave_line = leave_line,
     .show_line = show_line,

@@ -139,7 +139,7 @@ static void on_ready(struct sc_cli *client)
     if (lines->prompt && lines->number == 0) {
         sc_prompt_greet(client);
     } else if (lines->prompt) {
-        sc_prompt_tell_connected(client);
+        sc_prompt_report_connected(client);
     }
 }
 
@@ -216,7 +216,7 @@ static int start(struct sc_cli *client, struct sc_err *err)
     return 0;
 }
 
-/* A notice must not stand in the line that is typed, and the prompt comes again below it. */
+/* A notice begins below the line that is typed, and the prompt is shown again below the notice. */
 static void leave_line(struct sc_cli *client)
 {
     const struct lines *lines = client->state;
@@ -243,7 +243,7 @@ static void on_lost(struct sc_cli *client, const struct sc_session_end *end)
         return;
     }
     leave_line(client);
-    sc_prompt_tell_lost(client, end);
+    sc_prompt_report_lost(client, end);
     show_line(client);
 }
 
@@ -256,7 +256,7 @@ static bool on_end(struct sc_cli *client, const struct sc_session_end *end)
         lines->end_of_input) {
         return false;
     }
-    sc_prompt_tell_lost(client, end);
+    sc_prompt_report_lost(client, end);
     lines->asked = false;
     lines->start = lines->end; /* what was typed after it was meant for that connection */
     want_input(client);

@@ -65,8 +65,8 @@ static const struct sc_opt rows[] = {
            .repeatable = true, .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_LIST,
            .words = sc_pin_words),
     SC_OPT("tofu", 0, OPT_TOFU, "WHAT",
-           "trust the pins of the pin store, and with a server that is not in it ask, take it as "
-           "new, or be strict and refuse it",
+           "trust the pins of the pin store; with a server that is not in it ask, store it as new, "
+           "or be strict and refuse it",
            .conf = SC_OPT_CONF_ONE, .words = tofu_words),
     SC_OPT("pin-store", 0, OPT_PIN_STORE, "FILE", "the pin store; without --tofu it is strict",
            .initial = "~/.local/state/space-captain/known_pins", .complete = SC_OPT_FILES,
@@ -77,18 +77,19 @@ static const struct sc_opt rows[] = {
            .complete = SC_OPT_PEM_FILES, .conf = SC_OPT_CONF_ONE),
     SC_OPT("show-pin", 0, OPT_SHOW_PIN, NULL, "print the pins of the server, and send nothing"),
     SC_OPT("strict-expiry", 0, OPT_STRICT_EXPIRY, NULL,
-           "refuse a pinned certificate outside its dates", .conf = SC_OPT_CONF_ONE),
+           "refuse a pinned certificate that has expired or is not valid yet",
+           .conf = SC_OPT_CONF_ONE),
     SC_OPT("timeout", 0, OPT_TIMEOUT, "SECONDS", "for the connect, the handshake, and each reply",
            .initial = "10", .conf = SC_OPT_CONF_ONE),
-    SC_OPT("no-retry", 0, OPT_NO_RETRY, NULL,
-           "end when the connection is lost, do not connect again", .conf = SC_OPT_CONF_ONE),
+    SC_OPT("no-retry", 0, OPT_NO_RETRY, NULL, "end when the connection is lost",
+           .conf = SC_OPT_CONF_ONE),
     SC_OPT("session", 0, OPT_SESSION, "FILE", "resume the TLS session in it, and save it there",
            .complete = SC_OPT_FILES, .conf = SC_OPT_CONF_ONE),
-    SC_OPT("count", 0, OPT_COUNT, "N", "send the command N times, and sum up"),
-    SC_OPT("interval", 0, OPT_INTERVAL, "SECONDS", "the time between two of them", .initial = "1"),
+    SC_OPT("count", 0, OPT_COUNT, "N", "send the command N times, and print a summary"),
+    SC_OPT("interval", 0, OPT_INTERVAL, "SECONDS", "the time between two requests", .initial = "1"),
     SC_OPT("json", 0, OPT_JSON, NULL, "every line of output is a JSON object",
            .conf = SC_OPT_CONF_ONE),
-    SC_OPT("verbose", 'v', OPT_VERBOSE, NULL, "tell on stderr how the connection went",
+    SC_OPT("verbose", 'v', OPT_VERBOSE, NULL, "print details of the connection on stderr",
            .conf = SC_OPT_CONF_ONE),
     SC_OPT("tls-library", 0, OPT_TLS_LIBRARY, "NAME", "openssl, or mbedtls where it is built in",
            .initial = "openssl", .conf = SC_OPT_CONF_ONE, .words = tls_libraries),
@@ -104,7 +105,7 @@ static bool command_at(size_t index, struct sc_opt_command *out)
         *out = (struct sc_opt_command){handler->name, handler->takes_body ? "TEXT" : NULL,
                                        handler->help};
     } else if (index == 0 || sc_handler_at(index - 1)) {
-        *out = (struct sc_opt_command){SC_CLI_DOCTOR, NULL, "look at every layer up to the server"};
+        *out = (struct sc_opt_command){SC_CLI_DOCTOR, NULL, "check every layer up to the server"};
     } else {
         return false;
     }

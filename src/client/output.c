@@ -67,7 +67,7 @@ static void put_error_members(const struct sc_session_reply *reply)
     put_bytes("text", reply->body, reply->length);
 }
 
-static void tell_error(const struct sc_session_reply *reply)
+static void print_error(const struct sc_session_reply *reply)
 {
     struct sc_err err;
     char wait[32], advice[64] = "";
@@ -94,7 +94,7 @@ void sc_cli_print_reply(const struct sc_cli_options *options, const struct sc_cl
         }
         (void)puts("}");
     } else if (reply->error_code != 0) {
-        tell_error(reply);
+        print_error(reply);
     } else if (reply->pins) {
         sc_cli_print_pins_text(options, info, reply->pins);
     } else {
@@ -120,7 +120,7 @@ void sc_cli_print_ping(const struct sc_cli_options *options, const struct sc_cli
         }
         (void)puts("}");
     } else if (reply->error_code != 0) {
-        tell_error(reply);
+        print_error(reply);
     } else {
         printf("%s: %s %" PRIu64 ", %zu bytes, %.3f ms\n", info->peer, name_of(reply->type), number,
                reply->length, to_ms(reply->elapsed_ns));
@@ -196,7 +196,7 @@ void sc_cli_store_option(const struct sc_cli_options *options, char out[SC_CLI_S
     }
 }
 
-/* What somebody does about a stored pin that does not match any more. */
+/* How to check a stored pin that does not match any more, and then how to replace it. */
 static const char check_command[] =
     "sc-keygen --show /etc/space-captain/server.crt (on the server)";
 
@@ -284,14 +284,14 @@ void sc_cli_print_pins(const struct sc_cli_options *options, const struct sc_cli
     char from[SC_CERTIFICATE_DATE_BYTES], to[SC_CERTIFICATE_DATE_BYTES];
     sc_certificate_date(info->not_before, from);
     sc_certificate_date(info->not_after, to);
-    printf("%s shows a certificate that is valid from %s to %s\n", options->target, from, to);
+    printf("%s has a certificate that is valid from %s to %s\n", options->target, from, to);
     printf("  sc-client, curl  %s\n", as.curl);
     printf("  RFC 7469         %s\n", as.rfc7469);
     printf("  ssh              %s\n", as.ssh);
     printf("  DANE (TLSA)      %s\n", as.dane);
     printf("  certificate      %s\n", as.cert_sha256);
-    printf("Nobody has vouched for them yet: compare with what 'sc-keygen --show' prints on the "
-           "server.\n");
+    printf("Nothing is verified yet: compare the pins with those that 'sc-keygen --show' prints on "
+           "the server.\n");
 }
 
 static void print_status_json(const struct sc_cli_options *options,
@@ -346,8 +346,8 @@ static void print_connection_text(const struct sc_cli_options *options,
     (void)fprintf(stderr, "%s: the certificate: %s\n", PROGRAM, validity);
 }
 
-/* "KEY":"TEXT", of an object on stderr: standard output has what was asked for. */
-static void tell_text(const char *before, const char *key, const char *text)
+/* A member of an object on stderr: standard output is for replies. */
+static void write_text(const char *before, const char *key, const char *text)
 {
     (void)fprintf(stderr, "%s\"%s\":", before, key);
     sc_escape_json(stderr, text, strlen(text));
@@ -365,9 +365,9 @@ static void print_connection_json(const struct sc_cli_options *options,
                    {"group", info->group},
                    {"pin", options->show_pin ? "" : info->pin},
                    {"certificate", validity}};
-    tell_text("{", "connected", options->target);
+    write_text("{", "connected", options->target);
     for (size_t i = 0; i < SC_COUNT_OF(members); i++) {
-        tell_text(",", members[i].key, members[i].text);
+        write_text(",", members[i].key, members[i].text);
     }
     (void)fprintf(stderr, ",\"resumed\":%s,\"connect_seconds\":%.9f,\"handshake_seconds\":%.9f}\n",
                   info->resumed ? "true" : "false", to_ms(info->connect_ns) / 1e3,
@@ -386,8 +386,7 @@ void sc_cli_print_connection(const struct sc_cli_options *options,
         print_connection_text(options, info, validity);
     }
     if (info->first_use) {
-        sc_program_warn(PROGRAM,
-                        "%s is new, and is stored with the pin %s: nobody has vouched for it",
+        sc_program_warn(PROGRAM, "%s is new, and is stored with the pin %s, which was not verified",
                         options->target, info->pin);
     }
     if (info->expired && is_first) {
@@ -396,16 +395,16 @@ void sc_cli_print_connection(const struct sc_cli_options *options,
     }
 }
 
-void sc_cli_print_learnt(const struct sc_cli_options *options, const struct sc_err *told)
+void sc_cli_print_learnt(const struct sc_cli_options *options, const struct sc_err *result)
 {
-    if (told->status != SC_CLIENT_OK) {
-        sc_program_warn(PROGRAM, "%s", told->text);
+    if (result->status != SC_CLIENT_OK) {
+        sc_program_warn(PROGRAM, "%s", result->text);
     } else if (options->json) {
-        tell_text("{", "learnt", options->target);
-        tell_text(",", "text", told->text);
+        write_text("{", "learnt", options->target);
+        write_text(",", "text", result->text);
         (void)fputs("}\n", stderr);
     } else {
-        (void)fprintf(stderr, "%s: %s\n", PROGRAM, told->text);
+        (void)fprintf(stderr, "%s: %s\n", PROGRAM, result->text);
     }
 }
 
@@ -416,8 +415,8 @@ void sc_cli_print_lost(const struct sc_cli_options *options, const struct sc_ses
         return;
     }
     if (options->json) {
-        tell_text("{", "lost", options->target);
-        tell_text(",", "error", end->err.text);
+        write_text("{", "lost", options->target);
+        write_text(",", "error", end->err.text);
         (void)fprintf(stderr, ",\"status\":%d,\"wait_seconds\":%.3f,\"unanswered\":%zu}\n",
                       end->err.status, end->wait_ms / 1e3, end->unanswered);
         return;

@@ -29,9 +29,9 @@ void sc_cli_print_summary(const struct sc_cli_options *options, uint64_t sent, u
                           const struct sc_hist *times);
 
 /*
- * Tells why the program, or a part of what it was asked for, has failed: on stderr, or with --json
- * as an object on stdout. `mismatch`: both sides of a pin, NULL or empty: it is something else.
- * Returns the exit status.
+ * Reports why the program, or a part of what it was asked for, has failed: on stderr, or with
+ * --json as an object on stdout. `mismatch`: both sides of a pin, NULL or empty: it is something
+ * else. Returns the exit status.
  */
 int sc_cli_fail(const struct sc_cli_options *options, const struct sc_err *err,
                 const struct sc_pin_mismatch *mismatch);
@@ -40,7 +40,7 @@ int sc_cli_fail(const struct sc_cli_options *options, const struct sc_err *err,
 #define SC_CLI_STORE_OPTION_BYTES 4200
 void sc_cli_store_option(const struct sc_cli_options *options, char out[SC_CLI_STORE_OPTION_BYTES]);
 
-/* Wrong usage, told likewise, with where to read more. Returns EX_USAGE. */
+/* Wrong usage, reported likewise, with a pointer to --help. Returns EX_USAGE. */
 int sc_cli_usage(const struct sc_cli_options *options, const char *fmt, ...) SC_PRINTF(2, 3);
 
 /* --show-pin */
@@ -53,10 +53,10 @@ void sc_cli_print_status(const struct sc_cli_options *options, const struct sc_c
 void sc_cli_print_connection(const struct sc_cli_options *options,
                              const struct sc_client_info *info, bool is_first);
 
-/* What was learnt for the pin store (told with --verbose only), or why nothing was. */
-void sc_cli_print_learnt(const struct sc_cli_options *options, const struct sc_err *told);
+/* What was learnt for the pin store (printed with --verbose only), or why nothing was. */
+void sc_cli_print_learnt(const struct sc_cli_options *options, const struct sc_err *result);
 
-/* --verbose: why there is no connection, and what comes of it. */
+/* --verbose: why a connection was lost, and when the next one is made. */
 void sc_cli_print_lost(const struct sc_cli_options *options, const struct sc_session_end *end);
 
 #endif

@@ -54,7 +54,7 @@ static int is_given(const struct sc_cli_options *options, const uint8_t pin[SC_P
 
 /* --- Text --- */
 
-static void tell_next(const struct sc_cli_options *options, const uint8_t next[SC_PIN_BYTES])
+static void print_next(const struct sc_cli_options *options, const uint8_t next[SC_PIN_BYTES])
 {
     struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;
     if (is_stored(options, next, &stored)) {
@@ -78,24 +78,24 @@ static void tell_next(const struct sc_cli_options *options, const uint8_t next[S
     }
 }
 
-static void tell_named(const struct sc_cli_options *options, const struct sc_client_info *info)
+static void print_reported(const struct sc_cli_options *options, const struct sc_client_info *info)
 {
     struct sc_client_stored_pin stored = SC_CLIENT_STORED_PIN_INIT;
     struct sc_pin_formats as;
     if (info->named == 0) {
-        (void)fprintf(stderr, "%s: this client has not told the server which pins it accepts%s\n",
-                      PROGRAM,
-                      options->tofu == SC_CLI_TOFU_OFF ? ": it does so with a pin store" : "");
+        (void)fprintf(
+            stderr, "%s: this client has not reported to the server which pins it accepts%s\n",
+            PROGRAM, options->tofu == SC_CLI_TOFU_OFF ? ": it does so with a pin store" : "");
     }
     for (unsigned i = 0; i < info->named; i++) {
         const uint8_t *named = info->named_pins + (size_t)i * SC_PIN_BYTES;
         const char *pin = curl_text(named, &as);
         if (is_stored(options, named, &stored)) {
             (void)fprintf(stderr,
-                          "%s: this client has told the server that it accepts %s (%s:%u)\n",
+                          "%s: this client has reported to the server that it accepts %s (%s:%u)\n",
                           PROGRAM, pin, stored.path, stored.line);
         } else {
-            (void)fprintf(stderr, "%s: this client has told the server that it accepts %s\n",
+            (void)fprintf(stderr, "%s: this client has reported to the server that it accepts %s\n",
                           PROGRAM, pin);
         }
     }
@@ -120,9 +120,9 @@ void sc_cli_print_pins_text(const struct sc_cli_options *options, const struct s
     }
     (void)fprintf(stderr, "%s: this client accepts the current key: %s\n", PROGRAM, info->pin);
     if (pins->has_next) {
-        tell_next(options, pins->next);
+        print_next(options, pins->next);
     }
-    tell_named(options, info);
+    print_reported(options, info);
     if (pins->has_next) {
         (void)fprintf(stderr, "%s: how many of all clients accept the next key: " ALL_CLIENTS "\n",
                       PROGRAM);
@@ -155,7 +155,7 @@ void sc_cli_print_pins_json(const struct sc_cli_options *options, const struct s
     sc_cli_put_text("current", curl_text(pins->current, &as));
     if (info) {
         sc_cli_put_text("current_accepted", info->pin);
-        printf(",\"told\":[");
+        printf(",\"reported\":[");
         for (unsigned i = 0; i < info->named; i++) {
             printf("%s\"%s\"", i > 0 ? "," : "",
                    curl_text(info->named_pins + (size_t)i * SC_PIN_BYTES, &as));

@@ -56,11 +56,11 @@ void sc_prompt_greet(const struct sc_cli *client)
 static void help(const struct sc_cli *client)
 {
     static const char keys[] =
-        "status tells of the connection; quit, ^D or ^C on an empty line ends\n"
+        "status describes the connection; quit, ^D or ^C on an empty line ends\n"
 #ifdef HAVE_LIBEDIT
-        "Tab completes, ^R searches the history, ^C throws the line away\n"
+        "Tab completes, ^R searches the history, ^C discards the line\n"
 #endif
-        "when the connection is lost, the next command makes another one\n";
+        "when the connection is lost, the next command connects again\n";
     char commands[SC_HANDLER_LIST_BYTES];
     sc_handler_list(commands);
     (void)fprintf(sc_prompt_stream(client->options), "commands: %s, quit, help, status\n%s",
@@ -97,13 +97,13 @@ bool sc_prompt_take_word(const struct sc_cli *client, const char *line, size_t l
     return true;
 }
 
-void sc_prompt_tell_lost(const struct sc_cli *client, const struct sc_session_end *end)
+void sc_prompt_report_lost(const struct sc_cli *client, const struct sc_session_end *end)
 {
     struct sc_err err;
     char wait[32];
     sc_format_duration_ms(end->wait_ms, wait);
     (void)sc_err_set(&err, end->err.status, "%.600s; %s%s", end->err.text,
-                     client->options->no_retry                 ? "there is no other with --no-retry"
+                     client->options->no_retry                 ? "--no-retry: not connecting again"
                      : end->wait_ms > 0 && end->unanswered > 0 ? "connecting again in "
                                                                : "the next command connects again",
                      !client->options->no_retry && end->wait_ms > 0 && end->unanswered > 0 ? wait
@@ -111,7 +111,7 @@ void sc_prompt_tell_lost(const struct sc_cli *client, const struct sc_session_en
     (void)sc_cli_fail(client->options, &err, NULL);
 }
 
-void sc_prompt_tell_connected(const struct sc_cli *client)
+void sc_prompt_report_connected(const struct sc_cli *client)
 {
     struct sc_err err;
     if (!client->options->verbose) {

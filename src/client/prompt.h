@@ -27,11 +27,11 @@ const char *sc_prompt_word_at(size_t index);
 /* Before the first prompt. */
 void sc_prompt_greet(const struct sc_cli *client);
 
-/* A line that is not a request: help, status, or a complaint. False for quit and exit. */
+/* A line that is not a request: help, status, or an error. False for quit and exit. */
 bool sc_prompt_take_word(const struct sc_cli *client, const char *line, size_t length);
 
 /* Notices, each on a line of its own on standard error. */
-void sc_prompt_tell_lost(const struct sc_cli *client, const struct sc_session_end *end);
-void sc_prompt_tell_connected(const struct sc_cli *client);
+void sc_prompt_report_lost(const struct sc_cli *client, const struct sc_session_end *end);
+void sc_prompt_report_connected(const struct sc_cli *client);
 
 #endif

@@ -43,7 +43,7 @@ static void send_one(struct sc_cli *client)
     struct repeat *repeat = client->state;
     if (!sc_session_send(client->session, client->options->command->type, repeat->body.bytes,
                          repeat->body.length)) {
-        return; /* it has just ended, which is told next */
+        return; /* it has just ended: on_end follows */
     }
     repeat->sent++;
     if (client->options->interval_ms > 0) {

@@ -94,7 +94,7 @@ static void on_ready(struct sc_session *session)
     session->callbacks.on_ready(session->arg, &session->info);
 }
 
-/* Over a proxy command what the command has said tells more than that the stream has ended. */
+/* How a proxy command ended says more than that the stream has ended. */
 static void add_proxy(struct sc_session *session, const struct sc_client_event *event,
                       struct sc_err *err)
 {
@@ -124,10 +124,10 @@ static struct sc_session_end end_of(struct sc_session *session, const struct sc_
     return end;
 }
 
-static void on_pins(struct sc_session *session, const struct sc_client_error *told)
+static void on_pins(struct sc_session *session, const struct sc_client_error *result)
 {
     struct sc_err err;
-    (void)sc_session_err(&err, told);
+    (void)sc_session_err(&err, result);
     session->callbacks.on_pins(session->arg, &err);
 }
 
@@ -141,7 +141,7 @@ static void on_lost(struct sc_session *session, const struct sc_client_event *ev
 
 static void on_end(struct sc_session *session, const struct sc_client_event *event)
 {
-    /* What ends a connection that only waits for PINS, and is no loss, is to be told. */
+    /* A temporary failure after sc_session_close() is not reported; any other one is. */
     const bool is_harmless = !session->close_asked || event->error->temporary;
     /* A server that closes right after its last reply: whether that is a loss the owner knows. */
     if (session->owes_progress && event->unanswered == 0) {

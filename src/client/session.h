@@ -64,7 +64,7 @@ struct sc_session_callbacks {
     /* After on_ready, and after the replies that arrived together. */
     void (*on_progress)(void *arg);
     /* What was learnt for the pin store (status 0), or why nothing was. */
-    void (*on_pins)(void *arg, const struct sc_err *told);
+    void (*on_pins)(void *arg, const struct sc_err *result);
     /* Only where the settings have a time for it (sc_client_settings_set_retry()). May be NULL. */
     void (*on_lost)(void *arg, const struct sc_session_end *end);
     /* The session is over. `end` NULL: because of sc_session_close(). */

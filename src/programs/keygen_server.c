@@ -72,7 +72,7 @@ static int ask(const struct sc_address *address, struct facts *facts, struct sc_
     }
     sc_format_address(address, at, sizeof(at));
     return sc_err_set(err, EX_UNAVAILABLE,
-                      "the server at %s does not tell its pins; is it older than this program?",
+                      "the server at %s does not report its pins; is it older than this program?",
                       at);
 }
 
@@ -120,8 +120,8 @@ static void print_facts(const struct sc_address *address, const struct facts *fa
     printf("Clients that never ask for pins are not counted.\n");
 }
 
-static int judge(const struct facts *facts, const uint8_t current[SC_PIN_BYTES],
-                 const uint8_t next[SC_PIN_BYTES], struct sc_err *err)
+static int check_promotion(const struct facts *facts, const uint8_t current[SC_PIN_BYTES],
+                           const uint8_t next[SC_PIN_BYTES], struct sc_err *err)
 {
     const uint64_t *numbers = facts->numbers;
     const uint64_t left = numbers[OTHERS] + numbers[UNKNOWN] + numbers[NOT_SINCE];
@@ -174,5 +174,5 @@ int sc_keygen_ask_server(const struct sc_address *address, const uint8_t current
         return -1;
     }
     print_facts(address, &facts);
-    return judge(&facts, current, next, err);
+    return check_promotion(&facts, current, next, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What sc-keygen tells about certificates and keys, on stdout. Thread: the main one. */
+/* What sc-keygen prints about certificates and keys, on stdout. Thread: the main one. */
 #ifndef SC_PROGRAMS_KEYGEN_SHOW_H
 #define SC_PROGRAMS_KEYGEN_SHOW_H
 

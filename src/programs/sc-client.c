@@ -32,23 +32,23 @@ static void on_ready(void *arg, const struct sc_client_info *info)
     sc_cli_print_connection(client->options, info, !client->was_ready);
     client->info = info;
     client->is_ready = client->was_ready = true;
-    void (*const tell)(struct sc_cli * client) =
+    void (*const callback)(struct sc_cli * client) =
         is_first ? client->mode->on_ready : client->mode->on_again;
-    if (tell) {
-        tell(client);
+    if (callback) {
+        callback(client);
     }
 }
 
-static void on_pins(void *arg, const struct sc_err *told)
+static void on_pins(void *arg, const struct sc_err *result)
 {
     struct sc_cli *client = arg;
-    if (told->status == SC_CLIENT_OK && !client->options->verbose) {
+    if (result->status == SC_CLIENT_OK && !client->options->verbose) {
         return;
     }
     if (client->mode->leave_line) {
         client->mode->leave_line(client);
     }
-    sc_cli_print_learnt(client->options, told);
+    sc_cli_print_learnt(client->options, result);
     if (client->mode->show_line) {
         client->mode->show_line(client);
     }
@@ -87,7 +87,7 @@ static void on_progress(void *arg)
 }
 
 /* For the next session, and the next run. */
-static void keep_tls_session(struct sc_cli *client)
+static void save_tls_session(struct sc_cli *client)
 {
     uint8_t bytes[SC_SESSION_TLS_BYTES];
     const size_t size = client->session ? sc_session_tls(client->session, bytes) : 0;
@@ -103,10 +103,10 @@ static void keep_tls_session(struct sc_cli *client)
 }
 
 /* The mode goes on without a session. */
-static void drop_session(struct sc_cli *client)
+static void free_session(struct sc_cli *client)
 {
     struct sc_err err;
-    keep_tls_session(client);
+    save_tls_session(client);
     sc_session_free(client->session);
     client->session = NULL;
     if (sc_program_flush(&err) != 0) {
@@ -116,16 +116,17 @@ static void drop_session(struct sc_cli *client)
 }
 
 /* The pin store does not know the server. True: now it does, and there is a new session. */
-static bool meet(struct sc_cli *client, const struct sc_session_end *end, struct sc_err *err)
+static bool handle_unknown_server(struct sc_cli *client, const struct sc_session_end *end,
+                                  struct sc_err *err)
 {
-    if (client->was_ready) { /* its line has been taken out meanwhile */
+    if (client->was_ready) { /* its line was removed from the store meanwhile */
         sc_first_use_refuse(client->options, end, err);
         return false;
     }
     if (!sc_first_use_ask(client->options, end, err)) {
         return false;
     }
-    drop_session(client);
+    free_session(client);
     sc_cli_connect(client);
     return true;
 }
@@ -138,7 +139,7 @@ static void on_end(void *arg, const struct sc_session_end *ended)
     client->info = NULL;
     if (end && *end->key_type) {
         unknown = *end;
-        if (meet(client, end, &unknown.err)) {
+        if (handle_unknown_server(client, end, &unknown.err)) {
             return;
         }
         if (unknown.err.status == SC_EXIT_PIN) { /* of the pin that was typed: there are no sides */
@@ -147,7 +148,7 @@ static void on_end(void *arg, const struct sc_session_end *ended)
         end = &unknown;
     }
     if (client->mode->on_end && client->mode->on_end(client, end)) {
-        drop_session(client);
+        free_session(client);
         return;
     }
     client->ended = true;
@@ -286,8 +287,8 @@ static int run(const struct sc_cli_options *options)
                                sc_session_file_load(options->session_path, options->settings);
         sc_cli_connect(&client);
         do {
-            if (client.info && client.mode->converse) {
-                client.mode->converse(&client);
+            if (client.info && client.mode->run) {
+                client.mode->run(&client);
             }
         } while (sc_cli_iterate(&client));
     } else {
@@ -296,7 +297,7 @@ static int run(const struct sc_cli_options *options)
     if (client.mode->stop) {
         client.mode->stop(&client);
     }
-    keep_tls_session(&client);
+    save_tls_session(&client);
     sc_session_free(client.session);
     if (client.base) {
         event_base_free(client.base);

@@ -96,7 +96,7 @@ end_server 0
 rm server.next.key server.next.crt
 start_server
 if [ "$editing" ]; then
-    at_prompt 69 '> ' "!kill -KILL $server_pid" 'there is no other with --no-retry' '' -- --no-retry
+    at_prompt 69 '> ' "!kill -KILL $server_pid" '--no-retry: not connecting again' '' -- --no-retry
 else
     at_prompt 69 '> ' "!kill -KILL $server_pid" 'press Enter to end' 'echo dropped\n' -- --no-retry
 fi

@@ -170,7 +170,7 @@ for shell in bash zsh fish; do
 done
 
 # What a command is for stands beside it (hits.shown is what zsh lists): of a request from its row in the table of message types.
-for command in 'echo:get TEXT back' 'time:get the time of the server' 'doctor:look at every layer up to the server'; do
+for command in 'echo:get TEXT back' 'time:get the time of the server' 'doctor:check every layer up to the server'; do
     if command -v fish >/dev/null; then
         fish -c 'source $argv[1]; complete -C "sc-client $argv[2]"' "$scripts/fish/sc-client.fish" "${command%%:*}" | grep -qxF "$(printf '%s\t%s' "${command%%:*}" "${command#*:}")" ||
             fail "fish does not say what ${command%%:*} is for"

@@ -42,7 +42,7 @@ wait_log 'alert_received="unknown CA"' 10 3
 ! grep -q 'bad certificate' "$server_log" || fail "a client that knows nothing counts as one that is locked out"
 client 0 --tofu=new echo hello
 expect_out hello
-[ "$(cat err)" = "sc-client: warning: $address is new, and is stored with the pin $current: nobody has vouched for it" ] || fail "no word: $(cat err)"
+[ "$(cat err)" = "sc-client: warning: $address is new, and is stored with the pin $current, which was not verified" ] || fail "no word: $(cat err)"
 has "$known" "$current" first-use
 [ "$(stat -c %a state/space-captain "$known")" = "700
 600" ] || fail "others can look into the store"
@@ -129,24 +129,24 @@ fresh s && run 0 sc-client --connect "$address" --pin-store s <commands && learn
 fresh s && client 0 --pin-store s --verbose pins && learnt s
 grep -qx 'sc-client: this client accepts the next key: s:2' err || fail "pins --verbose does not say that the next key is stored"
 grep -qx "sc-client: this client accepts the current key: $current" err || fail "pins --verbose does not say which pin accepts the current key"
-grep -qx "sc-client: this client has told the server that it accepts $current (s:1)" err || fail "pins --verbose does not say what was named"
-! grep -q "has told the server that it accepts $next" err || fail "pins --verbose says that a pin was named before it was known"
+grep -qx "sc-client: this client has reported to the server that it accepts $current (s:1)" err || fail "pins --verbose does not say what was named"
+! grep -q "has reported to the server that it accepts $next" err || fail "pins --verbose says that a pin was named before it was known"
 grep -qx 'sc-client: how many of all clients accept the next key: sc-keygen --status --connect, or the status page of the server' err || fail "where the figure is"
 client 0 --pin-store s -v pins
-grep -qx "sc-client: this client has told the server that it accepts $next (s:2)" err || fail "the next pin is not named: $(cat err)"
+grep -qx "sc-client: this client has reported to the server that it accepts $next (s:2)" err || fail "the next pin is not named: $(cat err)"
 client 0 --pin-store s --json pins
 [ "$(json-get next_stored <out)/$(json-get next_accepted <out)/$(json-get current_accepted <out)" = "true/true/$current" ] || fail "pins --json: $(cat out)"
-[ "$(json-get told.0 <out) $(json-get told.1 <out)" = "$current $next" ] || fail "pins --json does not say what was named: $(cat out)"
+[ "$(json-get reported.0 <out) $(json-get reported.1 <out)" = "$current $next" ] || fail "pins --json does not say what was named: $(cat out)"
 json-get all_clients <out >/dev/null || fail "pins --json does not say where the figure of all clients is"
 # without ACCEPTED TEXT OPTION...: without a pin store nothing is named, and what is accepted follows from the pins that are given.
 without() {
     accepted=$1 text=$2
     shift 2
     client 0 "$@" --json pins
-    [ "$(json-get next_accepted <out)/$(json-get told <out)" = "$accepted/[]" ] || fail "pins --json of $*: $(cat out)"
+    [ "$(json-get next_accepted <out)/$(json-get reported <out)" = "$accepted/[]" ] || fail "pins --json of $*: $(cat out)"
     ! json-get next_stored <out 2>/dev/null || fail "there is no store"
     client 0 "$@" --verbose pins
-    grep -q "^sc-client: $text" err && grep -qx 'sc-client: this client has not told the server which pins it accepts: it does so with a pin store' err || fail "pins --verbose of $*: $(cat err)"
+    grep -q "^sc-client: $text" err && grep -qx 'sc-client: this client has not reported to the server which pins it accepts: it does so with a pin store' err || fail "pins --verbose of $*: $(cat err)"
 }
 without false 'this client does not accept the next key yet$' --pin server.crt
 without true 'this client accepts the next key: its pin was given$' --pin server.crt --pin server.next.crt
