@@ -298,7 +298,11 @@ void sc_engine_handshake(struct sc_client_engine *engine)
     engine->deadline_ms = NO_DEADLINE;
 }
 
-/* After our close_notify replies are dropped; the server's close_notify is waited for. */
+/*
+ * After our close_notify replies are dropped; the server's close_notify is waited for. With TLS 1.3
+ * a server judges the client's certificate after our handshake: its alert is an error for a
+ * connection over which nothing was answered.
+ */
 static void wait_for_close(struct sc_client_engine *engine)
 {
     uint8_t dropped[4096];
@@ -310,8 +314,10 @@ static void wait_for_close(struct sc_client_engine *engine)
         case SC_TLS_STEP_DONE: break;
         case SC_TLS_STEP_WANT_INPUT: return;
         case SC_TLS_STEP_CLOSED:
-        case SC_TLS_STEP_EOF:
-        case SC_TLS_STEP_FAILED: sc_engine_end(engine, NULL); return;
+        case SC_TLS_STEP_EOF: sc_engine_end(engine, NULL); return;
+        case SC_TLS_STEP_FAILED:
+            sc_engine_end(engine, engine->oldest == 1 && !engine->settings->inspect ? &err : NULL);
+            return;
         }
     }
 }

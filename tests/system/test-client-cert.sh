@@ -41,6 +41,9 @@ for version in 1.2 1.3; do
         run 35 $program --cert bob.crt --key bob.key $command
         expect_err 'the server refused our certificate'
     done
+    # Nothing is asked: with TLS 1.3 the alert comes after the client's handshake.
+    run 35 sc-client --connect "$address" --pin server.crt </dev/null
+    expect_err 'the server requires a client certificate; give it with --cert and --key \('
 done
 pass "a certificate that is wanted, none, another one"
 
