@@ -42,7 +42,6 @@ static int not_kept(const char *path, int error, struct sc_err *err)
     return sc_err_set_errno(err, EX_CANTCREAT, error, "the history is not kept: %s", path);
 }
 
-/* The file, locked. -1: without text in *err there is none to be had. */
 static int open_locked(const char *path, struct sc_err *err)
 {
     struct stat stat, now;
@@ -53,8 +52,7 @@ static int open_locked(const char *path, struct sc_err *err)
             return errno == ELOOP
                        ? sc_err_set(err, EX_NOINPUT,
                                     "the history is not kept: %s is a symbolic link", path)
-                   : errno == ENOSPC || errno == EDQUOT ? not_kept(path, errno, err)
-                                                        : -1;
+                       : not_kept(path, errno, err);
         }
         if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode) || stat.st_uid != geteuid()) {
             (void)close(fd);
@@ -71,7 +69,7 @@ static int open_locked(const char *path, struct sc_err *err)
         }
         (void)close(fd);
     }
-    return -1;
+    return not_kept(path, EWOULDBLOCK, err);
 }
 
 /* Where the last lines of the text begin. */
@@ -152,8 +150,9 @@ struct sc_prompt_history *sc_prompt_history_open(void (*on_line)(const char *lin
         free(history);
         return NULL;
     }
-    (void)sc_new_file_make_directories(history->path, NULL);
-    const int fd = open_locked(history->path, err);
+    const int made = sc_new_file_make_directories(history->path, err);
+    const int fd =
+        made == 0 ? open_locked(history->path, err) : sc_err_prefix(err, "the history is not kept");
     if (fd < 0) {
         free(history);
         return NULL;
@@ -171,10 +170,9 @@ int sc_prompt_history_add(struct sc_prompt_history *history, const char *line, s
         memchr(line, '\0', length)) {
         return 0;
     }
-    err->text[0] = '\0';
     const int fd = open_locked(history->path, err);
     if (fd < 0) {
-        return *err->text ? -1 : not_kept(history->path, errno, err);
+        return -1;
     }
     memcpy(text, line, length);
     text[length] = '\n';

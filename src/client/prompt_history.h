@@ -19,9 +19,8 @@
 struct sc_prompt_history;
 
 /*
- * Calls `on_line` for each line of the file, oldest first; each ends in a NUL. NULL: there is no
- * file to be had, and *err has a text when that is worth a warning: another owner, a symbolic link,
- * not a regular file, a full disk.
+ * Calls `on_line` for each line of the file, oldest first; each ends in a NUL. NULL: nothing is
+ * kept, and *err says why; its text is empty without a home.
  */
 struct sc_prompt_history *sc_prompt_history_open(void (*on_line)(const char *line, void *arg),
                                                  void *arg, struct sc_err *err);

@@ -207,17 +207,20 @@ if [ "$editing" ]; then
     start_server
     at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' "!terminal 20 '> ' 'echo other\\n' other '' '> ' '\\x04' -- sc-client --connect $address --pin server.crt >other.out" '' 'echo two\n' 'two' '' '> ' '\x04'
     [ "$(cat "$history")" = "$(printf 'echo one\necho other\necho two')" ] || fail "two clients lost a line of the history"
-    # What is not the user's is not touched, and one line says so; neither a missing home nor a full disk is a failure.
+    # What is not the user's is not touched, and one line says so, as of what can't be made; neither a missing home nor a full disk is a failure.
     rm "$history" && echo precious >"$tmp/target" && ln -s "$tmp/target" "$history"
     at_prompt 0 'warning: the history is not kept: ' '' 'is a symbolic link' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
     [ "$(cat target)" = precious ] || fail "a symbolic link was followed"
     rm "$history" && mkdir "$history"
-    at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' '\x04'
+    at_prompt 0 'warning: the history is not kept: ' '' 'Is a directory' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
     rmdir "$history" && mkfifo "$history"
     at_prompt 0 'is not a regular file of yours' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
-    for home in '' relative "$tmp/server.crt/home" /dev/full; do
+    for home in '' relative; do
         HOME=$home at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' '\x04'
-        ! grep -q warning out || fail "a home that cannot be used is warned about: $home"
+        ! grep -q warning out || fail "no home is warned about: $home"
+    done
+    for home in "$tmp/server.crt/home" /dev/full; do
+        HOME=$home at_prompt 0 "warning: the history is not kept: can't make the directory $home" '' 'Not a directory' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
     done
     (unset HOME && at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' '\x04')
     mkdir state
