@@ -225,6 +225,13 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
     }
 }
 
+/* Returns the exit status. */
+static int fail(const struct sc_cli_options *options, const struct sc_err *err)
+{
+    return err->status == EX_USAGE ? sc_cli_usage(options, "%s", err->text)
+                                   : sc_cli_fail(options, err, NULL);
+}
+
 static int check_doctor(const struct sc_cli_options *options, int count, char *words[])
 {
     if (count > 1) {
@@ -321,7 +328,7 @@ static int set_pin_store(struct sc_cli_options *options)
             options->settings, options->pin_store, options->target,
             takes_new ? SC_CLIENT_FIRST_USE_STORE : SC_CLIENT_FIRST_USE_REFUSE, &error) != 0) {
         (void)sc_err_set(&err, error.code, "--pin-store: %s", error.text);
-        return sc_cli_fail(options, &err, NULL);
+        return fail(options, &err);
     }
     return 0;
 }
@@ -342,12 +349,12 @@ static int check_pins(const struct sc_cli_options *options)
 static int check_proxy_command(const struct sc_cli_options *options)
 {
     struct sc_err err;
-    if (!options->proxy_command ||
-        sc_proxy_command_check(options->proxy_command, &options->address, &err) == 0) {
+    const struct sc_opt_setting *setting = sc_opt_settings_find(&options->given, "proxy-command");
+    if (!setting || sc_proxy_command_check(setting->value, &options->address, &err) == 0) {
         return 0;
     }
-    (void)sc_err_prefix(&err, "--proxy-command");
-    return sc_cli_fail(options, &err, NULL);
+    (void)sc_client_conf_blame(setting, &err);
+    return fail(options, &err);
 }
 
 /* Returns 0; -1 with the exit status: --help, or an error. */
@@ -405,7 +412,7 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
         const struct sc_opt_setting *setting = &options->given.list[i];
         if (take_option(options, setting->option->value, setting->value, &err) != 0) {
             (void)sc_client_conf_blame(setting, &err);
-            *status = sc_cli_fail(options, &err, NULL);
+            *status = fail(options, &err);
             return -1;
         }
     }

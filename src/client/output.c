@@ -254,7 +254,7 @@ int sc_cli_fail(const struct sc_cli_options *options, const struct sc_err *err,
 
 int sc_cli_usage(const struct sc_cli_options *options, const char *fmt, ...)
 {
-    char text[512];
+    char text[700];
     struct sc_err err;
     va_list args;
     va_start(args, fmt);

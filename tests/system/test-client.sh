@@ -337,7 +337,7 @@ for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--count 0 t
     'echo a b' '--show-pin echo' '--pin sha256//x' '--pin ca:' '--session=' '--count 3'; do
     # shellcheck disable=SC2086
     run 64 sc-client --pin server.crt $wrong
-    expect_err '^sc-client: '
+    expect_err "^sc-client: .*; try 'sc-client --help'\$"
 done
 for late in 'echo hello --json' 'time --json' 'doctor --json'; do
     # shellcheck disable=SC2086

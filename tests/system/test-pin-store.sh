@@ -53,7 +53,7 @@ for mode in new ask strict; do
     silent
 done
 client 64 --tofu=yes time
-expect_err '^sc-client: --tofu: invalid value "yes": expected ask, new or strict$'
+expect_err '^sc-client: --tofu: invalid value "yes": expected ask, new or strict; try'
 client 64 --tofu=new --pin-store '' time
 expect_err '^sc-client: --pin-store: the path of the pin store is empty'
 run 64 env -u XDG_STATE_HOME -u HOME sc-client --connect "$address" --tofu=new time
