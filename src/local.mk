@@ -153,7 +153,8 @@ src_libscclient_a_SOURCES = \
 	src/client/proxy_command.c src/client/proxy_command.h \
 	src/client/repeat.c \
 	src/client/session.c src/client/session.h \
-	src/client/session_file.c src/client/session_file.h
+	src/client/session_file.c src/client/session_file.h \
+	src/client/terminal.c src/client/terminal.h
 
 # Its defaults name the directory of the installation.
 src_libscserver_a_CPPFLAGS = $(AM_CPPFLAGS) -DSC_SYSCONFDIR='"$(sysconfdir)"'

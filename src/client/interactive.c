@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sysexits.h>
-#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -22,6 +21,7 @@
 #include "client/prompt_history.h"
 #include "client/output.h"
 #include "client/prompt.h"
+#include "client/terminal.h"
 #include "base/escape.h"
 #include "base/program.h"
 #include "proto/handler.h"
@@ -46,32 +46,6 @@ struct interactive {
     bool warned; /* of a line that could not be added to the history file */
     bool is_over; /* with --no-retry: the session has ended */
 };
-
-/* As it was before us. */
-static struct termios terminal;
-
-/* libedit does the same, but only while it waits for a line. */
-static void on_fatal_signal(int number)
-{
-    (void)tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
-    (void)raise(number); /* SA_RESETHAND: it ends the program this time */
-}
-
-static void watch_fatal_signals(void)
-{
-    /* The loop has SIGINT from the first prompt on: before, --tofu=ask may ask. */
-    static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-    const struct sigaction restore = {.sa_handler = on_fatal_signal, .sa_flags = (int)SA_RESETHAND};
-    struct sigaction before;
-    if (tcgetattr(STDIN_FILENO, &terminal) != 0) {
-        return;
-    }
-    for (size_t i = 0; i < SC_COUNT_OF(fatal); i++) {
-        if (sigaction(fatal[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
-            (void)sigaction(fatal[i], &restore, NULL);
-        }
-    }
-}
 
 static char *prompt(EditLine *editor)
 {
@@ -99,46 +73,25 @@ static void show_line(struct sc_cli *client)
     }
 }
 
-/* --- Signals, as events of the loop --- */
-
-static void on_interrupt(evutil_socket_t fd, short what, void *arg)
+/* Also of the characters that the terminal makes signals of. */
+static void on_signal(evutil_socket_t number, short what, void *arg)
 {
-    (void)fd;
-    (void)what;
     struct sc_cli *client = arg;
     struct interactive *interactive = client->state;
-    interactive->interrupted = true;
-}
-
-/* ^Z: the shell gets the terminal as it was, and fg continues here. */
-static void on_stop(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
     (void)what;
-    struct sc_cli *client = arg;
-    struct termios ours;
-    struct sigaction handler;
-    const struct sigaction stop = {.sa_handler = SIG_DFL};
-    const bool saved = tcgetattr(STDIN_FILENO, &ours) == 0;
-    leave_line(client);
-    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
-    (void)sigaction(SIGTSTP, &stop, &handler);
-    (void)raise(SIGTSTP);
-    (void)sigaction(SIGTSTP, &handler, NULL);
-    if (saved) {
-        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &ours);
+    switch (number) {
+    case SIGINT: interactive->interrupted = true; break;
+    case SIGTSTP:
+        leave_line(client);
+        sc_terminal_suspend();
+        show_line(client);
+        break;
+    case SIGWINCH:
+        el_resize(interactive->editor);
+        show_line(client);
+        break;
+    default: (void)raise((int)number); break;
     }
-    show_line(client);
-}
-
-static void on_resize(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    struct sc_cli *client = arg;
-    const struct interactive *interactive = client->state;
-    el_resize(interactive->editor);
-    show_line(client);
 }
 
 /* --- Reading a line --- */
@@ -195,7 +148,10 @@ static int get_character(EditLine *editor, wchar_t *out)
         if (got < 0 && errno != EINTR && errno != EAGAIN) {
             return -1;
         }
-        if (got == 1) {
+        const int number = got == 1 ? sc_terminal_signal((unsigned char)byte) : 0;
+        if (number != 0) {
+            on_signal(number, 0, client);
+        } else if (got == 1) {
             status = mbrtowc(out, &byte, 1, &shift);
         }
     }
@@ -243,13 +199,14 @@ static void set_up_editor(struct sc_cli *client)
      * terminal's to interpret, and lost: the modes for "execution" are those of editing.
      */
     (void)el_set(editor, EL_SETTY, "-x", "-icanon", "-echo", "-iexten", NULL);
+    /* A signal of the terminal would drop what was typed before it and is not read yet. */
+    (void)el_set(editor, EL_SETTY, "-d", "-isig", NULL);
     (void)el_source(editor, NULL);
 }
 
 static int start(struct sc_cli *client, struct sc_err *err)
 {
     static const int numbers[] = {SIGINT, SIGTSTP, SIGWINCH};
-    static const event_callback_fn handlers[] = {on_interrupt, on_stop, on_resize};
     struct interactive *interactive = calloc(1, sizeof(*interactive));
     bool whole = interactive != NULL;
     client->state = interactive;
@@ -261,7 +218,7 @@ static int start(struct sc_cli *client, struct sc_err *err)
         interactive->input = event_new(client->base, STDIN_FILENO, EV_READ, on_input, interactive);
         whole = interactive->editor && interactive->history && interactive->input;
         for (size_t i = 0; i < SC_COUNT_OF(numbers); i++) {
-            interactive->signals[i] = evsignal_new(client->base, numbers[i], handlers[i], client);
+            interactive->signals[i] = evsignal_new(client->base, numbers[i], on_signal, client);
             whole = whole && interactive->signals[i];
         }
     }
@@ -269,7 +226,7 @@ static int start(struct sc_cli *client, struct sc_err *err)
         return sc_err_set(err, EX_OSERR, "can't make a line editor");
     }
     sc_prompt_text(client->options, interactive->prompt);
-    watch_fatal_signals();
+    sc_terminal_save();
     open_history(interactive);
     set_up_editor(client);
     return 0;

@@ -154,6 +154,8 @@ if [ "$editing" ]; then
     at_prompt 130 '> ' '\x03'
     at_prompt 0 '> ' 'echo half a line' 'half a line' '\x03' '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
     ! grep -q '^half a line' out || fail "a line that was thrown away was sent"
+    # What is typed at once is taken in its order: the terminal drops nothing before ^C, and nothing after it.
+    at_prompt 0 '> ' 'echo half a line\x03reverse cba\n' '\nabc' '' '> ' '\x04'
     # Tab: one, several, and words that are not requests; nothing after the first word.
     at_prompt 0 '> ' 'rev\tcba\n' 'reverse cba' '' '\nabc' '' '> ' 's\t\n' 'status' '' 'connected to' '' '> ' '\t' 'echo  reverse  time' '' 'help  status  quit' '' '> ' 'q\t\n'
     # A terminal that gets narrower while a line is typed: the line is drawn again, and goes on below where it is full now.

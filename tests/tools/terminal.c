@@ -103,11 +103,13 @@ static void unescape_all(char *text)
 
 static void type(int fd, const char *text)
 {
-    while (*text) {
-        const char byte = unescape(&text);
-        if (write(fd, &byte, 1) != 1) {
-            give_up(EX_IOERR, "can't type");
-        }
+    char bytes[4096];
+    size_t count = 0;
+    while (*text && count < sizeof(bytes)) {
+        bytes[count++] = unescape(&text);
+    }
+    if (*text || write(fd, bytes, count) != (ssize_t)count) { /* at once */
+        give_up(EX_IOERR, "can't type");
     }
 }
 
