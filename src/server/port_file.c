@@ -3,48 +3,48 @@
 
 #include "server/port_file.h"
 
-#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-static int write_addresses(FILE *file, const struct sc_listen *listen)
+#include "base/new_file.h"
+
+/* The caller frees it. NULL: out of memory. */
+static char *format_addresses(const struct sc_listen *listen, size_t *size)
 {
-    for (size_t i = 0; i < sc_listen_count(listen); i++) {
-        if (fprintf(file, "%s\n", sc_listen_address(listen, i)) < 0) {
-            return -1;
-        }
+    char *text = NULL;
+    FILE *out = open_memstream(&text, size);
+    for (size_t i = 0; out && i < sc_listen_count(listen); i++) {
+        (void)fprintf(out, "%s\n", sc_listen_address(listen, i));
     }
-    return 0;
+    if (out && fclose(out) != 0) {
+        free(text);
+        text = NULL;
+    }
+    return text;
 }
 
 int sc_port_file_write(const char *path, const struct sc_listen *listen, struct sc_err *err)
 {
-    char temporary[4096];
-    if (snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid()) >=
-        (int)sizeof(temporary)) {
-        return sc_err_set(err, EX_CANTCREAT,
-                          "cannot write the port file: the path is too long: %.200s...", path);
-    }
-    /* A rename would put a file in the place of a device such as /dev/stdout. */
+    const struct sc_new_file_settings settings = {.mode = 0644, .own = true};
+    struct sc_new_file file = {0};
     struct stat there;
+    size_t size;
+    /* A rename would put a file in the place of a device such as /dev/stdout. */
     if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
         return sc_err_set(
             err, EX_CANTCREAT,
-            "cannot write the port file %s: what is there is not a regular file; name another",
-            path);
+            "port-file: can't create %s: what is there is not a regular file; name another", path);
     }
-    (void)unlink(temporary); /* of a process that had our number and was killed */
-    FILE *file = fopen(temporary, "wxe");
-    if (!file) {
-        return sc_err_set_errno(err, EX_CANTCREAT, errno, "cannot create the port file %s", path);
+    char *text = format_addresses(listen, &size);
+    if (!text) {
+        return sc_err_set(err, EX_OSERR, "port-file: out of memory");
     }
-    const int written = write_addresses(file, listen);
-    if (fclose(file) != 0 || written != 0 || rename(temporary, path) != 0) {
-        const int errnum = errno;
-        (void)unlink(temporary);
-        return sc_err_set_errno(err, EX_IOERR, errnum, "cannot write the port file %s", path);
+    int rc = sc_new_file_write(&file, path, text, size, &settings, err);
+    if (rc == 0 && (rc = sc_new_file_put(&file, true, err)) != 0) {
+        sc_new_file_discard(&file);
     }
-    return 0;
+    free(text);
+    return rc == 0 ? 0 : sc_err_prefix(err, "port-file");
 }
