@@ -123,6 +123,12 @@ void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES])
     sc_addr_format((const struct sockaddr *)&address, length, out);
 }
 
+bool sc_addr_is_local(const char *text)
+{
+    return strncmp(text, "unix:", 5) == 0 || strncmp(text, "127.", 4) == 0 ||
+           strncmp(text, "[::1]:", 6) == 0;
+}
+
 bool sc_addr_source(int family, char *out, size_t out_size)
 {
     const bool v4 = family == AF_INET;

@@ -35,6 +35,10 @@ void sc_addr_format_packed(const struct sc_addr *packed,
 /* Our end of a connected or listening socket; "unknown" when the kernel does not say. */
 void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES]);
 
+/* Whether only this host reaches an address of sc_addr_format(): a loopback one, or a unix socket.
+ */
+bool sc_addr_is_local(const char *text);
+
 /*
  * The address that this host sends from to others, as text, by the routes that it has; nothing is
  * sent. False: it has no route of that family (AF_INET, AF_INET6), and `out` is as it was.

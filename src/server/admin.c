@@ -400,9 +400,3 @@ void sc_admin_free(struct sc_admin *admin)
     sc_listen_close(admin->listen);
     free(admin);
 }
-
-bool sc_admin_is_local(const char *address)
-{
-    return strncmp(address, "unix:", 5) == 0 || strncmp(address, "127.", 4) == 0 ||
-           strncmp(address, "[::1]:", 6) == 0;
-}

@@ -35,7 +35,4 @@ const struct sc_listen *sc_admin_listen(const struct sc_admin *admin);
 /* Ends the thread and closes the sockets. NULL is fine. */
 void sc_admin_free(struct sc_admin *admin);
 
-/* Whether an address (as sc_listen_address() gives it) is of this machine alone. */
-bool sc_admin_is_local(const char *address);
-
 #endif

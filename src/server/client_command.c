@@ -20,21 +20,16 @@ static bool is_any(const struct sc_address *address)
            (strcmp(address->host, "::") == 0 || strcmp(address->host, "0.0.0.0") == 0);
 }
 
-static bool is_local(const struct sc_address *address)
-{
-    return address->is_unix || strcmp(address->host, "::1") == 0 ||
-           strncmp(address->host, "127.", 4) == 0;
-}
-
 static bool find_address(const struct sc_listen *listen, struct sc_address *out)
 {
     bool found = false;
     for (size_t i = 0; i < sc_listen_count(listen); i++) {
+        const char *text = sc_listen_address(listen, i);
         struct sc_address address;
-        if (sc_parse_address(sc_listen_address(listen, i), NULL, &address, NULL) != 0) {
+        if (sc_parse_address(text, NULL, &address, NULL) != 0) {
             continue;
         }
-        if (!is_local(&address)) {
+        if (!sc_addr_is_local(text)) {
             *out = address;
             return true;
         }

@@ -119,4 +119,19 @@ START_TEST(our_end_of_a_socket)
 }
 END_TEST
 
-SUITE_MAIN("addr", our_end_of_a_socket, text_of_every_family, keys_join_what_one_client_can_have)
+START_TEST(only_this_machine_is_local)
+{
+    ck_assert(sc_addr_is_local("127.0.0.1:9464"));
+    ck_assert(sc_addr_is_local("127.8.0.1:9464"));
+    ck_assert(sc_addr_is_local("[::1]:9464"));
+    ck_assert(sc_addr_is_local("unix:/run/x"));
+    ck_assert(!sc_addr_is_local("192.0.2.1:9464"));
+    ck_assert(!sc_addr_is_local("12.0.0.1:9464"));
+    ck_assert(!sc_addr_is_local("0.0.0.0:9464"));
+    ck_assert(!sc_addr_is_local("[::]:9464"));
+    ck_assert(!sc_addr_is_local("[::1:2]:9464"));
+}
+END_TEST
+
+SUITE_MAIN("addr", our_end_of_a_socket, only_this_machine_is_local, text_of_every_family,
+           keys_join_what_one_client_can_have)
