@@ -61,10 +61,6 @@ static const struct row library_rows[] = {
      "the ClientHello came in more TLS records than any client needs (32); it may want to use up "
      "processor time",
      NULL},
-    {SSL_R_HTTP_REQUEST, SC_TLS_REASON_PLAINTEXT,
-     "an HTTP client on this port; this is not a web server, and it speaks TLS only", NULL},
-    {SSL_R_HTTPS_PROXY_REQUEST, SC_TLS_REASON_PLAINTEXT,
-     "an HTTP CONNECT on this port; this is not a proxy", NULL},
     {SSL_R_UNSUPPORTED_PROTOCOL, SC_TLS_REASON_VERSION,
      "the client offers only old TLS versions; it needs TLS 1.2 or newer",
      "the server chose an old TLS version; it needs TLS 1.2 or newer"},
@@ -101,10 +97,6 @@ static const struct row library_rows[] = {
     {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SC_TLS_REASON_NO_SHARED_SIGNATURE,
      "the client takes no signature that this server's key can make; an EC P-256 or RSA key suits "
      "most clients",
-     NULL},
-    {SSL_R_NO_APPLICATION_PROTOCOL, SC_TLS_REASON_ALPN,
-     "a client of another protocol (ALPN) on this port; ours offers space-captain/1 or no ALPN at "
-     "all",
      NULL},
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SC_TLS_REASON_NO_CLIENT_CERTIFICATE,
      "client-auth requires a client certificate, and the client has none", NULL},

@@ -38,8 +38,6 @@ START_TEST(errors_of_the_library)
         enum sc_tls_reason reason;
         const char *at_server, *at_client;
     } rows[] = {
-        {SSL_R_HTTP_REQUEST, SC_TLS_REASON_PLAINTEXT, "HTTP client", NULL},
-        {SSL_R_HTTPS_PROXY_REQUEST, SC_TLS_REASON_PLAINTEXT, "HTTP CONNECT", NULL},
         {SSL_R_UNSUPPORTED_PROTOCOL, SC_TLS_REASON_VERSION, "client offers only old",
          "server chose an old"},
         {SSL_R_VERSION_TOO_LOW, SC_TLS_REASON_VERSION, "client offers only old",
@@ -54,7 +52,6 @@ START_TEST(errors_of_the_library)
          NULL},
         {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SC_TLS_REASON_NO_SHARED_SIGNATURE, "signature",
          NULL},
-        {SSL_R_NO_APPLICATION_PROTOCOL, SC_TLS_REASON_ALPN, "ALPN", NULL},
         {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SC_TLS_REASON_NO_CLIENT_CERTIFICATE,
          "the client has none", NULL},
         {SSL_R_CERTIFICATE_VERIFY_FAILED, SC_TLS_REASON_CLIENT_CERTIFICATE, "client-pin", NULL},
@@ -181,6 +178,7 @@ START_TEST(plain_text_at_either_side)
         {"GET ", "HTTP client", "HTTP client"},
         {"GEx", "client does not speak TLS", "server does not speak TLS"},
         {"HEAD ", "HTTP client", "HTTP client"},
+        {"CONNE", "HTTP CONNECT", "HTTP CONNECT"},
         {"HTTP/", "HTTP server answered", "HTTP server answered"},
         {"HTT", "client does not speak TLS", "server does not speak TLS"},
         {"SSH-2", "SSH client", "SSH server"},
