@@ -3,6 +3,8 @@
 
 #include "base/escape.h"
 
+#include <string.h>
+
 #include "base/compiler.h"
 
 /* The length of the UTF-8 sequence at the start, 0: there is none. *code is its character. */
@@ -164,4 +166,23 @@ void sc_escape_base64(FILE *out, const void *bytes, size_t length)
         (void)putc(left > 1 ? digits[bits >> 6 & 63] : '=', out);
         (void)putc(left > 2 ? digits[bits & 63] : '=', out);
     }
+}
+
+void sc_escape_shell(FILE *out, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=:,./@%";
+    if (*text && text[strspn(text, plain)] == '\0') {
+        (void)fputs(text, out);
+        return;
+    }
+    (void)putc('\'', out);
+    for (; *text; text++) {
+        if (*text == '\'') {
+            (void)fputs("'\\''", out);
+        } else {
+            (void)putc(*text, out);
+        }
+    }
+    (void)putc('\'', out);
 }

@@ -9,9 +9,9 @@
 #include <stdio.h>
 
 /*
- * All of these agree on what is unsafe, and show its bytes as \xNN (JSON: \uNNNN): control
- * characters, C1 ones too; bytes that are not UTF-8; characters that reorder text (bidirectional
- * controls) or that cannot be seen (zero width). Everything else is left as it is.
+ * Those for a terminal, a line and JSON agree on what is unsafe, and show its bytes as \xNN (JSON:
+ * \uNNNN): control characters, C1 ones too; bytes that are not UTF-8; characters that reorder text
+ * (bidirectional controls) or that cannot be seen (zero width). Everything else is left as it is.
  */
 
 /* For a terminal, in any number of lines: newlines and tabs are left as they are. */
@@ -28,6 +28,9 @@ size_t sc_escape_line(char *out, size_t out_size, const void *bytes, size_t leng
  * the text \xNN.
  */
 void sc_escape_json(FILE *out, const void *text, size_t length);
+
+/* As one word of a shell command, in quotes where it needs them. */
+void sc_escape_shell(FILE *out, const char *text);
 
 /* RFC 4648 section 4, with padding. */
 void sc_escape_base64(FILE *out, const void *bytes, size_t length);

@@ -185,14 +185,14 @@ static void put_lines(const char *key, const char *lines)
 
 void sc_cli_store_option(const struct sc_cli_options *options, char out[SC_CLI_STORE_OPTION_BYTES])
 {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-";
-    const char *path = options->pin_store;
-    const char *quote = path && path[strspn(path, plain)] ? "'" : "";
-    if (!path || strchr(path, '\'') ||
-        snprintf(out, SC_CLI_STORE_OPTION_BYTES, " --pin-store %s%s%s", quote, path, quote) >=
-            SC_CLI_STORE_OPTION_BYTES) {
-        *out = '\0';
+    FILE *text = options->pin_store ? fmemopen(out, SC_CLI_STORE_OPTION_BYTES, "w") : NULL;
+    *out = '\0';
+    if (text) {
+        (void)fputs(" --pin-store ", text);
+        sc_escape_shell(text, options->pin_store);
+        if (fclose(text) != 0) {
+            *out = '\0';
+        }
     }
 }
 
@@ -285,11 +285,7 @@ void sc_cli_print_pins(const struct sc_cli_options *options, const struct sc_cli
     sc_certificate_date(info->not_before, from);
     sc_certificate_date(info->not_after, to);
     printf("%s has a certificate that is valid from %s to %s\n", options->target, from, to);
-    printf("  sc-client, curl  %s\n", as.curl);
-    printf("  RFC 7469         %s\n", as.rfc7469);
-    printf("  ssh              %s\n", as.ssh);
-    printf("  DANE (TLSA)      %s\n", as.dane);
-    printf("  certificate      %s\n", as.cert_sha256);
+    sc_pin_print(stdout, &as);
     printf("Nothing is verified yet: compare the pins with those that 'sc-keygen --show' prints on "
            "the server.\n");
 }

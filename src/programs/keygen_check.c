@@ -17,13 +17,9 @@
 #include "base/account.h"
 #include "base/clock.h"
 #include "programs/keygen_show.h"
+#include "tls/cert_files.h"
 #include "tls/certificate.h"
 #include "tls/keygen.h"
-
-#define MIN_SECURITY_BITS \
-    112 /* RSA 2048 and EC P-224; less is refused by OpenSSL's default security level in most \
-           distributions */
-#define WARN_DAYS 30
 
 /* It prints what is wrong or to be noted, a line each; then one line, or the error. */
 struct check {
@@ -75,7 +71,7 @@ static void check_strength(struct check *check, const EVP_PKEY *key)
 {
     char what[80];
     sc_keygen_describe_key(key, what, sizeof(what));
-    if (EVP_PKEY_get_security_bits(key) < MIN_SECURITY_BITS) {
+    if (EVP_PKEY_get_security_bits(key) < SC_CERT_FILES_MIN_BITS) {
         problem(check,
                 "%s is too weak; sc-keygen --force makes a new pair, and every client needs the "
                 "new pin",
@@ -101,7 +97,7 @@ static void check_dates(struct check *check, const X509 *certificate)
                 "the certificate %s; \"sc-keygen --renew --out %.*s\" makes a new one for the same "
                 "key",
                 validity, base, check->path);
-    } else if (not_after - now < WARN_DAYS * 86400L) {
+    } else if (not_after - now < SC_CERTIFICATE_RENEW_S) {
         printf("%s: note: %s; \"sc-keygen --renew --out %.*s\" makes a new one for the same key\n",
                check->path, validity, base, check->path);
     }

@@ -6,24 +6,50 @@
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sysexits.h>
 #include <unistd.h>
 
-#include "tls/keygen.h"
+#include <openssl/x509v3.h>
+
+#include "tls/certificate.h"
+
+#define NAME_BYTES 256U
+
+struct names {
+    char text[SC_KEYGEN_MAX_NAMES][NAME_BYTES];
+    const char *items[SC_KEYGEN_MAX_NAMES];
+    size_t count;
+};
 
 /* A name that no certificate can hold is left out: it was not asked for. */
-static void add(struct sc_names *names, const char *name)
+static void add(struct names *names, const char *name)
 {
-    if (names->count == SC_NAMES_MAX || sc_keygen_check_name(name, NULL) != 0) {
+    if (names->count == SC_KEYGEN_MAX_NAMES || sc_keygen_check_name(name, NULL) != 0) {
         return;
     }
     for (size_t i = 0; i < names->count; i++) {
-        if (strcasecmp(names->name[i], name) == 0) {
+        if (strcasecmp(names->text[i], name) == 0) {
             return;
         }
     }
-    (void)snprintf(names->name[names->count++], sizeof(names->name[0]), "%s", name);
+    char *text = names->text[names->count];
+    (void)snprintf(text, NAME_BYTES, "%s", name);
+    names->items[names->count++] = text;
+}
+
+static void add_names_of(struct names *names, const X509 *certificate)
+{
+    char name[NAME_BYTES];
+    GENERAL_NAMES *list = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(list); i++) {
+        if (sc_certificate_name(sk_GENERAL_NAME_value(list, i), name, sizeof(name))) {
+            add(names, name);
+        }
+    }
+    GENERAL_NAMES_free(list);
 }
 
 /*
@@ -43,11 +69,9 @@ static const char *full_name_in(const struct hostent *line, const char *host)
     return found ? full : NULL;
 }
 
-void sc_keygen_names_of_host(struct sc_names *names)
+static void add_names_of_host(struct names *names)
 {
-    char host[256] = "";
-
-    names->count = 0;
+    char host[NAME_BYTES] = "";
     if (gethostname(host, sizeof(host) - 1) == 0 && host[0]) {
         /*
          * gethostent() reads /etc/hosts only; getaddrinfo() would also ask a name server, and may
@@ -68,4 +92,26 @@ void sc_keygen_names_of_host(struct sc_names *names)
     add(names, "localhost");
     add(names, "127.0.0.1");
     add(names, "::1");
+}
+
+X509 *sc_keygen_make_certificate(EVP_PKEY *key, const char *const *names, size_t count,
+                                 const X509 *model, unsigned days, struct sc_err *err)
+{
+    if (count > 0) {
+        return sc_keygen_certificate(key, names, count, days, err);
+    }
+    struct names *found = calloc(1, sizeof(*found));
+    if (!found) {
+        (void)sc_err_set(err, EX_OSERR, "can't make a certificate: out of memory");
+        return NULL;
+    }
+    if (model) {
+        add_names_of(found, model);
+    }
+    if (found->count == 0) {
+        add_names_of_host(found);
+    }
+    X509 *certificate = sc_keygen_certificate(key, found->items, found->count, days, err);
+    free(found);
+    return certificate;
 }

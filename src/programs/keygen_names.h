@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The names of this host, for a certificate that was asked for without any. Asks no name server.
- * Thread: the main one.
- */
+/* Which names a new certificate is for. Asks no name server. Thread: the main one. */
 #ifndef SC_PROGRAMS_KEYGEN_NAMES_H
 #define SC_PROGRAMS_KEYGEN_NAMES_H
 
-#include <stddef.h>
+#include "tls/keygen.h"
 
-#define SC_NAMES_MAX 6U
-
-struct sc_names {
-    size_t count;
-    char name[SC_NAMES_MAX][256];
-};
-
-/* The host's name, its full name where /etc/hosts has it, localhost, 127.0.0.1, ::1; each once. */
-void sc_keygen_names_of_host(struct sc_names *names);
+/*
+ * sc_keygen_certificate() for these names; without any for those of `model` (NULL: there is none),
+ * and if it has none for those of this host: its name, its full name where /etc/hosts has it,
+ * localhost, 127.0.0.1 and ::1.
+ */
+X509 *sc_keygen_make_certificate(EVP_PKEY *key, const char *const *names, size_t count,
+                                 const X509 *model, unsigned days, struct sc_err *err) SC_NODISCARD;
 
 #endif

@@ -4,11 +4,12 @@
 #include "programs/keygen_rotate.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "programs/keygen_names.h"
 #include "programs/keygen_server.h"
 #include "programs/keygen_show.h"
@@ -17,92 +18,28 @@
 #include "tls/rotation.h"
 #include "tls/ticket_file.h"
 
-#define NAME_BYTES 256U
-#define RENEW_DAYS 30
-
 /* The name that the messages give to the files: what was said with --out. */
 static void print_base(const struct sc_keygen_rotate_request *request)
 {
-    printf(" --out %.*s", (int)request->base_length, request->base);
+    (void)fputs(" --out ", stdout);
+    sc_escape_shell(stdout, request->base);
 }
 
 static int open_rotation(const struct sc_keygen_rotate_request *request, bool lock,
                          struct sc_rotation *rotation, struct sc_err *err)
 {
-    if (sc_rotation_init(rotation, request->base, request->base_length, sc_passphrase_prompt(),
+    if (sc_rotation_init(rotation, request->base, strlen(request->base), sc_passphrase_prompt(),
                          err) != 0) {
         return -1;
     }
     return lock ? sc_rotation_lock(rotation, err) : 0;
 }
 
-/* --- Certificates like the current one --- */
-
-struct names {
-    char text[SC_KEYGEN_MAX_NAMES][NAME_BYTES];
-    const char *items[SC_KEYGEN_MAX_NAMES];
-    size_t count;
-};
-
-static void add_names_of(const X509 *certificate, struct names *names)
-{
-    GENERAL_NAMES *list = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-    for (int i = 0; i < sk_GENERAL_NAME_num(list) && names->count < SC_KEYGEN_MAX_NAMES; i++) {
-        char *text = names->text[names->count];
-        if (sc_certificate_name(sk_GENERAL_NAME_value(list, i), text, NAME_BYTES) &&
-            sc_keygen_check_name(text, NULL) == 0) {
-            names->items[names->count++] = text;
-        }
-    }
-    GENERAL_NAMES_free(list);
-}
-
-static void add_names_of_host(struct names *names)
-{
-    struct sc_names host;
-    sc_keygen_names_of_host(&host);
-    for (; names->count < host.count; names->count++) {
-        char *text = names->text[names->count];
-        (void)snprintf(text, NAME_BYTES, "%s", host.name[names->count]);
-        names->items[names->count] = text;
-    }
-}
-
-/* With the names that were asked for, else those of `model` (may be NULL), else those of the host.
- */
 static X509 *make_certificate(const struct sc_keygen_rotate_request *request, EVP_PKEY *key,
                               const X509 *model, struct sc_err *err)
 {
-    const char *const *items = request->names;
-    size_t count = request->name_count;
-    struct names *names = calloc(1, sizeof(*names));
-    if (!names) {
-        (void)sc_err_set(err, EX_OSERR, "can't make a certificate: out of memory");
-        return NULL;
-    }
-    if (count == 0) {
-        if (model) {
-            add_names_of(model, names);
-        }
-        if (names->count == 0) {
-            add_names_of_host(names);
-        }
-        items = names->items;
-        count = names->count;
-    }
-    X509 *certificate = sc_keygen_certificate(key, items, count, request->days, err);
-    free(names);
-    return certificate;
-}
-
-static void print_certificate(const char *path, const X509 *certificate)
-{
-    char until[SC_CERTIFICATE_DATE_BYTES], listed[1024];
-    time_t not_before, not_after;
-    sc_certificate_dates(certificate, &not_before, &not_after);
-    sc_certificate_date(not_after, until);
-    sc_certificate_names(certificate, listed, sizeof(listed));
-    printf("%s: certificate, valid until %s, for %s\n", path, until, listed);
+    return sc_keygen_make_certificate(key, request->names, request->name_count, model,
+                                      request->days, err);
 }
 
 /* --- --next --- */
@@ -177,7 +114,7 @@ static int make_next(const struct sc_keygen_rotate_request *request,
     }
     sc_keygen_describe_key(next->key, what, sizeof(what));
     printf("%s: private key, %s%s\n", paths->key, what, keep ? ", which was there" : "");
-    print_certificate(paths->certificate, next->certificate);
+    sc_keygen_show_certificate(paths->certificate, next->certificate);
     if (sc_keygen_show_pins(next->certificate, NULL, err) != 0) {
         return -1;
     }
@@ -227,7 +164,7 @@ static int print_promoted(const struct sc_keygen_rotate_request *request,
                done == SC_ROTATION_FINISHED ? ", after a promotion that was interrupted" : "",
                paths[SC_ROTATION_PREVIOUS].key);
     }
-    print_certificate(paths[SC_ROTATION_CURRENT].certificate, certificate);
+    sc_keygen_show_certificate(paths[SC_ROTATION_CURRENT].certificate, certificate);
     const int status = sc_keygen_show_pins(certificate, NULL, err);
     if (status == 0 && done != SC_ROTATION_NOTHING) {
         printf("\nReload the server: it serves with this key. Then prepare the one after it:\n"
@@ -291,7 +228,7 @@ int sc_keygen_rotate_renew(const struct sc_keygen_rotate_request *request, struc
         check_renewal(request, &rotation, &current, err) == 0 &&
         (fresh = make_certificate(request, current.key, current.certificate, err)) &&
         sc_rotation_write_certificate(&rotation, fresh, err) == 0) {
-        print_certificate(rotation.paths[SC_ROTATION_CURRENT].certificate, fresh);
+        sc_keygen_show_certificate(rotation.paths[SC_ROTATION_CURRENT].certificate, fresh);
         status = sc_keygen_show_pins(fresh, NULL, err);
         if (status == 0) {
             printf("\nReload the server. Clients that pin the key notice nothing; those that pin "
@@ -373,7 +310,7 @@ static void print_next_step(const struct sc_keygen_rotate_request *request,
 {
     time_t not_before, not_after;
     sc_certificate_dates(pairs[SC_ROTATION_CURRENT].certificate, &not_before, &not_after);
-    const bool ends = not_after - sc_clock_wall().tv_sec < (time_t)RENEW_DAYS * 86400;
+    const bool ends = not_after - sc_clock_wall().tv_sec < SC_CERTIFICATE_RENEW_S;
     const bool has_next = pairs[SC_ROTATION_NEXT].key && pairs[SC_ROTATION_NEXT].certificate;
     printf("\nnext step: ");
     if (ends) {

@@ -15,8 +15,7 @@
 
 /* Borrowed. */
 struct sc_keygen_rotate_request {
-    const char *base; /* of the files, without .key and .crt; a directory: "server" in it */
-    size_t base_length;
+    const char *base; /* of the files, without .key and .crt */
     bool kind_given; /* else the kind of the current key */
     enum sc_key_kind kind;
     unsigned rsa_bits;

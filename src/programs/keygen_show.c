@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "tls/certificate.h"
 #include "tls/error.h"
 #include "tls/keygen.h"
@@ -31,13 +32,7 @@ int sc_keygen_show_pins(const X509 *certificate, const EVP_PKEY *key, struct sc_
         return -1;
     }
     sc_pin_format(pin, certificate ? fingerprint : NULL, &as);
-    printf("  sc-client, curl  %s\n", as.curl);
-    printf("  RFC 7469         %s\n", as.rfc7469);
-    printf("  ssh              %s\n", as.ssh);
-    printf("  DANE (TLSA)      %s\n", as.dane);
-    if (certificate) {
-        printf("  certificate      %s\n", as.cert_sha256);
-    }
+    sc_pin_print(stdout, &as);
     return 0;
 }
 
@@ -72,27 +67,6 @@ static void choose_host(const X509 *certificate, char *out, size_t out_size)
 
 /* --- Commands --- */
 
-/* Prints a text as one word of a shell command. */
-static void print_word(const char *text)
-{
-    if (text[0] &&
-        text[strspn(text,
-                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%")] ==
-            '\0') {
-        (void)fputs(text, stdout);
-        return;
-    }
-    (void)putchar('\'');
-    for (; *text; text++) {
-        if (*text == '\'') {
-            (void)fputs("'\\''", stdout);
-        } else {
-            (void)putchar(*text);
-        }
-    }
-    (void)putchar('\'');
-}
-
 int sc_keygen_show_next_steps(const X509 *certificate, const char *certificate_path,
                               const char *key_path, struct sc_err *err)
 {
@@ -110,9 +84,9 @@ int sc_keygen_show_next_steps(const X509 *certificate, const char *certificate_p
     (void)snprintf(address, sizeof(address), "%s%s%s:" PORT, v6 ? "[" : "", host, v6 ? "]" : "");
 
     printf("\nNext, the server, with this pair:\n  sc-server --certificate ");
-    print_word(certificate_path);
+    sc_escape_shell(stdout, certificate_path);
     printf(" --private-key ");
-    print_word(key_path);
+    sc_escape_shell(stdout, key_path);
     printf("\nThen a client, which trusts this key and no other:\n");
     printf("  sc-client --connect %s --pin '%s' time\n", address, as.curl);
     printf("Other programs; each ends with status 0 only when the server has this key:\n");
@@ -124,7 +98,7 @@ int sc_keygen_show_next_steps(const X509 *certificate, const char *certificate_p
            "-verify_return_error </dev/null\n",
            address, as.dane);
     printf("  gnutls-cli --x509cafile ");
-    print_word(certificate_path);
+    sc_escape_shell(stdout, certificate_path);
     printf(" --verify-hostname %s -p " PORT " %s </dev/null\n", host, host);
     return 0;
 }
@@ -134,6 +108,16 @@ int sc_keygen_show_next_steps(const X509 *certificate, const char *certificate_p
 EVP_PKEY *sc_keygen_show_read_key(const char *path, struct sc_err *err)
 {
     return sc_keygen_read_key(path, sc_passphrase_prompt(), (void *)(uintptr_t)path, err);
+}
+
+void sc_keygen_show_certificate(const char *path, const X509 *certificate)
+{
+    char until[SC_CERTIFICATE_DATE_BYTES], names[1024];
+    time_t not_before, not_after;
+    sc_certificate_dates(certificate, &not_before, &not_after);
+    sc_certificate_date(not_after, until);
+    sc_certificate_names(certificate, names, sizeof(names));
+    printf("%s: certificate, valid until %s, for %s\n", path, until, names);
 }
 
 void sc_keygen_show_names_and_dates(const X509 *certificate)

@@ -25,6 +25,9 @@ int sc_keygen_show_file(const char *path, struct sc_err *err) SC_NODISCARD;
 int sc_keygen_show_next_steps(const X509 *certificate, const char *certificate_path,
                               const char *key_path, struct sc_err *err) SC_NODISCARD;
 
+/* A new certificate, in one line: its file, its end and its names. */
+void sc_keygen_show_certificate(const char *path, const X509 *certificate);
+
 /* The names and the dates of a certificate. */
 void sc_keygen_show_names_and_dates(const X509 *certificate);
 

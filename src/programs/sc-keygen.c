@@ -15,7 +15,6 @@
 #include "programs/keygen_rotate.h"
 #include "programs/keygen_show.h"
 #include "base/program.h"
-#include "tls/certificate.h"
 #include "tls/keygen.h"
 #include "programs/version.h"
 
@@ -185,10 +184,6 @@ static int read_options(int argc, char *argv[], struct options *options)
     return 0;
 }
 
-struct pair_paths {
-    char key[PATH_BYTES], certificate[PATH_BYTES];
-};
-
 /* Without the suffix of one of the two files: "server.crt" names the pair too. */
 static size_t base_length(const char *base)
 {
@@ -199,21 +194,28 @@ static size_t base_length(const char *base)
     return has_suffix ? length - 4 : length;
 }
 
-/* `in_directory`: BASE is a directory, and "server" in it is meant. */
-static int make_paths(struct pair_paths *paths, const char *base, bool in_directory,
-                      struct sc_err *err)
+/* BASE without such a suffix; of a directory: "server" in it. */
+static int find_base(const char *given, bool is_directory, char out[PATH_BYTES], struct sc_err *err)
 {
-    const size_t length = in_directory ? strlen(base) : base_length(base);
-    const char *slash = base[length - 1] == '/' ? "" : "/";
-    const char *name = in_directory ? "server" : "";
-    if (length + sizeof("/server.key") > PATH_BYTES) {
-        return sc_err_set(err, EX_USAGE, "%.100s...: the name is too long", base);
+    const size_t length = is_directory ? strlen(given) : base_length(given);
+    const char *rest = !is_directory ? "" : given[length - 1] == '/' ? "server" : "/server";
+    if (length + strlen(rest) + sizeof(".key") > PATH_BYTES) {
+        return sc_err_set(err, EX_USAGE, "%.100s...: the name is too long", given);
     }
-    (void)snprintf(paths->key, PATH_BYTES, "%.*s%s%s.key", (int)length, base,
-                   in_directory ? slash : "", name);
-    (void)snprintf(paths->certificate, PATH_BYTES, "%.*s%s%s.crt", (int)length, base,
-                   in_directory ? slash : "", name);
+    (void)snprintf(out, PATH_BYTES, "%.*s%s", (int)length, given, rest);
     return 0;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat there;
+    return stat(path, &there) == 0 && S_ISDIR(there.st_mode);
+}
+
+static void make_paths(const char *base, char key[PATH_BYTES], char certificate[PATH_BYTES])
+{
+    (void)snprintf(key, PATH_BYTES, "%s.key", base);
+    (void)snprintf(certificate, PATH_BYTES, "%s.crt", base);
 }
 
 /* Of "keys/" and ".": a pair in there, named server. */
@@ -226,37 +228,24 @@ static bool names_directory(const char *base)
 
 static int make(const struct options *options, struct sc_err *err)
 {
-    struct pair_paths paths;
-    struct sc_names host;
-    const char *host_names[SC_NAMES_MAX];
-    const char *const *names = options->names;
-    size_t count = options->name_count;
+    char base[PATH_BYTES], key_path[PATH_BYTES], certificate_path[PATH_BYTES], what[80];
     int status = -1;
-    char what[80], until[SC_CERTIFICATE_DATE_BYTES], listed[1024];
-    time_t not_before, not_after;
 
-    if (make_paths(&paths, options->base, names_directory(options->base), err) != 0) {
+    if (find_base(options->base, names_directory(options->base), base, err) != 0) {
         return -1;
     }
-    if (count == 0) {
-        sc_keygen_names_of_host(&host);
-        for (; count < host.count; count++) {
-            host_names[count] = host.name[count];
-        }
-        names = host_names;
-    }
+    make_paths(base, key_path, certificate_path);
     EVP_PKEY *key = sc_keygen_key(options->kind, options->rsa_bits, err);
-    X509 *certificate = key ? sc_keygen_certificate(key, names, count, options->days, err) : NULL;
-    if (certificate && sc_keygen_write_pair(paths.key, key, paths.certificate, certificate,
+    X509 *certificate = key ? sc_keygen_make_certificate(key, options->names, options->name_count,
+                                                         NULL, options->days, err)
+                            : NULL;
+    if (certificate && sc_keygen_write_pair(key_path, key, certificate_path, certificate,
                                             options->force, err) == 0) {
         sc_keygen_describe_key(key, what, sizeof(what));
-        sc_certificate_dates(certificate, &not_before, &not_after);
-        sc_certificate_date(not_after, until);
-        sc_certificate_names(certificate, listed, sizeof(listed));
-        printf("%s: private key, %s\n%s: certificate, valid until %s, for %s\n", paths.key, what,
-               paths.certificate, until, listed);
+        printf("%s: private key, %s\n", key_path, what);
+        sc_keygen_show_certificate(certificate_path, certificate);
         status = sc_keygen_show_pins(certificate, NULL, err) == 0
-                     ? sc_keygen_show_next_steps(certificate, paths.certificate, paths.key, err)
+                     ? sc_keygen_show_next_steps(certificate, certificate_path, key_path, err)
                      : -1;
     }
     X509_free(certificate);
@@ -264,35 +253,24 @@ static int make(const struct options *options, struct sc_err *err)
     return status;
 }
 
-static int check(const char *base, struct sc_err *err)
+static int check(const char *given, struct sc_err *err)
 {
-    struct pair_paths paths;
-    struct stat there;
-    const bool is_directory = stat(base, &there) == 0 && S_ISDIR(there.st_mode);
-
-    if (make_paths(&paths, base, is_directory, err) != 0) {
+    char base[PATH_BYTES], key_path[PATH_BYTES], certificate_path[PATH_BYTES];
+    if (find_base(given, is_directory(given), base, err) != 0) {
         return -1;
     }
-    return sc_keygen_check_pair(paths.key, paths.certificate, err);
+    make_paths(base, key_path, certificate_path);
+    return sc_keygen_check_pair(key_path, certificate_path, err);
 }
 
 static int rotate(const struct options *options, struct sc_err *err)
 {
-    char inside[PATH_BYTES];
-    const char *base = options->base;
-    struct stat there;
-    size_t length = base_length(base);
-    if (stat(base, &there) == 0 && S_ISDIR(there.st_mode)) {
-        const char *slash = base[strlen(base) - 1] == '/' ? "" : "/";
-        if (snprintf(inside, sizeof(inside), "%s%sserver", base, slash) >= (int)sizeof(inside)) {
-            return sc_err_set(err, EX_USAGE, "%.100s...: the name is too long", base);
-        }
-        base = inside;
-        length = strlen(inside);
+    char base[PATH_BYTES];
+    if (find_base(options->base, is_directory(options->base), base, err) != 0) {
+        return -1;
     }
     const struct sc_keygen_rotate_request request = {
         .base = base,
-        .base_length = length,
         .kind_given = options->kind_given,
         .kind = options->kind,
         .rsa_bits = options->rsa_bits,

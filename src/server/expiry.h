@@ -14,8 +14,9 @@
 #include <time.h>
 
 #include "server/snapshot.h"
+#include "tls/certificate.h"
 
-#define SC_EXPIRY_NOTICE_S ((time_t)30 * 86400) /* of a certificate */
+#define SC_EXPIRY_NOTICE_S SC_CERTIFICATE_RENEW_S /* of a certificate */
 
 /* What was said of one end. Zeros: nothing yet. */
 struct sc_expiry {

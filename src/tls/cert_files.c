@@ -19,8 +19,6 @@
 #include "base/file.h"
 #include "tls/error.h"
 
-#define MIN_SECURITY_BITS 112 /* OpenSSL's security level 2: RSA 2048, EC 224 */
-
 void sc_cert_files_warn(struct sc_cert_files *files, const char *fmt, ...)
 {
     if (files->warning_count < SC_CERT_FILES_WARNINGS) {
@@ -133,25 +131,6 @@ out:
     return rc;
 }
 
-/* Asks the caller's callback once, and remembers whether it was asked and had an answer. */
-struct passphrase {
-    pem_password_cb *ask;
-    void *arg;
-    bool asked, answered;
-};
-
-static int on_passphrase(char *buffer, int size, int rwflag, void *arg)
-{
-    struct passphrase *passphrase = arg;
-    if (passphrase->asked) {
-        return -1;
-    }
-    passphrase->asked = true;
-    int length = passphrase->ask ? passphrase->ask(buffer, size, rwflag, passphrase->arg) : -1;
-    passphrase->answered = length >= 0;
-    return length;
-}
-
 static int no_key(const char *path, const char *certificate_path, const struct sc_file *file,
                   struct sc_err *err)
 {
@@ -183,13 +162,14 @@ static int no_key(const char *path, const char *certificate_path, const struct s
 }
 
 static int read_key(const char *path, const char *certificate_path, const struct sc_file *file,
-                    struct passphrase *passphrase, struct sc_cert_files *out, struct sc_err *err)
+                    struct sc_passphrase_once *passphrase, struct sc_cert_files *out,
+                    struct sc_err *err)
 {
     if (!holds_key(file)) {
         return no_key(path, certificate_path, file, err);
     }
     BIO *bio = BIO_new_mem_buf(file->bytes, (int)file->length);
-    out->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, on_passphrase, passphrase) : NULL;
+    out->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, sc_passphrase_ask_once, passphrase) : NULL;
     BIO_free(bio);
     if (out->key) {
         ERR_clear_error();
@@ -212,7 +192,7 @@ static int read_key(const char *path, const char *certificate_path, const struct
 static int check_strength(const char *path, const EVP_PKEY *key, struct sc_err *err)
 {
     int bits = EVP_PKEY_get_security_bits(key);
-    if (bits >= MIN_SECURITY_BITS) {
+    if (bits >= SC_CERT_FILES_MIN_BITS) {
         return 0;
     }
     return sc_err_set(err, EX_CONFIG,
@@ -344,7 +324,7 @@ int sc_cert_files_load(const char *certificate_path, const char *key_path,
                        struct sc_err *err)
 {
     struct sc_file certificate = {0}, key = {0};
-    struct passphrase answer = {.ask = passphrase, .arg = passphrase_arg};
+    struct sc_passphrase_once answer = {.ask = passphrase, .arg = passphrase_arg};
     int rc = -1;
     memset(out, 0, sizeof(*out));
     ERR_clear_error();
@@ -389,6 +369,18 @@ int sc_cert_files_passphrase(char *out, int size, int writing, void *arg)
     }
     memcpy(out, arg, length);
     return (int)length;
+}
+
+int sc_passphrase_ask_once(char *out, int size, int writing, void *arg)
+{
+    struct sc_passphrase_once *once = arg;
+    if (once->asked) {
+        return -1;
+    }
+    once->asked = true;
+    const int length = once->ask ? once->ask(out, size, writing, once->arg) : -1;
+    once->answered = length >= 0;
+    return length;
 }
 
 void sc_cert_files_fini(struct sc_cert_files *files)

@@ -6,6 +6,7 @@
 #ifndef SC_TLS_CERT_FILES_H
 #define SC_TLS_CERT_FILES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <openssl/evp.h>
@@ -17,6 +18,7 @@
 #define SC_CERT_FILES_MAX_BYTES (1U << 20) /* of each file */
 #define SC_CERT_FILES_MAX_CHAIN 10U /* certificates above the leaf */
 #define SC_CERT_FILES_WARNINGS 6U
+#define SC_CERT_FILES_MIN_BITS 112 /* of security: OpenSSL's level 2, RSA 2048 and EC P-224 */
 
 struct sc_cert_files {
     X509 *leaf;
@@ -45,6 +47,17 @@ int sc_cert_files_load(const char *certificate_path, const char *key_path,
 
 /* A pem_password_cb for a passphrase that is known: `arg` is its text. */
 int sc_cert_files_passphrase(char *out, int size, int writing, void *arg);
+
+/*
+ * A pem_password_cb that asks another one, once, whatever OpenSSL does with the answer: `arg` is a
+ * struct sc_passphrase_once, whose last two members say what came of it.
+ */
+struct sc_passphrase_once {
+    pem_password_cb *ask; /* NULL: there is no passphrase */
+    void *arg;
+    bool asked, answered;
+};
+int sc_passphrase_ask_once(char *out, int size, int writing, void *arg);
 
 /* Adds a warning; above SC_CERT_FILES_WARNINGS it is dropped. */
 void sc_cert_files_warn(struct sc_cert_files *files, const char *fmt, ...) SC_PRINTF(2, 3);

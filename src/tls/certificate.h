@@ -19,6 +19,9 @@ time_t sc_certificate_time(const ASN1_TIME *time);
 /* The dates of a certificate; 0 for one that can't be read. */
 void sc_certificate_dates(const X509 *certificate, time_t *not_before, time_t *not_after);
 
+/* A certificate that ends within this time is to be renewed. */
+#define SC_CERTIFICATE_RENEW_S ((time_t)30 * 86400)
+
 /* Whether it is valid now. False: it is outside of its dates, or they can't be read. */
 bool sc_certificate_is_in_date(const X509 *certificate);
 

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/new_file.h"
+#include "tls/cert_files.h"
 #include "tls/error.h"
 
 #define MAX_FILE_BYTES (1U << 20) /* a long chain is some kilobytes */
@@ -135,32 +136,19 @@ static X509 *parse_certificate(const struct sc_file *file, const char *path, str
     return certificate;
 }
 
-struct password_question {
-    pem_password_cb *ask;
-    void *arg;
-    unsigned times;
-};
-
-static int ask_password(char *out, int size, int writing, void *arg)
-{
-    struct password_question *question = arg;
-    question->times++;
-    return question->ask && question->times == 1 ? question->ask(out, size, writing, question->arg)
-                                                 : -1;
-}
-
 static EVP_PKEY *parse_key(const struct sc_file *file, const char *path,
                            pem_password_cb *password_cb, void *password_arg, struct sc_err *err)
 {
     ERR_clear_error();
-    struct password_question question = {.ask = password_cb, .arg = password_arg};
+    struct sc_passphrase_once passphrase = {.ask = password_cb, .arg = password_arg};
     BIO *content = BIO_new_mem_buf(file->bytes, (int)file->length);
     EVP_PKEY *key =
-        content ? PEM_read_bio_PrivateKey(content, NULL, ask_password, &question) : NULL;
+        content ? PEM_read_bio_PrivateKey(content, NULL, sc_passphrase_ask_once, &passphrase)
+                : NULL;
     BIO_free(content);
     if (!key) {
         const char *why = "holds no PEM private key";
-        if (question.times > 0) {
+        if (passphrase.asked) {
             why = password_cb
                       ? "the passphrase does not open the key"
                       : "the key is encrypted, and there is no terminal to ask for its passphrase";

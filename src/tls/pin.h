@@ -187,4 +187,7 @@ struct sc_pin_formats {
 void sc_pin_format(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
                    struct sc_pin_formats *out);
 
+/* A line for each form, with what takes it. */
+void sc_pin_print(FILE *out, const struct sc_pin_formats *as);
+
 #endif

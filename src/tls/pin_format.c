@@ -110,3 +110,14 @@ void sc_pin_set_describe(const struct sc_pin_set *set, char *out, size_t out_siz
         used += length > 0 ? (size_t)length : 0;
     }
 }
+
+void sc_pin_print(FILE *out, const struct sc_pin_formats *as)
+{
+    (void)fprintf(out, "  sc-client, curl  %s\n", as->curl);
+    (void)fprintf(out, "  RFC 7469         %s\n", as->rfc7469);
+    (void)fprintf(out, "  ssh              %s\n", as->ssh);
+    (void)fprintf(out, "  DANE (TLSA)      %s\n", as->dane);
+    if (*as->cert_sha256) {
+        (void)fprintf(out, "  certificate      %s\n", as->cert_sha256);
+    }
+}

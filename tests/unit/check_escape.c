@@ -157,6 +157,25 @@ START_TEST(json_strings_are_quoted)
 }
 END_TEST
 
+START_TEST(a_shell_takes_it_as_one_word)
+{
+    static const struct {
+        const char *text, *word;
+    } rows[] = {
+        {"", "''"},           {"/etc/x-1.crt", "/etc/x-1.crt"}, {"a b", "'a b'"},
+        {"$HOME", "'$HOME'"}, {"it's", "'it'\\''s'"},
+    };
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        char word[32] = "";
+        FILE *out = fmemopen(word, sizeof(word), "w");
+        ck_assert_ptr_nonnull(out);
+        sc_escape_shell(out, rows[i].text);
+        ck_assert_int_eq(fclose(out), 0);
+        ck_assert_str_eq(word, rows[i].word);
+    }
+}
+END_TEST
+
 START_TEST(base64_is_that_of_rfc_4648)
 {
     ck_assert_str_eq(PRINTED(sc_escape_base64, ""), "");
@@ -170,4 +189,4 @@ END_TEST
 
 SUITE_MAIN("escape", utf8_is_what_rfc_3629_says, a_terminal_gets_nothing_that_steers_it,
            what_reorders_or_hides_text_is_shown, a_line_stays_one_and_is_cut_at_a_character,
-           json_strings_are_quoted, base64_is_that_of_rfc_4648)
+           json_strings_are_quoted, base64_is_that_of_rfc_4648, a_shell_takes_it_as_one_word)
