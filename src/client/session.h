@@ -103,7 +103,7 @@ void sc_session_close(struct sc_session *session);
 /* Gives up the requests without a reply, and the connection if there are any. */
 void sc_session_cancel(struct sc_session *session);
 
-/* The TLS session, in the form of sc_client_session(): its size, 0: none by now, or no room. */
+/* The TLS session, as sc_client_session() writes it: its size; 0: none yet, or it is larger. */
 #define SC_SESSION_TLS_BYTES ((size_t)64 << 10)
 size_t sc_session_tls(const struct sc_session *session, uint8_t out[SC_SESSION_TLS_BYTES]);
 

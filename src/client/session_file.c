@@ -16,9 +16,9 @@
 #include "base/new_file.h"
 #include "base/program.h"
 #include "client/options.h"
+#include "client/session.h"
 
 #define PROGRAM SC_CLI_PROGRAM
-#define MAX_BYTES ((size_t)64 << 10) /* the library takes no larger one */
 
 /* NULL: it may be used. Else why not; *ours says whether it may be replaced all the same. */
 static const char *find_fault(const struct stat *stat, bool *ours)
@@ -34,7 +34,8 @@ static const char *find_fault(const struct stat *stat, bool *ours)
     if ((stat->st_mode & 077) != 0) {
         return "others can read or write it; a new one will have mode 0600";
     }
-    return (uintmax_t)stat->st_size > MAX_BYTES ? "it is too large to be a session" : NULL;
+    return (uintmax_t)stat->st_size > SC_SESSION_TLS_BYTES ? "it is too large to be a session"
+                                                           : NULL;
 }
 
 /*
@@ -61,7 +62,7 @@ static void offer(const char *path, const uint8_t *bytes, size_t size,
 
 bool sc_session_file_load(const char *path, struct sc_client_settings *settings)
 {
-    uint8_t bytes[MAX_BYTES];
+    uint8_t bytes[SC_SESSION_TLS_BYTES];
     struct stat stat;
     bool ours = false;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -91,7 +92,7 @@ void sc_session_file_drop(const char *path)
 
 void sc_session_file_save(const char *path, const void *bytes, size_t size)
 {
-    uint8_t all[MAX_BYTES];
+    uint8_t all[SC_SESSION_TLS_BYTES];
     if (size > sizeof(all) - SHA256_DIGEST_LENGTH) {
         return;
     }
