@@ -13,12 +13,6 @@
 #define PROGRAM SC_CLI_PROGRAM
 #define ALL_CLIENTS "sc-keygen --status --connect, or the status page of the server"
 
-static const char *curl_text(const uint8_t pin[SC_PIN_BYTES], struct sc_pin_formats *buffer)
-{
-    sc_pin_format(pin, NULL, buffer);
-    return buffer->curl;
-}
-
 /* --- What this client accepts --- */
 
 /* Where the pin store has a pin. */
@@ -89,7 +83,7 @@ static void print_reported(const struct sc_cli_options *options, const struct sc
     }
     for (unsigned i = 0; i < info->named; i++) {
         const uint8_t *named = info->named_pins + (size_t)i * SC_PIN_BYTES;
-        const char *pin = curl_text(named, &as);
+        const char *pin = sc_pin_text(named, &as);
         if (is_stored(options, named, &stored)) {
             (void)fprintf(stderr,
                           "%s: this client has reported to the server that it accepts %s (%s:%u)\n",
@@ -105,15 +99,16 @@ void sc_cli_print_pins_text(const struct sc_cli_options *options, const struct s
                             const struct sc_client_pins *pins)
 {
     struct sc_pin_formats as;
-    printf("current  %s\n", curl_text(pins->current, &as));
+    printf("current  %s\n", sc_pin_text(pins->current, &as));
     if (!pins->has_next) {
         printf("next     none is announced\n");
     } else if (pins->proven) {
         printf("next     %s\n         proven: the server has signed with it for this connection "
                "(%s)\n",
-               curl_text(pins->next, &as), pins->scheme);
+               sc_pin_text(pins->next, &as), pins->scheme);
     } else {
-        printf("next     %s\n         not proven: %s\n", curl_text(pins->next, &as), pins->reason);
+        printf("next     %s\n         not proven: %s\n", sc_pin_text(pins->next, &as),
+               pins->reason);
     }
     if (!options->verbose || !info) {
         return;
@@ -137,7 +132,7 @@ static void put_next(const struct sc_cli_options *options, const struct sc_clien
     struct sc_pin_formats as;
     const bool in_store = is_stored(options, pins->next, &stored);
     const int takes = in_store ? 1 : is_given(options, pins->next);
-    sc_cli_put_text("next", curl_text(pins->next, &as));
+    sc_cli_put_text("next", sc_pin_text(pins->next, &as));
     printf(",\"proven\":%s", pins->proven ? "true" : "false");
     sc_cli_put_text("scheme", pins->scheme);
     sc_cli_put_text("reason", pins->reason);
@@ -152,13 +147,13 @@ void sc_cli_print_pins_json(const struct sc_cli_options *options, const struct s
                             const struct sc_client_pins *pins)
 {
     struct sc_pin_formats as;
-    sc_cli_put_text("current", curl_text(pins->current, &as));
+    sc_cli_put_text("current", sc_pin_text(pins->current, &as));
     if (info) {
         sc_cli_put_text("current_accepted", info->pin);
         printf(",\"reported\":[");
         for (unsigned i = 0; i < info->named; i++) {
             printf("%s\"%s\"", i > 0 ? "," : "",
-                   curl_text(info->named_pins + (size_t)i * SC_PIN_BYTES, &as));
+                   sc_pin_text(info->named_pins + (size_t)i * SC_PIN_BYTES, &as));
         }
         (void)putchar(']');
     }

@@ -71,6 +71,13 @@ struct event_base *sc_loop_new_base(struct sc_err *err)
     return base;
 }
 
+void sc_loop_free_event(struct event *event)
+{
+    if (event) {
+        event_free(event);
+    }
+}
+
 static void ignore(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;

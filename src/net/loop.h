@@ -33,4 +33,6 @@ void sc_loop_fini(void);
  */
 struct event_base *sc_loop_new_base(struct sc_err *err) SC_NODISCARD;
 
+void sc_loop_free_event(struct event *event); /* NULL is fine, unlike with event_free() */
+
 #endif

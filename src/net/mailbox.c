@@ -13,6 +13,8 @@
 #include <sys/eventfd.h>
 #endif
 
+#include "net/loop.h"
+
 /* An eventfd where there is one, else a pipe: both ends are then different. */
 struct sc_mailbox {
     pthread_mutex_t lock; /* guards first and last */
@@ -103,13 +105,13 @@ void sc_mailbox_free(struct sc_mailbox *mailbox,
     if (!mailbox) {
         return;
     }
-    if (mailbox->readable) {
-        event_free(mailbox->readable);
-    }
+    sc_loop_free_event(mailbox->readable);
     struct sc_message *message = take_all(mailbox);
     while (message) {
         struct sc_message *next = message->next;
-        discard(message, arg);
+        if (discard) {
+            discard(message, arg);
+        }
         message = next;
     }
     if (mailbox->write_fd != mailbox->read_fd) {

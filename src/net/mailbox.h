@@ -24,8 +24,8 @@ struct sc_mailbox *sc_mailbox_new(struct event_base *base,
                                   void *arg, struct sc_err *err) SC_NODISCARD;
 
 /*
- * Calls `discard` for each message that is still in it. Thread: the owner's, or after it has ended.
- * NULL is fine.
+ * Calls `discard` (NULL: nothing) for each message that is still in it. Thread: the owner's, or
+ * after it has ended. NULL is fine.
  */
 void sc_mailbox_free(struct sc_mailbox *mailbox,
                      void (*discard)(struct sc_message *message, void *arg), void *arg);

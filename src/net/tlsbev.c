@@ -11,6 +11,7 @@
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
 
+#include "net/loop.h"
 #include "net/tlsbev_cycle.h"
 
 /* --- The filter's events: they only take notes, and a cycle acts on them --- */
@@ -162,9 +163,7 @@ void sc_tlsbev_free(struct sc_tlsbev *tls)
     if (!tls || tls->cycle == SC_TLSBEV_FREED) {
         return;
     }
-    if (tls->read_event) {
-        event_free(tls->read_event);
-    }
+    sc_loop_free_event(tls->read_event);
     sc_tlsbev_cycle_dequeue(tls);
     if (tls->cycle == SC_TLSBEV_RUNNING) {
         tls->cycle = SC_TLSBEV_FREED;

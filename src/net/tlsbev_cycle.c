@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "net/loop.h"
+
 /* --- Connections that ask for a cycle --- */
 
 void sc_tlsbev_cycle_dequeue(struct sc_tlsbev *tls)
@@ -102,16 +104,11 @@ struct sc_tlsbev_shared *sc_tlsbev_shared_new(struct event_base *base, size_t re
 
 void sc_tlsbev_shared_free(struct sc_tlsbev_shared *shared)
 {
-    if (!shared) {
-        return;
+    if (shared) {
+        sc_loop_free_event(shared->soon_event);
+        sc_loop_free_event(shared->later_event);
+        free(shared);
     }
-    if (shared->soon_event) {
-        event_free(shared->soon_event);
-    }
-    if (shared->later_event) {
-        event_free(shared->later_event);
-    }
-    free(shared);
 }
 
 /* --- While the socket is full, the transport writes --- */

@@ -78,12 +78,6 @@ static int ask(const struct sc_address *address, struct facts *facts, struct sc_
 
 /* --- What is printed --- */
 
-static const char *pin_text(const uint8_t pin[SC_PIN_BYTES], struct sc_pin_formats *buffer)
-{
-    sc_pin_format(pin, NULL, buffer);
-    return buffer->curl;
-}
-
 static const char *plural(uint64_t count)
 {
     return count == 1 ? "" : "s";
@@ -95,8 +89,9 @@ static void print_facts(const struct sc_address *address, const struct facts *fa
     struct sc_pin_formats as;
     char at[320], since[SC_CERTIFICATE_DATE_BYTES];
     sc_format_address(address, at, sizeof(at));
-    printf("\nserver: %s\n  serves with      %s\n", at, pin_text(facts->current, &as));
-    printf("  announces        %s\n", facts->has_next ? pin_text(facts->next, &as) : "no next key");
+    printf("\nserver: %s\n  serves with      %s\n", at, sc_pin_text(facts->current, &as));
+    printf("  announces        %s\n",
+           facts->has_next ? sc_pin_text(facts->next, &as) : "no next key");
     if (facts->has_next && facts->has[ANNOUNCED]) {
         const time_t announced = (time_t)numbers[ANNOUNCED];
         const time_t now = sc_clock_wall().tv_sec;
@@ -114,7 +109,7 @@ static void print_facts(const struct sc_address *address, const struct facts *fa
         printf("  of these         %" PRIu64 " accept the next key\n"
                "                   %" PRIu64 " accept only others\n"
                "                   %" PRIu64 " did not say what they accept\n"
-               "                   %" PRIu64 " did not ask since it is announced\n",
+               "                   %" PRIu64 " have not asked since it was announced\n",
                numbers[NEXT], numbers[OTHERS], numbers[UNKNOWN], numbers[NOT_SINCE]);
     }
     printf("Clients that never ask for pins are not counted.\n");
@@ -131,7 +126,7 @@ static int check_promotion(const struct facts *facts, const uint8_t current[SC_P
             err, EX_TEMPFAIL,
             "the server serves with another key than the current one here, %s; reload "
             "it, or ask the server of these files",
-            pin_text(current, &as));
+            sc_pin_text(current, &as));
     }
     if (!next) {
         return 0;
@@ -140,7 +135,7 @@ static int check_promotion(const struct facts *facts, const uint8_t current[SC_P
         return sc_err_set(err, EX_TEMPFAIL,
                           "not safe to promote: the server does not announce the next key here, "
                           "%s; reload it",
-                          pin_text(next, &as));
+                          sc_pin_text(next, &as));
     }
     if (numbers[TOTAL] == 0) {
         return sc_err_set(err, EX_TEMPFAIL,

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/addr.h"
+#include "net/loop.h"
 #include "server/address_limits.h"
 #include "server/proxy_wait.h"
 
@@ -373,9 +374,7 @@ void sc_acceptor_free(struct sc_acceptor *acceptor)
         }
         free(acceptor->listeners);
     }
-    if (acceptor->again) {
-        event_free(acceptor->again);
-    }
+    sc_loop_free_event(acceptor->again);
     if (acceptor->reserve_fd >= 0) {
         (void)close(acceptor->reserve_fd);
     }

@@ -73,32 +73,33 @@ static void add_headers(const struct sc_admin *admin, struct evhttp_request *req
     evhttp_add_header(headers, "Connection", "close");
 }
 
-/* What is in `body` leaves, or only its length for HEAD. */
+/* What is in `body` leaves, or only its length for HEAD; without memory for it, an error. */
 static void send_body(const struct sc_admin *admin, struct evhttp_request *request, int status,
-                      const char *reason, const char *type, struct evbuffer *body)
+                      const char *reason, const char *type, struct evbuffer *body, bool is_whole)
 {
     char length[32];
-    (void)snprintf(length, sizeof(length), "%zu", evbuffer_get_length(body));
-    add_headers(admin, request, type);
-    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Length", length);
-    if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
-        evbuffer_drain(body, evbuffer_get_length(body));
+    if (!is_whole) {
+        evhttp_send_error(request, HTTP_INTERNAL, NULL);
+    } else {
+        (void)snprintf(length, sizeof(length), "%zu", evbuffer_get_length(body));
+        add_headers(admin, request, type);
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Length", length);
+        if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
+            evbuffer_drain(body, evbuffer_get_length(body));
+        }
+        evhttp_send_reply(request, status, reason, body);
     }
-    evhttp_send_reply(request, status, reason, body);
+    if (body) {
+        evbuffer_free(body);
+    }
 }
 
 static void send_text(const struct sc_admin *admin, struct evhttp_request *request, int status,
                       const char *reason, const char *text)
 {
     struct evbuffer *body = evbuffer_new();
-    if (!body || evbuffer_add_printf(body, "%s\n", text) < 0) {
-        evhttp_send_error(request, HTTP_INTERNAL, NULL);
-    } else {
-        send_body(admin, request, status, reason, "text/plain; charset=utf-8", body);
-    }
-    if (body) {
-        evbuffer_free(body);
-    }
+    const bool is_whole = body && evbuffer_add_printf(body, "%s\n", text) >= 0;
+    send_body(admin, request, status, reason, "text/plain; charset=utf-8", body, is_whole);
 }
 
 static void free_text(const void *text, size_t length, void *arg)
@@ -121,16 +122,12 @@ static void send_written(struct sc_admin *admin, struct evhttp_request *request,
         admin->metrics.loop_silent_ms = sc_loop_health_silent_ms(admin->health);
         write(admin, out);
     }
-    if (!out || fclose(out) != 0 || !body ||
-        evbuffer_add_reference(body, text, length, free_text, text) != 0) {
+    const bool is_whole = out && fclose(out) == 0 && body &&
+                          evbuffer_add_reference(body, text, length, free_text, text) == 0;
+    if (!is_whole) {
         free(text);
-        evhttp_send_error(request, HTTP_INTERNAL, NULL);
-    } else {
-        send_body(admin, request, HTTP_OK, "OK", type, body);
     }
-    if (body) {
-        evbuffer_free(body);
-    }
+    send_body(admin, request, HTTP_OK, "OK", type, body, is_whole);
 }
 
 /* --- What there is --- */
@@ -191,14 +188,9 @@ static void send_readiness(struct sc_admin *admin, struct evhttp_request *reques
 static void send_page(struct sc_admin *admin, struct evhttp_request *request)
 {
     struct evbuffer *body = evbuffer_new();
-    if (!body || evbuffer_add_reference(body, admin->page.html, admin->page.length, NULL, NULL)) {
-        evhttp_send_error(request, HTTP_INTERNAL, NULL);
-    } else {
-        send_body(admin, request, HTTP_OK, "OK", "text/html; charset=utf-8", body);
-    }
-    if (body) {
-        evbuffer_free(body);
-    }
+    const bool is_whole =
+        body && evbuffer_add_reference(body, admin->page.html, admin->page.length, NULL, NULL) == 0;
+    send_body(admin, request, HTTP_OK, "OK", "text/html; charset=utf-8", body, is_whole);
 }
 
 static void send_status_json(struct sc_admin *admin, struct evhttp_request *request)
@@ -303,12 +295,6 @@ static void on_end(struct sc_message *message, void *arg)
     event_base_loopbreak(admin->base);
 }
 
-static void discard(struct sc_message *message, void *arg)
-{
-    (void)message;
-    (void)arg;
-}
-
 static void *run(void *arg)
 {
     struct sc_admin *admin = arg;
@@ -388,10 +374,8 @@ void sc_admin_free(struct sc_admin *admin)
         evhttp_free(admin->http);
     }
     sc_admin_connections_free(admin->connections);
-    if (admin->tick) {
-        event_free(admin->tick);
-    }
-    sc_mailbox_free(admin->mailbox, discard, NULL);
+    sc_loop_free_event(admin->tick);
+    sc_mailbox_free(admin->mailbox, NULL, NULL);
     if (admin->base) {
         event_base_loop(admin->base, EVLOOP_NONBLOCK); /* libevent frees them in an iteration */
         event_base_free(admin->base);

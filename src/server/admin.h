@@ -2,8 +2,8 @@
 /*
  * The admin interface over HTTP (`metrics-listen`): /metrics for Prometheus, /healthz and /readyz
  * for supervisors, the status page / with its data /status.json, and /status.txt for sc-server
- * --status. GET and HEAD only; one request for each connection; requests
- * with a Host header of another site are refused (DNS rebinding).
+ * --status. GET and HEAD only; one request for each connection; requests with a Host header of
+ * another site are refused (DNS rebinding).
  *
  * It runs in a thread and an event loop of its own, reads counters and nothing else, and so delays
  * no request and works while an event loop of the server does not. Thread: its functions are called

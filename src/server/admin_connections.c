@@ -12,6 +12,7 @@
 #include <event2/listener.h>
 
 #include "base/clock.h"
+#include "net/loop.h"
 
 #define FULL_MS 1U /* then it is looked for a free place again */
 #define SHORT_MS 20U /* a request that is there is answered by then */
@@ -222,9 +223,7 @@ void sc_admin_connections_free(struct sc_admin_connections *connections)
             bufferevent_decref(connections->places[i].transport);
         }
     }
-    if (connections->again) {
-        event_free(connections->again);
-    }
+    sc_loop_free_event(connections->again);
     free(connections->listeners);
     free(connections);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "net/loop.h"
 #include "server/address_table.h"
 
 #define MAX_ASKED_A_PASS 8U /* of their peers; then open connections are served */
@@ -81,12 +82,10 @@ int sc_admission_queue_init(struct sc_admission_queue *queue, struct event_base 
 
 void sc_admission_queue_fini(struct sc_admission_queue *queue)
 {
-    if (queue->timer) {
-        event_free(queue->timer);
-        queue->timer = NULL;
-    }
+    sc_loop_free_event(queue->timer);
     sc_address_table_free(queue->table);
     free(queue->spare);
+    queue->timer = NULL;
     queue->table = NULL;
     queue->spare = NULL;
 }

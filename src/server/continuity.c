@@ -82,12 +82,6 @@ static bool is_current(const struct sc_continuity *continuity, const struct sc_a
     return memcmp(continuity->current.pin, keys->current.pin, SC_PIN_BYTES) == 0;
 }
 
-static const char *pin_text(const uint8_t pin[SC_PIN_BYTES], struct sc_pin_formats *buffer)
-{
-    sc_pin_format(pin, NULL, buffer);
-    return buffer->curl;
-}
-
 /* --- The file --- */
 
 static void find_path(struct sc_continuity *continuity, const char *private_key)
@@ -178,7 +172,7 @@ static size_t put_line(char *out, size_t room, const char *role, const struct kn
     struct sc_pin_formats as;
     char date[DATE_BYTES];
     format_date(key->since, date);
-    const int length = snprintf(out, room, "%s %s %s\n", role, pin_text(key->pin, &as), date);
+    const int length = snprintf(out, room, "%s %s %s\n", role, sc_pin_text(key->pin, &as), date);
     return length > 0 && (size_t)length < room ? (size_t)length : 0;
 }
 
@@ -222,8 +216,8 @@ int sc_continuity_check(const struct sc_continuity *continuity, const struct sc_
         "private-key %s: its key %s was never announced as the next one, and clients "
         "that have pinned %s would be locked out (key-continuity = enforce); announce "
         "it first: next-private-key",
-        config->private_key, pin_text(keys->current.pin, &fresh),
-        pin_text(continuity->current.pin, &now));
+        config->private_key, sc_pin_text(keys->current.pin, &fresh),
+        sc_pin_text(continuity->current.pin, &now));
 }
 
 static void log_change(const struct sc_continuity *continuity, const struct sc_announcement *keys,
@@ -235,8 +229,8 @@ static void log_change(const struct sc_continuity *continuity, const struct sc_a
     if (!sc_log_begin(&line, announced ? SC_EVENT_KEY_CHANGED : SC_EVENT_KEY_NEVER_ANNOUNCED)) {
         return;
     }
-    sc_log_str(&line, "before", pin_text(continuity->current.pin, &before));
-    sc_log_str(&line, "after", pin_text(keys->current.pin, &after));
+    sc_log_str(&line, "before", sc_pin_text(continuity->current.pin, &before));
+    sc_log_str(&line, "after", sc_pin_text(keys->current.pin, &after));
     if (announced) {
         format_date(announced->since, since);
         sc_log_str(&line, "announced_since", since);
@@ -256,7 +250,7 @@ static void log_announced(const struct known_key *next)
     struct sc_log_line line;
     struct sc_pin_formats as;
     if (sc_log_begin(&line, SC_EVENT_KEY_ANNOUNCED)) {
-        sc_log_str(&line, "next", pin_text(next->pin, &as));
+        sc_log_str(&line, "next", sc_pin_text(next->pin, &as));
         sc_log_end(&line);
     }
 }

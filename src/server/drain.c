@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/loop.h"
 
 #define SLOW_MS 5000U /* a drain that takes longer is worth a line */
 
@@ -108,19 +109,12 @@ time_t sc_drain_since(const struct sc_drain *drain)
     return drain->since;
 }
 
-static void free_event(struct event *event)
-{
-    if (event) {
-        event_free(event);
-    }
-}
-
 void sc_drain_free(struct sc_drain *drain)
 {
     if (drain) {
-        free_event(drain->signals[0]);
-        free_event(drain->signals[1]);
-        free_event(drain->timer);
+        sc_loop_free_event(drain->signals[0]);
+        sc_loop_free_event(drain->signals[1]);
+        sc_loop_free_event(drain->timer);
         free(drain);
     }
 }

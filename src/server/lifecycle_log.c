@@ -31,8 +31,8 @@ void sc_lifecycle_log_client_command(const struct sc_lifecycle_log_start *start)
     struct sc_pin_formats pin;
     struct sc_log_line line;
     if (sc_log_begin(&line, SC_EVENT_CLIENT_COMMAND)) {
-        sc_pin_format(sc_tls_context_announcement(start->snapshot->tls)->current.pin, NULL, &pin);
-        sc_log_str(&line, "pin", pin.curl);
+        const struct sc_announcement *keys = sc_tls_context_announcement(start->snapshot->tls);
+        sc_log_str(&line, "pin", sc_pin_text(keys->current.pin, &pin));
         sc_log_str(&line, "command", start->client_command);
         sc_log_end(&line);
     }

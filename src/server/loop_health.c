@@ -42,12 +42,6 @@ static void on_question(struct sc_message *message, void *arg)
     atomic_fetch_add_explicit(&health->main_answered, 1, memory_order_release);
 }
 
-static void discard(struct sc_message *message, void *arg)
-{
-    (void)message;
-    (void)arg;
-}
-
 struct sc_loop_health *sc_loop_health_new(struct event_base *main_base, struct sc_stats *main_stats,
                                           struct sc_worker *const *workers, size_t worker_count,
                                           struct sc_err *err)
@@ -145,7 +139,7 @@ uint64_t sc_loop_health_silent_ms(const struct sc_loop_health *health)
 void sc_loop_health_free(struct sc_loop_health *health)
 {
     if (health) {
-        sc_mailbox_free(health->mailbox, discard, NULL);
+        sc_mailbox_free(health->mailbox, NULL, NULL);
         free(health->asked);
         free(health);
     }

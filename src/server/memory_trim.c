@@ -10,6 +10,7 @@
 #endif
 
 #include "base/clock.h"
+#include "net/loop.h"
 
 #define STEP 512U /* connections: 8 MiB */
 #define STEP_MS 10U /* libevent frees what a connection had in the next iterations */
@@ -95,10 +96,8 @@ int sc_memory_trim_init(struct sc_memory_trim *trim, struct event_base *base, st
 
 void sc_memory_trim_fini(struct sc_memory_trim *trim)
 {
-    if (trim->timer) {
-        event_free(trim->timer);
-        trim->timer = NULL;
-    }
+    sc_loop_free_event(trim->timer);
+    trim->timer = NULL;
 }
 
 void sc_memory_trim_opened(struct sc_memory_trim *trim)

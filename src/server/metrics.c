@@ -22,12 +22,13 @@ const char *sc_metrics_state_word(enum sc_metrics_state state)
 }
 
 void sc_metrics_source_init(struct sc_metrics_source *source, struct sc_worker *const *workers,
-                            size_t worker_count, struct sc_tickets *tickets,
-                            const struct sc_pin_meter *pin_meter)
+                            size_t worker_count, const struct sc_stats *main_stats,
+                            struct sc_tickets *tickets, const struct sc_pin_meter *pin_meter)
 {
     *source = (struct sc_metrics_source){
         .workers = workers,
         .worker_count = worker_count,
+        .main_stats = main_stats,
         .tickets = tickets,
         .pin_meter = pin_meter,
         .started_at = sc_clock_wall().tv_sec,
@@ -38,13 +39,6 @@ void sc_metrics_source_init(struct sc_metrics_source *source, struct sc_worker *
 void sc_metrics_source_fini(struct sc_metrics_source *source)
 {
     (void)pthread_mutex_destroy(&source->mutex);
-}
-
-void sc_metrics_source_set_stats(struct sc_metrics_source *source, const struct sc_stats *stats)
-{
-    (void)pthread_mutex_lock(&source->mutex);
-    source->main_stats = stats;
-    (void)pthread_mutex_unlock(&source->mutex);
 }
 
 void sc_metrics_source_set_acceptor(struct sc_metrics_source *source,
@@ -76,9 +70,7 @@ static uint32_t add_main_thread(struct sc_metrics_source *source, struct sc_stat
 {
     uint32_t waiting = 0;
     (void)pthread_mutex_lock(&source->mutex);
-    if (source->main_stats) {
-        sc_stats_sum(sum, source->main_stats);
-    }
+    sc_stats_sum(sum, source->main_stats);
     if (source->acceptor) {
         sc_stats_sum(sum, sc_acceptor_stats(source->acceptor));
         waiting = sc_acceptor_waiting(source->acceptor);

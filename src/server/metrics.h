@@ -4,8 +4,8 @@
  * sc-server --status are made of this and of nothing else.
  *
  * Counters are read where they are counted; what only the main thread knows (the certificate, the
- * last reload) it sets with sc_metrics_source_set_facts(). Thread: _init, _fini, _add and
- * _set_facts the main one, the rest any.
+ * last reload) it sets with sc_metrics_source_set_facts(). Thread: _init, _fini,
+ * _set_acceptor and _set_facts the main one, the rest any.
  */
 #ifndef SC_SERVER_METRICS_H
 #define SC_SERVER_METRICS_H
@@ -65,23 +65,23 @@ struct sc_metrics {
 struct sc_metrics_source {
     struct sc_worker *const *workers;
     size_t worker_count;
+    const struct sc_stats *main_stats; /* what the main thread counts beside the acceptor */
     struct sc_tickets *tickets;
     const struct sc_pin_meter *pin_meter;
     time_t started_at;
 
     pthread_mutex_t mutex; /* guards what follows */
-    const struct sc_stats *main_stats; /* of the main thread; NULL: none */
     const struct sc_acceptor *acceptor; /* NULL: none yet */
     struct sc_metrics_facts facts;
 };
 
+/* All borrowed. */
 void sc_metrics_source_init(struct sc_metrics_source *source, struct sc_worker *const *workers,
-                            size_t worker_count, struct sc_tickets *tickets,
-                            const struct sc_pin_meter *pin_meter);
+                            size_t worker_count, const struct sc_stats *main_stats,
+                            struct sc_tickets *tickets, const struct sc_pin_meter *pin_meter);
 void sc_metrics_source_fini(struct sc_metrics_source *source);
 
-/* What the main thread counts, and the acceptor, which is there later. Borrowed. */
-void sc_metrics_source_set_stats(struct sc_metrics_source *source, const struct sc_stats *stats);
+/* The acceptor, which is there later. Borrowed. */
 void sc_metrics_source_set_acceptor(struct sc_metrics_source *source,
                                     const struct sc_acceptor *acceptor);
 

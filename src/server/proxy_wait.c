@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "net/loop.h"
 #include "net/proxy_header.h"
 
 struct wait {
@@ -34,9 +35,7 @@ struct sc_proxy_waits {
 static void forget(struct wait *wait)
 {
     LIST_REMOVE(wait, link);
-    if (wait->event) {
-        event_free(wait->event);
-    }
+    sc_loop_free_event(wait->event);
     free(wait);
 }
 
@@ -93,11 +92,11 @@ static void wait_on(struct wait *wait)
     }
 }
 
-/* `length` 0: the end of the stream, or the socket failed. */
+/* The stream has ended, or the socket has failed. */
 static void take_end(struct wait *wait)
 {
     if (wait->header.have == 0) {
-        pass_on(wait, NULL); /* a health check that only connects: told like any other */
+        pass_on(wait, NULL); /* a health check that only connects: it is logged as any other */
     } else {
         refuse(wait, "the connection ended in the middle of the PROXY header");
     }

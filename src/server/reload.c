@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/loop.h"
 #include "server/continuity.h"
 #include "server/expiry.h"
 #include "server/stored_tickets.h"
@@ -307,13 +308,11 @@ void sc_reload_free(struct sc_reload *reload)
     if (!reload) {
         return;
     }
-    struct event *const events[] = {reload->hangup, reload->interval, reload->retry,
-                                    reload->rotation, reload->expiry};
-    for (size_t i = 0; i < SC_COUNT_OF(events); i++) {
-        if (events[i]) {
-            event_free(events[i]);
-        }
-    }
+    sc_loop_free_event(reload->hangup);
+    sc_loop_free_event(reload->interval);
+    sc_loop_free_event(reload->retry);
+    sc_loop_free_event(reload->rotation);
+    sc_loop_free_event(reload->expiry);
     sc_continuity_free(reload->continuity);
     sc_config_unref(reload->started);
     free(reload);

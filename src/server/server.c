@@ -173,8 +173,7 @@ static int start_admin(struct sc_server *server, struct sc_err *err)
     const struct sc_config_addresses *names = &server->started->metrics_listen;
     struct sc_listen *listen = server->sockets.metrics;
     sc_metrics_source_init(&server->metrics, server->workers.items, server->workers.count,
-                           server->tickets, server->pin_meter);
-    sc_metrics_source_set_stats(&server->metrics, &server->stats);
+                           &server->stats, server->tickets, server->pin_meter);
     set_facts(server);
     if (!listen) {
         return 0;

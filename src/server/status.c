@@ -127,13 +127,6 @@ static void json_counters(FILE *out, const char *key, const char *family,
     (void)fputc(']', out);
 }
 
-/* Those that ended the handshake for our key: also when there are none, for the page. */
-static void json_locked_out(FILE *out, const struct summary *summary)
-{
-    (void)fprintf(out, ",\"locked_out\":{\"total\":%" PRIu64 ",\"minute\":%" PRIu64 "}",
-                  summary->locked_out, summary->locked_out_minute);
-}
-
 static void json_history(FILE *out, const struct sc_history *history)
 {
     (void)fputs(",\"rates\":[", out);
@@ -149,11 +142,9 @@ static void json_pins(FILE *out, const struct sc_metrics *metrics)
     const struct sc_metrics_facts *facts = &metrics->facts;
     const struct sc_pin_meter_figures *pins = &metrics->pins;
     struct sc_pin_formats as;
-    sc_pin_format(facts->current_pin, NULL, &as);
-    (void)fprintf(out, ",\"pins\":{\"current\":\"%s\"", as.curl);
+    (void)fprintf(out, ",\"pins\":{\"current\":\"%s\"", sc_pin_text(facts->current_pin, &as));
     if (facts->has_next_key) {
-        sc_pin_format(facts->next_pin, NULL, &as);
-        (void)fprintf(out, ",\"next\":\"%s\"", as.curl);
+        (void)fprintf(out, ",\"next\":\"%s\"", sc_pin_text(facts->next_pin, &as));
     }
     if (facts->next_key_since != 0) {
         (void)fprintf(out, ",\"announced\":%lld", (long long)facts->next_key_since);
@@ -227,7 +218,9 @@ void sc_status_write_json(const struct sc_metrics *metrics, const struct sc_hist
                   summary.lag_p50, summary.lag_p99, (double)metrics->loop_silent_ms / 1000,
                   summary.pauses_minute);
     json_counters(out, "failures", "handshakes_failed", &summary);
-    json_locked_out(out, &summary);
+    /* Also when there are none, for the page. */
+    (void)fprintf(out, ",\"locked_out\":{\"total\":%" PRIu64 ",\"minute\":%" PRIu64 "}",
+                  summary.locked_out, summary.locked_out_minute);
     json_counters(out, "closed", "connections_closed", &summary);
     json_counters(out, "refused", "connections_refused", &summary);
     json_files(out, metrics);
@@ -311,7 +304,7 @@ static void text_next_key(FILE *out, const struct sc_metrics *metrics)
     if (facts->has_next_key && pins->clients > 0) {
         (void)fprintf(out,
                       ": %" PRIu64 " accept the next key, %" PRIu64 " only others, %" PRIu64
-                      " did not say, %" PRIu64 " not since it is announced",
+                      " did not say, %" PRIu64 " not since it was announced",
                       said[SC_PIN_SAID_NEXT], said[SC_PIN_SAID_OTHERS], said[SC_PIN_SAID_NOTHING],
                       pins->not_since);
     }

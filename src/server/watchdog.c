@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/loop.h"
 
 #define STATUS_EVERY_MS 5000U
 #define STOP_EXTENSION_MS (3U * STATUS_EVERY_MS) /* one may be late */
@@ -109,9 +110,7 @@ void sc_watchdog_free(struct sc_watchdog *watchdog)
     if (!watchdog) {
         return;
     }
-    if (watchdog->timer) {
-        event_free(watchdog->timer);
-    }
+    sc_loop_free_event(watchdog->timer);
     free(watchdog->pings_answered);
     free(watchdog);
 }

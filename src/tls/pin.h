@@ -187,6 +187,9 @@ struct sc_pin_formats {
 void sc_pin_format(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
                    struct sc_pin_formats *out);
 
+/* The first of these alone, "sha256//BASE64", which is in `buffer`. */
+const char *sc_pin_text(const uint8_t pin[SC_PIN_BYTES], struct sc_pin_formats *buffer);
+
 /* A line for each form, with what takes it. */
 void sc_pin_print(FILE *out, const struct sc_pin_formats *as);
 

@@ -84,6 +84,12 @@ void sc_pin_format(const uint8_t pin[SC_PIN_BYTES], const uint8_t *fingerprint,
     }
 }
 
+const char *sc_pin_text(const uint8_t pin[SC_PIN_BYTES], struct sc_pin_formats *buffer)
+{
+    sc_pin_format(pin, NULL, buffer);
+    return buffer->curl;
+}
+
 void sc_pin_format_one(const struct sc_pin *pin, char *out, size_t out_size)
 {
     struct sc_pin_formats forms;

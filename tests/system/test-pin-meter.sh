@@ -93,13 +93,13 @@ clients 3 0 2 0
 ask 127.0.0.2 # asks without a store from the same address
 clients 3 0 2 0
 status_line 'next key            announced to clients since 20..-..-..T..:..:..Z'
-status_line 'clients             5 have asked for pins in 7 days: 3 accept the next key, 0 only others, 2 did not say, 0 not since it is announced'
+status_line 'clients             5 have asked for pins in 7 days: 3 accept the next key, 0 only others, 2 did not say, 0 not since it was announced'
 metric 'pins_requests_total{accepts="next"} 3'
 metric 'pins_requests_total{accepts="others"} 4'
 metric 'pins_requests_total{accepts="unknown"} 4'
 safe 75 'not safe to promote: 2 of 5 clients that asked for pins are not known'
 grep -A3 '^  of these         3 accept the next key$' out | sed 1d | tr -s ' ' | tr '\n' ';' | grep -qx \
-    ' 0 accept only others; 2 did not say what they accept; 0 did not ask since it is announced;' || fail "the clients"
+    ' 0 accept only others; 2 did not say what they accept; 0 have not asked since it was announced;' || fail "the clients"
 grep -q '^Clients that never ask for pins are not counted' out || fail "who is not counted"
 pass "a next key: who accepts it"
 

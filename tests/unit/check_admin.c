@@ -27,7 +27,7 @@ static void begin(void)
     sc_loop_init();
     ck_assert_ptr_nonnull(base = sc_loop_new_base(&err));
     ck_assert_ptr_nonnull(health = sc_loop_health_new(base, &stats, NULL, 0, &err));
-    sc_metrics_source_init(&source, NULL, 0, NULL, NULL);
+    sc_metrics_source_init(&source, NULL, 0, &stats, NULL, NULL);
     struct sc_listen *listen = sc_listen_open(&address, 1, &err);
     ck_assert_ptr_nonnull(listen);
     ck_assert_ptr_nonnull(admin = sc_admin_new(listen, &address, 1, &source, health, &err));

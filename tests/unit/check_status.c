@@ -168,7 +168,7 @@ START_TEST(who_accepts_the_next_key)
     ASSERT_HAS(text,
                "\nnext key            announced to clients since 2023-11-14T22:11:40Z\n"
                "clients             60 have asked for pins in 7 days: 51 accept the next key, "
-               "2 only others, 3 did not say, 4 not since it is announced\n");
+               "2 only others, 3 did not say, 4 not since it was announced\n");
     text = write_with(sc_status_write_json);
     ASSERT_HAS(text, ",\"next_key\":true,\"pins\":{"
                      "\"current\":\"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\","
@@ -180,7 +180,7 @@ START_TEST(who_accepts_the_next_key)
     ASSERT_HAS(
         write_with(sc_status_write_text),
         "\nclients             about 60 have asked for pins in 7 days: 51 accept the next key, "
-        "2 only others, 3 did not say, 4 not since it is announced (estimated from one "
+        "2 only others, 3 did not say, 4 not since it was announced (estimated from one "
         "address in 2)\n");
 }
 END_TEST
