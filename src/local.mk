@@ -173,7 +173,6 @@ src_libscserver_a_SOURCES = \
 	src/server/watchdog.c src/server/watchdog.h \
 	src/server/reload.c src/server/reload.h \
 	src/server/config_cmdline.c \
-	src/server/config_options.c \
 	src/server/config_table.h \
 	src/server/config_text.c \
 	src/server/config_value.c \

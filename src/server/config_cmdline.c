@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line: names from the table, values kept for later. */
+/* The command line: the table as its options, values kept for later. */
 #include "config.h"
 
 #include "server/config_table.h"
@@ -9,16 +9,92 @@
 #include <string.h>
 #include <sysexits.h>
 
-struct sc_cmdline {
-    enum sc_cmdline_action action;
-    const char *config_path;
-    const char *port_file;
-    const char *status_address;
-    struct sc_cmdline_setting *settings;
-    size_t count;
-};
+#include "tls/pin.h"
+
+/* `value` of a row: the index in sc_config_options, or this and the index in sc_cmdline_options. */
+#define FIRST_CMDLINE_OPTION 0x1000
 
 #define KEY_BYTES 64U
+
+/* --- Options --- */
+
+static const struct sc_opt_status statuses[] = {
+    {.status = EX_USAGE},
+    {.status = EX_NOINPUT},
+    {.status = EX_UNAVAILABLE,
+     .text = "it can't listen on an address; --status: the server does not answer there"},
+    {.status = EX_OSERR},
+    {.status = EX_CANTCREAT, .text = "the port file can't be created"},
+    {.status = EX_IOERR},
+    {.status = EX_CONFIG},
+    {.status = EX_OK}};
+
+static bool is_pin(const struct sc_config_option *option)
+{
+    return strncmp(option->argument, "PIN", 3) == 0;
+}
+
+static struct sc_opt of_setting(const struct sc_config_option *option)
+{
+    const bool is_list = option->kind == SC_CONFIG_OPTION_STRINGS ||
+                         option->kind == SC_CONFIG_OPTION_ADDRESSES ||
+                         option->kind == SC_CONFIG_OPTION_NETWORKS;
+    return (struct sc_opt){.name = option->key,
+                           .argument = option->argument,
+                           .help = option->help,
+                           .initial = option->initial,
+                           .group = option->group,
+                           .repeatable = is_list,
+                           .complete = is_pin(option)                          ? SC_OPT_PEM_FILES
+                                       : strcmp(option->argument, "FILE") == 0 ? SC_OPT_FILES
+                                                                               : SC_OPT_NOTHING,
+                           .words = is_pin(option) ? sc_pin_words
+                                    : option->kind == SC_CONFIG_OPTION_ADDRESSES
+                                        ? sc_opt_address_words
+                                        : sc_config_option_words(option)};
+}
+
+static struct sc_opt of_cmdline_option(const struct sc_cmdline_option *option)
+{
+    const bool is_file = option->argument && strcmp(option->argument, "FILE") == 0;
+    return (struct sc_opt){.name = option->key,
+                           .letter = option->letter,
+                           .argument = option->argument,
+                           .help = option->help,
+                           .group = "Program",
+                           .complete = is_file ? SC_OPT_FILES : SC_OPT_NOTHING};
+}
+
+const struct sc_opt_table *sc_config_option_table(void)
+{
+    static struct sc_opt rows[SC_OPT_MAX];
+    static struct sc_opt_table table = {
+        .program = "sc-server",
+        .usage =
+            "Usage: sc-server [-c FILE] [OPTION VALUE]...\n"
+            "       sc-server --status [ADDR]\n"
+            "Answers framed requests over TLS, in the foreground, and logs to standard error.\n"
+            "Options win over the configuration file.\n",
+        .rows = rows,
+        .notes =
+            "A DURATION is a number with ms, s, m or h; a SIZE one with K, M or G, or bytes.\n"
+            "SIGHUP reads everything again; SIGTERM and SIGINT stop, answering first what has\n"
+            "arrived. Manual pages: sc-server(8), sc-server.conf(5).\n",
+        .statuses = statuses,
+    };
+    for (size_t i = 0; table.count == 0 && i < sc_cmdline_option_count; i++) {
+        rows[i] = of_cmdline_option(&sc_cmdline_options[i]);
+        rows[i].value = FIRST_CMDLINE_OPTION + (int)i;
+    }
+    for (size_t i = 0; table.count == 0 && i < sc_config_option_count; i++) {
+        rows[sc_cmdline_option_count + i] = of_setting(&sc_config_options[i]);
+        rows[sc_cmdline_option_count + i].value = (int)i;
+    }
+    table.count = sc_cmdline_option_count + sc_config_option_count;
+    return &table;
+}
+
+/* --- What may have been meant --- */
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)
 {
@@ -65,6 +141,8 @@ const char *sc_config_option_nearest(const char *section, const char *key)
     return nearest;
 }
 
+/* --- Reading --- */
+
 static void report_unknown(const char *argument, const struct sc_opt_table *table,
                            struct sc_config_errors *errors)
 {
@@ -98,13 +176,12 @@ static void report_unknown(const char *argument, const struct sc_opt_table *tabl
  */
 static bool take(struct sc_cmdline *cmdline, int found)
 {
-    if (found < SC_CONFIG_FIRST_CMDLINE_OPTION) {
+    if (found < FIRST_CMDLINE_OPTION) {
         cmdline->settings[cmdline->count++] =
             (struct sc_cmdline_setting){&sc_config_options[found], optarg};
         return false;
     }
-    const struct sc_cmdline_option *option =
-        &sc_cmdline_options[found - SC_CONFIG_FIRST_CMDLINE_OPTION];
+    const struct sc_cmdline_option *option = &sc_cmdline_options[found - FIRST_CMDLINE_OPTION];
     cmdline->action = option->action != SC_CMDLINE_RUN ? option->action : cmdline->action;
     if (option->action == SC_CMDLINE_STATUS) {
         cmdline->status_address = optarg;
@@ -191,16 +268,4 @@ const char *sc_cmdline_status_address(const struct sc_cmdline *cmdline)
 const char *sc_cmdline_port_file(const struct sc_cmdline *cmdline)
 {
     return cmdline->port_file;
-}
-
-const char *sc_cmdline_config_path(const struct sc_cmdline *cmdline)
-{
-    return cmdline->config_path;
-}
-
-size_t sc_cmdline_settings(const struct sc_cmdline *cmdline,
-                           const struct sc_cmdline_setting **settings)
-{
-    *settings = cmdline->settings;
-    return cmdline->count;
 }

@@ -52,9 +52,6 @@ extern const size_t sc_cmdline_option_count;
 /* What a kind of option allows, in the order of its enum, NULL-terminated; NULL: not words. */
 const char *const *sc_config_option_words(const struct sc_config_option *option);
 
-/* `value` of a row: the index in sc_config_options, or this and the index in sc_cmdline_options. */
-#define SC_CONFIG_FIRST_CMDLINE_OPTION 0x1000
-
 /*
  * The key of the table (of `section`; NULL: of any, and the program options too) nearest to a
  * mistyped one, or NULL.
@@ -75,13 +72,16 @@ void sc_config_option_write(const struct sc_config *config, const struct sc_conf
 /* Frees what a field holds. */
 void sc_config_option_clear(struct sc_config *config, const struct sc_config_option *option);
 
-/* Settings of the command line in order. */
 struct sc_cmdline_setting {
     const struct sc_config_option *option;
     const char *value;
 };
-const char *sc_cmdline_config_path(const struct sc_cmdline *cmdline); /* NULL: not given */
-size_t sc_cmdline_settings(const struct sc_cmdline *cmdline,
-                           const struct sc_cmdline_setting **settings);
+
+struct sc_cmdline {
+    enum sc_cmdline_action action;
+    const char *config_path, *port_file, *status_address; /* NULL: not given */
+    struct sc_cmdline_setting *settings; /* in the order of the command line */
+    size_t count;
+};
 
 #endif

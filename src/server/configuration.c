@@ -143,22 +143,19 @@ static bool given_before(const struct sc_cmdline_setting *settings, size_t index
 static void take_cmdline(struct sc_config *config, const struct sc_cmdline *cmdline,
                          struct sc_config_errors *errors)
 {
-    const struct sc_cmdline_setting *settings;
-    const size_t count = sc_cmdline_settings(cmdline, &settings);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < cmdline->count; i++) {
+        const struct sc_cmdline_setting *setting = &cmdline->settings[i];
         struct sc_err err;
-        if (sc_config_option_set(config, settings[i].option, settings[i].value,
-                                 given_before(settings, i), &err) != 0) {
-            (void)sc_config_error(errors, err.status, "--%s: %s", settings[i].option->key,
-                                  err.text);
+        if (sc_config_option_set(config, setting->option, setting->value,
+                                 given_before(cmdline->settings, i), &err) != 0) {
+            (void)sc_config_error(errors, err.status, "--%s: %s", setting->option->key, err.text);
         }
     }
 }
 
 const char *sc_cmdline_config_file(const struct sc_cmdline *cmdline)
 {
-    const char *path = sc_cmdline_config_path(cmdline);
-    return path ? path : default_path;
+    return cmdline->config_path ? cmdline->config_path : default_path;
 }
 
 struct sc_config *sc_config_load(const struct sc_cmdline *cmdline, struct sc_config_errors *errors)
@@ -171,8 +168,7 @@ struct sc_config *sc_config_load(const struct sc_cmdline *cmdline, struct sc_con
     }
     atomic_init(&config->references, 1);
     if (set_defaults(config, errors)) {
-        take_file(config, sc_cmdline_config_file(cmdline), !sc_cmdline_config_path(cmdline),
-                  errors);
+        take_file(config, sc_cmdline_config_file(cmdline), !cmdline->config_path, errors);
         take_cmdline(config, cmdline, errors);
     }
     if (errors->count != before) {
