@@ -168,7 +168,7 @@ struct sc_bench_stream *sc_bench_stream_new(const struct sc_handler *type, size_
 
 out_of_memory:
     sc_bench_stream_free(stream);
-    (void)sc_err_set(err, EX_OSERR, "cannot prepare the requests: out of memory");
+    (void)sc_err_set(err, EX_OSERR, "can't prepare the requests: out of memory");
     return NULL;
 }
 

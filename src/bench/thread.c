@@ -278,7 +278,7 @@ static void *run_thread(void *arg)
         hand_over(&worker, sc_clock_ns());
     } else {
         sc_bench_fail_run(&worker, EX_OSERR,
-                          "cannot start a thread of the generator: out of memory");
+                          "can't start a thread of the generator: out of memory");
     }
     tear_down(&worker);
     OPENSSL_thread_stop();

@@ -63,7 +63,7 @@ int sc_bench_usage_rss(pid_t pid, uint64_t *rss_bytes, struct sc_err *err)
     uint64_t resident;
     (void)snprintf(path, sizeof(path), "/proc/%ld/statm", (long)pid);
     if (read_small(path, text, sizeof(text)) != 0 || sscanf(text, "%*u %" SCNu64, &resident) != 1) {
-        return sc_err_set(err, EX_NOINPUT, "process %ld does not exist or cannot be read",
+        return sc_err_set(err, EX_NOINPUT, "process %ld does not exist or can't be read",
                           (long)pid);
     }
     if (resident == 0) { /* a zombie */

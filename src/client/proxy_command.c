@@ -205,7 +205,7 @@ void sc_proxy_command_describe(struct sc_proxy_command *proxy, char *out, size_t
         const int status = WEXITSTATUS(proxy->status);
         (void)snprintf(out, out_size, "the proxy command ended with status %d%s", status,
                        status == 127   ? " (not found)"
-                       : status == 126 ? " (cannot be run)"
+                       : status == 126 ? " (can't be run)"
                                        : "");
     }
 }

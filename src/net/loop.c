@@ -51,7 +51,7 @@ struct event_base *sc_loop_new_base(struct sc_err *err)
 {
     if (!sc_descriptors_are_left_for_loop()) {
         (void)sc_err_set(err, EX_OSERR,
-                         "cannot create an event loop: out of file descriptors; raise the limit "
+                         "can't create an event loop: out of file descriptors; raise the limit "
                          "(LimitNOFILE=, ulimit -n)");
         return NULL;
     }
@@ -65,7 +65,7 @@ struct event_base *sc_loop_new_base(struct sc_err *err)
     }
     if (!base) {
         (void)sc_err_set(err, EX_OSERR,
-                         "cannot create an event loop: libevent has no usable backend, or "
+                         "can't create an event loop: libevent has no usable backend, or "
                          "descriptors or memory ran out");
     }
     return base;

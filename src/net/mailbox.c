@@ -77,7 +77,7 @@ struct sc_mailbox *sc_mailbox_new(struct event_base *base,
 {
     struct sc_mailbox *mailbox = calloc(1, sizeof(*mailbox));
     if (!mailbox) {
-        (void)sc_err_set(err, EX_OSERR, "cannot create a mailbox: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't create a mailbox: out of memory");
         return NULL;
     }
     mailbox->last = &mailbox->first;
@@ -86,13 +86,13 @@ struct sc_mailbox *sc_mailbox_new(struct event_base *base,
     mailbox->read_fd = mailbox->write_fd = -1;
     (void)pthread_mutex_init(&mailbox->lock, NULL);
     if (open_wakeup_fd(mailbox) != 0) {
-        (void)sc_err_set_errno(err, EX_OSERR, errno, "cannot create a mailbox");
+        (void)sc_err_set_errno(err, EX_OSERR, errno, "can't create a mailbox");
         sc_mailbox_free(mailbox, NULL, NULL);
         return NULL;
     }
     mailbox->readable = event_new(base, mailbox->read_fd, EV_READ | EV_PERSIST, on_wakeup, mailbox);
     if (!mailbox->readable || event_add(mailbox->readable, NULL) != 0) {
-        (void)sc_err_set(err, EX_OSERR, "cannot create a mailbox: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't create a mailbox: out of memory");
         sc_mailbox_free(mailbox, NULL, NULL);
         return NULL;
     }

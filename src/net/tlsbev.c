@@ -121,7 +121,7 @@ int sc_tlsbev_library_init(SSL_CTX *context, struct sc_err *err)
     }
     return result == 0
                ? 0
-               : sc_err_set(err, EX_OSERR, "cannot set up libevent's TLS filter: out of memory");
+               : sc_err_set(err, EX_OSERR, "can't set up libevent's TLS filter: out of memory");
 }
 
 /* Watches the socket with an event of ours, and fills and empties the transport's buffers. */
@@ -152,7 +152,7 @@ struct sc_tlsbev *sc_tlsbev_new(struct sc_tlsbev_shared *shared, evutil_socket_t
     if (!tls || !take_socket(tls, fd)) {
         sc_tlsbev_free(tls);
         (void)evutil_closesocket(fd);
-        (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't set up a connection: out of memory");
         return NULL;
     }
     return tls;

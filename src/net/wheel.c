@@ -115,7 +115,7 @@ struct sc_wheel *sc_wheel_new(struct event_base *base, void (*on_due)(struct sc_
     struct sc_wheel *wheel = calloc(1, sizeof(*wheel));
     if (!wheel || !(wheel->event = event_new(base, -1, 0, on_wake, wheel))) {
         free(wheel);
-        (void)sc_err_set(err, EX_OSERR, "cannot set up timers: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't set up timers: out of memory");
         return NULL;
     }
     wheel->on_due = on_due;

@@ -323,7 +323,7 @@ struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket
     return acceptor;
 
 no_memory:
-    (void)sc_err_set(err, EX_OSERR, "cannot start to accept connections: out of memory");
+    (void)sc_err_set(err, EX_OSERR, "can't start to accept connections: out of memory");
     sc_acceptor_free(acceptor);
     return NULL;
 }

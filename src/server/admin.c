@@ -311,7 +311,7 @@ static int start_http(struct sc_admin *admin, struct sc_err *err)
     admin->http = evhttp_new(admin->base);
     admin->tick = event_new(admin->base, -1, EV_PERSIST, on_tick, admin);
     if (!admin->http || !admin->tick || event_add(admin->tick, &period) != 0) {
-        return sc_err_set(err, EX_OSERR, "cannot serve metrics-listen: out of memory");
+        return sc_err_set(err, EX_OSERR, "can't serve metrics-listen: out of memory");
     }
     evhttp_set_max_headers_size(admin->http, MAX_HEADER_BYTES);
     evhttp_set_max_body_size(admin->http, MAX_BODY_BYTES);
@@ -330,7 +330,7 @@ struct sc_admin *sc_admin_new(struct sc_listen *listen, const struct sc_address 
     struct sc_admin *admin = calloc(1, sizeof(*admin));
     if (!admin) {
         sc_listen_close(listen);
-        (void)sc_err_set(err, EX_OSERR, "cannot serve metrics-listen: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't serve metrics-listen: out of memory");
         return NULL;
     }
     admin->listen = listen;
@@ -348,7 +348,7 @@ struct sc_admin *sc_admin_new(struct sc_listen *listen, const struct sc_address 
     const int failed_errno = sc_thread_start(&admin->thread, "admin", run, admin);
     if (failed_errno != 0) {
         (void)sc_err_set_errno(err, EX_OSERR, failed_errno,
-                               "cannot start the thread for metrics-listen");
+                               "can't start the thread for metrics-listen");
         sc_admin_free(admin);
         return NULL;
     }

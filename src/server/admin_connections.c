@@ -208,7 +208,7 @@ struct sc_admin_connections *sc_admin_connections_new(struct event_base *base, s
     return connections;
 
 no_memory:
-    (void)sc_err_set(err, EX_OSERR, "cannot serve metrics-listen: out of memory");
+    (void)sc_err_set(err, EX_OSERR, "can't serve metrics-listen: out of memory");
     sc_admin_connections_free(connections);
     return NULL;
 }

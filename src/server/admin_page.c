@@ -19,7 +19,7 @@ static int hash(const struct page_file *file, char out[64], struct sc_err *err)
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     if (EVP_Digest(file->bytes, file->length, digest, &length, EVP_sha256(), NULL) != 1) {
-        return sc_err_set(err, EX_OSERR, "cannot make the status page: no SHA-256");
+        return sc_err_set(err, EX_OSERR, "can't make the status page: no SHA-256");
     }
     (void)strcpy(out, "sha256-");
     (void)EVP_EncodeBlock((unsigned char *)out + strlen(out), digest, (int)length);
@@ -55,7 +55,7 @@ int sc_admin_page_init(struct sc_admin_page *page, struct sc_err *err)
     }
     if (!out || fclose(out) != 0) {
         sc_admin_page_fini(page);
-        return sc_err_set(err, EX_OSERR, "cannot make the status page: out of memory");
+        return sc_err_set(err, EX_OSERR, "can't make the status page: out of memory");
     }
     return 0;
 }

@@ -75,7 +75,7 @@ int sc_admission_queue_init(struct sc_admission_queue *queue, struct event_base 
     queue->timer = evtimer_new(base, on_timer, queue);
     if (!queue->table || !queue->spare || !queue->timer) {
         sc_admission_queue_fini(queue);
-        return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
+        return sc_err_set(err, EX_OSERR, "can't start a worker: out of memory");
     }
     return 0;
 }

@@ -33,7 +33,7 @@ int sc_conn_context_init(struct sc_conn_context *context, struct sc_err *err)
     context->replies.used = 0;
     if (!context->shared || !context->replies.bytes) {
         sc_conn_context_fini(context);
-        return sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
+        return sc_err_set(err, EX_OSERR, "can't start a worker: out of memory");
     }
     context->wheel = sc_wheel_new(context->base, on_timer, err);
     if (!context->wheel || sc_memory_trim_init(&context->memory_trim, context->base, err) != 0 ||
@@ -244,7 +244,7 @@ struct sc_conn *sc_conn_new(struct sc_conn_context *context, struct sc_tls_conte
     if (!ssl) {
         free(conn);
         (void)evutil_closesocket(fd);
-        (void)sc_err_set(err, EX_OSERR, "cannot set up a connection: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't set up a connection: out of memory");
         return NULL;
     }
     conn->context = context;

@@ -316,7 +316,7 @@ struct sc_continuity *sc_continuity_new(const struct sc_config *config, struct s
 {
     struct sc_continuity *continuity = calloc(1, sizeof(*continuity));
     if (!continuity) {
-        (void)sc_err_set(err, EX_OSERR, "cannot remember keys: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't remember keys: out of memory");
         return NULL;
     }
     find_path(continuity, config->private_key);

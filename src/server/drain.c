@@ -98,7 +98,7 @@ struct sc_drain *sc_drain_new(struct event_base *base, const struct sc_drain_cal
     }
     if (!drain || !drain->signals[0] || !drain->signals[1] || !drain->timer) {
         sc_drain_free(drain);
-        (void)sc_err_set(err, EX_OSERR, "cannot watch for signals: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't watch for signals: out of memory");
         return NULL;
     }
     return drain;

@@ -54,7 +54,7 @@ struct sc_loop_health *sc_loop_health_new(struct event_base *main_base, struct s
         health->asked = calloc(health->worker_count + 1, sizeof(*health->asked));
     }
     if (!health || !health->asked) {
-        (void)sc_err_set(err, EX_OSERR, "cannot watch the event loops: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't watch the event loops: out of memory");
         sc_loop_health_free(health);
         return NULL;
     }

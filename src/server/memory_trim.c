@@ -91,7 +91,7 @@ int sc_memory_trim_init(struct sc_memory_trim *trim, struct event_base *base, st
 {
     *trim =
         (struct sc_memory_trim){.timer = evtimer_new(base, on_timer, trim), .trim = trim_malloc};
-    return trim->timer ? 0 : sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
+    return trim->timer ? 0 : sc_err_set(err, EX_OSERR, "can't start a worker: out of memory");
 }
 
 void sc_memory_trim_fini(struct sc_memory_trim *trim)

@@ -199,7 +199,7 @@ struct sc_pin_meter *sc_pin_meter_new(struct sc_err *err)
     struct sc_pin_meter *meter = calloc(1, sizeof(*meter));
     if (!meter || RAND_bytes(meter->secret, sizeof(meter->secret)) != 1) {
         free(meter);
-        (void)sc_err_set(err, EX_OSERR, "cannot start: out of memory, or no randomness");
+        (void)sc_err_set(err, EX_OSERR, "can't start: out of memory, or no randomness");
         return NULL;
     }
     meter->start_ms = sc_clock_ms();

@@ -265,7 +265,7 @@ struct sc_reload *sc_reload_new(struct event_base *base, const struct sc_reload_
     }
     if (!reload || !reload->hangup || !reload->interval || !reload->retry || !reload->rotation ||
         !reload->expiry || event_add(reload->hangup, NULL) != 0) {
-        (void)sc_err_set(err, EX_OSERR, "cannot watch for reloads: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't watch for reloads: out of memory");
         sc_reload_free(reload);
         return NULL;
     }

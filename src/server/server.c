@@ -195,7 +195,7 @@ struct sc_server *sc_server_new(const struct sc_cmdline *cmdline, struct sc_sysd
 {
     struct sc_server *server = calloc(1, sizeof(*server));
     if (!server) {
-        (void)sc_err_set(err, EX_OSERR, "cannot start: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't start: out of memory");
         return NULL;
     }
     server->cmdline = cmdline;
@@ -227,7 +227,7 @@ static int start_accepting(struct sc_server *server, struct sc_err *err)
     const size_t count = sc_listen_count(server->sockets.tls);
     evutil_socket_t *fds = calloc(count, sizeof(*fds));
     if (!fds) {
-        return sc_err_set(err, EX_OSERR, "cannot start to accept connections: out of memory");
+        return sc_err_set(err, EX_OSERR, "can't start to accept connections: out of memory");
     }
     for (size_t i = 0; i < count; i++) {
         fds[i] = sc_listen_descriptor(server->sockets.tls, i);

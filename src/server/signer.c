@@ -89,7 +89,7 @@ struct sc_signer *sc_signer_new(struct sc_err *err)
 {
     struct sc_signer *signer = calloc(1, sizeof(*signer));
     if (!signer) {
-        (void)sc_err_set(err, EX_OSERR, "cannot start: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't start: out of memory");
         return NULL;
     }
     (void)pthread_mutex_init(&signer->mutex, NULL);

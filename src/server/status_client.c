@@ -22,7 +22,7 @@ static int unavailable(struct sc_err *err, const struct sc_address *address, con
 {
     char text[320];
     sc_format_address(address, text, sizeof(text));
-    return sc_err_set(err, EX_UNAVAILABLE, "cannot ask the server at %s: %s", text, why);
+    return sc_err_set(err, EX_UNAVAILABLE, "can't ask the server at %s: %s", text, why);
 }
 
 static int unavailable_errno(struct sc_err *err, const struct sc_address *address, int errnum)

@@ -92,7 +92,7 @@ struct sc_watchdog *sc_watchdog_new(struct event_base *base, const struct sc_sys
     }
     if (!watchdog || !watchdog->pings_answered || !watchdog->timer ||
         (sysd->notify_length > 0 && event_add(watchdog->timer, &period) != 0)) {
-        (void)sc_err_set(err, EX_OSERR, "cannot start the watchdog: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't start the watchdog: out of memory");
         sc_watchdog_free(watchdog);
         return NULL;
     }

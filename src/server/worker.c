@@ -199,7 +199,7 @@ struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
 {
     struct sc_worker *worker = calloc(1, sizeof(*worker));
     if (!worker) {
-        (void)sc_err_set(err, EX_OSERR, "cannot start a worker: out of memory");
+        (void)sc_err_set(err, EX_OSERR, "can't start a worker: out of memory");
         return NULL;
     }
     worker->index = index;
@@ -227,7 +227,7 @@ struct sc_worker *sc_worker_new(unsigned index, struct event_base *base,
     }
     const int failed_errno = base ? 0 : start_thread(worker);
     if (failed_errno != 0) {
-        (void)sc_err_set_errno(err, EX_OSERR, failed_errno, "cannot start the thread of worker %u",
+        (void)sc_err_set_errno(err, EX_OSERR, failed_errno, "can't start the thread of worker %u",
                                index);
         goto failed;
     }
@@ -262,7 +262,7 @@ static struct worker_message *must_message(enum message_kind kind)
 {
     struct worker_message *message = new_message(kind);
     if (!message) {
-        sc_log_message(SC_EVENT_OUT_OF_MEMORY, "cannot send a message to a worker");
+        sc_log_message(SC_EVENT_OUT_OF_MEMORY, "can't send a message to a worker");
         abort();
     }
     return message;

@@ -55,7 +55,7 @@ int sc_workers_start(struct sc_workers *workers, size_t count, struct event_base
     }
     workers->items = calloc(count, sizeof(struct sc_worker *));
     if (!workers->items) {
-        return sc_err_set(err, EX_OSERR, "cannot start the workers: out of memory");
+        return sc_err_set(err, EX_OSERR, "can't start the workers: out of memory");
     }
     while (workers->count < count) {
         struct sc_worker *worker = sc_worker_new((unsigned)workers->count, count == 1 ? base : NULL,

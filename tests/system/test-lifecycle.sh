@@ -13,7 +13,7 @@ grep -q "$address" "$server_log" || fail "the log does not name $address"
 [ "$(find "$tmp" -name '*port-*' | wc -l)" -eq 1 ] || fail "something was left beside the port file"
 # libevent would end the process without a word.
 run 71 sh -c 'ulimit -n 30 && exec sc-server "$@"' sh --workers 50 --listen 127.0.0.1:0 --certificate server.crt --private-key server.key
-grep '^sc-server: cannot create .*: .*ile' err >/dev/null || fail "no line says that descriptors ran out"
+grep "^sc-server: can't create .*: .*ile" err >/dev/null || fail "no line says that descriptors ran out"
 run 69 sc-server --listen "$address" --certificate server.crt --private-key server.key
 expect_err "^sc-server: .*$port"
 stop_server

@@ -160,7 +160,7 @@ run 64 sc-server --status nonsense
 expect_err '^sc-server: --status: '
 run 64 sc-server --status "$admin" more
 run 69 sc-server --status "$address"
-expect_err '^sc-server: cannot ask the server at '
+expect_err "^sc-server: can't ask the server at "
 run 69 sc-server --status unix:/nonexistent/socket
 sees metrics-listen
 

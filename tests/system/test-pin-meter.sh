@@ -160,7 +160,7 @@ pass "after a promotion there is no next key; after a restart nothing is known"
 
 # The port of the clients, nobody at all, something else, and a wrong address.
 run 69 sc-keygen --status --connect "$address"
-expect_err "^sc-keygen: cannot ask the server at $address: "
+expect_err "^sc-keygen: can't ask the server at $address: "
 stop_server
 run 69 sc-keygen --status --connect "$admin"
 expect_err "^sc-keygen: can't connect to $admin: Connection refused; is the server running there?"

@@ -76,7 +76,7 @@ START_TEST(without_descriptors_there_is_a_line_and_no_abort)
             refused++;
             ck_assert_int_eq(err.status, EX_OSERR);
             ASSERT_HAS(err.text,
-                       "cannot create an event loop: out of file descriptors; raise the limit");
+                       "can't create an event loop: out of file descriptors; raise the limit");
             ck_assert_uint_eq(open_descriptors(&unchanged), before);
         }
     }

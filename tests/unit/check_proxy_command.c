@@ -80,7 +80,7 @@ START_TEST(how_it_ended)
         {"sh -c 'exit 3'", "the proxy command ended with status 3"},
         {"true", "the proxy command ended with status 0"},
         {"/nonexistent 2>&-", "the proxy command ended with status 127 (not found)"},
-        {"/ 2>&-", "the proxy command ended with status 126 (cannot be run)"},
+        {"/ 2>&-", "the proxy command ended with status 126 (can't be run)"},
         {"sh -c 'kill -TERM $$'", "the proxy command was ended by signal 15 (Terminated)"},
         {"sh -c 'exec >&- <&-; exec sleep 1000'", "the proxy command has closed its output"},
     };
