@@ -43,7 +43,7 @@ ask() {
     [ $status -eq "$expected" ] || { echo "demo: exit status $status, not $expected" >&2; exit 1; }
 }
 
-say "A key and a self-signed certificate that live as long as this demo:"
+say "A key and a self-signed certificate for this demo alone:"
 echo "  \$ sc-keygen --out server"
 timeout 20 sc-keygen --out server >out
 pin=$(sed -n 's|.*\(sha256//[A-Za-z0-9+/=]*\).*|\1|p' out | head -n 1)

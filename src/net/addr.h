@@ -46,7 +46,7 @@ bool sc_addr_is_local(const char *text);
 bool sc_addr_source(int family, char *out, size_t out_size);
 
 /*
- * Who counts as one client, as a number: an IPv4 address (also inside of IPv6), or an IPv6 /64,
+ * What counts as one client, as a number: an IPv4 address (also inside of IPv6), or an IPv6 /64,
  * the least that one customer is given (RFC 6177). IPv4 is put where no /64 of the internet is
  * (below ::ffff:0:0:0:0). 0: neither, and limits per address do not apply.
  */

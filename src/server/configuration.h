@@ -72,8 +72,8 @@ enum sc_key_continuity {
 #define SC_CONFIG_KEY_CONTINUITY enum sc_key_continuity
 
 /*
- * Written by config*.c only. The fields of options.def; a string that is not set is
- * NULL, `workers` is never 0.
+ * Written by config*.c only. The fields of options.def; a string that is not set is NULL, `workers`
+ * is never 0.
  */
 struct sc_config {
 #define SC_OPTION(kind, section, key, field, initial, min, max, effect, argument, group, help) \

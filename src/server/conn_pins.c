@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* PINS: what a connection is told of the server's keys, and the proof that is made for it alone. */
+/* PINS: the server's keys as a connection gets them, and the proof that is made for it alone. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -156,7 +156,7 @@ static size_t build(const struct sc_conn *conn, const struct successor *next, ui
     return sc_pins_build(&message, reply);
 }
 
-/* What the client says that it accepts, for who asks whether the key can be changed. */
+/* What the client says that it accepts, which decides whether the key can be changed. */
 static void count_client(struct sc_conn *conn, const uint8_t *pins, size_t count)
 {
     struct sc_conn_context *context = conn->context;

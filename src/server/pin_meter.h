@@ -61,7 +61,7 @@ void sc_pin_meter_note(struct sc_pin_meter *meter, uint64_t client, const uint8_
 /* Numbers of clients. `clients` is about that when one_in is not 1. */
 struct sc_pin_meter_figures {
     uint64_t said[SC_PIN_SAID_COUNT];
-    uint64_t not_since; /* have asked, but not since this next key is announced */
+    uint64_t not_since; /* have asked, but not since this next key was announced */
     uint64_t clients; /* all of these */
     uint32_t one_in; /* the share of addresses that is looked at */
 };

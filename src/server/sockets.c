@@ -83,7 +83,7 @@ static void warn_if_exposed(const struct sc_listen *metrics)
         const char *address = sc_listen_address(metrics, i);
         if (!sc_addr_is_local(address)) {
             sc_log_message(SC_EVENT_METRICS_EXPOSED,
-                           "metrics-listen %s is not a loopback address: who reaches it can read "
+                           "metrics-listen %s is not a loopback address: anyone who reaches it can read "
                            "the metrics, without TLS and without a password",
                            address);
         }

@@ -66,8 +66,8 @@ struct sc_stats {
 };
 
 /*
- * One writer, so no locked instruction is needed. Who sees this sees all that the thread counted
- * before (release; a plain store on x86).
+ * One writer, so no locked instruction is needed. A thread that sees this sees all that was
+ * counted before (release; a plain store on x86).
  */
 static inline void sc_stats_add(sc_counter *counter, uint64_t n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pings the watchdog of systemd (WatchdogSec=), only when every worker has answered
- * the last ping, and of its status line. Does nothing without systemd. Thread: the main one.
+ * Pings the watchdog of systemd (WatchdogSec=), only when every worker has answered the last ping,
+ * and sends the status line. Does nothing without systemd. Thread: the main one.
  */
 #ifndef SC_SERVER_WATCHDOG_H
 #define SC_SERVER_WATCHDOG_H

@@ -38,8 +38,8 @@ struct sc_cert_files {
  * Reads and checks: the files are what they should be (and not swapped), key and certificate
  * belong together, the key is strong enough. Both paths may name one file. `passphrase` (NULL: an
  * encrypted key is refused) is asked at most once. Dates only warn: clients that pin accept an
- * expired certificate. EX_NOINPUT unreadable, EX_CONFIG
- * the rest. On failure `*out` is empty; on success sc_cert_files_fini() it.
+ * expired certificate. EX_NOINPUT unreadable, EX_CONFIG the rest. On failure `*out` is empty; on
+ * success sc_cert_files_fini() it.
  */
 int sc_cert_files_load(const char *certificate_path, const char *key_path,
                        pem_password_cb *passphrase, void *passphrase_arg, struct sc_cert_files *out,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asking somebody for the passphrase of a private key: on the terminal, /dev/tty, and never on
+ * Asks for the passphrase of a private key: on the terminal, /dev/tty, and never on
  * standard input, which may be data. Thread: the main one.
  */
 #ifndef SC_TLS_PASSPHRASE_PROMPT_H

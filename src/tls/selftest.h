@@ -12,8 +12,7 @@
 
 /*
  * Connects a client that allows all that OpenSSL has to the server context, without client
- * authentication. EX_CONFIG with OpenSSL's reason when they do not come
- * together.
+ * authentication. EX_CONFIG with OpenSSL's reason when they do not come together.
  */
 int sc_tls_selftest(SSL_CTX *served, struct sc_err *err) SC_NODISCARD;
 

@@ -19,7 +19,7 @@ void sc_session_cache_free(struct sc_session_cache *cache); /* NULL is fine */
 
 /*
  * The context remembers its sessions here, and the cache no more than `size` (at least 1) from its
- * next session on. The cache must live longer than the context.
+ * next session on. The cache must outlast the context.
  */
 int sc_session_cache_install(struct sc_session_cache *cache, SSL_CTX *ssl_ctx, uint32_t size,
                              struct sc_err *err) SC_NODISCARD;
