@@ -20,7 +20,7 @@ rate() {
 }
 
 # instructions DRIVER LIBRARY: of one request, without those of the connection; the least of three, for a reply that is late costs another
-# turn of the loop.
+# iteration of the loop.
 instructions() {
     for n in 100 1100 100 1100 100 1100; do
         valgrind --tool=callgrind --callgrind-out-file=/dev/null "$SC_BUILDDIR/tests/bench/sc-library" "$1" "$2" "$address" server.crt "$n" \

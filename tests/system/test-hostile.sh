@@ -50,7 +50,7 @@ if grep -q 'SSH-2\.0' "$server_log"; then
     fail "what a peer sent is in the log"
 fi
 
-# The last closings may be a turn of the loop away.
+# The last closings may be an iteration of the loop away.
 run 0 hostile many --count 1 "$address"
 tries=100
 while [ "$(descriptors)" -gt "$before" ] && [ $tries -gt 0 ]; do

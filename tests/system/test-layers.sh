@@ -36,6 +36,30 @@ if ! grep -E '^ *# *include "' $(sources .) | sed -n 's|^\./\([^:]*\):.*"\(.*\)"
     failed=1
 fi
 
+# Each module stands in the table of its layer, and what stands there is a file.
+sed -n '/^| layer | file/,/^Where does it go/p' ../docs/architecture.md | awk -F '|' -v files="$(find base proto tls net server lib client bench -name '*.[ch]' | tr '\n' ' ')" '
+    { gsub(/ /, "", $2); if ($2) layer = $2 }
+    {
+        count = split($3, words, "`")
+        for (i = 2; i <= count; i += 2) if (words[i] !~ /[.\/]/) listed[layer "/" words[i]]
+    }
+    END {
+        total = split(files, paths, " ")
+        for (i = 1; i <= total; i++) {
+            module = paths[i]
+            sub(/\.[ch]$/, "", module)
+            found = module in listed
+            if (found) used[module]
+            for (row in listed) {
+                prefix = row
+                if (sub(/\*$/, "", prefix) && index(module, prefix) == 1) { found = 1; used[row] }
+            }
+            if (!found) { print "layers: docs/architecture.md does not have src/" paths[i]; bad = 1 }
+        }
+        for (row in listed) if (row !~ /^(spacecaptain|layer)\// && !(row in used)) { print "layers: docs/architecture.md has src/" row ", which is not there"; bad = 1 }
+        exit bad
+    }' >&2 || failed=1
+
 # Each file says what license it has, on its first line, or on the second below #!, #compdef or <!doctype. The macros of others keep their
 # notices.
 cd ..
