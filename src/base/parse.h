@@ -39,6 +39,12 @@ int sc_parse_duration_ms(const char *text, uint64_t min, uint64_t max, uint64_t 
 int sc_parse_seconds_ms(const char *text, uint64_t min, uint64_t max, uint64_t *out,
                         struct sc_err *err) SC_NODISCARD;
 
+/* The end of a noun after a number, "s" but for 1: "%u day%s". */
+static inline const char *sc_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* A duration in the largest unit that fits: "300ms", "30s", "5m". */
 void sc_format_duration_ms(uint64_t ms, char out[32]);
 

@@ -12,6 +12,7 @@
 #include "base/escape.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/parse.h"
 #include "bench/report.h"
 
 #define SCHEMA "space-captain-bench/1"
@@ -212,7 +213,7 @@ static void print_figure(FILE *out, const struct figure *figure, const struct ru
 static void print_run(FILE *out, char name, const char *path, const struct run *run)
 {
     (void)fprintf(out, "%c  %s: %s, %s, %zu second%s\n", name, path, run->target, run->finished,
-                  run->samples[RATE].count, run->samples[RATE].count == 1 ? "" : "s");
+                  run->samples[RATE].count, sc_plural(run->samples[RATE].count));
 }
 
 static void print_notes(FILE *out, const struct run *a, const struct run *b)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/parse.h"
 
 #define BAR_WIDTH 40U
 
@@ -33,11 +34,6 @@ void sc_bench_format_rate(double rate, char out[32])
     (void)snprintf(out, 32, "%.*f", rate >= 100.0 ? 0 : rate >= 10.0 ? 1 : 2, rate);
 }
 
-const char *sc_bench_plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 const char *sc_bench_operations_name(const struct sc_bench_plan *plan, uint64_t count)
 {
     static const char *const names[][2] = {
@@ -59,7 +55,7 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
     } else {
         (void)fprintf(out, "%s, no connection was made\n", result->target);
     }
-    (void)fprintf(out, "%u connection%s", plan->connections, sc_bench_plural(plan->connections));
+    (void)fprintf(out, "%u connection%s", plan->connections, sc_plural(plan->connections));
     if (plan->mode == SC_BENCH_HOLD) {
         (void)fprintf(out, ", idle");
     } else if (plan->mode == SC_BENCH_HANDSHAKES) {
@@ -74,7 +70,7 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
     if (plan->rate > 0.0) {
         (void)fprintf(out, ", %.10g a second wanted", plan->rate);
     }
-    (void)fprintf(out, ", %u thread%s\n\n", plan->threads, sc_bench_plural(plan->threads));
+    (void)fprintf(out, ", %u thread%s\n\n", plan->threads, sc_plural(plan->threads));
 }
 
 static void print_bytes(FILE *out, const struct sc_bench_plan *plan, double rate)
@@ -94,8 +90,7 @@ static void print_rate(FILE *out, const struct sc_bench_plan *plan,
     const struct sc_bench_stats *stats = &result->stats;
     if (plan->mode == SC_BENCH_HOLD) {
         (void)fprintf(out, "%" PRIu64 " connection%s open after %.2f s (made in %.2f s)\n",
-                      result->open, sc_bench_plural(result->open), result->elapsed_s,
-                      result->connect_s);
+                      result->open, sc_plural(result->open), result->elapsed_s, result->connect_s);
         return;
     }
     char rate[32];
@@ -334,7 +329,7 @@ void sc_bench_report_progress(void *arg, const struct sc_bench_plan *plan,
     print_goal(stderr, plan, progress, measures);
     if (plan->mode != SC_BENCH_HANDSHAKES && progress->open < plan->connections) {
         (void)fprintf(stderr, ", %" PRIu64 " of %u connection%s", progress->open, plan->connections,
-                      sc_bench_plural(plan->connections));
+                      sc_plural(plan->connections));
     }
     if (plan->mode != SC_BENCH_HOLD && progress->operations > 0) {
         print_current_rate(stderr, plan, progress, shown);
@@ -344,8 +339,7 @@ void sc_bench_report_progress(void *arg, const struct sc_bench_plan *plan,
         sc_bench_format_ns((double)progress->p99_ns, p99);
         (void)fprintf(stderr, ", p99 %s", p99);
     }
-    (void)fprintf(stderr, ", %" PRIu64 " error%s", progress->errors,
-                  sc_bench_plural(progress->errors));
+    (void)fprintf(stderr, ", %" PRIu64 " error%s", progress->errors, sc_plural(progress->errors));
     (void)fflush(stderr);
     shown->operations = progress->operations;
     shown->at_s = progress->phase_s;

@@ -20,9 +20,6 @@ void sc_bench_format_ns(double ns, char out[32]);
 /* Operations a second in three digits or more: "20400", "48.5", "0.50". */
 void sc_bench_format_rate(double rate, char out[32]);
 
-/* "s" where there is not exactly one. */
-const char *sc_bench_plural(uint64_t count);
-
 /* What the plan's operations are, so many of them: "requests", "handshake" (of 1), "connections".
  */
 const char *sc_bench_operations_name(const struct sc_bench_plan *plan, uint64_t count);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/parse.h"
 #include "bench/report.h"
 
 #define WIDTH 860.0
@@ -169,7 +170,7 @@ static void draw_plan(FILE *out, const struct sc_bench_plan *plan)
     char size[32];
     sc_format_size(plan->size_bytes, size);
     (void)fprintf(out, "<text x=\"%.0f\" y=\"62\">%u connection%s", LEFT, plan->connections,
-                  sc_bench_plural(plan->connections));
+                  sc_plural(plan->connections));
     switch (plan->mode) {
     case SC_BENCH_HOLD: (void)fprintf(out, ", idle"); break;
     case SC_BENCH_HANDSHAKES:
@@ -220,7 +221,7 @@ static void draw_head(FILE *out, const struct sc_bench_plan *plan,
                       result->elapsed_s);
     }
     (void)fprintf(out, "%" PRIu64 " error%s</text>\n", sc_bench_errors(result),
-                  sc_bench_plural(sc_bench_errors(result)));
+                  sc_plural(sc_bench_errors(result)));
 }
 
 static void draw_legend(FILE *out)

@@ -90,7 +90,7 @@ static void lost(struct sc_client_engine *engine, const char *how)
         if (sc_client_engine_unanswered(engine) > 0) {
             (void)snprintf(missing, sizeof(missing), " with %zu request%s unanswered",
                            sc_client_engine_unanswered(engine),
-                           sc_client_engine_unanswered(engine) > 1 ? "s" : "");
+                           sc_plural(sc_client_engine_unanswered(engine)));
         }
         (void)sc_err_set(&err, engine->last_error != 0 ? SC_CLIENT_REFUSED : EX_UNAVAILABLE,
                          "%s went away%s: %s", engine->target, missing,

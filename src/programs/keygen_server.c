@@ -78,11 +78,6 @@ static int ask(const struct sc_address *address, struct facts *facts, struct sc_
 
 /* --- What is printed --- */
 
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static void print_facts(const struct sc_address *address, const struct facts *facts)
 {
     const uint64_t *numbers = facts->numbers;
@@ -97,7 +92,7 @@ static void print_facts(const struct sc_address *address, const struct facts *fa
         const time_t now = sc_clock_wall().tv_sec;
         const uint64_t days = now > announced ? (uint64_t)(now - announced) / DAY_S : 0;
         sc_certificate_date(announced, since);
-        printf("  announced since  %s, %" PRIu64 " day%s\n", since, days, plural(days));
+        printf("  announced since  %s, %" PRIu64 " day%s\n", since, days, sc_plural(days));
     }
     printf("  clients          %s%" PRIu64 " asked for pins in the last %" PRIu64 " days\n",
            numbers[ONE_IN] > 1 ? "about " : "", numbers[TOTAL], numbers[DAYS]);
@@ -147,7 +142,7 @@ static int check_promotion(const struct facts *facts, const uint8_t current[SC_P
             err, EX_TEMPFAIL,
             "not safe to promote: %s%" PRIu64 " of %" PRIu64 " client%s that asked for "
             "pins are not known to accept the next key; wait, or give them its pin",
-            numbers[ONE_IN] > 1 ? "about " : "", left, numbers[TOTAL], plural(numbers[TOTAL]));
+            numbers[ONE_IN] > 1 ? "about " : "", left, numbers[TOTAL], sc_plural(numbers[TOTAL]));
     }
     if (numbers[ONE_IN] > 1) {
         printf("\nsafe to promote, by a sample: all clients in it, from one address in %" PRIu64

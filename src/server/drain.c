@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "net/loop.h"
 
 #define SLOW_MS 5000U /* a drain that takes longer is worth a line */
@@ -43,12 +44,12 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     const unsigned open = drain->callbacks->open_connections(drain->arg);
     (void)what;
     if (drain->since) {
-        sc_log_message(SC_EVENT_STOPPING_NOW, "second signal (%s): %u connections are cut", name,
-                       open);
+        sc_log_message(SC_EVENT_STOPPING_NOW, "second signal (%s): %u connection%s cut", name, open,
+                       sc_plural(open));
         event_base_loopbreak(drain->base);
         return;
     }
-    sc_log_message(SC_EVENT_STOPPING, "%s: draining %u connections", name, open);
+    sc_log_message(SC_EVENT_STOPPING, "%s: draining %u connection%s", name, open, sc_plural(open));
     drain->since = sc_clock_wall().tv_sec;
     drain->limit_ms = drain->callbacks->begin(drain->arg);
     wait_for(drain, first_wait_ms(drain->limit_ms));
@@ -64,13 +65,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (waited_ms < limit_ms) {
         sc_log_message(SC_EVENT_DRAIN_SLOW,
-                       "%u connections are still open after %.1f s; drain-timeout cuts them after "
-                       "%.1f s",
-                       open, (double)waited_ms / 1000, (double)limit_ms / 1000);
+                       "%u connection%s still open after %.1f s; drain-timeout cuts what is left "
+                       "after %.1f s",
+                       open, sc_plural(open), (double)waited_ms / 1000, (double)limit_ms / 1000);
         wait_for(drain, 2 * waited_ms < limit_ms ? waited_ms : limit_ms - waited_ms);
         return;
     }
-    sc_log_message(SC_EVENT_DRAIN_TIMEOUT, "%u connections did not end in time and are cut", open);
+    sc_log_message(SC_EVENT_DRAIN_TIMEOUT, "%u connection%s did not end in time: cut", open,
+                   sc_plural(open));
     event_base_loopbreak(drain->base);
 }
 

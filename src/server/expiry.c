@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/parse.h"
 #include "tls/announcement.h"
 #include "tls/certificate.h"
 #include "tls/keygen.h"
@@ -63,13 +64,14 @@ static void format_end(time_t until, time_t now, char *out, size_t out_size)
     const long left = (long)(until - now);
     const long days = sc_expiry_day(until, left, now);
     if (left <= 0) {
-        (void)snprintf(out, out_size, "ended %ld days ago", -days);
+        (void)snprintf(out, out_size, "ended %ld day%s ago", -days, sc_plural((uint64_t)-days));
     } else if (days > 2) {
         (void)snprintf(out, out_size, "ends in %ld days", days);
     } else if (left > 2L * 3600) {
         (void)snprintf(out, out_size, "ends in %ld hours", (left + 3599) / 3600);
     } else {
-        (void)snprintf(out, out_size, "ends in %ld minutes", (left + 59) / 60);
+        (void)snprintf(out, out_size, "ends in %ld minute%s", (left + 59) / 60,
+                       sc_plural((uint64_t)(left + 59) / 60));
     }
 }
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/confine.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "net/listen.h"
 #include "net/loop.h"
 #include "net/tlsbev.h"
@@ -104,13 +105,15 @@ static void write_status(char *out, size_t out_size, void *arg)
 {
     const struct sc_server *server = arg;
     const time_t left = sc_tls_context_not_after(server->snapshot.tls) - sc_clock_wall().tv_sec;
+    const long days = labs((long)left / 86400);
+    const uint32_t open = sc_acceptor_open(server->acceptor);
     const bool draining = sc_drain_since(server->drain) != 0;
     const char *failure = server->reload ? sc_reload_last(server->reload)->failure : "";
     const int length = snprintf(out, out_size,
-                                left > 0 ? "%s, %u connections, certificate ends in %ld days"
-                                         : "%s, %u connections, certificate ended %ld days ago",
-                                draining ? "draining" : "serving",
-                                sc_acceptor_open(server->acceptor), labs((long)left / 86400));
+                                left > 0 ? "%s, %u connection%s, certificate ends in %ld day%s"
+                                         : "%s, %u connection%s, certificate ended %ld day%s ago",
+                                draining ? "draining" : "serving", open, sc_plural(open), days,
+                                sc_plural((uint64_t)days));
     if (*failure && length > 0 && (size_t)length < out_size) {
         (void)snprintf(out + length, out_size - (size_t)length,
                        "; the last reload failed, the previous configuration is active: %s",

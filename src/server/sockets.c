@@ -82,10 +82,11 @@ static void warn_if_exposed(const struct sc_listen *metrics)
     for (size_t i = 0; i < sc_listen_count(metrics); i++) {
         const char *address = sc_listen_address(metrics, i);
         if (!sc_addr_is_local(address)) {
-            sc_log_message(SC_EVENT_METRICS_EXPOSED,
-                           "metrics-listen %s is not a loopback address: anyone who reaches it can read "
-                           "the metrics, without TLS and without a password",
-                           address);
+            sc_log_message(
+                SC_EVENT_METRICS_EXPOSED,
+                "metrics-listen %s is not a loopback address: anyone who reaches it can read "
+                "the metrics, without TLS and without a password",
+                address);
         }
     }
 }

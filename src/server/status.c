@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/escape.h"
+#include "base/parse.h"
 #include "tls/pin.h"
 
 #define DAY_S 86400
@@ -321,7 +322,9 @@ static void text_end(FILE *out, const struct sc_metrics *metrics, const char *na
     const bool past = until <= metrics->now;
     (void)fprintf(out, NAME "%s ", name, past ? "ended" : "ends");
     text_date(out, until);
-    (void)fprintf(out, past ? ", %ld days ago\n" : ", %ld days left\n", past ? -days : days);
+    const long shown = past ? -days : days;
+    (void)fprintf(out, ", %ld day%s %s\n", shown, sc_plural((uint64_t)shown),
+                  past ? "ago" : "left");
 }
 
 static void text_files(FILE *out, const struct sc_metrics *metrics)

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/parse.h"
 #include "tls/keygen.h"
 
 #define DAY 86400
@@ -55,7 +56,7 @@ void sc_certificate_describe_validity(time_t not_before, time_t not_after, time_
     } else {
         const int64_t days = ((int64_t)not_after - (int64_t)now) / DAY;
         (void)snprintf(out, SC_CERTIFICATE_VALIDITY_BYTES, "valid until %s, %" PRId64 " more day%s",
-                       date, days, days == 1 ? "" : "s");
+                       date, days, sc_plural((uint64_t)days));
     }
 }
 

@@ -454,7 +454,7 @@ START_TEST(a_certificate_that_ends)
     expect_after_s(DAY_S + 3600, " warning certificate_expiry ", "server.crt ends in 30 days");
     expect_after_s(0, NULL, NULL); /* once a day */
     expect_after_s(DAY_S, " warning certificate_expiry ", "ends in 29 days");
-    expect_after_s(30 * DAY_S, " certificate_expiry ", "server.crt ended 1 days ago");
+    expect_after_s(30 * DAY_S, " certificate_expiry ", "server.crt ended 1 day ago");
     /* Asked for by a signal it is the snapshot's warning, and no second line. */
     hang_up();
     ck_assert(kept_has(" warning certificate ") && kept_has(" expired at "));
@@ -481,7 +481,7 @@ START_TEST(the_certificate_of_the_next_key_ends)
     write_next(next, 31);
     expect_after_s(DAY_S + 3600, event, "server.next.crt of the next key ends in 30 days");
     expect_after_s(0, NULL, NULL); /* once a day */
-    expect_after_s(31 * DAY_S, event, "server.next.crt of the next key ended 1 days ago");
+    expect_after_s(31 * DAY_S, event, "server.next.crt of the next key ended 1 day ago");
     write_next(other, 1); /* not its own */
     expect_after_s(DAY_S, NULL, NULL);
     write_next(next, 365);

@@ -102,7 +102,7 @@ START_TEST(what_is_bad_is_said)
     char *text = write_with(sc_status_write_text);
     ASSERT_HAS(text, "\nconnections         7 of 10000, 5 accepted since the start, "
                      "4 wait for a PROXY header\n");
-    ASSERT_HAS(text, "\ncertificate         ended 2023-11-14T22:13:15Z, 1 days ago\n");
+    ASSERT_HAS(text, "\ncertificate         ended 2023-11-14T22:13:15Z, 1 day ago\n");
     ASSERT_HAS(text, "\nOCSP response       ended 2023-11-14T22:13:20Z, 0 days ago\n");
     ASSERT_HAS(text, "\nnext certificate    ends 2023-11-16T22:13:20Z, 2 days left\n");
     ASSERT_HAS(text, "\ndelayed handshakes  5 in the last minute, 5 since the start "
