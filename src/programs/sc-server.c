@@ -63,7 +63,7 @@ static int load_to_check(const struct sc_cmdline *cmdline, struct sc_passphrase 
     if (other && sc_account_become(&account, &err) != 0) {
         return sc_config_error(errors, err.status, "%s", err.text);
     }
-    const int result = sc_snapshot_load(cmdline, passphrase, tickets, snapshot, errors);
+    const int result = sc_snapshot_load(cmdline, passphrase, NULL, tickets, snapshot, errors);
     for (size_t i = 0; result != 0 && other && i < errors->count; i++) {
         const size_t length = strlen(errors->text[i]);
         (void)snprintf(errors->text[i] + length, sizeof(errors->text[i]) - length,
@@ -86,8 +86,10 @@ static int load_and_serve(const struct sc_cmdline *cmdline)
         return fail_one(&err);
     }
     const bool check_only = sc_cmdline_action(cmdline) == SC_CMDLINE_CHECK;
-    if ((check_only ? load_to_check : sc_snapshot_load)(cmdline, &passphrase, tickets, &snapshot,
-                                                        &errors) != 0) {
+    const int loaded =
+        check_only ? load_to_check(cmdline, &passphrase, tickets, &snapshot, &errors)
+                   : sc_snapshot_load(cmdline, &passphrase, NULL, tickets, &snapshot, &errors);
+    if (loaded != 0) {
         status = fail(&errors);
         if (check_only && status != EX_USAGE) {
             status = EX_CONFIG;

@@ -174,16 +174,9 @@ static void run_reload(struct sc_reload *reload, enum cause cause)
     const struct sc_reload_parts *parts = &reload->parts;
     struct sc_config_errors errors = {0};
     struct sc_snapshot fresh = {0};
-    struct sc_err err;
     event_del(reload->retry);
-    if (sc_snapshot_load(parts->cmdline, parts->passphrase, parts->tickets, &fresh, &errors) != 0) {
-        report_failure(reload, &errors, cause);
-        return;
-    }
-    if (sc_continuity_check(reload->continuity, fresh.config,
-                            sc_tls_context_announcement(fresh.tls), &err) != 0) {
-        sc_snapshot_unref(&fresh);
-        (void)sc_config_error(&errors, err.status, "%s", err.text);
+    if (sc_snapshot_load(parts->cmdline, parts->passphrase, reload->continuity, parts->tickets,
+                         &fresh, &errors) != 0) {
         report_failure(reload, &errors, cause);
         return;
     }

@@ -64,8 +64,8 @@ static struct sc_tls_context *load_tls(const struct sc_config *config,
 }
 
 int sc_snapshot_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase,
-                     struct sc_tickets *tickets, struct sc_snapshot *out,
-                     struct sc_config_errors *errors)
+                     const struct sc_continuity *continuity, struct sc_tickets *tickets,
+                     struct sc_snapshot *out, struct sc_config_errors *errors)
 {
     struct sc_err err = {0};
     struct sc_config *config = sc_config_load(cmdline, errors);
@@ -79,7 +79,10 @@ int sc_snapshot_load(const struct sc_cmdline *cmdline, struct sc_passphrase *pas
      * The keys of tickets last: they are active at once, and must not change if anything else is
      * wrong.
      */
-    if (!tls || load_tickets(tickets, config, &changed, &err) != 0) {
+    if (!tls ||
+        (continuity &&
+         sc_continuity_check(continuity, config, sc_tls_context_announcement(tls), &err) != 0) ||
+        load_tickets(tickets, config, &changed, &err) != 0) {
         sc_tls_context_unref(tls);
         sc_config_unref(config);
         return sc_config_error(errors, err.status, "%s", err.text);

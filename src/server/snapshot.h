@@ -8,6 +8,7 @@
 #define SC_SERVER_SNAPSHOT_H
 
 #include "server/configuration.h"
+#include "server/continuity.h"
 #include "server/passphrase.h"
 #include "tls/context.h"
 #include "tls/tickets.h"
@@ -20,12 +21,13 @@ struct sc_snapshot {
 
 /*
  * Reads everything that the command line and the configuration name: two references in *out.
+ * `continuity` may refuse its key; NULL: at a start, when no other key can be served with.
  * `tickets` outlast a snapshot, so that sessions can be resumed after a reload. -1: `errors` says
- * why, a line each, and *out is untouched.
+ * why, a line each, and *out and the tickets are untouched.
  */
 int sc_snapshot_load(const struct sc_cmdline *cmdline, struct sc_passphrase *passphrase,
-                     struct sc_tickets *tickets, struct sc_snapshot *out,
-                     struct sc_config_errors *errors) SC_NODISCARD;
+                     const struct sc_continuity *continuity, struct sc_tickets *tickets,
+                     struct sc_snapshot *out, struct sc_config_errors *errors) SC_NODISCARD;
 
 void sc_snapshot_unref(struct sc_snapshot *snapshot);
 

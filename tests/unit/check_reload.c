@@ -13,6 +13,7 @@
 #include "kept_log.h"
 #include "suite.h"
 #include "tls/ocsp.h"
+#include "tls/ticket_file.h"
 #include "tls_fixture.h"
 
 #define DAY_S UINT64_C(86400)
@@ -88,8 +89,8 @@ static void start(void)
     ck_assert_ptr_nonnull(base = event_base_new());
     ck_assert_ptr_nonnull(cmdline = sc_cmdline_parse((int)SC_COUNT_OF(words), argv, &errors));
     ck_assert_ptr_nonnull(tickets = sc_tickets_new(&err));
-    ck_assert_msg(sc_snapshot_load(cmdline, &passphrase, tickets, &snapshot, &errors) == 0, "%s",
-                  errors.text[0]);
+    ck_assert_msg(sc_snapshot_load(cmdline, &passphrase, NULL, tickets, &snapshot, &errors) == 0,
+                  "%s", errors.text[0]);
     const struct sc_reload_parts parts = {.cmdline = cmdline,
                                           .passphrase = &passphrase,
                                           .tickets = tickets,
@@ -299,6 +300,29 @@ START_TEST(what_fails_is_tried_again)
 }
 END_TEST
 
+/* Of a reload that key-continuity refuses nothing is taken, the keys of tickets neither. */
+START_TEST(a_refused_key_leaves_the_ticket_keys)
+{
+    char text[700], tickets_file[SC_TICKETS_KEY_BYTES] = "first\xff";
+    fixture_write("tickets", tickets_file, sizeof(tickets_file));
+    ck_assert_int_gt(snprintf(text, sizeof(text),
+                              "[server]\nreload-interval = 0\nkey-continuity = enforce\n"
+                              "[tls]\nticket-keys = %s\n",
+                              fixture_path("tickets")),
+                     0);
+    begin(text);
+    (void)another_key();
+    tickets_file[0] = 'x';
+    fixture_write("tickets", tickets_file, sizeof(tickets_file));
+    fixture_write_pair("server", "RSA2048");
+    hang_up();
+    ck_assert(kept_has(" error reload_failed ") && kept_has("key-continuity = enforce"));
+    ck_assert_uint_eq(published, 0);
+    ck_assert(!another_key());
+    finish();
+}
+END_TEST
+
 /* That what was wrong is as it was before is said, without a signal too. */
 START_TEST(the_end_of_a_failure_and_the_stop)
 {
@@ -493,7 +517,8 @@ START_TEST(the_certificate_of_the_next_key_ends)
 END_TEST
 
 SUITE_MAIN("reload", the_certificate_of_the_next_key_ends, ticket_keys_rotate,
-           what_fails_is_tried_again, the_end_of_a_failure_and_the_stop,
-           the_interval_is_the_active_one, a_signal_always_publishes,
-           what_needs_a_restart_and_is_changed_back, an_ocsp_response_that_ends,
-           an_ocsp_response_that_is_good_for_long, a_certificate_that_ends)
+           what_fails_is_tried_again, a_refused_key_leaves_the_ticket_keys,
+           the_end_of_a_failure_and_the_stop, the_interval_is_the_active_one,
+           a_signal_always_publishes, what_needs_a_restart_and_is_changed_back,
+           an_ocsp_response_that_ends, an_ocsp_response_that_is_good_for_long,
+           a_certificate_that_ends)

@@ -56,8 +56,8 @@ static struct sc_snapshot load(void)
 {
     struct sc_snapshot snapshot = {0};
     memset(&errors, 0, sizeof(errors));
-    ck_assert_msg(sc_snapshot_load(cmdline, &passphrase, tickets, &snapshot, &errors) == 0, "%s",
-                  errors.text[0]);
+    ck_assert_msg(sc_snapshot_load(cmdline, &passphrase, NULL, tickets, &snapshot, &errors) == 0,
+                  "%s", errors.text[0]);
     ck_assert_uint_eq(errors.count, 0);
     return snapshot;
 }
@@ -68,7 +68,7 @@ static void fails(int status, const char *words)
     struct sc_snapshot snapshot = {.new_ticket_keys = true};
     const struct sc_snapshot before = snapshot;
     memset(&errors, 0, sizeof(errors));
-    ck_assert_int_eq(sc_snapshot_load(cmdline, &passphrase, tickets, &snapshot, &errors), -1);
+    ck_assert_int_eq(sc_snapshot_load(cmdline, &passphrase, NULL, tickets, &snapshot, &errors), -1);
     ck_assert_ptr_eq(snapshot.config, before.config);
     ck_assert_ptr_eq(snapshot.tls, before.tls);
     ck_assert(snapshot.new_ticket_keys);
