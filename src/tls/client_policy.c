@@ -3,6 +3,7 @@
 
 #include "tls/client_policy.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -123,7 +124,7 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
     if (watch) {
         char pin[64];
         format_pin(leaf, pin, sizeof(pin));
-        sc_tls_watch_fini(watch);
+        free(watch->refused_pin);
         watch->refused_pin = strdup(pin);
     }
     X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);

@@ -58,6 +58,13 @@ sed -n '1p' of-conn | grep -Eq ' debug handshake_state .* state=start microsecon
 [ "$(grep -c ' state="write ' of-conn)" -ge 4 ] || fail "few states: $(cat of-conn)"
 grep -q ' trace=' of-conn && fail "a handshake that completed is traced"
 stop_server
+# A client whose key is refused, in the middle of the handshake.
+run 0 sc-keygen --out client
+start_server -c /dev/null --client-auth require --client-pin $other_pin
+failures=0
+run 35 sc-client --connect "$address" --pin server.crt --cert client.crt --key client.key --no-retry echo x
+failed ' reason=client_certificate ' ' client_pin="?sha256//' ' in [0-9]+ .*read client hello, .*write server hello, '
+stop_server
 start_server -c /dev/null
 run 90 sc-client --connect "$address" --pin $other_pin echo x
 run 0 sc-client --connect "$address" --pin server.crt echo x
