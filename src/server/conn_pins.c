@@ -62,7 +62,7 @@ static struct successor successor_for(const struct sc_conn *conn)
 
 static bool has_proof(const struct sc_conn *conn, const struct successor *next)
 {
-    return conn->proof && conn->proof->tls == next->tls && conn->proof->key == next->key;
+    return conn->proof && memcmp(conn->proof->key->pin, next->key->pin, SC_PINS_PIN_BYTES) == 0;
 }
 
 /* --- Proofs --- */

@@ -224,6 +224,23 @@ TEST(a_flood_costs_one_signature)
     ck_assert_uint_eq(signatures, 1);
 }
 
+/* A reload that brings the same keys makes no other. */
+TEST(a_proof_outlives_a_reload)
+{
+    struct sc_tls_server_settings settings = fixture_settings("server");
+    settings.next_private_key_path = fixture_path("next.key");
+    struct sc_tls_context *fresh = fixture_server(&settings);
+    begin_connected();
+    send_frame(&peer, SC_FRAME_PINS, NULL, 0);
+    expect_pins(true);
+    worker.newest_tls = &fresh;
+    send_frame(&peer, SC_FRAME_PINS, NULL, 0);
+    expect_pins(true);
+    ck_assert_uint_eq(signatures, 1);
+    worker.newest_tls = NULL;
+    sc_tls_context_unref(fresh);
+}
+
 TEST(a_body_has_whole_pins_and_not_too_many)
 {
     static const uint8_t body[10 * SC_PINS_PIN_BYTES];
@@ -325,6 +342,7 @@ TEST(a_signature_that_fails_is_no_proof)
 }
 
 SUITE_MAIN("conn_pins", a_signature_holds_nobody_up, a_flood_costs_one_signature,
-           a_body_has_whole_pins_and_not_too_many, a_connection_ends_while_its_proof_is_made,
+           a_proof_outlives_a_reload, a_body_has_whole_pins_and_not_too_many,
+           a_connection_ends_while_its_proof_is_made,
            a_client_that_has_ended_its_side_gets_the_proof, a_drain_waits_for_the_proof,
            above_the_rate_there_is_no_proof, a_signature_that_fails_is_no_proof)
