@@ -73,6 +73,18 @@ static int require_current(const struct sc_rotation *rotation,
                                      paths->key);
 }
 
+static bool is_half_promoted(const struct sc_rotation_pair *current,
+                             const struct sc_rotation_pair *next)
+{
+    return next->key && !next->certificate && sc_rotation_fits(current->certificate, next->key);
+}
+
+static int refuse_half_promoted(const struct sc_rotation *rotation, struct sc_err *err)
+{
+    return sc_err_set(err, EX_DATAERR, "%s is half promoted; sc-keygen --promote finishes that",
+                      rotation->paths[SC_ROTATION_NEXT].key);
+}
+
 /*
  * What an earlier --next has left, for which `next` is then made whole, or what stands in the way.
  */
@@ -81,9 +93,8 @@ static int look_at_next(const struct sc_keygen_rotate_request *request,
                         const struct sc_rotation_pair *next, struct sc_err *err)
 {
     const struct sc_rotation_paths *paths = &rotation->paths[SC_ROTATION_NEXT];
-    if (next->key && !next->certificate && sc_rotation_fits(current->certificate, next->key)) {
-        return sc_err_set(err, EX_DATAERR, "%s is half promoted; sc-keygen --promote finishes that",
-                          paths->key);
+    if (is_half_promoted(current, next)) {
+        return refuse_half_promoted(rotation, err);
     }
     if (next->key && next->certificate && !request->force) {
         return sc_err_set(err, EX_CANTCREAT,
@@ -204,6 +215,13 @@ static int check_renewal(const struct sc_keygen_rotate_request *request,
         return 0;
     }
     if (!sc_rotation_fits(old, current->key)) {
+        struct sc_rotation_pair next;
+        const bool half = sc_rotation_read(rotation, SC_ROTATION_NEXT, &next, err) == 0 &&
+                          is_half_promoted(current, &next);
+        sc_rotation_pair_fini(&next);
+        if (half) {
+            return refuse_half_promoted(rotation, err);
+        }
         return sc_err_set(err, EX_DATAERR,
                           "%s: the certificate is not of the key %s; --force makes one that is",
                           paths->certificate, paths->key);
@@ -281,7 +299,7 @@ static int find_problem(const struct sc_rotation *rotation, const struct sc_rota
     const struct sc_rotation_pair *next = &pairs[SC_ROTATION_NEXT];
     const struct sc_rotation_paths *paths = rotation->paths;
     const char *key = paths[SC_ROTATION_CURRENT].key;
-    if (next->key && !next->certificate && sc_rotation_fits(current->certificate, next->key)) {
+    if (is_half_promoted(current, next)) {
         return print_problem(paths[SC_ROTATION_NEXT].key,
                              "its promotion was interrupted; sc-keygen --promote finishes it", err);
     }

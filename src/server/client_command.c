@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/parse.h"
 #include "net/addr.h"
 #include "tls/announcement.h"
@@ -76,10 +77,17 @@ void sc_client_command(const struct sc_snapshot *snapshot, const struct sc_liste
     }
     sc_format_address(&address, text, sizeof(text));
     sc_pin_format(sc_tls_context_announcement(snapshot->tls)->current.pin, NULL, &pin);
-    const int length = snprintf(
-        out, out_size, "sc-client --connect %s --pin %s%s echo hello", text, pin.curl,
+    FILE *command = fmemopen(out, out_size - 1, "w");
+    if (!command) {
+        return;
+    }
+    (void)fputs("sc-client --connect ", command);
+    sc_escape_shell(command, text);
+    (void)fprintf(
+        command, " --pin %s%s echo hello", pin.curl,
         snapshot->config->client_auth == SC_CLIENT_AUTH_REQUIRE ? " --cert FILE --key FILE" : "");
-    if (length < 0 || (size_t)length >= out_size) {
-        out[0] = '\0';
+    out[out_size - 1] = '\0';
+    if (fclose(command) != 0) {
+        out[0] = '\0'; /* it does not fit */
     }
 }

@@ -26,6 +26,10 @@ start_server --listen "unix:$tmp/socket"
 [ "$(command)" = "sc-client --connect unix:$tmp/socket --pin $pin echo hello" ] || fail "another command for a unix socket: $(command)"
 hello
 stop_server
+mkdir 'a $(b)'
+start_server --listen "unix:$tmp/a \$(b)/socket"
+hello
+stop_server
 start_server --client-auth require --client-pin server.crt
 command | grep -q " --pin $pin --cert FILE --key FILE echo hello$" || fail "the command has no certificate: $(command)"
 stop_server

@@ -122,6 +122,10 @@ run 0 sc-keygen --promote --out s
 run 0 sc-keygen --status --out s
 status_is '^previous: s/server.previous.key$'
 status_is '^  key              EC P-256, made 2026-01-02$'
+mkdir "it's s"
+run 0 sc-keygen --out "it's s/"
+run 0 sc-keygen --next --out "it's s"
+status_is "^  sc-keygen --promote --out 'it'.''s s/server'\$"
 run 0 sc-keygen --renew --days 20 --out s
 run 0 sc-keygen --status --out s
 status_is '^next step: sc-keygen --renew --out s/server makes'
@@ -201,6 +205,8 @@ run 78 sc-keygen --status
 one_line 'server.next.key: its promotion was interrupted'
 run 65 sc-keygen --next
 one_line 'server.next.key is half promoted'
+run 65 sc-keygen --renew
+one_line 'server.next.key is half promoted; sc-keygen --promote finishes that'
 run 0 sc-keygen --promote
 grep -q 'after a promotion that was interrupted' out || fail "it does not say that it was interrupted"
 [ "$(pin server.key) $(pin server.crt)" = "$next $next" ] || fail "the promotion is not finished"
