@@ -89,11 +89,14 @@ START_TEST(an_end_says_why)
         if (rows[i].turn.replies > 0) {
             expect_reply(1, "a");
         }
-        sc_client_process(client);
-        struct pollfd ended = {.fd = sc_client_fd(client), .events = POLLIN};
-        ck_assert_int_eq(poll(&ended, 1, 20000), 1);
-        sc_client_process(client);
-        sc_client_process(client); /* the reason is there once: the socket has none any more */
+        if (rows[i].turn.ending == RESET) { /* the socket gives the reason once */
+            struct pollfd reset = {.fd = sc_client_fd(client)};
+            sc_client_process(client);
+            ck_assert_int_eq(poll(&reset, 1, 20000), 1);
+            for (int j = 0; j < 3; j++) {
+                sc_client_process(client);
+            }
+        }
         expect(SC_CLIENT_EVENT_END);
         ck_assert_int_eq(event.error->code, rows[i].code);
         ck_assert_int_eq(event.error->temporary, 1);
