@@ -230,7 +230,9 @@ int sc_client_settings_set_pin_store(struct sc_client_settings *settings, const 
         return sc_lib_error(error, &err);
     }
     if (first_use != SC_CLIENT_FIRST_USE_REFUSE && first_use != SC_CLIENT_FIRST_USE_STORE) {
-        (void)sc_err_set(&err, EX_USAGE, "pin store: %d says nothing about the first use",
+        (void)sc_err_set(&err, EX_USAGE,
+                         "invalid value %d of first_use: expected SC_CLIENT_FIRST_USE_REFUSE or "
+                         "SC_CLIENT_FIRST_USE_STORE",
                          first_use);
         return sc_lib_error(error, &err);
     }

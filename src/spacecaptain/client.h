@@ -67,6 +67,10 @@
 #include <spacecaptain/client_types.h>
 
 #ifdef __cplusplus
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* functions that have the names of structs */
+#endif
 extern "C" {
 #endif
 
@@ -213,7 +217,8 @@ sc_client_connect(struct sc_client_settings *settings, const char *address,
                   struct sc_client_error *error) SC_CLIENT_NODISCARD;
 
 /*
- * Sends one request and waits for its reply, and for those of earlier requests, which are dropped.
+ * Sends one request and waits for its reply. Other events that come before it are dropped: replies
+ * to earlier requests, SC_CLIENT_EVENT_PINS, and LOST with the READY after it.
  * 0: *reply is set, also when the server answered ERROR (reply->error_code); its body is valid
  * until the next call. -1: the connection has ended, and only sc_client_free() is of use; or the
  * request was not sent, and the connection is as before: the errors of sc_client_send().
@@ -467,6 +472,9 @@ SC_CLIENT_API const char *sc_client_tls_version(const char *tls_library);
 
 #ifdef __cplusplus
 }
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 #endif
 
 #endif

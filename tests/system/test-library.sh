@@ -112,7 +112,7 @@ int main(int, char **argv)
 }
 END
     # shellcheck disable=SC2086
-    c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror $flags -fsyntax-only plain.cc 2>build.log || fail "the header is not for C++"
+    c++ -std=c++11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror $flags -fsyntax-only plain.cc 2>build.log || fail "the header is not for C++"
     case $SC_TEST_CFLAGS in
     *sanitize*) skip_part "C++ and a library with sanitizers" ;;
     *)
@@ -124,7 +124,7 @@ END
     esac
     printf '#include <spacecaptain/client_libevent.h>\nint main() { return 0; }\n' >libevent.cc
     # shellcheck disable=SC2086
-    c++ -Wall -Wextra -Wpedantic -Werror $flags -fsyntax-only libevent.cc 2>build.log || fail "the adapter is not for C++"
+    c++ -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror $flags -fsyntax-only libevent.cc 2>build.log || fail "the adapter is not for C++"
 else
     skip_part "no C++ compiler"
 fi
