@@ -242,30 +242,23 @@ static bool is_misread_number(const char *host, bool is_alone, const char **why)
     return true;
 }
 
-int sc_parse_address(const char *text, const char *default_port, struct sc_address *out,
-                     struct sc_err *err)
+/* The host at the start; *rest is what follows it. */
+static int take_host(const char *text, char out[256], const char **rest, struct sc_err *err)
 {
-    const char *why;
-    if (strncmp(text, "unix:", 5) == 0) {
-        return parse_unix(text, text + 5, out, err);
-    }
-    if (strstr(text, "://")) {
-        return bad_address(err, text, "a URL is not one, leave out what is before the host");
-    }
-    const char *host = text;
+    const char *why, *host = text;
     size_t count = strcspn(text, ":");
-    const char *rest = text + count;
+    *rest = text + count;
     if (*text == '[') {
         host = text + 1;
         count = strcspn(host, "]");
         if (host[count] != ']') {
             return bad_address(err, text, "the ']' is missing");
         }
-        rest = host + count + 1;
-    } else if (*rest == ':' && strchr(rest + 1, ':')) {
+        *rest = host + count + 1;
+    } else if (**rest == ':' && strchr(*rest + 1, ':')) {
         return bad_address(err, text, "an IPv6 address needs brackets");
     }
-    if (count == 0 || count >= sizeof(out->host)) {
+    if (count == 0 || count >= 256) {
         return bad_address(err, text, "the host is missing or too long");
     }
     for (size_t i = 0; i < count; i++) {
@@ -273,16 +266,31 @@ int sc_parse_address(const char *text, const char *default_port, struct sc_addre
             return bad_address(err, text, "the host has a character that no host has");
         }
     }
-    char name[sizeof(out->host)];
-    memcpy(name, host, count);
-    name[count] = '\0';
-    if (*text == '[' && !is_ipv6(name)) {
+    memcpy(out, host, count);
+    out[count] = '\0';
+    if (*text == '[' && !is_ipv6(out)) {
         return bad_address(err, text, "what is in brackets is not an IPv6 address");
     }
-    if (*text != '[' && is_misread_number(name, *rest == '\0', &why)) {
-        return bad_address(err, text, why);
-    }
+    return *text != '[' && is_misread_number(out, **rest == '\0', &why)
+               ? bad_address(err, text, why)
+               : 0;
+}
+
+int sc_parse_address(const char *text, const char *default_port, struct sc_address *out,
+                     struct sc_err *err)
+{
+    char host[sizeof(out->host)];
+    const char *rest;
     uint64_t port;
+    if (strncmp(text, "unix:", 5) == 0) {
+        return parse_unix(text, text + 5, out, err);
+    }
+    if (strstr(text, "://")) {
+        return bad_address(err, text, "a URL is not one, leave out what is before the host");
+    }
+    if (take_host(text, host, &rest, err) != 0) {
+        return -1;
+    }
     if (*rest == '\0' && default_port) {
         rest = default_port;
     } else if (*rest == ':') {
@@ -294,7 +302,7 @@ int sc_parse_address(const char *text, const char *default_port, struct sc_addre
         return bad_address(err, text, "the port is not a number from 0 to 65535");
     }
     out->is_unix = false;
-    memcpy(out->host, name, count + 1);
+    (void)snprintf(out->host, sizeof(out->host), "%s", host);
     (void)snprintf(out->port, sizeof(out->port), "%u", (unsigned)port);
     return 0;
 }

@@ -85,7 +85,7 @@ struct sc_tls_client_settings {
 
 /*
  * A client context: the same protocol versions and ciphers, offers ALPN. It verifies nothing by
- * itself: its user checks the server with tls/pin.h, in a verify callback, and when the handshake
+ * itself: its user checks the server with tls/verify.h, in the handshake, and when the handshake
  * is done and before anything is sent. Sessions are not cached inside; SSL_CTX_sess_set_new_cb()
  * gets every one. NULL on failure (EX_CANTCREAT the key log; of the certificate as for a server).
  */
