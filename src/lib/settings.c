@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "base/compiler.h"
+#include "base/escape.h"
 #include "lib/engine.h"
 #include "lib/pin_store.h"
 #include "lib/saved_session.h"
@@ -21,7 +22,8 @@ int sc_lib_error(struct sc_client_error *error, const struct sc_err *err)
 {
     if (error) {
         struct sc_client_error all = {.code = err->status, .temporary = err->status == EX_OSERR};
-        (void)snprintf(all.text, sizeof(all.text), "%s", err->text);
+        /* It may quote an address or the name of a file. */
+        (void)sc_escape_line(all.text, sizeof(all.text), err->text, strlen(err->text));
         sc_sized_copy(error, &all, sizeof(all));
     }
     return -1;

@@ -135,7 +135,10 @@ struct sc_client_event {
     {sizeof(struct sc_client_event), 0, NULL, NULL, 0, 0, 0}
 /* clang-format on */
 
-/* Requests that may be without a reply at a time, and the bytes of their bodies. */
+/*
+ * Requests that may be without a reply at a time, and bytes of their bodies: another request is
+ * taken while there are fewer of both, whatever its own size.
+ */
 #define SC_CLIENT_MAX_REQUESTS 1024U
 #define SC_CLIENT_MAX_REQUEST_BYTES (1U << 20)
 /* The largest body of a request or a reply. */

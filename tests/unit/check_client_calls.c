@@ -464,6 +464,9 @@ START_TEST(settings_that_are_refused_change_nothing)
     ck_assert_int_eq(sc_client_settings_set_inspect(settings, 1, &error), 0);
     ck_assert_ptr_null(sc_client_start(settings, "localhost:0", &error));
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    /* What is quoted is still one line, without what a terminal would act on. */
+    ck_assert_ptr_null(sc_client_start(settings, "a\nb\033[2J", &error));
+    ck_assert_msg(strstr(error.text, "\"a\\x0ab\\x1b[2J\"") != NULL, "%s", error.text);
     sc_client_settings_free(settings);
 }
 END_TEST
