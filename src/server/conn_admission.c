@@ -15,8 +15,7 @@
 
 static bool is_limited(const struct sc_conn *conn)
 {
-    return sc_admission_is_limited(conn->context->admission) ||
-           !sc_admission_queue_is_empty(&conn->context->queue);
+    return sc_admission_is_limited(conn->context->admission);
 }
 
 static void note_full_token(struct sc_conn *conn)

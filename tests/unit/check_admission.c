@@ -142,6 +142,7 @@ static struct sc_admission_queue queue;
 static struct member members[WAITERS];
 static unsigned admitted[WAITERS]; /* in this order */
 static unsigned admitted_count, asked_count;
+static struct timeval admitted_at; /* the last one, by the clock of the loop */
 
 static bool is_alive(struct sc_admission_waiter *waiter)
 {
@@ -154,6 +155,7 @@ static void on_admitted(struct sc_admission_waiter *waiter)
 {
     ck_assert_ptr_null(waiter->group);
     admitted[admitted_count++] = (unsigned)((struct member *)waiter - members);
+    ck_assert_int_eq(event_base_gettimeofday_cached(base, &admitted_at), 0);
 }
 
 static const struct sc_admission_callbacks callbacks = {.is_alive = is_alive,
@@ -309,6 +311,25 @@ START_TEST(not_all_at_once)
 }
 END_TEST
 
+/* All take from one budget: a worker that always looked first would have every token. */
+START_TEST(after_its_turn_a_worker_lets_others_go_first)
+{
+    struct timeval at, wait;
+    start_queue();
+    enqueue(0, 7);
+    enqueue(1, 7);
+    let_in(1);
+    ck_assert(evtimer_pending(queue.timer, &at));
+    evutil_timersub(&at, &admitted_at, &wait);
+    ck_assert_uint_eq(sc_admission_wait_ns(&admission.full), 1000000);
+    ck_assert_int_eq(wait.tv_sec, 0);
+    ck_assert_int_gt(wait.tv_usec, 1500); /* for the token, and as long again */
+    ck_assert_int_lt(wait.tv_usec, 2500);
+    let_in(1);
+    finish_queue();
+}
+END_TEST
+
 START_TEST(no_limit_any_more)
 {
     start_queue();
@@ -323,4 +344,5 @@ SUITE_MAIN("admission", a_budget_fills_at_its_rate, a_slow_budget_holds_one,
            resumed_ones_have_a_budget_of_their_own, what_is_given_back_can_be_taken_again,
            what_is_given_back_at_a_lower_rate, the_rate_can_change, first_come_first_served,
            addresses_take_turns, the_dead_take_no_token, not_all_the_dead_at_once,
-           who_leaves_is_not_admitted, not_all_at_once, no_limit_any_more)
+           who_leaves_is_not_admitted, not_all_at_once, no_limit_any_more,
+           after_its_turn_a_worker_lets_others_go_first)

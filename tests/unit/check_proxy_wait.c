@@ -91,6 +91,25 @@ START_TEST(a_header_says_where_the_client_is)
 }
 END_TEST
 
+/* Whoever is behind the load balancer decides how many come. */
+START_TEST(lines_about_headers_are_limited)
+{
+    unsigned lines = 0;
+    start_behind_a_balancer(0, 60000);
+    at_second(1000);
+    for (unsigned i = 0; i < 210; i++) {
+        const int fd = wait_from_balancer();
+        kept_count = 0;
+        send_bytes(fd, header_of(7), HEADER_BYTES);
+        RUN_UNTIL(base, given() == 1);
+        lines += kept_has(" debug proxy_header ");
+        leave(fd);
+    }
+    ck_assert_uint_eq(lines, 200);
+    finish();
+}
+END_TEST
+
 START_TEST(limits_are_those_of_the_client)
 {
     int fds[3];
@@ -269,7 +288,7 @@ START_TEST(a_stop_takes_headers_that_have_come)
 }
 END_TEST
 
-SUITE_MAIN("proxy_wait", a_header_says_where_the_client_is, limits_are_those_of_the_client,
-           what_is_not_a_header_is_refused, a_header_has_a_deadline, the_deadline_is_not_moved,
-           connections_of_the_balancer_itself, the_handshake_timeout_counts_from_accept,
-           a_stop_takes_headers_that_have_come)
+SUITE_MAIN("proxy_wait", a_header_says_where_the_client_is, lines_about_headers_are_limited,
+           limits_are_those_of_the_client, what_is_not_a_header_is_refused, a_header_has_a_deadline,
+           the_deadline_is_not_moved, connections_of_the_balancer_itself,
+           the_handshake_timeout_counts_from_accept, a_stop_takes_headers_that_have_come)
