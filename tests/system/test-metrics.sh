@@ -155,7 +155,9 @@ grep -q '^certificate .* days left$' out || fail "--status has no certificate"
 run 0 sc-server --status="$admin"
 run 0 sc-server --status -c /dev/null --metrics-listen "$admin"
 run 78 sc-server --status -c /dev/null
-expect_err 'metrics-listen is off'
+expect_err 'metrics-listen is off in /dev/null'
+run 78 sc-server --status --metrics-listen ''
+expect_err 'metrics-listen is off in /[^ ]*/space-captain/sc-server\.conf;'
 run 64 sc-server --status nonsense
 expect_err '^sc-server: --status: '
 run 64 sc-server --status "$admin" more
@@ -185,6 +187,8 @@ wait_log ' stopping '
 http 503 "http://$admin/readyz"
 [ "$(tail -1 out)" = draining ] || fail "/readyz does not say why"
 http 200 "http://$admin/healthz"
+run 0 sc-server --status "$admin"
+grep -q '^state  *draining, since 20.*, draining since 20' out || fail "--status does not say since when it drains"
 metrics
 [ "$(value "${P}_ready")" = 0 ] || fail "a draining server is ready"
 kill -TERM "$server_pid"
