@@ -39,6 +39,26 @@ for refused in -tls1_1 '-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0' '-tl
 done
 pass "openssl s_client: TLS 1.1, CBC, P-521 and another ALPN are refused"
 
+# The examples of docs/protocol.md: in each block a request and its reply, which are the same in the first; then a command.
+sed -n '/^### Examples/,/^## PINS/p' "$SC_SRCDIR/docs/protocol.md" >examples
+awk '/^```/ { if (n) print line[1] "|" line[n]; n = 0 } /^[0-9a-f][0-9a-f] / { line[++n] = $0 }' examples >blocks
+[ "$(wc -l <blocks)" -eq 4 ] || fail "docs/protocol.md has not four examples that can be read, but $(wc -l <blocks)"
+binary() { for byte in $1; do printf "\\$(printf %o "0x$byte")"; done; }
+cp request last-request
+while IFS='|' read -r request reply; do
+    { binary "$request" && printf '\0\0\0\1\377\377\377\377'; } >request
+    binary "$reply" >example
+    compared=$(wc -c <example)
+    case $reply in '00 00 00 03 '*) compared=8 ;; esac # a time
+    s_client -quiet
+    cmp -s -n "$compared" out example || fail "docs/protocol.md: $request is answered with $(od -An -tx1 out)"
+done <blocks
+mv last-request request
+sed -n '/^printf/p' examples | sed "s|certs/server.crt|server.crt|; s|localhost:4242|$address|" >command
+run 0 timeout $((10 * slow)) sh command
+grep -q ' h   e   l   l   o' out && grep -q ' 002 ' out || fail "the command in docs/protocol.md is not answered: $(cat out)"
+pass "the examples of docs/protocol.md"
+
 # What openssl prints of a certificate, as pins.
 printed() {
     openssl x509 -in "$1" -noout -fingerprint -sha256
