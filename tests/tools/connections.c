@@ -3,16 +3,20 @@
  * Many TCP connections at once that send the same bytes and stay, for the tests of the admin
  * interface:
  *
- *   connections ADDRESS COUNT TEXT READY-FILE GO-FILE   opens COUNT connections, sends TEXT on
- * each, makes READY-FILE, and sends one byte more on each that is still open, ten times a second,
- *       until GO-FILE is there. It reads nothing. Prints how many the other side has closed.
+ *   connections ADDRESS COUNT TEXT READY-FILE GO-FILE
+ *
+ * opens COUNT connections, sends TEXT on each, makes READY-FILE, and sends one byte more on each
+ * that is still open, ten times a second, until GO-FILE is there. It reads nothing. Prints how many
+ * the other side has closed.
  *
  * Exit status: 0, 1 when something failed, 64 wrong usage.
  */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,8 +27,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "base/parse.h"
 
 #define ROUND_MS 100
 
@@ -34,21 +37,7 @@ static int fail(const char *what)
     return 1;
 }
 
-static bool parse(const char *text, struct sockaddr_in *address)
-{
-    char host[64];
-    const char *colon = strrchr(text, ':');
-    if (!colon || (size_t)(colon - text) >= sizeof(host)) {
-        return false;
-    }
-    memcpy(host, text, (size_t)(colon - text));
-    host[colon - text] = '\0';
-    *address = (struct sockaddr_in){.sin_family = AF_INET,
-                                    .sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10))};
-    return inet_pton(AF_INET, host, &address->sin_addr) == 1;
-}
-
-/* A connection on which TEXT is sent; -1: the other side does not want it. */
+/* A connection on which TEXT is sent; -1: the other side refuses it. */
 static int open_one(const struct sockaddr_in *address, const char *text)
 {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -59,7 +48,7 @@ static int open_one(const struct sockaddr_in *address, const char *text)
     return fd;
 }
 
-/* Hung up or reset: poll(2) tells without reading. */
+/* Hung up or reset: poll(2) reports it without reading. */
 static size_t count_closed(struct pollfd *list, size_t count)
 {
     size_t closed = 0;
@@ -79,11 +68,14 @@ static size_t count_closed(struct pollfd *list, size_t count)
 
 int main(int argc, char **argv)
 {
-    struct sockaddr_in address;
-    if (argc != 6 || !parse(argv[1], &address)) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    struct sc_address given;
+    if (argc != 6 || sc_parse_address(argv[1], NULL, &given, NULL) != 0 ||
+        inet_pton(AF_INET, given.host, &address.sin_addr) != 1) {
         (void)fputs("usage: connections ADDRESS COUNT TEXT READY-FILE GO-FILE\n", stderr);
         return EX_USAGE;
     }
+    address.sin_port = htons((uint16_t)strtoul(given.port, NULL, 10));
     const size_t count = strtoul(argv[2], NULL, 10);
     struct rlimit files;
     static struct pollfd list[20000];
@@ -105,8 +97,7 @@ int main(int argc, char **argv)
     (void)close(ready);
     size_t closed = 0;
     while (access(argv[5], F_OK) != 0) {
-        const size_t now = count_closed(list, count);
-        closed = now;
+        closed = count_closed(list, count);
         (void)poll(NULL, 0, closed == count ? ROUND_MS : 0);
     }
     (void)printf("%zu of %zu were closed\n", closed, count);

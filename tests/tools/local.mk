@@ -4,6 +4,7 @@ TEST_TOOLS = tests/tools/wait-for tests/tools/json-get tests/tools/hostile tests
 
 TEST_TOOLS += tests/tools/connections
 tests_tools_connections_SOURCES = tests/tools/connections.c
+tests_tools_connections_LDADD   = $(LIBS_BASE)
 
 TEST_TOOLS += tests/tools/load
 tests_tools_load_SOURCES = \
@@ -31,7 +32,8 @@ tests_tools_hostile_SOURCES = \
 	tests/tools/tls13_record.c tests/tools/tls13_record.h
 tests_tools_hostile_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
-tests_tools_odd_server_SOURCES = tests/tools/odd-server.c tests/tools/alpn_answer.h tests/tools/odd_server.h tests/tools/odd_tls.c
+tests_tools_odd_server_SOURCES = tests/tools/odd-server.c tests/tools/alpn_answer.h tests/tools/listen_anywhere.h tests/tools/odd_server.h \
+	tests/tools/odd_tls.c
 tests_tools_odd_server_LDADD   = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
 TEST_TOOLS += tests/tools/driver
@@ -50,7 +52,7 @@ TEST_TOOLS += tests/tools/probe
 tests_tools_probe_SOURCES = tests/tools/probe.c
 
 TEST_TOOLS += tests/tools/tls-relay
-tests_tools_tls_relay_SOURCES = tests/tools/tls-relay.c
+tests_tools_tls_relay_SOURCES = tests/tools/tls-relay.c tests/tools/listen_anywhere.h
 tests_tools_tls_relay_LDADD   = $(OPENSSL_LIBS)
 
 TEST_TOOLS += tests/tools/relay

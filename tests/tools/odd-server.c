@@ -26,6 +26,7 @@
 #include <openssl/ssl.h>
 
 #include "base/compiler.h"
+#include "listen_anywhere.h"
 #include "odd_server.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
@@ -366,26 +367,6 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
     (void)alert;
     (void)arg;
     return SSL_TLSEXT_ERR_OK;
-}
-
-static int listen_anywhere(const char *port_file)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(address);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
-        listen(fd, 16) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
-        die("listen");
-    }
-    char path[512];
-    FILE *file;
-    (void)snprintf(path, sizeof(path), "%s.new", port_file);
-    if (!(file = fopen(path, "w")) ||
-        fprintf(file, "%u\n", (unsigned)ntohs(address.sin_port)) < 0 || fclose(file) != 0 ||
-        rename(path, port_file) != 0) {
-        die(port_file);
-    }
-    return fd;
 }
 
 int main(int argc, char *argv[])

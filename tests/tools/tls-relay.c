@@ -24,6 +24,8 @@
 
 #include <openssl/ssl.h>
 
+#include "listen_anywhere.h"
+
 #define LIFE_SECONDS 120
 
 struct side {
@@ -36,23 +38,6 @@ _Noreturn static void die(const char *what)
 {
     perror(what);
     exit(EX_OSERR);
-}
-
-static int listen_anywhere(const char *port_file)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(address);
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s.new", port_file);
-    FILE *file = fopen(path, "w");
-    if (fd < 0 || !file || bind(fd, (struct sockaddr *)&address, length) != 0 ||
-        listen(fd, 16) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
-        fprintf(file, "%u\n", (unsigned)ntohs(address.sin_port)) < 0 || fclose(file) != 0 ||
-        rename(path, port_file) != 0) {
-        die("listen");
-    }
-    return fd;
 }
 
 static int connect_to(unsigned port)
