@@ -27,9 +27,7 @@ box_needs() {
     /etc/* | /usr/local/etc/*) ;;
     *) skip "configured for another prefix than /usr and /usr/local: systemd does not look there" ;;
     esac
-    for command in unshare nsenter setpriv pivot_root mount hostname systemctl journalctl; do
-        command -v $command >/dev/null || skip "no $command here"
-    done
+    needs unshare nsenter setpriv pivot_root mount hostname systemctl journalctl
     [ -x /lib/systemd/systemd ] || skip "no systemd here"
 }
 

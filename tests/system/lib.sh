@@ -8,6 +8,7 @@
 #
 #   fail TEXT...               the test has failed
 #   skip TEXT...               nothing can be tested here; automake counts it as skipped
+#   needs COMMAND...           skips the test where one of them is not installed
 #   run STATUS COMMAND...      runs it under a deadline; its exit status must be STATUS; stdout goes to $tmp/out, stderr to $tmp/err
 #   expect_out TEXT            the stdout of the last run is TEXT and a newline
 #   expect_err PATTERN         the stderr of the last run is one line that matches
@@ -37,7 +38,7 @@
 : "${SC_SRCDIR:?is set by make check}" "${SC_BUILDDIR:?is set by make check}"
 set -eu
 export LC_ALL=C
-unset SSLKEYLOGFILE NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_FDS LISTEN_PID LISTEN_FDNAMES JOURNAL_STREAM STATE_DIRECTORY || :
+unset http_proxy HTTP_PROXY SSLKEYLOGFILE NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_FDS LISTEN_PID LISTEN_FDNAMES JOURNAL_STREAM STATE_DIRECTORY || :
 
 # SC_TEST_SHELL: another shell, with its options.
 # The deadline is kept by timeout(1) around the whole script; its signal reaches every process of the group, so the inner ones stay in it.
@@ -120,6 +121,12 @@ sees() {
 skip() {
     echo "$test_name: skipped: $*"
     exit 77
+}
+
+needs() {
+    for needed; do
+        command -v "$needed" >/dev/null || skip "there is no $needed here"
+    done
 }
 
 # A part of a test that cannot run here is named, and the rest goes on.

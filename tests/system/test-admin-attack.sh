@@ -4,8 +4,7 @@
 # that never end or are too long, clients that do not read, pipelines, odd versions, line ends in the path. Memory and descriptors are bounded.
 test_seconds=60
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-command -v curl >/dev/null || skip "there is no curl here"
-unset http_proxy HTTP_PROXY || :
+needs curl
 
 start_server -c /dev/null --metrics-listen 127.0.0.1:0 --workers 1
 

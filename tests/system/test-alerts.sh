@@ -5,8 +5,7 @@
 # caused, and not before; that takes a minute.
 test_seconds=180
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-command -v curl >/dev/null || skip "there is no curl here"
-unset http_proxy HTTP_PROXY || :
+needs curl
 rules=$SC_SRCDIR/contrib/prometheus/space-captain.rules.yml
 rule_tests=$SC_SRCDIR/contrib/prometheus/space-captain.test.yml
 dashboard=$SC_SRCDIR/contrib/grafana/space-captain.json
@@ -54,9 +53,7 @@ fi
     skip_part "real Prometheus: SC_TEST_PROMETHEUS is not set"
     exit 0
 }
-command -v prometheus >/dev/null || skip "there is no prometheus here"
-command -v openssl >/dev/null || skip "there is no openssl command"
-command -v cc >/dev/null || skip "there is no compiler here"
+needs prometheus openssl cc
 all=yes
 
 # `failing` is what fails; `spare` gets a certificate that has ended, and goes away; `third` has an OCSP response, a next key that is slow to

@@ -4,7 +4,7 @@
 # are not what was pinned.
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
-command -v openssl >/dev/null || skip "there is no openssl command"
+needs openssl
 make_certs
 
 # same STATUS PATTERN ADDRESS PIN: both programs end with STATUS and one line, the same but for their names, that matches.

@@ -5,7 +5,7 @@
 test_seconds=120
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
-command -v openssl >/dev/null || skip "no openssl(1) on this machine"
+needs openssl
 make_certs
 
 # ca NAME, issue CA NAME SECONDS: authorities and client certificates that are good for so long.

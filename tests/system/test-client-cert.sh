@@ -4,7 +4,7 @@
 test_seconds=90
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
-command -v openssl >/dev/null || skip "no openssl(1) on this machine"
+needs openssl
 
 run 0 sc-keygen --out alice
 run 0 sc-keygen --out bob

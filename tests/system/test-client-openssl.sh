@@ -4,7 +4,7 @@
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
-command -v openssl >/dev/null || skip "there is no openssl command"
+needs openssl
 zero=sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 
 # s_server OPTION...: $tls is its address, $tls_log what it got and said. It answers nothing, it only shows. At the end of its standard

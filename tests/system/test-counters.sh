@@ -5,8 +5,7 @@
 # Every look at the metrics adds up, and nothing ever goes back.
 test_seconds=90
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-command -v curl >/dev/null || skip "there is no curl here"
-unset http_proxy HTTP_PROXY || :
+needs curl
 
 metrics() { curl -sS -m 10 "http://$admin/metrics" >"$1"; }
 sum() { awk -v name="$1" 'index($1, name) == 1 { sum += $2 } END { printf "%d\n", sum }' "$2"; }

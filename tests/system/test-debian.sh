@@ -7,9 +7,7 @@ test_seconds=${SC_TEST_BUILD:+600}
 . "$SC_SRCDIR/tests/system/box.sh"
 box_needs
 [ "${SC_TEST_BUILD-}" ] || skip "building the packages takes minutes: SC_TEST_BUILD=yes does it"
-for command in dpkg-buildpackage dh lintian; do
-    command -v $command >/dev/null || skip "no $command here"
-done
+needs dpkg-buildpackage dh lintian
 
 run_seconds=500
 (unset MAKEFLAGS MFLAGS MAKELEVEL && export DEB_BUILD_OPTIONS='nocheck parallel=2' && run 0 make -C "$SC_BUILDDIR" deb)

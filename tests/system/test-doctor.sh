@@ -4,7 +4,7 @@
 test_seconds=120
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
-command -v openssl >/dev/null || skip "no openssl(1) on this machine"
+needs openssl
 
 # verdict LAYER VERDICT [PATTERN]: a line of the last run says so.
 verdict() {

@@ -3,7 +3,7 @@
 # A certificate outside its dates, with our own server and client: it is served and said, who pins it is warned, who goes by dates
 # refuses it, and a new one for the same key ends all of that without a restart.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-command -v openssl >/dev/null || skip "there is no openssl command"
+needs openssl
 make_certs
 
 # dated FROM TO: server.crt for the key that is there, valid between these dates (YYYYMMDDHHMMSSZ).

@@ -5,9 +5,7 @@
 test_seconds=90
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 . "$SC_SRCDIR/tests/system/browser.sh"
-command -v curl >/dev/null || skip "there is no curl here"
-command -v openssl >/dev/null || skip "there is no openssl command"
-unset http_proxy HTTP_PROXY || :
+needs curl openssl
 
 # --- The table: rows/NAME.log and .page; "…" stands for anything ---
 

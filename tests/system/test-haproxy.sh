@@ -7,7 +7,7 @@ test_seconds=90
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
-command -v haproxy >/dev/null || skip "there is no haproxy here"
+needs haproxy
 
 run 0 sc-keygen --ticket-keys tickets
 make_certs

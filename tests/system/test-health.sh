@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 # /healthz says when an event loop does not run any more, and goes back to ok when it does: one thread of the server stands still for a while.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-command -v curl >/dev/null || skip "there is no curl here"
-unset http_proxy HTTP_PROXY || :
+needs curl
 
 make_certs
 as-systemd --watchdog 600000 messages addresses sc-server -c /dev/null --certificate "$tmp/server.crt" --private-key "$tmp/server.key" \

@@ -5,7 +5,7 @@ test_seconds=90
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
-command -v openssl >/dev/null || skip "no openssl(1) on this machine"
+needs openssl
 start_server
 
 # An ECHO of "hello", then a header that the server ends the connection for: so a client that waits for the end gets one.

@@ -6,7 +6,7 @@ test_seconds=120
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
 [ -e "$SC_BUILDDIR/src/.libs/libspacecaptain.so" ] || skip "no shared library in this build"
-command -v pkg-config >/dev/null || skip "no pkg-config on this machine"
+needs pkg-config
 
 # Its symbols are those of the map, and those of the header.
 nm -D --defined-only "$SC_BUILDDIR/src/.libs/libspacecaptain.so" | sed -n 's/.* T \(.*\)@@SPACECAPTAIN_0$/\1/p' | sort >exported

@@ -3,7 +3,7 @@
 # What the log says: the line at the start, a line for each handshake that failed with all that explains it, the states of handshakes at level
 # debug, and all of it in JSON with the same keys. The lines of every other test are checked against the catalogue of events, too (lib.sh).
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-command -v openssl >/dev/null || skip "there is no openssl command"
+needs openssl
 
 # --- The start: what runs, and what fits -------------------------------------------------------------------------------------------------
 start_server -c /dev/null --listen 127.0.0.1:0,127.0.0.1:0 --max-connections 300 --handshake-timeout 1s --workers 1 --log-level debug

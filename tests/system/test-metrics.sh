@@ -4,8 +4,7 @@
 # and who may ask. sc-server --status prints the same facts.
 test_seconds=60
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-command -v curl >/dev/null || skip "there is no curl here"
-unset http_proxy HTTP_PROXY || :
+needs curl
 
 # start [OPTION]...: a server with an admin interface at $admin
 start() {

@@ -3,9 +3,7 @@
 # How many clients accept the next key: what they say in their PINS requests, seen in the metrics, in --status and by sc-keygen --status --connect.
 test_seconds=60
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-command -v openssl >/dev/null || skip "no openssl(1) on this machine"
-command -v curl >/dev/null || skip "there is no curl here"
-unset http_proxy HTTP_PROXY || :
+needs openssl curl
 
 pin() { sc-keygen --show "$1" | sed -n 's/^  sc-client, curl  //p'; }
 # The same in an extended regular expression.

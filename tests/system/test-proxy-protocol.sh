@@ -75,7 +75,6 @@ pass "a load balancer that sends nothing"
 
 # --- Those that wait for their header count towards the limit, and are shown ---
 if command -v curl >/dev/null; then
-    unset http_proxy HTTP_PROXY || :
     settings 'proxy-protocol-from = 127.0.0.1'
     start_server -c sc.conf --metrics-listen 127.0.0.1:0 --max-connections 3 --workers 2
     to=$address

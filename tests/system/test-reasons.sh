@@ -3,9 +3,7 @@
 # Every reason for the end of a connection that /metrics has, and nearly every one for a failed handshake, is caused on purpose and counted
 # there under that name.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
-command -v curl >/dev/null || skip "there is no curl here"
-command -v openssl >/dev/null || skip "there is no openssl command"
-unset http_proxy HTTP_PROXY || :
+needs curl openssl
 
 start() {
     start_server -c /dev/null --metrics-listen 127.0.0.1:0 --workers 2 "$@"

@@ -5,7 +5,7 @@ test_seconds=180
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 . "$SC_SRCDIR/tests/system/box.sh"
 box_needs
-command -v ip >/dev/null || skip "no ip(8) here"
+needs ip
 
 # The drop-ins that the manual and the comments of the unit show are used as they are written there.
 unit=$SC_BUILDDIR/contrib/systemd/sc-server.service

@@ -5,7 +5,7 @@ test_seconds=120
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
-command -v openssl >/dev/null || skip "no openssl(1) on this machine"
+needs openssl
 
 # An ECHO of "hello", then a header that the server ends the connection for, so that the client ends too.
 printf '\0\0\0\1\0\0\0\5hello\0\0\0\1\377\377\377\377' >request
