@@ -53,6 +53,7 @@ for version in 1_2 1_3; do
     refused -tls$version
 done
 wait_log "client_pin=\"$mallory_pin\""
+! grep ' client_pin=' "$server_log" | grep -v ' trace=' >&2 || fail "a refused client's line has no trace"
 wait_log reason=client_certificate
 wait_log reason=no_client_certificate
 wait_log 'alert_sent="certificate required"'

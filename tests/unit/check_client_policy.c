@@ -376,11 +376,13 @@ START_TEST(tells_the_pin_that_was_refused)
     tls_pair_init(&pair, client, server);
     ck_assert_int_eq(SSL_use_cert_and_key(pair.client, mallory.certificate, mallory.key, NULL, 1),
                      1);
+    sc_tls_watch_start_trace(&pair.server_watch);
     ck_assert(!tls_pair_handshake(&pair));
     ck_assert_int_eq(sc_pin_of_key(mallory.key, pin, NULL), 0);
     sc_pin_format(pin, NULL, &spellings);
     ck_assert_str_eq(pair.server_watch.refused_pin, spellings.curl);
     ck_assert_uint_eq(pair.client_watch.alert_received, SSL_AD_BAD_CERTIFICATE);
+    ck_assert_ptr_nonnull(pair.server_watch.trace); /* the log line has it */
     tls_pair_fini(&pair);
     sc_tls_context_unref(client);
     sc_tls_context_unref(server);
