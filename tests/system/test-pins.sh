@@ -185,6 +185,7 @@ cp server.crt old.crt
 mv server.next.crt server.crt
 reload
 grep -q 'a promotion was interrupted; sc-keygen --promote finishes it' "$server_log" || fail "no word about the promotion"
+[ "$(grep -c 'is not announced' "$server_log")" = 1 ] || fail "the next key is warned about, which is served with" # once, above
 run 0 sc-client --connect "$address" --pin "$next" pins
 [ "$(cat out)" = "current  $next
 next     none is announced" ] || fail "in the middle of a promotion"

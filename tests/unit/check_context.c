@@ -13,7 +13,20 @@
 
 #include "suite.h"
 #include "tls/context.h"
+#include "tls/weak_settings.h"
 #include "tls_fixture.h"
+
+/* In place of OpenSSL's: a distribution may have chosen another level. */
+static bool is_lax;
+
+SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
+{
+    SSL_CTX *ssl_ctx = SSL_CTX_new_ex(NULL, NULL, method);
+    if (ssl_ctx && is_lax) {
+        SSL_CTX_set_security_level(ssl_ctx, 0);
+    }
+    return ssl_ctx;
+}
 
 /* The settings must be refused, with every one of the words in the line. */
 static void refuse(const struct sc_tls_server_settings *settings, int status, const char *first,
@@ -133,6 +146,23 @@ START_TEST(takes_only_what_is_safe)
         ck_assert(!connects(server, TLS1_3_VERSION, NULL, "P-521"));
         ck_assert(!connects(server, TLS1_3_VERSION, NULL, "ffdhe2048"));
         sc_tls_context_unref(server);
+    }
+}
+END_TEST
+
+START_TEST(the_security_level_is_ours)
+{
+    const struct sc_tls_client_settings settings = {0};
+    struct sc_err err;
+    is_lax = true;
+    fixture_write_pair("server", "P-256");
+    struct sc_tls_context *contexts[] = {server_with("server", NULL, 0),
+                                         sc_tls_context_new_client(&settings, &err)};
+    for (size_t i = 0; i < SC_COUNT_OF(contexts); i++) {
+        ck_assert_ptr_nonnull(contexts[i]);
+        ck_assert_int_eq(SSL_CTX_get_security_level(sc_tls_context_ssl_ctx(contexts[i])),
+                         SC_TLS_SECURITY_LEVEL);
+        sc_tls_context_unref(contexts[i]);
     }
 }
 END_TEST
@@ -488,8 +518,9 @@ START_TEST(writes_a_key_log)
 END_TEST
 
 SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe,
-           has_the_options_that_the_contract_names, serves_who_offers_no_alpn,
-           commands_override_the_defaults, names_what_is_wrong_with_commands,
-           says_what_is_weaker_than_the_defaults, refuses_what_nobody_can_connect_to,
-           digest_names_the_content, digest_names_what_commands_name,
-           files_of_commands_are_looked_at_first, connections_keep_their_context, writes_a_key_log)
+           the_security_level_is_ours, has_the_options_that_the_contract_names,
+           serves_who_offers_no_alpn, commands_override_the_defaults,
+           names_what_is_wrong_with_commands, says_what_is_weaker_than_the_defaults,
+           refuses_what_nobody_can_connect_to, digest_names_the_content,
+           digest_names_what_commands_name, files_of_commands_are_looked_at_first,
+           connections_keep_their_context, writes_a_key_log)

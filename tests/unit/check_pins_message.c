@@ -9,6 +9,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
 
@@ -179,6 +180,39 @@ START_TEST(what_is_signed_is_verified)
         refused(sc_pins_verify(&message.next, exporter, &err), &err, "the signature is wrong");
         drop(&made);
     }
+}
+END_TEST
+
+/* RFC 8446 section 4.2.3: the salt is as long as the digest. Others take no other. */
+START_TEST(an_rsa_proof_has_one_length_of_salt)
+{
+    static const int salts[] = {20, 31, 32, 33, 64};
+    static const char context[] = "space-captain pins v1"; /* with its NUL */
+    uint8_t bytes[sizeof(context) + SC_PINS_EXPORTER_BYTES + SC_PINS_PIN_BYTES];
+    struct sc_pins_message message;
+    struct sc_err err;
+    struct made made;
+    make(&made, "RSA2048");
+    ck_assert_int_eq(sc_pins_parse(made.body, made.bytes, &message, &err), 0);
+    memcpy(bytes, context, sizeof(context));
+    memcpy(bytes + sizeof(context), exporter, SC_PINS_EXPORTER_BYTES);
+    memcpy(bytes + sizeof(context) + SC_PINS_EXPORTER_BYTES, message.next.pin, SC_PINS_PIN_BYTES);
+    for (size_t i = 0; i < SC_COUNT_OF(salts); i++) {
+        uint8_t signature[SC_PINS_MAX_SIGNATURE_BYTES];
+        size_t length = sizeof(signature);
+        EVP_PKEY_CTX *pkey;
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        ck_assert_int_eq(EVP_DigestSignInit(md, &pkey, EVP_sha256(), NULL, made.next), 1);
+        ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(pkey, RSA_PKCS1_PSS_PADDING), 1);
+        ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_pss_saltlen(pkey, salts[i]), 1);
+        ck_assert_int_eq(EVP_DigestSign(md, signature, &length, bytes, sizeof(bytes)), 1);
+        EVP_MD_CTX_free(md);
+        message.next.signature = signature;
+        message.next.signature_bytes = length;
+        const int result = sc_pins_verify(&message.next, exporter, &err);
+        ck_assert_msg(result == (salts[i] == 32 ? 0 : -1), "a salt of %d bytes", salts[i]);
+    }
+    drop(&made);
 }
 END_TEST
 
@@ -379,5 +413,5 @@ START_TEST(keeps_nothing)
 END_TEST
 
 SUITE_MAIN("pins_message", vectors_of_another_program, what_is_signed_is_verified,
-           keys_that_prove_nothing, proofs_that_do_not_fit, malformed_bodies,
-           each_connection_has_an_exporter_of_its_own, keeps_nothing)
+           an_rsa_proof_has_one_length_of_salt, keys_that_prove_nothing, proofs_that_do_not_fit,
+           malformed_bodies, each_connection_has_an_exporter_of_its_own, keeps_nothing)

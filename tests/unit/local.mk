@@ -80,6 +80,8 @@ tests_unit_check_frame_LDADD = $(TEST_PROTO)
 UNIT_TESTS += tests/unit/check_handler
 tests_unit_check_handler_LDADD = $(TEST_PROTO)
 
+UNIT_TESTS += tests/unit/check_announcement
+tests_unit_check_announcement_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_cert_files
 tests_unit_check_cert_files_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_certificate
