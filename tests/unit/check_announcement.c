@@ -10,7 +10,9 @@
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
 
+#include "base/compiler.h"
 #include "suite.h"
+#include "tls/pins_message.h"
 #include "tls_fixture.h"
 
 /* A public key of so many bits, which nobody can sign with. */
@@ -35,6 +37,22 @@ static EVP_PKEY *rsa_of(int bits)
     return key;
 }
 
+START_TEST(which_rsa_keys_can_prove_themselves)
+{
+    static const int good[] = {2048, 3072, 8192, 16384}, bad[] = {2047, 16385};
+    for (size_t i = 0; i < SC_COUNT_OF(good); i++) {
+        EVP_PKEY *key = rsa_of(good[i]);
+        ck_assert_uint_eq(sc_pins_scheme_of(key), SC_PINS_RSA_PSS_RSAE_SHA256);
+        EVP_PKEY_free(key);
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(bad); i++) {
+        EVP_PKEY *key = rsa_of(bad[i]);
+        ck_assert_uint_eq(sc_pins_scheme_of(key), SC_PINS_NO_PROOF);
+        EVP_PKEY_free(key);
+    }
+}
+END_TEST
+
 /* Replies to PINS have room for no longer one. */
 START_TEST(a_key_fits_or_is_refused)
 {
@@ -56,4 +74,4 @@ START_TEST(a_key_fits_or_is_refused)
 }
 END_TEST
 
-SUITE_MAIN("announcement", a_key_fits_or_is_refused)
+SUITE_MAIN("announcement", which_rsa_keys_can_prove_themselves, a_key_fits_or_is_refused)

@@ -410,12 +410,23 @@ START_TEST(digest_names_what_commands_name)
         sc_tls_context_unref(before);
         sc_tls_context_unref(after);
     }
-    const struct sc_tls_command directory = {"ChainCAPath", fixture_path("names")};
+    (void)snprintf(value, sizeof(value), "%s", fixture_path("names"));
+    const struct sc_tls_command directory = {"ChainCAPath", value};
     ck_assert_int_eq(mkdir(directory.value, 0700), 0);
     fixture_write_certificate("names/a.0", one, false);
     struct sc_tls_context *before = server_with("server", &directory, 1);
     ck_assert_int_eq(rename(fixture_path("names/a.0"), fixture_path("names/b.0")), 0);
     struct sc_tls_context *after = server_with("server", &directory, 1);
+    ck_assert(!same_digest(before, after));
+    sc_tls_context_unref(before);
+    /* As many as a system has. */
+    for (unsigned i = 0; i < 500; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "names/%u", i);
+        fixture_write(name, "", 0);
+    }
+    before = after;
+    after = server_with("server", &directory, 1);
     ck_assert(!same_digest(before, after));
     sc_tls_context_unref(before);
     sc_tls_context_unref(after);
