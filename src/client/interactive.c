@@ -352,6 +352,8 @@ static bool discard_line(struct sc_cli *client, bool had_text)
 static const char *read_line(struct interactive *interactive, int *length, bool *had_text)
 {
     interactive->at_prompt = true;
+    /* el_gets() shows the prompt first, and who sees it may type. */
+    (void)el_set(interactive->editor, EL_PREP_TERM, 1);
     const char *line = el_gets(interactive->editor, length);
     const LineInfo *left = el_line(interactive->editor);
     *had_text = left->lastchar > left->buffer;

@@ -169,7 +169,7 @@ if [ "$editing" ]; then
     if command -v bash >/dev/null; then
         status=0
         # shellcheck disable=SC2016
-        terminal $((20 * slow)) 'sh> ' "sc-client --connect $address --pin server.crt\n" '> ' 'echo st' 'echo st' '\x1a' 'sh> ' 'stty -a | grep -o .icanon\n' 'icanon' '' \
+        terminal $((20 * slow)) 'sh> ' "sc-client --connect $address --pin server.crt\n" '> ' 'echo st\x1a' 'sh> ' 'stty -a | grep -o .icanon\n' 'icanon' '' \
             'sh> ' 'fg\n' '> echo st' 'ayed\n' '\nstayed' '' '> ' '\x04' 'sh> ' 'exit $?\n' -- env PS1='sh> ' bash --norc --noediting -i >out 2>err || status=$?
         [ "$status" = 0 ] || fail "exit status $status after ^Z and fg"
         ! grep -q '^-icanon' out || fail "the shell got a terminal in another mode"
