@@ -183,8 +183,7 @@ static int put_without_replacing(struct sc_new_file *file)
 
 static int refuse_existing(const char *path, struct sc_err *err)
 {
-    return sc_err_set(err, EX_CANTCREAT,
-                      "%s: it is there already, and stays as it is; --force replaces it", path);
+    return sc_err_set(err, EX_CANTCREAT, "%s already exists; --force replaces it", path);
 }
 
 int sc_new_file_put(struct sc_new_file *file, bool replace, struct sc_err *err)

@@ -68,7 +68,7 @@ static int require_current(const struct sc_rotation *rotation,
     const struct sc_rotation_paths *paths = &rotation->paths[SC_ROTATION_CURRENT];
     return current->key ? 0
                         : sc_err_set(err, EX_NOINPUT,
-                                     "can't read %s: it isn't there; sc-keygen --out makes the "
+                                     "%s does not exist; sc-keygen --out makes the "
                                      "first pair",
                                      paths->key);
 }
@@ -98,7 +98,7 @@ static int look_at_next(const struct sc_keygen_rotate_request *request,
     }
     if (next->key && next->certificate && !request->force) {
         return sc_err_set(err, EX_CANTCREAT,
-                          "%s: it is there already, and stays as it is; --force replaces it, and "
+                          "%s already exists; --force replaces it, and "
                           "clients that have learnt it refuse the other one",
                           paths->key);
     }
@@ -168,7 +168,7 @@ static int print_promoted(const struct sc_keygen_rotate_request *request,
         return -1;
     }
     if (done == SC_ROTATION_NOTHING) {
-        printf("%s isn't there: nothing is left to promote. The current key is\n",
+        printf("%s does not exist: nothing is left to promote. The current key is\n",
                paths[SC_ROTATION_NEXT].key);
     } else {
         printf("%s: the current key now%s; the one before is %s\n", paths[SC_ROTATION_CURRENT].key,
@@ -305,7 +305,7 @@ static int find_problem(const struct sc_rotation *rotation, const struct sc_rota
     }
     if (!current->key || !current->certificate) {
         return print_problem(current->key ? paths[SC_ROTATION_CURRENT].certificate : key,
-                             "it isn't there", err);
+                             "it does not exist", err);
     }
     if (!sc_rotation_fits(current->certificate, current->key)) {
         return print_problem(key, "the certificate beside it is of another key", err);

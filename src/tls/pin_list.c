@@ -59,7 +59,7 @@ static int add_pin(struct sc_pin_set *set, struct sc_pin *pin, const char *name,
     const char *there = name_of(set, pin);
     if (there && strcmp(there, name) != 0) {
         sc_pin_fini(pin);
-        return sc_err_set(err, EX_DATAERR, "%s:%u: this pin is there already, as that of %s", path,
+        return sc_err_set(err, EX_DATAERR, "%s:%u: this pin is listed already, for %s", path,
                           number, there);
     }
     if (set->count == MAX_PINS) {

@@ -171,7 +171,7 @@ static int finish(const struct sc_rotation *rotation, const struct sc_rotation_p
     const struct sc_rotation_paths *paths = rotation->paths;
     if (!sc_rotation_fits(current->certificate, next->key)) {
         return sc_err_set(err, EX_NOINPUT,
-                          "%s isn't there; sc-keygen --next makes it for the key that is",
+                          "%s does not exist; sc-keygen --next makes it for the key that is",
                           paths[SC_ROTATION_NEXT].certificate);
     }
     return sc_new_file_rename(paths[SC_ROTATION_NEXT].key, paths[SC_ROTATION_CURRENT].key, err);
@@ -184,7 +184,7 @@ static int exchange(const struct sc_rotation *rotation, const struct sc_rotation
     const struct sc_rotation_paths *later = &rotation->paths[SC_ROTATION_NEXT];
     const struct sc_rotation_paths *before = &rotation->paths[SC_ROTATION_PREVIOUS];
     if (!current->key || !current->certificate) {
-        return sc_err_set(err, EX_NOINPUT, "%s isn't there: there is no current pair to replace",
+        return sc_err_set(err, EX_NOINPUT, "%s does not exist: there is no current pair to replace",
                           current->key ? now->certificate : now->key);
     }
     if (!sc_rotation_fits(current->certificate, current->key)) {
@@ -218,7 +218,7 @@ int sc_rotation_promote(const struct sc_rotation *rotation, enum sc_rotation_pro
         *done = SC_ROTATION_NOTHING;
         return is_there(paths[SC_ROTATION_PREVIOUS].key)
                    ? 0
-                   : sc_err_set(err, EX_NOINPUT, "%s isn't there; sc-keygen --next makes it",
+                   : sc_err_set(err, EX_NOINPUT, "%s does not exist; sc-keygen --next makes it",
                                 paths[SC_ROTATION_NEXT].key);
     }
     if (sc_rotation_read(rotation, SC_ROTATION_CURRENT, &current, err) == 0 &&

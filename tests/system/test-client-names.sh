@@ -70,7 +70,7 @@ bad() {
 bad "$(pin rose.crt)" 'one word alone: expected a pin and a name'
 bad "sha256//AAAA rose" 'is not a pin: 32 bytes of base64'
 bad "$(pin rose.crt) ro=se" 'a name has up to 64 letters, digits and ._@+-'
-bad "$(pin rose2.crt) iris" 'this pin is there already, as that of rose@garden'
+bad "$(pin rose2.crt) iris" 'this pin is listed already, for rose@garden'
 echo '# nobody' >clients
 reload reload_failed
 grep ' reload_failed ' "$server_log" | tail -n 1 | grep -q 'client-pin: clients holds neither certificates in PEM form nor pins with names' || fail "an empty list"

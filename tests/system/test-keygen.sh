@@ -55,11 +55,11 @@ openssl x509 -in server.crt -noout -ext subjectAltName | grep -q 'DNS:localhost,
 pass "nothing is overwritten"
 cp server.key before
 run 73 sc-keygen
-one_line 'server.key: .*--force'
+one_line 'server.key already exists; .*--force'
 cmp -s server.key before || fail "the key was overwritten"
 rm server.key
 run 73 sc-keygen
-one_line 'server.crt: .*--force'
+one_line 'server.crt already exists; --force'
 [ ! -e server.key ] || fail "half of a pair was made"
 run 0 sc-keygen --force
 run 73 sc-keygen --out missing/server

@@ -28,7 +28,7 @@ done
 [ "$(pin k.next.key)" != "$(pin k.key)" ] || fail "the next key is the current one"
 cp k.next.key before
 run 73 sc-keygen --next --out k
-one_line 'k.next.key: it is there already.*--force'
+one_line 'k.next.key already exists.*--force'
 cmp -s k.next.key before || fail "the next key was overwritten"
 run 0 sc-keygen --next --ec --name two.example --days 9 --force --out k
 [ "$(names k.next.crt)" = DNS:two.example ] || fail "names of the next certificate"
@@ -41,14 +41,20 @@ run 0 sc-keygen --next --out k
 cmp -s k.next.key before || fail "a next key without a certificate was replaced"
 run 0 sc-keygen --check k.next
 run 66 sc-keygen --next --out none
-one_line "can't read none.key"
+one_line "none.key does not exist; sc-keygen --out makes the first pair"
 run 66 sc-keygen --next --out missing/k
 one_line "can't open the directory missing"
+
+# A name that a shell would take apart is quoted in the commands that are printed.
+mkdir 'a b'
+run 0 sc-keygen --out 'a b/server'
+run 0 sc-keygen --next --out 'a b'
+grep -Fqx "  sc-keygen --promote --out 'a b/server'" out || fail "the next command is not quoted: $(cat out)"
 
 pass "--promote"
 run 0 sc-keygen --out p --force
 run 66 sc-keygen --promote --out p
-one_line "p.next.key isn't there; sc-keygen --next makes it"
+one_line "p.next.key does not exist; sc-keygen --next makes it"
 run 0 sc-keygen --next --out p
 old=$(pin p.key) new=$(pin p.next.key)
 cp p.key p.was.key
@@ -58,7 +64,7 @@ run 0 sc-keygen --promote --out p
 cmp -s p.previous.key p.was.key || fail "the previous key is not the one that was, to the byte"
 run 0 sc-keygen --check p
 run 0 sc-keygen --promote --out p
-grep -q "^p.next.key isn't there: nothing is left to promote" out || fail "a promotion twice"
+grep -q "^p.next.key does not exist: nothing is left to promote" out || fail "a promotion twice"
 [ "$(pin p.key)" = "$new" ] || fail "a promotion twice changes the key"
 run 0 sc-keygen --next --out p
 cp p.next.key saved
@@ -71,7 +77,7 @@ one_line 'p.next.key is the current key'
 cp saved p.next.key
 rm p.next.crt
 run 66 sc-keygen --promote --out p
-one_line "p.next.crt isn't there; sc-keygen --next makes it"
+one_line "p.next.crt does not exist; sc-keygen --next makes it"
 run 0 sc-keygen --next --out p
 echo nonsense >p.next.key
 run 65 sc-keygen --promote --out p
@@ -104,7 +110,7 @@ pass "--status says what is there and what to do next"
 status_is() { grep -Eq -e "$1" out || fail "--status does not print: $1"; }
 mkdir s
 run 66 sc-keygen --status --out s
-one_line "can't read s/server.key: it isn't there"
+one_line "s/server.key does not exist"
 run 0 sc-keygen --out s/
 run 0 sc-keygen --status --out s
 status_is '^current: s/server.key$'

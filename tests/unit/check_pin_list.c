@@ -68,7 +68,7 @@ START_TEST(bad_lines)
         {"ca:ca.pem bob", "list:1: what is before the name is not a pin: expected"},
         {"correct horse battery", "list:1: what is before the name is not a pin: expected"},
         {ONE " a # a comment", "list:1: \"" ONE " a #"},
-        {ONE " a\n" TWO " b\n" ONE " c", "list:3: this pin is there already, as that of a"},
+        {ONE " a\n" TWO " b\n" ONE " c", "list:3: this pin is listed already, for a"},
         {"", "list holds neither certificates in PEM form nor pins with names"},
         {"\n# nobody\n", "list holds neither certificates in PEM form nor pins with names"},
     };
