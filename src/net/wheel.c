@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 #define WORD_BITS 64U
+#define LATE_MS 500U
 
 LIST_HEAD(bucket, sc_wheel_timer);
 
@@ -18,6 +19,7 @@ struct sc_wheel {
     void (*on_due)(struct sc_wheel_timer *timer);
     uint64_t tick; /* every bucket before this one's has been looked at */
     uint64_t wake_ms; /* when the event fires; SC_WHEEL_NEVER: it does not */
+    bool gave_way; /* it has fired late, and was put off */
     uint64_t used[SC_WHEEL_BUCKETS / WORD_BITS]; /* buckets that may hold something */
     struct bucket buckets[SC_WHEEL_BUCKETS];
 };
@@ -102,11 +104,23 @@ void sc_wheel_run(struct sc_wheel *wheel)
     }
 }
 
+/*
+ * Late by that much: the process was stopped, or its thread did not run, and what has come to its
+ * sockets meanwhile was not looked at. That has as long again to be read before deadlines count.
+ */
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
+    static const struct timeval pause = {.tv_usec = LATE_MS * 1000};
+    struct sc_wheel *wheel = arg;
     (void)fd;
     (void)what;
-    sc_wheel_run(arg);
+    if (!wheel->gave_way && sc_clock_ms() >= wheel->wake_ms + LATE_MS &&
+        event_add(wheel->event, &pause) == 0) {
+        wheel->gave_way = true;
+        return;
+    }
+    wheel->gave_way = false;
+    sc_wheel_run(wheel);
 }
 
 struct sc_wheel *sc_wheel_new(struct event_base *base, void (*on_due)(struct sc_wheel_timer *timer),

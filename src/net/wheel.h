@@ -5,7 +5,8 @@
  * wheel is 24 bytes, and moving it takes the same time whatever the number of others.
  *
  * A deadline fires up to SC_WHEEL_TICK_MS late, never early. One beyond the horizon is looked at
- * once in each revolution of the wheel. Thread: that of the event_base.
+ * once in each revolution of the wheel. After a time in which the loop did not run, sockets come
+ * first for half a second. Thread: that of the event_base.
  */
 #ifndef SC_NET_WHEEL_H
 #define SC_NET_WHEEL_H

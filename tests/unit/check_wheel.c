@@ -3,7 +3,9 @@
 
 #include "net/wheel.h"
 
+#include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "leaks.h"
@@ -323,8 +325,76 @@ START_TEST(the_loop_sleeps_until_then)
 }
 END_TEST
 
+static bool was_read;
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    char byte;
+    (void)what;
+    (void)arg;
+    ck_assert_int_eq(read(fd, &byte, 1), 1);
+    was_read = true;
+}
+
+static void note_after_reading(struct sc_wheel_timer *timer)
+{
+    ck_assert_msg(was_read, "a deadline comes before what has arrived");
+    note(timer);
+}
+
+static int wake(const struct event_base *of, const struct event *event, void *arg)
+{
+    (void)of;
+    (void)arg;
+    if (event_pending(event, EV_TIMEOUT, NULL)) {
+        event_active((struct event *)(uintptr_t)event, EV_TIMEOUT, 1);
+    }
+    return 0;
+}
+
+/* As when the process is stopped in epoll_wait(2), which returns without what is ready then. */
+static void wake_first(void)
+{
+    (void)event_base_foreach_event(base, wake, NULL);
+    ck_assert_int_ge(event_base_loop(base, EVLOOP_NONBLOCK), 0);
+}
+
+START_TEST(after_a_standstill_sockets_come_first)
+{
+    int ends[2];
+    begin(note_after_reading);
+    was_read = true;
+    sc_wheel_set(wheel, &timers[0], sc_clock_ms() + 1000);
+    now_ns += UINT64_C(1400) * 1000000;
+    sc_clock_fake(&now_ns, NULL);
+    wake_first(); /* that late it may be on a busy machine */
+    ck_assert_uint_eq(fired, 1);
+
+    was_read = false;
+    ck_assert_int_eq(pipe(ends), 0);
+    struct event *readable = event_new(base, ends[0], EV_READ, on_readable, NULL);
+    ck_assert_int_eq(event_add(readable, NULL), 0);
+    ck_assert_int_eq(write(ends[1], "x", 1), 1);
+    sc_wheel_set(wheel, &timers[0], sc_clock_ms() + 1000);
+    now_ns += UINT64_C(5000) * 1000000;
+    sc_clock_fake(&now_ns, NULL);
+    wake_first();
+    ck_assert(was_read);
+    ck_assert_uint_eq(fired, 1);
+    now_ns += UINT64_C(5000) * 1000000;
+    sc_clock_fake(&now_ns, NULL);
+    wake_first(); /* and deadlines come next, however late it is */
+    ck_assert_uint_eq(fired, 2);
+    event_free(readable);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    end();
+}
+END_TEST
+
 SUITE_MAIN("wheel", fires_late_by_a_tick_at_most_and_never_early, is_moved_and_cleared,
            a_long_sleep, without_deadlines_there_is_no_event,
            the_event_is_set_to_the_first_deadline, a_deadline_that_is_set_late_hides_no_other,
            the_past_is_due, a_wheel_is_given_back, the_loop_sleeps_until_then,
-           a_late_pass_skips_no_bucket, timers_are_changed_while_they_fire, the_loop_wakes)
+           a_late_pass_skips_no_bucket, timers_are_changed_while_they_fire, the_loop_wakes,
+           after_a_standstill_sockets_come_first)
