@@ -48,4 +48,6 @@ def main(address, pin, text):
         library.sc_client_settings_free(settings)
 
 
+if len(sys.argv) != 4:
+    sys.exit("usage: ctypes_client.py ADDRESS PIN TEXT")
 sys.exit(main(*sys.argv[1:]))

@@ -32,7 +32,7 @@ int main(int argc, char **argv)
                 if (sc_client_unanswered(client) == 0) {
                     sc_client_close(client);
                 }
-            } else {
+            } else if (event.type == SC_CLIENT_EVENT_END) {
                 ended = 1;
                 status = event.error->code;
                 if (status != SC_CLIENT_OK) {

@@ -267,7 +267,7 @@ bool sc_pin_store_learn(struct sc_pin_store_pins *pins, const uint8_t current[SC
         return false; /* somebody has taken it out meanwhile */
     }
     for (size_t i = 0; i < known && at > 0; i++) {
-        /* A next key that was used before this one moves behind it. */
+        /* A next key that was used before this one moves after it. */
         const bool stays = i == at || (i == next_at && (i > at || !proven));
         pins->list[i].drop = !stays;
         changed |= !stays;

@@ -87,7 +87,7 @@ bool sc_pin_store_replace(struct sc_pin_store_pins *pins, const uint8_t key[SC_P
  * What they become when the server has shown `current`, which is among them, and has announced
  * `next` (NULL: none), with a good proof or without. A next pin is added only with a proof. When
  * `current` is not the first, it is a successor that is seen in use: then all but these two go. A
- * next pin that comes before it, of a key that the server goes back to, is added anew, behind it.
+ * next pin that comes before it, of a key that the server goes back to, is added anew, after it.
  * Returns whether that is a change.
  */
 bool sc_pin_store_learn(struct sc_pin_store_pins *pins, const uint8_t current[SC_PINS_PIN_BYTES],

@@ -229,8 +229,9 @@ SC_CLIENT_API int sc_client_call(struct sc_client *client, uint32_t type, const 
 
 /*
  * Waits for the next event, at most `timeout_ms` milliseconds (0: does not wait, -1: as long as the
- * deadlines of the connection let it). 1: *event is set; 0: nothing has happened, or END has been
- * reported. It never fails: a failure of the connection is an event.
+ * deadlines of the connection let it). 1: *event is set; 0: nothing has happened, or there is
+ * nothing to wait for: END has been reported, or LOST, and no request waits for a connection. It
+ * never fails: a failure of the connection is an event.
  */
 SC_CLIENT_API int sc_client_wait(struct sc_client *client, int timeout_ms,
                                  struct sc_client_event *event);

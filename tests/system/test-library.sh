@@ -135,6 +135,8 @@ case $SC_TEST_CFLAGS in
     if command -v python3 >/dev/null; then
         run 0 env LD_LIBRARY_PATH="$lib" python3 "$SC_SRCDIR/examples/ctypes_client.py" "$address" server.crt 'from Python'
         expect_out 'from Python'
+        run 1 env LD_LIBRARY_PATH="$lib" python3 "$SC_SRCDIR/examples/ctypes_client.py" "$address"
+        expect_err '^usage: ctypes_client\.py ADDRESS PIN TEXT$'
     else
         skip_part "no Python"
     fi
