@@ -290,7 +290,84 @@ START_TEST(by_default_a_lost_connection_is_the_end)
 }
 END_TEST
 
-SUITE_MAIN("client", what_is_not_answered_is_sent_again_in_order,
+/* A struct as a program has it that was compiled with another header. */
+static union {
+    size_t size;
+    struct sc_client_error error;
+    struct sc_client_reply reply;
+    struct sc_client_event event;
+    struct sc_client_info info;
+    struct sc_client_stored_pin stored;
+    uint8_t bytes[4096];
+} other;
+
+static void set_size(size_t size)
+{
+    memset(&other, 0xa5, sizeof(other));
+    other.size = size;
+}
+
+/* Of the size that was set no more than `written` has changed, and not the size. */
+static void expect_size(size_t size, size_t written)
+{
+    ck_assert_uint_eq(other.size, size);
+    for (size_t i = written; i < sizeof(other.bytes); i++) {
+        ck_assert_msg(other.bytes[i] == 0xa5, "byte %zu of %zu is written", i, size);
+    }
+}
+
+START_TEST(structs_may_be_of_another_size)
+{
+    static const struct turn turns[] = {{0, STAYS}};
+    static const uint8_t pin[32] = {1};
+    const char *path = fixture_path("pins");
+    set_up(turns, SC_COUNT_OF(turns), 0);
+
+    size_t size = offsetof(struct sc_client_error, temporary);
+    set_size(size);
+    ck_assert_int_eq(sc_client_settings_set_timeout(settings, 1, &other.error), -1);
+    ck_assert_int_eq(other.error.code, SC_CLIENT_USAGE);
+    expect_size(size, size);
+    set_size(size);
+    ck_assert_ptr_null(sc_client_connect(settings, "unix:/nonexistent", &other.error));
+    ck_assert_int_eq(other.error.code, SC_CLIENT_UNAVAILABLE);
+    expect_size(size, size);
+    size = sizeof(struct sc_client_error) + 100; /* a newer one */
+    set_size(size);
+    ck_assert_int_eq(sc_client_settings_set_timeout(settings, 1, &other.error), -1);
+    expect_size(size, sizeof(struct sc_client_error));
+
+    size = offsetof(struct sc_client_reply, error_text);
+    set_size(size);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &other.reply, &error), 0);
+    ck_assert_uint_eq(other.reply.length, 1);
+    expect_size(size, size);
+
+    size = offsetof(struct sc_client_info, first_use);
+    set_size(size);
+    ck_assert_int_eq(sc_client_info(client, &other.info), 0);
+    ck_assert_str_eq(other.info.peer, server.address);
+    expect_size(size, size);
+
+    size = offsetof(struct sc_client_event, cut);
+    set_size(size);
+    send_text("b");
+    sc_client_process(client);
+    ck_assert_int_eq(sc_client_wait(client, 20000, &other.event), 1);
+    ck_assert_int_eq(other.event.type, SC_CLIENT_EVENT_REPLY);
+    expect_size(size, size);
+
+    size = offsetof(struct sc_client_stored_pin, path);
+    set_size(size);
+    ck_assert_int_eq(sc_client_store_pin(path, server.address, pin, "given", &error), 0);
+    ck_assert_int_eq(sc_client_stored_pin(path, server.address, 0, &other.stored, &error), 1);
+    ck_assert_mem_eq(other.stored.pin, pin, sizeof(pin));
+    expect_size(size, size);
+    tear_down();
+}
+END_TEST
+
+SUITE_MAIN("client", structs_may_be_of_another_size, what_is_not_answered_is_sent_again_in_order,
            without_a_request_the_next_one_connects_again, a_server_that_never_answers_is_given_up,
            the_time_to_give_up_counts_from_the_last_reply, advice_is_taken_up_to_a_minute,
            a_server_that_is_only_looked_at_is_not_called_again, nobody_listens_until_it_is_given_up,

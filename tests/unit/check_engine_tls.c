@@ -399,6 +399,12 @@ static struct sc_client_pins read_pins(EVP_PKEY *next)
     const size_t length = sc_pins_build(&message, body);
     ck_assert_msg(sc_client_engine_read_pins(engine, body, length, &pins, &error) == 0, "%s",
                   error.text);
+    /* Of a program that was compiled with an older header. */
+    struct sc_client_pins older = {.size = offsetof(struct sc_client_pins, scheme), .scheme = "x"};
+    ck_assert_int_eq(sc_client_engine_read_pins(engine, body, length, &older, &error), 0);
+    ck_assert_uint_eq(older.size, offsetof(struct sc_client_pins, scheme));
+    ck_assert_int_eq(older.proven, pins.proven);
+    ck_assert_str_eq(older.scheme, "x");
     OPENSSL_free(spki);
     OPENSSL_free(next_spki);
     return pins;
