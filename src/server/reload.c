@@ -110,7 +110,7 @@ static void finish(struct sc_reload *reload, enum sc_reload_result result, const
     reload->parts.finished(reload->parts.arg);
 }
 
-/* A failure that lasts is logged once, and again at each signal. */
+/* A failure that lasts is logged once, and again at each signal; when all that tells of it does. */
 static void report_failure(struct sc_reload *reload, const struct sc_config_errors *errors,
                            enum cause cause)
 {
@@ -119,9 +119,7 @@ static void report_failure(struct sc_reload *reload, const struct sc_config_erro
         (void)strncat(text, errors->text[i], sizeof(text) - strlen(text) - 1);
         (void)strncat(text, i + 1 < errors->count ? "; " : "", sizeof(text) - strlen(text) - 1);
     }
-    if (cause == CAUSE_SIGNAL || strcmp(text, reload->last.failure) != 0) {
-        sc_log_message(SC_EVENT_RELOAD_FAILED, "everything stays as it was: %s", text);
-    }
+    const bool is_news = cause == CAUSE_SIGNAL || strcmp(text, reload->last.failure) != 0;
     if (cause == CAUSE_SIGNAL) {
         reload->retries = 0;
     }
@@ -129,6 +127,9 @@ static void report_failure(struct sc_reload *reload, const struct sc_config_erro
         set_timer(reload->retry, RETRY_MS);
     }
     finish(reload, SC_RELOAD_FAILURE, text);
+    if (is_news) {
+        sc_log_message(SC_EVENT_RELOAD_FAILED, "everything stays as it was: %s", text);
+    }
 }
 
 static void log_change(void *arg, const char *key, bool needs_restart, const char *before,
@@ -148,9 +149,14 @@ static void log_change(void *arg, const char *key, bool needs_restart, const cha
     }
 }
 
-static void log_reloaded(const struct sc_snapshot *snapshot)
+/* The last line of a reload: who waits for it finds all that it has changed. */
+static void log_reloaded(const struct sc_snapshot *snapshot, bool equal)
 {
     struct sc_log_line line;
+    if (equal) {
+        sc_log_message(SC_EVENT_RELOADED, "nothing has changed");
+        return;
+    }
     const time_t end = sc_tls_context_not_after(snapshot->tls);
     struct timespec at = {.tv_sec = end, .tv_nsec = 0};
     char text[SC_CLOCK_RFC3339_BYTES + 1];
@@ -183,26 +189,22 @@ static void run_reload(struct sc_reload *reload, enum cause cause)
     const bool failed_before = reload->last.failure[0] != '\0';
     reload->retries = 0;
     const bool equal = sc_snapshot_equal(&fresh, parts->snapshot);
-    if (equal && (cause == CAUSE_SIGNAL || failed_before)) {
-        sc_log_message(SC_EVENT_RELOADED, "nothing has changed");
-    }
     /* A signal publishes what was read, whatever the comparison says. */
     if (equal && cause != CAUSE_SIGNAL) {
         sc_snapshot_unref(&fresh);
         if (failed_before) {
             finish(reload, SC_RELOAD_UNCHANGED, "");
+            log_reloaded(parts->snapshot, true);
         }
         return;
     }
     (void)sc_config_diff(reload->started, parts->snapshot->config, fresh.config, log_change, NULL);
     parts->publish(&fresh, parts->arg);
     sc_snapshot_log_warnings(parts->snapshot);
-    if (!equal) {
-        log_reloaded(parts->snapshot);
-    }
     adopt_keys(reload);
     watch_snapshot(reload);
     finish(reload, equal ? SC_RELOAD_UNCHANGED : SC_RELOAD_SUCCESS, "");
+    log_reloaded(parts->snapshot, equal);
 }
 
 static void on_hangup(evutil_socket_t signal_number, short what, void *arg)

@@ -28,7 +28,7 @@ static struct sc_sysd sysd;
 static struct sc_snapshot snapshot;
 static struct sc_reload *reload;
 static struct sc_stats stats;
-static unsigned published, finished;
+static unsigned published, finished, kept_before_finish;
 static uint64_t monotonic_ms;
 static struct timespec wall;
 static EVP_PKEY *key; /* of "server", where a test makes it itself */
@@ -65,6 +65,7 @@ static void on_finished(void *arg)
 {
     (void)arg;
     finished++;
+    kept_before_finish = kept_count;
 }
 
 /* With the pair "server" that is there, and sc.conf. */
@@ -386,6 +387,28 @@ START_TEST(a_signal_always_publishes)
 END_TEST
 
 /* It is compared with what runs, not with what was read last. */
+/* Who waits for it in the log finds everything else done. */
+START_TEST(the_line_of_a_reload_is_its_last)
+{
+    fixture_write_pair("server", "P-256");
+    configure("[server]\nreload-interval = 0\n");
+    start();
+    fixture_write_pair("server", "P-256"); /* another key */
+    hang_up();
+    ck_assert(kept_has(" key_never_announced "));
+    ASSERT_HAS(kept_last(), " reloaded ");
+    ck_assert_uint_eq(kept_before_finish, kept_count - 1);
+    hang_up();
+    ASSERT_HAS(kept_last(), " reloaded message=\"nothing has changed\"");
+    ck_assert_uint_eq(kept_before_finish, kept_count - 1);
+    configure("[server]\nreload-interval = 0\nmax-boddy = 1\n");
+    hang_up();
+    ASSERT_HAS(kept_last(), " reload_failed ");
+    ck_assert_uint_eq(kept_before_finish, kept_count - 1);
+    finish();
+}
+END_TEST
+
 START_TEST(what_needs_a_restart_and_is_changed_back)
 {
     begin("[server]\nreload-interval = 100s\nworkers = 1\n");
@@ -519,6 +542,6 @@ END_TEST
 SUITE_MAIN("reload", the_certificate_of_the_next_key_ends, ticket_keys_rotate,
            what_fails_is_tried_again, a_refused_key_leaves_the_ticket_keys,
            the_end_of_a_failure_and_the_stop, the_interval_is_the_active_one,
-           a_signal_always_publishes, what_needs_a_restart_and_is_changed_back,
-           an_ocsp_response_that_ends, an_ocsp_response_that_is_good_for_long,
-           a_certificate_that_ends)
+           a_signal_always_publishes, the_line_of_a_reload_is_its_last,
+           what_needs_a_restart_and_is_changed_back, an_ocsp_response_that_ends,
+           an_ocsp_response_that_is_good_for_long, a_certificate_that_ends)
