@@ -43,13 +43,13 @@ start_browser() {
 open_page() {
     loads=$(grep -c '"method":"Page.loadEventFired"' messages || :)
     devtools Page.navigate "{\"url\":\"$1\"}"
-    wait-for $((20 * slow)) "$browser_pid" contains messages '"method":"Page.loadEventFired"' $((loads + 1)) || fail "the browser does not load $1"
+    wait-for 20 "$browser_pid" contains messages '"method":"Page.loadEventFired"' $((loads + 1)) || fail "the browser does not load $1"
 }
 
 devtools() {
     message_id=$((message_id + 1))
     printf '{"id":%d,%s"method":"%s","params":%s}\0' "$message_id" "${session:+\"sessionId\":\"$session\",}" "$1" "$2" >&8
-    wait-for $((20 * slow)) "$browser_pid" contains messages "\"id\":$message_id," || fail "the browser does not answer $1"
+    wait-for 20 "$browser_pid" contains messages "\"id\":$message_id," || fail "the browser does not answer $1"
     grep -F "\"id\":$message_id," messages >answer
     ! grep -q '"error":{' answer || fail "the browser refuses $1: $(cut -c 1-300 answer)"
 }

@@ -29,10 +29,14 @@
 #   fill_server N              N clients are all that the server takes; they leave when the file `go` is made: $holder
 #   background COMMAND...      starts it, its output in $tmp/background-N.log: $background_pid
 #   finish PID STATUS          waits for it; its exit status must be STATUS
+#   handles PID NAME SIGNAL    until the process is the program NAME, and no copy of this shell any more, and has a handler for this signal (a
+#                              number): one that is sent before is lost
+#   $own_host                  an address of this machine that no other test listens on: where a server is to come back on its port, or nobody is
+#                              to listen any more, which might be the port of another test meanwhile
 #
 # Set by what builds on it: at_end, a function that is called at the end, however it comes.
 # Set before sourcing: test_seconds, the deadline of the whole test (60). SC_TEST_FACTOR in the environment multiplies it, for
-# slow builds ($slow; also to be used for upper bounds of times). SC_TEST_KEEP=1 keeps $tmp. SC_TEST_TLS_LIBRARY=mbedtls makes sc-client one
+# slow builds ($slow; also to be used for upper bounds of times, but those of wait-for, wait_log, terminal and background, which do that). SC_TEST_KEEP=1 keeps $tmp. SC_TEST_TLS_LIBRARY=mbedtls makes sc-client one
 # over that TLS library: test-mbedtls.sh runs the tests of the client with it.
 
 : "${SC_SRCDIR:?is set by make check}" "${SC_BUILDDIR:?is set by make check}"
@@ -59,6 +63,7 @@ server_count=0
 background_count=0
 slow=${SC_TEST_FACTOR:-1}
 short=$slow # seconds: what is to be waited for in vain, after a handshake that has to be made in time
+own_host=127.$((($$ >> 15 & 127) + 1)).$(($$ >> 8 & 127)).$(($$ & 255))
 run_seconds=$((${run_seconds:-20} * slow))
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/sc-$test_name.XXXXXX")
@@ -235,9 +240,9 @@ start_server() {
         >"$server_log" 2>&1 </dev/null &
     server_pid=$!
     own_pids="$own_pids $server_pid"
-    wait-for 20 "$server_pid" exists "$port_file" || fail "the server did not become ready: $*"
+    wait-for 30 "$server_pid" exists "$port_file" || fail "the server did not become ready: $*"
     # What the log says of a start comes after the port file; `crypto` is in the line ready, in each format.
-    [ -p "$server_log" ] || wait-for 20 "$server_pid" contains "$server_log" crypto || fail "the server's log does not say ready: $*"
+    [ -p "$server_log" ] || wait-for 30 "$server_pid" contains "$server_log" crypto || fail "the server's log does not say ready: $*"
     address=$(sed -n 1p "$port_file")
     port=${address##*:}
     [ -p "$server_log" ] || admin=$(sed -n 's/.* ready .*metrics=\([^ ]*\) .*/\1/p' "$server_log")
@@ -267,7 +272,7 @@ start_service() {
         >service.log 2>&1 </dev/null &
     service=$!
     own_pids="$own_pids $service"
-    wait-for $((20 * slow)) $service contains messages READY=1 || fail "the service did not get ready: $(cat service.log)"
+    wait-for 30 $service contains messages READY=1 || fail "the service did not get ready: $(cat service.log)"
 }
 
 stop_service() {
@@ -276,7 +281,7 @@ stop_service() {
 }
 
 wait_log() {
-    wait-for "${2:-10}" "$server_pid" contains "$server_log" "$1" "${3:-1}" || fail "the server's log never said: $1"
+    wait-for "${2:-20}" "$server_pid" contains "$server_log" "$1" "${3:-1}" || fail "the server's log never said: $1"
 }
 
 counted() {
@@ -292,7 +297,7 @@ fill_server() {
 
 background() {
     background_count=$((background_count + 1))
-    timeout --foreground -k 5 "${background_seconds:-50}" "$@" >"$tmp/background-$background_count.log" 2>&1 </dev/null &
+    timeout --foreground -k 5 "$((${background_seconds:-50} * slow))" "$@" >"$tmp/background-$background_count.log" 2>&1 </dev/null &
     background_pid=$!
     own_pids="$own_pids $background_pid"
 }
@@ -303,6 +308,14 @@ finish() {
     wait "$1" || status=$?
     forget_pid "$1"
     [ "$status" = "$2" ] || fail "a process ended with status $status, not $2"
+}
+
+handles() {
+    handles_until=$(($(milliseconds) + 20000 * slow))
+    until [ "$(sed -n 's/^Name:[[:space:]]*//p' "/proc/$1/status")" = "$2" ] &&
+        [ $((0x$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") >> ($3 - 1) & 1)) = 1 ]; do
+        [ "$(milliseconds)" -lt "$handles_until" ] || fail "$2 has no handler for signal $3"
+    done
 }
 
 # Clock ticks (1/100 s) of processor time that a process has used.

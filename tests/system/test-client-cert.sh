@@ -72,7 +72,7 @@ for program in "$client --cert alice.crt --key locked.key time" "sc-bench -n 1 -
     echo 'open sesame' >passphrase
     status=0
     # shellcheck disable=SC2086
-    setsid -w timeout 20 $program <passphrase >out 2>err || status=$?
+    setsid -w timeout $((20 * slow)) $program <passphrase >out 2>err || status=$?
     [ "$status" = 66 ] || fail "exit status $status without a terminal: $program"
     expect_err 'private key locked.key is encrypted, and there is no terminal to ask for its passphrase'
 done

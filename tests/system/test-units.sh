@@ -35,12 +35,12 @@ command -v systemd-analyze >/dev/null || skip "the files agree; no systemd-analy
 for unit in sc-server.service sc-server-keygen.service; do
     sed -e "s|=[^ ]*/sc-server |=$SC_BUILDDIR/src/sc-server |" -e "s|=[^ ]*/sc-keygen |=$SC_BUILDDIR/src/sc-keygen |" "$units/$unit" >$unit
 done
-timeout 30 systemd-analyze verify --man=no --recursive-errors=one sc-server.service sc-server.socket sc-server-keygen.service >verify.log 2>&1 ||
+timeout $((30 * slow)) systemd-analyze verify --man=no --recursive-errors=one sc-server.service sc-server.socket sc-server-keygen.service >verify.log 2>&1 ||
     fail "systemd-analyze verify complains"
 
 # The threshold is in tenths: an exposure of 1.5 of 10.
 for unit in sc-server.service sc-server-keygen.service; do
-    timeout 30 systemd-analyze security --offline=true --no-pager --threshold=15 "./$unit" >security.log 2>&1 ||
+    timeout $((30 * slow)) systemd-analyze security --offline=true --no-pager --threshold=15 "./$unit" >security.log 2>&1 ||
         fail "$unit: $(tail -n 1 security.log)"
 done
 pass "the units verify, and their exposure is low"

@@ -19,6 +19,7 @@
 #include "modes.h"
 #include "peer.h"
 #include "proto/frame.h"
+#include "test_factor.h"
 
 static const struct {
     const char *name;
@@ -210,7 +211,7 @@ int main(int argc, char **argv)
     struct arguments arguments = {
         .options = {.interval_ms = 1000, .count = 1, .piece = 1, .bytes = 1, .max_body = 65536},
         .peers = 1,
-        .deadline_ms = 20000,
+        .deadline_ms = 20000 * test_factor(),
     };
     if (!read_arguments(argc, argv, &arguments)) {
         usage(stderr);

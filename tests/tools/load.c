@@ -28,6 +28,7 @@
 
 #include "base/clock.h"
 #include "load_client.h"
+#include "test_factor.h"
 
 #define MAX_CLIENTS 2000U
 #define STALLED_NS (UINT64_C(20) * 1000000000U)
@@ -209,7 +210,7 @@ int main(int argc, char **argv)
         free(load);
         return EX_USAGE;
     }
-    alarm(TOTAL_S);
+    alarm((unsigned)(TOTAL_S * test_factor()));
     peer_settings.mode = "load";
     peer_settings.deadline_ms = 20000;
     SSL_CTX *contexts[2] = {load_context(true), load_context(false)};

@@ -10,10 +10,11 @@ TEST_TOOLS += tests/tools/load
 tests_tools_load_SOURCES = \
 	tests/tools/load.c \
 	tests/tools/load_client.c tests/tools/load_client.h \
-	tests/tools/peer.c tests/tools/peer.h
+	tests/tools/peer.c tests/tools/peer.h \
+	tests/tools/test_factor.h
 tests_tools_load_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
-tests_tools_wait_for_SOURCES = tests/tools/wait-for.c
+tests_tools_wait_for_SOURCES = tests/tools/wait-for.c tests/tools/test_factor.h
 tests_tools_wait_for_LDADD   = $(LIBS_BASE)
 
 tests_tools_hostile_SOURCES = \
@@ -29,11 +30,12 @@ tests_tools_hostile_SOURCES = \
 	tests/tools/modes_tls.c \
 	tests/tools/peer.c tests/tools/peer.h \
 	tests/tools/script.c tests/tools/script.h \
+	tests/tools/test_factor.h \
 	tests/tools/tls13_record.c tests/tools/tls13_record.h
 tests_tools_hostile_LDADD = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
 tests_tools_odd_server_SOURCES = tests/tools/odd-server.c tests/tools/alpn_answer.h tests/tools/listen_anywhere.h tests/tools/odd_server.h \
-	tests/tools/odd_tls.c
+	tests/tools/odd_tls.c tests/tools/test_factor.h
 tests_tools_odd_server_LDADD   = $(OPENSSL_LIBS) $(LIBS_PROTO)
 
 TEST_TOOLS += tests/tools/driver
@@ -59,7 +61,7 @@ TEST_TOOLS += tests/tools/relay
 tests_tools_relay_SOURCES = tests/tools/relay.c
 tests_tools_relay_LDADD   = $(LIBS_BASE)
 
-tests_tools_terminal_SOURCES = tests/tools/terminal.c
+tests_tools_terminal_SOURCES = tests/tools/terminal.c tests/tools/test_factor.h
 tests_tools_terminal_LDADD   = $(LIBS_BASE)
 
 tests_tools_kill_at_SOURCES = tests/tools/kill-at.c

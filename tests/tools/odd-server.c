@@ -30,6 +30,7 @@
 #include "odd_server.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
+#include "test_factor.h"
 
 #define LIFE_SECONDS 120
 
@@ -395,7 +396,7 @@ int main(int argc, char *argv[])
         odd_choose_protocol(ctx);
     }
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)alarm(LIFE_SECONDS);
+    (void)alarm((unsigned)(LIFE_SECONDS * test_factor()));
     const int listener = listen_anywhere(argv[4]);
     for (unsigned number = 1;; number++) {
         struct connection connection = {.fd = accept(listener, NULL, NULL), .ssl = SSL_new(ctx)};

@@ -7,9 +7,9 @@
  * waits until the program has printed EXPECT, types SEND (in both, \n, \t, \e and \xNN are
  * understood), and so on; then waits for its end. A SEND that starts with '!' is not typed: it is a
  * command for the shell, run to its end; and one that starts with '=' is the width that the
- * terminal gets, in columns. What the program printed goes to stdout. Exit
- * status: the program's; 70 when it left the terminal in another mode than it found it in, 75 when
- * the time was up, 76 when it ended before an EXPECT.
+ * terminal gets, in columns. SC_TEST_FACTOR multiplies SECONDS. What the program printed goes to
+ * stdout. Exit status: the program's; 70 when it left the terminal in another mode than it found it
+ * in, 75 when the time was up, 76 when it ended before an EXPECT.
  */
 #include "config.h"
 
@@ -29,6 +29,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "test_factor.h"
 
 static char output[1U << 20];
 static size_t used,
@@ -147,7 +148,7 @@ int main(int argc, char *argv[])
         fputs("usage: terminal SECONDS [EXPECT SEND]... -- COMMAND ARGUMENT...\n", stderr);
         return EX_USAGE;
     }
-    deadline_ms = sc_clock_ms() + seconds * 1000U;
+    deadline_ms = sc_clock_ms() + seconds * test_factor() * 1000U;
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0) {
         perror("terminal: a pseudo terminal");

@@ -7,6 +7,8 @@
  *   wait-for SECONDS PID contains FILE TEXT [N]   until FILE contains N (1) whole lines with TEXT
  *   wait-for SECONDS PID ends                     until the process has ended (a zombie has)
  *
+ * SC_TEST_FACTOR multiplies SECONDS.
+ *
  * Exit status: 0 it happened, 69 the process ended first (PID 0: no process is watched), 75 the
  * time was up, 64 wrong usage.
  */
@@ -25,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "test_factor.h"
 
 /* How often a file is looked at; the end of the process is seen at once. */
 #define LOOK_EVERY_MS 10
@@ -83,7 +86,7 @@ int main(int argc, char **argv)
         return EX_USAGE;
     }
     const bool wants_end = strcmp(argv[3], "ends") == 0;
-    const uint64_t deadline = sc_clock_ns() + seconds * 1000000000U;
+    const uint64_t deadline = sc_clock_ns() + seconds * test_factor() * 1000000000U;
     /*
      * An open pidfd is readable when the process ends, also as a zombie; the number alone stays
      * valid until it is reaped.
