@@ -291,7 +291,7 @@ counted() {
 fill_server() {
     background hostile --count "$1" --deadline-ms $((60000 * slow)) --go-file go --how idle --ready-file full hold "$address"
     holder=$background_pid
-    wait-for $((20 * slow)) "$holder" exists full || fail "$1 clients do not get in"
+    wait-for 20 "$holder" exists full || fail "$1 clients do not get in"
     run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
 }
 

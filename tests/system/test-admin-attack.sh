@@ -35,8 +35,8 @@ memory_before=$(memory_kib "$server_pid")
 
 # --- A thousand that stay: silent, in the middle of headers that go on for ever, and with requests whose answers they do not read ---
 attack() { # NAME TEXT
-    background_seconds=$((40 * slow)) background connections "$admin" 1000 "$2" "$1.ready" "$1.go"
-    wait-for $((30 * slow)) "$background_pid" exists "$1.ready" || fail "$1: the connections are not accepted"
+    background_seconds=40 background connections "$admin" 1000 "$2" "$1.ready" "$1.go"
+    wait-for 30 "$background_pid" exists "$1.ready" || fail "$1: the connections are not accepted"
     everybody_else_is_served "$1"
     now=$(descriptors)
     [ "$now" -le $((descriptors_before + 40)) ] || fail "$1: $descriptors_before descriptors have become $now"

@@ -116,14 +116,14 @@ END
 GOMAXPROCS=1 prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address=127.0.0.1:0 >prometheus.log 2>&1 </dev/null &
 prometheus_pid=$!
 own_pids="$own_pids $prometheus_pid"
-wait-for $((30 * slow)) $prometheus_pid contains prometheus.log 'Server is ready' || fail "Prometheus did not start"
+wait-for 30 $prometheus_pid contains prometheus.log 'Server is ready' || fail "Prometheus did not start"
 prometheus=$(sed -n 's/.*msg="Listening on" address=\([^ ]*\).*/\1/p' prometheus.log)
 
 ask() { curl -sS -m 10 "http://$prometheus/api/v1/query" --data-urlencode "query=$1" >answer || fail "Prometheus does not answer"; }
-# fires ALERT INSTANCE: it does, in time
+# fires ALERT INSTANCE: it does, or did since nothing was wrong, in time
 fires() {
     until=$(($(date +%s) + 15 * slow))
-    while ask "ALERTS{alertname=\"SpaceCaptain$1\",alertstate=\"firing\",instance=\"$2\"}" && ! grep -q '"value"' answer; do
+    while ask "count_over_time(ALERTS{alertname=\"SpaceCaptain$1\",alertstate=\"firing\",instance=\"$2\"}[1h])" && ! grep -q '"value"' answer; do
         [ "$(date +%s)" -lt $until ] || {
             ask ALERTS
             fail "$1 does not fire for $2; these do: $(cat answer)"
@@ -138,8 +138,11 @@ while ask 'min(count_over_time(up{job="space-captain"}[1m])) >= 5' && ! grep -q 
     [ "$(date +%s)" -lt $until ] || fail "Prometheus does not scrape"
 done
 fires NextKeyMissing spare
-ask 'ALERTS{alertname!="SpaceCaptainNextKeyMissing"}'
-! grep -q '"value"' answer || fail "these fire before anything is wrong: $(cat answer)"
+# On a busy machine a scrape may come too late for a moment.
+until=$(($(date +%s) + 15 * slow))
+while ask 'ALERTS{alertname!="SpaceCaptainNextKeyMissing"}' && grep -q '"value"' answer; do
+    [ "$(date +%s)" -lt $until ] || fail "these fire before anything is wrong: $(cat answer)"
+done
 ask 'ALERTS{alertname="SpaceCaptainNextKeyMissing",instance="failing"}'
 ! grep -q '"value"' answer || fail "a next key is said to be missing that is there"
 
@@ -158,8 +161,9 @@ done <expressions
 run 90 sc-client --connect "$address" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo x
 run 0 hostile --peers 10 --how 'GET / HTTP/1.0' plain "$address"
 run 0 hostile --peers 8 --count 65 --expect-end key-update "$address"
-background hostile --peers 8 --give-up-ms 20000 --deadline-ms 25000 --bytes 1000000000 never-read "$address"
-background sc-bench --connect "$spare_address" --pin other/server.crt -c 8 --handshakes --duration 10s
+background hostile --peers 8 --give-up-ms $((20000 * slow)) --deadline-ms $((25000 * slow)) --bytes 1000000000 never-read "$address"
+background sc-bench --connect "$spare_address" --pin other/server.crt -c 8 --handshakes --duration 1h
+flood=$background_pid
 run 0 hostile --count 100 --how pins hold "$third_address"
 fires ClientsLockedOut failing
 fires HandshakesFail failing
@@ -167,6 +171,8 @@ fires HostileClients failing
 fires ClientsDoNotRead failing
 fires HandshakeFlood spare
 fires HandshakesSlow spare
+kill -INT "$flood"
+finish "$flood" 130
 fires ProofsMissing third
 
 # Files.
@@ -177,7 +183,7 @@ rm server.next.key server.next.crt
 run 0 sc-keygen --next --days 20 --out server
 # Its end is moved; the signature is the client's business.
 ends=$(grep -ao '[0-9]\{14\}Z' third.der | sort | tail -1)
-sed "s/$ends/$(date -u -d '+2 seconds' +%Y%m%d%H%M%SZ)/" third.der >third.new && mv third.new third.der
+sed "s/$ends/$(date -u -d "+$((4 * slow)) seconds" +%Y%m%d%H%M%SZ)/" third.der >third.new && mv third.new third.der
 kill -HUP "$server_pid" "$spare" "$third"
 fires CertificateExpiresSoon failing
 fires CertificateExpiresNow spare
@@ -214,7 +220,7 @@ if command -v prlimit >/dev/null; then
         curl -sS -m 10 "http://$third_admin/metrics" >metrics || fail "no metrics"
         ! grep -q 'error_replies_total{code="internal_error"} [1-9]' metrics || break
         prlimit --pid "$third" --as=$(($(sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$third/status") * 1024 + mib * 1048576)): || fail "can't lower the limit"
-        timeout 10 openssl s_client -quiet -connect "$third_address" <large >/dev/null 2>&1 || :
+        timeout $((10 * slow)) openssl s_client -quiet -connect "$third_address" <large >/dev/null 2>&1 || :
     done
     prlimit --pid "$third" --as=unlimited: || fail "can't raise the limit"
     fires InternalErrors third
@@ -260,7 +266,7 @@ while ask 'ALERTS{alertname="SpaceCaptainRestarts",alertstate="firing",instance=
     [ "$(date +%s)" -lt $until ] || fail "Restarts does not fire after $starts starts"
     kill -USR2 "$spare_service"
     starts=$((starts + 1))
-    wait-for $((10 * slow)) "$spare_service" contains messages-spare READY=1 $starts || fail "the service is not started again"
+    wait-for 10 "$spare_service" contains messages-spare READY=1 $starts || fail "the service is not started again"
 done
 echo "fires: Restarts for spare" | tee -a fired
 kill -TERM "$spare_service"
@@ -269,7 +275,7 @@ kill -USR2 "$third_service"
 fires Down spare
 fires NotReady third
 : >disk
-wait-for $((10 * slow)) "$third_service" contains messages-third READY=1 2 || fail "the server does not get ready when the disk answers"
+wait-for 10 "$third_service" contains messages-third READY=1 2 || fail "the server does not get ready when the disk answers"
 sed '/targets:/d; s/static_configs:/& []/' prometheus.yml >nobody.yml && mv nobody.yml prometheus.yml
 kill -HUP "$prometheus_pid"
 fires NotScraped ''

@@ -35,7 +35,7 @@ hold() {
     # shellcheck disable=SC2086  # the options are words
     background hostile --deadline-ms $((50000 * slow)) --count $count --how "$state" --ready-file "held-$server_count" --go-file "go-$server_count" $options hold "$address"
     holder=$background_pid
-    wait-for $((50 * slow)) "$holder" exists "held-$server_count" || fail "$what: the state was not reached"
+    wait-for 50 "$holder" exists "held-$server_count" || fail "$what: the state was not reached"
     each=$((($(settled_kib) - before) / count))
     : >"go-$server_count"
     finish "$holder" 0

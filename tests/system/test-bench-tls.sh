@@ -9,9 +9,9 @@ make_certs
 
 # same STATUS PATTERN ADDRESS PIN: both programs end with STATUS and one line, the same but for their names, that matches.
 same() {
-    run "$1" sc-client --connect "$3" --pin "$4" --timeout 5 echo hello
+    run "$1" sc-client --connect "$3" --pin "$4" --timeout $((10 * slow)) echo hello
     sed 's/^sc-client: //' err >said
-    run "$1" sc-bench --connect "$3" --pin "$4" --timeout 5s -n 1
+    run "$1" sc-bench --connect "$3" --pin "$4" --timeout $((10 * slow))s -n 1
     expect_err "^sc-bench: .*$2"
     sed 's/^sc-bench: //' err | cmp -s said - || fail "sc-client says: $(cat said)"
     [ ! -s out ] || fail "a report of a run that did not begin"
@@ -95,7 +95,7 @@ stop_server
 
 pass "a server that is silent, and one that is not there"
 odd plain ''
-run 75 sc-client --connect "$odd" --pin server.crt --timeout 0.5 echo hello
+run 75 sc-client --connect "$odd" --pin server.crt --timeout $short echo hello
 sed 's/^sc-client: //' err >said
-run 75 sc-bench --connect "$odd" --pin server.crt --timeout 500ms -n 1
+run 75 sc-bench --connect "$odd" --pin server.crt --timeout ${short}s -n 1
 sed 's/^sc-bench: //' err | cmp -s said - || fail "sc-client says: $(cat said); sc-bench: $(cat err)"

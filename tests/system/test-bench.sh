@@ -213,10 +213,10 @@ odd() {
     odd=127.0.0.1:$(cat odd-port)
 }
 
-# counts MODE STATUS KIND: the errors of that run are all of that kind.
+# counts MODE STATUS KIND [SECONDS]: the errors of that run are all of that kind.
 counts() {
     odd "$1"
-    run "$2" sc-bench --connect "$odd" --pin server.crt -n 1 --timeout 500ms --json
+    run "$2" sc-bench --connect "$odd" --pin server.crt -n 1 --timeout ${4-$((10 * slow))}s --json
     kind=$3
     [ "$(json "errors.$kind")" -ge 1 ] || fail "$1: no error of kind $kind"
     [ "$(json "errors.$kind")" = "$(json errors.total)" ] || fail "$1: errors of other kinds than $kind"
@@ -227,9 +227,9 @@ counts wrong-type 76 wrong_reply
 counts wrong-length 76 wrong_reply
 counts error 1 server
 counts cut 69 closed
-counts mute 75 timeout
+counts mute 75 timeout $short
 odd mute
-run 75 sc-bench --connect "$odd" --pin server.crt --hold --duration 100ms --timeout 500ms --json
+run 75 sc-bench --connect "$odd" --pin server.crt --hold --duration 100ms --timeout ${short}s --json
 expect_json errors.timeout 1 errors.total 1 open_connections 1
 odd plain 'HTTP/1.1 400 Bad Request'
 run 35 sc-bench --connect "$odd" --pin server.crt -n 1
@@ -294,7 +294,7 @@ away() {
     shift
     for _ in 1 2 3 4 5; do
         start_server --workers 1 --log-level debug
-        background sc-bench --connect "$address" --pin server.crt -c 2 --timeout 500ms --json "$@" ${with_pid:+--server-pid $server_pid}
+        background sc-bench --connect "$address" --pin server.crt -c 2 --timeout ${short}s --json "$@" ${with_pid:+--server-pid $server_pid}
         bench_pid=$background_pid
         wait_log " connected conn=3 " # both; the first of all only looked whether the port is open
         kill -"$signal" "$server_pid"
@@ -320,7 +320,7 @@ away TERM --rate 50 --duration 2s
 pass "a server that is gone for good"
 away KILL -n 1000000000
 [ "$status" = 69 ] || fail "the exit status is $status"
-json generator.limit | grep -q '^the server was gone for longer than 500ms: ' || fail "it does not say why it ended"
+json generator.limit | grep -q "^the server was gone for longer than ${short}s: " || fail "it does not say why it ended"
 
 # That errors are expected does not make it whole.
 away KILL -n 1000000000 --expect 'errors>0'

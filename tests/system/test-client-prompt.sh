@@ -38,7 +38,7 @@ at_prompt() {
         [ $i -ne $((steps + 1)) ] || set -- "$@" sc-client --connect "$address" --pin server.crt
     done
     status=0
-    terminal $((20 * slow)) "$@" >out 2>err || status=$?
+    terminal 20 "$@" >out 2>err || status=$?
     [ "$status" = "$expected" ] || fail "exit status $status, not $expected, at a prompt: $*"
 }
 
@@ -59,7 +59,7 @@ at_prompt 1 '> ' 'echo one\n' 'ERROR 5' '' '> ' 'echo two\n' 'two' '' '> ' '\x04
 odd serve
 status=0
 # shellcheck disable=SC2016
-terminal $((20 * slow)) '> ' 'help\n' 'commands: ' '' '> ' 'status\n' '> ' 'echo "hi"\n' '> ' 'quit\n' -- \
+terminal 20 '> ' 'help\n' 'commands: ' '' '> ' 'status\n' '> ' 'echo "hi"\n' '> ' 'quit\n' -- \
     sh -c 'exec sc-client --connect "$1" --pin server.crt --json >objects' sh "$address" >out 2>err || status=$?
 [ "$status" = 0 ] || fail "exit status $status at a prompt with JSON"
 if [ "$(wc -l <objects)" != 2 ] || [ "$(sed -n 1p objects | json-get connected)" != true ] || [ "$(sed -n 2p objects | json-get bytes)" != 4 ]; then
@@ -68,8 +68,8 @@ if [ "$(wc -l <objects)" != 2 ] || [ "$(sed -n 1p objects | json-get connected)"
 fi
 
 # --- A server that leaves: the notice, the line, the next command ---
-start_server
 # Nothing is typed: it stays, and the next command connects again.
+start_server --listen "$own_host:0"
 at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' "!kill -KILL $server_pid" 'went away' '' 'the next command connects again' '' '> ' '' \
     '' "!sc-server --listen $address --certificate server.crt --private-key server.key >again.log 2>&1 & echo \$! >again.pid; wait-for 20 0 contains again.log ready" \
     '' 'status\n' 'not connected' '' '> ' 'echo two\n' 'connected again, ' '' 'two' '' '> ' 'quit\n'
@@ -77,8 +77,8 @@ end_server 137
 again=$(cat again.pid)
 own_pids="$own_pids $again"
 # Nobody is there: it says so, goes on, and is interrupted.
-at_prompt 0 '> ' "!kill -TERM $again" 'going away' '' '> ' 'echo lost\n' "can't connect" '' 'given up after 300ms' '' '> ' 'echo lost again\n' \
-    "can't connect" '' '> ' '\x04' -- --timeout 0.3
+at_prompt 0 '> ' "!kill -TERM $again" 'going away' '' '> ' 'echo lost\n' "can't connect" '' "given up after ${short}s" '' '> ' 'echo lost again\n' \
+    "can't connect" '' '> ' '\x04' -- --timeout $short
 wait-for 10 0 contains again.log stopped || fail "the second server did not stop"
 # An idle connection: the session is resumed.
 start_server --idle-timeout 1s
@@ -104,8 +104,8 @@ end_server 137
 
 # Killed in the middle of a handshake: a notice, and the command waits for the server that comes then. A server that is stopped reads no
 # ClientHello, while the kernel takes the connection.
-start_server
-connections=$(printf '0100007F:%04X 0100007F:' "$port")
+start_server --listen "$own_host:0"
+connections=$(echo "$own_host.$port" | awk -F . '{ printf "%02X%02X%02X%02X:%04X 0100007F:", $4, $3, $2, $1, $5 }')
 cat >halfway.sh <<END
 sc-server --listen $address --certificate server.crt --private-key server.key >halfway.log 2>&1 &
 echo \$! >halfway.pid
@@ -136,7 +136,7 @@ if [ "$editing" ]; then
     end_server 0
 
     # What is typed when the server leaves is still there, and is sent to the next one.
-    start_server
+    start_server --listen "$own_host:0"
     at_prompt 0 '> ' 'echo par' 'echo par' "!kill -TERM $server_pid" 'going away' '' '> echo par' '' \
         '' "!wait-for 20 $server_pid ends && sc-server --listen $address --certificate server.crt --private-key server.key >later.log 2>&1 & echo \$! >later.pid; wait-for 20 0 contains later.log ready" \
         '' 'tial; rest\n' '\npartial; rest' '' '> ' 'quit\n'
@@ -169,7 +169,7 @@ if [ "$editing" ]; then
     if command -v bash >/dev/null; then
         status=0
         # shellcheck disable=SC2016
-        terminal $((20 * slow)) 'sh> ' "sc-client --connect $address --pin server.crt\n" '> ' 'echo st\x1a' 'sh> ' 'stty -a | grep -o .icanon\n' 'icanon' '' \
+        terminal 20 'sh> ' "sc-client --connect $address --pin server.crt\n" '> ' 'echo st\x1a' 'sh> ' 'stty -a | grep -o .icanon\n' 'icanon' '' \
             'sh> ' 'fg\n' '> echo st' 'ayed\n' '\nstayed' '' '> ' '\x04' 'sh> ' 'exit $?\n' -- env PS1='sh> ' bash --norc --noediting -i >out 2>err || status=$?
         [ "$status" = 0 ] || fail "exit status $status after ^Z and fg"
         ! grep -q '^-icanon' out || fail "the shell got a terminal in another mode"
@@ -244,7 +244,7 @@ END
         odd serve
         status=0
         line=$(printf '%0200d' 7)
-        XDG_STATE_HOME=$tmp/full unshare -rm sh full.sh terminal $((20 * slow)) '> ' "echo $line\n" 'warning: the history is not kept: ' '' 'No space left' '' "$line" '' \
+        XDG_STATE_HOME=$tmp/full unshare -rm sh full.sh terminal 20 '> ' "echo $line\n" 'warning: the history is not kept: ' '' 'No space left' '' "$line" '' \
             '> ' "echo 8$line\n" "\n8$line" '' '> ' '\x10\x10\n' "$line" '' '> ' '\x04' -- sc-client --connect "$address" --pin server.crt >out 2>err || status=$?
         if [ "$status" = 77 ]; then
             skip_part "no file system can be mounted in a name space"

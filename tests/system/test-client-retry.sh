@@ -5,7 +5,7 @@ test_seconds=60
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
 # A server that ends while a client waits between two lines of a pipe; the next one listens on the same port.
-start_server
+start_server --listen "$own_host:0"
 mkfifo lines
 # shellcheck disable=SC2016
 background sh -c 'exec sc-client --verbose --timeout "$2" --connect "$1" --pin server.crt <lines' sh "$address" $((15 * slow))
@@ -56,7 +56,7 @@ pass "three servers killed, 30000 requests answered once each"
 
 # The same server, which ends idle connections: the session is resumed.
 stop_server
-start_server --idle-timeout 1s
+start_server --listen "$own_host:0" --idle-timeout 1s
 # shellcheck disable=SC2016
 background sh -c 'exec sc-client --verbose --connect "$1" --pin server.crt <lines' sh "$address"
 client=$background_pid client_log=$tmp/background-$background_count.log
@@ -92,7 +92,7 @@ exec 7>&-
 stop_server
 
 # Nobody comes back: the end after --timeout, with the last reason, and --no-retry at once.
-start_server
+start_server --listen "$own_host:0"
 # shellcheck disable=SC2016
 background sh -c 'exec sc-client --timeout "$2" --connect "$1" --pin server.crt <lines' sh "$address" $short
 client=$background_pid client_log=$tmp/background-$background_count.log
@@ -121,8 +121,10 @@ kill -INT "$client"
 finish "$client" 130
 tail -n 1 "$client_log" | grep -Eq "^$address: [0-9]+ sent, [0-9]+ answered, [1-9][0-9]* lost, min/avg/max/p50/p99 " || fail "no summary of what was lost"
 
-# In JSON, until the count is full: what was lost is an object of its own, and the status says that something was.
-background sc-client --connect "$address" --pin server.crt --json --count 12 --interval 0.05 --timeout $((5 * slow)) time
+# In JSON, until the count is full: what was lost is an object of its own, and the status says that something was. The server has to be gone
+# before.
+count=$((25 * slow))
+background sc-client --connect "$address" --pin server.crt --json --count $count --interval 0.1 --timeout $((5 * slow)) time
 client=$background_pid client_log=$tmp/background-$background_count.log
 said '"number":2'
 kill -KILL "$server_pid"
@@ -132,7 +134,7 @@ start_server --listen "$address"
 finish "$client" 69
 [ "$(grep -vc '^{.*}$' "$client_log")" = 0 ] || fail "a line is not a JSON object"
 sent=$(tail -n 1 "$client_log" | json-get sent) answered=$(tail -n 1 "$client_log" | json-get answered)
-[ "$sent" = 12 ] && [ "$answered" -lt 12 ] && [ "$(tail -n 1 "$client_log" | json-get lost)" = $((12 - answered)) ] || fail "the summary is wrong"
+[ "$sent" = $count ] && [ "$answered" -lt $count ] && [ "$(tail -n 1 "$client_log" | json-get lost)" = $((count - answered)) ] || fail "the summary is wrong"
 stop_server
 # An interrupt while there is no server sums up, too.
 start_server --listen "$address"

@@ -26,7 +26,7 @@ server_pid=$kept address=$kept_address
 
 # The largest body there is, and one more.
 head -c 16777216 /dev/zero | tr '\0' 'x' >largest
-timeout 50 sc-client --timeout 40 --connect "$address" --pin server.crt echo <largest >largest.out || fail "a body of 16 MiB"
+timeout $((50 * slow)) sc-client --timeout $((40 * slow)) --connect "$address" --pin server.crt echo <largest >largest.out || fail "a body of 16 MiB"
 cmp largest largest.out || fail "a body of 16 MiB came back as something else"
 printf x >>largest
 run 65 sc-client --connect "$address" --pin server.crt echo <largest
@@ -42,19 +42,19 @@ rm -f largest largest.out commands
 
 # What does not fit into the sockets on the way, in both directions at once.
 awk 'BEGIN { for (i = 0; i < 3000; i++) printf "reverse %d%03000d\n", i, i }' >commands
-timeout 50 sc-client --connect "$address" --pin server.crt <commands >out || fail "9 MB of commands"
-timeout 50 sc-client --connect "$address" --pin server.crt <commands | cmp - out || fail "9 MB of commands into a pipe"
+timeout $((50 * slow)) sc-client --connect "$address" --pin server.crt <commands >out || fail "9 MB of commands"
+timeout $((50 * slow)) sc-client --connect "$address" --pin server.crt <commands | cmp - out || fail "9 MB of commands into a pipe"
 awk '{ print "reverse " $0 }' out >again
-timeout 50 sc-client --connect "$address" --pin server.crt <again >out || fail "9 MB of commands again"
+timeout $((50 * slow)) sc-client --connect "$address" --pin server.crt <again >out || fail "9 MB of commands again"
 sed 's/^reverse //' commands | cmp - out || fail "9 MB of commands were answered wrongly"
 # A reader that takes its time is not the server's fault: more than --timeout passes before the first line is read.
 mkfifo slow
 awk 'BEGIN { for (i = 0; i < 300000; i++) print "echo line", i }' >commands
-timeout 50 sc-client --connect "$address" --pin server.crt --timeout $short <commands >slow 2>slow.log &
+timeout $((50 * slow)) sc-client --connect "$address" --pin server.crt --timeout $short <commands >slow 2>slow.log &
 slow_pid=$!
 own_pids="$own_pids $slow_pid"
 {
-    wait-for $((2 * slow)) "$slow_pid" exists never 2>/dev/null || :
+    wait-for 2 "$slow_pid" exists never 2>/dev/null || :
     sed 's/^/echo /' >slow.out
 } <slow
 finish "$slow_pid" 0

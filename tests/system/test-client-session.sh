@@ -4,7 +4,7 @@
 test_seconds=60
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
-start_server
+start_server --listen "$own_host:0"
 # client STATUS full|resumed [ARGUMENT...]: says over what kind of handshake it has talked.
 client() {
     expected_handshake=$2

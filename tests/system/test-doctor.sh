@@ -32,7 +32,7 @@ start_server
 doctor() { # STATUS OPTION...
     expected=$1
     shift
-    run "$expected" sc-client --connect "$address" --timeout "$slow" "$@" doctor
+    run "$expected" sc-client --connect "$address" --timeout $((15 * slow)) "$@" doctor
 }
 doctor 0 --pin server.crt
 for layer in name connect 'TLS 1.2' 'TLS 1.3' certificate pins pin trust ALPN resumption 'client certificate' request clock 'round trip'; do
@@ -56,7 +56,7 @@ grep -q '"layer":"pins",.*"dane":"3 1 1 ' out || fail "no pins in JSON"
 run 0 sc-client --connect "localhost:$port" --pin ca:server.crt doctor
 verdict name ok 'localhost is .*127.0.0.1'
 # It only looks: nothing is stored, whatever --tofu says.
-run 60 sc-client --connect "$address" --timeout "$slow" --tofu=new --pin-store stored doctor
+run 60 sc-client --connect "$address" --timeout $((15 * slow)) --tofu=new --pin-store stored doctor
 [ ! -e stored ] || fail "the doctor has stored a pin"
 # A stored pin is one as any other: it matches, or it does not.
 run 0 sc-client --connect "$address" --tofu=new --pin-store stored time
@@ -102,7 +102,7 @@ verdict TLS skipped
 run 69 sc-client --connect "unix:$tmp/nothing" --pin server.crt doctor
 verdict connect FAILED 'no such socket'
 status=0
-timeout 30 sc-client --connect nosuchhost.invalid --timeout 5 --pin server.crt doctor >out 2>err || status=$?
+timeout $((30 * slow)) sc-client --connect nosuchhost.invalid --timeout 5 --pin server.crt doctor >out 2>err || status=$?
 [ "$status" = 69 ] || [ "$status" = 75 ] || fail "exit status $status for a name that does not exist"
 verdict name FAILED nosuchhost.invalid
 odd plain 'HTTP/1.1 400 Bad Request
@@ -115,7 +115,7 @@ odd plain-echo
 run 35 sc-client --connect "$odd" --pin server.crt doctor
 verdict TLS FAILED 'does it send back what it gets'
 odd plain
-run 75 sc-client --connect "$odd" --pin server.crt --timeout 0.3 doctor
+run 75 sc-client --connect "$odd" --pin server.crt --timeout "$short" doctor
 verdict TLS FAILED 'no end of the handshake in time'
 [ "$(tail -n 1 out)" = 'The first layer that fails: TLS (exit status 75).' ] || fail "it does not sum up"
 pass "no server, another server"
@@ -232,7 +232,7 @@ odd error 'a bad day'
 run 1 sc-client --connect "$odd" --pin server.crt doctor
 verdict request FAILED 'the server answered ERROR 5: a bad day'
 odd mute
-run 75 sc-client --connect "$odd" --pin server.crt --timeout "$slow" doctor
+run 75 sc-client --connect "$odd" --pin server.crt --timeout "$short" doctor
 verdict request FAILED 'no reply'
 pass "requests"
 

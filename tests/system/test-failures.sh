@@ -89,11 +89,13 @@ caused() {
     only "the page" "$page"
     echo "told apart: $failure"
 }
+# reload LINE: a reload with another file, which is whole at once: a server whose reload has failed looks by itself, too.
 reload() {
-    reloads=$(grep -c ' reload' "$server_log" || :)
+    reloads=$(grep -c " $1 " "$server_log" || :)
     kill -HUP "$server_pid"
-    wait_log ' reload' 10 $((reloads + 1))
+    wait_log " $1 " 20 $((reloads + 1))
 }
+replace() { cp "$1" new && mv new server.crt; }
 # start OPTION...: and the page of that server
 start() {
     start_server -c /dev/null --metrics-listen 127.0.0.1:0 --reload-interval 0 "$@"
@@ -118,7 +120,7 @@ run 0 sc-keygen --next --out server
 cp server.crt good.crt
 dated_certificate server 20200101000000Z 20210101000000Z expired.crt
 
-start --workers 2 --handshake-timeout 1s --write-timeout 1s --max-connections 8
+start --workers 2 --handshake-timeout $((2 * slow))s --write-timeout 1s --max-connections 8
 
 watch "wrong pin"
 run 90 sc-client --connect "$address" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo x
@@ -157,34 +159,35 @@ else
 fi
 
 watch "bad reload"
-echo rubbish >server.crt
-reload
+echo rubbish >rubbish
+replace rubbish
+reload reload_failed
 caused
-cp good.crt server.crt
-reload
+replace good.crt
+reload reloaded
 
 watch "next key missing"
 rm server.next.key server.next.crt
-reload
+reload reloaded
 caused
 
 watch "expired certificate"
-cp expired.crt server.crt
-reload
+replace expired.crt
+reload reloaded
 caused
-cp good.crt server.crt
+replace good.crt
 stop_server
 
 # A client that does not read, and time to look between the line and the end.
-start --drain-timeout $((6 * slow))s
-background hostile --give-up-ms 40000 --deadline-ms 45000 --bytes 1000000000 never-read "$address"
+start --drain-timeout 10m
+background hostile --give-up-ms $((40000 * slow)) --deadline-ms $((45000 * slow)) --bytes 1000000000 never-read "$address"
 until=$(($(date +%s) + 10 * slow))
 until curl -sS -m 10 "http://$admin/metrics" | grep -q '^spacecaptain_output_pauses_total [1-9]'; do
     [ "$(date +%s)" -lt $until ] || fail "nobody holds up the drain"
 done
 watch "drain stuck"
 kill -TERM "$server_pid"
-wait_log ' drain_slow ' $((10 * slow))
+wait_log ' drain_slow ' 10
 caused
 kill -TERM "$server_pid"
 end_server 0

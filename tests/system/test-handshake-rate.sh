@@ -12,8 +12,11 @@ number() { sed -n "s/.*$1=\([0-9]*\).*/\1/p" "$tmp/out"; }
 rate=5
 start_server -c /dev/null --handshake-rate $rate --handshake-timeout 20s
 hellos() { # MODE HOW
-    run 0 hostile --give-up-ms 1000 --deadline-ms $((20000 * slow)) --count 16 --how "$2" "$1" "$address"
-    full=$(number full) resumed=$(number resumed) ms=$(number ms)
+    for give_up in 1000 $((4000 * slow)); do # once more when the machine was too busy for the first
+        run 0 hostile --give-up-ms $give_up --deadline-ms $((20000 * slow)) --count 16 --how "$2" "$1" "$address"
+        full=$(number full) resumed=$(number resumed) ms=$(number ms)
+        [ $((full + resumed)) -eq 0 ] || break
+    done
     [ "$full" -le $((rate * ms / 1000 + 3)) ] || fail "$1 $2: $full full handshakes in $ms ms at a rate of $rate"
     [ "$resumed" -le $((4 * rate * ms / 1000 + 4)) ] || fail "$1 $2: $resumed resumed handshakes in $ms ms at a rate of $rate"
 }
@@ -97,12 +100,11 @@ full=$(number full) ms=$(number ms)
 reload 'max-connections = 2' max-connections
 run 0 hostile many --count 2 "$address"
 two() { # with two connections open, a third one is refused
-    for peer in 1 2; do
-        rm -f open-$peer
-        background hostile --give-up-ms $((4000 * slow)) --deadline-ms $((20000 * slow)) idle --ready-file open-$peer "$address"
-        wait-for 10 "$background_pid" exists open-$peer || fail "client $peer was not served"
-    done
+    rm -f open go
+    background hostile --deadline-ms $((20000 * slow)) --count 2 --how idle --ready-file open --go-file go hold "$address"
+    wait-for 10 "$background_pid" exists open || fail "two clients were not served"
     run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
+    : >go
     finish "$background_pid" 0
 }
 two

@@ -16,23 +16,23 @@ make_certs
 start() {
     name=$1
     shift
-    eval "at=\${${name}_at-127.0.0.1:0} admin=\${${name}_admin-127.0.0.1:0}"
+    eval "at=\${${name}_at-$own_host:0} admin=\${${name}_admin-$own_host:0}"
     start_server --listen "$at" --metrics-listen "$admin" --proxy-protocol-from 127.0.0.1 --ticket-keys tickets --log-level debug "$@"
     eval "${name}_pid=\$server_pid ${name}_log=\$server_log ${name}_at=\$address ${name}_admin=\$admin"
 }
 until_log() { # FILE TEXT [LINES]
-    wait-for $((15 * slow)) "$haproxy_pid" contains "$1" "$2" "${3:-1}" || fail "$(basename "$1") never said: $2"
+    wait-for 15 "$haproxy_pid" contains "$1" "$2" "${3:-1}" || fail "$(basename "$1") never said: $2"
 }
 connections() { grep -c " connected conn=.*$2" "$1" || :; }
 
 start a
 start b
 # The file as it is, with our addresses in the place of those that stand for others, checks that
-# follow each other faster, and fewer descriptors.
-sed -e 's/bind :4242$/bind fd@3/' -e "s/server a 192.0.2.11:4242\$/server a $a_at port ${a_admin##*:}/" \
+# follow each other faster and have more time, and fewer descriptors.
+sed -e 's/bind :4242$/bind fd@3/' -e 's/^    timeout connect .*/&\n    timeout check 20s/' -e "s/server a 192.0.2.11:4242\$/server a $a_at port ${a_admin##*:}/" \
     -e 's/maxconn 20000/maxconn 200/' -e "s/server b 192.0.2.12:4242\$/server b $b_at port ${b_admin##*:}/" -e 's/inter 1s/inter 200ms/' \
     "$SC_SRCDIR/contrib/haproxy/haproxy.cfg" >haproxy.cfg
-[ "$(diff "$SC_SRCDIR/contrib/haproxy/haproxy.cfg" haproxy.cfg | grep -c '^>')" = 5 ] || fail "the example is not what this test knows"
+[ "$(diff "$SC_SRCDIR/contrib/haproxy/haproxy.cfg" haproxy.cfg | grep -c '^>')" = 6 ] || fail "the example is not what this test knows"
 run 0 haproxy -c -f "$SC_SRCDIR/contrib/haproxy/haproxy.cfg"
 as-systemd --sockets 1 messages addresses haproxy -db -f haproxy.cfg >haproxy.log 2>&1 </dev/null &
 haproxy_pid=$!
@@ -77,7 +77,7 @@ for i in $clients; do
     client_pids="$client_pids $!"
 done
 for i in $clients; do
-    wait-for $((15 * slow)) "$haproxy_pid" contains "replies-$i" 100 || fail "client $i is not served"
+    wait-for 15 "$haproxy_pid" contains "replies-$i" 100 || fail "client $i is not served"
 done
 
 # restart NAME OTHER
@@ -85,7 +85,7 @@ restart() {
     eval "leaving=\${$1_pid} leaving_log=\${$1_log} leaving_at=\${$1_at} other_log=\${$2_log}"
     served_before=$(grep -c ' proxy_header ' "$other_log" || :)
     # Somebody who has connected without haproxy and stays silent holds up the drain, so that the checks see it.
-    background hostile --source 127.0.0.6 --give-up-ms 60000 --deadline-ms 70000 silent --ready-file "silent-$1" "$leaving_at"
+    background hostile --source 127.0.0.6 --give-up-ms $((60000 * slow)) --deadline-ms $((70000 * slow)) silent --ready-file "silent-$1" "$leaving_at"
     wait-for 10 "$background_pid" exists "silent-$1" || fail "nobody to hold up the drain"
     kill -TERM "$leaving"
     until_log haproxy.log "Server space-captain/$1 is DOWN, reason: Layer7 wrong status, code: 503"

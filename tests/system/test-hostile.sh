@@ -52,10 +52,9 @@ fi
 
 # The last closings may be an iteration of the loop away.
 run 0 hostile many --count 1 "$address"
-tries=100
-while [ "$(descriptors)" -gt "$before" ] && [ $tries -gt 0 ]; do
+until=$(($(milliseconds) + 20000 * slow))
+while [ "$(descriptors)" -gt "$before" ] && [ "$(milliseconds)" -lt $until ]; do
     run 0 hostile many --count 1 "$address"
-    tries=$((tries - 1))
 done
 after=$(descriptors)
 [ "$after" -le "$before" ] || fail "$before descriptors before, $after after"
@@ -70,10 +69,26 @@ counted closed_frame_timeout 1
 counted closed_idle_timeout 1
 counted closed_write_timeout 12
 
-# Lines that peers provoke are limited: 120 at once are 20 in a second, and the next one says how many were left out.
-start_server --workers 1 --frame-timeout 1s
-run 0 hostile --peers 120 --at-most-ms $((20000 * slow)) drip-frame --interval-ms 200 "$address"
+# Lines that peers provoke are limited: 120 at once are 20 in a second, and the next one says how many were left out. A reload ends them at
+# once, however long it took until all were there. Without the long handshake-timeout its deadline would be the next look at them.
+settings() { printf '[server]\nreload-interval = 0\nhandshake-timeout = 1h\nframe-timeout = %s\n' "$1" >sc.conf; }
+settings 1h
+start_server -c sc.conf --workers 1
+before=$(descriptors)
+background hostile --deadline-ms $((20000 * slow)) --count 120 --how frame --ready-file held --go-file end hold "$address"
+wait-for 20 "$background_pid" exists held || fail "120 clients with a part of a frame were not served"
+settings 1ms
+kill -HUP "$server_pid"
+until=$(($(milliseconds) + 20000 * slow))
+while [ "$(descriptors)" -gt "$before" ]; do
+    [ "$(milliseconds)" -lt $until ] || fail "120 clients with a part of a frame are not ended"
+done
+settings 1s # later than these lines
+kill -HUP "$server_pid"
+wait_log ' reloaded ' 10 2
 run 0 hostile --at-most-ms $((20000 * slow)) drip-frame --interval-ms 200 "$address"
+: >end
+finish "$background_pid" 0
 stop_server
 lines=$(grep -c ' frame_timeout ' "$server_log")
 left_out=$(sed -n 's/.* frame_timeout suppressed=\([0-9]*\) .*/\1/p' "$server_log" | awk '{ n += $1 } END { print n + 0 }')
@@ -84,23 +99,18 @@ pass "$lines lines of 121 that peers provoked, and the number of the others"
 # Limits: what is above them is closed before any TLS, and served again when there is room.
 limited() {
     start_server "$@"
-    peers=
-    for peer in 1 2 3; do
-        background hostile --give-up-ms $((4000 * slow)) --deadline-ms $((20000 * slow)) idle --ready-file ready-$peer "$address"
-        peers="$peers $background_pid"
-        wait-for 10 "$background_pid" exists ready-$peer || fail "client $peer was not served"
+    rm -f ready go
+    background hostile --deadline-ms $((20000 * slow)) --count 3 --how idle --ready-file ready --go-file go hold "$address"
+    wait-for 10 "$background_pid" exists ready || fail "three clients were not served"
+    run 0 hostile refused --at-most-ms $((2000 * slow)) "$address"
+    : >go
+    finish "$background_pid" 0
+    # The server may see their end a moment later.
+    until=$(($(milliseconds) + 20000 * slow))
+    until timeout --foreground "$run_seconds" hostile many --count 2 --piece 2 "$address" >many.log 2>&1; do
+        [ "$(milliseconds)" -lt $until ] || fail "nobody is served after they have left: $*: $(cat many.log)"
     done
-    tries=200
-    until timeout --foreground 10 hostile refused --at-most-ms 300 "$address" >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || fail "not refused: $*"
-    done
-    for peer in $peers; do
-        finish "$peer" 0
-    done
-    run 0 hostile many --count 2 --piece 2 "$address"
     stop_server
-    rm -f ready-*
 }
 limited --max-connections 3
 sees max-connections

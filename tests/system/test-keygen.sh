@@ -190,7 +190,7 @@ check_commands() {
             sed -n "s/^  \($program .*\)/\1/p" "$which.txt" | sed "s/4242/$port/g" >command
             [ "$(wc -l <command)" -eq 1 ] || fail "not one command for $program"
             status=0
-            HOME=$tmp timeout --foreground 20 sh ./command >command.log 2>&1 </dev/null || status=$?
+            HOME=$tmp timeout --foreground $((20 * slow)) sh ./command >command.log 2>&1 </dev/null || status=$?
             case $which:$program:$status in
             right:*:0 | wrong:sc-client:90 | wrong:curl:90 | wrong:openssl:1 | wrong:gnutls-cli:1) ;;
             *)

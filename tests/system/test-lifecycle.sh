@@ -22,7 +22,7 @@ stop_server
 for signal in TERM INT; do
     start_server
     background hostile --deadline-ms $((20000 * slow)) drain --count 60 --piece 20 --bytes 3000 --ready-file ready "$address"
-    wait-for $((20 * slow)) "$background_pid" exists ready || fail "the clients did not connect"
+    wait-for 20 "$background_pid" exists ready || fail "the clients did not connect"
     kill -"$signal" "$server_pid"
     finish "$background_pid" 0
     end_server 0
@@ -34,7 +34,7 @@ done
 # With more under way than the sockets hold: what is not answered comes after what is.
 start_server
 background hostile --deadline-ms $((20000 * slow)) drain --how partial --count 5 --piece 60 --bytes 60000 --ready-file ready "$address"
-wait-for $((20 * slow)) "$background_pid" exists ready || fail "the server did not take the requests"
+wait-for 20 "$background_pid" exists ready || fail "the server did not take the requests"
 kill -TERM "$server_pid"
 finish "$background_pid" 0
 end_server 0
@@ -45,7 +45,7 @@ rm -f ready
 # answered. On a unix socket what was sent has arrived.
 start_server --listen "unix:$tmp/socket" --workers 1 --output-limit 64K
 background hostile --deadline-ms $((20000 * slow)) drain --count 3 --piece 100 --bytes 14500 --ready-file ready --go-file go "unix:$tmp/socket"
-wait-for $((20 * slow)) "$background_pid" exists ready || fail "the server did not take the requests"
+wait-for 20 "$background_pid" exists ready || fail "the server did not take the requests"
 kill -TERM "$server_pid"
 wait_log " stopping "
 : >go
@@ -80,7 +80,7 @@ pass "stopped and told to go on"
 
 # A client that does not read is waited for until drain-timeout and no longer; one that is silent, until its handshake-timeout.
 hold() {
-    background hostile --give-up-ms 30000 --deadline-ms 40000 "$@" --ready-file ready "$address"
+    background hostile --give-up-ms $((30000 * slow)) --deadline-ms $((40000 * slow)) "$@" --ready-file ready "$address"
     holder=$background_pid
     wait-for 10 "$holder" exists ready || fail "no client to hold the server"
     rm -f ready
@@ -135,17 +135,17 @@ if command -v prlimit >/dev/null; then
     run 0 hostile many --count 1 "$address"
     open=$(find "/proc/$server_pid/fd" -mindepth 1 | wc -l)
     prlimit --pid "$server_pid" --nofile=$((open + 4)): || fail "can't lower the limit"
-    background hostile --peers 30 --give-up-ms 2500 --deadline-ms $((20000 * slow)) silent "$address"
+    background hostile --peers 30 --give-up-ms $((2500 * slow)) --deadline-ms $((20000 * slow)) silent "$address"
     before=$(cpu_ticks "$server_pid")
     finish "$background_pid" 0
     used=$(($(cpu_ticks "$server_pid") - before))
-    [ $used -le $((60 * slow)) ] || fail "$used clock ticks of processor time in 2.5 s without descriptors"
+    [ $used -le $((60 * slow)) ] || fail "$used clock ticks of processor time in $((2500 * slow)) ms without descriptors"
     lines=$(wc -l <"$server_log")
-    [ "$lines" -le 60 ] || fail "$lines log lines without descriptors"
+    [ "$lines" -le $((60 * slow)) ] || fail "$lines log lines without descriptors"
     grep -qi descriptors "$server_log" || fail "the log does not say that descriptors ran out"
     prlimit --pid "$server_pid" --nofile=1000: || fail "can't raise the limit"
     run 0 hostile --deadline-ms $((10000 * slow)) many --count 20 --piece 2 "$address"
-    pass "out of descriptors: $used clock ticks and $lines log lines in 2.5 s, then $(cat out)"
+    pass "out of descriptors: $used clock ticks and $lines log lines, then $(cat out)"
     stop_server
 else
     skip_part "no prlimit(1) to take descriptors away"

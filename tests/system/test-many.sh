@@ -17,7 +17,7 @@ start_server
 empty=$(memory_kib "$server_pid")
 hostile_pids=
 hostile_clients() {
-    background hostile --peers 20 --give-up-ms 160000 --deadline-ms 170000 "$@" "$address"
+    background hostile --peers 20 --give-up-ms $((160000 * slow)) --deadline-ms $((170000 * slow)) "$@" "$address"
     hostile_pids="$hostile_pids $background_pid"
 }
 hostile_clients silent

@@ -23,7 +23,7 @@ measure() {
     pass "$what: $each bytes"
     [ "$each" -le $bound ] || fail "more than $bound bytes"
     # All have left: what they held goes back to the system, after a second without a handshake.
-    deadline=$(($(milliseconds) + 30000))
+    deadline=$(($(milliseconds) + 30000 * slow))
     empty=$(json-get server.rss_before_bytes <out)
     until [ $(($(memory_kib "$server_pid") * 1024)) -le $((empty * 3 / 2)) ]; do
         [ "$(milliseconds)" -lt $deadline ] || fail "$(memory_kib "$server_pid") KiB after the peak, $((empty / 1024)) before"

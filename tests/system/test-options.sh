@@ -96,7 +96,7 @@ if command -v openssl >/dev/null; then
     s_client -sess_out session
     strangers=
     for _ in 1 2 3; do
-        background sc-client --connect "$address" --pin server.crt --timeout 30 time
+        background sc-client --connect "$address" --pin server.crt --timeout $((30 * slow)) time
         strangers="$strangers $background_pid"
     done
     s_client -sess_in session

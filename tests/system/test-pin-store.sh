@@ -66,7 +66,7 @@ asked() {
     shift
     rm -f asked
     status=0
-    terminal $((20 * slow)) "$@" -- sc-client --connect "$address" --pin-store asked --tofu=ask echo hello >out 2>err || status=$?
+    terminal 20 "$@" -- sc-client --connect "$address" --pin-store asked --tofu=ask echo hello >out 2>err || status=$?
     [ "$status" = "$asked_status" ] || fail "exit status $status, not $asked_status, after: $*"
 }
 asked 0 'Its key is EC P-256:' '' "$current" '' 'pin-sha256="' '' 'SHA256:' '' '3 1 1 ' '' 'cert-sha256:' '' '? ' 'yes\n' hello ''
@@ -89,23 +89,23 @@ asked 130 '? ' '\x03'
 for option in --no-retry '--count 3 time'; do
     status=0
     # shellcheck disable=SC2086
-    terminal $((20 * slow)) '? ' '\x03' -- sc-client --connect "$address" --pin-store asked --tofu=ask $option >out 2>err || status=$?
+    terminal 20 '? ' '\x03' -- sc-client --connect "$address" --pin-store asked --tofu=ask $option >out 2>err || status=$?
     [ $status = 130 ] && [ ! -e asked ] || fail "^C at the question with $option: $status, $(cat err)"
 done
 # At a prompt, and with commands from a pipe: the question is not for standard input.
 rm -f asked
 status=0
-terminal $((20 * slow)) '? ' 'yes\n' '> ' 'echo typed\n' 'typed' '' '> ' 'quit\n' -- sc-client --connect "$address" --pin-store asked --tofu=ask >out 2>err ||
+terminal 20 '? ' 'yes\n' '> ' 'echo typed\n' 'typed' '' '> ' 'quit\n' -- sc-client --connect "$address" --pin-store asked --tofu=ask >out 2>err ||
     fail "the prompt after a question: $?"
 rm -f asked
 # shellcheck disable=SC2016
-terminal $((20 * slow)) '? ' 'yes\n' 'piped' '' -- sh -c 'echo "echo piped" | sc-client --connect "$1" --pin-store asked --tofu=ask' sh "$address" >out 2>err ||
+terminal 20 '? ' 'yes\n' 'piped' '' -- sh -c 'echo "echo piped" | sc-client --connect "$1" --pin-store asked --tofu=ask' sh "$address" >out 2>err ||
     fail "a pipe after a question: $?"
 has asked "$current" confirmed
 # Whatever mode the terminal is in, the answer is read in lines and seen; afterwards it is in that mode again.
 rm -f asked
 # shellcheck disable=SC2016
-terminal $((20 * slow)) '? ' 'no\n' 'not confirmed' '' -- sh -c 'mode=$(stty -g); stty -icanon -echo
+terminal 20 '? ' 'no\n' 'not confirmed' '' -- sh -c 'mode=$(stty -g); stty -icanon -echo
     sc-client --connect "$1" --pin-store asked --tofu=ask echo hello; stty -a; stty "$mode"' sh "$address" >out 2>err || fail "a terminal in another mode: $?"
 grep -q '? no' out || fail "the answer is not seen"
 grep -q -e ' -icanon' out && grep -q -e ' -echo ' out || fail "the terminal was not given back as it was"
@@ -158,7 +158,7 @@ grep -q '3 sent, 3 answered, 0 lost' out || fail "what the store asks is counted
 fresh s && client 0 --pin-store s --json echo hello && learnt s
 [ "$(wc -l <out)" = 1 ] || fail "what the store asks is printed"
 fresh s
-terminal $((20 * slow)) '> ' 'echo one\n' 'one' '' '> ' '\x04' -- sc-client --connect "$address" --pin-store s >out 2>err || fail "the prompt: $?"
+terminal 20 '> ' 'echo one\n' 'one' '' '> ' '\x04' -- sc-client --connect "$address" --pin-store s >out 2>err || fail "the prompt: $?"
 learnt s
 fresh s && client 0 --pin-store s --tls-library openssl doctor && pins s | grep -q "$current given" || fail "the doctor"
 grep -q "^ok  *pin  *$current (s:1) matches\$" out || fail "the doctor does not name the stored pin"
@@ -260,7 +260,7 @@ cp s learnt
 # In one run: the connection that is resumed gives its session up, and the one after it learns.
 stop_server
 mv server.next.key kept.key && mv server.next.crt kept.crt
-start_server --listen "$address" --idle-timeout 300ms
+start_server --listen "$address" --idle-timeout ${slow}s
 cp s1 s
 # shellcheck disable=SC2016
 background sh -c 'exec sc-client --verbose --timeout "$2" --connect "$1" --pin-store s <lines' sh "$address" $((15 * slow))

@@ -125,7 +125,7 @@ pass "restarts without a trace"
 # --- A server that hangs is replaced, and so is one that takes too much memory ----------------------------------------------------------
 drop_in watchdog <<END
 [Service]
-WatchdogSec=1
+WatchdogSec=$((1 + slow))
 END
 run 0 box systemctl start sc-server.service
 ready_again

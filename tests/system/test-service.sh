@@ -174,13 +174,13 @@ run 0 box systemctl stop sc-server.socket sc-server.service
 no_drop_in sc-server.socket port
 
 # --- A drain takes the time that drain-timeout gives it, whatever TimeoutStopSec= says -------------------------------------------------
-configure 'drain-timeout = 4s' 'write-timeout = 2m'
+configure "drain-timeout = $((4 * slow))s" 'write-timeout = 10m'
 drop_in sc-server.service stop <<END
 [Service]
-TimeoutStopSec=1
+TimeoutStopSec=$slow
 END
 run 0 box systemctl start sc-server.service
-background box hostile --ready-file /box/stuck --give-up-ms 60000 never-read --bytes 4000000000 127.0.0.1:4242
+background box hostile --ready-file /box/stuck --give-up-ms $((60000 * slow)) never-read --bytes 4000000000 127.0.0.1:4242
 wait-for 20 "$background_pid" exists "$box_share/stuck" || fail "no client that does not read"
 run 0 box systemctl stop sc-server.service
 [ "$(service Result)" = success ] || fail "the stop ended with $(service Result)"

@@ -41,7 +41,9 @@ wait_message 'the last reload failed, the previous configuration is active: '
 grep -q 'READY=1 STATUS=serving, 0 connections.*reload failed.*server.crt' messages || fail "the status does not say what failed"
 mv good.crt server.crt
 kill -HUP $service
-wait-for 10 $service contains service.log reloaded || fail "no reload after one that failed"
+# In the log the server's own next attempt may say so before.
+wait-for 10 $service contains messages READY=1 3 || fail "no reload after one that failed"
+grep -q reloaded service.log || fail "no reload in the log"
 # The command of the status is one for the key that is served with by now.
 run 0 sc-keygen --force --out server
 kill -HUP $service
@@ -59,7 +61,7 @@ stop_service
 
 # While it drains, the status says so, and time is asked for again and again.
 start_service --watchdog 400 -- --listen 127.0.0.1:0 --port-file port --drain-timeout 30s --write-timeout 60s
-background hostile --give-up-ms 30000 --deadline-ms 40000 never-read --bytes 4000000000 --ready-file held "$(cat port)"
+background hostile --give-up-ms $((30000 * slow)) --deadline-ms $((40000 * slow)) never-read --bytes 4000000000 --ready-file held "$(cat port)"
 wait-for 10 "$background_pid" exists held || fail "no client that holds the service"
 kill -TERM $service
 wait_message 'STATUS=draining, 1 connection, '
@@ -130,15 +132,12 @@ mv plain.key server.key
 
 # systemd's own program hands over its socket when the first client comes.
 if command -v systemd-socket-activate >/dev/null; then
-    start_service --sockets 1 -- --listen 127.0.0.1:0 # a port that is free now
-    free=$(cat addresses)
-    stop_service
     # shellcheck disable=SC2086
-    systemd-socket-activate -l "$free" --fdname=sc-server -E PATH -E ASAN_OPTIONS "$SC_BUILDDIR/src/sc-server" $certs >activated.log 2>&1 &
+    systemd-socket-activate -l "$tmp/activated" --fdname=sc-server -E PATH -E ASAN_OPTIONS "$SC_BUILDDIR/src/sc-server" $certs >activated.log 2>&1 &
     server_pid=$!
     own_pids="$own_pids $server_pid"
     wait-for 10 $server_pid contains activated.log Listening || fail "systemd-socket-activate does not listen"
-    echo_over "$free" activated
+    echo_over "unix:$tmp/activated" activated
     kill -TERM $server_pid
     end_server 0
 else

@@ -16,13 +16,13 @@ run 0 sc-keygen --out other --name other
 # The page's server is captain.example.org:4242, which is 192.0.2.7.
 serve() {
     [ -z "$server_pid" ] || stop_server
-    start_server "$@"
+    start_server --listen "$own_host:0" "$@"
 }
 serve
 
 # Addresses and hosts become HOST, and what differs from run to run (pins, times, dates, names of directories) words.
 plain() {
-    sed -E -e 's/(captain\.example\.org|192\.0\.2\.7|127\.0\.0\.1)(:[0-9]+)?/HOST/g' \
+    sed -E -e 's/(captain\.example\.org|192\.0\.2\.7|127(\.[0-9]+){3})(:[0-9]+)?/HOST/g' \
         -e 's#sha256//[A-Za-z0-9+/]{43}=#sha256//PIN#g; s#(pin-sha256=)"[A-Za-z0-9+/=]*"#\1PIN#; s#SHA256:[A-Za-z0-9+/]{43}#SHA256:PIN#' \
         -e 's/3 1 1 [0-9A-Fa-f]{64}/3 1 1 PIN/; s/cert-sha256:([0-9A-F]{2}:){31}[0-9A-F]{2}/cert-sha256:PIN/' \
         -e 's#([0-9.]+/)+[0-9.]+ ms#N ms#; s/[0-9]+\.[0-9]+ ms/N ms/g; s/"([a-z_]*seconds)":-?[0-9.]+/"\1":N/g' \
@@ -57,7 +57,7 @@ replay() {
     n=$((n + 1))
     real=$(printf '%s\n' "$command" | sed -E "s/captain\.example\.org(:4242)?/$address/g; s#~/\.config#$tmp/xdg-config#g; s#~/\.local/state#$tmp/xdg-state#g")
     if ! grep -q '^captain[^ ]*> ' expected; then
-        timeout 30 sh -c "$real" >out 2>&1 </dev/null || :
+        timeout $((30 * slow)) sh -c "$real" >out 2>&1 </dev/null || :
     elif [ "$editing" ]; then
         converse >out 2>&1
     else

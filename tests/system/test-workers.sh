@@ -25,7 +25,7 @@ done
 i=0
 for holder in $holders; do
     i=$((i + 1))
-    wait-for $((10 * slow)) "$holder" exists "ready-$i" || fail "client $i was not served"
+    wait-for 10 "$holder" exists "ready-$i" || fail "client $i was not served"
 done
 
 # Another key, a deadline that is over for those who wait: all are closed, and new ones get the new key from each worker.
@@ -36,6 +36,9 @@ wait_log " reloaded "
 for holder in $holders; do
     finish "$holder" 0
 done
+configure 5m # not over for those of sc-bench, who wait until all are there
+kill -HUP "$server_pid"
+wait_log " reload_changed key=idle-timeout before=300ms after=5m"
 run 0 sc-bench --connect "$address" --pin server.crt -c $clients -n 60 -t time
 run 90 sc-client --connect "$address" --pin old.crt time
 
@@ -54,7 +57,7 @@ counted requests_time $((clients + 60))
 configure 5m
 start_server -c sc.conf --workers 3 --drain-timeout 50s
 background hostile --deadline-ms $((20000 * slow)) drain --count $clients --piece 20 --bytes 3000 --ready-file ready "$address"
-wait-for $((20 * slow)) "$background_pid" exists ready || fail "the clients did not connect"
+wait-for 20 "$background_pid" exists ready || fail "the clients did not connect"
 kill -TERM "$server_pid"
 finish "$background_pid" 0
 end_server 0
@@ -63,8 +66,8 @@ counted errors_going_away $clients
 
 # One that does not read holds its worker, and so the server, until drain-timeout.
 start_server -c sc.conf --workers 3 --drain-timeout 1s --write-timeout 60s
-background hostile --give-up-ms 30000 --deadline-ms 40000 never-read --bytes 4000000000 --ready-file held "$address"
-wait-for $((20 * slow)) "$background_pid" exists held || fail "no client holds the server"
+background hostile --give-up-ms $((30000 * slow)) --deadline-ms $((40000 * slow)) never-read --bytes 4000000000 --ready-file held "$address"
+wait-for 20 "$background_pid" exists held || fail "no client holds the server"
 stop_server
 grep -q ' drain_timeout .*"1 connection did not end' "$server_log" || fail "it did not wait for the last client"
 finish "$background_pid" 0
