@@ -9,37 +9,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "bench/report.h"
 #include "base/escape.h"
-
-/*
- * The text may be a file name or what a peer sent: if it is not UTF-8, every byte outside printable
- * ASCII is escaped.
- */
-static void put_string(FILE *out, const char *text)
-{
-    if (sc_escape_is_utf8((const uint8_t *)text, strlen(text))) {
-        sc_escape_json(out, (const uint8_t *)text, strlen(text));
-        return;
-    }
-    (void)fputc('"', out);
-    for (; *text; text++) {
-        const unsigned char byte = (unsigned char)*text;
-        if (byte == '"' || byte == '\\') {
-            (void)fprintf(out, "\\%c", byte);
-        } else if (byte < 0x20 || byte > 0x7e) {
-            (void)fprintf(out, "\\u%04x", byte);
-        } else {
-            (void)fputc(byte, out);
-        }
-    }
-    (void)fputc('"', out);
-}
+#include "bench/report.h"
 
 static void put_named(FILE *out, const char *name, const char *text, const char *after)
 {
     (void)fprintf(out, "\"%s\": ", name);
-    put_string(out, text);
+    sc_escape_json(out, text, strlen(text));
     (void)fputs(after, out);
 }
 
@@ -142,7 +118,6 @@ static void put_server(FILE *out, const struct sc_bench_plan *plan,
 {
     if (!result->has_server) {
         (void)fputs("  \"server\": null,\n", out);
-        put_text_or_null(out, "no_server", result->no_server);
         return;
     }
     const double more = (double)result->server_rss_bytes - (double)result->server_rss_before_bytes;
@@ -158,7 +133,6 @@ static void put_server(FILE *out, const struct sc_bench_plan *plan,
     } else {
         (void)fputs("null},\n", out);
     }
-    put_text_or_null(out, "no_server", result->no_server);
 }
 
 static void put_expectations(FILE *out, const struct sc_bench_options *options,
@@ -217,6 +191,7 @@ void sc_bench_report_json(FILE *out, const struct sc_bench_options *options,
                   result->generator_wait);
     put_named(out, "limit", result->limit, "},\n");
     put_server(out, &options->plan, result);
+    put_text_or_null(out, "no_server", result->no_server);
     put_expectations(out, options, result);
     (void)fputs("}\n", out);
 }

@@ -132,19 +132,6 @@ static void print_server(FILE *out, const struct sc_bench_plan *plan,
     (void)fprintf(out, "\n");
 }
 
-/* Escaped, and on one line: the text may be the server's. */
-static void print_line(FILE *out, const char *text)
-{
-    for (size_t length; *text; text += length) {
-        length = strcspn(text, "\t\n");
-        sc_escape_terminal(out, (const uint8_t *)text, length);
-        if (text[length]) {
-            (void)fprintf(out, "\\x%02x", (unsigned char)text[length++]);
-        }
-    }
-    (void)fputc('\n', out);
-}
-
 static void print_errors(FILE *out, const struct sc_bench_plan *plan,
                          const struct sc_bench_result *result)
 {
@@ -156,11 +143,13 @@ static void print_errors(FILE *out, const struct sc_bench_plan *plan,
     }
     (void)fprintf(out, "errors: %" PRIu64 "\n", sc_bench_errors(result));
     for (size_t i = 0; i < SC_BENCH_ERROR_COUNT; i++) {
+        const char *first = result->stats.first_error[i]; /* it may be the server's text */
+        char line[4 * SC_BENCH_ERROR_TEXT_BYTES];
         if (result->stats.errors[i] > 0) {
-            (void)fprintf(out,
-                          "  %-12s %8" PRIu64 "  %s; the first: ", sc_bench_error_kinds[i].word,
-                          result->stats.errors[i], sc_bench_error_kinds[i].text);
-            print_line(out, result->stats.first_error[i]);
+            (void)sc_escape_line(line, sizeof(line), first, strlen(first));
+            (void)fprintf(out, "  %-12s %8" PRIu64 "  %s; the first: %s\n",
+                          sc_bench_error_kinds[i].word, result->stats.errors[i],
+                          sc_bench_error_kinds[i].text, line);
         }
     }
 }

@@ -252,6 +252,9 @@ green=$(printf 'gr\303\274n')
 odd error "$green"
 run 1 sc-bench --connect "$odd" --pin server.crt -n 1 --json
 json first_errors.server | grep -q ": $green\$" || fail "the text of the server is not what it was"
+odd error "$(printf 'bad \377')"
+run 1 sc-bench --connect "$odd" --pin server.crt -n 1 --json
+json first_errors.server | grep -q ': bad \\\\xff$' || fail "a byte that is not UTF-8: $(json first_errors.server)"
 
 run 1 sc-bench --connect "$odd" --pin server.crt -n 1 --svg nothing.svg
 texts nothing.svg | grep -qx 'There is nothing to draw: no request was answered' || fail "an empty drawing does not say so"
