@@ -6,13 +6,16 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -68,6 +71,33 @@ void sc_resolve_free(struct sc_resolve *resolve)
 }
 
 /* --- Sockets --- */
+
+static int socket_errno; /* why there is none */
+
+int socket(int family, int type, int protocol)
+{
+    if (socket_errno != 0) {
+        errno = socket_errno;
+        return -1;
+    }
+    return (int)syscall(SYS_socket, family, type, protocol);
+}
+
+/* As a signal handler does that runs just before the wait begins; how long that would have been. */
+static volatile sig_atomic_t stop;
+static bool stops_in_poll;
+static int poll_ms;
+
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    const struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+    if (stops_in_poll && timeout_ms > 0) {
+        poll_ms = timeout_ms;
+        stop = 1;
+        return 0;
+    }
+    return ppoll(fds, count, &timeout, NULL);
+}
 
 /* Bound to 127.0.0.1; a backlog of -1: nobody listens. The address goes to the end of the list. */
 static int add_address(int backlog)
@@ -286,6 +316,39 @@ START_TEST(without_a_descriptor_it_is_the_system_that_fails)
 }
 END_TEST
 
+START_TEST(what_the_system_lacks_is_told_from_what_the_server_lacks)
+{
+    static const int scarce[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    const int answers = add_address(1);
+    for (size_t i = 0; i < sizeof(scarce) / sizeof(scarce[0]); i++) {
+        list_count = 1;
+        socket_errno = scarce[i];
+        ck_assert_int_eq(run(5000).err.status, EX_OSERR);
+    }
+    socket_errno = EACCES;
+    ck_assert_int_eq(run(5000).err.status, EX_UNAVAILABLE);
+    socket_errno = 0;
+    (void)close(answers);
+}
+END_TEST
+
+START_TEST(a_signal_before_the_wait_is_seen_soon)
+{
+    struct sc_address address;
+    struct sc_err err = {0};
+    ck_assert_int_eq(sc_parse_address("example.test:4242", NULL, &address, NULL), 0);
+    look_up_hangs = true;
+    struct sc_connect *connecting = sc_connect_start(&address, 60000, &err);
+    ck_assert_ptr_nonnull(connecting);
+    stops_in_poll = true;
+    ck_assert_int_eq(sc_connect_wait(connecting, &stop, &err), -1);
+    stops_in_poll = look_up_hangs = false;
+    ck_assert_int_eq(err.status, SC_EXIT_INTERRUPTED);
+    ck_assert_int_le(poll_ms, 500);
+    sc_connect_free(connecting);
+}
+END_TEST
+
 START_TEST(the_look_up_has_a_deadline_too)
 {
     look_up_hangs = true;
@@ -311,4 +374,6 @@ SUITE_MAIN("connect", the_second_address_answers_when_the_first_refuses,
            an_address_that_is_silent_leaves_time_for_the_next,
            each_address_has_its_share_of_the_time, silence_everywhere_is_a_time_out,
            without_a_descriptor_it_is_the_system_that_fails, the_look_up_has_a_deadline_too,
-           a_name_without_address_is_said_to_be_one)
+           a_name_without_address_is_said_to_be_one,
+           what_the_system_lacks_is_told_from_what_the_server_lacks,
+           a_signal_before_the_wait_is_seen_soon)

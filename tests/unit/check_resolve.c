@@ -17,6 +17,7 @@
 static int answer[2]; /* a pipe: the look-up waits until a byte can be read */
 static struct addrinfo found;
 static bool is_interrupted; /* poll(2), by a signal */
+static bool only_loopback; /* no interface that AI_ADDRCONFIG counts */
 
 int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                 struct addrinfo **list)
@@ -25,6 +26,9 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
     (void)host;
     (void)port;
     if (hints->ai_flags & AI_NUMERICHOST) {
+        return EAI_NONAME;
+    }
+    if (only_loopback && hints->ai_flags & AI_ADDRCONFIG) {
         return EAI_NONAME;
     }
     *list = &found;
@@ -68,4 +72,23 @@ START_TEST(there_is_no_result_before_the_answer)
 }
 END_TEST
 
-SUITE_MAIN("resolve", there_is_no_result_before_the_answer)
+START_TEST(localhost_needs_no_other_interface)
+{
+    const struct addrinfo *list;
+    struct sc_err err;
+    int gai_error, error_number;
+    ck_assert_int_eq(pipe(answer), 0);
+    ck_assert_int_eq(write(answer[1], "", 1), 1);
+    only_loopback = true;
+    struct sc_resolve *resolve = sc_resolve_start("localhost", "1", &err);
+    ck_assert_ptr_nonnull(resolve);
+    struct pollfd ready = {.fd = sc_resolve_fd(resolve), .events = POLLIN};
+    ck_assert_int_eq(poll(&ready, 1, 10000), 1);
+    ck_assert(sc_resolve_result(resolve, &gai_error, &error_number, &list));
+    ck_assert_int_eq(gai_error, 0);
+    ck_assert_ptr_eq(list, &found);
+    sc_resolve_free(resolve);
+}
+END_TEST
+
+SUITE_MAIN("resolve", there_is_no_result_before_the_answer, localhost_needs_no_other_interface)
