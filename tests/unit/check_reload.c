@@ -501,7 +501,8 @@ START_TEST(a_certificate_that_ends)
     expect_after_s(DAY_S + 3600, " warning certificate_expiry ", "server.crt ends in 30 days");
     expect_after_s(0, NULL, NULL); /* once a day */
     expect_after_s(DAY_S, " warning certificate_expiry ", "ends in 29 days");
-    expect_after_s(30 * DAY_S, " certificate_expiry ", "server.crt ended 1 day ago");
+    expect_after_s(28 * DAY_S, " warning certificate_expiry ", "ends in 23 hours");
+    expect_after_s(2 * DAY_S, " certificate_expiry ", "server.crt ended 1 day ago");
     /* Asked for by a signal it is the snapshot's warning, and no second line. */
     hang_up();
     ck_assert(kept_has(" warning certificate ") && kept_has(" expired at "));
