@@ -277,6 +277,26 @@ START_TEST(unix_sockets)
 }
 END_TEST
 
+/* Who connects while the server is busy is not turned away. */
+START_TEST(many_may_wait_at_a_unix_socket)
+{
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
+    int fds[50];
+    scratch_enter();
+    struct sc_listen *set = MUST_OPEN("unix:s");
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        ck_assert_msg(connect(fds[i], (const struct sockaddr *)&address, sizeof(address)) == 0,
+                      "number %zu: %s", i, strerror(errno));
+    }
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        close(fds[i]);
+    }
+    sc_listen_close(set);
+    leave_empty();
+}
+END_TEST
+
 START_TEST(unix_socket_left_over)
 {
     struct stat before, after;
@@ -493,7 +513,7 @@ START_TEST(inherited_descriptors)
 END_TEST
 
 SUITE_MAIN("listen", real_addresses_and_flags, wildcards, a_machine_without_ipv6, why_not,
-           the_way_out_depends_on_the_reason, unix_sockets, unix_socket_left_over,
-           one_of_many_gets_a_unix_socket, a_lock_that_cannot_be_taken,
+           the_way_out_depends_on_the_reason, unix_sockets, many_may_wait_at_a_unix_socket,
+           unix_socket_left_over, one_of_many_gets_a_unix_socket, a_lock_that_cannot_be_taken,
            a_busy_unix_socket_is_not_left_over, nothing_is_kept, there_is_a_most,
            inherited_descriptors)
