@@ -86,6 +86,18 @@ the-proof"
     stop_s_server
 done
 
+# A session is of no use to a server that gives none, and is not kept. (Mbed TLS makes one of every handshake.)
+if [ "${SC_TEST_TLS_LIBRARY:-}" != mbedtls ]; then
+    s_server -cert leaf.crt -key leaf.key -tls1_2 -alpn space-captain/1
+    run 0 sc-client --connect "$tls" --pin leaf.crt --session session </dev/null
+    [ -s session ] || fail "the session is not saved"
+    stop_s_server
+    s_server -cert leaf.crt -key leaf.key -no_ticket -num_tickets 0 -no_cache -alpn space-captain/1
+    run 0 sc-client --connect "$tls" --pin leaf.crt --session session </dev/null
+    [ ! -e session ] || fail "a session of before is kept, and this server gives none"
+    stop_s_server
+fi
+
 s_server -cert elsewhere.crt -key elsewhere.key -cert_chain middle.crt
 run 90 sc-client --connect "$tls" --pin ca:root.crt </dev/null
 expect_err 'is refused, nothing was sent: ca:root.crt: the certificate is for elsewhere.example, not for 127.0.0.1; connect'
