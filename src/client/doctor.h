@@ -82,7 +82,7 @@ int sc_doctor_find(struct sc_doctor *doctor);
 /* A connected, non-blocking socket to doctor->address within the timeout, -1: err says why. */
 int sc_doctor_connect(const struct sc_doctor *doctor, struct sc_err *err);
 
-/* One handshake. Zeros are nothing; sc_doctor_probe_fini(). */
+/* One handshake, zeros before it. sc_doctor_probe_fini() it. */
 struct sc_doctor_probe {
     SSL *ssl;
     struct sc_tls_watch watch; /* of the SSL */

@@ -183,8 +183,8 @@ static void check_pins(struct sc_doctor *doctor, const struct sc_doctor_probe *p
     } else if (!doctor->trusted) {
         sc_doctor_report(doctor, "trust", SC_DOCTOR_FAILED, SC_EXIT_PIN,
                          "no pin that was given%s matches, so nothing is sent: if the server's "
-                         "owner confirms the new key give it with --pin; else somebody may be in "
-                         "between",
+                         "owner confirms the new key give it with --pin; else this may be a "
+                         "man-in-the-middle attack",
                          stored > 0 ? " or stored" : "");
     } else {
         sc_doctor_report(doctor, "trust", SC_DOCTOR_OK, 0, "a pin matches");

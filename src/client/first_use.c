@@ -64,8 +64,8 @@ static void show(int terminal, const struct sc_cli_options *options,
     (void)dprintf(terminal,
                   "%s is not known. Its key is %s:\n"
                   "  %s\n  %s\n  %s\n  %s\n  %s\n"
-                  "On the server 'sc-keygen --show' prints the same, unless somebody is in "
-                  "between.\n",
+                  "Compare it with what 'sc-keygen --show' prints on the server: if it differs, "
+                  "this may be a\nman-in-the-middle attack.\n",
                   server, end->key_type, key->as.curl, key->as.rfc7469, key->as.ssh, key->as.dane,
                   key->as.cert_sha256);
 }
@@ -187,7 +187,7 @@ bool sc_first_use_ask(const struct sc_cli_options *options, const struct sc_sess
         (void)sc_err_set(
             err, SC_EXIT_PIN,
             "%.300s does not have the pin that was typed, nothing was sent and nothing "
-            "is stored: somebody may be in between",
+            "is stored: this may be a man-in-the-middle attack",
             options->target);
         return false;
     case NO:

@@ -312,7 +312,7 @@ static int load_certificate(const struct sc_cli_options *options)
     return 0;
 }
 
-/* The pin store. Nobody is asked by the doctor, which only looks. 0, or the exit status. */
+/* The pin store. The doctor only checks: it neither asks nor stores. 0, or the exit status. */
 static int set_pin_store(struct sc_cli_options *options)
 {
     struct sc_client_error error = SC_CLIENT_ERROR_INIT;

@@ -59,7 +59,7 @@ static int open_locked(const char *path, struct sc_err *err)
             return sc_err_set(err, EX_NOINPUT,
                               "the history is not kept: %s is not a regular file of yours", path);
         }
-        /* Who holds the lock is done soon; and the file may have been replaced meanwhile. */
+        /* A lock is held for a moment only; the file may have been replaced while it was. */
         if (lock(fd) == 0 && lstat(path, &now) == 0 && now.st_ino == stat.st_ino &&
             now.st_dev == stat.st_dev) {
             if ((stat.st_mode & 077) != 0) {

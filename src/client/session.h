@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What sc-client adds to a connection of libspacecaptain: callbacks from the event loop, and the
- * time that each reply took. Prints nothing and exits nowhere.
+ * time that each reply took. It neither prints nor exits.
  *
  *   session = sc_session_new(base, settings, "localhost:4242", NULL, &callbacks, arg, &err);
  *   on_ready:    sc_session_send(session, SC_FRAME_ECHO, "hello", 5);

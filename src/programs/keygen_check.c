@@ -162,7 +162,7 @@ static int check_key(struct check *check, const char *path, EVP_PKEY **out, stru
 
 /*
  * What root can read says nothing about the service: the owner of the directory must be able to.
- * Last, because there is no way back from another account.
+ * Last, because the program can't change back from that account.
  */
 static int check_access(struct check *check, const char *key_path, const char *certificate_path,
                         struct sc_err *err)

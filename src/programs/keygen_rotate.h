@@ -23,7 +23,7 @@ struct sc_keygen_rotate_request {
     bool force;
     const char *const *names; /* of the certificate; none: those of the current one */
     size_t name_count;
-    const struct sc_address *server; /* of --status: whom to ask about clients; NULL: nobody */
+    const struct sc_address *server; /* of --status: the server to ask about clients; NULL: none */
 };
 
 /* Makes the next key and its certificate. */

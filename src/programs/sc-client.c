@@ -142,7 +142,7 @@ static void on_end(void *arg, const struct sc_session_end *ended)
         if (handle_unknown_server(client, end, &unknown.err)) {
             return;
         }
-        if (unknown.err.status == SC_EXIT_PIN) { /* of the pin that was typed: there are no sides */
+        if (unknown.err.status == SC_EXIT_PIN) { /* of the pin that was typed */
             unknown.mismatch = (struct sc_pin_mismatch){{0}, {0}};
         }
         end = &unknown;
