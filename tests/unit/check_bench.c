@@ -447,11 +447,21 @@ START_TEST(shares_follow_the_connections_and_lose_nothing)
 }
 END_TEST
 
-START_TEST(merged_counts_keep_the_first_text)
+START_TEST(merging_adds_up_and_keeps_the_first_text)
 {
     static struct sc_bench_stats one, two;
+    struct sc_hist *const from[] = {&two.latency, &two.raw, &two.handshake, &two.lag};
+    const struct sc_hist *const into[] = {&one.latency, &one.raw, &one.handshake, &one.lag};
     sc_bench_stats_init(&one);
     sc_bench_stats_init(&two);
+    for (size_t i = 0; i < SC_COUNT_OF(from); i++) {
+        for (size_t k = 0; k <= i; k++) {
+            sc_hist_record(from[i], 1000);
+        }
+    }
+    two.in_time = 5;
+    two.handshakes = 4;
+    two.resumed = 3;
     two.errors[SC_BENCH_ERROR_TLS] = 2;
     (void)snprintf(two.first_error[SC_BENCH_ERROR_TLS], sizeof(two.first_error[0]), "bad");
     sc_bench_stats_merge(&one, &two);
@@ -460,6 +470,12 @@ START_TEST(merged_counts_keep_the_first_text)
     sc_bench_stats_merge(&one, &two);
     ck_assert_uint_eq(one.errors[SC_BENCH_ERROR_TLS], 3);
     ck_assert_str_eq(one.first_error[SC_BENCH_ERROR_TLS], "bad");
+    for (size_t i = 0; i < SC_COUNT_OF(into); i++) {
+        ck_assert_uint_eq(into[i]->count, 2 * (i + 1));
+    }
+    ck_assert_uint_eq(one.in_time, 10);
+    ck_assert_uint_eq(one.handshakes, 8);
+    ck_assert_uint_eq(one.resumed, 6);
 }
 END_TEST
 
@@ -471,4 +487,4 @@ SUITE_MAIN("bench", slices_are_whole_requests_and_never_wrap, requests_have_thei
            processor_time_of_a_process_is_that_of_all_its_threads,
            waiting_for_a_processor_is_counted, memory_of_a_process,
            shares_follow_the_connections_and_lose_nothing, columns_are_what_their_names_say,
-           merged_counts_keep_the_first_text)
+           merging_adds_up_and_keeps_the_first_text)

@@ -20,7 +20,7 @@
 /* What a thread has measured. */
 static struct figures {
     double cpu, wait;
-    uint64_t elapsed_ms, server_before_ns, server_after_ns, never_sent, lag_ns;
+    uint64_t elapsed_ms, server_before_ns, server_after_ns, never_sent, open, lag_ns;
     bool gave_up;
 } figures[2];
 
@@ -29,6 +29,7 @@ static struct sc_bench_plan plan;
 static struct sc_bench_result result;
 static uint64_t now_ms;
 static unsigned thread_count;
+static double rates[2]; /* that each thread got */
 static int never_done; /* the phase that no thread finishes its part of; -1: none */
 static struct {
     int phase;
@@ -52,7 +53,8 @@ static void *end_at_once(void *arg)
 
 int sc_bench_thread_start(struct sc_bench_thread *thread)
 {
-    const struct figures *own = &figures[thread_count++];
+    const struct figures *own = &figures[thread_count];
+    rates[thread_count++] = thread->rate;
     sc_bench_stats_init(&thread->stats);
     thread->cpu = own->cpu;
     thread->wait = own->wait;
@@ -61,6 +63,7 @@ int sc_bench_thread_start(struct sc_bench_thread *thread)
     thread->server_before_ns = own->server_before_ns;
     thread->server_after_ns = own->server_after_ns;
     thread->never_sent = own->never_sent;
+    thread->open_at_end = own->open;
     thread->gave_up = own->gave_up;
     sc_hist_record(&thread->stats.lag, own->lag_ns);
     atomic_store(&thread->done_phase, SC_BENCH_CONNECT);
@@ -174,21 +177,31 @@ START_TEST(figures_of_several_threads)
 {
     set_up();
     plan.threads = 2;
+    plan.connections = 3;
+    plan.rate = 300.0;
     plan.server_pids[plan.server_pid_count++] = getpid();
     figures[0] = (struct figures){.cpu = 0.5,
                                   .wait = 0.1,
                                   .elapsed_ms = 2000,
+                                  .open = 2,
+                                  .never_sent = 5,
                                   .server_before_ns = 4000000000U,
                                   .server_after_ns = 5000000000U};
     figures[1] = (struct figures){.cpu = 0.3,
                                   .wait = 0.4,
                                   .elapsed_ms = 1000,
+                                  .open = 1,
+                                  .never_sent = 6,
                                   .server_before_ns = 3500000000U,
                                   .server_after_ns = 4500000000U};
     run();
     ck_assert_double_eq_tol(result.generator_cpu, 0.3, 1e-9);
     ck_assert_double_eq_tol(result.generator_wait, 0.4, 1e-9);
     ck_assert_double_eq_tol(result.elapsed_s, 2.0, 1e-9);
+    ck_assert_double_eq_tol(rates[0], 200.0, 1e-9);
+    ck_assert_double_eq_tol(rates[1], 100.0, 1e-9);
+    ck_assert_uint_eq(result.open, 3);
+    ck_assert_uint_eq(result.never_sent, 11);
     ck_assert(result.has_server);
     ck_assert_double_eq_tol(result.server_cpu_s, 1.5, 1e-9);
     ck_assert_uint_gt(result.server_rss_bytes, 100000);
