@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define PAUSE_MS 10U
 
 /* The process that held the lock before has removed the file: what is locked must be what is there
@@ -69,4 +71,24 @@ void sc_lock_file_release(struct sc_lock_file *lock)
 {
     (void)unlink(lock->path); /* still locked: it is ours */
     (void)close(lock->fd);
+}
+
+int sc_lock_directory_of(const char *path, struct sc_err *err)
+{
+    char directory[SC_FILE_PATH_BYTES];
+    sc_file_directory(path, directory);
+    const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return sc_err_set_errno(err, EX_NOINPUT, errno, "can't open the directory %s", directory);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return fd;
+    }
+    const int errnum = errno;
+    (void)close(fd);
+    return errnum == EWOULDBLOCK
+               ? sc_err_set(err, EX_TEMPFAIL,
+                            "%s: another process changes keys in this directory; try again",
+                            directory)
+               : sc_err_set_errno(err, EX_OSERR, errnum, "can't lock the directory %s", directory);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file that one process at a time can lock, for the moments in which it looks at something and
- * then replaces it. The kernel releases the lock when a process ends. Thread: one.
+ * A file, or a directory, that one process at a time can lock, for the moments in which it looks at
+ * something and then replaces it. The kernel releases the lock when a process ends. Thread: one.
  */
 #ifndef SC_BASE_LOCK_FILE_H
 #define SC_BASE_LOCK_FILE_H
@@ -25,5 +25,11 @@ int sc_lock_file_take(struct sc_lock_file *lock, const char *path, unsigned wait
 
 /* Removes the file. */
 void sc_lock_file_release(struct sc_lock_file *lock);
+
+/*
+ * Locks the directory of `path`, without waiting: a descriptor, which holds the lock until it is
+ * closed. -1: EX_NOINPUT it can't be opened, EX_TEMPFAIL another process holds it, EX_OSERR.
+ */
+int sc_lock_directory_of(const char *path, struct sc_err *err) SC_NODISCARD;
 
 #endif

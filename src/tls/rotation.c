@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <openssl/err.h>
 
 #include "base/file.h"
+#include "base/lock_file.h"
 #include "base/new_file.h"
 #include "tls/cert_files.h"
 #include "tls/keygen.h"
@@ -55,20 +55,8 @@ void sc_rotation_fini(struct sc_rotation *rotation)
 
 int sc_rotation_lock(struct sc_rotation *rotation, struct sc_err *err)
 {
-    char directory[SC_FILE_PATH_BYTES];
-    sc_file_directory(rotation->paths[SC_ROTATION_CURRENT].key, directory);
-    rotation->lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (rotation->lock < 0) {
-        return sc_err_set_errno(err, EX_NOINPUT, errno, "can't open the directory %s", directory);
-    }
-    if (flock(rotation->lock, LOCK_EX | LOCK_NB) == 0) {
-        return 0;
-    }
-    return errno == EWOULDBLOCK
-               ? sc_err_set(err, EX_TEMPFAIL,
-                            "%s: another process changes keys in this directory; try again",
-                            directory)
-               : sc_err_set_errno(err, EX_OSERR, errno, "can't lock the directory %s", directory);
+    rotation->lock = sc_lock_directory_of(rotation->paths[SC_ROTATION_CURRENT].key, err);
+    return rotation->lock >= 0 ? 0 : -1;
 }
 
 /* --- Reading --- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -15,6 +16,7 @@
 #include <openssl/rand.h>
 
 #include "base/file.h"
+#include "base/lock_file.h"
 #include "base/new_file.h"
 #include "tls/error.h"
 
@@ -157,7 +159,7 @@ static int rotate(const struct sc_ticket_keys *old, struct sc_ticket_keys *out, 
 static int write_keys(const char *path, const struct sc_ticket_keys *set, bool replace,
                       struct sc_err *err)
 {
-    const struct sc_new_file_settings settings = {.mode = FILE_MODE, .like = path};
+    const struct sc_new_file_settings settings = {.mode = FILE_MODE, .like = path, .locked = true};
     struct sc_new_file file = {0};
     unsigned char text[ROTATING_KEYS * (LINE_CHARACTERS + 1) + 1];
     for (unsigned i = 0; i < ROTATING_KEYS; i++) {
@@ -173,7 +175,7 @@ static int write_keys(const char *path, const struct sc_ticket_keys *set, bool r
     return status;
 }
 
-int sc_ticket_file_rotate(const char *path, bool *rotated, struct sc_err *err)
+static int rotate_locked(const char *path, bool *rotated, struct sc_err *err)
 {
     struct sc_ticket_keys old = {0};
     struct sc_ticket_keys fresh = {0};
@@ -192,5 +194,19 @@ int sc_ticket_file_rotate(const char *path, bool *rotated, struct sc_err *err)
     *rotated = old.count == ROTATING_KEYS;
     OPENSSL_cleanse(&old, sizeof(old));
     OPENSSL_cleanse(&fresh, sizeof(fresh));
+    return status;
+}
+
+int sc_ticket_file_rotate(const char *path, bool *rotated, struct sc_err *err)
+{
+    const int lock = sc_lock_directory_of(path, err);
+    if (lock < 0) {
+        if (err && err->status == EX_NOINPUT) {
+            err->status = EX_CANTCREAT;
+        }
+        return -1;
+    }
+    const int status = rotate_locked(path, rotated, err);
+    (void)close(lock);
     return status;
 }

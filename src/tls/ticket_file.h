@@ -41,7 +41,7 @@ int sc_ticket_file_random_key(uint8_t out[SC_TICKETS_KEY_BYTES], struct sc_err *
  * current becomes previous, previous goes, and there is a new next. In a file of one or two keys
  * the first stays the current one, and a next one is put in. `*rotated` false: the current key has
  * not changed. -1 and the file is as it was: EX_CONFIG more than three keys, or not such a file;
- * EX_CANTCREAT, EX_IOERR.
+ * EX_CANTCREAT, EX_IOERR; EX_TEMPFAIL another process changes files in the same directory.
  */
 int sc_ticket_file_rotate(const char *path, bool *rotated, struct sc_err *err) SC_NODISCARD;
 

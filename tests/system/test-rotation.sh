@@ -202,6 +202,24 @@ while [ $status != 77 ]; do
     n=$((n + 1))
 done
 pass "$n times, --next"
+n=1
+run 0 sc-keygen --ticket-keys kept/tickets
+mkdir c
+while [ $status != 77 ]; do
+    rm -f c/* && cp kept/tickets c
+    status=0
+    kill-at $n sc-keygen --ticket-keys c/tickets >kill.log 2>&1 || status=$?
+    [ $status -lt 2 ] || fail "--ticket-keys fails when it is traced: $status"
+    [ $status = 0 ] || break
+    [ "$(sed -n 1p c/tickets)" = "$(sed -n 1p kept/tickets)" ] || [ "$(sed -n 3p c/tickets)" = "$(sed -n 1p kept/tickets)" ] ||
+        fail "call $n: neither the keys of before nor those after"
+    [ "$(stat -c %a c/* | sort -u)" = 600 ] || fail "call $n: keys that others can read"
+    sc-keygen --ticket-keys c/tickets >out 2>err || fail "call $n: a second --ticket-keys fails"
+    [ "$(echo c/*)" = c/tickets ] || fail "call $n: left behind: $(ls c)"
+    n=$((n + 1))
+done
+[ $n -gt 3 ] || [ $status = 77 ] || fail "only $n system calls"
+pass "$n times, --ticket-keys"
 unset ASAN_OPTIONS
 
 pass "a server in the middle of a promotion"
@@ -239,7 +257,7 @@ one_line 'ticket keys t5: 5 keys'
 run 78 sc-keygen --ticket-keys t5
 one_line 'ticket keys t5: no key in it'
 run 73 sc-keygen --ticket-keys missing/t
-one_line "can't create missing/t"
+one_line "can't open the directory missing: No such file or directory"
 # A session outlives a rotation of the file, and not two of them.
 make_certs
 run 0 sc-keygen --ticket-keys tickets
