@@ -295,8 +295,8 @@ SC_CLIENT_API void sc_client_cancel(struct sc_client *client);
 
 /*
  * Ends the connection with close_notify (RFC 8446, section 6.1); requests without a reply are given
- * up. END follows within a second, with a pin store within two. Its error
- * says that the server has refused this client, if it did so before it answered a request.
+ * up. END follows within a second, with a pin store within two. Its error says that the server has
+ * refused this client, if it did so before it answered a request.
  */
 SC_CLIENT_API void sc_client_close(struct sc_client *client);
 
