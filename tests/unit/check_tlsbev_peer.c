@@ -40,6 +40,21 @@ TEST(data_and_close_notify_in_one_segment)
     ck_assert(!peer->failed);
 }
 
+/* Also when it was paused meanwhile: bytes that nobody reads would make a RST of the close. */
+TEST(what_comes_after_the_end_is_read_again_after_a_pause)
+{
+    begin_connected(side, peer);
+    tls_peer_close_notify(peer);
+    RUN_UNTIL(base, side->closed);
+    sc_tlsbev_pause(side->tls);
+    const uint64_t received = sc_tlsbev_received(side->tls);
+    tls_peer_write_raw(peer, "after the end!", 14);
+    run_ready(base);
+    ck_assert_uint_eq(sc_tlsbev_received(side->tls), received);
+    sc_tlsbev_resume(side->tls);
+    RUN_UNTIL(base, sc_tlsbev_received(side->tls) == received + 14);
+}
+
 TEST(end_without_close_notify)
 {
     begin_connected(side, peer);
@@ -457,7 +472,8 @@ TEST(an_idle_connection_holds_no_chain)
 #define AN_IDLE_CONNECTION_HOLDS_NO_CHAIN
 #endif
 
-SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment, end_without_close_notify,
+SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment,
+           what_comes_after_the_end_is_read_again_after_a_pause, end_without_close_notify,
            end_in_the_middle_of_a_record, reset, reset_while_output_waits,
            garbage_after_the_handshake, an_error_within_a_message, an_error_of_somebody_else,
            some_key_updates_are_fine, a_flood_of_key_updates_is_not,
