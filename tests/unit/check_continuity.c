@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "kept_log.h"
 #include "scratch.h"
 #include "suite.h"
@@ -109,6 +110,55 @@ START_TEST(a_damaged_file_is_no_file)
 }
 END_TEST
 
+/* What stood before the damage neither: clients may have dropped it. */
+START_TEST(what_a_damaged_file_announced_is_not_known)
+{
+    begin("next " PIN_A " " DATE "\ncurrent nonsense\n");
+    serve(3, 3, 0, 0);
+    sc_continuity_adopt(continuity, &config, &keys);
+    serve(0, 0, 0, 0); /* PIN_A */
+    ck_assert(!is_taken());
+    end();
+}
+END_TEST
+
+START_TEST(the_sixteen_that_were_announced_last_are_known)
+{
+    begin(NULL);
+    for (uint8_t n = 2; n <= 40; n++) {
+        serve(1, 1, n, n);
+        sc_continuity_adopt(continuity, &config, &keys);
+    }
+    for (int restarted = 0; restarted < 2; restarted++) {
+        for (uint8_t n = 2; n <= 40; n++) {
+            serve(n, n, 0, 0);
+            ck_assert_msg(is_taken() == (n > 40 - 16), "%u", n);
+        }
+        again();
+    }
+    end();
+}
+END_TEST
+
+START_TEST(it_is_said_for_how_long_a_key_was_announced)
+{
+    struct timespec now = sc_clock_wall();
+    begin(NULL);
+    sc_clock_fake(NULL, &now);
+    serve(1, 1, 2, 2);
+    sc_continuity_adopt(continuity, &config, &keys);
+    now.tv_sec += 3 * 86400 + 86399;
+    sc_clock_fake(NULL, &now);
+    serve(2, 2, 3, 3);
+    sc_continuity_adopt(continuity, &config, &keys);
+    sc_clock_fake(NULL, NULL);
+    ck_assert_uint_eq(kept_count, 3);
+    ASSERT_HAS(kept_lines[1], " key_changed ");
+    ck_assert_str_eq(strstr(kept_lines[1], " announced_days="), " announced_days=3");
+    end();
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_written_is_said_once_and_tried_again)
 {
     begin(NULL);
@@ -153,5 +203,8 @@ START_TEST(that_there_is_no_next_key_is_said_once)
 END_TEST
 
 SUITE_MAIN("continuity", the_first_key_is_taken_and_remembered, pins_are_compared_whole,
-           a_damaged_file_is_no_file, a_file_that_cannot_be_written_is_said_once_and_tried_again,
+           a_damaged_file_is_no_file, what_a_damaged_file_announced_is_not_known,
+           the_sixteen_that_were_announced_last_are_known,
+           it_is_said_for_how_long_a_key_was_announced,
+           a_file_that_cannot_be_written_is_said_once_and_tried_again,
            that_there_is_no_next_key_is_said_once)
