@@ -257,6 +257,38 @@ START_TEST(a_worker_answers_a_ping)
 }
 END_TEST
 
+static unsigned freed;
+
+static void on_context_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl,
+                            void *argp)
+{
+    (void)parent;
+    (void)ad;
+    (void)index;
+    (void)argl;
+    (void)argp;
+    freed += ptr != NULL;
+}
+
+/* Else each reload would keep a certificate, its key, and what its clients are checked against. */
+START_TEST(workers_let_go_of_what_was_replaced)
+{
+    start(100, 0);
+    const int index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_context_free);
+    ck_assert_int_eq(SSL_CTX_set_ex_data(sc_tls_context_ssl_ctx(context), index, &freed), 1);
+    const struct sc_tls_server_settings tls = fixture_settings("server");
+    struct sc_tls_context *fresh = fixture_server(&tls);
+    const struct sc_worker_settings settings = {.tls = fresh};
+    sc_worker_publish(workers[0], &settings);
+    sc_tls_context_unref(context);
+    context = fresh;
+    ck_assert_uint_eq(freed, 0); /* the other one has it */
+    sc_worker_publish(workers[1], &settings);
+    ck_assert_uint_eq(freed, 1);
+    finish();
+}
+END_TEST
+
 START_TEST(each_connection_has_its_number)
 {
     start(100, 0);
@@ -287,4 +319,5 @@ SUITE_MAIN("acceptor", no_more_than_max_connections, no_more_than_its_share_for_
            refusals_are_counted_and_seldom_logged, the_worker_with_the_fewest_gets_it,
            without_descriptors_clients_are_turned_away,
            without_a_reserve_it_rests_and_does_not_spin, why_it_could_not_accept, a_pass_is_bounded,
-           a_worker_answers_a_ping, each_connection_has_its_number, after_the_stop_nobody_enters)
+           a_worker_answers_a_ping, workers_let_go_of_what_was_replaced,
+           each_connection_has_its_number, after_the_stop_nobody_enters)

@@ -241,6 +241,26 @@ TEST(a_proof_outlives_a_reload)
     sc_tls_context_unref(fresh);
 }
 
+/* A key that was put in place and can sign nothing: what was announced is told as before. */
+TEST(a_successor_without_a_proof_is_not_told)
+{
+    EVP_PKEY *key = fixture_key("P-384");
+    X509 *certificate = fixture_certificate(key, "server", -3600, 86400, NULL, NULL);
+    fixture_write_key("other.key", key, NULL);
+    fixture_write_certificate("other.crt", certificate, false);
+    const struct sc_tls_server_settings settings = fixture_settings("other");
+    struct sc_tls_context *fresh = fixture_server(&settings);
+    begin_connected();
+    worker.newest_tls = &fresh;
+    send_frame(&peer, SC_FRAME_PINS, NULL, 0);
+    expect_pins(true);
+    ck_assert_uint_eq(signatures, 1);
+    worker.newest_tls = NULL;
+    sc_tls_context_unref(fresh);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
 TEST(a_body_has_whole_pins_and_not_too_many)
 {
     static const uint8_t body[10 * SC_PINS_PIN_BYTES];
@@ -342,7 +362,7 @@ TEST(a_signature_that_fails_is_no_proof)
 }
 
 SUITE_MAIN("conn_pins", a_signature_holds_nobody_up, a_flood_costs_one_signature,
-           a_proof_outlives_a_reload, a_body_has_whole_pins_and_not_too_many,
-           a_connection_ends_while_its_proof_is_made,
+           a_proof_outlives_a_reload, a_successor_without_a_proof_is_not_told,
+           a_body_has_whole_pins_and_not_too_many, a_connection_ends_while_its_proof_is_made,
            a_client_that_has_ended_its_side_gets_the_proof, a_drain_waits_for_the_proof,
            above_the_rate_there_is_no_proof, a_signature_that_fails_is_no_proof)
