@@ -7,18 +7,35 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "suite.h"
 
-/* Answers one client with `answer`, whatever it asks for, and ends. */
+/* Answers one client with `answer`, whatever it asks for, and ends. NULL: says nothing until the
+ * client ends. */
 struct server {
     const char *answer;
     int fd;
 };
+
+/* In place of the C library's: a wait of seconds is one of milliseconds. */
+static time_t waits_s;
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
+{
+    const struct timeval soon = {.tv_usec = 50000};
+    if (level == SOL_SOCKET && name == SO_RCVTIMEO) {
+        waits_s = ((const struct timeval *)value)->tv_sec;
+        value = &soon;
+    }
+    return (int)syscall(SYS_setsockopt, fd, level, name, value, length);
+}
 
 static void *answer_one(void *arg)
 {
@@ -27,33 +44,50 @@ static void *answer_one(void *arg)
     const int fd = accept(server->fd, NULL, NULL);
     if (fd >= 0) {
         (void)recv(fd, request, sizeof(request), 0);
-        (void)send(fd, server->answer, strlen(server->answer), MSG_NOSIGNAL);
+        if (server->answer) {
+            (void)send(fd, server->answer, strlen(server->answer), MSG_NOSIGNAL);
+        } else {
+            (void)recv(fd, request, sizeof(request), 0);
+        }
         (void)shutdown(fd, SHUT_RDWR);
         (void)close(fd);
     }
     return NULL;
 }
 
-/* What the client takes from this answer; NULL: nothing, and `err` says why. */
-static const char *ask(const char *answer, struct sc_err *err)
+static struct server server;
+static pthread_t thread;
+
+static struct sc_address begin(const char *answer)
 {
-    static char buffer[SC_STATUS_CLIENT_BYTES];
-    struct server server = {answer, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t length = sizeof(at);
     struct sc_address address;
-    const char *body = NULL;
     char text[32];
-    pthread_t thread;
+    server = (struct server){answer, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     ck_assert_int_eq(bind(server.fd, (const struct sockaddr *)&at, length), 0);
     ck_assert_int_eq(listen(server.fd, 1), 0);
     ck_assert_int_eq(getsockname(server.fd, (struct sockaddr *)&at, &length), 0);
     (void)snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(at.sin_port));
-    ck_assert_int_eq(sc_parse_address(text, NULL, &address, err), 0);
+    ck_assert_int_eq(sc_parse_address(text, NULL, &address, NULL), 0);
     ck_assert_int_eq(pthread_create(&thread, NULL, answer_one, &server), 0);
-    const int rc = sc_status_client_get(&address, "/status.txt", buffer, &body, err);
+    return address;
+}
+
+static void end(void)
+{
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     (void)close(server.fd);
+}
+
+/* What the client takes from this answer; NULL: nothing, and `err` says why. */
+static const char *ask(const char *answer, struct sc_err *err)
+{
+    static char buffer[SC_STATUS_CLIENT_BYTES];
+    const char *body = NULL;
+    const struct sc_address address = begin(answer);
+    const int rc = sc_status_client_get(&address, "/status.txt", buffer, &body, err);
+    end();
     return rc == 0 ? body : NULL;
 }
 
@@ -97,4 +131,33 @@ START_TEST(what_is_not_the_server)
 }
 END_TEST
 
-SUITE_MAIN("status_client", what_a_server_answers, an_answer_that_is_cut, what_is_not_the_server)
+START_TEST(a_server_that_says_nothing_is_not_waited_for)
+{
+    struct sc_err err;
+    ck_assert_ptr_null(ask(NULL, &err));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_int_ge(waits_s, 1);
+    ck_assert_int_le(waits_s, 10);
+}
+END_TEST
+
+/* Whoever answers there does not steer the terminal. */
+START_TEST(an_answer_moves_no_cursor)
+{
+    struct sc_err err;
+    char *text = NULL;
+    size_t length = 0;
+    const struct sc_address address = begin("HTTP/1.0 200 OK\r\n\r\nstate\n\033[2Jready\n");
+    FILE *out = open_memstream(&text, &length);
+    ck_assert_int_eq(sc_status_client_print(&address, out, &err), 0);
+    ck_assert_int_eq(fclose(out), 0);
+    end();
+    ck_assert_ptr_null(strchr(text, '\033'));
+    ck_assert_ptr_nonnull(strstr(text, "state\n"));
+    ck_assert_ptr_nonnull(strstr(text, "ready\n"));
+    free(text);
+}
+END_TEST
+
+SUITE_MAIN("status_client", what_a_server_answers, an_answer_that_is_cut, what_is_not_the_server,
+           a_server_that_says_nothing_is_not_waited_for, an_answer_moves_no_cursor)
