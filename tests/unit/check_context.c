@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -492,46 +491,10 @@ START_TEST(connections_keep_their_context)
 }
 END_TEST
 
-START_TEST(writes_a_key_log)
-{
-    struct sc_err err = {0};
-    char line[512];
-    fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server = server_with("server", NULL, 0);
-    for (int i = 0; i < 2; i++) { /* another program adds to it */
-        struct sc_tls_context *client = sc_tls_context_new_client(
-            &(struct sc_tls_client_settings){.keylog_path = fixture_path("keylog")}, &err);
-        struct tls_pair pair;
-        ck_assert_msg(client != NULL, "%s", err.text);
-        tls_pair_init(&pair, client, server);
-        ck_assert(tls_pair_handshake(&pair));
-        tls_pair_fini(&pair);
-        sc_tls_context_unref(client);
-    }
-    FILE *file = fopen(fixture_path("keylog"), "r");
-    ck_assert_ptr_nonnull(file);
-    unsigned lines = 0;
-    while (fgets(line, sizeof(line), file)) {
-        lines += strstr(line, "_SECRET") != NULL || strstr(line, "_SECRET_0") != NULL;
-        ck_assert_ptr_nonnull(strchr(line, '\n'));
-    }
-    ck_assert_uint_ge(lines, 8);
-    struct stat stat;
-    ck_assert_int_eq(fstat(fileno(file), &stat), 0);
-    ck_assert_uint_eq(stat.st_mode & 0777, 0600);
-    (void)fclose(file);
-    ck_assert_ptr_null(sc_tls_context_new_client(
-        &(struct sc_tls_client_settings){.keylog_path = "/nonexistent/keylog"}, &err));
-    ck_assert_int_eq(err.status, EX_CANTCREAT);
-    ck_assert_ptr_nonnull(strstr(err.text, "SSLKEYLOGFILE"));
-    sc_tls_context_unref(server);
-}
-END_TEST
-
 SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe,
            the_security_level_is_ours, has_the_options_that_the_contract_names,
            serves_who_offers_no_alpn, commands_override_the_defaults,
            names_what_is_wrong_with_commands, says_what_is_weaker_than_the_defaults,
            refuses_what_nobody_can_connect_to, digest_names_the_content,
            digest_names_what_commands_name, files_of_commands_are_looked_at_first,
-           connections_keep_their_context, writes_a_key_log)
+           connections_keep_their_context)

@@ -15,6 +15,7 @@ tests_unit_libtest_a_SOURCES = \
 	tests/unit/leaks.h \
 	tests/unit/pin_fixture.h \
 	tests/unit/pins_server.h \
+	tests/unit/reload_fixture.h \
 	tests/unit/scratch.h \
 	tests/unit/suite.h \
 	tests/unit/tickets_fixture.h \
@@ -98,6 +99,8 @@ UNIT_TESTS += tests/unit/check_keygen
 tests_unit_check_keygen_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_keygen_file
 tests_unit_check_keygen_file_LDADD = $(TEST_TLS)
+UNIT_TESTS += tests/unit/check_key_log
+tests_unit_check_key_log_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_ocsp
 tests_unit_check_ocsp_LDADD = $(TEST_TLS)
 UNIT_TESTS += tests/unit/check_outcome
@@ -183,6 +186,8 @@ UNIT_TESTS += tests/unit/check_proxy_wait
 tests_unit_check_proxy_wait_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_reload
 tests_unit_check_reload_LDADD = $(TEST_SERVER)
+UNIT_TESTS += tests/unit/check_reload_expiry
+tests_unit_check_reload_expiry_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_signer
 tests_unit_check_signer_LDADD = $(TEST_SERVER)
 UNIT_TESTS += tests/unit/check_snapshot
