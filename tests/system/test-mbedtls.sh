@@ -7,10 +7,10 @@ test_seconds=120
 
 # A build without it says which there are.
 run 64 sc-client --tls-library nonesuch --pin x time
-expect_err '^sc-client: --tls-library: no TLS library "nonesuch": this build has openssl(, mbedtls)?$'
+expect_err '^sc-client: --tls-library: no TLS library "nonesuch": this build has openssl(, mbedtls)?; try '"'sc-client --help'\$"
 if ! grep -q 'define HAVE_MBEDTLS' "$SC_BUILDDIR/config.h"; then
     run 64 sc-client --tls-library mbedtls --pin x time
-    expect_err 'no TLS library "mbedtls": this build has openssl$'
+    expect_err 'no TLS library "mbedtls": this build has openssl; try '
     skip "this build does not have Mbed TLS"
 fi
 
