@@ -17,7 +17,7 @@
 #include "base/new_file.h"
 #include "tls/pin.h"
 
-#define PATH_BYTES (4096U + sizeof(".announced")) /* one that is too long is the kernel's error, not another file */
+#define PATH_BYTES (4096U + 16U) /* too long a path is to fail, not to name another file */
 #define MAX_FILE_BYTES 8192U
 #define MAX_ANNOUNCED 16U /* the oldest is forgotten */
 #define FILE_MODE 0644 /* public keys' pins */
