@@ -8,7 +8,6 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -31,20 +30,6 @@ static struct sc_err err;
  */
 static int lacking_family, bind_errno;
 static mode_t mode_before;
-
-/* The file is removed before it is locked, as by the process that had the lock until then. */
-static bool remove_before_lock;
-static int locks;
-
-int flock(int fd, int operation)
-{
-    locks++;
-    if (remove_before_lock) {
-        remove_before_lock = false;
-        ck_assert_int_eq(unlink("s.lock"), 0);
-    }
-    return (int)syscall(SYS_flock, fd, operation);
-}
 
 int socket(int family, int type, int protocol)
 {
@@ -387,26 +372,6 @@ START_TEST(one_of_many_gets_a_unix_socket)
 }
 END_TEST
 
-/* A lock that somebody keeps, and what is in the way of one. */
-START_TEST(a_lock_that_cannot_be_taken)
-{
-    scratch_enter();
-    ck_assert_int_eq(mkdir("s.lock", 0700), 0);
-    CANNOT_OPEN("can't lock s.lock: Is a directory", "unix:s");
-    ck_assert_int_eq(rmdir("s.lock"), 0);
-    const int fd = open("s.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    ck_assert_int_eq(flock(fd, LOCK_EX), 0);
-    CANNOT_OPEN("can't lock s.lock: another process holds it", "unix:s");
-    (void)close(fd);
-    locks = 0;
-    remove_before_lock = true;
-    struct sc_listen *set = MUST_OPEN("unix:s");
-    ck_assert_int_eq(locks, 2); /* the first was on a file that is not there any more */
-    sc_listen_close(set);
-    leave_empty();
-}
-END_TEST
-
 /* Somebody listens who has no time: its file must stay. */
 START_TEST(a_busy_unix_socket_is_not_left_over)
 {
@@ -514,6 +479,6 @@ END_TEST
 
 SUITE_MAIN("listen", real_addresses_and_flags, wildcards, a_machine_without_ipv6, why_not,
            the_way_out_depends_on_the_reason, unix_sockets, many_may_wait_at_a_unix_socket,
-           unix_socket_left_over, one_of_many_gets_a_unix_socket, a_lock_that_cannot_be_taken,
+           unix_socket_left_over, one_of_many_gets_a_unix_socket,
            a_busy_unix_socket_is_not_left_over, nothing_is_kept, there_is_a_most,
            inherited_descriptors)

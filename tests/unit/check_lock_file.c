@@ -4,7 +4,9 @@
 #include "base/lock_file.h"
 
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -13,6 +15,23 @@
 #include "suite.h"
 
 static struct sc_err err;
+
+/*
+ * In place of the C library's: the file is removed before it is locked, as by the process that had
+ * the lock until then.
+ */
+static bool remove_before_lock;
+static unsigned locks;
+
+int flock(int fd, int operation)
+{
+    locks++;
+    if (remove_before_lock) {
+        remove_before_lock = false;
+        ck_assert_int_eq(unlink("lock"), 0);
+    }
+    return (int)syscall(SYS_flock, fd, operation);
+}
 
 /* Another open file is another owner, in one process too. */
 static void is_refused(const char *path, const char *words)
@@ -42,6 +61,20 @@ START_TEST(one_has_it_until_it_is_released)
 }
 END_TEST
 
+START_TEST(a_file_that_was_removed_is_not_the_lock)
+{
+    struct sc_lock_file lock;
+    scratch_enter();
+    locks = 0;
+    remove_before_lock = true;
+    ck_assert_int_eq(sc_lock_file_take(&lock, "lock", 1000, &err), 0);
+    ck_assert_uint_eq(locks, 2);
+    is_refused("lock", "another process holds it");
+    sc_lock_file_release(&lock);
+    scratch_leave();
+}
+END_TEST
+
 /* Else the lock could be on one that somebody else has chosen. */
 START_TEST(only_a_regular_file_is_locked)
 {
@@ -54,6 +87,8 @@ START_TEST(only_a_regular_file_is_locked)
     ck_assert_int_ne(access("other", F_OK), 0); /* nor is it made */
     ck_assert_int_eq(mkfifo("fifo", 0600), 0);
     is_refused("fifo", "not a regular file");
+    ck_assert_int_eq(mkdir("directory", 0700), 0);
+    is_refused("directory", "can't lock directory: Is a directory");
     is_refused("missing/lock", "can't lock missing/lock");
     is_refused(too_long, "too long");
     scratch_leave();
@@ -79,5 +114,5 @@ START_TEST(nothing_is_kept)
 }
 END_TEST
 
-SUITE_MAIN("lock_file", one_has_it_until_it_is_released, only_a_regular_file_is_locked,
-           nothing_is_kept)
+SUITE_MAIN("lock_file", one_has_it_until_it_is_released, a_file_that_was_removed_is_not_the_lock,
+           only_a_regular_file_is_locked, nothing_is_kept)
