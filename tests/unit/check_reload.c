@@ -142,6 +142,9 @@ START_TEST(the_end_of_a_failure_and_the_stop)
     fire();
     ck_assert(kept_has(" reloaded message=\"nothing has changed\""));
     ck_assert_uint_eq(published, 0);
+    ck_assert_str_eq(sc_reload_last(reload)->failure, ""); /* nor is it told any more */
+    ck_assert_int_eq(sc_reload_last(reload)->result, SC_RELOAD_UNCHANGED);
+    ck_assert_int_eq(sc_reload_last(reload)->at.tv_sec, wall.tv_sec);
 
     /* After the stop nothing waits for another try. */
     reload_with("[server]\nmax-boddy = 1\n");
