@@ -56,9 +56,9 @@ rm -f ready go
 
 # Stopped for longer than idle-timeout, and told to go on: what has come meanwhile is answered first. The time is that of another server, whose
 # idle client has twice as long.
-start_server --idle-timeout $((2 * slow))s
+start_server --idle-timeout $((4 * slow))s
 timer=$server_pid timer_address=$address
-start_server --workers 1 --idle-timeout ${slow}s
+start_server --workers 1 --idle-timeout $((2 * slow))s
 mkfifo lines
 # shellcheck disable=SC2016
 background sh -c 'exec sc-client --connect "$1" --pin server.crt --no-retry --timeout "$2" <lines' sh "$address" $((20 * slow))
@@ -68,11 +68,12 @@ echo 'echo one' >&9
 wait-for 20 "$background_pid" contains "$client_log" one || fail "no reply"
 kill -STOP "$server_pid"
 echo 'echo two' >&9
-run 0 hostile --at-least-ms $((1900 * slow)) --give-up-ms $((15000 * slow)) --deadline-ms $((18000 * slow)) idle "$timer_address"
+run 0 hostile --at-least-ms $((3900 * slow)) --give-up-ms $((15000 * slow)) --deadline-ms $((18000 * slow)) idle "$timer_address"
 kill -CONT "$server_pid"
 wait-for 20 "$background_pid" contains "$client_log" two || fail "a request that came while the server was stopped is not answered: $(cat "$client_log")"
-exec 9>&-
-finish "$background_pid" 0
+exec 9>&- # its end, or idle-timeout once more
+wait-for 20 "$background_pid" ends || fail "the client does not end"
+forget_pid "$background_pid"
 stop_server
 server_pid=$timer
 stop_server
