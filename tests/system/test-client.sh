@@ -228,6 +228,8 @@ odd error "$(printf 'bad \033[31mday')"
 client 1 echo hello
 expect_err 'the server answered ERROR 5 \(internal error\): bad \\x1b\[31mday; try again in 1500ms'
 [ ! -s out ] || fail "an ERROR was printed as a reply"
+client 1 pins
+expect_err 'the server answered ERROR 5 \(internal error\)'
 printf 'echo one\necho two\n' >commands
 run 1 sc-client --connect "$odd" --pin server.crt <commands
 expect_out two
