@@ -20,8 +20,7 @@ void sc_bench_format_ns(double ns, char out[32]);
 /* Operations a second in three digits or more: "20400", "48.5", "0.50". */
 void sc_bench_format_rate(double rate, char out[32]);
 
-/* What the plan's operations are, so many of them: "requests", "handshake" (of 1), "connections".
- */
+/* What that many of the plan's operations are: "requests", "handshake" (of 1), "connections". */
 const char *sc_bench_operations_name(const struct sc_bench_plan *plan, uint64_t count);
 
 void sc_bench_report_text(FILE *out, const struct sc_bench_options *options,

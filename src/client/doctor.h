@@ -111,8 +111,7 @@ int sc_doctor_probe(const struct sc_doctor *doctor, const struct sc_doctor_try *
 void sc_doctor_probe_disconnect(struct sc_doctor_probe *probe);
 void sc_doctor_probe_fini(struct sc_doctor_probe *probe);
 
-/* TLS, certificate, pins, ALPN, resumption, client certificate. -1: a request is not to be tried.
- */
+/* TLS, certificate, pins, ALPN, resumption, client certificate. -1: do not try a request. */
 int sc_doctor_server(struct sc_doctor *doctor);
 
 /* Requests: answer, clock, round-trip times. */

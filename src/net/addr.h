@@ -35,8 +35,7 @@ void sc_addr_format_packed(const struct sc_addr *packed,
 /* Our end of a connected or listening socket; "unknown" when the kernel does not say. */
 void sc_addr_format_local(int fd, char out[SC_ADDR_TEXT_BYTES]);
 
-/* Whether only this host reaches an address of sc_addr_format(): a loopback one, or a unix socket.
- */
+/* Whether only this host reaches an address of sc_addr_format(): loopback, or a unix socket. */
 bool sc_addr_is_local(const char *text);
 
 /*

@@ -34,8 +34,7 @@ struct sc_listen;
 struct sc_listen *sc_listen_open(const struct sc_address *addresses, size_t count,
                                  struct sc_err *err) SC_NODISCARD;
 
-/* -1: not a listening stream socket (IPv4, IPv6 or unix): EX_UNAVAILABLE, and what it is instead.
- */
+/* -1: not a listening stream socket (IPv4, IPv6, unix): EX_UNAVAILABLE, and what it is. */
 int sc_listen_check(int fd, struct sc_err *err) SC_NODISCARD;
 
 /*

@@ -20,6 +20,7 @@
 
 #define NAME SC_KEYGEN_NAME
 #define PATH_BYTES 4096U
+#define BASE_BYTES (PATH_BYTES - 4U) /* before .key and .crt */
 
 enum action { MAKE, SHOW, CHECK, TICKET_KEYS, NEXT, PROMOTE, RENEW, STATUS, HELP, SHOW_VERSION };
 
@@ -195,14 +196,14 @@ static size_t base_length(const char *base)
 }
 
 /* BASE without such a suffix; of a directory: "server" in it. */
-static int find_base(const char *given, bool is_directory, char out[PATH_BYTES], struct sc_err *err)
+static int find_base(const char *given, bool is_directory, char out[BASE_BYTES], struct sc_err *err)
 {
     const size_t length = is_directory ? strlen(given) : base_length(given);
     const char *rest = !is_directory ? "" : given[length - 1] == '/' ? "server" : "/server";
-    if (length + strlen(rest) + sizeof(".key") > PATH_BYTES) {
+    if (length + strlen(rest) >= BASE_BYTES) {
         return sc_err_set(err, EX_USAGE, "%.100s...: the name is too long", given);
     }
-    (void)snprintf(out, PATH_BYTES, "%.*s%s", (int)length, given, rest);
+    (void)snprintf(out, BASE_BYTES, "%.*s%s", (int)length, given, rest);
     return 0;
 }
 
@@ -212,7 +213,8 @@ static bool is_directory(const char *path)
     return stat(path, &there) == 0 && S_ISDIR(there.st_mode);
 }
 
-static void make_paths(const char *base, char key[PATH_BYTES], char certificate[PATH_BYTES])
+static void make_paths(const char base[BASE_BYTES], char key[PATH_BYTES],
+                       char certificate[PATH_BYTES])
 {
     (void)snprintf(key, PATH_BYTES, "%s.key", base);
     (void)snprintf(certificate, PATH_BYTES, "%s.crt", base);
@@ -228,7 +230,7 @@ static bool names_directory(const char *base)
 
 static int make(const struct options *options, struct sc_err *err)
 {
-    char base[PATH_BYTES], key_path[PATH_BYTES], certificate_path[PATH_BYTES], what[80];
+    char base[BASE_BYTES], key_path[PATH_BYTES], certificate_path[PATH_BYTES], what[80];
     int status = -1;
 
     if (find_base(options->base, names_directory(options->base), base, err) != 0) {
@@ -255,7 +257,7 @@ static int make(const struct options *options, struct sc_err *err)
 
 static int check(const char *given, struct sc_err *err)
 {
-    char base[PATH_BYTES], key_path[PATH_BYTES], certificate_path[PATH_BYTES];
+    char base[BASE_BYTES], key_path[PATH_BYTES], certificate_path[PATH_BYTES];
     if (find_base(given, is_directory(given), base, err) != 0) {
         return -1;
     }
@@ -265,7 +267,7 @@ static int check(const char *given, struct sc_err *err)
 
 static int rotate(const struct options *options, struct sc_err *err)
 {
-    char base[PATH_BYTES];
+    char base[BASE_BYTES];
     if (find_base(options->base, is_directory(options->base), base, err) != 0) {
         return -1;
     }
