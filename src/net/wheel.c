@@ -19,7 +19,7 @@ struct sc_wheel {
     void (*on_due)(struct sc_wheel_timer *timer);
     uint64_t tick; /* every bucket before this one's has been looked at */
     uint64_t wake_ms; /* when the event fires; SC_WHEEL_NEVER: it does not */
-    bool gave_way; /* it has fired late, and was put off */
+    bool postponed; /* it has fired late, and fires again */
     uint64_t used[SC_WHEEL_BUCKETS / WORD_BITS]; /* buckets that may hold something */
     struct bucket buckets[SC_WHEEL_BUCKETS];
 };
@@ -114,12 +114,12 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     struct sc_wheel *wheel = arg;
     (void)fd;
     (void)what;
-    if (!wheel->gave_way && sc_clock_ms() >= wheel->wake_ms + LATE_MS &&
+    if (!wheel->postponed && sc_clock_ms() >= wheel->wake_ms + LATE_MS &&
         event_add(wheel->event, &pause) == 0) {
-        wheel->gave_way = true;
+        wheel->postponed = true;
         return;
     }
-    wheel->gave_way = false;
+    wheel->postponed = false;
     sc_wheel_run(wheel);
 }
 

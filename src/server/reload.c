@@ -110,7 +110,7 @@ static void finish(struct sc_reload *reload, enum sc_reload_result result, const
     reload->parts.finished(reload->parts.arg);
 }
 
-/* A failure that lasts is logged once, and again at each signal; when all that tells of it does. */
+/* A failure that lasts is logged once, and again at each signal; metrics and status come first. */
 static void report_failure(struct sc_reload *reload, const struct sc_config_errors *errors,
                            enum cause cause)
 {
@@ -149,7 +149,7 @@ static void log_change(void *arg, const char *key, bool needs_restart, const cha
     }
 }
 
-/* The last line of a reload: who waits for it finds all that it has changed. */
+/* The last line of a reload: all that it changes has changed by then. */
 static void log_reloaded(const struct sc_snapshot *snapshot, bool equal)
 {
     struct sc_log_line line;

@@ -10,9 +10,9 @@
 
 static struct evbuffer *requests, *expected; /* to send, and the replies to all of them */
 
-static void world_init(void)
+static void test_init(void)
 {
-    conn_world_init(NULL);
+    conn_fixture_init(NULL);
     requests = evbuffer_new();
     expected = evbuffer_new();
 }
@@ -23,12 +23,12 @@ static void begin_connected(void)
     await_open();
 }
 
-static void world_fini(void)
+static void test_fini(void)
 {
     end();
     evbuffer_free(requests);
     evbuffer_free(expected);
-    conn_world_fini();
+    conn_fixture_fini();
 }
 
 /* --- Requests and the replies to them --- */

@@ -31,14 +31,14 @@ static unsigned take_all(struct sc_admission_budget *budget)
     return taken;
 }
 
-static void world_init(void)
+static void test_init(void)
 {
     struct sc_err err = {0};
     now_ns = UINT64_C(1000000000000);
     pass_ms(0);
     tickets = sc_tickets_new(&err);
     ck_assert_ptr_nonnull(tickets);
-    conn_world_init(tickets);
+    conn_fixture_init(tickets);
     limits.idle_timeout_ms = 0;
 }
 
@@ -57,10 +57,10 @@ static void end_last(void)
     begun = false;
 }
 
-static void world_fini(void)
+static void test_fini(void)
 {
     end_last();
-    conn_world_fini();
+    conn_fixture_fini();
     sc_tickets_unref(tickets);
     forget_session();
 }

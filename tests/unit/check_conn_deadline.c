@@ -28,10 +28,10 @@ static void pass(uint64_t ms)
     run_ready(base);
 }
 
-static void world_init(void)
+static void test_init(void)
 {
     set_clock(5000000000U);
-    conn_world_init(NULL);
+    conn_fixture_init(NULL);
     limits.output_limit_bytes = 4U << 20;
     limits.handshake_timeout_ms = 3000;
     limits.frame_timeout_ms = 4000;
@@ -46,10 +46,10 @@ static void connect_peer(void)
     run_ready(base);
 }
 
-static void world_fini(void)
+static void test_fini(void)
 {
     end();
-    conn_world_fini();
+    conn_fixture_fini();
     sc_clock_fake(NULL, NULL);
 }
 

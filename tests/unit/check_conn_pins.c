@@ -78,10 +78,10 @@ static void on_one_gone(struct sc_conn *gone, void *arg)
     }
 }
 
-static void world_init(void)
+static void test_init(void)
 {
     struct sc_err err;
-    conn_world_init(NULL);
+    conn_fixture_init(NULL);
     EVP_PKEY *key = fixture_key("RSA2048");
     fixture_write_key("next.key", key, NULL);
     EVP_PKEY_free(key);
@@ -97,7 +97,7 @@ static void world_init(void)
     worker.on_gone = on_one_gone;
 }
 
-static void world_fini(void)
+static void test_fini(void)
 {
     end();
     if (other) {
@@ -105,7 +105,7 @@ static void world_fini(void)
         tls_peer_fini(&other_peer);
     }
     sc_signer_stop(signer);
-    conn_world_fini();
+    conn_fixture_fini();
     sc_signer_free(signer);
 }
 

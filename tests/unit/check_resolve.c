@@ -50,6 +50,19 @@ int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     return ppoll(fds, count, &timeout, NULL);
 }
 
+/* Frees it. */
+static void expect_found(struct sc_resolve *resolve)
+{
+    const struct addrinfo *list;
+    int gai_error, error_number;
+    struct pollfd ready = {.fd = sc_resolve_fd(resolve), .events = POLLIN};
+    ck_assert_int_eq(poll(&ready, 1, 10000), 1);
+    ck_assert(sc_resolve_result(resolve, &gai_error, &error_number, &list));
+    ck_assert_int_eq(gai_error, 0);
+    ck_assert_ptr_eq(list, &found);
+    sc_resolve_free(resolve);
+}
+
 START_TEST(there_is_no_result_before_the_answer)
 {
     const struct addrinfo *list;
@@ -63,31 +76,19 @@ START_TEST(there_is_no_result_before_the_answer)
     ck_assert(!sc_resolve_result(resolve, &gai_error, &error_number, &list));
     is_interrupted = false;
     ck_assert_int_eq(write(answer[1], "", 1), 1);
-    struct pollfd ready = {.fd = sc_resolve_fd(resolve), .events = POLLIN};
-    ck_assert_int_eq(poll(&ready, 1, 10000), 1);
-    ck_assert(sc_resolve_result(resolve, &gai_error, &error_number, &list));
-    ck_assert_int_eq(gai_error, 0);
-    ck_assert_ptr_eq(list, &found);
-    sc_resolve_free(resolve);
+    expect_found(resolve);
 }
 END_TEST
 
 START_TEST(localhost_needs_no_other_interface)
 {
-    const struct addrinfo *list;
     struct sc_err err;
-    int gai_error, error_number;
     ck_assert_int_eq(pipe(answer), 0);
     ck_assert_int_eq(write(answer[1], "", 1), 1);
     only_loopback = true;
     struct sc_resolve *resolve = sc_resolve_start("localhost", "1", &err);
     ck_assert_ptr_nonnull(resolve);
-    struct pollfd ready = {.fd = sc_resolve_fd(resolve), .events = POLLIN};
-    ck_assert_int_eq(poll(&ready, 1, 10000), 1);
-    ck_assert(sc_resolve_result(resolve, &gai_error, &error_number, &list));
-    ck_assert_int_eq(gai_error, 0);
-    ck_assert_ptr_eq(list, &found);
-    sc_resolve_free(resolve);
+    expect_found(resolve);
 }
 END_TEST
 

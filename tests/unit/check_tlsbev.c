@@ -7,7 +7,7 @@
 
 #include <event2/buffer.h>
 
-#include "tlsbev_world.h"
+#include "tlsbev_loop.h"
 
 /*
  * Two connections that talk to each other. Each end writes down what it is
@@ -153,11 +153,11 @@ static void finish(void)
     static void over_##name(enum over over); \
     START_TEST(name) \
     { \
-        world_init(); \
+        test_init(); \
         for (int over = 0; over < OVER_COUNT; over++) { \
             over_##name((enum over)over); \
         } \
-        world_fini(); \
+        test_fini(); \
     } \
     END_TEST \
     static void over_##name(enum over over)

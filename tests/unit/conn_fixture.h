@@ -4,8 +4,8 @@
  * (`worker`, with `limits`, `stats` and `admission`), one of them (`conn`, NULL: gone), and a TLS
  * client at the other end of its socket (`peer`), all in one loop.
  *
- * A test file defines world_init() and world_fini(), which call conn_world_init() and
- * conn_world_fini().
+ * A test file defines test_init() and test_fini(), which call conn_fixture_init() and
+ * conn_fixture_fini().
  */
 #ifndef SC_TESTS_CONN_FIXTURE_H
 #define SC_TESTS_CONN_FIXTURE_H
@@ -42,7 +42,7 @@ static inline void on_gone(struct sc_conn *gone, void *arg)
 }
 
 /* `tickets` NULL: keys of the context's own. */
-static inline void conn_world_init(struct sc_tickets *tickets)
+static inline void conn_fixture_init(struct sc_tickets *tickets)
 {
     struct sc_err err = {0};
     kept_start(SC_LOG_DEBUG);
@@ -70,7 +70,7 @@ static inline void conn_world_init(struct sc_tickets *tickets)
 }
 
 /* After the last connection and its peer. */
-static inline void conn_world_fini(void)
+static inline void conn_fixture_fini(void)
 {
     ck_assert_ptr_null(conn);
     const uint64_t ended =
@@ -137,9 +137,9 @@ static inline void end(void)
     static void run_##name(void); \
     START_TEST(name) \
     { \
-        world_init(); \
+        test_init(); \
         run_##name(); \
-        world_fini(); \
+        test_fini(); \
     } \
     END_TEST \
     static void run_##name(void)

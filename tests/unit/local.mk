@@ -22,7 +22,7 @@ tests_unit_libtest_a_SOURCES = \
 	tests/unit/tls_fixture.c tests/unit/tls_fixture.h \
 	tests/unit/tls_library_suite.h \
 	tests/unit/tls_peer.c tests/unit/tls_peer.h \
-	tests/unit/tlsbev_fixture.h tests/unit/tlsbev_world.h \
+	tests/unit/tlsbev_fixture.h tests/unit/tlsbev_loop.h \
 	tests/unit/worker_stand_in.h
 
 TEST_BASE   = $(LIBS_BASE) $(CHECK_LIBS)

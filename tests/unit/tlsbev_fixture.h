@@ -12,7 +12,7 @@
 #include <openssl/err.h>
 
 #include "tls_peer.h"
-#include "tlsbev_world.h"
+#include "tlsbev_loop.h"
 
 struct side {
     struct sc_tlsbev *tls;
@@ -110,10 +110,10 @@ static inline void finish(struct side *side, struct tls_peer *peer)
     { \
         struct side side; \
         struct tls_peer peer; \
-        world_init(); \
+        test_init(); \
         run_##name(&side, &peer); \
         finish(&side, &peer); \
-        world_fini(); \
+        test_fini(); \
     } \
     END_TEST \
     static void run_##name(struct side *side, struct tls_peer *peer)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The event loop and the TLS contexts of a test of net/tlsbev. */
-#ifndef SC_TESTS_TLSBEV_WORLD_H
-#define SC_TESTS_TLSBEV_WORLD_H
+#ifndef SC_TESTS_TLSBEV_LOOP_H
+#define SC_TESTS_TLSBEV_LOOP_H
 
 #include "../tools/tls13_record.h"
 #include "net/tlsbev.h"
@@ -14,7 +14,7 @@ static struct sc_tlsbev_shared *shared;
 static _Atomic uint64_t bytes_received, bytes_sent; /* by all of the loop */
 static struct sc_tls_context *client_context, *server_context;
 
-static inline void world_init(void)
+static inline void test_init(void)
 {
     struct sc_err err = {0};
     fixture_write_pair("server", "P-256");
@@ -28,7 +28,7 @@ static inline void world_init(void)
     ck_assert_ptr_nonnull(shared);
 }
 
-static inline void world_fini(void)
+static inline void test_fini(void)
 {
     run_ready(base); /* libevent frees bufferevents in the next iterations */
     sc_tlsbev_shared_free(shared);
