@@ -9,10 +9,10 @@
 #include <sysexits.h>
 
 #include <event2/bufferevent_ssl.h>
-#include <openssl/err.h>
 
 #include "net/loop.h"
 #include "net/tlsbev_cycle.h"
+#include "tls/error.h"
 
 /* --- The filter's events: they only take notes, and a cycle acts on them --- */
 
@@ -207,9 +207,9 @@ void sc_tlsbev_shutdown(struct sc_tlsbev *tls)
     if (!can_write(tls)) {
         return;
     }
-    ERR_clear_error();
+    sc_tls_forget_errors();
     (void)SSL_shutdown(tls->ssl);
-    ERR_clear_error();
+    sc_tls_forget_errors();
     sc_tlsbev_io_close_output(tls, SC_TLSBEV_OUTPUT_CLOSING);
     sc_tlsbev_cycle_soon(tls);
 }

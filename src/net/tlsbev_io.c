@@ -10,6 +10,7 @@
 
 #include <openssl/err.h>
 
+#include "tls/error.h"
 #include "tls/watch.h"
 
 #define HANDSHAKE_READ_BYTES 4096U /* one-byte records of a handshake cost a microsecond each */
@@ -74,7 +75,7 @@ static void note_no_plaintext(struct sc_tlsbev *tls, int result)
     case SSL_ERROR_ZERO_RETURN: sc_tlsbev_io_end(tls, SC_TLSBEV_CLOSE_NOTIFY, 0, 0); break;
     default: sc_tlsbev_io_end(tls, SC_TLSBEV_TLS, 0, ERR_peek_error()); break;
     }
-    ERR_clear_error();
+    sc_tls_forget_errors();
 }
 
 /*
@@ -106,9 +107,7 @@ static bool decrypt_record(struct sc_tlsbev *tls, size_t *room)
         return false;
     }
     do {
-        if (ERR_peek_error() != 0) {
-            ERR_clear_error(); /* another call's */
-        }
+        sc_tls_forget_errors(); /* another call's */
         got = SSL_read(tls->ssl, space[filled].iov_base, (int)space[filled].iov_len);
         if (got <= 0) {
             note_no_plaintext(tls, got);
@@ -180,7 +179,7 @@ static void decrypt_records(struct sc_tlsbev *tls)
  */
 static void run_handshake(struct sc_tlsbev *tls)
 {
-    ERR_clear_error();
+    sc_tls_forget_errors();
     const int result = SSL_do_handshake(tls->ssl);
     switch (SSL_get_error(tls->ssl, result)) {
     case SSL_ERROR_NONE:
@@ -190,7 +189,7 @@ static void run_handshake(struct sc_tlsbev *tls)
     case SSL_ERROR_WANT_X509_LOOKUP: tls->phase = SC_TLSBEV_SUSPENDED; break;
     default: sc_tlsbev_io_end(tls, SC_TLSBEV_TLS, 0, ERR_peek_error()); break;
     }
-    ERR_clear_error();
+    sc_tls_forget_errors();
 }
 
 /*

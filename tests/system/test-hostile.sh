@@ -28,7 +28,7 @@ peer plain
 peer plain --how 'SSH-2.0-OpenSSH_9.2 and some more of it'
 peer split-message --bytes 50000000
 peer split-message --bytes 100
-peer --peers 3 record-flood --how key-update --count 20000
+peer --peers 3 record-flood --how key-update --count 2000
 # Meanwhile everybody else is served.
 run 0 hostile many --count 50 --piece 20 "$address"
 pass "$(cat out)"
