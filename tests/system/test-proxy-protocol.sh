@@ -75,7 +75,7 @@ pass "a load balancer that sends nothing"
 
 # --- Those that wait for their header count towards the limit, and are shown ---
 if command -v curl >/dev/null; then
-    settings 'proxy-protocol-from = 127.0.0.1'
+    settings "$(printf 'proxy-protocol-from = 127.0.0.1\nhandshake-timeout = 1h')" # nobody leaves before all looks are done
     start_server -c sc.conf --metrics-listen 127.0.0.1:0 --max-connections 3 --workers 2
     to=$address
     # shown OPEN WAITING WORKERS: in the metrics
