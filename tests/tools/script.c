@@ -76,7 +76,10 @@ struct script script_of_borders(uint32_t max_body)
         4097, 16375, 16376, 16383, 16384, 16385, 32768, max_body - 1, max_body};
     struct script script = {0};
     for (size_t i = 0; i < SC_COUNT_OF(lengths); i++) {
-        const uint32_t length = lengths[i] < max_body ? lengths[i] : max_body;
+        const uint32_t length = lengths[i];
+        if (length > max_body) {
+            continue;
+        }
         script_add(&script, SC_FRAME_ECHO, length, 0);
         script_add(&script, SC_FRAME_REVERSE, length, 0);
         script_add(&script, SC_FRAME_TIME, length, 0);
