@@ -429,6 +429,13 @@ static int answer(char *out, int size, int writing, void *arg)
     return (int)strlen(out);
 }
 
+/* Ctrl-C at the prompt. */
+static int give_up(char *out, int size, int writing, void *arg)
+{
+    (void)answer(out, size, writing, arg);
+    return -1;
+}
+
 START_TEST(an_encrypted_key_asks_once)
 {
     EVP_PKEY *key = make_key();
@@ -437,6 +444,7 @@ START_TEST(an_encrypted_key_asks_once)
         struct sc_err err;
         EVP_PKEY *read_key;
         const char *right[] = {"secret", NULL}, *wrong[] = {"guess", NULL}, *empty[] = {"", NULL};
+        const char *given_up[] = {"", NULL};
         BIO *file = BIO_new_file("a.key", "w");
         ck_assert_int_eq(traditional
                              ? PEM_write_bio_PrivateKey_traditional(file, key, EVP_aes_128_cbc(),
@@ -453,6 +461,9 @@ START_TEST(an_encrypted_key_asks_once)
         ck_assert_str_eq(wrong[1], "asked");
         ck_assert_ptr_null(sc_keygen_read_key("a.key", answer, empty, &err));
         assert_failed(&err, EX_DATAERR, "passphrase");
+        ck_assert_str_eq(empty[1], "asked");
+        ck_assert_ptr_null(sc_keygen_read_key("a.key", give_up, given_up, &err));
+        ck_assert_str_eq(given_up[1], "asked");
         ck_assert_ptr_nonnull(read_key = sc_keygen_read_key("a.key", answer, right, &err));
         ck_assert_str_eq(right[1], "asked");
         ck_assert_int_eq(EVP_PKEY_eq(key, read_key), 1);
