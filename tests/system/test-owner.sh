@@ -23,6 +23,24 @@ run 0 sc-keygen --force --out conf/server
 run 0 sc-keygen --out own
 [ "$(owner own.key)" = root:600 ] || fail "in a directory of root the key is $(owner own.key)"
 
+
+# A key that is replaced keeps its owner and group, unless root made it for itself in the directory of the service.
+replaced() { # BEFORE AFTER BASE: owner:group:mode of BASE.key
+    chown "${1%:*}" "$3.key"
+    chmod "${1##*:}" "$3.key"
+    run 0 sc-keygen --force --out "$3"
+    now=$(stat -c %U:%G:%a "$3.key")
+    [ "$now" = "$2" ] || fail "$3.key was $1, and is now $now"
+}
+group=$(id -gn $user)
+replaced "root:$group:640" "root:$group:640" conf/server
+replaced "root:$group:644" "root:$group:600" conf/server # that all could read it gave the group no right
+replaced "root:$group:600" "$user:$group:600" conf/server
+replaced "daemon:$group:600" "daemon:$group:600" conf/server
+replaced "$user:$group:640" "$user:$group:640" own # in a directory of root
+replaced "root:$group:600" "root:$group:600" own
+chown "$user:$group" conf/server.key
+
 # Root's check of a configuration there sees what that user sees.
 cat >conf/server.conf <<END
 [server]
