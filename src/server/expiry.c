@@ -161,12 +161,12 @@ static time_t check_ocsp(struct sc_expiry *expiry, const struct sc_snapshot *sna
 void sc_expiries_adopt(struct sc_expiries *expiries, const struct sc_snapshot *snapshot, time_t now)
 {
     const time_t until = sc_tls_context_not_after(snapshot->tls);
-    const struct sc_ocsp *ocsp = sc_tls_context_ocsp(snapshot->tls);
+    const time_t response_until = sc_tls_context_ocsp(snapshot->tls)->next_update;
     if (now >= until) {
         (void)sc_expiry_is_due(&expiries->certificate, until, 0, now);
     }
-    if (ocsp->der && now >= ocsp->next_update) {
-        (void)sc_expiry_is_due(&expiries->ocsp, ocsp->next_update, 0, now);
+    if (now >= response_until) { /* or there is none */
+        (void)sc_expiry_is_due(&expiries->ocsp, response_until, 0, now);
     }
 }
 

@@ -109,23 +109,34 @@ START_TEST(what_is_made_for_days_has_a_shorter_notice)
 }
 END_TEST
 
-/* An OCSP response that ends before anything else is looked at in time. */
-START_TEST(the_first_of_all_ends_decides_when_to_look_again)
+static struct sc_config config;
+static struct sc_snapshot snapshot = {.config = &config};
+static struct sc_expiries expiries;
+
+/* A certificate that is good for so many days, and a response of the last 200 seconds for 600. */
+static void begin(long days)
 {
+    static char path[] = "ocsp.der";
     EVP_PKEY *key = fixture_key("P-256");
-    X509 *certificate = fixture_certificate(key, "server", -3600, 1000 * DAY, NULL, NULL);
+    X509 *certificate = fixture_certificate(key, "server", -3600, days * DAY, NULL, NULL);
     fixture_write_key("server.key", key, NULL);
     fixture_write_certificate("server.crt", certificate, false);
     fixture_write_ocsp("ocsp.der", certificate, certificate, certificate, key,
                        V_OCSP_CERTSTATUS_GOOD, -200, 600);
     struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.ocsp_response_path = fixture_path("ocsp.der");
-    char path[] = "ocsp.der";
-    struct sc_config config = {.certificate = path, .ocsp_response = path};
-    const struct sc_snapshot snapshot = {.config = &config, .tls = fixture_server(&settings)};
-    const time_t until = sc_tls_context_ocsp(snapshot.tls)->next_update;
-    struct sc_expiries expiries = {0};
+    settings.ocsp_response_path = fixture_path(path);
+    config.certificate = config.ocsp_response = path;
+    snapshot.tls = fixture_server(&settings);
     kept_start(SC_LOG_INFO);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
+/* An OCSP response that ends before anything else is looked at in time. */
+START_TEST(the_first_of_all_ends_decides_when_to_look_again)
+{
+    begin(1000);
+    const time_t until = sc_tls_context_ocsp(snapshot.tls)->next_update;
     /* The last quarter of its time. */
     ck_assert_int_eq(sc_expiries_check(&expiries, &snapshot, until - 500), 300);
     ck_assert_uint_eq(kept_count, 0);
@@ -136,11 +147,50 @@ START_TEST(the_first_of_all_ends_decides_when_to_look_again)
     ck_assert_uint_eq(kept_count, 2);
     ASSERT_HAS(kept_last(), " ocsp_response_ended ");
     sc_tls_context_unref(snapshot.tls);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
+}
+END_TEST
+
+/* Adopts the snapshot and looks at its ends; returns how many lines that was. */
+static unsigned adopt_and_check(time_t now)
+{
+    kept_count = 0;
+    sc_expiries_adopt(&expiries, &snapshot, now);
+    (void)sc_expiries_check(&expiries, &snapshot, now);
+    return kept_count;
+}
+
+/* What is over already is said by whoever loads a snapshot, and by us from the next day on. */
+START_TEST(what_has_ended_before_it_was_adopted_is_not_said_twice)
+{
+    begin(1000);
+    const time_t response = sc_tls_context_ocsp(snapshot.tls)->next_update;
+    const time_t certificate = sc_tls_context_not_after(snapshot.tls);
+    ck_assert_uint_eq(adopt_and_check(response), 0);
+    (void)sc_expiries_check(&expiries, &snapshot, response + DAY);
+    ck_assert_uint_eq(kept_count, 1);
+    ASSERT_HAS(kept_last(), " ocsp_response_ended ");
+    expiries = (struct sc_expiries){0};
+    ck_assert_uint_eq(adopt_and_check(certificate), 0);
+    (void)sc_expiries_check(&expiries, &snapshot, certificate + DAY);
+    ck_assert(kept_has(" certificate_expiry "));
+    sc_tls_context_unref(snapshot.tls);
+}
+END_TEST
+
+/* What has not ended is said once a day, also when it is loaded again on that day. */
+START_TEST(what_is_to_end_is_not_said_again_for_each_load)
+{
+    begin(20);
+    const time_t soon = sc_tls_context_ocsp(snapshot.tls)->next_update - 100;
+    ck_assert_uint_eq(adopt_and_check(soon), 2);
+    ck_assert(kept_has(" certificate_expiry ") && kept_has(" ocsp_response_expiry "));
+    ck_assert_uint_eq(adopt_and_check(soon + 1), 0);
+    sc_tls_context_unref(snapshot.tls);
 }
 END_TEST
 
 SUITE_MAIN("expiry", which_day_it_is, a_warning_a_day, once_a_day_however_often_it_looks,
            another_end_is_another_matter, what_is_made_for_days_has_a_shorter_notice,
-           the_first_of_all_ends_decides_when_to_look_again)
+           the_first_of_all_ends_decides_when_to_look_again,
+           what_has_ended_before_it_was_adopted_is_not_said_twice,
+           what_is_to_end_is_not_said_again_for_each_load)
