@@ -15,6 +15,11 @@ make_certs
 configure 5m
 start_server -c sc.conf --workers 3
 cp server.crt old.crt
+threads=$(cat /proc/"$server_pid"/task/*/comm | sort -u | tr '\n' ' ') # as ps -L and gdb show them
+case " $threads" in
+*" worker-0 worker-1 worker-2 "*) ;;
+*) fail "the threads are called $threads" ;;
+esac
 holders=
 i=0
 while [ $i -lt $clients ]; do

@@ -189,6 +189,21 @@ START_TEST(a_file_that_cannot_be_written_is_said_once_and_tried_again)
 }
 END_TEST
 
+/* systemd gives whole paths; any other is somebody's own variable, and relative to anything. */
+START_TEST(a_relative_state_directory_is_not_used)
+{
+    begin(NULL);
+    ck_assert_int_eq(mkdir("state", 0700), 0);
+    ck_assert_int_eq(setenv("STATE_DIRECTORY", "state", 1), 0);
+    again();
+    serve(1, 1, 0, 0);
+    sc_continuity_adopt(continuity, &config, &keys);
+    ck_assert_int_eq(access("server.announced", F_OK), 0);
+    ck_assert_int_eq(rmdir("state"), 0); /* empty */
+    end();
+}
+END_TEST
+
 START_TEST(that_there_is_no_next_key_is_said_once)
 {
     begin(NULL);
@@ -207,4 +222,4 @@ SUITE_MAIN("continuity", the_first_key_is_taken_and_remembered, pins_are_compare
            the_sixteen_that_were_announced_last_are_known,
            it_is_said_for_how_long_a_key_was_announced,
            a_file_that_cannot_be_written_is_said_once_and_tried_again,
-           that_there_is_no_next_key_is_said_once)
+           a_relative_state_directory_is_not_used, that_there_is_no_next_key_is_said_once)
