@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "suite.h"
 
 /* Answers one client with `answer`, whatever it asks for, and ends. NULL: says nothing until the
@@ -37,6 +38,24 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
     return (int)syscall(SYS_setsockopt, fd, level, name, value, length);
 }
 
+static pthread_t thread;
+
+/* Of the client, while `drip_bytes` are left: a byte comes, and with it a second passes. */
+static unsigned drip_bytes;
+static uint64_t drip_ns;
+
+ssize_t recv(int fd, void *out, size_t size, int flags)
+{
+    if (drip_bytes == 0 || pthread_equal(pthread_self(), thread)) {
+        return recvfrom(fd, out, size, flags, NULL, NULL);
+    }
+    drip_bytes--;
+    drip_ns += 1000000000U;
+    sc_clock_fake(&drip_ns, NULL);
+    memcpy(out, "H", 1);
+    return 1;
+}
+
 static void *answer_one(void *arg)
 {
     const struct server *server = arg;
@@ -56,7 +75,6 @@ static void *answer_one(void *arg)
 }
 
 static struct server server;
-static pthread_t thread;
 
 static struct sc_address begin(const char *answer)
 {
@@ -141,6 +159,21 @@ START_TEST(a_server_that_says_nothing_is_not_waited_for)
 }
 END_TEST
 
+/* Nor one that says a byte now and then: no single wait is too long. */
+START_TEST(a_server_that_drips_is_not_waited_for)
+{
+    struct sc_err err;
+    drip_ns = sc_clock_ns();
+    drip_bytes = 100;
+    ck_assert_ptr_null(ask("", &err));
+    sc_clock_fake(NULL, NULL);
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_msg(strstr(err.text, "it does not answer in time") != NULL, "%s", err.text);
+    ck_assert_uint_gt(drip_bytes, 100 - 10);
+    drip_bytes = 0;
+}
+END_TEST
+
 /* Whoever answers there does not steer the terminal. */
 START_TEST(an_answer_moves_no_cursor)
 {
@@ -160,4 +193,5 @@ START_TEST(an_answer_moves_no_cursor)
 END_TEST
 
 SUITE_MAIN("status_client", what_a_server_answers, an_answer_that_is_cut, what_is_not_the_server,
-           a_server_that_says_nothing_is_not_waited_for, an_answer_moves_no_cursor)
+           a_server_that_says_nothing_is_not_waited_for, a_server_that_drips_is_not_waited_for,
+           an_answer_moves_no_cursor)
