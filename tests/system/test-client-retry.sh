@@ -72,6 +72,28 @@ said 'full handshake'
 said 'resumed handshake'
 
 
+# The time of a reply begins when its request was sent for the last time: the wait for a server is not the server's.
+mkfifo timed
+# shellcheck disable=SC2016
+background sh -c 'exec sc-client --verbose --json --timeout "$2" --connect "$1" --pin server.crt <timed' sh "$address" $((15 * slow))
+client=$background_pid client_log=$tmp/background-$background_count.log
+exec 9>timed
+echo 'echo before' >&9
+said '"body":"before"'
+kill -KILL "$server_pid"
+end_server 137
+said '"unanswered":0'
+echo 'echo after' >&9
+said '"unanswered":1' 3 # each wait longer than the one before
+starts=$(date +%s%N)
+exec 7>&9 9>&-
+start_server --listen "$address" 7>&-
+exec 7>&-
+finish "$client" 0
+most=$(($(date +%s%N) - starts))
+took=$(sed -n 's/.*"seconds":0*\([0-9]*\)\.\([0-9]*\),"body":"after".*/\1\2/p' "$client_log")
+[ "$took" -le $most ] || fail "the reply took $took ns, and its server has run for $most ns"
+
 # Another key on the same address is not the server that was lost.
 mkfifo wrong
 # shellcheck disable=SC2016

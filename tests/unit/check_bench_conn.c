@@ -3,8 +3,10 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +32,7 @@ enum behaviour {
     CLOSE, /* with close_notify, instead of a reply */
     CUT, /* without */
     REFUSE, /* wants a client certificate */
+    LEAVE, /* says why, and resets the connection */
     NO_HANDSHAKE, /* closes at once */
     PLAIN,
     SILENT
@@ -68,6 +71,18 @@ static void answer(SSL *ssl)
     (void)SSL_shutdown(ssl);
 }
 
+static void leave(SSL *ssl)
+{
+    const struct linger reset = {.l_onoff = 1};
+    const int on = 1;
+    uint8_t frame[SC_FRAME_ERROR_MAX_BYTES];
+    size_t written;
+    const size_t length = sc_frame_put_error(frame, SC_ERROR_INTERNAL, 0, "sorry");
+    (void)setsockopt(SSL_get_fd(ssl), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* it leaves */
+    (void)SSL_write_ex(ssl, frame, length, &written);
+    (void)setsockopt(SSL_get_fd(ssl), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
 static void serve(int fd)
 {
     char bytes[1024];
@@ -87,7 +102,11 @@ static void serve(int fd)
         if (SSL_accept(ssl) == 1) {
             const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
             (void)snprintf(server.name, sizeof(server.name), "%s", name ? name : "none");
-            answer(ssl);
+            if (server.behaviour == LEAVE) {
+                leave(ssl);
+            } else {
+                answer(ssl);
+            }
         }
         SSL_free(ssl);
     }
@@ -121,7 +140,9 @@ static void on_ready(struct sc_bench_conn *one)
     const struct sc_bench_start start = {.intended_ns = now, .real_ns = now};
     ready++;
     resumed = SSL_session_reused(one->ssl) == 1;
-    sc_bench_conn_request(one, 1, &start);
+    if (server.behaviour != LEAVE) {
+        sc_bench_conn_request(one, 1, &start);
+    }
 }
 
 static void on_replies(struct sc_bench_conn *one, size_t count, uint64_t now_ns)
@@ -318,6 +339,35 @@ START_TEST(each_failure_has_its_kind)
 }
 END_TEST
 
+/* The server has gone before a request is written, which fails: its last words are read. */
+START_TEST(why_a_server_has_left_is_read)
+{
+    static const int errors[] = {ECONNRESET, EPIPE};
+    for (size_t i = 0; i < SC_COUNT_OF(errors); i++) {
+        const struct sc_bench_start start = {.intended_ns = 1, .real_ns = 1};
+        int error;
+        socklen_t length = sizeof(error);
+        begin();
+        server.behaviour = LEAVE;
+        closed = 0;
+        sc_bench_conn_open(&conn, NULL, false);
+        while (conn.state != SC_BENCH_CONN_READY) {
+            ck_assert_int_ge(event_base_loop(io.base, EVLOOP_ONCE), 0);
+        }
+        stop_server();
+        if (errors[i] == EPIPE) { /* what send(2) says once the error was fetched */
+            ck_assert_int_eq(getsockopt(conn.fd, SOL_SOCKET, SO_ERROR, &error, &length), 0);
+            ck_assert_int_eq(error, ECONNRESET);
+        }
+        sc_bench_conn_request(&conn, 1, &start);
+        sc_bench_conn_flush(&conn);
+        ck_assert_uint_eq(closed, 1);
+        assert_failure(SC_BENCH_ERROR_SERVER, "ERROR 5 (internal error): sorry");
+        end();
+    }
+}
+END_TEST
+
 START_TEST(each_state_can_time_out)
 {
     begin();
@@ -405,4 +455,4 @@ START_TEST(a_target)
 END_TEST
 
 SUITE_MAIN("bench_conn", an_exchange, a_target, a_pin_is_checked_after_every_handshake,
-           each_failure_has_its_kind, each_state_can_time_out)
+           each_failure_has_its_kind, why_a_server_has_left_is_read, each_state_can_time_out)
