@@ -39,8 +39,6 @@ src_libscproto_la_SOURCES = \
 src_libsctls_la_SOURCES = \
 	src/tls/announcement.c src/tls/announcement.h \
 	src/tls/certificate.c src/tls/certificate.h \
-	src/tls/client_conf.c src/tls/client_conf.h \
-	src/tls/client_policy.c src/tls/client_policy.h \
 	src/tls/command.h \
 	src/tls/command_files.c src/tls/command_files.h \
 	src/tls/commands.c src/tls/commands.h \
@@ -60,6 +58,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/processor.c src/tls/processor.h \
 	src/tls/rotation.c src/tls/rotation.h \
 	src/tls/passphrase_prompt.c src/tls/passphrase_prompt.h \
+	src/tls/peer_policy.c src/tls/peer_policy.h \
 	src/tls/pin.c src/tls/pin.h \
 	src/tls/pin_file.c \
 	src/tls/pin_list.c \
@@ -73,6 +72,7 @@ src_libsctls_la_SOURCES = \
 	src/tls/session_cache.c src/tls/session_cache.h \
 	src/tls/ticket_file.c src/tls/ticket_file.h \
 	src/tls/tickets.c src/tls/tickets.h \
+	src/tls/user_conf.c src/tls/user_conf.h \
 	src/tls/verify.c src/tls/verify.h \
 	src/tls/trace.c src/tls/trace.h \
 	src/tls/watch.c src/tls/watch.h \

@@ -10,7 +10,7 @@
 #include "base/program.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
-#include "tls/client_conf.h"
+#include "tls/user_conf.h"
 
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
 
@@ -410,14 +410,14 @@ static int read_command_line(struct sc_bench_options *options, int argc, char *a
 static int apply_given(struct sc_bench_options *options, struct given *given)
 {
     struct sc_err err;
-    if (sc_client_conf_complete(&options->given, sc_bench_option_table(), true, &err) != 0) {
+    if (sc_user_conf_complete(&options->given, sc_bench_option_table(), true, &err) != 0) {
         return sc_program_fail(SC_BENCH_NAME, &err);
     }
     for (size_t i = 0; i < options->given.count; i++) {
         const struct sc_opt_setting *setting = &options->given.list[i];
         optarg = setting->value;
         if (apply(options, given, setting->option->value, &err) != 0) {
-            (void)sc_client_conf_blame(setting, &err);
+            (void)sc_user_conf_blame(setting, &err);
             return err.status == EX_USAGE ? sc_program_usage(SC_BENCH_NAME, "%s", err.text)
                                           : sc_program_fail(SC_BENCH_NAME, &err);
         }

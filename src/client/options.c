@@ -14,9 +14,9 @@
 #include "client/proxy_command.h"
 #include "proto/frame.h"
 #include "proto/handler.h"
-#include "tls/client_conf.h"
 #include "tls/passphrase_prompt.h"
 #include "tls/pin.h"
+#include "tls/user_conf.h"
 
 #define DAY_MS UINT64_C(86400000)
 #define DEFAULT_TIMEOUT_MS 10000U
@@ -353,7 +353,7 @@ static int check_proxy_command(const struct sc_cli_options *options)
     if (!setting || sc_proxy_command_check(setting->value, &options->address, &err) == 0) {
         return 0;
     }
-    (void)sc_client_conf_blame(setting, &err);
+    (void)sc_user_conf_blame(setting, &err);
     return fail(options, &err);
 }
 
@@ -404,14 +404,14 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
     if (options->show_version) {
         return 0;
     }
-    if (sc_client_conf_complete(&options->given, &sc_cli_option_table, false, &err) != 0) {
+    if (sc_user_conf_complete(&options->given, &sc_cli_option_table, false, &err) != 0) {
         *status = sc_cli_fail(options, &err, NULL);
         return -1;
     }
     for (size_t i = 0; i < options->given.count; i++) {
         const struct sc_opt_setting *setting = &options->given.list[i];
         if (take_option(options, setting->option->value, setting->value, &err) != 0) {
-            (void)sc_client_conf_blame(setting, &err);
+            (void)sc_user_conf_blame(setting, &err);
             *status = fail(options, &err);
             return -1;
         }

@@ -62,8 +62,8 @@ void sc_own_address(char out[SC_OWN_ADDRESS_BYTES])
     }
 }
 
-void sc_client_command(const struct sc_snapshot *snapshot, const struct sc_listen *listen,
-                       const char *own_address, char *out, size_t out_size)
+void sc_format_client_command(const struct sc_snapshot *snapshot, const struct sc_listen *listen,
+                              const char *own_address, char *out, size_t out_size)
 {
     struct sc_address address;
     struct sc_pin_formats pin;
@@ -83,9 +83,9 @@ void sc_client_command(const struct sc_snapshot *snapshot, const struct sc_liste
     }
     (void)fputs("sc-client --connect ", command);
     sc_escape_shell(command, text);
-    (void)fprintf(
-        command, " --pin %s%s echo hello", pin.curl,
-        snapshot->config->client_auth == SC_CLIENT_AUTH_REQUIRE ? " --cert FILE --key FILE" : "");
+    (void)fprintf(command, " --pin %s%s echo hello", pin.curl,
+                  snapshot->config->client_auth == SC_PEER_AUTH_REQUIRE ? " --cert FILE --key FILE"
+                                                                        : "");
     out[out_size - 1] = '\0';
     if (fclose(command) != 0) {
         out[0] = '\0'; /* it does not fit */

@@ -17,8 +17,8 @@
  * certificate with a dot in it, unless that is only the host's own name, which others may not be
  * able to look up; else `own_address`. Empty: it does not fit.
  */
-void sc_client_command(const struct sc_snapshot *snapshot, const struct sc_listen *listen,
-                       const char *own_address, char *out, size_t out_size);
+void sc_format_client_command(const struct sc_snapshot *snapshot, const struct sc_listen *listen,
+                              const char *own_address, char *out, size_t out_size);
 
 /*
  * The address that this host sends from, else "localhost". To be asked before sc_confine(), which

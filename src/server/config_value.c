@@ -62,7 +62,7 @@ static int out_of_memory(struct sc_err *err)
 /* The fields are enums, read and written as the integers that they are. */
 _Static_assert(sizeof(enum sc_log_level) == sizeof(int) &&
                    sizeof(enum sc_log_format) == sizeof(int) &&
-                   sizeof(enum sc_client_auth) == sizeof(int) &&
+                   sizeof(enum sc_peer_auth) == sizeof(int) &&
                    sizeof(enum sc_key_continuity) == sizeof(int),
                "one setter for all words");
 

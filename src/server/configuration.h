@@ -68,7 +68,7 @@ enum sc_key_continuity {
 #define SC_CONFIG_NETWORKS struct sc_config_networks
 #define SC_CONFIG_LOG_LEVEL enum sc_log_level
 #define SC_CONFIG_LOG_FORMAT enum sc_log_format
-#define SC_CONFIG_CLIENT_AUTH enum sc_client_auth
+#define SC_CONFIG_CLIENT_AUTH enum sc_peer_auth
 #define SC_CONFIG_KEY_CONTINUITY enum sc_key_continuity
 
 /*

@@ -269,8 +269,8 @@ static int start_upkeep(struct sc_server *server, struct sc_err *err)
 
 static void write_client_command(struct sc_server *server)
 {
-    sc_client_command(&server->snapshot, server->sockets.tls, server->own_address,
-                      server->client_command, sizeof(server->client_command));
+    sc_format_client_command(&server->snapshot, server->sockets.tls, server->own_address,
+                             server->client_command, sizeof(server->client_command));
 }
 
 static void log_start(const struct sc_server *server)

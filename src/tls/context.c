@@ -58,7 +58,7 @@ struct sc_tls_context {
 
     /* Of a server. */
     struct sc_cert_files files;
-    struct sc_client_policy policy;
+    struct sc_peer_policy policy;
     struct sc_announcement announcement;
     struct sc_ocsp ocsp;
     uint8_t commands[SC_TLS_COMMANDS_DIGEST_BYTES];
@@ -81,7 +81,7 @@ static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int ind
     struct sc_tls_context *context = ptr;
     if (context) {
         sc_cert_files_fini(&context->files);
-        sc_client_policy_fini(&context->policy);
+        sc_peer_policy_fini(&context->policy);
         sc_announcement_fini(&context->announcement);
         sc_ocsp_fini(&context->ocsp);
         if (context->keylog_fd >= 0) {
@@ -279,10 +279,10 @@ static int make_server(struct sc_tls_context *context,
     SSL_CTX_set_options(ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_alpn_select_cb(ssl_ctx, on_alpn, NULL);
     if (set_sessions(ssl_ctx, settings, err) != 0 ||
-        sc_client_policy_init(&context->policy, settings->client_auth, settings->client_pins,
-                              settings->client_pin_count, settings->commands,
-                              settings->command_count, err) != 0 ||
-        sc_client_policy_install(&context->policy, ssl_ctx, err) != 0 ||
+        sc_peer_policy_init(&context->policy, settings->client_auth, settings->client_pins,
+                            settings->client_pin_count, settings->commands, settings->command_count,
+                            err) != 0 ||
+        sc_peer_policy_install(&context->policy, ssl_ctx, err) != 0 ||
         sc_tls_commands_apply(ssl_ctx, settings->commands, settings->command_count,
                               context->commands, err) != 0 ||
         load_server_files(context, settings, err) != 0 ||
@@ -387,7 +387,7 @@ const struct sc_ocsp *sc_tls_context_ocsp(const struct sc_tls_context *context)
 int sc_tls_context_check_peer(const struct sc_tls_context *context, const SSL *ssl,
                               const char **name, struct sc_err *err)
 {
-    return sc_client_policy_check(&context->policy, ssl, name, err);
+    return sc_peer_policy_check(&context->policy, ssl, name, err);
 }
 
 const uint8_t *sc_tls_context_digest(const struct sc_tls_context *context)

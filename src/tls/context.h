@@ -19,8 +19,8 @@
 #include <openssl/ssl.h>
 
 #include "base/err.h"
-#include "tls/client_policy.h"
 #include "tls/commands.h"
+#include "tls/peer_policy.h"
 
 struct sc_tls_context;
 struct sc_announcement;
@@ -62,7 +62,7 @@ struct sc_tls_server_settings {
 
     const char *ocsp_response_path; /* DER; NULL: nothing is stapled */
 
-    enum sc_client_auth client_auth;
+    enum sc_peer_auth client_auth;
     const char *const *client_pins; /* PIN arguments (tls/pin.h), any one is enough; none: chain
                                        validation (VerifyCAFile) */
     size_t client_pin_count;

@@ -102,7 +102,7 @@ START_TEST(defaults_are_those_of_the_contract)
     ck_assert_uint_eq(config->session_cache_size, 1024);
     ck_assert_ptr_null(config->ticket_keys);
     ck_assert_ptr_null(config->ocsp_response);
-    ck_assert_int_eq(config->client_auth, SC_CLIENT_AUTH_NONE);
+    ck_assert_int_eq(config->client_auth, SC_PEER_AUTH_NONE);
     ck_assert_uint_eq(config->client_pin.count, 0);
     ck_assert_uint_eq(config->tls_command_count, 0);
 }
@@ -131,7 +131,7 @@ START_TEST(file_sets_every_kind_of_value)
     ck_assert_uint_eq(config->handshake_timeout_ms, 500);
     ck_assert_str_eq(config->certificate, "/a \"b\" #c");
     ck_assert_int_eq(config->log_level, SC_LOG_DEBUG);
-    ck_assert_int_eq(config->client_auth, SC_CLIENT_AUTH_REQUIRE);
+    ck_assert_int_eq(config->client_auth, SC_PEER_AUTH_REQUIRE);
     ck_assert_uint_eq(config->client_pin.count, 2);
     ck_assert_str_eq(config->client_pin.items[1], "/etc/x.pem");
     ck_assert_uint_eq(config->tls_command_count, 2);
@@ -160,7 +160,7 @@ START_TEST(command_line_wins_and_repeats)
               "--listen", "a:2,b:3", "--workers=7");
     ck_assert_uint_eq(config->workers, 7);
     ck_assert_uint_eq(config->max_body_bytes, 1024);
-    ck_assert_int_eq(config->client_auth, SC_CLIENT_AUTH_OPTIONAL);
+    ck_assert_int_eq(config->client_auth, SC_PEER_AUTH_OPTIONAL);
     ck_assert_uint_eq(config->listen.count, 3);
     ck_assert_str_eq(config->listen.items[2].host, "b");
 }

@@ -181,7 +181,7 @@ TEST(a_client_is_checked_after_its_handshake)
     struct sc_err err = {0};
     fixture_write_pair("known", "P-256");
     fixture_write_pair("other", "P-256");
-    settings.client_auth = SC_CLIENT_AUTH_REQUIRE;
+    settings.client_auth = SC_PEER_AUTH_REQUIRE;
     settings.client_pins = pins;
     settings.client_pin_count = 1;
     sc_tls_context_unref(server_context);

@@ -372,7 +372,7 @@ START_TEST(digest_names_the_content)
         settings.next_private_key_path = i == 4 ? fixture_path("next.key") : NULL;
         settings.session_timeout_s = i == 0 ? 77 : 0;
         settings.session_cache_size = i == 1 ? 77 : 1024;
-        settings.client_auth = i == 2 ? SC_CLIENT_AUTH_OPTIONAL : SC_CLIENT_AUTH_NONE;
+        settings.client_auth = i == 2 ? SC_PEER_AUTH_OPTIONAL : SC_PEER_AUTH_NONE;
         settings.client_pins = pins;
         settings.client_pin_count = i == 2;
         settings.ocsp_response_path = i == 3 ? fixture_path("ocsp.der") : NULL;

@@ -28,7 +28,7 @@ static void set_up_for(const char *client)
     set_up();
     (void)snprintf(path, sizeof(path), "%s", fixture_path(client));
     struct sc_tls_server_settings server_settings = fixture_settings("server");
-    server_settings.client_auth = SC_CLIENT_AUTH_REQUIRE;
+    server_settings.client_auth = SC_PEER_AUTH_REQUIRE;
     server_settings.client_pins = pins;
     server_settings.client_pin_count = 1;
     sc_tls_context_unref(context);

@@ -68,7 +68,7 @@ static void teardown(void)
     sc_tickets_unref(tickets);
 }
 
-static struct sc_tls_context *server_with(enum sc_client_auth auth, const char *pin,
+static struct sc_tls_context *server_with(enum sc_peer_auth auth, const char *pin,
                                           const struct sc_tls_command *ca_command)
 {
     struct sc_tls_server_settings settings = fixture_settings("server");
@@ -146,17 +146,17 @@ START_TEST(pins_decide)
 {
     setup();
     struct sc_tls_context *server =
-        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
+        server_with(SC_PEER_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
     expect(server, &alice, SERVED);
     expect(server, &mallory, REFUSED_IN_HANDSHAKE);
     expect(server, NULL, REFUSED_IN_HANDSHAKE);
     sc_tls_context_unref(server);
-    server = server_with(SC_CLIENT_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
+    server = server_with(SC_PEER_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
     expect(server, &alice, SERVED);
     expect(server, &mallory, REFUSED_IN_HANDSHAKE);
     expect(server, NULL, SERVED);
     sc_tls_context_unref(server);
-    server = server_with(SC_CLIENT_AUTH_NONE, NULL, NULL);
+    server = server_with(SC_PEER_AUTH_NONE, NULL, NULL);
     expect(server, &mallory, SERVED);
     expect(server, NULL, SERVED);
     sc_tls_context_unref(server);
@@ -169,14 +169,14 @@ START_TEST(a_ca_decides)
     setup();
     char pin[600];
     struct sc_tls_command command = {"VerifyCAFile", fixture_path("ca.crt")};
-    struct sc_tls_context *server = server_with(SC_CLIENT_AUTH_REQUIRE, NULL, &command);
+    struct sc_tls_context *server = server_with(SC_PEER_AUTH_REQUIRE, NULL, &command);
     expect(server, &issued, SERVED);
     expect(server, &below, SERVED);
     expect(server, &alice, REFUSED_IN_HANDSHAKE);
     expect(server, NULL, REFUSED_IN_HANDSHAKE);
     sc_tls_context_unref(server);
     ck_assert_int_gt(snprintf(pin, sizeof(pin), "ca:%s", fixture_path("ca.crt")), 0);
-    server = server_with(SC_CLIENT_AUTH_REQUIRE, pin, NULL);
+    server = server_with(SC_PEER_AUTH_REQUIRE, pin, NULL);
     expect(server, &issued, SERVED);
     expect(server, &below, SERVED);
     expect(server, &mallory, REFUSED_IN_HANDSHAKE);
@@ -189,14 +189,14 @@ END_TEST
 START_TEST(a_new_policy_ends_old_sessions)
 {
     setup();
-    struct sc_tls_context *open = server_with(SC_CLIENT_AUTH_NONE, NULL, NULL);
+    struct sc_tls_context *open = server_with(SC_PEER_AUTH_NONE, NULL, NULL);
     struct sc_tls_context *pinned =
-        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
+        server_with(SC_PEER_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
     struct sc_tls_context *again =
-        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
+        server_with(SC_PEER_AUTH_REQUIRE, fixture_path("alice.crt"), NULL);
     fixture_write_certificate("other.crt", mallory.certificate, false);
     struct sc_tls_context *other =
-        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("other.crt"), NULL);
+        server_with(SC_PEER_AUTH_REQUIRE, fixture_path("other.crt"), NULL);
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         SSL_SESSION *session = NULL;
         ck_assert_int_eq(visit(open, NULL, version, &session), SERVED);
@@ -211,7 +211,7 @@ START_TEST(a_new_policy_ends_old_sessions)
     }
     SSL_SESSION *nameless = NULL;
     struct sc_tls_context *optional =
-        server_with(SC_CLIENT_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
+        server_with(SC_PEER_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
     ck_assert_int_eq(visit(optional, NULL, TLS1_3_VERSION, &nameless), SERVED);
     ck_assert_msg(visit(pinned, NULL, TLS1_3_VERSION, &nameless) == REFUSED_IN_HANDSHAKE,
                   "optional is another policy than require");
@@ -241,7 +241,7 @@ START_TEST(another_ca_ends_old_sessions)
         char name[80];
         ck_assert_int_gt(snprintf(name, sizeof(name), "cas/%08lx.0", X509_subject_name_hash(ca)),
                          0);
-        struct sc_tls_server_settings settings = {.client_auth = SC_CLIENT_AUTH_REQUIRE,
+        struct sc_tls_server_settings settings = {.client_auth = SC_PEER_AUTH_REQUIRE,
                                                   .tickets = tickets,
                                                   .session_cache_size = 100,
                                                   .commands = i == 0 ? file : path};
@@ -285,28 +285,28 @@ START_TEST(resumed_sessions_are_checked_again)
 {
     setup();
     struct sc_tls_context *server =
-                              server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL),
+                              server_with(SC_PEER_AUTH_REQUIRE, fixture_path("alice.crt"), NULL),
                           *client = fixture_client();
     const char *pin = fixture_path("other.crt");
-    struct sc_client_policy stricter;
+    struct sc_peer_policy stricter;
     struct sc_err err = {0};
     const char *name = "";
     SSL_SESSION *session = NULL;
     struct tls_pair pair;
     fixture_write_certificate("other.crt", mallory.certificate, false);
-    ck_assert_int_eq(
-        sc_client_policy_init(&stricter, SC_CLIENT_AUTH_REQUIRE, &pin, 1, NULL, 0, &err), 0);
+    ck_assert_int_eq(sc_peer_policy_init(&stricter, SC_PEER_AUTH_REQUIRE, &pin, 1, NULL, 0, &err),
+                     0);
     ck_assert_int_eq(visit(server, &alice, TLS1_3_VERSION, &session), SERVED);
     tls_pair_init(&pair, client, server);
     ck_assert_int_eq(SSL_set_session(pair.client, session), 1);
     ck_assert(tls_pair_handshake(&pair));
     ck_assert(SSL_session_reused(pair.server));
-    ck_assert_int_eq(sc_client_policy_check(&stricter, pair.server, &name, &err), -1);
+    ck_assert_int_eq(sc_peer_policy_check(&stricter, pair.server, &name, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, "sha256//"));
     ck_assert_ptr_nonnull(strstr(err.text, "matches no client-pin"));
     ck_assert_ptr_null(name);
     tls_pair_fini(&pair);
-    sc_client_policy_fini(&stricter);
+    sc_peer_policy_fini(&stricter);
     SSL_SESSION_free(session);
     sc_tls_context_unref(client);
     sc_tls_context_unref(server);
@@ -321,8 +321,8 @@ START_TEST(resumed_sessions_end_with_the_certificate)
     char pin[600];
     const struct sc_tls_command command = {"VerifyCAFile", fixture_path("ca.crt")};
     ck_assert_int_gt(snprintf(pin, sizeof(pin), "ca:%s", fixture_path("ca.crt")), 0);
-    struct sc_tls_context *servers[] = {server_with(SC_CLIENT_AUTH_REQUIRE, NULL, &command),
-                                        server_with(SC_CLIENT_AUTH_REQUIRE, pin, NULL)};
+    struct sc_tls_context *servers[] = {server_with(SC_PEER_AUTH_REQUIRE, NULL, &command),
+                                        server_with(SC_PEER_AUTH_REQUIRE, pin, NULL)};
     for (size_t i = 0; i < SC_COUNT_OF(servers); i++) {
         for (int days = -1; days <= 2; days += 3) {
             SSL_SESSION *session = NULL;
@@ -350,7 +350,7 @@ START_TEST(a_ca_among_other_pins)
         const char *const pins[] = {i == 0 ? pin : fixture_path("alice.crt"),
                                     i == 0 ? fixture_path("alice.crt") : pin};
         struct sc_tls_server_settings settings = fixture_settings("server");
-        settings.client_auth = SC_CLIENT_AUTH_REQUIRE;
+        settings.client_auth = SC_PEER_AUTH_REQUIRE;
         settings.client_pins = pins;
         settings.client_pin_count = 2;
         settings.tickets = tickets;
@@ -368,7 +368,7 @@ START_TEST(tells_the_pin_that_was_refused)
 {
     setup();
     struct sc_tls_context *server =
-                              server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("alice.crt"), NULL),
+                              server_with(SC_PEER_AUTH_REQUIRE, fixture_path("alice.crt"), NULL),
                           *client = fixture_client();
     struct tls_pair pair;
     uint8_t pin[SC_PIN_BYTES];
@@ -397,26 +397,26 @@ START_TEST(names_what_does_not_go_together)
     const char *const good = fixture_path("alice.crt"), *const bad = "sha256//short",
                       *const none = fixture_path("none.crt");
     const struct {
-        enum sc_client_auth auth;
+        enum sc_peer_auth auth;
         const char *pin;
         size_t commands;
         int status;
         const char *words;
     } cases[] = {
-        {SC_CLIENT_AUTH_NONE, good, 0, EX_CONFIG, "client-pin is set and client-auth is none"},
-        {SC_CLIENT_AUTH_NONE, NULL, 1, EX_CONFIG, "VerifyCAFile is set and client-auth is none"},
-        {SC_CLIENT_AUTH_REQUIRE, NULL, 0, EX_CONFIG, "client-auth needs to know"},
-        {SC_CLIENT_AUTH_OPTIONAL, NULL, 0, EX_CONFIG, "client-auth needs to know"},
-        {SC_CLIENT_AUTH_REQUIRE, good, 1, EX_CONFIG, "do not go together"},
-        {SC_CLIENT_AUTH_REQUIRE, bad, 0, EX_CONFIG, "client-pin: "},
-        {SC_CLIENT_AUTH_REQUIRE, none, 0, EX_NOINPUT, "client-pin: "},
+        {SC_PEER_AUTH_NONE, good, 0, EX_CONFIG, "client-pin is set and client-auth is none"},
+        {SC_PEER_AUTH_NONE, NULL, 1, EX_CONFIG, "VerifyCAFile is set and client-auth is none"},
+        {SC_PEER_AUTH_REQUIRE, NULL, 0, EX_CONFIG, "client-auth needs to know"},
+        {SC_PEER_AUTH_OPTIONAL, NULL, 0, EX_CONFIG, "client-auth needs to know"},
+        {SC_PEER_AUTH_REQUIRE, good, 1, EX_CONFIG, "do not go together"},
+        {SC_PEER_AUTH_REQUIRE, bad, 0, EX_CONFIG, "client-pin: "},
+        {SC_PEER_AUTH_REQUIRE, none, 0, EX_NOINPUT, "client-pin: "},
     };
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
-        struct sc_client_policy policy;
+        struct sc_peer_policy policy;
         struct sc_err err = {0};
-        ck_assert_int_eq(sc_client_policy_init(&policy, cases[i].auth, &cases[i].pin,
-                                               cases[i].pin != NULL, &command, cases[i].commands,
-                                               &err),
+        ck_assert_int_eq(sc_peer_policy_init(&policy, cases[i].auth, &cases[i].pin,
+                                             cases[i].pin != NULL, &command, cases[i].commands,
+                                             &err),
                          -1);
         ck_assert_msg(err.status == cases[i].status && strstr(err.text, cases[i].words), "%d: %s",
                       err.status, err.text);
@@ -437,11 +437,11 @@ START_TEST(clients_have_names)
     (void)snprintf(list, sizeof(list), "# who may come\n%s alice-1\n", as.curl);
     fixture_write("clients", list, strlen(list));
     struct sc_tls_context *server =
-        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("clients"), NULL);
+        server_with(SC_PEER_AUTH_REQUIRE, fixture_path("clients"), NULL);
     (void)snprintf(list, sizeof(list), "%s alice-2\n", as.curl);
     fixture_write("clients", list, strlen(list));
     struct sc_tls_context *renamed =
-        server_with(SC_CLIENT_AUTH_REQUIRE, fixture_path("clients"), NULL);
+        server_with(SC_PEER_AUTH_REQUIRE, fixture_path("clients"), NULL);
     ck_assert_mem_ne(sc_tls_context_digest(server), sc_tls_context_digest(renamed),
                      SC_TLS_CONTEXT_DIGEST_BYTES);
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
@@ -456,7 +456,7 @@ START_TEST(clients_have_names)
     expect(server, &mallory, REFUSED_IN_HANDSHAKE);
     sc_tls_context_unref(server);
     sc_tls_context_unref(renamed);
-    server = server_with(SC_CLIENT_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
+    server = server_with(SC_PEER_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
     expect(server, &alice, SERVED);
     ck_assert_ptr_null(who_it_is);
     sc_tls_context_unref(server);
@@ -464,7 +464,7 @@ START_TEST(clients_have_names)
 }
 END_TEST
 
-SUITE_MAIN("client_policy", clients_have_names, pins_decide, a_ca_decides,
+SUITE_MAIN("peer_policy", clients_have_names, pins_decide, a_ca_decides,
            a_new_policy_ends_old_sessions, another_ca_ends_old_sessions,
            resumed_sessions_are_checked_again, resumed_sessions_end_with_the_certificate,
            a_ca_among_other_pins, tells_the_pin_that_was_refused, names_what_does_not_go_together)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "tls/client_conf.h"
+#include "tls/user_conf.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -243,8 +243,8 @@ static int complete(struct conf *conf, bool rest, struct sc_err *err)
     return rc;
 }
 
-int sc_client_conf_complete(struct sc_opt_settings *settings, const struct sc_opt_table *table,
-                            bool rest, struct sc_err *err)
+int sc_user_conf_complete(struct sc_opt_settings *settings, const struct sc_opt_table *table,
+                          bool rest, struct sc_err *err)
 {
     struct conf conf = {.table = table, .settings = settings};
     if (!find_path(&conf)) {
@@ -258,7 +258,7 @@ int sc_client_conf_complete(struct sc_opt_settings *settings, const struct sc_op
     return rc;
 }
 
-int sc_client_conf_blame(const struct sc_opt_setting *setting, struct sc_err *err)
+int sc_user_conf_blame(const struct sc_opt_setting *setting, struct sc_err *err)
 {
     if (!setting->is_argument && err->status == EX_USAGE) {
         err->status = EX_DATAERR;

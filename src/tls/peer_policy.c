@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "tls/client_policy.h"
+#include "tls/peer_policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "tls/error.h"
 #include "tls/watch.h"
 
-static int make_id(struct sc_client_policy *policy, const struct sc_tls_command *commands,
+static int make_id(struct sc_peer_policy *policy, const struct sc_tls_command *commands,
                    size_t count, struct sc_err *err)
 {
     const uint8_t auth = (uint8_t)policy->auth;
@@ -38,7 +38,7 @@ static int make_id(struct sc_client_policy *policy, const struct sc_tls_command 
     return ok ? 0 : sc_tls_err(err, EX_OSERR, "can't set up client-auth");
 }
 
-static int add_pins(struct sc_client_policy *policy, const char *const *pins, size_t count,
+static int add_pins(struct sc_peer_policy *policy, const char *const *pins, size_t count,
                     struct sc_err *err)
 {
     policy->pins = sc_pin_set_new();
@@ -57,24 +57,24 @@ static int add_pins(struct sc_client_policy *policy, const char *const *pins, si
     return 0;
 }
 
-int sc_client_policy_init(struct sc_client_policy *policy, enum sc_client_auth auth,
-                          const char *const *pins, size_t pin_count,
-                          const struct sc_tls_command *commands, size_t command_count,
-                          struct sc_err *err)
+int sc_peer_policy_init(struct sc_peer_policy *policy, enum sc_peer_auth auth,
+                        const char *const *pins, size_t pin_count,
+                        const struct sc_tls_command *commands, size_t command_count,
+                        struct sc_err *err)
 {
     bool has_ca = false;
     for (size_t i = 0; i < command_count; i++) {
         has_ca = has_ca || sc_tls_command_is_client_ca(&commands[i]);
     }
-    *policy = (struct sc_client_policy){.auth = auth};
+    *policy = (struct sc_peer_policy){.auth = auth};
     ERR_clear_error();
-    if (auth == SC_CLIENT_AUTH_NONE && (pin_count > 0 || has_ca)) {
+    if (auth == SC_PEER_AUTH_NONE && (pin_count > 0 || has_ca)) {
         return sc_err_set(err, EX_CONFIG,
                           "%s is set and client-auth is none: no client would be checked; set "
                           "client-auth = require",
                           pin_count > 0 ? "client-pin" : "VerifyCAFile");
     }
-    if (auth != SC_CLIENT_AUTH_NONE && pin_count == 0 && !has_ca) {
+    if (auth != SC_PEER_AUTH_NONE && pin_count == 0 && !has_ca) {
         return sc_err_set(err, EX_CONFIG,
                           "client-auth needs to know which clients are good; set client-pin (PINs "
                           "of clients) or VerifyCAFile (their CA)");
@@ -86,13 +86,13 @@ int sc_client_policy_init(struct sc_client_policy *policy, enum sc_client_auth a
     }
     if ((pin_count > 0 && add_pins(policy, pins, pin_count, err) != 0) ||
         make_id(policy, commands, command_count, err) != 0) {
-        sc_client_policy_fini(policy);
+        sc_peer_policy_fini(policy);
         return -1;
     }
     return 0;
 }
 
-void sc_client_policy_fini(struct sc_client_policy *policy)
+void sc_peer_policy_fini(struct sc_peer_policy *policy)
 {
     sc_pin_set_free(policy->pins);
     memset(policy, 0, sizeof(*policy));
@@ -111,7 +111,7 @@ static void format_pin(const X509 *certificate, char *out, size_t size)
 /* In place of OpenSSL's chain validation: a pin decides. */
 static int on_verify(X509_STORE_CTX *store, void *arg)
 {
-    const struct sc_client_policy *policy = arg;
+    const struct sc_peer_policy *policy = arg;
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     X509 *leaf = X509_STORE_CTX_get0_cert(store);
     struct sc_pin_result result;
@@ -131,17 +131,17 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
     return 0;
 }
 
-int sc_client_policy_install(const struct sc_client_policy *policy, SSL_CTX *ssl_ctx,
-                             struct sc_err *err)
+int sc_peer_policy_install(const struct sc_peer_policy *policy, SSL_CTX *ssl_ctx,
+                           struct sc_err *err)
 {
     ERR_clear_error();
     if (SSL_CTX_set_session_id_context(ssl_ctx, policy->id, sizeof(policy->id)) != 1) {
         return sc_tls_err(err, EX_SOFTWARE, "can't set up client-auth");
     }
     switch (policy->auth) {
-    case SC_CLIENT_AUTH_NONE: SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_NONE, NULL); break;
-    case SC_CLIENT_AUTH_OPTIONAL: SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL); break;
-    case SC_CLIENT_AUTH_REQUIRE:
+    case SC_PEER_AUTH_NONE: SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_NONE, NULL); break;
+    case SC_PEER_AUTH_OPTIONAL: SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL); break;
+    case SC_PEER_AUTH_REQUIRE:
         SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
         break;
     }
@@ -151,18 +151,18 @@ int sc_client_policy_install(const struct sc_client_policy *policy, SSL_CTX *ssl
     return 0;
 }
 
-int sc_client_policy_check(const struct sc_client_policy *policy, const SSL *ssl, const char **name,
-                           struct sc_err *err)
+int sc_peer_policy_check(const struct sc_peer_policy *policy, const SSL *ssl, const char **name,
+                         struct sc_err *err)
 {
     struct sc_pin_result result;
     char pin[64];
     *name = NULL;
-    if (policy->auth == SC_CLIENT_AUTH_NONE) {
+    if (policy->auth == SC_PEER_AUTH_NONE) {
         return 0;
     }
     X509 *leaf = SSL_get0_peer_certificate(ssl);
     if (!leaf) {
-        return policy->auth == SC_CLIENT_AUTH_OPTIONAL
+        return policy->auth == SC_PEER_AUTH_OPTIONAL
                    ? 0
                    : sc_err_set(err, EX_NOPERM, "the client has no certificate");
     }

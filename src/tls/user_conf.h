@@ -15,8 +15,8 @@
  *
  * Thread: the main one.
  */
-#ifndef SC_TLS_CLIENT_CONF_H
-#define SC_TLS_CLIENT_CONF_H
+#ifndef SC_TLS_USER_CONF_H
+#define SC_TLS_USER_CONF_H
 
 #include "base/opt_settings.h"
 
@@ -26,13 +26,13 @@
  * a file nothing changes. On failure: EX_NOINPUT it can't be read, EX_DATAERR its content,
  * EX_OSERR.
  */
-int sc_client_conf_complete(struct sc_opt_settings *settings, const struct sc_opt_table *table,
-                            bool rest, struct sc_err *err) SC_NODISCARD;
+int sc_user_conf_complete(struct sc_opt_settings *settings, const struct sc_opt_table *table,
+                          bool rest, struct sc_err *err) SC_NODISCARD;
 
 /*
  * What is wrong with the value of a setting, with the place where it stands: EX_USAGE of the
  * command line, and EX_DATAERR in a file. Always returns -1.
  */
-int sc_client_conf_blame(const struct sc_opt_setting *setting, struct sc_err *err);
+int sc_user_conf_blame(const struct sc_opt_setting *setting, struct sc_err *err);
 
 #endif
