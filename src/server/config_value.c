@@ -117,6 +117,21 @@ static int set_string(char **field, const struct sc_config_option *option, const
     return 0;
 }
 
+/* Returns the items with room for one more, to be stored; NULL and they stay. */
+static void *grow(void *items, size_t count, size_t size, uint64_t max, const char *what,
+                  struct sc_err *err)
+{
+    if (count >= max) {
+        (void)sc_err_set(err, EX_USAGE, "too many %s: expected up to %u", what, (unsigned)max);
+        return NULL;
+    }
+    void *more = realloc(items, (count + 1) * size);
+    if (!more) {
+        (void)out_of_memory(err);
+    }
+    return more;
+}
+
 static int add_string(void *list, const struct sc_config_option *option, const char *item,
                       struct sc_err *err)
 {
@@ -140,17 +155,11 @@ static int add_address(void *list, const struct sc_config_option *option, const 
                        struct sc_err *err)
 {
     struct sc_config_addresses *addresses = list;
-    struct sc_address address;
-    if (sc_parse_address(item, NULL, &address, err) != 0) {
+    struct sc_address address, *items;
+    if (sc_parse_address(item, NULL, &address, err) != 0 ||
+        !(items = grow(addresses->items, addresses->count, sizeof(*items), option->max, "addresses",
+                       err))) {
         return -1;
-    }
-    if (addresses->count >= option->max) {
-        return sc_err_set(err, EX_USAGE, "too many addresses: expected up to %u",
-                          (unsigned)option->max);
-    }
-    struct sc_address *items = realloc(addresses->items, (addresses->count + 1) * sizeof(*items));
-    if (!items) {
-        return out_of_memory(err);
     }
     addresses->items = items;
     items[addresses->count++] = address;
@@ -161,17 +170,11 @@ static int add_network(void *list, const struct sc_config_option *option, const 
                        struct sc_err *err)
 {
     struct sc_config_networks *networks = list;
-    struct sc_network network;
-    if (sc_network_parse(item, &network, err) != 0) {
+    struct sc_network network, *items;
+    if (sc_network_parse(item, &network, err) != 0 ||
+        !(items = grow(networks->items, networks->count, sizeof(*items), option->max, "networks",
+                       err))) {
         return -1;
-    }
-    if (networks->count >= option->max) {
-        return sc_err_set(err, EX_USAGE, "too many networks: expected up to %u",
-                          (unsigned)option->max);
-    }
-    struct sc_network *items = realloc(networks->items, (networks->count + 1) * sizeof(*items));
-    if (!items) {
-        return out_of_memory(err);
     }
     networks->items = items;
     items[networks->count++] = network;

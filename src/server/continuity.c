@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/new_file.h"
 #include "tls/pin.h"
+#include "tls/rotation.h"
 
 #define PATH_BYTES (4096U + 16U) /* too long a path is to fail, not to name another file */
 #define MAX_FILE_BYTES 8192U
@@ -87,14 +88,12 @@ static bool is_current(const struct sc_continuity *continuity, const struct sc_a
 static void find_path(struct sc_continuity *continuity, const char *private_key)
 {
     const char *directory = getenv("STATE_DIRECTORY"); /* a list, with colons */
-    const size_t length = strlen(private_key);
-    const bool suffix = length > 4 && strcmp(private_key + length - 4, ".key") == 0;
     if (directory && directory[0] == '/') {
         (void)snprintf(continuity->path, PATH_BYTES, "%.*s/announced", (int)strcspn(directory, ":"),
                        directory);
     } else {
         (void)snprintf(continuity->path, PATH_BYTES, "%.*s.announced",
-                       (int)(suffix ? length - 4 : length), private_key);
+                       (int)sc_rotation_base_length(private_key), private_key);
     }
 }
 

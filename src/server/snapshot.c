@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "tls/rotation.h"
 
 static const char *text_or_null(const char *text)
 {
@@ -24,11 +25,10 @@ static int load_tickets(struct sc_tickets *tickets, const struct sc_config *conf
 const char *sc_snapshot_next_key(const struct sc_config *config, char out[SC_SNAPSHOT_PATH_BYTES])
 {
     const char *path = text_or_null(config->next_private_key);
-    const size_t length = strlen(config->private_key);
-    const bool suffix = length > 4 && strcmp(config->private_key + length - 4, ".key") == 0;
-    const int written = path ? snprintf(out, SC_SNAPSHOT_PATH_BYTES, "%s", path)
-                             : snprintf(out, SC_SNAPSHOT_PATH_BYTES, "%.*s.next.key",
-                                        (int)(suffix ? length - 4 : length), config->private_key);
+    const int base = (int)sc_rotation_base_length(config->private_key);
+    const int written =
+        path ? snprintf(out, SC_SNAPSHOT_PATH_BYTES, "%s", path)
+             : snprintf(out, SC_SNAPSHOT_PATH_BYTES, "%.*s.next.key", base, config->private_key);
     return written < (int)SC_SNAPSHOT_PATH_BYTES ? out : NULL;
 }
 

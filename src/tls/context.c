@@ -57,6 +57,7 @@ struct sc_tls_context {
     int keylog_fd; /* of a client; -1: none */
 
     /* Of a server. */
+    struct sc_tickets *tickets; /* a reference, or NULL */
     struct sc_cert_files files;
     struct sc_peer_policy policy;
     struct sc_announcement announcement;
@@ -80,6 +81,7 @@ static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int ind
     (void)argp;
     struct sc_tls_context *context = ptr;
     if (context) {
+        sc_tickets_unref(context->tickets);
         sc_cert_files_fini(&context->files);
         sc_peer_policy_fini(&context->policy);
         sc_announcement_fini(&context->announcement);
@@ -151,9 +153,10 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_lengt
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *settings,
-                        struct sc_err *err)
+static int set_sessions(struct sc_tls_context *context,
+                        const struct sc_tls_server_settings *settings, struct sc_err *err)
 {
+    SSL_CTX *ssl_ctx = context->ssl_ctx;
     uint32_t timeout_s =
         settings->session_timeout_s ? settings->session_timeout_s : DEFAULT_SESSION_TIMEOUT_S;
     const uint32_t size = settings->session_cache_size;
@@ -170,6 +173,7 @@ static int set_sessions(SSL_CTX *ssl_ctx, const struct sc_tls_server_settings *s
     if (!settings->tickets) {
         return 0;
     }
+    context->tickets = sc_tickets_ref(settings->tickets);
     if (size > 0 && sc_session_cache_install(sc_tickets_session_cache(settings->tickets), ssl_ctx,
                                              size, err) != 0) {
         return -1;
@@ -278,7 +282,7 @@ static int make_server(struct sc_tls_context *context,
     SSL_CTX *ssl_ctx = context->ssl_ctx;
     SSL_CTX_set_options(ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_alpn_select_cb(ssl_ctx, on_alpn, NULL);
-    if (set_sessions(ssl_ctx, settings, err) != 0 ||
+    if (set_sessions(context, settings, err) != 0 ||
         sc_peer_policy_init(&context->policy, settings->client_auth, settings->client_pins,
                             settings->client_pin_count, settings->commands, settings->command_count,
                             err) != 0 ||

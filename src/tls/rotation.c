@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -25,6 +26,12 @@ static const char *const slot_names[SC_ROTATION_SLOTS] = {"current", "next", "pr
 const char *sc_rotation_slot_name(enum sc_rotation_slot slot)
 {
     return slot_names[slot];
+}
+
+size_t sc_rotation_base_length(const char *key_path)
+{
+    const size_t length = strlen(key_path);
+    return length > 4 && strcmp(key_path + length - 4, ".key") == 0 ? length - 4 : length;
 }
 
 int sc_rotation_init(struct sc_rotation *rotation, const char *base, size_t base_length,

@@ -31,6 +31,9 @@
 enum sc_rotation_slot { SC_ROTATION_CURRENT, SC_ROTATION_NEXT, SC_ROTATION_PREVIOUS };
 #define SC_ROTATION_SLOTS 3U
 
+/* The length of BASE in the path of a key: without .key, if it ends in that. */
+size_t sc_rotation_base_length(const char *key_path);
+
 /* "current", "next", "previous". */
 const char *sc_rotation_slot_name(enum sc_rotation_slot slot);
 

@@ -270,25 +270,6 @@ uint64_t sc_tickets_generation(struct sc_tickets *tickets)
 
 /* --- OpenSSL's side --- */
 
-static pthread_once_t index_once = PTHREAD_ONCE_INIT;
-static int ex_index = -1;
-
-static void on_ssl_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl,
-                            void *argp)
-{
-    (void)parent;
-    (void)ad;
-    (void)index;
-    (void)argl;
-    (void)argp;
-    sc_tickets_unref(ptr);
-}
-
-static void make_index(void)
-{
-    ex_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_ctx_free);
-}
-
 /*
  * Copies the key of that name, or without one the key that makes tickets. Returns its place, -1:
  * unknown.
@@ -328,7 +309,7 @@ static bool set_up(const struct sc_tickets *tickets, const struct ticket_key *ke
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int encrypting)
 {
-    struct sc_tickets *tickets = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ex_index);
+    struct sc_tickets *tickets = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     struct ticket_key key;
     int place = find_key(tickets, encrypting ? NULL : name, &key);
     if (place < 0) {
@@ -351,13 +332,9 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 int sc_tickets_install(struct sc_tickets *tickets, SSL_CTX *ssl_ctx, struct sc_err *err)
 {
     ERR_clear_error();
-    (void)pthread_once(&index_once, make_index);
-    if (ex_index < 0 || SSL_CTX_set_ex_data(ssl_ctx, ex_index, tickets) != 1) {
+    if (SSL_CTX_set_app_data(ssl_ctx, tickets) != 1 ||
+        SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_ctx, on_ticket) != 1) {
         return sc_tls_err(err, EX_OSERR, "can't set up session tickets");
-    }
-    (void)sc_tickets_ref(tickets);
-    if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_ctx, on_ticket) != 1) {
-        return sc_tls_err(err, EX_SOFTWARE, "can't set up session tickets");
     }
     return 0;
 }

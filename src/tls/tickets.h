@@ -81,8 +81,8 @@ uint64_t sc_tickets_age_ms(struct sc_tickets *tickets);
 struct sc_session_cache *sc_tickets_session_cache(const struct sc_tickets *tickets);
 
 /*
- * Makes the context use the keys. The context holds a reference until it is freed. Called once for
- * a context, by tls/context.
+ * Makes the context use the keys, which must outlast it. Called once for a context, by tls/context,
+ * and takes its SSL_CTX_set_app_data(3).
  */
 int sc_tickets_install(struct sc_tickets *tickets, SSL_CTX *ssl_ctx,
                        struct sc_err *err) SC_NODISCARD;

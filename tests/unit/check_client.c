@@ -179,19 +179,26 @@ START_TEST(nobody_listens_until_it_is_given_up)
 }
 END_TEST
 
-START_TEST(descriptors_may_come_back)
+/* The connection is lost, and there is no descriptor for the next one. Returns the limit before. */
+static struct rlimit lose_without_descriptors(void)
 {
-    static const struct turn turns[] = {{1, CUT}, {0, STAYS}};
     struct rlimit before;
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
-    set_up(turns, SC_COUNT_OF(turns), 20000);
-    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
     expect(SC_CLIENT_EVENT_LOST);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     send_text("b");
     expect(SC_CLIENT_EVENT_LOST);
     ck_assert_int_eq(event.error->code, SC_CLIENT_SYSTEM);
+    return before;
+}
+
+START_TEST(descriptors_may_come_back)
+{
+    static const struct turn turns[] = {{1, CUT}, {0, STAYS}};
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
+    const struct rlimit before = lose_without_descriptors();
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     expect(SC_CLIENT_EVENT_READY);
     expect_reply(2, "b");
@@ -203,9 +210,6 @@ END_TEST
 START_TEST(a_name_is_looked_up_again)
 {
     static const struct turn turns[] = {{0, CUT}, {1, CUT}, {0, STAYS}};
-    struct rlimit before;
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
     set_up(turns, SC_COUNT_OF(turns), 20000);
     sc_client_free(client);
     (void)memmove(server.address + strlen("localhost"), strchr(server.address, ':'),
@@ -214,11 +218,7 @@ START_TEST(a_name_is_looked_up_again)
     client = sc_client_connect(settings, server.address, &error);
     ck_assert_msg(client != NULL, "%s", error.text);
     ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
-    expect(SC_CLIENT_EVENT_LOST);
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    send_text("b");
-    expect(SC_CLIENT_EVENT_LOST);
-    ck_assert_int_eq(event.error->code, SC_CLIENT_SYSTEM);
+    const struct rlimit before = lose_without_descriptors();
     ck_assert_int_eq(event.error->temporary, 1);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     expect(SC_CLIENT_EVENT_READY);

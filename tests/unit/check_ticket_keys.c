@@ -64,9 +64,9 @@ static void make_install_and_drop(void)
     struct sc_tickets *tickets = tickets_new();
     SSL_CTX *ssl_ctx = SSL_CTX_new(TLS_server_method());
     ck_assert_int_eq(sc_tickets_install(tickets, ssl_ctx, NULL), 0);
+    SSL_CTX_free(ssl_ctx);
     sc_tickets_unref(sc_tickets_ref(tickets));
     sc_tickets_unref(tickets);
-    SSL_CTX_free(ssl_ctx);
 }
 
 START_TEST(nothing_is_kept)
