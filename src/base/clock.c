@@ -10,12 +10,6 @@ static bool fake_monotonic, fake_wall;
 static uint64_t fake_ns;
 static struct timespec fake_time;
 
-#ifdef CLOCK_MONOTONIC_COARSE
-#define SC_CLOCK_CHEAP CLOCK_MONOTONIC_COARSE
-#else
-#define SC_CLOCK_CHEAP CLOCK_MONOTONIC
-#endif
-
 static uint64_t read_ns(clockid_t id)
 {
     struct timespec now;
@@ -28,7 +22,7 @@ static uint64_t read_ns(clockid_t id)
 
 uint64_t sc_clock_ms(void)
 {
-    return read_ns(SC_CLOCK_CHEAP) / 1000000U;
+    return read_ns(CLOCK_MONOTONIC_COARSE) / 1000000U;
 }
 
 uint64_t sc_clock_ns(void)

@@ -14,18 +14,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* Not memset(): the compiler may leave that out before free(). */
-static void erase(char *bytes, size_t length)
-{
-#ifdef HAVE_EXPLICIT_BZERO
-    explicit_bzero(bytes, length);
-#else
-    for (volatile char *p = bytes; length > 0; length--) {
-        *p++ = 0;
-    }
-#endif
-}
-
 static int read_all(int fd, const char *path, size_t max_bytes, struct sc_file *out,
                     struct sc_err *err)
 {
@@ -106,7 +94,7 @@ int sc_file_read_no_link(const char *path, size_t max_bytes, struct sc_file *out
 void sc_file_fini(struct sc_file *file)
 {
     if (file->bytes) {
-        erase(file->bytes, file->length);
+        explicit_bzero(file->bytes, file->length);
         free(file->bytes);
     }
     memset(file, 0, sizeof(*file));

@@ -16,11 +16,7 @@ int sc_thread_start(pthread_t *thread, const char *name, void *(*run)(void *arg)
     if (error != 0) {
         return error;
     }
-#ifdef __linux__
     (void)pthread_setname_np(id, name);
-#else
-    (void)name;
-#endif
     if (thread) {
         *thread = id;
     } else {

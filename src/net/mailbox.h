@@ -27,8 +27,7 @@ struct sc_mailbox *sc_mailbox_new(struct event_base *base,
  * Calls `discard` (NULL: nothing) for each message that is still in it. Thread: the owner's, or
  * after it has ended. NULL is fine.
  */
-void sc_mailbox_free(struct sc_mailbox *mailbox,
-                     void (*discard)(struct sc_message *message, void *arg), void *arg);
+void sc_mailbox_free(struct sc_mailbox *mailbox, void (*discard)(struct sc_message *message));
 
 /* Takes over the message. Cannot fail. Thread: any. */
 void sc_mailbox_post(struct sc_mailbox *mailbox, struct sc_message *message);

@@ -375,7 +375,7 @@ void sc_admin_free(struct sc_admin *admin)
     }
     sc_admin_connections_free(admin->connections);
     sc_loop_free_event(admin->tick);
-    sc_mailbox_free(admin->mailbox, NULL, NULL);
+    sc_mailbox_free(admin->mailbox, NULL);
     if (admin->base) {
         event_base_loop(admin->base, EVLOOP_NONBLOCK); /* libevent frees them in an iteration */
         event_base_free(admin->base);

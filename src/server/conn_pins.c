@@ -94,15 +94,14 @@ static void on_signed(struct sc_message *message, void *arg)
     sc_signer_job_free(job);
 }
 
-static void discard(struct sc_message *message, void *arg)
+static void discard(struct sc_message *message)
 {
-    (void)arg;
     sc_signer_job_free((struct sc_signer_job *)(void *)message);
 }
 
 void sc_conn_pins_context_fini(struct sc_conn_context *context)
 {
-    sc_mailbox_free(context->proofs, discard, NULL);
+    sc_mailbox_free(context->proofs, discard);
     context->proofs = NULL;
 }
 

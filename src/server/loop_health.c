@@ -139,7 +139,7 @@ uint64_t sc_loop_health_silent_ms(const struct sc_loop_health *health)
 void sc_loop_health_free(struct sc_loop_health *health)
 {
     if (health) {
-        sc_mailbox_free(health->mailbox, NULL, NULL);
+        sc_mailbox_free(health->mailbox, NULL);
         free(health->asked);
         free(health);
     }

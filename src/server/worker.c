@@ -172,10 +172,9 @@ static void *run(void *arg)
 
 /* --- In other threads --- */
 
-static void discard(struct sc_message *base, void *arg)
+static void discard(struct sc_message *base)
 {
     struct worker_message *message = (struct worker_message *)base;
-    (void)arg;
     if (message->kind == MESSAGE_CONNECTION) {
         (void)evutil_closesocket(message->u.connection.fd);
     } else if (message->kind == MESSAGE_SETTINGS) {
@@ -340,7 +339,7 @@ void sc_worker_free(struct sc_worker *worker)
         return;
     }
     sc_worker_join(worker);
-    sc_mailbox_free(worker->mailbox, discard, NULL);
+    sc_mailbox_free(worker->mailbox, discard);
     sc_conn_context_fini(&worker->context); /* its timer is of the base */
     if (worker->base && worker->owns_base) {
         event_base_free(worker->base);

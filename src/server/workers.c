@@ -34,9 +34,8 @@ static void on_message(struct sc_message *message, void *arg)
     }
 }
 
-static void discard_message(struct sc_message *message, void *arg)
+static void discard_message(struct sc_message *message)
 {
-    (void)arg;
     free(message);
 }
 
@@ -108,6 +107,6 @@ void sc_workers_fini(struct sc_workers *workers)
         sc_worker_free(workers->items[i]);
     }
     free(workers->items);
-    sc_mailbox_free(workers->mailbox, discard_message, NULL);
+    sc_mailbox_free(workers->mailbox, discard_message);
     *workers = (struct sc_workers){0};
 }

@@ -120,7 +120,6 @@ void __explicit_bzero_chk(void *bytes, size_t length, size_t size)
 
 START_TEST(the_bytes_are_erased)
 {
-#ifdef HAVE_EXPLICIT_BZERO
     struct sc_file file;
     scratch_enter();
     scratch_write("file", "secret");
@@ -130,7 +129,6 @@ START_TEST(the_bytes_are_erased)
     ck_assert_ptr_eq(erased, bytes);
     ck_assert_uint_eq(erased_bytes, strlen("secret"));
     scratch_leave();
-#endif
 }
 END_TEST
 

@@ -57,9 +57,11 @@ static struct sc_mailbox *open_mailbox(struct inbox *inbox)
     return mailbox;
 }
 
-static void count_discarded(struct sc_message *message, void *arg)
+static unsigned discarded;
+
+static void count_discarded(struct sc_message *message)
 {
-    ++*(unsigned *)arg;
+    discarded++;
     free(message);
 }
 
@@ -73,7 +75,7 @@ START_TEST(messages_come_in_order)
     ck_assert_uint_eq(inbox.count, 0); /* only in the owner's loop */
     event_base_loop(inbox.base, 0);
     ck_assert_uint_eq(inbox.count, MESSAGES);
-    sc_mailbox_free(mailbox, count_discarded, NULL);
+    sc_mailbox_free(mailbox, count_discarded);
     event_base_free(inbox.base);
 }
 END_TEST
@@ -107,7 +109,7 @@ START_TEST(many_threads_post)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
         ck_assert_uint_eq(inbox.next[i], MESSAGES);
     }
-    sc_mailbox_free(mailbox, count_discarded, NULL);
+    sc_mailbox_free(mailbox, count_discarded);
     event_base_free(inbox.base);
 }
 END_TEST
@@ -116,13 +118,12 @@ START_TEST(what_is_left_is_handed_back)
 {
     struct inbox inbox = {.enough = 100};
     struct sc_mailbox *mailbox = open_mailbox(&inbox);
-    unsigned discarded = 0;
     post(mailbox, 0, 0);
     post(mailbox, 0, 1);
-    sc_mailbox_free(mailbox, count_discarded, &discarded);
+    sc_mailbox_free(mailbox, count_discarded);
     ck_assert_uint_eq(discarded, 2);
     ck_assert_uint_eq(inbox.count, 0);
-    sc_mailbox_free(NULL, count_discarded, &discarded);
+    sc_mailbox_free(NULL, count_discarded);
     event_base_free(inbox.base);
 }
 END_TEST
@@ -151,7 +152,7 @@ START_TEST(each_message_wakes_the_loop_once)
         ck_assert_uint_eq(inbox.count, i);
         ck_assert_uint_le(passes, 4);
     }
-    sc_mailbox_free(mailbox, count_discarded, NULL);
+    sc_mailbox_free(mailbox, count_discarded);
     event_base_free(inbox.base);
 }
 END_TEST
@@ -160,10 +161,9 @@ START_TEST(a_mailbox_is_given_back)
 {
     struct inbox inbox = {.enough = 0};
     struct sc_err err;
-    unsigned discarded = 0;
-    sc_mailbox_free(open_mailbox(&inbox), count_discarded, &discarded);
-    ASSERT_KEEPS_NOTHING(sc_mailbox_free(sc_mailbox_new(inbox.base, on_message, &inbox, &err),
-                                         count_discarded, &discarded));
+    sc_mailbox_free(open_mailbox(&inbox), count_discarded);
+    ASSERT_KEEPS_NOTHING(
+        sc_mailbox_free(sc_mailbox_new(inbox.base, on_message, &inbox, &err), count_discarded));
     ck_assert_int_eq(event_base_get_num_events(inbox.base, EVENT_BASE_COUNT_ADDED), 0);
     event_base_free(inbox.base);
 }
@@ -180,7 +180,7 @@ START_TEST(its_descriptor_is_ours_and_does_not_block)
     struct sc_mailbox *mailbox = sc_mailbox_new(inbox.base, on_message, &inbox, &err);
     ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
-    sc_mailbox_free(mailbox, count_discarded, NULL);
+    sc_mailbox_free(mailbox, count_discarded);
     event_base_free(inbox.base);
 }
 END_TEST
