@@ -426,7 +426,7 @@ size_t sc_engine_receive_room(const struct sc_client_engine *engine)
 void sc_client_engine_receive_end(struct sc_client_engine *engine, int error_number)
 {
     engine->error_number = error_number;
-    engine->settings->library->receive_end(engine->tls);
+    engine->tls->input_ended = true;
 }
 
 int sc_client_engine_deadline(const struct sc_client_engine *engine, uint64_t *at_ms)

@@ -120,16 +120,15 @@ struct sc_tls_shared *sc_mbedtls_shared_new(const struct sc_tls_options *options
         (void)sc_err_set(err, EX_OSERR, "can't set up TLS: out of memory");
         return NULL;
     }
-    shared->base.library = &sc_tls_mbedtls;
     shared->key_log_fd = -1;
     mbedtls_x509_crt_init(&shared->certificates);
     if ((options->key_log_path &&
          (shared->key_log_fd = sc_key_log_open(options->key_log_path, err)) < 0) ||
         (options->certificate_path && take_cert_files(shared, options, err) != 0)) {
-        sc_mbedtls_shared_free(&shared->base);
+        sc_mbedtls_shared_free((struct sc_tls_shared *)shared);
         return NULL;
     }
-    return &shared->base;
+    return (struct sc_tls_shared *)shared;
 }
 
 /* --- A connection's configuration --- */

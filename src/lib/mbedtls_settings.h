@@ -16,7 +16,6 @@
 #include "lib/tls_library.h"
 
 struct sc_mbedtls_shared {
-    struct sc_tls_shared base;
     int key_log_fd; /* -1: none */
     mbedtls_x509_crt certificates; /* the client's own; raw.len 0: none */
     unsigned char *key; /* of it, DER; parsed for each connection, since signing writes to it */

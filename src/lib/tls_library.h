@@ -21,13 +21,11 @@ struct sc_tls_verify;
 
 /* Of one connection; each library has its own members after this one. */
 struct sc_tls_conn {
-    const struct sc_tls_library *library;
+    bool input_ended; /* set by the engine: no more ciphertext comes in */
 };
 
-/* What connections share, likewise. */
-struct sc_tls_shared {
-    const struct sc_tls_library *library;
-};
+/* What connections share. */
+struct sc_tls_shared;
 
 /* Borrowed for the call; NULL: not set. */
 struct sc_tls_options {
@@ -69,7 +67,6 @@ struct sc_tls_library {
     /* Ciphertext in: how many of the bytes were taken; memory for them is bounded. */
     size_t (*room)(const struct sc_tls_conn *conn); /* how many it would take now */
     size_t (*receive)(struct sc_tls_conn *conn, const uint8_t *bytes, size_t count);
-    void (*receive_end)(struct sc_tls_conn *conn);
 
     /* Ciphertext out: valid until the next call. */
     size_t (*output)(struct sc_tls_conn *conn, const uint8_t **bytes);

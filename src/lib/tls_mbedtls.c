@@ -44,7 +44,6 @@ struct conn {
     const char *group; /* static */
     struct sc_byte_queue input, output;
     struct sc_tls_verify *verify;
-    bool input_ended;
     bool out_of_memory; /* a part of the input is lost */
     bool certificate_shown; /* in this handshake: else it resumes a session */
     bool has_exporter; /* the connection has keying material that is its own */
@@ -92,7 +91,7 @@ static int on_receive(void *arg, unsigned char *to, size_t count)
     struct conn *conn = arg;
     const size_t take = count < conn->input.count ? count : conn->input.count;
     if (take == 0) {
-        return conn->input_ended ? 0 : MBEDTLS_ERR_SSL_WANT_READ;
+        return conn->base.input_ended ? 0 : MBEDTLS_ERR_SSL_WANT_READ;
     }
     memcpy(to, sc_byte_queue_front(&conn->input), take);
     sc_byte_queue_drop(&conn->input, take);
@@ -238,7 +237,6 @@ static struct sc_tls_conn *conn_new(struct sc_tls_shared *base, struct sc_tls_ve
         (void)sc_err_set(err, EX_OSERR, "can't set up TLS: out of memory");
         return NULL;
     }
-    conn->base.library = &sc_tls_mbedtls;
     conn->verify = verify;
     conn->key_log_fd = shared->key_log_fd;
     sc_tls_watch_init(&conn->watch);
@@ -273,11 +271,6 @@ static size_t receive(struct sc_tls_conn *base, const uint8_t *bytes, size_t cou
     conn->received += take;
     conn->out_of_memory |= sc_byte_queue_add(&conn->input, bytes, take) != 0;
     return take;
-}
-
-static void receive_end(struct sc_tls_conn *base)
-{
-    conn_of(base)->input_ended = true;
 }
 
 static size_t output(struct sc_tls_conn *base, const uint8_t **bytes)
@@ -316,7 +309,7 @@ static enum sc_tls_step step_of(struct conn *conn, int result, bool in_handshake
     switch (result) {
     case 0: /* also of two empty records */
     case MBEDTLS_ERR_SSL_CONN_EOF:
-        return conn->input_ended ? SC_TLS_STEP_EOF : SC_TLS_STEP_WANT_INPUT;
+        return conn->base.input_ended ? SC_TLS_STEP_EOF : SC_TLS_STEP_WANT_INPUT;
     case MBEDTLS_ERR_SSL_WANT_READ: return SC_TLS_STEP_WANT_INPUT;
     case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return SC_TLS_STEP_CLOSED;
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
@@ -466,7 +459,6 @@ const struct sc_tls_library sc_tls_mbedtls = {
     .conn_free = conn_free,
     .room = room,
     .receive = receive,
-    .receive_end = receive_end,
     .output = output,
     .sent = sent,
     .handshake = handshake,

@@ -24,18 +24,12 @@
 /* Of memory that an empty BIO keeps. */
 #define KEPT_BYTES ((size_t)4096)
 
-struct shared {
-    struct sc_tls_shared base;
-    struct sc_tls_context *context;
-};
-
 struct conn {
     struct sc_tls_conn base;
     struct sc_tls_watch watch; /* the application data of the SSL */
     SSL *ssl;
     BIO *input, *output; /* of the SSL */
     struct sc_tls_verify *verify;
-    bool input_ended;
     bool input_large; /* its BIO has taken more memory than an empty one keeps */
     uint64_t received;
 };
@@ -52,35 +46,29 @@ static const char *version(void)
 
 /* --- Shared --- */
 
-static void shared_free(struct sc_tls_shared *base)
+/* A context. */
+static struct sc_tls_context *context_of(struct sc_tls_shared *shared)
 {
-    struct shared *shared = (struct shared *)(void *)base;
-    if (shared) {
-        sc_tls_context_unref(shared->context);
-        free(shared);
-    }
+    return (struct sc_tls_context *)(void *)shared;
+}
+
+static void shared_free(struct sc_tls_shared *shared)
+{
+    sc_tls_context_unref(context_of(shared));
 }
 
 static struct sc_tls_shared *shared_new(const struct sc_tls_options *options, struct sc_err *err)
 {
-    struct shared *shared = calloc(1, sizeof(*shared));
-    if (!shared) {
-        (void)sc_err_set(err, EX_OSERR, "can't set up TLS: out of memory");
-        return NULL;
-    }
-    shared->base.library = &sc_tls_openssl;
-    shared->context = sc_tls_context_new_client(
+    struct sc_tls_context *context = sc_tls_context_new_client(
         &(struct sc_tls_client_settings){.keylog_path = options->key_log_path,
                                          .certificate_path = options->certificate_path,
                                          .private_key_path = options->key_path,
                                          .passphrase = options->passphrase},
         err);
-    if (!shared->context) {
-        free(shared);
-        return NULL;
+    if (context) {
+        sc_tls_verify_install(sc_tls_context_ssl_ctx(context));
     }
-    sc_tls_verify_install(sc_tls_context_ssl_ctx(shared->context));
-    return &shared->base;
+    return (struct sc_tls_shared *)(void *)context;
 }
 
 /* --- Connection --- */
@@ -109,22 +97,20 @@ static void offer_session(SSL *ssl, const uint8_t *bytes, size_t size)
     }
 }
 
-static struct sc_tls_conn *conn_new(struct sc_tls_shared *base, struct sc_tls_verify *verify,
+static struct sc_tls_conn *conn_new(struct sc_tls_shared *shared, struct sc_tls_verify *verify,
                                     const char *name, const uint8_t *session, size_t session_size,
                                     struct sc_err *err)
 {
-    const struct shared *shared = (struct shared *)(void *)base;
     ERR_clear_error();
     struct conn *conn = calloc(1, sizeof(*conn));
     if (!conn) {
         (void)sc_err_set(err, EX_OSERR, "can't set up TLS: out of memory");
         return NULL;
     }
-    conn->base.library = &sc_tls_openssl;
     conn->verify = verify;
     sc_tls_watch_init(&conn->watch);
     conn->watch.verify = verify;
-    conn->ssl = SSL_new(sc_tls_context_ssl_ctx(shared->context));
+    conn->ssl = SSL_new(sc_tls_context_ssl_ctx(context_of(shared)));
     BIO *input = BIO_new(BIO_s_mem());
     BIO *output = BIO_new(BIO_s_mem());
     if (!conn->ssl || !input || !output || SSL_set_app_data(conn->ssl, &conn->watch) != 1 ||
@@ -165,11 +151,6 @@ static size_t receive(struct sc_tls_conn *base, const uint8_t *bytes, size_t cou
         conn->received += (uint64_t)taken;
     }
     return taken > 0 ? (size_t)taken : 0;
-}
-
-static void receive_end(struct sc_tls_conn *base)
-{
-    conn_of(base)->input_ended = true;
 }
 
 static BUF_MEM *memory_of(BIO *bio)
@@ -227,7 +208,7 @@ static enum sc_tls_step out_of_input(struct conn *conn)
         empty(conn->input, memory_of(conn->input));
         conn->input_large = false;
     }
-    return conn->input_ended ? SC_TLS_STEP_EOF : SC_TLS_STEP_WANT_INPUT;
+    return conn->base.input_ended ? SC_TLS_STEP_EOF : SC_TLS_STEP_WANT_INPUT;
 }
 
 /* What a call that did not succeed means. */
@@ -340,7 +321,6 @@ const struct sc_tls_library sc_tls_openssl = {
     .conn_free = conn_free,
     .room = room,
     .receive = receive,
-    .receive_end = receive_end,
     .output = output,
     .sent = sent,
     .handshake = handshake,
