@@ -82,6 +82,9 @@ int sc_doctor_find(struct sc_doctor *doctor);
 /* A connected, non-blocking socket to doctor->address within the timeout, -1: err says why. */
 int sc_doctor_connect(const struct sc_doctor *doctor, struct sc_err *err);
 
+/* Until poll(2) reports something of it: 0, or an errno value, such as ETIMEDOUT. */
+int sc_doctor_wait(int fd, short events, uint64_t until_ms);
+
 /* One handshake, zeros before it. sc_doctor_probe_fini() it. */
 struct sc_doctor_probe {
     SSL *ssl;

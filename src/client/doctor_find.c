@@ -22,34 +22,29 @@ static double seconds_since(uint64_t start_ns)
     return (double)(sc_clock_ns() - start_ns) / 1e9;
 }
 
-/* 0, or the errno value. */
-static int wait_for_connect(int fd, uint64_t timeout_ms)
+int sc_doctor_wait(int fd, short events, uint64_t until_ms)
 {
-    struct pollfd ready = {.fd = fd, .events = POLLOUT};
-    int error = 0;
-    socklen_t length = sizeof(error);
-    const uint64_t until_ms = sc_clock_ms() + timeout_ms;
+    struct pollfd ready = {.fd = fd, .events = events};
     for (uint64_t now_ms = sc_clock_ms(); now_ms < until_ms; now_ms = sc_clock_ms()) {
         const int count = poll(&ready, 1, (int)(until_ms - now_ms));
-        if (count > 0) {
-            return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
-        }
-        if (count < 0 && errno != EINTR) {
-            return errno;
+        if (count > 0 || (count < 0 && errno != EINTR)) {
+            return count > 0 ? 0 : errno;
         }
     }
     return ETIMEDOUT;
 }
 
+/* A connected socket; -1: *error is the errno value. */
 static int connect_to(const struct sockaddr *address, socklen_t length, uint64_t timeout_ms,
                       int *error)
 {
     const int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    *error = 0;
+    socklen_t error_length = sizeof(*error);
     if (fd < 0 || (connect(fd, address, length) != 0 && errno != EINPROGRESS)) {
         *error = errno;
-    } else {
-        *error = wait_for_connect(fd, timeout_ms);
+    } else if ((*error = sc_doctor_wait(fd, POLLOUT, sc_clock_ms() + timeout_ms)) == 0 &&
+               getsockopt(fd, SOL_SOCKET, SO_ERROR, error, &error_length) != 0) {
+        *error = errno;
     }
     if (*error != 0 && fd >= 0) {
         (void)close(fd);

@@ -40,18 +40,11 @@ static int make_ssl(const struct sc_doctor *doctor, const struct sc_doctor_try *
 static int wait_more(const struct sc_doctor_probe *probe, const struct sc_tls_outcome *outcome,
                      uint64_t until_ms)
 {
-    struct pollfd ready = {.fd = probe->fd,
-                           .events = outcome->kind == SC_TLS_WANTS_WRITE ? POLLOUT : POLLIN};
+    const short events = outcome->kind == SC_TLS_WANTS_WRITE ? POLLOUT : POLLIN;
     if (outcome->kind != SC_TLS_WANTS_READ && outcome->kind != SC_TLS_WANTS_WRITE) {
         return 0;
     }
-    for (uint64_t now_ms = sc_clock_ms(); now_ms < until_ms; now_ms = sc_clock_ms()) {
-        const int count = poll(&ready, 1, (int)(until_ms - now_ms));
-        if (count > 0 || (count < 0 && errno != EINTR)) {
-            return 1;
-        }
-    }
-    return -1;
+    return sc_doctor_wait(probe->fd, events, until_ms) == ETIMEDOUT ? -1 : 1;
 }
 
 static int run_handshake(const struct sc_doctor *doctor, struct sc_doctor_probe *probe)

@@ -173,16 +173,6 @@ static int set_tofu(struct sc_cli_options *options, const char *word, struct sc_
     return sc_err_set(err, EX_USAGE, "invalid value \"%.40s\": expected ask, new or strict", word);
 }
 
-static int set_timeout(struct sc_cli_options *options, const char *text, struct sc_err *err)
-{
-    uint64_t ms;
-    if (sc_parse_seconds_ms(text, 1, DAY_MS, &ms, err) != 0) {
-        return -1;
-    }
-    options->timeout_ms = (uint32_t)ms;
-    return 0;
-}
-
 static int set_tls_library(struct sc_cli_options *options, const char *name, struct sc_err *err)
 {
     struct sc_client_error error = SC_CLIENT_ERROR_INIT;
@@ -202,7 +192,7 @@ static int take_option(struct sc_cli_options *options, int option, const char *v
     case OPT_PIN_STORE: options->pin_store = value; return 0;
     case OPT_CERT: options->certificate_path = value; return sc_pin_check_file(value, err);
     case OPT_KEY: options->key_path = value; return sc_pin_check_file(value, err);
-    case OPT_TIMEOUT: return set_timeout(options, value, err);
+    case OPT_TIMEOUT: return sc_parse_seconds_ms(value, 1, DAY_MS, &options->timeout_ms, err);
     case OPT_INTERVAL:
         options->repeat = true;
         return sc_parse_seconds_ms(value, 0, DAY_MS, &options->interval_ms, err);
@@ -416,24 +406,16 @@ static int parse(struct sc_cli_options *options, int argc, char *argv[], int *st
             return -1;
         }
     }
-    *status = take_words(options, argc - optind, argv + optind);
-    if (*status == 0) {
-        *status = check_proxy_command(options);
+    if ((*status = take_words(options, argc - optind, argv + optind)) != 0 ||
+        (*status = check_proxy_command(options)) != 0 || (*status = set_pin_store(options)) != 0 ||
+        (*status = check_pins(options)) != 0 || (*status = load_certificate(options)) != 0) {
+        return -1;
     }
-    if (*status == 0) {
-        *status = set_pin_store(options);
-    }
-    if (*status == 0) {
-        *status = check_pins(options);
-    }
-    if (*status == 0) {
-        *status = load_certificate(options);
-    }
-    (void)sc_client_settings_set_timeout(options->settings, options->timeout_ms, NULL);
-    (void)sc_client_settings_set_retry(
-        options->settings,
-        options->no_retry || options->repeat || options->doctor ? 0 : options->timeout_ms, NULL);
-    return *status == 0 ? 0 : -1;
+    const bool retries = !options->no_retry && !options->repeat && !options->doctor;
+    const uint32_t timeout_ms = (uint32_t)options->timeout_ms;
+    (void)sc_client_settings_set_timeout(options->settings, timeout_ms, NULL);
+    (void)sc_client_settings_set_retry(options->settings, retries ? timeout_ms : 0, NULL);
+    return 0;
 }
 
 int sc_cli_options_parse(struct sc_cli_options *options, int argc, char *argv[], int *status)

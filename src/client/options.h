@@ -31,7 +31,7 @@ struct sc_cli_options {
     const char *proxy_command; /* NULL: connect directly */
     struct sc_client_settings *settings; /* pins, timeout, strict expiry */
     const char *certificate_path, *key_path; /* the client's own; NULL: not given */
-    uint32_t timeout_ms; /* of the settings */
+    uint64_t timeout_ms; /* of the settings */
     bool strict_expiry;
     bool doctor;
     bool has_pin;
