@@ -43,18 +43,10 @@ const char *sc_bench_operations_name(const struct sc_bench_plan *plan, uint64_t 
 
 /* --- Plan and figures --- */
 
-static void print_head(FILE *out, const struct sc_bench_plan *plan,
-                       const struct sc_bench_result *result)
+void sc_bench_print_plan(FILE *out, const struct sc_bench_plan *plan)
 {
     char size[32];
     sc_format_size(plan->size_bytes, size);
-    if (*result->tls.version) {
-        (void)fprintf(out, "%s, %s %s%s%s, pin %s\n", result->target, result->tls.version,
-                      result->tls.cipher, *result->tls.group ? " " : "", result->tls.group,
-                      result->tls.pin);
-    } else {
-        (void)fprintf(out, "%s, no connection was made\n", result->target);
-    }
     (void)fprintf(out, "%u connection%s", plan->connections, sc_plural(plan->connections));
     if (plan->mode == SC_BENCH_HOLD) {
         (void)fprintf(out, ", idle");
@@ -70,6 +62,19 @@ static void print_head(FILE *out, const struct sc_bench_plan *plan,
     if (plan->rate > 0.0) {
         (void)fprintf(out, ", %.10g a second wanted", plan->rate);
     }
+}
+
+static void print_head(FILE *out, const struct sc_bench_plan *plan,
+                       const struct sc_bench_result *result)
+{
+    if (*result->tls.version) {
+        (void)fprintf(out, "%s, %s %s%s%s, pin %s\n", result->target, result->tls.version,
+                      result->tls.cipher, *result->tls.group ? " " : "", result->tls.group,
+                      result->tls.pin);
+    } else {
+        (void)fprintf(out, "%s, no connection was made\n", result->target);
+    }
+    sc_bench_print_plan(out, plan);
     (void)fprintf(out, ", %u thread%s\n\n", plan->threads, sc_plural(plan->threads));
 }
 

@@ -23,6 +23,9 @@ void sc_bench_format_rate(double rate, char out[32]);
 /* What that many of the plan's operations are: "requests", "handshake" (of 1), "connections". */
 const char *sc_bench_operations_name(const struct sc_bench_plan *plan, uint64_t count);
 
+/* "64 connections, 1 in flight on each, echo of 64 bytes, 5000 a second wanted" */
+void sc_bench_print_plan(FILE *out, const struct sc_bench_plan *plan);
+
 void sc_bench_report_text(FILE *out, const struct sc_bench_options *options,
                           const struct sc_bench_result *result);
 

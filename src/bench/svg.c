@@ -165,29 +165,6 @@ static void draw_curve(FILE *out, const struct scale *scale, const struct sc_his
     (void)fputs("\"/>\n", out);
 }
 
-static void draw_plan(FILE *out, const struct sc_bench_plan *plan)
-{
-    char size[32];
-    sc_format_size(plan->size_bytes, size);
-    (void)fprintf(out, "<text x=\"%.0f\" y=\"62\">%u connection%s", LEFT, plan->connections,
-                  sc_plural(plan->connections));
-    switch (plan->mode) {
-    case SC_BENCH_HOLD: (void)fprintf(out, ", idle"); break;
-    case SC_BENCH_HANDSHAKES:
-        (void)fprintf(out, " at a time, %u %% to be resumed, each for one request, %s of %s bytes",
-                      plan->resume_percent, sc_bench_type_name(plan->type), size);
-        break;
-    case SC_BENCH_REQUESTS:
-        (void)fprintf(out, ", %u in flight on each, %s of %s bytes", plan->depth,
-                      sc_bench_type_name(plan->type), size);
-        break;
-    }
-    if (plan->rate > 0.0) {
-        (void)fprintf(out, ", %.10g a second wanted", plan->rate);
-    }
-    (void)fputs("</text>\n", out);
-}
-
 static void draw_head(FILE *out, const struct sc_bench_plan *plan,
                       const struct sc_bench_result *result)
 {
@@ -213,8 +190,9 @@ static void draw_head(FILE *out, const struct sc_bench_plan *plan,
                       result->tls.group);
     }
     (void)fprintf(out, ", %.10s %.8s UTC</text>\n", date, date + 11);
-    draw_plan(out, plan);
-    (void)fprintf(out, "<text x=\"%.0f\" y=\"80\">", LEFT);
+    (void)fprintf(out, "<text x=\"%.0f\" y=\"62\">", LEFT);
+    sc_bench_print_plan(out, plan);
+    (void)fprintf(out, "</text>\n<text x=\"%.0f\" y=\"80\">", LEFT);
     if (plan->mode != SC_BENCH_HOLD) {
         sc_bench_format_rate(sc_bench_rate(result), rate);
         (void)fprintf(out, "%s %s a second for %.2f s, ", rate, sc_bench_operations_name(plan, 0),
