@@ -92,6 +92,33 @@ static const struct sc_stats_row *family_rows(const char *family)
     return row + 1;
 }
 
+/* What is not 0 since the start: "timeout 5, plaintext 1", or objects. False: all of it is 0. */
+static bool write_counters(FILE *out, const char *family, const struct summary *summary, bool json)
+{
+    const char *separator = "";
+    for (const struct sc_stats_row *row = family_rows(family); row->kind == SC_STATS_COUNTERS;
+         row++) {
+        const sc_counter *now = sc_stats_counters(summary->stats, row);
+        const sc_counter *before = sc_stats_counters(summary->before, row);
+        for (size_t i = 0; i < row->count; i++) {
+            const char *name = sc_stats_value(row, i);
+            const uint64_t total = sc_stats_get(&now[i]);
+            if (total == 0 || !name) {
+                continue;
+            }
+            if (json) {
+                (void)fprintf(out,
+                              "%s{\"name\":\"%s\",\"total\":%" PRIu64 ",\"minute\":%" PRIu64 "}",
+                              separator, name, total, total - sc_stats_get(&before[i]));
+            } else {
+                (void)fprintf(out, "%s%s %" PRIu64, separator, name, total);
+            }
+            separator = json ? "," : ", ";
+        }
+    }
+    return *separator != '\0';
+}
+
 /* --- JSON --- */
 
 static void json_string(FILE *out, const char *text)
@@ -105,26 +132,12 @@ static void json_string(FILE *out, const char *text)
     }
 }
 
-/* "key":[{"name":"timeout","total":5,"minute":1},...], only of what is not 0. */
+/* "key":[{"name":"timeout","total":5,"minute":1},...] */
 static void json_counters(FILE *out, const char *key, const char *family,
                           const struct summary *summary)
 {
-    const char *separator = "";
     (void)fprintf(out, ",\"%s\":[", key);
-    for (const struct sc_stats_row *row = family_rows(family); row->kind == SC_STATS_COUNTERS;
-         row++) {
-        const sc_counter *now = sc_stats_counters(summary->stats, row);
-        const sc_counter *before = sc_stats_counters(summary->before, row);
-        for (size_t i = 0; i < row->count; i++) {
-            const uint64_t total = sc_stats_get(&now[i]);
-            if (total > 0 && sc_stats_value(row, i)) {
-                (void)fprintf(
-                    out, "%s{\"name\":\"%s\",\"total\":%" PRIu64 ",\"minute\":%" PRIu64 "}",
-                    separator, sc_stats_value(row, i), total, total - sc_stats_get(&before[i]));
-                separator = ",";
-            }
-        }
-    }
+    (void)write_counters(out, family, summary, true);
     (void)fputc(']', out);
 }
 
@@ -269,24 +282,11 @@ static void text_date(FILE *out, time_t when)
     (void)fprintf(out, "%.19sZ", text);
 }
 
-/* " timeout 5, plaintext 1": what is not 0 since the start. */
 static void text_counters(FILE *out, const char *name, const char *family,
                           const struct summary *summary)
 {
-    const char *separator = "";
     (void)fprintf(out, NAME, name);
-    for (const struct sc_stats_row *row = family_rows(family); row->kind == SC_STATS_COUNTERS;
-         row++) {
-        const sc_counter *now = sc_stats_counters(summary->stats, row);
-        for (size_t i = 0; i < row->count; i++) {
-            const uint64_t total = sc_stats_get(&now[i]);
-            if (total > 0 && sc_stats_value(row, i)) {
-                (void)fprintf(out, "%s%s %" PRIu64, separator, sc_stats_value(row, i), total);
-                separator = ", ";
-            }
-        }
-    }
-    (void)fputs(*separator ? "\n" : "none\n", out);
+    (void)fputs(write_counters(out, family, summary, false) ? "\n" : "none\n", out);
 }
 
 static void text_next_key(FILE *out, const struct sc_metrics *metrics)
