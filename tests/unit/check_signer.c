@@ -29,9 +29,8 @@ static void on_message(struct sc_message *message, void *arg)
     posted++;
 }
 
-static void on_discard(struct sc_message *message, void *arg)
+static void on_discard(struct sc_message *message)
 {
-    (void)arg;
     sc_signer_job_free((struct sc_signer_job *)(void *)message);
 }
 
@@ -54,7 +53,7 @@ static void begin(const char *next_kind)
 static void end(void)
 {
     sc_signer_free(signer);
-    sc_mailbox_free(mailbox, on_discard, NULL);
+    sc_mailbox_free(mailbox, on_discard);
     event_base_free(base);
     sc_signer_job_free(last);
     last = NULL;
