@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "bench/conn.h"
+#include "bench/thread.h"
 #include "proto/frame.h"
 #include "suite.h"
 #include "tls/pin.h"
@@ -454,5 +455,60 @@ START_TEST(a_target)
 }
 END_TEST
 
+/* --- A thread of the generator --- */
+
+static struct sc_bench_shared shared;
+static struct sc_bench_thread thread;
+
+static void wait_done(enum sc_bench_phase phase)
+{
+    (void)pthread_mutex_lock(&shared.lock);
+    while (atomic_load(&thread.done_phase) != (int)phase) {
+        ck_assert_msg(!shared.failed, "%s", shared.err.text);
+        (void)pthread_cond_wait(&shared.changed, &shared.lock);
+    }
+    (void)pthread_mutex_unlock(&shared.lock);
+}
+
+static void go_to(enum sc_bench_phase phase)
+{
+    atomic_store(&shared.phase, (int)phase);
+    sc_bench_thread_wake(&thread);
+}
+
+/* It sees the end of the measured time before it has seen its beginning. */
+START_TEST(a_thread_that_is_late_has_measured)
+{
+    struct sc_bench_plan late = {.mode = SC_BENCH_HOLD,
+                                 .connections = 1,
+                                 .threads = 1,
+                                 .depth = 1,
+                                 .size_bytes = 40,
+                                 .timeout_ms = 60000};
+    begin();
+    server.behaviour = ECHO;
+    late.context = client;
+    late.pins = pins;
+    shared = (struct sc_bench_shared){.plan = &late, .stream = io.stream, .target = target};
+    ck_assert_int_eq(pthread_mutex_init(&shared.lock, NULL), 0);
+    ck_assert_int_eq(pthread_cond_init(&shared.changed, NULL), 0);
+    thread = (struct sc_bench_thread){.shared = &shared, .connections = 1};
+    atomic_init(&thread.done_phase, -1);
+    ck_assert_int_eq(sc_bench_thread_start(&thread), 0);
+    wait_done(SC_BENCH_CONNECT);
+    go_to(SC_BENCH_FINISH);
+    wait_done(SC_BENCH_FINISH);
+    go_to(SC_BENCH_STOP);
+    ck_assert_int_eq(pthread_join(thread.id, NULL), 0);
+    (void)close(thread.wakeup_fd);
+    ck_assert_uint_eq(thread.open_at_end, 1);
+    ck_assert_uint_gt(thread.measure_ns, 0);
+    ck_assert_uint_ge(thread.measured_ns, thread.measure_ns);
+    ck_assert_uint_eq(thread.stats.errors[SC_BENCH_ERROR_CLOSED], 0);
+    end();
+}
+END_TEST
+
 SUITE_MAIN("bench_conn", an_exchange, a_target, a_pin_is_checked_after_every_handshake,
-           each_failure_has_its_kind, why_a_server_has_left_is_read, each_state_can_time_out)
+           each_failure_has_its_kind, why_a_server_has_left_is_read, each_state_can_time_out,
+           a_thread_that_is_late_has_measured)
