@@ -139,20 +139,33 @@ run 0 $bench --hold --duration 10ms
 grep -Eq '^1 connection open after ' out || fail "the report of one connection: $(cat out)"
 
 pass "progress on a terminal, and a figure for each second"
-terminal 20 -- sh -c "$bench --duration 2.1 --warm-up 0.3 -c 2 --threads 2 --rate 1K --json >out" >progress || fail "on a terminal: $(cat progress)"
-tr '\r' '\n' <progress | sed 's/\x1b\[K//' >lines
-for line in 'warming up: 0\.[0-9] of 0\.3 s, [0-9.]+ of 1000 a second, 0 errors' \
-    'measuring: [0-9.]+ of 2\.1 s, [0-9.]+ of 1000 a second, p99 [0-9.]+ [mnu]?s, 0 errors'; do
-    grep -Eqx "$line" lines || fail "no progress like $line: $(cat lines)"
-done
-[ "$(wc -L <lines)" -le 79 ] || fail "the progress is wider than a terminal"
-expect_json seconds.0.p50_ns "$(json seconds.0.p50_ns)" seconds.1.rate "$(json seconds.1.rate)"
-json seconds.1.rate | awk '{ exit !($1 > 0) }' || fail "the rate of a second is $(json seconds.1.rate)"
+# Each phase goes on until the line has been seen, and is ended from the keyboard.
+progress() { # TEXT OPTION...: what is on a terminal until TEXT is, as lines
+    seen=$1
+    shift
+    status=0
+    terminal 40 "$seen" '' ' 0 errors' '\x03' -- sh -c "exec $bench $* >out" >shown || status=$?
+    [ $status = 130 ] || fail "on a terminal: status $status: $(cat shown)"
+    tr '\r' '\n' <shown | sed 's/\x1b\[K//; s/\^C$//' >lines
+    [ "$(wc -L <lines)" -le 79 ] || fail "the progress is wider than a terminal"
+}
+expect_progress() { grep -Eqx "$1" lines || fail "no progress like $1: $(cat lines)"; }
+load="-c 2 --threads 2 --rate 1K"
+progress ' of 1000 a second' $load --duration 5 --warm-up 30.5
+expect_progress 'warming up: [0-9.]+ of 30\.5 s, [0-9.]+ of 1000 a second, 0 errors'
+progress ' a second, p99 ' $load --duration 30.5
+expect_progress 'measuring: [0-9.]+ of 30\.5 s, [0-9.]+ of 1000 a second, p99 [0-9.]+ [mnu]?s, 0 errors'
+progress ' of 1000 requests, ' --rate 20 -n 1000
+expect_progress 'measuring: [0-9]+ of 1000 requests, [0-9.]+ s, .*, 0 errors'
+run 0 $bench $load --duration 2.1 --json
+for second in 0 1; do
+    expect_json seconds.$second.p50_ns "$(json seconds.$second.p50_ns)"
+    json seconds.$second.rate
+done >rates
+awk '{ rate += $1 } END { exit !(rate > 0) }' rates || fail "the rates of two seconds are $(cat rates)"
 json-get seconds.3.rate <out && fail "2.1 seconds have four"
 run 0 $bench --duration 100ms --json
 expect_json seconds '[]'
-terminal 20 -- sh -c "$bench --rate 20 -n 10 >out" >progress || fail "on a terminal: $(cat progress)"
-grep -Eq 'measuring: [0-9]+ of 10 requests, [0-9]+\.[0-9] s, ' progress || fail "the progress does not have its goal: $(cat progress)"
 
 pass "expectations"
 run 0 $bench -n 10 --expect 'p99<60s,errors=0' --expect 'requests>=10'
