@@ -99,7 +99,8 @@ respond() { # MINUTES: how long the response is good
     openssl ocsp -index index.txt -rsigner ca.crt -rkey ca.key -CA ca.crt -issuer ca.crt -cert leaf.crt -respout new.der -nmin "$1" >ocsp.log 2>&1 ||
         fail "openssl ocsp made no response"
     mv new.der ocsp.der
-    until_time=$(openssl ocsp -respin ocsp.der -noverify -text | sed -n 's/^ *Next Update: //p')
+    openssl ocsp -respin ocsp.der -noverify -text >response
+    until_time=$(sed -n 's/^ *Next Update: //p' response)
 }
 stapled() { # the one that was made last
     visit -status
@@ -110,6 +111,16 @@ begin 'metrics-listen = 127.0.0.1:0' 'ocsp-response = ocsp.der'
 stapled
 run 0 sc-server --status "$admin"
 grep -q "^OCSP response  *ends $(date -u -d "$until_time" '+%Y-%m-%d')" out || fail "--status does not tell until when the response is good: $(cat out)"
+if command -v curl >command; then
+    run 0 curl -sS "http://$admin/metrics"
+    for what in This Next; do
+        name=spacecaptain_ocsp_response_$(printf %s $what | tr TN tn)_update_timestamp_seconds
+        at=$(date -u -d "$(sed -n "s/^ *$what Update: //p" response)" +%s)
+        grep -qx "$name $at" out || fail "not the $what Update of the response: $(grep "$name" out)"
+    done
+else
+    skip_part "curl is not installed"
+fi
 respond 700
 kill -HUP "$server_pid"
 wait_log ' reloaded '

@@ -3,11 +3,12 @@
 # What sc-server and systemd say to each other: readiness, reloads, the watchdog, the end, inherited sockets, credentials. A tool of the
 # tests plays systemd; systemd's own socket activation has a turn where it is installed.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
+needs openssl
 make_certs
 certs="-c /dev/null --certificate $tmp/server.crt --private-key $tmp/server.key"
 
-wait_message() {
-    wait-for 10 $service contains messages "$1" || fail "no such message: $1; there were: $(cat messages)"
+wait_message() { # TEXT [N]
+    wait-for 10 $service contains messages "$@" || fail "no such message: $1; there were: $(cat messages)"
 }
 
 echo_over() {
@@ -52,6 +53,16 @@ stop_service
 [ "$(grep -c ': READY=1' messages)" -eq 4 ] || fail "not one READY for each reload"
 sed -n 's/.*READY=1 STATUS=//p' messages | tail -n 1 | grep -q failed && fail "the failure stays in the status"
 
+# The last day of a certificate is no day after it.
+run 0 sc-keygen --days 1 --out today
+start_service -- --listen 127.0.0.1:0 --certificate today.crt --private-key today.key
+wait_message 'STATUS=serving, 0 connections, certificate ends in 0 days; try it: '
+dated_certificate today 20200101000000Z 20210101000000Z today.crt
+kill -HUP $service
+wait_message READY=1 2
+grep -Eq ': READY=1 STATUS=serving, 0 connections, certificate ended [0-9]{4} days ago' messages || fail "the status does not say that the certificate has ended"
+stop_service
+
 # The watchdog is pinged in less than its time, and not when there is none.
 start_service --watchdog 400 -- --listen 127.0.0.1:0
 wait_message WATCHDOG=1
@@ -64,7 +75,8 @@ start_service --watchdog 400 -- --listen 127.0.0.1:0 --port-file port --drain-ti
 background hostile --give-up-ms $((30000 * slow)) --deadline-ms $((40000 * slow)) never-read --bytes 4000000000 --ready-file held "$(cat port)"
 wait-for 10 "$background_pid" exists held || fail "no client that holds the service"
 kill -TERM $service
-wait_message 'STATUS=draining, 1 connection, '
+wait_message 'STATUS=draining, 1 connection, certificate ends in '
+grep 'STATUS=draining' messages | grep -q 'try it' && fail "the status offers a command that will be refused"
 wait-for 10 $service contains messages EXTEND_TIMEOUT_USEC 3 || fail "time is asked for only once"
 kill "$background_pid"
 finish $service 0
