@@ -118,11 +118,14 @@ completed=$(sum "${P}_handshakes_completed_total{")
 [ "$(value process_open_fds)" -gt 5 ] && [ "$(value process_resident_memory_bytes)" -gt 1000000 ] || fail "the process is not seen"
 until_value "${P}_ready" 1
 cp server.crt kept.crt && echo rubbish >server.crt
+before=$(date +%s)
 kill -HUP "$server_pid"
 wait_log ' reload_failed '
 until_value "${P}_reload_failed" 1
 run 0 sc-server --status "$admin"
 grep -q '^last reload .*failure: .*server.crt' out || fail "--status does not say that the reload failed"
+at=$(date -d "$(sed -n 's/^last reload *\([^ ]*Z\), .*/\1/p' out)" +%s)
+[ "$at" -ge "$before" ] && [ "$at" -le "$(date +%s)" ] || fail "--status does not say when the last reload was: $at"
 cp kept.crt server.crt
 loaded=$(value "${P}_loaded_timestamp_seconds")
 kill -HUP "$server_pid"

@@ -22,6 +22,18 @@ else
 fi
 stop_server
 
+# Where the hard limit allows fewer connections, those are what the status speaks of.
+# shellcheck disable=SC2016,SC3045
+background sh -c 'ulimit -n 200 && exec sc-server "$@"' sh -c /dev/null --certificate server.crt --private-key server.key --listen 127.0.0.1:0 \
+    --metrics-listen "unix:$tmp/admin" --max-connections 500
+limited_log=$tmp/background-$background_count.log
+wait-for 10 "$background_pid" contains "$limited_log" ' ready ' || fail "200 files are not enough to start"
+fit=$(sed -n 's/.* file_limit .* only 200 are allowed: at most \([0-9]*\) connections .*/\1/p' "$limited_log")
+run 0 sc-server --status "unix:$tmp/admin"
+grep -Eq "^connections +0 of $fit," out || fail "the status does not say that $fit connections are possible: $(grep ^connections out)"
+kill -TERM "$background_pid"
+finish "$background_pid" 0
+
 # listen: both families, a unix socket, several, by one key and by several; a port that is taken.
 start_server -c /dev/null --listen 127.0.0.1:0,unix:"$tmp"/socket --listen 127.0.0.1:0
 [ "$(wc -l <"$port_file")" -eq 3 ] || fail "not three addresses: $(cat "$port_file")"

@@ -98,7 +98,10 @@ START_TEST(what_fails_is_tried_again)
     hang_up();
     ck_assert(kept_has(" error reload_failed ") && kept_has("max-boddy"));
     ck_assert_int_eq(tries_left(), 5);
+    reload_with("[server]\nreload-interval = 0\nmax-boddy = 1\n");
+    ck_assert(waits(1));
     reload_with("[server]\nreload-interval = 1h\n");
+    ck_assert(!waits(1));
     (void)unlink(fixture_path("sc.conf"));
     fire();
     ck_assert(kept_has(" error reload_failed "));

@@ -106,9 +106,12 @@ START_TEST(the_certificate_of_the_next_key_ends)
     fixture_write_key("server.next.key", next, NULL);
     begin_good_for(3650, 0);
     ck_assert(!kept_has(event)); /* there is none */
+    const unsigned before = finished;
     write_next(next, 31);
     expect_after_s(DAY_S + 3600, event, "server.next.crt of the next key ends in 30 days");
+    ck_assert_uint_eq(finished, before + 1); /* metrics and status tell the new end */
     expect_after_s(0, NULL, NULL); /* once a day */
+    ck_assert_uint_eq(finished, before + 1);
     expect_after_s(31 * DAY_S, event, "server.next.crt of the next key ended 1 day ago");
     write_next(other, 1); /* not its own */
     expect_after_s(DAY_S, NULL, NULL);
