@@ -8,6 +8,7 @@ AM_MAKEFLAGS = $(if $(filter check,$(MAKECMDGOALS)),$(if $(filter -j%,$(MAKEFLAG
 tests/unit/%.o tests/tools/%.o: CFLAGS += -O0 -U_FORTIFY_SOURCE
 # libtool takes longer to link a test than the linker. Not for what tests depend on: private.
 $(check_PROGRAMS): private LIBTOOL = $(SHELL) $(srcdir)/tests/link.sh
+$(check_PROGRAMS): private LDFLAGS += $(SC_TEST_LINKER)
 AM_TESTS_ENVIRONMENT = SC_SRCDIR='$(abs_top_srcdir)'; SC_BUILDDIR='$(abs_top_builddir)'; XDG_CONFIG_HOME=/nonexistent; \
 	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/tools/lsan.supp:print_suppressions=0'; export LSAN_OPTIONS; \
 	SC_CC='$(CC)'; SC_TEST_CFLAGS='$(AM_CFLAGS) $(CFLAGS)'; SC_TEST_LDFLAGS='$(AM_LDFLAGS) $(LDFLAGS)'; \

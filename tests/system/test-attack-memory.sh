@@ -45,10 +45,10 @@ hold() {
     pass "$what: $each KiB, said to be no more than $bound"
 }
 
-hold part-of-hello 200 "a part of a ClientHello" 75 --
-hold hello 200 "a ClientHello that waits for its turn (\`handshake-rate\`), and what was sent after it" 80 --piece 2 -- --handshake-rate 1
-hold hello 200 "a handshake that the client does not finish" 60 --
+hold part-of-hello 100 "a part of a ClientHello" 75 --
+hold hello 100 "a ClientHello that waits for its turn (\`handshake-rate\`), and what was sent after it" 80 --piece 2 -- --handshake-rate 1
+hold hello 100 "a handshake that the client does not finish" 60 --
 hold idle 200 "idle" 20 --
 hold renegotiation 200 "a renegotiation, which is refused" 5 --tls12 --
-hold frame 200 "an unfinished request of \`max-body\`" 110 --
+hold frame 100 "an unfinished request of \`max-body\`" 110 --
 hold replies 40 "replies that the client does not read" 450 --

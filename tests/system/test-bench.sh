@@ -81,8 +81,8 @@ pass "idle connections, and what they cost the server"
 stop_server
 start_server --workers 1
 bench="sc-bench --connect $address --pin server.crt"
-run 0 $bench --hold -c 200 --duration 200ms --server-pid $server_pid --json
-expect_json open_connections 200 handshakes 200 errors.total 0 plan.mode hold
+run 0 $bench --hold -c 100 --duration 200ms --server-pid $server_pid --json
+expect_json open_connections 100 handshakes 100 errors.total 0 plan.mode hold
 [ "$(json server.rss_per_connection_bytes)" -gt 0 ] || fail "no memory for each connection"
 expect_json no_server null
 run 0 $bench -n 1 --server-pid $$ --json
@@ -90,15 +90,15 @@ alone=$(json server.rss_bytes)
 run 0 $bench -n 1 --server-pid $server_pid --server-pid $$ --json
 [ "$(json server.rss_bytes)" -gt $((alone + 1000000)) ] || fail "the memory of two processes is not added up: $(json server.rss_bytes), and one has $alone"
 
-# Of the measured time only: two requests cost next to nothing beside the handshakes of 200 connections before them.
+# Of the measured time only: two requests cost next to nothing beside the handshakes of 100 connections before them.
 pass "processor time, of the server and of the generator"
-run 0 $bench --handshakes -n 200 --server-pid $server_pid --json
+run 0 $bench --handshakes -n 100 --server-pid $server_pid --json
 json server.cpu_s >server_cpu
 json generator.cpu | awk -v s="$(json elapsed_s)" '{ print $1 * s }' >generator_cpu
-run 0 $bench -c 200 --rate 10 -n 2 --server-pid $server_pid --json
-json server.cpu_s | awk -v all="$(cat server_cpu)" '{ exit !($1 > 0 && $1 < all / 2) }' || fail "the server: $(json server.cpu_s) s, and $(cat server_cpu) s for 200 handshakes"
+run 0 $bench -c 100 --rate 10 -n 2 --server-pid $server_pid --json
+json server.cpu_s | awk -v all="$(cat server_cpu)" '{ exit !($1 > 0 && $1 < all / 2) }' || fail "the server: $(json server.cpu_s) s, and $(cat server_cpu) s for 100 handshakes"
 json generator.cpu | awk -v s="$(json elapsed_s)" -v all="$(cat generator_cpu)" '{ exit !($1 > 0 && $1 * s < all / 2) }' ||
-    fail "the generator: $(json generator.cpu) of $(json elapsed_s) s, and $(cat generator_cpu) s for 200 handshakes"
+    fail "the generator: $(json generator.cpu) of $(json elapsed_s) s, and $(cat generator_cpu) s for 100 handshakes"
 
 pass "text, a drawing, a warm-up, a duration"
 run 0 $bench -c 2 --duration "$slow" --warm-up 100ms --svg plot.svg --server-pid $server_pid

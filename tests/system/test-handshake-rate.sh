@@ -15,7 +15,7 @@ hellos() { # MODE HOW
     for give_up in 1000 $((4000 * slow)); do # once more when the machine was too busy for the first
         run 0 hostile --give-up-ms $give_up --deadline-ms $((20000 * slow)) --count 16 --how "$2" "$1" "$address"
         full=$(number full) resumed=$(number resumed) ms=$(number ms)
-        [ $((full + resumed)) -eq 0 ] || break
+        [ $((full + resumed)) -eq 0 ] && [ "$2" != modes ] || break # to that one nobody answers
     done
     [ "$full" -le $((rate * ms / 1000 + 3)) ] || fail "$1 $2: $full full handshakes in $ms ms at a rate of $rate"
     [ "$resumed" -le $((4 * rate * ms / 1000 + 4)) ] || fail "$1 $2: $resumed resumed handshakes in $ms ms at a rate of $rate"

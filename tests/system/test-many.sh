@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC3045  # every sh that we know has ulimit -H
-# 1,000 clients at once (5,000 with SC_TEST_ALL=yes) with the default configuration, each with right replies, while a hundred hostile ones
+# 500 clients at once (5,000 with SC_TEST_ALL=yes) with the default configuration, each with right replies, while a hundred hostile ones
 # cost them nothing.
 test_seconds=170
 run_seconds=120
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
 
-clients=1000
+clients=500
 [ -z "${SC_TEST_ALL-}" ] || clients=5000
 # The default max-connections is 10,000: the limit of open files must allow that, for server and clients.
 [ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge 10100 ] || skip "the limit of open files is $(ulimit -H -n): less than 10,100"
@@ -24,7 +24,7 @@ hostile_clients silent
 hostile_clients drip-frame --interval-ms 1000
 hostile_clients never-read --bytes 50000000
 hostile_clients never-read --bytes 50000000 --tls12
-hostile_clients reset --count 30
+hostile_clients reset --count 10
 
 ulimit -S -n "$(ulimit -H -n)"
 run 0 hostile --deadline-ms $((100000 * slow)) --at-most-ms $((1000 * slow)) many --count $clients --piece 3 "$address"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# sc-client over Mbed TLS: the tests of the client once more with it, and what is its own.
+# sc-client over Mbed TLS: tests of the client once more with it (all with SC_TEST_ALL=yes), and what is its own.
 test_seconds=120
 # shellcheck source=tests/system/lib.sh
 . "${SC_SRCDIR:?is set by make check}/tests/system/lib.sh"
@@ -14,8 +14,8 @@ if ! grep -q 'define HAVE_MBEDTLS' "$SC_BUILDDIR/config.h"; then
     skip "this build does not have Mbed TLS"
 fi
 
-tests='client client-server client-openssl client-cert interop'
-[ -z "${SC_TEST_ALL-}" ] || tests="$tests client-retry expiry handlers proxy-command"
+tests='client-server client-openssl client-cert'
+[ -z "${SC_TEST_ALL-}" ] || tests="$tests client interop client-retry expiry handlers proxy-command"
 pids=
 for test in $tests; do
     background_seconds=110 background env SC_TEST_TLS_LIBRARY=mbedtls /bin/sh "$SC_SRCDIR/tests/system/test-$test.sh"

@@ -128,7 +128,7 @@ grep -aq 'Extended master secret: no' raw || fail "it was used all the same"
 check_reply 0000 none
 
 pass "replies come in order, and a connection signs once"
-run 0 sc-keygen --next --force --rsa 3072
+run 0 sc-keygen --next --force --rsa 2048
 reload
 request='\0\0\0\1\0\0\0\1a'$pins'\0\0\0\1\0\0\0\1b'$pins$pins'\0\0\0\1\0\0\0\1c'
 ask

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# 200 clients ask without end, while certificates change under them: ten reloads, good and bad in turn, and then the server is stopped. No
+# 200 clients ask again and again, while certificates change under them: ten reloads, good and bad in turn, and then the server is stopped. No
 # reply is lost, doubled or wrong; who comes back resumes; what is wrong with new files is one line and changes nothing.
 test_seconds=180
 # shellcheck source=tests/system/lib.sh

@@ -39,7 +39,7 @@ all() {
 
 # --- Under load: nobody is refused, no reply is lost, nobody makes a full handshake ------------------------------------------------------
 start --
-fleet --clients 60 --every 20 "$address" server.crt >fleet.log 2>&1 &
+fleet --clients 60 --every 50 "$address" server.crt >fleet.log 2>&1 &
 fleet=$!
 own_pids="$own_pids $fleet"
 wait-for 30 $fleet contains fleet.log connected || fail "not all clients could connect"

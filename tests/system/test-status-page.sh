@@ -14,7 +14,7 @@ make_certs
 run 0 sc-keygen --next --out server
 start_server -c /dev/null --workers 2 --metrics-listen 127.0.0.1:0
 page=http://$admin
-background sc-bench --connect "$address" --pin server.crt -c 20 --rate 2000 --duration 40s
+background sc-bench --connect "$address" --pin server.crt -c 20 --rate 400 --duration 40s
 run 0 sc-client --connect "$address" --pin server.crt pins
 run 90 sc-client --connect "$address" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= echo x
 

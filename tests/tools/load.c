@@ -3,6 +3,8 @@
  * Load on a server while a test reloads or stops it: many clients, half of them with TLS 1.2, each
  * with up to 32 requests of every kind and size in flight; each reply is checked.
  *
+ * A client pauses between its batches of requests; a round and the end are begun with one of each.
+ *
  *   load [--clients N] [--reconnect-every N] --server-pid PID ADDRESS
  *
  *   SIGUSR1   a round: every N-th client reconnects with its session as soon as all its requests
@@ -33,6 +35,7 @@
 #define MAX_CLIENTS 2000U
 #define STALLED_NS (UINT64_C(20) * 1000000000U)
 #define TOTAL_S 300U
+#define LOOK_EVERY_MS 20 /* whether the pause of a client is over */
 
 struct load {
     struct load_client clients[MAX_CLIENTS];
@@ -54,6 +57,7 @@ static void begin_round(struct load *load)
     load->before = load->tally;
     for (size_t i = 0; i < load->count; i++) {
         load->clients[i].has_progressed = false;
+        load->clients[i].due_ns = 0;
         load->clients[i].reconnects = reconnects(load, i);
     }
 }
@@ -76,6 +80,12 @@ static void end_round(struct load *load)
 static void stop_server(struct load *load)
 {
     load->stopping = true;
+    for (size_t i = 0; i < load->count; i++) {
+        load->clients[i].due_ns = 0;
+        if (load->clients[i].open) {
+            load_client_run(&load->clients[i]);
+        }
+    }
     for (size_t i = 0; i < load->count; i++) {
         load_client_expect_end(&load->clients[i]);
         load->clients[i].silent = i % 2 == 0;
@@ -124,13 +134,13 @@ static size_t run_once(struct load *load, int signals)
             (struct pollfd){.fd = client->open ? client->peer.fd : -1, .events = events};
     }
     load->polled[load->count] = (struct pollfd){.fd = signals, .events = POLLIN};
-    if (poll(load->polled, load->count + 1, 1000) < 0 && errno != EINTR) {
+    if (poll(load->polled, load->count + 1, LOOK_EVERY_MS) < 0 && errno != EINTR) {
         peer_fail("poll: %s", strerror(errno));
     }
     for (size_t i = 0; i < load->count; i++) {
         struct load_client *client = &load->clients[i];
         if (client->open && (load->polled[i].revents != 0 || SSL_pending(client->peer.ssl) > 0 ||
-                             client->reconnects)) {
+                             client->reconnects || load_client_is_due(client))) {
             load_client_run(client);
         }
         open += client->open;

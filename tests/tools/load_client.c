@@ -19,6 +19,8 @@
 #define TAG_BYTES 16U
 #define TIME_BYTES 27U
 #define MAX_READS_A_PASS 8U
+/* Without a pause the load takes all processors from the other tests. */
+#define PAUSE_NS UINT64_C(1000000000)
 
 /* --- Bodies: a function of client and number --- */
 
@@ -99,14 +101,20 @@ static void add_request(struct load_client *client)
     request->end = client->sent + (client->out_used - client->out_sent);
 }
 
-/* A new batch when half of the last is answered: there is always something under way. */
+bool load_client_is_due(const struct load_client *client)
+{
+    return client->stopping || sc_clock_ns() >= client->due_ns;
+}
+
+/* A new batch when half of the last is answered. */
 static void add_requests(struct load_client *client)
 {
-    if (client->silent || client->reconnects || client->goodbye ||
+    if (!load_client_is_due(client) || client->silent || client->reconnects || client->goodbye ||
         client->out_sent < client->out_used || client->count > LOAD_MAX_DEPTH / 2) {
         return;
     }
     const unsigned depth = 1 + (unsigned)(mix(&client->random) % (LOAD_MAX_DEPTH - client->count));
+    client->due_ns = sc_clock_ns() + PAUSE_NS;
     client->out_used = 0;
     client->out_sent = 0;
     for (unsigned i = 0; i < depth && client->out_used < BATCH_BYTES; i++) {

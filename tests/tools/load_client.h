@@ -45,6 +45,7 @@ struct load_client {
     uint64_t must_answer; /* requests below this one had arrived when the server was told to stop */
     uint64_t replied_ns; /* when it last got a reply */
     uint64_t random;
+    uint64_t due_ns; /* when it sends again; at once when the server is being told to stop */
     struct load_request waiting[2 * LOAD_MAX_DEPTH];
     unsigned first, count;
     bool open, stopping, goodbye;
@@ -65,6 +66,9 @@ void load_client_fini(struct load_client *client);
 
 /* Reads, checks, writes what can be without waiting; reconnects if it is to and can. */
 void load_client_run(struct load_client *client);
+
+/* Its pause between two batches of requests is over. */
+bool load_client_is_due(const struct load_client *client);
 
 bool load_client_wants_to_write(const struct load_client *client);
 

@@ -16,6 +16,7 @@
 #include "proto/frame.h"
 
 #define MAX_AT_ONCE 256U
+#define MAX_REFUSED 2000U /* what is refused at once takes all processors */
 #define FULL_BYTES \
     450U /* a server's first flight with a certificate is longer, others are shorter */
 
@@ -65,8 +66,8 @@ static void print_answers(const struct answers *answers, uint64_t start_ms)
 }
 
 /*
- * Says what --how says for --give-up-ms, --count at once, each reset when it has its answer, and
- * then another one.
+ * Says what --how says for --give-up-ms or until enough were refused, --count at once, each reset
+ * when it has its answer, and then another one.
  */
 void mode_replay(const struct mode_options *options)
 {
@@ -82,7 +83,7 @@ void mode_replay(const struct mode_options *options)
         entries[i] = (struct pollfd){.fd = peers[i].fd, .events = POLLIN};
     }
     mode_announce_ready(options);
-    while (sc_clock_ms() - start_ms < options->give_up_ms) {
+    while (sc_clock_ms() - start_ms < options->give_up_ms && answers.refused < MAX_REFUSED) {
         (void)poll(entries, at_once, 20);
         for (size_t i = 0; i < at_once; i++) {
             if (entries[i].revents && take_answer(&peers[i], &answers)) {

@@ -115,7 +115,7 @@ static void run(unsigned long failing)
 START_TEST(each_allocation_fails_once)
 {
     struct sc_client_error error = SC_CLIENT_ERROR_INIT;
-    const unsigned long step = getenv("CK_TIMEOUT_MULTIPLIER") ? 50 : 1;
+    const unsigned long step = getenv("SC_TEST_ALL") ? 1 : getenv("CK_TIMEOUT_MULTIPLIER") ? 50 : 3;
     fixture_write_pair("server", "P-256");
     const struct sc_tls_server_settings server_settings = fixture_settings("server");
     context = fixture_server(&server_settings);

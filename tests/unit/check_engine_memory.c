@@ -339,7 +339,7 @@ static void sweep_all(const char *name, bool settings_only)
 {
     struct sc_tls_server_settings settings;
     /* Not each where that takes too long, unless SC_TEST_ALL=yes. */
-    const unsigned long step = getenv("SC_TEST_ALL") ? 1 : strcmp(name, "openssl") == 0 ? 5 : 97;
+    const unsigned long step = getenv("SC_TEST_ALL") ? 1 : strcmp(name, "openssl") == 0 ? 11 : 97;
     if (!sc_client_tls_version(name) || !malloc_is_ours()) {
         return;
     }

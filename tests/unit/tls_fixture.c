@@ -71,10 +71,46 @@ const char *fixture_path(const char *name)
     return path;
 }
 
+/* A key for tests alone: to make one takes longer than most tests. */
+static const char rsa_2048[] =
+    "-----BEGIN RSA PRIVATE KEY-----\n"
+    "MIIEpQIBAAKCAQEAuPZlhMiFDXVaLfyffz8ALm9Ow4LVq+etTF7N6DwQV9e19JOl78k6DC3jtqUJ\n"
+    "t+XP8lL7YEFh27j8CuBRQDUAz47ZAZ3V9GK2S0EQixFg8dLspJRwIDAiBl3OcIDXINyE2Ytb8X7T\n"
+    "SIpU1O2hiR3f73Dj876vXhWbl0x3a4I7Cs05FYbbIv+O2RISVzM+WbOoa7+seEy2X05dpxiPmJcJ\n"
+    "2Jqx/5urJLpaELg8prZJfZMgraTZ2A911PpaheI/ty8pVOgrZ2qGXVckw0T8gQlPqT/CAtbWHHqa\n"
+    "1gTlkKGmsV9RtcsTTlENNOsDNlVdMcBud/rfqfG/0kgEk5pcSlqhFQIDAQABAoIBAFB/1IEs8FOC\n"
+    "LqRzHUu5NLAA+6u1xp8RrufdHwqjEY3ZsTRoCkFJN/1S/5dfTtJ9r7pMiWFEM334jaGCLXqfVuH+\n"
+    "zs2YTyUUzTgFcljEUIgO/7VFcWNg734L16w5NufzcdJoh7ScOQKKSg99+N7/ZJYGcP+FjzeIefYo\n"
+    "bpUY0e+J0oN6vs61Uiuu16eWJnS9tEwrvRdKohyUY8uDl7ohkOFoiDDHKbBWvKhurqhDNWCN+uL5\n"
+    "ACkZLjDu3CjQ/vZtpAEhh9RvjJPfWU1lSDMlhLTURXRI4zUlgIGZNuOlaGFMf9YEncxv6Y2Stncb\n"
+    "TiDswJUxksz/DZiKOjjDHuKPE2UCgYEA31i6J7N3dYeXnMUXreT/DygYXFm0b340qpB4vpg1wPFw\n"
+    "z33UNmhfX9tYc7QvD4cDXi3XKSUkv5HikPXsYU/dlnjXN/WHH2SpVJj9yQz8D9iTgos2Y4Svr4yx\n"
+    "t0ipdoLtnqbjqoDMYGSQi/seHP4WgUM5Jgl2kkV+nAWl9/u5fasCgYEA1AENxMWO0ooqak/dBk0o\n"
+    "w7fYqlH0FvVvCFOrkl/7Oj8nJFipFrKtIKXW6YKLswXevNhjzKouT4fg5OUP3zduM2IkYfT8XwP9\n"
+    "BtzFnIyZ+2BCLSKJ5cDrcHyVukTOu0FGdKYfjQ2fMBugSJkEkM5e3w161Hd071HJCJnBBVfiHD8C\n"
+    "gYEAsKXChkgBgal+lnWkJttpiBlUOyaP+Wa+TPD7LvPAABx19wY0Y9vlIzGfIdQvLH7CgSiMdnR0\n"
+    "PjgqFDENhmHehnaI8i91cbTx4IEoqG1mpznKYYOtvsRhF92VabtEnQEs40Bn7KD2BH9FfBFfXdrw\n"
+    "/cenWZg+ea4RV2F4RUyJBwUCgYEAjps228nYTJ9L8L9P+dElPqIISGlgO6FU0tEVdBzELWYVukk5\n"
+    "VF9UPcXQTrrVpdKpBXa5iw5eoHjSOqYqiwgKRN4bgxj8Oh3AskEHXErnuUQCv8Gf6MBgnwXu4aEv\n"
+    "Pp6l+glU59jl38J1iuADRjTLdFbo7Mp+Cg2FoRdr02BOZJkCgYEAsmLhdX0MUgoRMQBIPY10pAeE\n"
+    "2HFwwFR5eN45eT7+d0DJoX2J5hCJdlodRSGLsKQ047PL2KeRzBgvWHJ+0gQIaYZjbinwSuzhJHKW\n"
+    "K9monB79YvE2A997ta1V5Y36lUnzSSXriQqvMYZAcl+GAH+iZ6bmxueSipDFw4NQg3v/BK0=\n"
+    "-----END RSA PRIVATE KEY-----\n";
+
+static EVP_PKEY *read_key(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    return key;
+}
+
 EVP_PKEY *fixture_key(const char *kind)
 {
     EVP_PKEY *key = NULL;
-    if (strncmp(kind, "RSA", 3) == 0) {
+    if (strcmp(kind, "RSA2048") == 0) {
+        key = read_key(rsa_2048);
+    } else if (strncmp(kind, "RSA", 3) == 0) {
         key = EVP_RSA_gen((unsigned)atoi(kind + 3));
     } else if (strcmp(kind, "ED25519") == 0) {
         key = EVP_PKEY_Q_keygen(NULL, NULL, kind);
