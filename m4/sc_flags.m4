@@ -69,11 +69,12 @@ AC_DEFUN([SC_COVERAGE], [
     AM_CONDITIONAL([ENABLE_COVERAGE], [test "x$sc_coverage" = xyes])
 ])
 
-# SC_LINKER_OF_TESTS: the tests are linked by gold or lld where they are installed, which takes half of the time.
+# SC_LINKER_OF_TESTS: after SC_SANITIZERS and SC_FUZZING, of which clang's warn with gold. The tests are linked by gold or lld where they are
+# installed, which takes half of the time.
 AC_DEFUN([SC_LINKER_OF_TESTS], [
     SC_TEST_LINKER=
     m4_foreach([sc_linker], [[gold], [lld]], [
-        AS_IF([test -z "$SC_TEST_LINKER"],
+        AS_IF([test -z "$SC_TEST_LINKER" && test "x$sc_sanitizers$sc_fuzzing" = xnono],
               [AX_CHECK_LINK_FLAG([-fuse-ld=]sc_linker, [SC_TEST_LINKER=-fuse-ld=]sc_linker, [], [$SC_LDFLAGS])])
     ])
     AC_SUBST([SC_TEST_LINKER])
