@@ -35,7 +35,7 @@ done
 
 pass "a duration is in seconds, or has its unit"
 for spelling in 0.2 0.2s 200ms; do
-    run 0 $bench --duration $spelling --warm-up $spelling --timeout $((5 * slow)) --json
+    run 0 $bench --rate 50 --duration $spelling --warm-up $spelling --timeout $((5 * slow)) --json
     expect_json plan.duration_ms 200 plan.warm_up_ms 200
 done
 
@@ -64,7 +64,7 @@ for load in "--rate 50 -n 10" "--rate 50 -n 10 --handshakes -c 2" "--rate 50 -n 
 done
 
 before=$(date +%s%N)
-run 0 $bench -c 4 --threads 4 --duration 500ms --json
+run 0 $bench -c 4 --threads 4 --rate 100 --duration 500ms --json
 after=$(date +%s%N)
 json elapsed_s | awk -v wall="$((after - before))" '{ exit !($1 > 0 && $1 * 1e9 <= wall) }' || fail "threads add up to $(json elapsed_s) s"
 
@@ -287,7 +287,7 @@ pass "a server that goes away in the middle, and an interruption"
 # script is so late that it looks like a second one, once more.
 for _ in 1 2 3; do
     start_server --workers 1 --log-level debug
-    sc-bench --connect "$address" --pin server.crt -c 2 --duration 60s --json >out 2>&1 &
+    sc-bench --connect "$address" --pin server.crt -c 2 --rate 100 --duration 60s --json >out 2>&1 &
     bench_pid=$!
     own_pids="$own_pids $bench_pid"
     wait_log " connected " 10 2 # the first of all only looks whether the port is open

@@ -316,7 +316,7 @@ static void sweep_engine(const char *pin, unsigned long step, void (*check)(unsi
 /* Each third even with SC_TEST_ALL=yes: each life brings a file to the disk. */
 static void sweep_store(const char *name)
 {
-    const unsigned long step = getenv("SC_TEST_ALL") ? 3 : strcmp(name, "openssl") == 0 ? 23 : 97;
+    const unsigned long step = getenv("SC_TEST_ALL") ? 3 : strcmp(name, "openssl") == 0 ? 47 : 97;
     if (!sc_client_tls_version(name) || !malloc_is_ours()) {
         return;
     }
