@@ -59,7 +59,7 @@ END
 }
 
 box_journal() {
-    wait-for 30 "$box_journal_pid" contains journal.log "$1" "${2:-1}" || fail "the journal never said ${2:-1} times: $1"
+    wait-for 30 "$box_journal_pid" contains journal.log "$1" "${2:-1}" || fail "the journal never had ${2:-1} times: $1"
 }
 
 box_journal_count() {

@@ -119,7 +119,7 @@ fail() {
 # With $SC_TEST_WITHOUT the server is one that is never told of that key (tests/system/without-option.sh).
 sees() {
     for seen; do
-        [ "$seen" != "${SC_TEST_WITHOUT-}" ] || fail "NOT SEEN: $seen is said to be tested up to here"
+        [ "$seen" != "${SC_TEST_WITHOUT-}" ] || fail "NOT SEEN: $seen is declared as tested up to here"
     done
 }
 
@@ -199,7 +199,7 @@ expect_out() {
 expect_wrong_pin() {
     sed -n 1p "$tmp/err" | grep -q 'is not the server that was pinned, nothing was sent:$' || fail "no wrong pin is shown"
     sed -n 2p "$tmp/err" | grep -Eq -e "^  expected  $1" || fail "another pin was expected: $1"
-    sed -n '$p' "$tmp/err" | grep -q '^Trust the new key only if' || fail "not said what to do about a wrong pin"
+    sed -n '$p' "$tmp/err" | grep -q '^Trust the new key only if' || fail "not printed what to do about a wrong pin"
 }
 
 expect_err() {
@@ -281,7 +281,7 @@ stop_service() {
 }
 
 wait_log() {
-    wait-for "${2:-20}" "$server_pid" contains "$server_log" "$1" "${3:-1}" || fail "the server's log never said: $1"
+    wait-for "${2:-20}" "$server_pid" contains "$server_log" "$1" "${3:-1}" || fail "the server's log never had: $1"
 }
 
 counted() {

@@ -144,7 +144,7 @@ while ask 'ALERTS{alertname!="SpaceCaptainNextKeyMissing"}' && grep -q '"value"'
     [ "$(date +%s)" -lt $until ] || fail "these fire before anything is wrong: $(cat answer)"
 done
 ask 'ALERTS{alertname="SpaceCaptainNextKeyMissing",instance="failing"}'
-! grep -q '"value"' answer || fail "a next key is said to be missing that is there"
+! grep -q '"value"' answer || fail "a next key is reported as missing that is there"
 
 # The expressions of the dashboard mean something to Prometheus.
 grep -Eo '"expr": ".*"' "$dashboard" | sed 's/^"expr": "//; s/"$//; s/\\"/"/g; s/\$__rate_interval/10s/g; s/\$instance/.*/g' >expressions

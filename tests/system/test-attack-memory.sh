@@ -42,7 +42,7 @@ hold() {
     stop_server
     grep -Fq "| $what | $bound |" "$SC_SRCDIR/docs/operations.md" || fail "docs/operations.md does not say that of \"$what\""
     [ $each -le "$bound" ] || fail "$what: $each KiB, more than $bound"
-    pass "$what: $each KiB, said to be no more than $bound"
+    pass "$what: $each KiB, documented as no more than $bound"
 }
 
 hold part-of-hello 100 "a part of a ClientHello" 75 --

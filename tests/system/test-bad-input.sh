@@ -115,7 +115,7 @@ run 0 sh -c "$command"
 run 0 sc-server --check-config -c /dev/null --certificate "$tmp/made.crt" --private-key "$tmp/made.key"
 expect_out 'configuration ok'
 
-# What is weaker than the defaults is taken, and said.
+# What is weaker than the defaults is taken, and logged.
 printf '[tls]\nMinProtocol = TLSv1\nCipherString = ECDHE+AESGCM:AES128-SHA:@SECLEVEL=0\n' >weak.conf
 run 0 sc-server --check-config -c weak.conf --certificate good.crt --private-key good.key
 expect_out 'configuration ok'

@@ -10,10 +10,10 @@ make_certs
 # same STATUS PATTERN ADDRESS PIN: both programs end with STATUS and one line, the same but for their names, that matches.
 same() {
     run "$1" sc-client --connect "$3" --pin "$4" --timeout $((10 * slow)) echo hello
-    sed 's/^sc-client: //' err >said
+    sed 's/^sc-client: //' err >output
     run "$1" sc-bench --connect "$3" --pin "$4" --timeout $((10 * slow))s -n 1
     expect_err "^sc-bench: .*$2"
-    sed 's/^sc-bench: //' err | cmp -s said - || fail "sc-client says: $(cat said)"
+    sed 's/^sc-bench: //' err | cmp -s output - || fail "sc-client says: $(cat output)"
     [ ! -s out ] || fail "a report of a run that did not begin"
 }
 
@@ -44,10 +44,10 @@ start_server -c /dev/null --workers 1
 zero=sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 wrong_pin() { # ADDRESS PIN PATTERN: as same(), with both pins shown
     run 90 sc-client --connect "$1" --pin "$2" echo hello
-    sed 's/^sc-client: //' err >said
+    sed 's/^sc-client: //' err >output
     run 90 sc-bench --connect "$1" --pin "$2" -n 1
     expect_wrong_pin "$3"
-    sed 's/^sc-bench: //' err | cmp -s said - || fail "sc-client says: $(cat said)"
+    sed 's/^sc-bench: //' err | cmp -s output - || fail "sc-client says: $(cat output)"
 }
 wrong_pin "$address" $zero "$zero$"
 stop_server
@@ -96,6 +96,6 @@ stop_server
 pass "a server that is silent, and one that is not there"
 odd plain ''
 run 75 sc-client --connect "$odd" --pin server.crt --timeout $short echo hello
-sed 's/^sc-client: //' err >said
+sed 's/^sc-client: //' err >output
 run 75 sc-bench --connect "$odd" --pin server.crt --timeout ${short}s -n 1
-sed 's/^sc-bench: //' err | cmp -s said - || fail "sc-client says: $(cat said); sc-bench: $(cat err)"
+sed 's/^sc-bench: //' err | cmp -s output - || fail "sc-client says: $(cat output); sc-bench: $(cat err)"

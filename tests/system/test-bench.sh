@@ -126,7 +126,7 @@ run 73 $bench --svg "$tmp"
 run 0 $bench --handshakes -n 2 --json --server-pid $server_pid
 expect_json server.rss_per_connection_bytes null
 run 0 $bench -t time -s 1K -n 20
-grep -q " to the server, .* from it$" out || fail "what times need in each direction is not said"
+grep -q " to the server, .* from it$" out || fail "what times need in each direction is not printed"
 
 pass "one is not several"
 run 0 $bench -n 1 --svg one.svg --server-pid "$server_pid"

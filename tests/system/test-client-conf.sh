@@ -123,7 +123,7 @@ run 0 sc-client --help
 run 0 sc-bench --version
 pass "where the file is"
 
-# --- What is wrong is told with file, line, key, and what is allowed ---
+# --- What is wrong is reported with file, line, key, and what is allowed ---
 refused 65 "^sc-client: $conf:1: not a configuration of sc-client: expected text with \[SECTION\] and KEY = VALUE$"
 settings <server.key
 refused 65 "$conf:1: not a configuration of sc-client"

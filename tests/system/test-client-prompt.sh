@@ -52,7 +52,7 @@ at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
 # Blanks and comments as from a pipe.
 at_prompt 0 '> ' '  reverse cba\n' '\nabc' '' '> ' '# a comment\n' '> ' '   \n' '> ' 'time \n' 'Z' '' '> ' ' status \n' 'pin matched' '' '> ' 'quit \n'
 ! grep -q 'not a command' out || fail "blanks or a comment at the prompt are no command"
-# An ERROR is an answer, and told by the status at the end.
+# An ERROR is an answer, and reported by the status at the end.
 odd error 'bad day'
 at_prompt 1 '> ' 'echo one\n' 'ERROR 5' '' '> ' 'echo two\n' 'two' '' '> ' '\x04'
 # In JSON what is not an object goes to standard error.
@@ -91,7 +91,7 @@ run 0 sc-keygen --next
 start_server
 at_prompt 0 'the pin of its next key is stored' '' '> ' "!kill -TERM $server_pid" 'going away' '' '> ' '\x04' -- --verbose --pin-store "$tmp/store"
 end_server 0
-[ "$(grep -c 'going away' out)" = 1 ] || fail "--verbose tells a lost connection twice"
+[ "$(grep -c 'going away' out)" = 1 ] || fail "--verbose reports a lost connection twice"
 ! grep -q '> sc-client: ' out || fail "a notice stands in the line of the prompt"
 rm server.next.key server.next.crt
 start_server

@@ -11,23 +11,23 @@ mkfifo lines
 background sh -c 'exec sc-client --verbose --timeout "$2" --connect "$1" --pin server.crt <lines' sh "$address" $((15 * slow))
 client=$background_pid client_log=$tmp/background-$background_count.log
 exec 9>lines
-said() { wait-for 20 "$client" contains "$client_log" "$1" "${2-1}" || fail "the client never said: $1"; }
+logged() { wait-for 20 "$client" contains "$client_log" "$1" "${2-1}" || fail "the client never printed: $1"; }
 echo 'echo first' >&9
-said first
+logged first
 kill -TERM "$server_pid"
-said 'come back in 250ms; the next request connects again'
+logged 'come back in 250ms; the next request connects again'
 end_server 0
 # The next line finds nobody, and is sent when somebody is there.
 echo 'echo second' >&9
-said ', 1 to be sent again'
+logged ', 1 to be sent again'
 exec 7>&9 9>&- # the server does not keep it
 start_server --listen "$address" 7>&-
-said second
-said 'pin matched' 2
+logged second
+logged 'pin matched' 2
 # Without a word, and with nothing to be answered: nothing is lost.
 kill -KILL "$server_pid"
 end_server 137
-said 'went away: '
+logged 'went away: '
 exec 7>&-
 finish "$client" 0
 [ "$(grep -cx 'first\|second' "$client_log")" = 2 ] || fail "a line is not answered exactly once"
@@ -62,14 +62,14 @@ background sh -c 'exec sc-client --verbose --connect "$1" --pin server.crt <line
 client=$background_pid client_log=$tmp/background-$background_count.log
 exec 9>lines
 echo 'echo before' >&9
-said before
-said 'over a limit (no request for too long (idle-timeout)); the next request connects again'
+logged before
+logged 'over a limit (no request for too long (idle-timeout)); the next request connects again'
 echo 'echo after' >&9
 exec 9>&-
 finish "$client" 0
-said after
-said 'full handshake'
-said 'resumed handshake'
+logged after
+logged 'full handshake'
+logged 'resumed handshake'
 
 
 # The time of a reply begins when its request was sent for the last time: the wait for a server is not the server's.
@@ -101,11 +101,11 @@ background sh -c 'exec sc-client --verbose --connect "$1" --pin server.crt <wron
 client=$background_pid client_log=$tmp/background-$background_count.log
 exec 9>wrong
 echo 'echo before' >&9
-said before
+logged before
 stop_server
-said 'the next request connects again'
+logged 'the next request connects again'
 echo 'echo secret' >&9
-said ', 1 to be sent again'
+logged ', 1 to be sent again'
 run 0 sc-keygen --out other
 exec 7>&9 9>&-
 start_server --listen "$address" --certificate other.crt --private-key other.key 7>&-
@@ -120,25 +120,25 @@ background sh -c 'exec sc-client --timeout "$2" --connect "$1" --pin server.crt 
 client=$background_pid client_log=$tmp/background-$background_count.log
 exec 9>lines
 echo 'echo before' >&9
-said before
+logged before
 kill -KILL "$server_pid"
 end_server 137
 echo 'echo lost' >&9
 finish "$client" 69
 exec 9>&-
-said 'is the server running there?; given up after '
+logged 'is the server running there?; given up after '
 
 # --- Repeated: a lost connection is a lost reply ---
 start_server --listen "$address"
 background sc-client --connect "$address" --pin server.crt --interval 0.05 --timeout $((5 * slow)) time
 client=$background_pid client_log=$tmp/background-$background_count.log
-said 'time 3, 27 bytes'
+logged 'time 3, 27 bytes'
 kill -KILL "$server_pid"
 end_server 137
-said "can't connect to $address"
+logged "can't connect to $address"
 start_server --listen "$address"
 count=$(grep -c ' bytes, ' "$client_log")
-said "time $((count + 2)), 27 bytes"
+logged "time $((count + 2)), 27 bytes"
 kill -INT "$client"
 finish "$client" 130
 tail -n 1 "$client_log" | grep -Eq "^$address: [0-9]+ sent, [0-9]+ answered, [1-9][0-9]* lost, min/avg/max/p50/p99 " || fail "no summary of what was lost"
@@ -148,10 +148,10 @@ tail -n 1 "$client_log" | grep -Eq "^$address: [0-9]+ sent, [0-9]+ answered, [1-
 count=$((25 * slow))
 background sc-client --connect "$address" --pin server.crt --json --count $count --interval 0.1 --timeout $((5 * slow)) time
 client=$background_pid client_log=$tmp/background-$background_count.log
-said '"number":2'
+logged '"number":2'
 kill -KILL "$server_pid"
 end_server 137
-said '"lost":1,"status":69'
+logged '"lost":1,"status":69'
 start_server --listen "$address"
 finish "$client" 69
 [ "$(grep -vc '^{.*}$' "$client_log")" = 0 ] || fail "a line is not a JSON object"
@@ -162,10 +162,10 @@ stop_server
 start_server --listen "$address"
 background sc-client --connect "$address" --pin server.crt --interval 0.05 time
 client=$background_pid client_log=$tmp/background-$background_count.log
-said 'time 1, 27 bytes'
+logged 'time 1, 27 bytes'
 stop_server
-said "can't connect to $address"
+logged "can't connect to $address"
 kill -INT "$client"
 finish "$client" 130
-said ' lost, min/avg'
+logged ' lost, min/avg'
 pass "repeated commands go on"

@@ -80,7 +80,7 @@ head -c 101 /dev/zero | run 1 sc-client --connect "$address" --pin server.crt ec
 expect_err 'the server answered ERROR 2 \(body too large\)'
 { printf 'echo ' && head -c 101 /dev/zero | tr '\0' x && printf '\necho two\necho three\n'; } >commands
 run 1 sc-client --connect "$address" --pin server.crt --no-retry <commands
-grep -q "$address went away with 2 requests unanswered: body too large" err || fail "the requests that were lost are not told"
+grep -q "$address went away with 2 requests unanswered: body too large" err || fail "the requests that were lost are not reported"
 # Without --no-retry they are sent again over another connection.
 run 1 sc-client --connect "$address" --pin server.crt <commands
 printf 'two\nthree\n' | cmp - out || fail "what stood after a refused request is not answered"
@@ -92,7 +92,7 @@ head -c 100 /dev/zero | run 0 sc-client --connect "$address" --pin server.crt --
 grep -q ': echo 3, 100 bytes, ' out && grep -q ': 3 sent, 3 answered, 0 lost, ' out || fail "a body from standard input is not sent each time"
 stop_server
 
-# A server that stops tells so; one that is killed does not. Standard input stays open all the time.
+# A server that stops announces it; one that is killed does not. Standard input stays open all the time.
 for signal in TERM KILL; do
     start_server
     mkfifo "commands-$signal"
@@ -104,7 +104,7 @@ for signal in TERM KILL; do
     kill -"$signal" "$server_pid"
     finish "$background_pid" 69
     exec 9>&-
-    grep -Eq 'going away|went away' "background-$background_count.log" || fail "nothing was said about the end"
+    grep -Eq 'going away|went away' "background-$background_count.log" || fail "nothing was printed about the end"
     case $signal in
     TERM) end_server 0 ;;
     KILL) end_server 137 ;;

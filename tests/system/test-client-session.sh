@@ -121,9 +121,9 @@ cp real session
 chmod 600 session
 cp session before
 # shellcheck disable=SC2016
-sh -c 'trap "" XFSZ; ulimit -f 0; exec sc-client --connect "$1" --pin server.crt --session session echo hello' sh "$address" 2>&1 | cat >said
+sh -c 'trap "" XFSZ; ulimit -f 0; exec sc-client --connect "$1" --pin server.crt --session session echo hello' sh "$address" 2>&1 | cat >output
 cmp session before || fail "a full disk has damaged the session"
-grep -q 'hello' said && grep -q "warning: the session is not saved: can't write session: File too large" said || fail "a full disk was not told"
+grep -q 'hello' output && grep -q "warning: the session is not saved: can't write session: File too large" output || fail "a full disk was not reported"
 [ "$(find . -name 'session.*')" = "" ] || fail "something was left beside the session"
 
 # Two dozen at the same time: each finds a whole session or none, and leaves a whole one.
@@ -155,7 +155,7 @@ client 0 resumed
 grep -q 'TLSv1.2' err || fail "that was not TLS 1.2"
 stop_server
 
-# The key has changed since the session was made: what a resumed connection tells of the keys is not believed, and said so.
+# The key has changed since the session was made: what a resumed connection shows of the keys is not believed, which is logged.
 rm session
 start_server
 client 0 full

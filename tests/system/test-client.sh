@@ -221,7 +221,7 @@ client 69 --no-retry echo hello
 expect_err 'went away with 1 request unanswered: .*without close_notify'
 odd over-limit
 client 1 --no-retry --count 3 echo hello
-grep -q 'over a limit' err || fail "the reason of the refusal is not told"
+grep -q 'over a limit' err || fail "the reason of the refusal is not printed"
 
 
 odd error "$(printf 'bad \033[31mday')"
@@ -255,7 +255,7 @@ grep -Fq '"text":"a\u009bb\u202ec"' out || fail "JSON reorders the terminal's te
 # Repeated: the status is that of the worst, and the summary comes in any case.
 odd error 'bad day'
 client 1 --count 3 --interval 0 echo hello
-[ "$(grep -c 'the server answered ERROR 5' err)" = 2 ] && [ "$(grep -c ': echo 2, 5 bytes, ' out)" = 1 ] || fail "not every ERROR is told"
+[ "$(grep -c 'the server answered ERROR 5' err)" = 2 ] && [ "$(grep -c ': echo 2, 5 bytes, ' out)" = 1 ] || fail "not every ERROR is printed"
 grep -q ': 3 sent, 3 answered, 0 lost, min' out || fail "an ERROR is an answer"
 odd half-reply
 client 69 --no-retry --count 3 --interval 0 echo hello
@@ -412,8 +412,8 @@ printf '\377\000' | timeout $((20 * slow)) sc-client --connect "$odd" --pin serv
 grep -q '"body_base64":"/wA="' out || fail "bytes that are not text are not base64 in JSON"
 client 0 --verbose echo hello
 expect_out hello
-for said in "connected to $odd" 'TLSv1.3, cipher TLS_[A-Z0-9_]*, group [^ ]*, full handshake' 'pin matched: cert-sha256:' 'the certificate: valid until 20[0-9-]*, 36[0-9][0-9] more days'; do
-    grep -q "$said" err || fail "--verbose does not say: $said"
+for text in "connected to $odd" 'TLSv1.3, cipher TLS_[A-Z0-9_]*, group [^ ]*, full handshake' 'pin matched: cert-sha256:' 'the certificate: valid until 20[0-9-]*, 36[0-9][0-9] more days'; do
+    grep -q "$text" err || fail "--verbose does not say: $text"
 done
 run 0 env SSLKEYLOGFILE="$tmp/keys" sc-client --connect "$odd" --pin server.crt echo hello
 expect_err 'warning: SSLKEYLOGFILE'
@@ -441,7 +441,7 @@ failure() {
     run "$expected" sc-client --json "$@"
     no_err
     [ "$(wc -l <out)" -eq 1 ] && [ "$(json-get status <out)" = "$expected" ] && [ "$(json-get error <out | sed 's#\\"#"#g')" = "$words" ] ||
-        fail "--json tells it otherwise: $(cat out), and without it: $words"
+        fail "--json reports it otherwise: $(cat out), and without it: $words"
 }
 failure 69 --connect unix:/nonexistent --pin server.crt time
 failure 60 --connect "$odd" time
@@ -455,7 +455,7 @@ echo frobnicate >commands
 run 65 sc-client --connect "$odd" --pin server.crt --json <commands
 no_err
 json-get error <out | grep -q 'line 1: .*frobnicate.* is not a command' || fail "a bad line in JSON: $(cat out)"
-# What is told of the connection is an object, too, and stays on standard error.
+# What is printed of the connection is an object, too, and stays on standard error.
 client 0 --verbose --json echo hello
 [ "$(wc -l <err)" -eq 1 ] && [ "$(json-get tls_version <err)" = TLSv1.3 ] && [ "$(json-get resumed <err)" = false ] &&
     json-get pin <err | grep -q '^cert-sha256:' || fail "--verbose --json: $(cat err)"
@@ -464,10 +464,10 @@ odd going-away 10
 printf 'echo one\necho two\n' >commands
 run 0 sc-client --connect "$odd" --pin server.crt --verbose --json <commands
 while read -r line; do
-    printf '%s\n' "$line" | json-get connected >>told 2>/dev/null || printf '%s\n' "$line" | json-get unanswered >>told || fail "--verbose --json prints: $line"
+    printf '%s\n' "$line" | json-get connected >>facts 2>/dev/null || printf '%s\n' "$line" | json-get unanswered >>facts || fail "--verbose --json prints: $line"
 done <err
 sed -n 2p err >second
-[ "$(sed -n 2p told)" = 1 ] && [ "$(json-get lost <second)" = "$odd" ] && [ "$(json-get status <second)" = 69 ] && json-get error <second | grep -q 'going away' ||
+[ "$(sed -n 2p facts)" = 1 ] && [ "$(json-get lost <second)" = "$odd" ] && [ "$(json-get status <second)" = 69 ] && json-get error <second | grep -q 'going away' ||
     fail "--verbose --json of a lost connection: $(cat err)"
 odd serve
 

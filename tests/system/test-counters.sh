@@ -169,5 +169,5 @@ grep ' stopped ' "$server_log" | tr ' ' '\n' | awk -F= '
     $1 == "handshakes_started" { started = $2 } $1 ~ /^handshakes_(full|resumed|failed)/ { ended += $2 }
     END { print accepted " accepted, " closed " ended; " started " handshakes, " ended " ended"; exit accepted != closed || started != ended || accepted < 50 }' >totals ||
     fail "not every connection has one end: $(cat totals)"
-grep -q ' closed_drained=[1-9]' "$server_log" || fail "nobody was told to go away"
+grep -q ' closed_drained=[1-9]' "$server_log" || fail "nobody got GOING AWAY"
 pass "a drain: $(cat totals)"

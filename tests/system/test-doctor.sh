@@ -170,7 +170,7 @@ doctor 90 --pin ca:old.crt
 stop_server
 pass "versions, ALPN, client certificates, dates"
 
-# --- A machine without IPv6, in a name space: the name has an address of it, which is told and passed over ---
+# --- A machine without IPv6, in a name space: the name has an address of it, which is reported and passed over ---
 printf '::1 captain.test\n127.0.0.1 captain.test\n' >hosts
 cat >without-ipv6.sh <<'END'
 echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && mount --bind hosts /etc/hosts || exit 77

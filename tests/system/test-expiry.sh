@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A certificate outside its dates, with our own server and client: it is served and said, who pins it is warned, who goes by dates
+# A certificate outside its dates, with our own server and client: it is served and logged, who pins it is warned, who goes by dates
 # refuses it, and a new one for the same key ends all of that without a restart.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 needs openssl
@@ -22,7 +22,7 @@ run 78 sc-keygen --check "$tmp/server"
 grep -q 'expired on 2021-01-01' out || fail "sc-keygen --check does not see it"
 start_server -c /dev/null
 grep -q ' warning certificate message=.*server\.crt expired at 2021-01-01 .*renew it' "$server_log" || fail "the log does not say it at the start"
-[ "$(grep -c 'server\.crt' "$server_log")" -eq 1 ] || fail "the log says it more than once at the start"
+[ "$(grep -c 'server\.crt' "$server_log")" -eq 1 ] || fail "it is logged more than once at the start"
 run 0 sc-client --connect "$address" --pin server.crt echo hello
 expect_out hello
 expect_err '^sc-client: warning: .*: expired on 2021-01-01'
@@ -63,6 +63,6 @@ done
 stop_server
 for line in ' warning certificate_expiry message="the certificate .*server\.crt ends in 20 days: ' \
     ' warning next_certificate_expiry message="the certificate .*server\.next\.crt of the next key ends in 3 days: '; do
-    [ "$(grep -c "$line" "$server_log")" = 1 ] || fail "not said once: $line"
+    [ "$(grep -c "$line" "$server_log")" = 1 ] || fail "not logged once: $line"
 done
-pass "said by both"
+pass "reported by both"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A first start: the log and the status line for systemd hold the pin and the command that a client needs, and it works as it stands there; what
-# is missing of a key and its certificate is said with the way out.
+# is missing of a key and its certificate is reported with the way out.
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
 command() { sed -n 's/.* client_command .*command="\(.*\)"$/\1/p' "$server_log"; }
@@ -17,7 +17,7 @@ pin=$(sc-keygen --show server.crt | grep -o 'sha256//[^ ]*' | head -n 1)
 grep -qF " client_command pin=\"$pin\" command=" "$server_log" || fail "no pin in the log"
 hello
 stop_server
-# Of several addresses the first that others can reach; all addresses are told by a name of the certificate.
+# Of several addresses the first that others can reach; for all addresses a name of the certificate stands.
 start_server --listen "unix:$tmp/socket" --listen 127.0.0.1:0 --listen '[::]:0'
 all=$(sed -n 's/^\[::\]:/captain.example.org:/p' "$port_file")
 [ "$(command)" = "sc-client --connect $all --pin $pin echo hello" ] || fail "another command for all addresses: $(command)"

@@ -21,7 +21,7 @@ start() {
     eval "${name}_pid=\$server_pid ${name}_log=\$server_log ${name}_at=\$address ${name}_admin=\$admin"
 }
 until_log() { # FILE TEXT [LINES]
-    wait-for 15 "$haproxy_pid" contains "$1" "$2" "${3:-1}" || fail "$(basename "$1") never said: $2"
+    wait-for 15 "$haproxy_pid" contains "$1" "$2" "${3:-1}" || fail "$(basename "$1") never logged: $2"
 }
 connections() { grep -c " connected conn=.*$2" "$1" || :; }
 

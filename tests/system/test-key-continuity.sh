@@ -30,7 +30,7 @@ reload
 logged " info key_changed before=\"$(pin a.key)\" after=\"$next\" announced_since=20.*Z announced_days=0\$"
 silent never_announced
 served "$next"
-[ "$(grep -c ' info no_next_key ' "$server_log")" = 2 ] || fail "not said at the start and after the promotion that no next key is announced"
+[ "$(grep -c ' info no_next_key ' "$server_log")" = 2 ] || fail "not logged at the start and after the promotion that no next key is announced"
 run 0 sc-keygen --next
 reload
 rm server.next.key
@@ -54,7 +54,7 @@ reload
 logged " warning key_never_announced before=\"$next\" after=\"$(pin b.key)\" hint=\"clients that have pinned the key before"
 served "$(pin b.key)"
 reload
-[ "$(grep -c key_never_announced "$server_log")" = 2 ] || fail "it is said twice"
+[ "$(grep -c key_never_announced "$server_log")" = 2 ] || fail "it is logged twice"
 stop_server
 
 pass "enforce keeps the key before"

@@ -46,7 +46,7 @@ reload() {
 # safe STATUS PATTERN: of sc-keygen --status --connect; the pattern is on stdout, or on stderr
 safe() {
     run "$1" sc-keygen --status --connect "$admin"
-    if [ "$1" = 0 ]; then grep -qE "$2" out || fail "not said: $2"; else expect_err "^sc-keygen: $2"; fi
+    if [ "$1" = 0 ]; then grep -qE "$2" out || fail "not printed: $2"; else expect_err "^sc-keygen: $2"; fi
 }
 
 make_certs
@@ -97,7 +97,7 @@ pass "a next key: who accepts it"
 
 ask 127.0.0.4 server.next.key
 ask 127.0.0.6 server.next.key server.key
-# A client with a pin store: its first connection learns the next pin, and its second one tells it.
+# A client with a pin store: its first connection learns the next pin, and its second one names it.
 store() { run 0 sc-client --connect "$address" --pin server.crt --pin-store store echo hello; }
 store
 clients 5 1 0 0
@@ -108,7 +108,7 @@ safe 0 '^safe to promote: all clients that asked for pins in the last 7 days acc
 grep -q '^next step: sc-keygen --promote --out server, and reload the server$' out || fail "the next step"
 pass "sc-keygen says when it is safe to promote"
 
-# sampled JSON: a server that looks at one address in four tells so.
+# sampled JSON: a server that looks at one address in four reports that.
 sampled() {
     background odd-server plain-end server.crt server.key "$1.port" "$(printf 'HTTP/1.0 200 OK\r\n\r\n'; cat "$1")"
     wait-for 20 "$background_pid" exists "$1.port"
@@ -125,7 +125,7 @@ sed 's/"one_in":1,/"one_in":4,/; s/"others":0,/"others":4,/; s/"total":6,/"total
 sampled not-safe.json
 safe 75 'not safe to promote: about 4 of 10 clients that asked for pins are not known to accept the next key; '
 admin=$admin_of_all
-pass "a sample is not said to be all clients"
+pass "a sample is not reported as all clients"
 
 reload
 clients 6 0 0 0

@@ -120,7 +120,7 @@ cat stores/* | cmp - before || fail "a store has changed"
 pass "somebody in between"
 
 
-# One who passes on what both sides say: a proof of the real server, too. A client whose pin store knows that server tells him nothing.
+# One who passes on what both sides say: a proof of the real server, too. A client whose pin store knows that server sends him no pins.
 start_server
 run 0 sc-keygen --next
 reload
@@ -131,7 +131,7 @@ relayed=127.0.0.1:$(cat relay-port)
 printf '127.0.0.1 %s %s 2026-11-22T00:00:00Z given\n' "${relayed##*:}" "$(pin server.crt)" >store
 cp store before
 run 90 sc-client --connect "$relayed" --pin-store store --tofu=new echo secret
-wait-for 20 "$relay_pid" contains "$relay_log" 'connection 1: the client has said 0 bytes, the server 0' || fail "it was told something"
+wait-for 20 "$relay_pid" contains "$relay_log" 'connection 1: the client has said 0 bytes, the server 0' || fail "it got something"
 # One that takes his certificate, because of its authority, learns nothing from the pins that he passes on.
 run 0 sc-client --connect "$relayed" --pin-store store --pin ca:ca.crt echo hello
 expect_out hello

@@ -24,7 +24,7 @@ reload() {
     kill -HUP "$server_pid"
     wait_log ' reload' 10 $((reloads + 1))
 }
-silent() { [ ! -s err ] || fail "something is said: $(cat err)"; }
+silent() { [ ! -s err ] || fail "something is printed: $(cat err)"; }
 
 pass "the first use"
 start_server
@@ -38,7 +38,7 @@ for mode in --tofu=strict --tofu=ask "--pin-store $tmp/other"; do
 done
 [ ! -e state ] && [ ! -e other ] || fail "something was stored"
 wait_log 'alert_received="unknown CA"' 10 3
-[ "$(grep -c 'alert_received="unknown CA"' "$server_log")" = 3 ] || fail "the server was told something else"
+[ "$(grep -c 'alert_received="unknown CA"' "$server_log")" = 3 ] || fail "the server got another alert"
 ! grep -q 'bad certificate' "$server_log" || fail "a client that knows nothing counts as one that is locked out"
 client 0 --tofu=new echo hello
 expect_out hello
@@ -204,7 +204,7 @@ reload
 printf '127.0.0.1 %s %s 2026-11-22T00:00:00Z %s\n' "$port" "$current" given "$port" "$next" announced >late
 for store in s late; do
     client 0 --pin-store $store --verbose echo hello
-    grep -q 'the pin of its next key is stored' err || fail "not said what was learnt: $(cat err)"
+    grep -q 'the pin of its next key is stored' err || fail "not printed what was learnt: $(cat err)"
     has $store "$next" announced "$current" announced
     inode=$(stat -c %i $store)
     client 0 --pin-store $store --verbose echo hello
@@ -266,18 +266,18 @@ cp s1 s
 background sh -c 'exec sc-client --verbose --timeout "$2" --connect "$1" --pin-store s <lines' sh "$address" $((15 * slow))
 one=$background_pid one_log=$tmp/background-$background_count.log
 exec 9>lines
-says() { wait-for 20 "$one" contains "$one_log" "$1" "$2" || fail "not $2 times: $1"; }
+logged() { wait-for 20 "$one" contains "$one_log" "$1" "$2" || fail "not $2 times: $1"; }
 echo 'echo one' >&9
-says 'the next request connects again' 1
+logged 'the next request connects again' 1
 mv kept.key server.next.key && mv kept.crt server.next.crt
 reload
 echo 'echo two' >&9
-says 'the next request connects again' 2
-says 'resumed handshake' 1
+logged 'the next request connects again' 2
+logged 'resumed handshake' 1
 has s "$new" given
 echo 'echo three' >&9
-says 'the pin of its next key is stored' 1
-says 'full handshake' 2
+logged 'the pin of its next key is stored' 1
+logged 'full handshake' 2
 exec 9>&-
 finish "$one" 0
 has s "$new" given "$(pin server.next.key)" announced
@@ -335,16 +335,16 @@ expect_err "^sc-client: the pin store: can't make the directory /dev/null/a: Not
 
 pass "a full disk"
 # shellcheck disable=SC2016
-full() { sh -c 'trap "" XFSZ; ulimit -f 0; exec "$@"' sh "$@" 2>&1 | cat >said; }
+full() { sh -c 'trap "" XFSZ; ulimit -f 0; exec "$@"' sh "$@" 2>&1 | cat >output; }
 full sc-client --connect "$address" --pin-store none2 --tofu=new echo secret
-[ "$(cat said)" = "sc-client: the pin store: can't write none2: File too large" ] || fail "a first use that cannot be stored: $(cat said)"
+[ "$(cat output)" = "sc-client: the pin store: can't write none2: File too large" ] || fail "a first use that cannot be stored: $(cat output)"
 cp s1 s
 full sc-client --connect "$address" --pin-store s echo hello
 cmp s s1 || fail "a full disk has damaged the store"
 full sc-client --connect "$address" --pin-store s --verbose pins
-grep -qx 'sc-client: this client does not accept the next key yet' said || fail "pins --verbose does not say that the next key is not stored"
+grep -qx 'sc-client: this client does not accept the next key yet' output || fail "pins --verbose does not say that the next key is not stored"
 full sc-client --connect "$address" --pin-store s echo hello
-grep -q '^hello' said && grep -q "warning: the pin store: can't write s: File too large; no pin was stored\$" said || fail "a full disk was not told: $(cat said)"
+grep -q '^hello' output && grep -q "warning: the pin store: can't write s: File too large; no pin was stored\$" output || fail "a full disk was not reported: $(cat output)"
 [ "$(echo s.* none2*)" = "s.* none2*" ] || fail "something was left: $(echo s.* none2*)"
 
 pass "a reply to PINS that is too long, with nothing else to do"

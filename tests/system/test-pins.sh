@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# PINS: what the server tells of its keys, the proof of the next one, and who checks it.
+# PINS: what the server announces of its keys, the proof of the next one, and who checks it.
 test_seconds=90
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
@@ -76,7 +76,7 @@ run 0 sc-keygen --next
 next=$(pin server.next.key)
 reload
 echo pins >&9
-wait-for 20 "$open_pid" contains open.log "next     $next" || fail "the open connection is not told of the next key"
+wait-for 20 "$open_pid" contains open.log "next     $next" || fail "the open connection does not get the next key"
 wait-for 20 "$open_pid" contains open.log "ecdsa_secp256r1_sha256" || fail "without a proof"
 client 0 pins
 [ "$(cat out)" = "current  $(pin server.crt)
@@ -176,7 +176,7 @@ run 0 sc-keygen --next --force
 reload
 # The proof of the one before is not given for it.
 echo pins >&9
-wait-for 20 "$open_pid" contains open.log "next     $(pin server.next.key)" || fail "the open connection is not told of another next key"
+wait-for 20 "$open_pid" contains open.log "next     $(pin server.next.key)" || fail "the open connection does not get another next key"
 wait-for 20 "$open_pid" contains open.log 'proven: the server has signed' 2 || fail "the open connection has no proof of another next key"
 
 pass "a promotion: before, in the middle, and after"
@@ -189,13 +189,13 @@ grep -q 'a promotion was interrupted; sc-keygen --promote finishes it' "$server_
 run 0 sc-client --connect "$address" --pin "$next" pins
 [ "$(cat out)" = "current  $next
 next     none is announced" ] || fail "in the middle of a promotion"
-# A connection from before is told of its own key and its successor.
+# A connection from before gets its own key and its successor.
 echo pins >&9
 echo pins >&9
 echo time >&9
 exec 9>&-
 finish "$open_pid" 0
-[ "$(grep -c "^current  $old\$" open.log)" = 5 ] || fail "an open connection is told of another key than its own"
+[ "$(grep -c "^current  $old\$" open.log)" = 5 ] || fail "an open connection gets another key than its own"
 [ "$(grep -c "proven: the server has signed" open.log)" = 4 ] || fail "an open connection has no proof"
 stop_server
 start_server

@@ -83,7 +83,7 @@ has bodies '(log)</text>' 2
 has fairness 'class="mark"' 15
 has fairness '>7 timed out</text>' 1
 
-pass "what cannot be read is said in one line, and nothing is drawn"
+pass "what cannot be read is reported in one line, and nothing is drawn"
 # wrong PATTERN FILE SED-SCRIPT: such a change of that file.
 wrong() {
     sed "$3" "$2" >changed.md

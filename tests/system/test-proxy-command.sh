@@ -33,7 +33,7 @@ expect_out hello
 through 0 "$(with_pid 'echo "%%h is %h, %%p is %p" >expanded; exec relay 127.0.0.1:%p')" --verbose reverse abc
 expect_out cba
 [ "$(cat expanded)" = "%h is localhost, %p is $port" ] || fail "expanded to: $(cat expanded)"
-grep -q "connected to $proxied (proxy command)" err || fail "--verbose does not tell of the command"
+grep -q "connected to $proxied (proxy command)" err || fail "--verbose does not name the command"
 expect_gone
 printf 'echo %s\n' one two three >commands
 run 0 sc-client --connect "$proxied" --pin server.crt --proxy-command 'relay %h:%p' <commands
@@ -55,7 +55,7 @@ terminal 20 '> ' 'reverse cba\n' 'abc' '' '> ' 'quit\n' -- sc-client --connect "
     fail "the prompt"
 grep -q "^connected to $proxied (proxy command)" out || fail "the prompt does not say where it is connected to"
 
-# One that stays when its input has ended is told to go, and may tidy up.
+# One that stays when its input has ended gets a signal, and may tidy up.
 cat >stays.sh <<'END'
 trap 'echo tidy >tidied; exit 0' HUP
 relay "$1"
@@ -64,7 +64,7 @@ wait
 END
 through 0 'sh stays.sh %h:%p' echo hello
 expect_out hello
-[ "$(cat tidied)" = tidy ] || fail "a command that stays is not told to go"
+[ "$(cat tidied)" = tidy ] || fail "a command that stays gets no signal"
 touch never
 
 # What the server is decides, not what carries the bytes.
@@ -78,7 +78,7 @@ run 90 sc-client --connect "other.example:$port" --pin ca:server.crt --proxy-com
 # The child has standard error, and signals as if there were no sc-client.
 through 69 "sh -c 'echo from the child >&2; exit 3'" echo hello
 grep -qx 'from the child' err || fail "its standard error is not ours"
-grep -qx "sc-client: can't connect to $proxied: the proxy command ended with status 3" err || fail "how it ended is not told"
+grep -qx "sc-client: can't connect to $proxied: the proxy command ended with status 3" err || fail "how it ended is not reported"
 through 69 "sh -c 'kill -PIPE \$\$; exit 3'" echo hello
 expect_err "^sc-client: can't connect to $proxied: the proxy command was ended by signal 13 \(Broken pipe\)$"
 # Also when our parent ignores the end of children.
@@ -126,7 +126,7 @@ wait-for 20 "$background_pid" contains "$tmp/background-$background_count.log" '
 kill -KILL "$(cat pid)"
 finish "$background_pid" 69
 grep -Eq "^sc-client: $host went away with 1 request unanswered: .*; the proxy command was ended by signal 9 \(Killed\)$" \
-    "background-$background_count.log" || fail "how it ended is not told"
+    "background-$background_count.log" || fail "how it ended is not reported"
 
 # The next connection is over another child.
 printf '#!/bin/sh\necho $$ >>children\nexec relay "$1"\n' >kept

@@ -53,7 +53,7 @@ for row in v6='"?\[2001:db8::1\]:7"?' unix=unix tlvs=192.0.2.9:4242 longest=192.
 done
 pass "the client's address is that of the header, of every family, with additions"
 
-# --- And what it must not send: each is counted, and said with a way out ---
+# --- And what it must not send: each is counted, and logged with a way out ---
 run 35 sc-client --connect "$to" --pin server.crt --no-retry echo x
 wait_log 'reason=proxy_header hint="TLS without a PROXY header before it: let the load balancer send one (haproxy: send-proxy-v2)'
 for wrong in version1 datagram version3 too-long; do

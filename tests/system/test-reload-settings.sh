@@ -110,7 +110,7 @@ respond 600
 begin 'metrics-listen = 127.0.0.1:0' 'ocsp-response = ocsp.der'
 stapled
 run 0 sc-server --status "$admin"
-grep -q "^OCSP response  *ends $(date -u -d "$until_time" '+%Y-%m-%d')" out || fail "--status does not tell until when the response is good: $(cat out)"
+grep -q "^OCSP response  *ends $(date -u -d "$until_time" '+%Y-%m-%d')" out || fail "--status does not show until when the response is good: $(cat out)"
 if command -v curl >command; then
     run 0 curl -sS "http://$admin/metrics"
     for what in This Next; do

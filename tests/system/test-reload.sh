@@ -95,7 +95,7 @@ finish "$load_pid" 0
 end_server 0
 grep -q '^200 clients, .*: 0 lost, 0 doubled, 0 wrong$' load.log || fail "replies were lost, doubled or wrong"
 grep -q '^550 reconnected, 550 of them resumed$' load.log || fail "not all resumed"
-grep -q ' 200 ERROR 3, 200 close_notify' load.log || fail "not all were told"
+grep -q ' 200 ERROR 3, 200 close_notify' load.log || fail "not all got an ERROR"
 
 # Nothing else was worth a line: ready, five good reloads to keys that were not announced, five bad ones, stopping, stopped.
 [ "$(log_lines)" -eq "$((ready_lines + 17))" ] || fail "the log has other lines"

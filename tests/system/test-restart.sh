@@ -5,7 +5,7 @@
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 starts=0
-said_ready() {
+wait_ready() {
     starts=$((starts + 1))
     wait-for 20 $service contains messages READY=1 $starts || fail "the service did not get ready: $(cat service.log)"
 }
@@ -16,7 +16,7 @@ start() {
 }
 restart() {
     kill -USR2 $service
-    said_ready
+    wait_ready
 }
 # An ECHO of "hello", then a header that the server ends the connection for, so that the client ends too.
 printf '\0\0\0\1\0\0\0\5hello\0\0\0\1\377\377\377\377' >request
@@ -111,7 +111,7 @@ stop_service
 # What another version of the server may have stored is no socket: it is closed, and leaves its place in the store to the keys.
 for name in other metrics; do
     start --stored $name forged --
-    grep -q " inherited_discarded .*descriptor 4, which was passed on under the name $name, is closed: it is not a socket" service.log || fail "not said"
+    grep -q " inherited_discarded .*descriptor 4, which was passed on under the name $name, is closed: it is not a socket" service.log || fail "not logged"
     rm -f ticket-*
     all full
     restart

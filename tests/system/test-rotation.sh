@@ -238,7 +238,7 @@ grep -q 'after a promotion that was interrupted' out || fail "it does not say th
 pass "--ticket-keys"
 head -c 80 /dev/urandom >one
 run 0 sc-keygen --ticket-keys one
-grep -q '^one: three keys: current, next, previous$' out || fail "one key is said to have rotated: $(cat out)"
+grep -q '^one: three keys: current, next, previous$' out || fail "one key is reported as rotated: $(cat out)"
 run 0 sc-keygen --ticket-keys t
 [ "$(stat -c %a t) $(wc -l <t)" = "600 3" ] || fail "not a file of three keys"
 cp t t1

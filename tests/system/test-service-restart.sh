@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The installed service under a real systemd, from its first start, which tells the client's command. After restarts sessions can be resumed,
+# The installed service under a real systemd, from its first start, which logs the client's command. After restarts sessions can be resumed,
 # with the socket unit nobody is refused; and a server that hangs, or takes too much memory, is replaced. Half a minute: with SC_TEST_BUILD=yes.
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
@@ -44,10 +44,10 @@ drop_in fast <<END
 RestartSec=100ms
 END
 ready=0
-said_command() { sed -n 's/.* client_command .*command="\(.*\)"$/\1/p' journal.log | tail -n 1; }
+logged_command() { sed -n 's/.* client_command .*command="\(.*\)"$/\1/p' journal.log | tail -n 1; }
 hello() { # what the log says
     box_journal ' client_command ' "$1"
-    run 0 box sh -c "$(said_command)"
+    run 0 box sh -c "$(logged_command)"
     expect_out hello
 }
 
@@ -72,7 +72,7 @@ run 0 box systemctl start sc-server.service
 hello 2
 ready_again
 run 0 box systemctl status --no-pager --full sc-server.service
-grep -qF "; try it: $(said_command)\"" out || fail "systemctl status does not show the command"
+grep -qF "; try it: $(logged_command)\"" out || fail "systemctl status does not show the command"
 # The certificate is lost: it is not made again unasked, and the log says how.
 run 0 box systemctl stop sc-server.service
 run 0 box rm $box_conf/server.crt

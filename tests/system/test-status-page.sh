@@ -56,7 +56,7 @@ for theme in light dark; do
         [ $width != 1920 ] || {
             evaluate "String(document.documentElement.scrollHeight)"
             [ "$(cat value)" -le 1080 ] || fail "$theme, 1920 pixels: the page is $(cat value) high"
-            # What is only sometimes said moves nothing.
+            # What is only sometimes shown moves nothing.
             evaluate "((locked, delayed, waiting, height) => { const note = [locked, delayed, waiting].map((e) => e.textContent); locked.textContent = delayed.textContent = waiting.textContent = ''; const without = height(); locked.textContent = ', 12 in the last minute'; delayed.textContent = '12 waited for their turn'; waiting.textContent = '12 wait for a PROXY header'; const more = height() - without; [locked, delayed, waiting].forEach((e, i) => { e.textContent = note[i]; }); return String(more); })(document.getElementById('locked-out-note'), document.getElementById('delayed-note'), document.getElementById('waiting-note'), () => document.querySelector('main').getBoundingClientRect().height)"
             [ "$(cat value)" = 0 ] || fail "$theme, 1920 pixels: a note makes the page $(cat value) pixels higher"
         }

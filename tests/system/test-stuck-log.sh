@@ -50,7 +50,7 @@ done
 stop_server
 sed '$d' file.log >whole.log && mv whole.log file.log # its last line is cut
 
-# Three errors, and nobody to tell.
+# Three errors, and nobody to read them.
 status=0
 timeout --foreground -k 5 "$run_seconds" sc-server -c /dev/null --workers none --max-body none --idle-timeout none 2>server-1.log || status=$?
 [ "$status" = 64 ] || fail "exit status $status of a start that fails, not 64"

@@ -171,4 +171,4 @@ if setpriv --no-new-privs true 2>/dev/null && grep -q '^Seccomp_filters:' /proc/
 else
     skip_part "no setpriv here, or a kernel that does not count filters"
 fi
-pass "all said"
+pass "all sent"

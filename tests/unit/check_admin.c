@@ -64,7 +64,7 @@ static const char *get(const char *path)
     return answer;
 }
 
-static void tell(enum sc_metrics_state state)
+static void set_state(enum sc_metrics_state state)
 {
     const struct sc_metrics_facts facts = {.state = state};
     sc_metrics_source_set_facts(&source, &facts);
@@ -79,16 +79,16 @@ static void assert_ready(const char *status, const char *body)
     ck_assert_str_eq(end_of_headers + 4, body);
 }
 
-/* Also before anything was told, and while the main thread's loop does not run. */
+/* Also before any state was set, and while the main thread's loop does not run. */
 START_TEST(ready_only_while_it_takes_clients)
 {
     begin();
     assert_ready("HTTP/1.1 503 ", "starting\n");
-    tell(SC_METRICS_STARTING);
+    set_state(SC_METRICS_STARTING);
     assert_ready("HTTP/1.1 503 ", "starting\n");
-    tell(SC_METRICS_READY);
+    set_state(SC_METRICS_READY);
     assert_ready("HTTP/1.1 200 ", "ready\n");
-    tell(SC_METRICS_DRAINING);
+    set_state(SC_METRICS_DRAINING);
     assert_ready("HTTP/1.1 503 ", "draining\n");
     ck_assert_ptr_nonnull(strstr(get("/healthz"), "\r\n\r\nok\n"));
     end();

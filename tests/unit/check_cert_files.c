@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server says of the files of its certificate and key. */
+/* What a server reports of the files of its certificate and key. */
 #include "config.h"
 
 #include <stdio.h>

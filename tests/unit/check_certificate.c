@@ -54,7 +54,7 @@ START_TEST(hosts_and_addresses)
     names_are("DNS:*.a.example,email:me@a.example,URI:b.example", 128, "*.a.example");
     /* Not a host name: what is printed goes to terminals and into commands. */
     names_are("DNS:a b,DNS:a;reboot,DNS:good", 128, "good");
-    /* What does not fit is said, and nothing is cut in the middle. */
+    /* What does not fit is reported, and nothing is cut in the middle. */
     names_are("DNS:one.example,DNS:two.example,DNS:three.example", 128,
               "one.example, two.example, three.example");
     names_are("DNS:one.example,DNS:two.example,DNS:three.example", 40,

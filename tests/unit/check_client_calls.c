@@ -68,7 +68,7 @@ START_TEST(a_loop_knows_what_to_wait_for)
 }
 END_TEST
 
-START_TEST(an_end_says_why)
+START_TEST(an_end_has_its_reason)
 {
     static const struct {
         struct turn turn;
@@ -472,7 +472,7 @@ START_TEST(settings_that_are_refused_change_nothing)
 END_TEST
 
 SUITE_MAIN("client_calls", a_call_takes_its_own_reply, the_times_of_a_connection_are_reported,
-           a_loop_knows_what_to_wait_for, an_end_says_why,
+           a_loop_knows_what_to_wait_for, an_end_has_its_reason,
            cancelled_requests_are_neither_answered_nor_sent_again, the_attempt_after_a_cancel_waits,
            an_attempt_after_a_cancel_is_given_up_with_a_reason, what_waits_is_bounded,
            a_client_that_is_freed_sends_close_notify,

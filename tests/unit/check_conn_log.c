@@ -62,7 +62,7 @@ START_TEST(every_line_has_the_connection_and_its_peer)
 }
 END_TEST
 
-/* Those with a name in a list of pins are told at level info, and in all lines that follow. */
+/* Those with a name in a list of pins are logged at level info, and in all lines that follow. */
 START_TEST(clients_with_a_name)
 {
     const struct sc_tls_info info = {.version = "TLSv1.3", .cipher = "x", .group = "y"};
@@ -120,7 +120,7 @@ END_TEST
 
 /* The states of a handshake: each in a line of its own at level debug, all in the one of a failure.
  */
-START_TEST(states_are_told)
+START_TEST(states_are_logged)
 {
     struct sc_tls_watch watch = start(SC_LOG_DEBUG);
     const struct sc_tls_state state = {
@@ -165,7 +165,7 @@ START_TEST(probes_are_no_warnings)
 END_TEST
 
 /* Who wants to hide the lock-out of clients behind other failures can't. */
-START_TEST(clients_that_are_locked_out_are_always_told)
+START_TEST(clients_that_are_locked_out_are_always_logged)
 {
     const struct sc_tlsbev_close close = {.end = SC_TLSBEV_TLS};
     struct sc_tls_watch watch = start(SC_LOG_WARNING);
@@ -269,6 +269,6 @@ START_TEST(only_hostile_ends_are_worth_a_line)
 END_TEST
 
 SUITE_MAIN("conn_log", clients_with_a_name, every_line_has_the_connection_and_its_peer,
-           a_peer_on_a_unix_socket_has_no_name, failures_say_what_is_known, states_are_told,
-           probes_are_no_warnings, clients_that_are_locked_out_are_always_told,
+           a_peer_on_a_unix_socket_has_no_name, failures_say_what_is_known, states_are_logged,
+           probes_are_no_warnings, clients_that_are_locked_out_are_always_logged,
            a_flood_is_counted_instead, only_hostile_ends_are_worth_a_line)

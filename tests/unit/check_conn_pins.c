@@ -241,8 +241,8 @@ TEST(a_proof_outlives_a_reload)
     sc_tls_context_unref(fresh);
 }
 
-/* A key that was put in place and can sign nothing: what was announced is told as before. */
-TEST(a_successor_without_a_proof_is_not_told)
+/* A key that was put in place and can sign nothing: the same keys are announced as before. */
+TEST(a_successor_without_a_proof_is_not_announced)
 {
     EVP_PKEY *key = fixture_key("P-384");
     X509 *certificate = fixture_certificate(key, "server", -3600, 86400, NULL, NULL);
@@ -362,7 +362,7 @@ TEST(a_signature_that_fails_is_no_proof)
 }
 
 SUITE_MAIN("conn_pins", a_signature_holds_nobody_up, a_flood_costs_one_signature,
-           a_proof_outlives_a_reload, a_successor_without_a_proof_is_not_told,
+           a_proof_outlives_a_reload, a_successor_without_a_proof_is_not_announced,
            a_body_has_whole_pins_and_not_too_many, a_connection_ends_while_its_proof_is_made,
            a_client_that_has_ended_its_side_gets_the_proof, a_drain_waits_for_the_proof,
            above_the_rate_there_is_no_proof, a_signature_that_fails_is_no_proof)

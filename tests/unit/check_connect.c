@@ -316,7 +316,7 @@ START_TEST(without_a_descriptor_it_is_the_system_that_fails)
 }
 END_TEST
 
-START_TEST(what_the_system_lacks_is_told_from_what_the_server_lacks)
+START_TEST(what_the_system_lacks_is_not_what_the_server_lacks)
 {
     static const int scarce[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
     const int answers = add_address(1);
@@ -359,7 +359,7 @@ START_TEST(the_look_up_has_a_deadline_too)
 }
 END_TEST
 
-START_TEST(a_name_without_address_is_said_to_be_one)
+START_TEST(a_name_without_address_is_reported_as_one)
 {
     look_up_error = EAI_NONAME;
     struct outcome outcome = run(200);
@@ -374,6 +374,6 @@ SUITE_MAIN("connect", the_second_address_answers_when_the_first_refuses,
            an_address_that_is_silent_leaves_time_for_the_next,
            each_address_has_its_share_of_the_time, silence_everywhere_is_a_time_out,
            without_a_descriptor_it_is_the_system_that_fails, the_look_up_has_a_deadline_too,
-           a_name_without_address_is_said_to_be_one,
-           what_the_system_lacks_is_told_from_what_the_server_lacks,
+           a_name_without_address_is_reported_as_one,
+           what_the_system_lacks_is_not_what_the_server_lacks,
            a_signal_before_the_wait_is_seen_soon)

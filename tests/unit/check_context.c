@@ -263,7 +263,7 @@ START_TEST(names_what_is_wrong_with_commands)
 END_TEST
 
 /* What the contract has as defaults is the least that goes without a warning. */
-START_TEST(says_what_is_weaker_than_the_defaults)
+START_TEST(reports_what_is_weaker_than_the_defaults)
 {
     static const struct {
         struct sc_tls_command command;
@@ -494,7 +494,7 @@ END_TEST
 SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe,
            the_security_level_is_ours, has_the_options_that_the_contract_names,
            serves_who_offers_no_alpn, commands_override_the_defaults,
-           names_what_is_wrong_with_commands, says_what_is_weaker_than_the_defaults,
+           names_what_is_wrong_with_commands, reports_what_is_weaker_than_the_defaults,
            refuses_what_nobody_can_connect_to, digest_names_the_content,
            digest_names_what_commands_name, files_of_commands_are_looked_at_first,
            connections_keep_their_context)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which keys were served with and announced: what is remembered, compared and said. */
+/* Which keys were served with and announced: what is remembered, compared and logged. */
 #include "config.h"
 
 #include "server/continuity.h"
@@ -140,7 +140,7 @@ START_TEST(the_sixteen_that_were_announced_last_are_known)
 }
 END_TEST
 
-START_TEST(it_is_said_for_how_long_a_key_was_announced)
+START_TEST(it_is_logged_for_how_long_a_key_was_announced)
 {
     struct timespec now = sc_clock_wall();
     begin(NULL);
@@ -159,7 +159,7 @@ START_TEST(it_is_said_for_how_long_a_key_was_announced)
 }
 END_TEST
 
-START_TEST(a_file_that_cannot_be_written_is_said_once_and_tried_again)
+START_TEST(a_file_that_cannot_be_written_is_logged_once_and_tried_again)
 {
     begin(NULL);
     ck_assert_int_eq(setenv("STATE_DIRECTORY", "/nonexistent/state", 1), 0);
@@ -204,7 +204,7 @@ START_TEST(a_relative_state_directory_is_not_used)
 }
 END_TEST
 
-START_TEST(that_there_is_no_next_key_is_said_once)
+START_TEST(that_there_is_no_next_key_is_logged_once)
 {
     begin(NULL);
     serve(1, 1, 0, 0);
@@ -220,6 +220,6 @@ END_TEST
 SUITE_MAIN("continuity", the_first_key_is_taken_and_remembered, pins_are_compared_whole,
            a_damaged_file_is_no_file, what_a_damaged_file_announced_is_not_known,
            the_sixteen_that_were_announced_last_are_known,
-           it_is_said_for_how_long_a_key_was_announced,
-           a_file_that_cannot_be_written_is_said_once_and_tried_again,
-           a_relative_state_directory_is_not_used, that_there_is_no_next_key_is_said_once)
+           it_is_logged_for_how_long_a_key_was_announced,
+           a_file_that_cannot_be_written_is_logged_once_and_tried_again,
+           a_relative_state_directory_is_not_used, that_there_is_no_next_key_is_logged_once)

@@ -67,7 +67,7 @@ static void finish(void)
 }
 
 /* A line after 5, 10, 20, ... seconds, or after half of less; the limit is kept. */
-START_TEST(slow_clients_are_said_and_then_cut)
+START_TEST(slow_clients_are_logged_and_then_cut)
 {
     static const struct {
         uint64_t limit_ms, waits_ms[MAX_WAITS];
@@ -119,4 +119,4 @@ START_TEST(a_second_signal_ends_it_at_once)
 }
 END_TEST
 
-SUITE_MAIN("drain", slow_clients_are_said_and_then_cut, a_second_signal_ends_it_at_once)
+SUITE_MAIN("drain", slow_clients_are_logged_and_then_cut, a_second_signal_ends_it_at_once)

@@ -2,7 +2,7 @@
 /*
  * What a server can cost an engine, over each TLS library: messages of TLS that carry no data,
  * replies to what it has not read, and memory that stays. And lies of its TLS, of which some need
- * a server over Mbed TLS: OpenSSL does not tell them.
+ * a server over Mbed TLS: OpenSSL does not report them.
  */
 #include "config.h"
 
@@ -220,7 +220,7 @@ START_TEST(a_protocol_that_was_not_offered_is_refused)
 }
 END_TEST
 
-START_TEST(a_close_in_the_handshake_is_told_as_one)
+START_TEST(a_close_in_the_handshake_is_reported_as_one)
 {
     static const uint8_t close_notify[] = {SSL3_RT_ALERT, 3, 3, 0, 2, 1, SSL_AD_CLOSE_NOTIFY};
     set_up();
@@ -401,4 +401,4 @@ TLS_LIBRARY_SUITE_MAIN(session_tickets_are_bounded, a_handshake_is_bounded,
                        what_was_not_sent_is_not_answered, memory_of_large_requests_is_given_back,
                        memory_of_large_replies_is_given_back,
                        a_protocol_that_was_not_offered_is_refused,
-                       a_close_in_the_handshake_is_told_as_one LIARS)
+                       a_close_in_the_handshake_is_reported_as_one LIARS)

@@ -129,7 +129,7 @@ static bool move_bytes(void)
 }
 
 /* Both keys, with a proof of the next one. */
-static void tell_pins(struct engine_peer *peer)
+static void send_pins(struct engine_peer *peer)
 {
     struct sc_pins_message message = {.next = {.scheme = SC_PINS_ECDSA_P256_SHA256}};
     uint8_t exporter[SC_PINS_EXPORTER_BYTES], signature[SC_PINS_MAX_SIGNATURE_BYTES];
@@ -154,7 +154,7 @@ static void answer(struct engine_peer *peer, const struct sc_frame_header *heade
                    const uint8_t *body)
 {
     if (header->type == SC_FRAME_PINS) {
-        tell_pins(peer);
+        send_pins(peer);
         return;
     }
     (void)SSL_write(peer->ssl, body - SC_FRAME_HEADER_BYTES,
@@ -259,7 +259,7 @@ static void live_engine(const char *pin, unsigned long failing)
 
 /*
  * The failure of one was of no consequence, or an error: that it was memory OpenSSL does not always
- * tell, but what is wrong with the server or with a pin must not be said.
+ * tell, but what is wrong with the server or with a pin must not be reported.
  */
 static void judge(unsigned long failing)
 {
@@ -268,7 +268,7 @@ static void judge(unsigned long failing)
                   failing);
     ck_assert_msg(code == 0 || code == SC_CLIENT_SYSTEM || code == SC_CLIENT_HANDSHAKE ||
                       (!life.engine && code == SC_CLIENT_BAD_DATA),
-                  "%s: failure %lu is said to be %d: %s", library, failing, code, life.error.text);
+                  "%s: failure %lu is reported as %d: %s", library, failing, code, life.error.text);
     ck_assert(code == 0 || *life.error.text);
 }
 

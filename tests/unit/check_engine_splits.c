@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine tells the same events however its bytes are cut: conversations with a server in
+ * The engine reports the same events however its bytes are cut: conversations with a server in
  * memory, cut at every place of either direction, and at random ones.
  */
 #include "config.h"
@@ -61,8 +61,8 @@ struct conversation {
     const char *name;
     const char *max_protocol; /* of the server; NULL: the newest */
     bool wrong_pin, resumed;
-    const char *plain; /* a server without TLS, which says this */
-    /* What the server does when a request is whole; the third argument tells which it is. */
+    const char *plain; /* a server without TLS, which sends this */
+    /* What the server does when a request is whole; the third argument is its number. */
     void (*serve)(struct talk *talk, unsigned number, const struct sc_frame_header *header,
                   const uint8_t *body);
 };

@@ -19,7 +19,7 @@
 #define STORE "pins"
 #define ADDRESS "captain.example.org:4242"
 
-static char pins_text[1024]; /* what EVENT_PINS has said; empty: it did not come */
+static char pins_text[1024]; /* the text of EVENT_PINS; empty: it did not come */
 static int pins_code;
 
 static void set_up_store(void)
@@ -255,7 +255,7 @@ TEST(a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not)
 }
 
 /* The pin that was given is good all the same. */
-TEST(a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake)
+TEST(a_given_pin_that_cannot_be_stored_is_reported_after_a_full_handshake)
 {
     know_server();
     serve_with("next");
@@ -298,7 +298,7 @@ TEST(the_session_of_a_first_use_can_be_resumed)
 }
 
 /* The server takes no more. */
-TEST(at_most_eight_pins_are_told)
+TEST(at_most_eight_pins_are_sent)
 {
     char text[64];
     know_server();
@@ -473,9 +473,9 @@ TLS_LIBRARY_SUITE_MAIN(the_first_use_is_refused_or_stored_and_asks_nothing,
                        the_next_pin_is_learnt_and_the_last_one_dropped,
                        who_lies_about_the_next_key_teaches_nothing,
                        a_pin_that_was_given_is_stored_and_one_of_an_issuer_is_not,
-                       a_given_pin_that_cannot_be_stored_is_said_after_a_full_handshake,
+                       a_given_pin_that_cannot_be_stored_is_reported_after_a_full_handshake,
                        of_two_that_meet_a_server_first_one_decides,
-                       the_session_of_a_first_use_can_be_resumed, at_most_eight_pins_are_told,
+                       the_session_of_a_first_use_can_be_resumed, at_most_eight_pins_are_sent,
                        a_server_that_takes_no_pin_is_asked_without_one,
                        a_close_waits_for_what_is_to_be_learnt,
                        a_resumed_connection_teaches_nothing_and_gives_its_session_up,

@@ -43,27 +43,27 @@ START_TEST(which_day_it_is)
 END_TEST
 
 /*
- * From half a year before to a month after the end, by the times at which it says that there is
+ * From half a year before to a month after the end, by the times at which it logs that there is
  * something to say: 30 warnings before the end and 31 after it, each on its second.
  */
 START_TEST(a_warning_a_day)
 {
     struct sc_expiry expiry = {0};
-    unsigned said = 0;
+    unsigned warnings = 0;
     for (time_t now = END - 180 * DAY; now <= END + 30 * DAY;) {
         const long day = sc_expiry_day(END, NOTICE, now);
         const bool due = sc_expiry_is_due(&expiry, END, NOTICE, now);
         ck_assert_int_eq(due, day != SC_EXPIRY_FAR);
         if (due) {
             ck_assert_int_eq(now, END - day * DAY);
-            said++;
+            warnings++;
         }
         const time_t next = sc_expiry_next(END, NOTICE, now);
         ck_assert_int_gt(next, 0);
         ck_assert(!sc_expiry_is_due(&expiry, END, NOTICE, now + next - 1));
         now += next;
     }
-    ck_assert_uint_eq(said, 30 + 31);
+    ck_assert_uint_eq(warnings, 30 + 31);
 }
 END_TEST
 
@@ -71,11 +71,11 @@ END_TEST
 START_TEST(once_a_day_however_often_it_looks)
 {
     struct sc_expiry expiry = {0};
-    unsigned said = 0;
+    unsigned warnings = 0;
     for (time_t now = END - 40 * DAY + 5; now < END + 3 * DAY; now += 3600) {
-        said += sc_expiry_is_due(&expiry, END, NOTICE, now);
+        warnings += sc_expiry_is_due(&expiry, END, NOTICE, now);
     }
-    ck_assert_uint_eq(said, 30 + 3);
+    ck_assert_uint_eq(warnings, 30 + 3);
     ck_assert(sc_expiry_is_due(&expiry, END, NOTICE, END + 90 * DAY));
     /* The clock was wrong: far ahead of the end there is nothing to say, and then again. */
     ck_assert(!sc_expiry_is_due(&expiry, END, NOTICE, END - 60 * DAY));

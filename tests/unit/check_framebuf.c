@@ -89,7 +89,7 @@ static size_t take_frames(struct evbuffer *buffer, size_t next)
     }
     sc_framebuf_end(&frames);
     require(evbuffer_get_length(buffer) == left && sc_framebuf_left(&frames) == left,
-            "another length is left than was said, after frame", next);
+            "another length is left than was reported, after frame", next);
     return next;
 }
 

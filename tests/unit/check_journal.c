@@ -137,7 +137,7 @@ START_TEST(full_entries_are_cut_between_fields)
 END_TEST
 
 /*
- * A journal that reads nothing: the calls return, and what was lost is said when it reads again.
+ * A journal that reads nothing: the calls return, and what was lost is logged when it reads again.
  */
 START_TEST(a_full_socket_loses_entries_and_blocks_nobody)
 {

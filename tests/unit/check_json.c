@@ -9,20 +9,20 @@
 
 #include "suite.h"
 
-static char told[4096];
+static char values[4096];
 static struct sc_err err;
 
-static void tell(void *arg, const char *path, const char *text, size_t length)
+static void on_value(void *arg, const char *path, const char *text, size_t length)
 {
     (void)arg;
-    const size_t used = strlen(told);
-    (void)snprintf(told + used, sizeof(told) - used, "%s=%.*s\n", path, (int)length, text);
+    const size_t used = strlen(values);
+    (void)snprintf(values + used, sizeof(values) - used, "%s=%.*s\n", path, (int)length, text);
 }
 
 static int read_text(const char *text)
 {
-    told[0] = '\0';
-    return sc_json_read(text, strlen(text), tell, NULL, &err);
+    values[0] = '\0';
+    return sc_json_read(text, strlen(text), on_value, NULL, &err);
 }
 
 START_TEST(values_come_with_their_paths)
@@ -30,17 +30,17 @@ START_TEST(values_come_with_their_paths)
     ck_assert_int_eq(read_text(" {\"a\": [1, -2.5e+3, {\"b\" : \"x\\\"y\"}], \"c\":{}, \"d\":[ ],"
                                "\"e\":true,\"f\":null }\n"),
                      0);
-    ck_assert_str_eq(told, "a.0=1\n"
-                           "a.1=-2.5e+3\n"
-                           "a.2.b=x\\\"y\n"
-                           "a.2={\"b\" : \"x\\\"y\"}\n"
-                           "a=[1, -2.5e+3, {\"b\" : \"x\\\"y\"}]\n"
-                           "c={}\n"
-                           "d=[ ]\n"
-                           "e=true\n"
-                           "f=null\n"
-                           "={\"a\": [1, -2.5e+3, {\"b\" : \"x\\\"y\"}], \"c\":{}, \"d\":[ ],"
-                           "\"e\":true,\"f\":null }\n");
+    ck_assert_str_eq(values, "a.0=1\n"
+                             "a.1=-2.5e+3\n"
+                             "a.2.b=x\\\"y\n"
+                             "a.2={\"b\" : \"x\\\"y\"}\n"
+                             "a=[1, -2.5e+3, {\"b\" : \"x\\\"y\"}]\n"
+                             "c={}\n"
+                             "d=[ ]\n"
+                             "e=true\n"
+                             "f=null\n"
+                             "={\"a\": [1, -2.5e+3, {\"b\" : \"x\\\"y\"}], \"c\":{}, \"d\":[ ],"
+                             "\"e\":true,\"f\":null }\n");
 }
 END_TEST
 
@@ -60,7 +60,7 @@ START_TEST(what_is_not_json_is_refused)
     ck_assert_int_eq(read_text("[1, x]"), -1);
     ck_assert_str_eq(err.text, "not JSON: byte 4: a value is missing");
     /* The NUL that ends the text is not in it. */
-    ck_assert_int_eq(sc_json_read("1\0", 2, tell, NULL, &err), -1);
+    ck_assert_int_eq(sc_json_read("1\0", 2, on_value, NULL, &err), -1);
 }
 END_TEST
 

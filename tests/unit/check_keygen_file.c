@@ -200,7 +200,7 @@ START_TEST(a_file_with_both)
 }
 END_TEST
 
-START_TEST(nothing_is_replaced_unless_told)
+START_TEST(nothing_is_replaced_without_force)
 {
     struct sc_err err;
     EVP_PKEY *key = make_key();
@@ -226,7 +226,7 @@ START_TEST(nothing_is_replaced_unless_told)
     ck_assert_uint_eq(scratch_files(false), 2);
 
     /*
-     * Neither is a link, also one that leads nowhere, and told to replace it is the link that
+     * Neither is a link, also one that leads nowhere, and with force it is the link that
      * goes.
      */
     ck_assert_int_eq(symlink("a.key", "link.key"), 0);
@@ -476,6 +476,6 @@ END_TEST
 
 SUITE_MAIN("keygen_file", a_pair_is_made_to_last, a_file_system_without_links, nothing_is_kept,
            a_file_with_both, modes_do_not_depend_on_the_umask, what_was_written_is_read_again,
-           nothing_is_replaced_unless_told, of_many_at_once_one_wins,
+           nothing_is_replaced_without_force, of_many_at_once_one_wins,
            a_full_disk_leaves_what_was_there, places_where_nothing_can_be_made,
            files_that_hold_nothing_of_use, an_encrypted_key_asks_once)

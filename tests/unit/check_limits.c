@@ -47,7 +47,7 @@ START_TEST(a_limit_that_is_high_enough_stays)
 }
 END_TEST
 
-START_TEST(what_does_not_fit_is_said_with_its_numbers)
+START_TEST(what_does_not_fit_is_reported_with_its_numbers)
 {
     set_limit(50, 150);
     ck_assert_uint_eq(sc_limits_raise_files(100, 2), 150 - OWN_WITH_TWO_WORKERS);
@@ -83,5 +83,5 @@ START_TEST(what_connections_need_of_memory)
 END_TEST
 
 SUITE_MAIN("limits", it_is_raised_to_what_is_needed, a_limit_that_is_high_enough_stays,
-           what_does_not_fit_is_said_with_its_numbers, one_connection_is_the_least,
+           what_does_not_fit_is_reported_with_its_numbers, one_connection_is_the_least,
            what_connections_need_of_memory)

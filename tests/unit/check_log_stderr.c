@@ -163,7 +163,7 @@ START_TEST(a_full_pipe_without_a_descriptor_to_spare)
 }
 END_TEST
 
-/* A line that stderr took a part of gets an end, once, before what is said next. */
+/* A line that stderr took a part of gets an end, once, before the next one. */
 START_TEST(what_was_cut_gets_an_end)
 {
     static char large[1U << 20];

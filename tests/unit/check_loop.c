@@ -95,7 +95,7 @@ START_TEST(what_libevent_says_goes_into_the_log)
     event_base_free(NULL); /* it warns about that */
     ck_assert_uint_eq(kept_count, 1);
     ASSERT_HAS(kept_last(), " warning libevent message=\"event_base_free");
-    const uint64_t ns = UINT64_C(5000000000); /* a second in which nothing was said */
+    const uint64_t ns = UINT64_C(5000000000); /* a second in which nothing was logged */
     sc_clock_fake(&ns, NULL);
     for (unsigned i = 0; i < 100; i++) {
         event_base_free(NULL);

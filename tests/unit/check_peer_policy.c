@@ -364,7 +364,7 @@ START_TEST(a_ca_among_other_pins)
 }
 END_TEST
 
-START_TEST(tells_the_pin_that_was_refused)
+START_TEST(reports_the_pin_that_was_refused)
 {
     setup();
     struct sc_tls_context *server =
@@ -467,4 +467,4 @@ END_TEST
 SUITE_MAIN("peer_policy", clients_have_names, pins_decide, a_ca_decides,
            a_new_policy_ends_old_sessions, another_ca_ends_old_sessions,
            resumed_sessions_are_checked_again, resumed_sessions_end_with_the_certificate,
-           a_ca_among_other_pins, tells_the_pin_that_was_refused, names_what_does_not_go_together)
+           a_ca_among_other_pins, reports_the_pin_that_was_refused, names_what_does_not_go_together)

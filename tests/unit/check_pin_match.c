@@ -110,7 +110,7 @@ START_TEST(any_pin_of_a_set_is_enough)
 }
 END_TEST
 
-START_TEST(outside_of_its_dates_is_told_at_both_ends)
+START_TEST(outside_of_its_dates_is_reported_at_both_ends)
 {
     struct identity early = make("a.example", "DNS:a.example", NULL, 5, 10);
     struct identity good = make("a.example", "DNS:a.example", NULL, -5, 5);
@@ -392,7 +392,7 @@ START_TEST(a_pinned_authority_means_chain_name_and_dates)
                                  "is for a.example, *.b.example, 127.0.0.1, ::1, not for x.exam"));
 
     /*
-     * Dates: the chain is refused, while the certificate itself as a pin is good and said to be
+     * Dates: the chain is refused, while the certificate itself as a pin is good and reported as
      * expired.
      */
     const struct timespec later = {.tv_sec = sc_clock_wall().tv_sec + 11 * DAY};
@@ -475,8 +475,8 @@ START_TEST(resumed_handshakes_are_checked_like_full_ones)
 END_TEST
 
 SUITE_MAIN("pin_match", one_wrong_bit_is_another_pin, any_pin_of_a_set_is_enough,
-           outside_of_its_dates_is_told_at_both_ends, names_are_whole_labels_of_subject_alt_name,
-           a_host_that_is_longer_than_any_is_refused, the_purpose_counts,
-           the_strength_of_the_chain_counts, matching_keeps_nothing,
+           outside_of_its_dates_is_reported_at_both_ends,
+           names_are_whole_labels_of_subject_alt_name, a_host_that_is_longer_than_any_is_refused,
+           the_purpose_counts, the_strength_of_the_chain_counts, matching_keeps_nothing,
            a_pinned_authority_means_chain_name_and_dates,
            resumed_handshakes_are_checked_like_full_ones)

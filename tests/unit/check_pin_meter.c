@@ -38,7 +38,7 @@ static uint64_t client_at(uint32_t number)
     return sc_pin_meter_client(meter, &peer);
 }
 
-static void say(uint32_t number, const uint8_t *next, enum sc_pin_said said)
+static void note(uint32_t number, const uint8_t *next, enum sc_pin_said said)
 {
     sc_pin_meter_note(meter, client_at(number), next, said);
 }
@@ -81,40 +81,40 @@ START_TEST(the_last_word_of_an_address_counts)
 {
     start();
     expect(next_key, 0, 0, 0, 0);
-    say(1, next_key, SC_PIN_SAID_OTHERS);
-    say(2, next_key, SC_PIN_SAID_NOTHING);
+    note(1, next_key, SC_PIN_SAID_OTHERS);
+    note(2, next_key, SC_PIN_SAID_NOTHING);
     expect(next_key, 0, 1, 1, 0);
     for (int i = 0; i < 100; i++) {
-        say(1, next_key, SC_PIN_SAID_NEXT);
+        note(1, next_key, SC_PIN_SAID_NEXT);
     }
     expect(next_key, 1, 0, 1, 0);
-    say(1, next_key, SC_PIN_SAID_NOTHING); /* sc-client pins, beside a client that has a store */
+    note(1, next_key, SC_PIN_SAID_NOTHING); /* sc-client pins, beside a client that has a store */
     expect(next_key, 1, 0, 1, 0);
-    say(1, next_key, SC_PIN_SAID_OTHERS);
+    note(1, next_key, SC_PIN_SAID_OTHERS);
     expect(next_key, 0, 1, 1, 0);
-    say(1, next_key, SC_PIN_SAID_NOTHING);
+    note(1, next_key, SC_PIN_SAID_NOTHING);
     expect(next_key, 0, 1, 1, 0);
-    say(2, next_key, SC_PIN_SAID_NEXT);
+    note(2, next_key, SC_PIN_SAID_NEXT);
     expect(next_key, 1, 1, 0, 0);
     sc_pin_meter_free(meter);
 }
 END_TEST
 
-/* What was said of one key says nothing of another. */
+/* What is known of one key is not of another. */
 START_TEST(another_next_key)
 {
     start();
-    say(1, NULL, SC_PIN_SAID_OTHERS);
-    say(2, NULL, SC_PIN_SAID_NOTHING);
+    note(1, NULL, SC_PIN_SAID_OTHERS);
+    note(2, NULL, SC_PIN_SAID_NOTHING);
     expect(NULL, 0, 1, 1, 0);
     expect(next_key, 0, 0, 0, 2);
-    say(1, next_key, SC_PIN_SAID_NEXT);
+    note(1, next_key, SC_PIN_SAID_NEXT);
     expect(next_key, 1, 0, 0, 1);
     expect(after_that, 0, 0, 0, 2);
-    say(1, after_that, SC_PIN_SAID_NOTHING);
+    note(1, after_that, SC_PIN_SAID_NOTHING);
     expect(after_that, 0, 0, 1, 1);
-    say(1, after_that, SC_PIN_SAID_NEXT);
-    /* Promoted: that it accepts this key says that it tells its pins. */
+    note(1, after_that, SC_PIN_SAID_NEXT);
+    /* Promoted: it accepts this key, so it names its pins. */
     expect(NULL, 0, 1, 1, 0);
     sc_pin_meter_free(meter);
 }
@@ -123,16 +123,16 @@ END_TEST
 START_TEST(a_client_that_stays_away_is_forgotten)
 {
     start();
-    say(1, next_key, SC_PIN_SAID_NEXT);
+    note(1, next_key, SC_PIN_SAID_NEXT);
     at_hour(24);
-    say(2, next_key, SC_PIN_SAID_NEXT);
+    note(2, next_key, SC_PIN_SAID_NEXT);
     at_hour(7 * 24 - 1);
     expect(next_key, 2, 0, 0, 0);
     at_hour(7 * 24);
     expect(next_key, 1, 0, 0, 0);
-    say(1, next_key, SC_PIN_SAID_NOTHING); /* what it said is forgotten, too */
+    note(1, next_key, SC_PIN_SAID_NOTHING); /* what it accepts is forgotten, too */
     expect(next_key, 1, 0, 1, 0);
-    say(2, next_key, SC_PIN_SAID_NOTHING); /* it still accepts it, and it was here */
+    note(2, next_key, SC_PIN_SAID_NOTHING); /* it still accepts it, and it was here */
     at_hour(8 * 24);
     expect(next_key, 1, 0, 1, 0);
     at_hour(365 * 24);
@@ -165,12 +165,12 @@ START_TEST(who_is_a_client)
 }
 END_TEST
 
-/* `count` clients, of which one in `every` has said nothing and the others accept the next key. */
+/* `count` clients, of which one in `every` has named no pins and the others accept the next key. */
 static void fill(uint32_t count, uint32_t every)
 {
     start();
     for (uint32_t i = 0; i < count; i++) {
-        say(i, next_key, i % every == 0 ? SC_PIN_SAID_NOTHING : SC_PIN_SAID_NEXT);
+        note(i, next_key, i % every == 0 ? SC_PIN_SAID_NOTHING : SC_PIN_SAID_NEXT);
     }
     sc_pin_meter_read(meter, next_key, &figures);
 }
@@ -205,7 +205,7 @@ START_TEST(more_are_a_sample)
         ck_assert_uint_le(figures.clients / figures.one_in, 8000);
         /* And they change their minds. */
         for (uint32_t j = 0; j < sizes[i]; j++) {
-            say(j, next_key, SC_PIN_SAID_OTHERS);
+            note(j, next_key, SC_PIN_SAID_OTHERS);
         }
         sc_pin_meter_read(meter, next_key, &figures);
         ck_assert_uint_eq(figures.said[SC_PIN_SAID_OTHERS], figures.clients);
@@ -222,7 +222,7 @@ static void *note_all(void *arg)
     const uint32_t first = (uint32_t)(uintptr_t)arg * (CLIENTS / THREADS);
     for (uint32_t round = 0; round < 3; round++) {
         for (uint32_t i = 0; i < CLIENTS; i++) {
-            say((first + i) % CLIENTS, next_key, SC_PIN_SAID_NEXT);
+            note((first + i) % CLIENTS, next_key, SC_PIN_SAID_NEXT);
         }
     }
     return NULL;

@@ -126,7 +126,7 @@ struct made {
 
 static const uint8_t exporter[SC_PINS_EXPORTER_BYTES] = "the keying material of a connect";
 
-static void tell(struct sc_pins_key *key, EVP_PKEY *pkey, uint8_t **spki)
+static void set_key(struct sc_pins_key *key, EVP_PKEY *pkey, uint8_t **spki)
 {
     *spki = NULL;
     key->spki_bytes = (size_t)i2d_PUBKEY(pkey, spki);
@@ -139,8 +139,8 @@ static void make(struct made *made, const char *kind)
     memset(made, 0, sizeof(*made));
     made->current = fixture_key("P-256");
     made->next = fixture_key(kind);
-    tell(&made->message.current, made->current, &made->current_spki);
-    tell(&made->message.next, made->next, &made->next_spki);
+    set_key(&made->message.current, made->current, &made->current_spki);
+    set_key(&made->message.next, made->next, &made->next_spki);
     made->message.next.scheme = sc_pins_scheme_of(made->next);
     ck_assert_int_eq(sc_pins_sign(made->next, exporter, made->signature,
                                   &made->message.next.signature_bytes, &err),

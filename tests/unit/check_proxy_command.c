@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command that carries a connection: what it is told, and its end. */
+/* The command that carries a connection: its arguments, and its end. */
 #include "config.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 static struct sc_proxy_command *proxy;
 static int fd;
-static char said[256];
+static char text[256];
 
 static void start(const char *command)
 {
@@ -31,9 +31,9 @@ static void start(const char *command)
 /* What the command has written so far, at least one byte of it unless it has closed. */
 static const char *read_some(void)
 {
-    const ssize_t got = read(fd, said, sizeof(said) - 1);
-    said[got > 0 ? got : 0] = '\0';
-    return said;
+    const ssize_t got = read(fd, text, sizeof(text) - 1);
+    text[got > 0 ? got : 0] = '\0';
+    return text;
 }
 
 static void end(void)
@@ -46,8 +46,8 @@ static void end(void)
 
 static const char *describe(void)
 {
-    sc_proxy_command_describe(proxy, said, sizeof(said));
-    return said;
+    sc_proxy_command_describe(proxy, text, sizeof(text));
+    return text;
 }
 
 START_TEST(host_and_port_are_filled_in_and_the_shell_replaces_itself)

@@ -54,7 +54,7 @@ START_TEST(ticket_keys_rotate)
 }
 END_TEST
 
-/* How often it is tried again by itself; what fails is not said again meanwhile. */
+/* How often it is tried again by itself; what fails is not logged again meanwhile. */
 static int tries_left(void)
 {
     int tries = 0;
@@ -75,7 +75,7 @@ START_TEST(what_fails_is_tried_again)
     ck_assert_ptr_nonnull(strstr(sc_reload_last(reload)->failure, "max-boddy"));
     ck_assert_int_eq(sc_reload_last(reload)->result, SC_RELOAD_FAILURE);
     ck_assert(waits(1));
-    expect_after_s(0, NULL, NULL); /* said already */
+    expect_after_s(0, NULL, NULL); /* logged already */
     ck_assert_uint_eq(sc_stats_get(&stats.reloads_failed), 2);
     ck_assert_uint_eq(finished, 2);
     configure("[server]\nreload-interval = 1h\nmax-body = 1K\n");
@@ -94,7 +94,7 @@ START_TEST(what_fails_is_tried_again)
     reload_with("[server]\nreload-interval = 0\nmax-boddy = 1\n");
     ck_assert_int_eq(tries_left(), 5);
 
-    /* A caller that asks is told again, and that is a new start; so is a success. */
+    /* A caller that asks gets it again, and that is a new start; so is a success. */
     hang_up();
     ck_assert(kept_has(" error reload_failed ") && kept_has("max-boddy"));
     ck_assert_int_eq(tries_left(), 5);
@@ -133,7 +133,7 @@ START_TEST(a_refused_key_leaves_the_ticket_keys)
 }
 END_TEST
 
-/* That what was wrong is as it was before is said, without a signal too. */
+/* That what was wrong is as it was before is logged, without a signal too. */
 START_TEST(the_end_of_a_failure_and_the_stop)
 {
     begin("[server]\nreload-interval = 1h\n");
@@ -145,7 +145,7 @@ START_TEST(the_end_of_a_failure_and_the_stop)
     fire();
     ck_assert(kept_has(" reloaded message=\"nothing has changed\""));
     ck_assert_uint_eq(published, 0);
-    ck_assert_str_eq(sc_reload_last(reload)->failure, ""); /* nor is it told any more */
+    ck_assert_str_eq(sc_reload_last(reload)->failure, ""); /* nor is it shown any more */
     ck_assert_int_eq(sc_reload_last(reload)->result, SC_RELOAD_UNCHANGED);
     ck_assert_int_eq(sc_reload_last(reload)->at.tv_sec, wall.tv_sec);
 
@@ -227,7 +227,7 @@ START_TEST(what_needs_a_restart_and_is_changed_back)
     reload_with("[server]\nreload-interval = 100s\nworkers = 2\n");
     ck_assert(kept_has(" warning reload_changed key=workers before=1 after=2 hint="));
     hang_up();
-    ck_assert_msg(kept_has("key=workers before=1 after=2"), "a caller that asks is told again");
+    ck_assert_msg(kept_has("key=workers before=1 after=2"), "a caller that asks gets it again");
     expect_after_s(0, NULL, NULL);
     reload_with("[server]\nreload-interval = 100s\nworkers = 3\n");
     ck_assert(kept_has("key=workers before=1 after=3"));

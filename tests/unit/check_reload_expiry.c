@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server says, without a reload, of certificates and OCSP responses that end. */
+/* What a server logs, without a reload, of certificates and OCSP responses that end. */
 #include "config.h"
 
 #include <openssl/ocsp.h>

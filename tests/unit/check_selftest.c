@@ -67,7 +67,7 @@ START_TEST(what_some_client_can_use_is_good)
 }
 END_TEST
 
-START_TEST(what_no_client_can_use_is_said)
+START_TEST(what_no_client_can_use_is_reported)
 {
     SSL_CTX *ssl_ctx = served("ED25519");
     ck_assert_int_eq(SSL_CTX_set_max_proto_version(ssl_ctx, TLS1_2_VERSION), 1);
@@ -137,5 +137,5 @@ START_TEST(what_was_agreed_on)
 }
 END_TEST
 
-SUITE_MAIN("selftest", what_some_client_can_use_is_good, what_no_client_can_use_is_said,
+SUITE_MAIN("selftest", what_some_client_can_use_is_good, what_no_client_can_use_is_reported,
            nothing_is_kept, what_was_agreed_on)

@@ -17,7 +17,7 @@ static struct sc_tls_context *server_new(uint32_t cache_size)
     return server;
 }
 
-/* No more than it was told to keep, whichever context they come by. */
+/* No more than it is to keep, whichever context they come by. */
 START_TEST(there_is_a_most)
 {
     SSL_SESSION *sessions[6] = {NULL};

@@ -108,7 +108,7 @@ START_TEST(a_job_comes_back_with_a_proof)
 END_TEST
 
 /* A key that can't sign, as often as clients ask: one line a second, and the jobs come back. */
-START_TEST(failures_are_said_once_a_second)
+START_TEST(failures_are_logged_once_a_second)
 {
     begin("P-256");
     kept_start(SC_LOG_INFO);
@@ -196,6 +196,6 @@ START_TEST(what_is_done_makes_room)
 }
 END_TEST
 
-SUITE_MAIN("signer", a_job_comes_back_with_a_proof, failures_are_said_once_a_second,
+SUITE_MAIN("signer", a_job_comes_back_with_a_proof, failures_are_logged_once_a_second,
            there_are_only_so_many_in_a_second, only_so_many_wait_and_the_end_drops_them,
            what_is_done_makes_room)

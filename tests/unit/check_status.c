@@ -79,7 +79,7 @@ START_TEST(facts_in_a_terminal)
 }
 END_TEST
 
-START_TEST(what_is_bad_is_said)
+START_TEST(what_is_bad_is_shown)
 {
     make();
     metrics.facts.certificate_not_after = metrics.now - 5;
@@ -202,5 +202,5 @@ START_TEST(who_was_locked_out)
 }
 END_TEST
 
-SUITE_MAIN("status", facts_in_a_terminal, what_is_bad_is_said, facts_for_the_page,
+SUITE_MAIN("status", facts_in_a_terminal, what_is_bad_is_shown, facts_for_the_page,
            who_was_locked_out, who_accepts_the_next_key)

@@ -149,7 +149,7 @@ START_TEST(what_is_not_the_server)
 }
 END_TEST
 
-START_TEST(a_server_that_says_nothing_is_not_waited_for)
+START_TEST(a_silent_server_is_not_waited_for)
 {
     struct sc_err err;
     ck_assert_ptr_null(ask(NULL, &err));
@@ -193,5 +193,5 @@ START_TEST(an_answer_moves_no_cursor)
 END_TEST
 
 SUITE_MAIN("status_client", what_a_server_answers, an_answer_that_is_cut, what_is_not_the_server,
-           a_server_that_says_nothing_is_not_waited_for, a_server_that_drips_is_not_waited_for,
+           a_silent_server_is_not_waited_for, a_server_that_drips_is_not_waited_for,
            an_answer_moves_no_cursor)

@@ -14,7 +14,7 @@
 #include "suite.h"
 
 /* What is in the queue, the oldest first. */
-static void is_said(const char *expected, unsigned count)
+static void expect_text(const char *expected, unsigned count)
 {
     char text[512];
     ck_assert_uint_eq(sc_tls_take_errors(text, sizeof(text)), count);
@@ -31,20 +31,20 @@ static void start(void)
 START_TEST(all_of_the_queue_in_order)
 {
     start();
-    is_said("", 0);
+    expect_text("", 0);
     ERR_raise(ERR_LIB_SSL, SSL_R_BAD_PACKET);
-    is_said("bad packet", 1);
+    expect_text("bad packet", 1);
     ERR_raise(ERR_LIB_SSL, SSL_R_BAD_PACKET);
     ERR_raise_data(ERR_LIB_SSL, SSL_R_NO_SHARED_CIPHER, "%s", "name");
     ERR_raise(ERR_LIB_SSL, SSL_R_HTTP_REQUEST);
-    is_said("bad packet, no shared cipher (name), http request", 3);
+    expect_text("bad packet, no shared cipher (name), http request", 3);
     /* Layers of OpenSSL repeat a reason. */
     ERR_raise(ERR_LIB_SSL, SSL_R_BAD_PACKET);
     ERR_raise(ERR_LIB_SSL, SSL_R_BAD_PACKET);
-    is_said("bad packet", 2);
+    expect_text("bad packet", 2);
     ERR_raise(ERR_LIB_SSL, SSL_R_BAD_PACKET);
     ERR_raise_data(ERR_LIB_SSL, SSL_R_BAD_PACKET, "more");
-    is_said("bad packet, bad packet (more)", 2);
+    expect_text("bad packet, bad packet (more)", 2);
 }
 END_TEST
 
@@ -52,11 +52,11 @@ START_TEST(reasons_of_the_system_and_unknown_ones)
 {
     start();
     ERR_raise_data(ERR_LIB_SYS, ENOENT, "open");
-    is_said("No such file or directory (open)", 1);
+    expect_text("No such file or directory (open)", 1);
     ERR_raise(ERR_LIB_USER, 77);
     char expected[64];
     (void)snprintf(expected, sizeof(expected), "error %lX", ERR_PACK(ERR_LIB_USER, 0, 77));
-    is_said(expected, 1);
+    expect_text(expected, 1);
 }
 END_TEST
 
@@ -65,7 +65,7 @@ START_TEST(data_is_escaped)
 {
     start();
     ERR_raise_data(ERR_LIB_SSL, SSL_R_BAD_PACKET, "a\nb\x1b[2J\x7f");
-    is_said("bad packet (a\\x0ab\\x1b[2J\\x7f)", 1);
+    expect_text("bad packet (a\\x0ab\\x1b[2J\\x7f)", 1);
 }
 END_TEST
 

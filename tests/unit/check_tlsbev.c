@@ -11,7 +11,7 @@
 
 /*
  * Two connections that talk to each other. Each end writes down what it is
- * told: C connected, d data, D flushed, X closed.
+ * reported: C connected, d data, D flushed, X closed.
  */
 enum over { OVER_UNIX, OVER_TCP, OVER_COUNT };
 
@@ -33,7 +33,7 @@ struct end {
 static struct end client, server;
 
 /* In the trace, runs of the same letter are one. */
-static void told(struct end *end, char what)
+static void report(struct end *end, char what)
 {
     ck_assert(!end->in_callback); /* never nested */
     if (end->traced == 0 || end->trace[end->traced - 1] != what) {
@@ -52,7 +52,7 @@ static void told(struct end *end, char what)
 static void on_connected(void *arg)
 {
     struct end *end = arg;
-    told(end, 'C');
+    report(end, 'C');
     end->in_callback = true;
     if (end->tls && end->on_connected) {
         end->on_connected(end);
@@ -63,7 +63,7 @@ static void on_connected(void *arg)
 static void on_data(void *arg, struct evbuffer *input)
 {
     struct end *end = arg;
-    told(end, 'd');
+    report(end, 'd');
     if (end->tls && !end->leave_input) {
         ck_assert_int_eq(evbuffer_add_buffer(end->got, input), 0);
     }
@@ -71,14 +71,14 @@ static void on_data(void *arg, struct evbuffer *input)
 
 static void on_flushed(void *arg)
 {
-    told(arg, 'D');
+    report(arg, 'D');
 }
 
 static void on_closed(void *arg, const struct sc_tlsbev_close *close)
 {
     struct end *end = arg;
     end->close = *close;
-    told(end, 'X');
+    report(end, 'X');
     end->in_callback = true;
     if (end->tls && end->on_closed) {
         end->on_closed(end);
@@ -91,7 +91,7 @@ static const struct sc_tlsbev_callbacks callbacks = {.on_connected = on_connecte
                                                      .on_flushed = on_flushed,
                                                      .on_closed = on_closed};
 
-static bool was_told(const struct end *end, char what)
+static bool was_reported(const struct end *end, char what)
 {
     return strchr(end->trace, what) != NULL;
 }
@@ -135,7 +135,7 @@ static void begin(enum over over)
 static void begin_connected(enum over over)
 {
     begin(over);
-    RUN_UNTIL(base, was_told(&client, 'C') && was_told(&server, 'C'));
+    RUN_UNTIL(base, was_reported(&client, 'C') && was_reported(&server, 'C'));
     run_ready(base);
 }
 
@@ -178,7 +178,7 @@ OVER_ALL(data_goes_both_ways)
     ck_assert_mem_eq(evbuffer_pullup(client.got, -1), "reply", 5);
     ck_assert_uint_eq(sc_tlsbev_pending(client.tls), 0);
     ck_assert_uint_gt(sc_tlsbev_sent(client.tls), 7);
-    ck_assert(!was_told(&server, 'X'));
+    ck_assert(!was_reported(&server, 'X'));
     finish();
 }
 
@@ -188,7 +188,7 @@ OVER_ALL(nothing_is_written_early)
     begin(over);
     sc_tlsbev_write(client.tls, "early", 5);
     sc_tlsbev_shutdown(client.tls);
-    RUN_UNTIL(base, was_told(&client, 'C') && was_told(&server, 'C'));
+    RUN_UNTIL(base, was_reported(&client, 'C') && was_reported(&server, 'C'));
     sc_tlsbev_write(client.tls, "late", 4);
     RUN_UNTIL(base, got(&server) == 4);
     ck_assert_mem_eq(evbuffer_pullup(server.got, -1), "late", 4);
@@ -237,8 +237,8 @@ OVER_ALL(again_calls_without_data)
     server.traced = 0;
     memset(server.trace, 0, sizeof(server.trace));
     sc_tlsbev_again(server.tls);
-    ck_assert(!was_told(&server, 'd')); /* not from inside the call */
-    RUN_UNTIL(base, was_told(&server, 'd'));
+    ck_assert(!was_reported(&server, 'd')); /* not from inside the call */
+    RUN_UNTIL(base, was_reported(&server, 'd'));
     ck_assert_uint_eq(got(&server), 0);
     finish();
 }
@@ -273,7 +273,7 @@ OVER_ALL(again_survives_a_write)
                          0);
         RUN_UNTIL(base, got(&client) == (size_t)i + 1);
         run_ready(base);
-        ck_assert(was_told(&server, 'd'));
+        ck_assert(was_reported(&server, 'd'));
     }
     finish();
 }
@@ -283,7 +283,7 @@ OVER_ALL(what_the_owner_leaves_stays)
     begin_connected(over);
     server.leave_input = true;
     sc_tlsbev_write(client.tls, "abc", 3);
-    RUN_UNTIL(base, was_told(&server, 'd'));
+    RUN_UNTIL(base, was_reported(&server, 'd'));
     sc_tlsbev_write(client.tls, "def", 3);
     run_ready(base);
     ck_assert_uint_eq(got(&server), 0);
@@ -332,7 +332,7 @@ OVER_ALL(data_comes_before_the_end)
     begin(over);
     client.on_connected = write_and_shut;
     server.on_closed = answer_and_shut;
-    RUN_UNTIL(base, was_told(&server, 'X') && was_told(&client, 'X'));
+    RUN_UNTIL(base, was_reported(&server, 'X') && was_reported(&client, 'X'));
     run_ready(base);
     ck_assert_uint_eq(got(&server), 10);
     ck_assert_uint_eq(got(&client), 6); /* the other half was still open */
@@ -340,7 +340,7 @@ OVER_ALL(data_comes_before_the_end)
     ck_assert_ptr_null(strchr(strchr(server.trace, 'X'), 'd'));
     ck_assert_ptr_eq(strchr(client.trace, 'X'), strrchr(client.trace, 'X'));
     ck_assert_ptr_eq(strchr(server.trace, 'X'), strrchr(server.trace, 'X'));
-    ck_assert(was_told(&client, 'D') && was_told(&server, 'D')); /* close_notify has left */
+    ck_assert(was_reported(&client, 'D') && was_reported(&server, 'D')); /* close_notify has left */
     ck_assert_int_eq(server.close.end, SC_TLSBEV_CLOSE_NOTIFY);
     ck_assert_int_eq(client.close.end, SC_TLSBEV_CLOSE_NOTIFY);
     ck_assert_uint_eq(server.close.error_code, 0);
@@ -359,16 +359,16 @@ OVER_ALL(half_closed)
 {
     begin_connected(over);
     sc_tlsbev_shutdown(client.tls);
-    RUN_UNTIL(base, was_told(&server, 'X'));
+    RUN_UNTIL(base, was_reported(&server, 'X'));
     ck_assert_int_eq(server.close.end, SC_TLSBEV_CLOSE_NOTIFY);
     RUN_UNTIL(base, has_fin(&server));
     for (size_t i = 1; i <= 10; i++) {
         sc_tlsbev_write(server.tls, "more", 4);
         RUN_UNTIL(base, got(&client) == 4 * i);
     }
-    ck_assert(!was_told(&client, 'X'));
+    ck_assert(!was_reported(&client, 'X'));
     sc_tlsbev_shutdown(server.tls);
-    RUN_UNTIL(base, was_told(&client, 'X'));
+    RUN_UNTIL(base, was_reported(&client, 'X'));
     ck_assert_int_eq(client.close.end, SC_TLSBEV_CLOSE_NOTIFY);
     finish();
 }
@@ -454,11 +454,11 @@ OVER_ALL(all_of_much_arrives)
     ck_assert_uint_eq(sc_tlsbev_pending(server.tls), pending);
     ck_assert_uint_eq(sc_tlsbev_sent(server.tls), sent);
     sc_tlsbev_resume(client.tls);
-    RUN_UNTIL(base, was_told(&client, 'X'));
+    RUN_UNTIL(base, was_reported(&client, 'X'));
     run_ready(base);
     ck_assert_int_eq(client.close.end, SC_TLSBEV_CLOSE_NOTIFY); /* after all data */
     check_bulk(client.got);
-    ck_assert(was_told(&server, 'D'));
+    ck_assert(was_reported(&server, 'D'));
     ck_assert_uint_eq(sc_tlsbev_pending(server.tls), 0);
     ck_assert_uint_eq(sc_tlsbev_received(client.tls), sc_tlsbev_sent(server.tls));
     ck_assert_uint_eq(bytes_received,
@@ -477,7 +477,7 @@ OVER_ALL(freed_with_pending_output)
     sc_tlsbev_free(server.tls);
     server.tls = NULL;
     sc_tlsbev_resume(client.tls);
-    RUN_UNTIL(base, was_told(&client, 'X'));
+    RUN_UNTIL(base, was_reported(&client, 'X'));
     ck_assert_int_eq(client.close.end, SC_TLSBEV_EOF);
     ck_assert_uint_lt(got(&client), BULK_BYTES);
     finish();

@@ -114,7 +114,7 @@ START_TEST(the_end_is_never_lost)
 }
 END_TEST
 
-static unsigned told;
+static unsigned notified;
 
 static bool yes(void *arg)
 {
@@ -124,25 +124,25 @@ static bool yes(void *arg)
 
 static void on_state(void *arg, const struct sc_tls_state *state)
 {
-    ck_assert_ptr_eq(arg, &told);
+    ck_assert_ptr_eq(arg, &notified);
     ck_assert_ptr_nonnull(state->state);
-    told++;
+    notified++;
 }
 
-START_TEST(the_owner_is_told)
+START_TEST(the_owner_is_notified)
 {
     static const struct sc_tls_handshake_hooks hooks = {
         .may_resume = yes, .may_be_full = yes, .on_state = on_state};
     struct tls_pair pair;
     init(&pair);
     pair.server_watch.hooks = &hooks;
-    pair.server_watch.hooks_arg = &told;
+    pair.server_watch.hooks_arg = &notified;
     ck_assert(tls_pair_handshake(&pair));
-    ck_assert_uint_gt(told, 8);
-    ck_assert_uint_eq(told, pair.server_watch.trace->count);
+    ck_assert_uint_gt(notified, 8);
+    ck_assert_uint_eq(notified, pair.server_watch.trace->count);
     tls_pair_fini(&pair);
 }
 END_TEST
 
 SUITE_MAIN("trace", states_and_bytes_are_kept, versions_of_old_clients, versions_that_are_refused,
-           the_end_is_never_lost, the_owner_is_told)
+           the_end_is_never_lost, the_owner_is_notified)

@@ -77,7 +77,7 @@ START_TEST(a_path_fits_or_is_none)
 }
 END_TEST
 
-/* NULL: it can be believed. Else words of what is said. */
+/* NULL: it can be believed. Else words of the warning. */
 static void check_file(uid_t owner, mode_t mode, const char *words)
 {
     struct sc_err err = {0};

@@ -61,7 +61,7 @@ START_TEST(names_plaintext)
 }
 END_TEST
 
-START_TEST(tells_how_it_ended)
+START_TEST(reports_how_it_ended)
 {
     expect(explain_bytes("", 0, SC_TLS_END_EOF, 0), SC_TLS_REASON_PROBE, "port scan");
     expect(explain_bytes("", 0, SC_TLS_END_RESET, 0), SC_TLS_REASON_PROBE, "port scan");
@@ -428,6 +428,6 @@ END_TEST
 
 SUITE_MAIN("watch", keeps_the_first_alert_of_each_side, notes_that_the_hello_was_answered,
            counts_requests_of_the_server_and_stops_at_its_maximum, keeps_nothing, names_plaintext,
-           tells_how_it_ended, every_alert_has_a_hint, a_client_says_hint_and_alert,
+           reports_how_it_ended, every_alert_has_a_hint, a_client_says_hint_and_alert,
            the_header_of_the_first_record_is_noted, notes_that_a_client_certificate_is_wanted,
            explains_real_refusals, counts_key_updates, notes_a_renegotiation, keeps_the_first_bytes)

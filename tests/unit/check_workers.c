@@ -10,7 +10,7 @@
 
 /*
  * All workers of a server together. In place of server/worker.c: workers that note what they are
- * told.
+ * notified.
  */
 struct sc_worker {
     unsigned index;
@@ -152,7 +152,7 @@ START_TEST(counters_are_added)
 }
 END_TEST
 
-/* When all of them have told, and not before. */
+/* When all of them have reported, and not before. */
 START_TEST(all_are_empty_when_the_last_one_is)
 {
     fails_at = MOST;

@@ -17,7 +17,7 @@ static struct sc_client_settings *settings;
 static struct sc_client_engine *engine;
 static struct sc_client_error error = SC_CLIENT_ERROR_INIT;
 static struct sc_client_event event = SC_CLIENT_EVENT_INIT;
-static const char *host = "localhost"; /* what the engine is told of the server's name */
+static const char *host = "localhost"; /* the server's name, as the engine gets it */
 
 static inline void pin(const char *certificate)
 {
