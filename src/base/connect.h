@@ -9,7 +9,6 @@
 #define SC_BASE_CONNECT_H
 
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 

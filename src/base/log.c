@@ -89,7 +89,7 @@ void sc_log_set_level(enum sc_log_level level)
     atomic_store_explicit(&sink_level, (int)level, memory_order_relaxed);
 }
 
-bool sc_log_enabled(enum sc_log_level level)
+static bool is_enabled(enum sc_log_level level)
 {
     return (int)level <= atomic_load_explicit(&sink_level, memory_order_relaxed);
 }
@@ -214,7 +214,7 @@ static void begin_line(struct sc_log_line *line, enum sc_event event)
 
 bool sc_log_begin(struct sc_log_line *line, enum sc_event event)
 {
-    if (!sc_log_enabled(events[event].level)) {
+    if (!is_enabled(events[event].level)) {
         return false;
     }
     begin_line(line, event);
@@ -274,7 +274,7 @@ void sc_log_u64(struct sc_log_line *line, const char *key, uint64_t value)
 bool sc_log_begin_limited(struct sc_log_line *line, struct sc_log_rate *rate, uint32_t per_second,
                           enum sc_event event)
 {
-    if (!sc_log_enabled(events[event].level)) {
+    if (!is_enabled(events[event].level)) {
         return false;
     }
     const uint64_t second = sc_clock_ms() / 1000U;

@@ -77,7 +77,6 @@ void sc_log_use_journal_socket(const char *path);
  */
 const char *sc_log_error_prefix(void);
 
-bool sc_log_enabled(enum sc_log_level level);
 enum sc_log_level sc_log_level_of(enum sc_event event);
 
 struct sc_log_text {

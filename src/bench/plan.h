@@ -6,7 +6,6 @@
 #ifndef SC_BENCH_PLAN_H
 #define SC_BENCH_PLAN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>

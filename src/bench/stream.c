@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "proto/handler.h"
-
 #define MAX_SLOTS 63U
 #define RING_BYTES ((size_t)2 << 20) /* about; one slot of each type at least */
 #define SLICE_BYTES ((size_t)4 << 20)

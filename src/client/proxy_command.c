@@ -176,11 +176,11 @@ static bool has_ended(struct sc_proxy_command *proxy)
     return proxy->pid == 0;
 }
 
-/* Returns whether it has ended within that time. */
-static bool wait_for_end(struct sc_proxy_command *proxy, uint64_t ms)
+/* Returns whether it has ended within GRACE_MS. */
+static bool wait_for_end(struct sc_proxy_command *proxy)
 {
     sigset_t child, before;
-    const uint64_t until_ms = sc_clock_ms() + ms;
+    const uint64_t until_ms = sc_clock_ms() + GRACE_MS;
     (void)sigemptyset(&child);
     (void)sigaddset(&child, SIGCHLD);
     /* Blocked, the signal waits: none gets lost between a look and the wait for it. */
@@ -196,7 +196,7 @@ static bool wait_for_end(struct sc_proxy_command *proxy, uint64_t ms)
 
 void sc_proxy_command_describe(struct sc_proxy_command *proxy, char *out, size_t out_size)
 {
-    if (!wait_for_end(proxy, GRACE_MS)) {
+    if (!wait_for_end(proxy)) {
         (void)snprintf(out, out_size, "the proxy command has closed its output");
     } else if (WIFSIGNALED(proxy->status)) {
         (void)snprintf(out, out_size, "the proxy command was ended by signal %d (%s)",
@@ -215,9 +215,9 @@ void sc_proxy_command_free(struct sc_proxy_command *proxy)
     if (!proxy) {
         return;
     }
-    if (!wait_for_end(proxy, GRACE_MS)) {
+    if (!wait_for_end(proxy)) {
         (void)kill(proxy->pid, SIGHUP);
-        if (!wait_for_end(proxy, GRACE_MS)) {
+        if (!wait_for_end(proxy)) {
             (void)kill(proxy->pid, SIGKILL);
             while (waitpid(proxy->pid, NULL, 0) < 0 && errno == EINTR) {
             }

@@ -9,7 +9,6 @@
 #include <sysexits.h>
 
 #include "base/escape.h"
-#include "base/parse.h"
 #include "lib/sized.h"
 #include "proto/handler.h"
 #include "tls/outcome.h"

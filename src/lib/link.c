@@ -13,7 +13,6 @@
 
 #include "base/clock.h"
 #include "base/connect.h"
-#include "base/parse.h"
 #include "lib/engine.h"
 #include "lib/sized.h"
 

@@ -6,7 +6,6 @@
 #ifndef SC_LIB_LINK_H
 #define SC_LIB_LINK_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"

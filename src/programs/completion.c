@@ -7,11 +7,9 @@
 #include "config.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/opt.h"
 #include "base/program.h"
 #include "bench/options.h"
 #include "client/options.h"

@@ -20,6 +20,7 @@
 #include "tls/cert_files.h"
 #include "tls/certificate.h"
 #include "tls/keygen.h"
+#include "tls/passphrase_prompt.h"
 
 /* It prints what is wrong or to be noted, a line each; then one line, or the error. */
 struct check {
@@ -148,7 +149,7 @@ static int check_key(struct check *check, const char *path, EVP_PKEY **out, stru
 {
     struct sc_err why;
     check->path = path;
-    *out = sc_keygen_show_read_key(path, &why);
+    *out = sc_keygen_read_key(path, sc_passphrase_prompt(), (void *)(uintptr_t)path, &why);
     if (!*out) {
         if (take_problem(check, &why, err) != 0) {
             return -1;

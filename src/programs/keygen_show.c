@@ -105,11 +105,6 @@ int sc_keygen_show_next_steps(const X509 *certificate, const char *certificate_p
 
 /* --- Files --- */
 
-EVP_PKEY *sc_keygen_show_read_key(const char *path, struct sc_err *err)
-{
-    return sc_keygen_read_key(path, sc_passphrase_prompt(), (void *)(uintptr_t)path, err);
-}
-
 void sc_keygen_show_certificate(const char *path, const X509 *certificate)
 {
     char until[SC_CERTIFICATE_DATE_BYTES], names[1024];

@@ -31,7 +31,4 @@ void sc_keygen_show_certificate(const char *path, const X509 *certificate);
 /* The names and the dates of a certificate. */
 void sc_keygen_show_names_and_dates(const X509 *certificate);
 
-/* Reads a key; when it is encrypted, asks on the terminal of the process, if there is one. */
-EVP_PKEY *sc_keygen_show_read_key(const char *path, struct sc_err *err) SC_NODISCARD;
-
 #endif

@@ -35,7 +35,6 @@ enum refusal {
 };
 
 struct sc_acceptor {
-    struct event_base *base;
     struct evconnlistener **listeners;
     size_t listener_count;
     struct sc_worker *const *workers;
@@ -297,7 +296,6 @@ struct sc_acceptor *sc_acceptor_new(struct event_base *base, const evutil_socket
     if (!acceptor) {
         goto no_memory;
     }
-    acceptor->base = base;
     acceptor->workers = workers;
     acceptor->worker_count = worker_count;
     acceptor->limits = *limits;

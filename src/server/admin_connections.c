@@ -26,7 +26,6 @@ struct place {
 };
 
 struct sc_admin_connections {
-    struct event_base *base;
     struct event *again; /* enables the listeners */
     struct evconnlistener **listeners; /* freed with the evhttp */
     size_t listener_count, used;
@@ -184,7 +183,6 @@ struct sc_admin_connections *sc_admin_connections_new(struct event_base *base, s
     if (!connections) {
         goto no_memory;
     }
-    connections->base = base;
     connections->again = evtimer_new(base, on_again, connections);
     connections->listeners = calloc(count, sizeof(struct evconnlistener *));
     if (!connections->again || !connections->listeners) {

@@ -3,14 +3,12 @@
 
 #include "server/conn.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
 #include <event2/buffer.h>
 
 #include "base/clock.h"
-#include "server/conn_log.h"
 #include "server/conn_deadline.h"
 #include "server/conn_state.h"
 #include "tls/context.h"

@@ -3,7 +3,6 @@
 
 #include "tls/ocsp.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <sysexits.h>
 

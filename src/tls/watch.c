@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/ssl.h>
-
 #include "tls/handshake_hooks.h"
 
 void sc_tls_watch_init(struct sc_tls_watch *watch)

@@ -43,7 +43,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/compiler.h"
 #include "base/parse.h"
 
 enum { FIRST_SOCKET = 3, MAX_SOCKETS = 8 };

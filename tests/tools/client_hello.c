@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <openssl/bio.h>
-#include <openssl/ssl.h>
 
 #include "base/compiler.h"
 #include "peer.h"

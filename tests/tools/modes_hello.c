@@ -10,10 +10,8 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "base/compiler.h"
 #include "client_hello.h"
 #include "peer.h"
-#include "proto/frame.h"
 
 #define MAX_AT_ONCE 256U
 #define MAX_REFUSED 2000U /* what is refused at once takes all processors */

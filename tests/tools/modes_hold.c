@@ -13,7 +13,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "base/clock.h"
 #include "base/compiler.h"
 #include "client_hello.h"
 #include "peer.h"

@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "peer.h"
 #include "script.h"
 #include "proto/frame.h"

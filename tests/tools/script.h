@@ -7,7 +7,6 @@
 #ifndef SC_TESTS_SCRIPT_H
 #define SC_TESTS_SCRIPT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "base/clock.h"
 #include "bench/callbacks.h"

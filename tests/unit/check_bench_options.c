@@ -4,7 +4,6 @@
 
 #include <getopt.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "bench/options.h"
 #include "suite.h"

@@ -6,7 +6,6 @@
 
 #include <dlfcn.h>
 #include <signal.h>
-#include <stdbool.h>
 
 #include "base/compiler.h"
 #include "kept_log.h"

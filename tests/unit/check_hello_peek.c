@@ -3,7 +3,6 @@
 
 #include "tls/hello_peek.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include <openssl/err.h>

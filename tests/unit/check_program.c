@@ -3,7 +3,6 @@
 
 #include "base/program.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>

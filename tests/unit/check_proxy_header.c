@@ -3,7 +3,6 @@
 
 #include "net/proxy_header.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
