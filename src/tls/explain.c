@@ -52,6 +52,13 @@ struct row {
     const char *at_server, *at_client;
 };
 
+#define NO_SHARED_GROUP \
+    "the client offers no key exchange group that this server takes; it needs X25519, P-256 or " \
+    "P-384 unless Groups says otherwise"
+#define NO_SHARED_SIGNATURE \
+    "the client takes no signature that this server's key can make; an EC P-256 or RSA key suits " \
+    "most clients"
+
 static const struct row library_rows[] = {
     {SSL_R_EXCESSIVE_MESSAGE_SIZE, SC_TLS_REASON_HELLO_REFUSED,
      "the client announced a handshake message that is longer than any client needs (a ClientHello "
@@ -78,25 +85,12 @@ static const struct row library_rows[] = {
      "the client offers no cipher suite that this server takes with its kind of key; it needs "
      "AES-GCM or ChaCha20 with ECDHE",
      NULL},
-    {SSL_R_NO_SUITABLE_KEY_SHARE, SC_TLS_REASON_NO_SHARED_GROUP,
-     "the client offers no key exchange group that this server takes; it needs X25519, P-256 or "
-     "P-384 unless Groups says otherwise",
+    {SSL_R_NO_SUITABLE_KEY_SHARE, SC_TLS_REASON_NO_SHARED_GROUP, NO_SHARED_GROUP, NULL},
+    {SSL_R_NO_SHARED_GROUPS, SC_TLS_REASON_NO_SHARED_GROUP, NO_SHARED_GROUP, NULL},
+    {SSL_R_NO_SUITABLE_GROUPS, SC_TLS_REASON_NO_SHARED_GROUP, NO_SHARED_GROUP, NULL},
+    {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, SC_TLS_REASON_NO_SHARED_SIGNATURE, NO_SHARED_SIGNATURE,
      NULL},
-    {SSL_R_NO_SHARED_GROUPS, SC_TLS_REASON_NO_SHARED_GROUP,
-     "the client offers no key exchange group that this server takes; it needs X25519, P-256 or "
-     "P-384 unless Groups says otherwise",
-     NULL},
-    {SSL_R_NO_SUITABLE_GROUPS, SC_TLS_REASON_NO_SHARED_GROUP,
-     "the client offers no key exchange group that this server takes; it needs X25519, P-256 or "
-     "P-384 unless Groups says otherwise",
-     NULL},
-    {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, SC_TLS_REASON_NO_SHARED_SIGNATURE,
-     "the client takes no signature that this server's key can make; an EC P-256 or RSA key suits "
-     "most clients",
-     NULL},
-    {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SC_TLS_REASON_NO_SHARED_SIGNATURE,
-     "the client takes no signature that this server's key can make; an EC P-256 or RSA key suits "
-     "most clients",
+    {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SC_TLS_REASON_NO_SHARED_SIGNATURE, NO_SHARED_SIGNATURE,
      NULL},
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SC_TLS_REASON_NO_CLIENT_CERTIFICATE,
      "client-auth requires a client certificate, and the client has none", NULL},
@@ -247,10 +241,16 @@ const char *sc_tls_stage(const struct sc_tls_watch *watch)
     return watch->hello_answered ? "answered" : watch->suspended ? "waiting" : "hello";
 }
 
+static struct sc_tls_failure failure_at(bool server, enum sc_tls_reason reason,
+                                        const char *at_server, const char *at_client)
+{
+    return failure(reason, server ? at_server : at_client);
+}
+
 static struct sc_tls_failure explain_other(bool server)
 {
-    return failure(SC_TLS_REASON_OTHER, server ? "what the client sent could not be used"
-                                               : "what the server sent could not be used");
+    return failure_at(server, SC_TLS_REASON_OTHER, "what the client sent could not be used",
+                      "what the server sent could not be used");
 }
 
 /* No error of the library, and no alert: the connection ended, or never got going. */
@@ -269,34 +269,29 @@ static struct sc_tls_failure explain_end(const struct sc_tls_watch *watch, enum 
                            "there are more full handshakes than handshake-rate allows");
         }
         if (watch->first_count == 0) {
-            return failure(SC_TLS_REASON_TIMEOUT,
-                           server ? "the client connected and said nothing; it may wait for us to "
-                                    "speak first, as "
-                                    "clients of plain protocols do, or it is a port scan"
-                                  : "the server accepted the connection and said nothing; it may "
-                                    "be overloaded, or not "
-                                    "a TLS server");
+            return failure_at(server, SC_TLS_REASON_TIMEOUT,
+                              "the client connected and said nothing; it may wait for us to speak "
+                              "first, as clients of plain protocols do, or it is a port scan",
+                              "the server accepted the connection and said nothing; it may be "
+                              "overloaded, or not a TLS server");
         }
-        return failure(SC_TLS_REASON_TIMEOUT, server ? "the client began the handshake and did not "
-                                                       "finish it; a slow or lossy network, or a "
-                                                       "client that stalls on purpose"
-                                                     : "the server began the handshake and did not "
-                                                       "finish it; a slow or lossy network, or an "
-                                                       "overloaded server");
+        return failure_at(server, SC_TLS_REASON_TIMEOUT,
+                          "the client began the handshake and did not finish it; a slow or lossy "
+                          "network, or a client that stalls on purpose",
+                          "the server began the handshake and did not finish it; a slow or lossy "
+                          "network, or an overloaded server");
     case SC_TLS_END_RESET:
-        return failure(SC_TLS_REASON_RESET, server
-                                                ? "the client, or a firewall on the way, cut the "
-                                                  "connection in the middle of the handshake"
-                                                : "the server, or a firewall on the way, cut the "
-                                                  "connection in the middle of the handshake");
+        return failure_at(server, SC_TLS_REASON_RESET,
+                          "the client, or a firewall on the way, cut the connection in the middle "
+                          "of the handshake",
+                          "the server, or a firewall on the way, cut the connection in the middle "
+                          "of the handshake");
     case SC_TLS_END_EOF:
-        return failure(SC_TLS_REASON_EOF, server
-                                              ? "the client left in the middle of the handshake; "
-                                                "one that does not like our certificate may "
-                                                "leave like this"
-                                              : "the server closed the connection in the middle of "
-                                                "the handshake; it may be full, or not a "
-                                                "TLS server");
+        return failure_at(server, SC_TLS_REASON_EOF,
+                          "the client left in the middle of the handshake; one that does not like "
+                          "our certificate may leave like this",
+                          "the server closed the connection in the middle of the handshake; it may "
+                          "be full, or not a TLS server");
     case SC_TLS_END_ERROR: break;
     }
     return explain_other(server);
