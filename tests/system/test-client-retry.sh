@@ -79,12 +79,12 @@ background sh -c 'exec sc-client --verbose --json --timeout "$2" --connect "$1" 
 client=$background_pid client_log=$tmp/background-$background_count.log
 exec 9>timed
 echo 'echo before' >&9
-said '"body":"before"'
+logged '"body":"before"'
 kill -KILL "$server_pid"
 end_server 137
-said '"unanswered":0'
+logged '"unanswered":0'
 echo 'echo after' >&9
-said '"unanswered":1' 3 # each wait longer than the one before
+logged '"unanswered":1' 3 # each wait longer than the one before
 starts=$(date +%s%N)
 exec 7>&9 9>&-
 start_server --listen "$address" 7>&-
