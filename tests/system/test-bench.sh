@@ -5,7 +5,7 @@
 test_seconds=120
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
-start_server --workers 1
+start_server --workers 1 --handshake-timeout $((10 * slow))s
 bench="sc-bench --connect $address --pin server.crt"
 
 # json PATH: of the last run.
@@ -79,7 +79,7 @@ expect_json operations 40 handshakes 40 handshake_ns.count 40
 # Of a server that was just started: one that has served before has memory left over for them.
 pass "idle connections, and what they cost the server"
 stop_server
-start_server --workers 1
+start_server --workers 1 --handshake-timeout $((10 * slow))s
 bench="sc-bench --connect $address --pin server.crt"
 run 0 $bench --hold -c 100 --duration 200ms --server-pid $server_pid --json
 expect_json open_connections 100 handshakes 100 errors.total 0 plan.mode hold

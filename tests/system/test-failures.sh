@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The table "Twelve failures" of docs/watching.md: each is caused on purpose, and the log alone, the metrics alone and the page alone show its
 # row and no other. The patterns are those of the table.
-test_seconds=90
+test_seconds=150
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 . "$SC_SRCDIR/tests/system/browser.sh"
 needs curl openssl

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Servers that lie, in every way that a driver of the library and each TLS library can meet: the same events, and one end with one error.
-test_seconds=120
+test_seconds=180
 . "${SC_SRCDIR:?run this by make check}/tests/system/lib.sh"
 
 make_certs

@@ -17,7 +17,7 @@ bound=17408
 measure() {
     what=$1
     shift
-    start_server --workers 1
+    start_server --workers 1 --handshake-timeout $((20 * slow))s # all come at once
     run 0 sc-bench --connect "$address" --pin server.crt -c $connections --json --server-pid "$server_pid" "$@"
     each=$(json-get server.rss_per_connection_bytes <out)
     pass "$what: $each bytes"

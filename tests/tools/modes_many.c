@@ -64,10 +64,10 @@ static uint64_t longest_wait_us(struct group *group, unsigned samples)
     struct script script = {0};
     uint64_t longest = 0;
     script_add(&script, SC_FRAME_ECHO, 64, 0);
-    begin_round(group);
     for (unsigned i = 0; i < samples; i++) {
         struct peer *peer = &group->peers[i * 7919U % group->count];
         const uint64_t start = sc_clock_ns();
+        peer->deadline_ns = start + peer_settings.deadline_ms * 1000000U;
         script_send(peer, &script);
         script_check(peer, &script);
         const uint64_t took = (sc_clock_ns() - start) / 1000;
@@ -89,7 +89,9 @@ void mode_many(const struct mode_options *options)
         run_round(&group, &script);
     }
     const uint64_t replies = group.count * options->piece * script.count;
-    const uint64_t longest = group.count ? longest_wait_us(&group, 500) : 0;
+    /* On a busy machine each takes its time: many only where they are asserted. */
+    const uint64_t longest =
+        group.count ? longest_wait_us(&group, options->at_most_ms ? 500 : 20) : 0;
     printf("%zu clients at once: connected in %llu ms, %llu right replies in %llu ms, one alone "
            "waited %llu us at most\n",
            group.count, (unsigned long long)((opened - start) / 1000000U),
