@@ -147,14 +147,16 @@ progress() { # TEXT OPTION...: what is on a terminal until TEXT is, as lines
     terminal 40 "$seen" '' ' 0 errors' '\x03' -- sh -c "exec $bench $* >out" >shown || status=$?
     [ $status = 130 ] || fail "on a terminal: status $status: $(cat shown)"
     tr '\r' '\n' <shown | sed 's/\x1b\[K//; s/\^C$//' >lines
-    [ "$(wc -L <lines)" -le 79 ] || fail "the progress is wider than a terminal"
 }
 expect_progress() { grep -Eqx "$1" lines || fail "no progress like $1: $(cat lines)"; }
+fits() { [ "$(wc -L <lines)" -le 79 ] || fail "the progress is wider than a terminal: $(cat lines)"; }
 load="-c 2 --threads 2 --rate 1K"
 progress ' of 1000 a second' $load --duration 5 --warm-up 30.5
 expect_progress 'warming up: [0-9.]+ of 30\.5 s, [0-9.]+ of 1000 a second, 0 errors'
+fits
 progress ' a second, p99 ' $load --duration 30.5
 expect_progress 'measuring: [0-9.]+ of 30\.5 s, [0-9.]+ of 1000 a second, p99 [0-9.]+ [mnu]?s, 0 errors'
+fits
 progress ' of 1000 requests, ' --rate 20 -n 1000
 expect_progress 'measuring: [0-9]+ of 1000 requests, [0-9.]+ s, .*, 0 errors'
 run 0 $bench $load --duration $((2 * slow)).1 --json
