@@ -137,6 +137,12 @@ static int no_key(const char *path, const char *certificate_path, const struct s
         return sc_err_set(err, EX_CONFIG, "private key %s is empty; make a pair with sc-keygen",
                           path);
     }
+    if (holds_certificate(file) && strcmp(path, certificate_path) == 0) {
+        return sc_err_set(err, EX_CONFIG,
+                          "private key: %s holds a certificate and no private key; name the file "
+                          "that holds its key",
+                          path);
+    }
     if (holds_certificate(file)) {
         return sc_err_set(err, EX_CONFIG,
                           "private key %s holds a certificate and no private key; are private-key "

@@ -212,6 +212,9 @@ const char *sc_pin_path(const char *spec)
 
 int sc_pin_check_file(const char *path, struct sc_err *err)
 {
+    if (*path == '\0') {
+        return sc_err_set(err, EX_USAGE, "the name of the file is empty");
+    }
     return sc_pin_path(path) == path
                ? 0
                : sc_err_set(err, EX_USAGE, "\"%.160s\" is a pin: a file is expected", path);

@@ -82,7 +82,7 @@ int sc_pin_set_add_clients(struct sc_pin_set *set, const char *spec,
 /* The file that a PIN argument names, in the argument; NULL: it names none. */
 const char *sc_pin_path(const char *spec);
 
-/* -1: EX_USAGE, a pin was given where only a file is taken. */
+/* -1: EX_USAGE, a pin was given where only a file is taken, or nothing. */
 int sc_pin_check_file(const char *path, struct sc_err *err) SC_NODISCARD;
 
 size_t sc_pin_set_count(const struct sc_pin_set *set);

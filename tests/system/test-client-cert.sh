@@ -90,6 +90,11 @@ pass "encrypted keys"
     expect_err 'alice.crt|bob.key'
     run 65 $client --cert alice.key --key alice.crt time
     run 65 $client --cert alice.crt time
+    expect_err 'alice.crt holds a certificate and no private key; name the file that holds its key$'
+    run 64 $client --cert '' time
+    expect_err '^sc-client: --cert: the name of the file is empty'
+    run 64 $client --cert alice.crt --key '' time
+    expect_err '^sc-client: --key: the name of the file is empty'
     run 64 $client --cert sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= time
     expect_err '^sc-client: --cert: "sha256//A.*=" is a pin: a file is expected'
     run 64 $client --cert alice.crt --key "3 1 1 $(printf '%064d' 0)" time

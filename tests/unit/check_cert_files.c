@@ -66,6 +66,8 @@ START_TEST(names_what_is_wrong_with_files)
         {"server.key", "server.crt", EX_CONFIG, "server.key holds a private key and no certificate",
          "swapped"},
         {"server.crt", "server.crt", EX_CONFIG, "server.crt holds a certificate and no private key",
+         "name the file that holds its key"},
+        {"server.crt", "other.crt", EX_CONFIG, "other.crt holds a certificate and no private key",
          "swapped"},
         {"server.crt", "other.key", EX_CONFIG, "do not belong together", "server.crt"},
     };
