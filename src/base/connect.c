@@ -36,7 +36,7 @@ struct sc_connect {
     char peer_text[TEXT_BYTES];
     char notes[480]; /* why each address failed */
     bool timed_out; /* one of them did */
-    bool refused; /* one of them was */
+    bool refused; /* one of them was, or there is no such unix socket */
     bool scarce; /* there was no socket, or no memory, for one of them */
 };
 
@@ -59,7 +59,8 @@ static void note(struct sc_connect *connect, int error_number)
     sc_format_address(&connect->address, target, sizeof(target));
     const char *where = strcmp(target, connect->peer_text) == 0 ? "" : connect->peer_text;
     connect->timed_out |= error_number == ETIMEDOUT;
-    connect->refused |= error_number == ECONNREFUSED;
+    connect->refused |=
+        error_number == ECONNREFUSED || (error_number == ENOENT && connect->unix_tried);
     connect->scarce |= error_number == EMFILE || error_number == ENFILE ||
                        error_number == ENOBUFS || error_number == ENOMEM;
     (void)snprintf(connect->notes + used, sizeof(connect->notes) - used, "%s%s%s%s",

@@ -319,7 +319,7 @@ odd plain
 client 75 --timeout $short echo hello
 expect_err "handshake with .* timed out after ${short}s"
 run 69 sc-client --connect unix:/nonexistent/socket --pin server.crt echo hello
-expect_err "can't connect to unix:/nonexistent/socket: No such file"
+expect_err "can't connect to unix:/nonexistent/socket: No such file or directory; is the server running there\?\$"
 kill "$odd_pid"
 finish "$odd_pid" 143
 run 69 sc-client --connect "$own_host:1" --pin server.crt echo hello
