@@ -208,18 +208,19 @@ void sc_bench_reader_init(struct sc_bench_reader *reader, size_t slot)
 
 /* --- Unexpected replies --- */
 
-static void describe_error(struct sc_bench_reader *reader, size_t length)
+static enum sc_bench_verdict name_error(struct sc_bench_reader *reader, size_t length)
 {
     struct sc_frame_error error;
     if (sc_frame_get_error(reader->bytes + SC_FRAME_HEADER_BYTES, length, &error) != 0) {
         (void)snprintf(reader->why, sizeof(reader->why),
-                       "the server answered ERROR without a code");
-        return;
+                       "not a reply of this protocol: an ERROR frame is too short");
+        return SC_BENCH_REPLY_INVALID;
     }
     (void)snprintf(reader->why, sizeof(reader->why),
                    "the server answered ERROR %" PRIu32 " (%s): %.*s", error.code,
                    sc_error_code_name(error.code),
                    (int)(error.text_length > 100 ? 100 : error.text_length), error.text);
+    return SC_BENCH_REPLY_ERROR;
 }
 
 /* The start of the reply is in `bytes`. OK: more of it must come before it can be named. */
@@ -235,8 +236,7 @@ static enum sc_bench_verdict name_unexpected(const struct sc_bench_stream *strea
         if (reader->have < SC_FRAME_HEADER_BYTES + header.length) {
             return SC_BENCH_REPLY_OK;
         }
-        describe_error(reader, header.length);
-        return SC_BENCH_REPLY_ERROR;
+        return name_error(reader, header.length);
     }
     const struct sc_handler *handler = sc_handler_find(header.type);
     if (!handler || header.length > SC_FRAME_MAX_BODY_BYTES) {

@@ -215,7 +215,7 @@ START_TEST(what_is_wrong_is_named)
     expect(stream, bytes, size, 2, SC_BENCH_REPLY_ERROR, "ERROR 3 (going away): see you");
     expect(stream, bytes, size, 0, SC_BENCH_REPLY_ERROR, "ERROR 3 (going away): see you");
     sc_frame_put_header(bytes, SC_FRAME_ERROR, 3);
-    expect(stream, bytes, 11, 2, SC_BENCH_REPLY_ERROR, "without a code");
+    expect(stream, bytes, 11, 2, SC_BENCH_REPLY_INVALID, "an ERROR frame is too short");
     sc_bench_stream_free(stream);
 }
 END_TEST
