@@ -60,8 +60,9 @@ struct sc_client_engine *sc_client_engine_new(struct sc_client_settings *setting
                                               uint64_t now_ms, struct sc_client_error *error)
 {
     struct sc_err err;
+    const char *name = host && *host ? host : NULL;
     struct sc_client_engine *engine =
-        sc_engine_new(settings, host, host ? host : "the server", NULL, NULL, now_ms, &err);
+        sc_engine_new(settings, name, name ? name : "the server", NULL, NULL, now_ms, &err);
     if (!engine) {
         (void)sc_lib_error(error, &err);
     }

@@ -119,7 +119,7 @@ struct sc_link *sc_link_start_fd(struct sc_client_settings *settings, int fd, co
         return NULL;
     }
     (void)snprintf(link->address.host, sizeof(link->address.host), "%s", host ? host : "");
-    (void)snprintf(link->target, sizeof(link->target), "%s", host ? host : "the server");
+    (void)snprintf(link->target, sizeof(link->target), "%s", host && *host ? host : "the server");
     link->fd = fd;
     start_engine(link);
     return link;

@@ -323,8 +323,8 @@ struct sc_client_engine;
 
 /*
  * `host`: the name that the server is asked for (RFC 6066, section 3) and that "ca:" pins check;
- * NULL: none. To be freed with sc_client_engine_free(). NULL on failure: SC_CLIENT_UNTRUSTED, no
- * pin; the errors of the pin store.
+ * NULL or "": none. To be freed with sc_client_engine_free(). NULL on failure: SC_CLIENT_UNTRUSTED,
+ * no pin; the errors of the pin store.
  */
 SC_CLIENT_API struct sc_client_engine *
 sc_client_engine_new(struct sc_client_settings *settings, const char *host, uint64_t now_ms,

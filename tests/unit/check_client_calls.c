@@ -265,6 +265,34 @@ START_TEST(what_was_not_read_does_not_reset_the_connection)
 }
 END_TEST
 
+START_TEST(an_empty_host_is_none)
+{
+    static const char *const hosts[] = {NULL, ""};
+    ck_assert_ptr_nonnull(settings = sc_client_settings_new(NULL, &error));
+    ck_assert_int_eq(sc_client_settings_set_inspect(settings, 1, &error), 0);
+    for (size_t i = 0; i < SC_COUNT_OF(hosts); i++) {
+        int fds[2];
+        struct sc_client_engine *engine = sc_client_engine_new(settings, hosts[i], 0, &error);
+        ck_assert_msg(engine != NULL, "%s", error.text);
+        sc_client_engine_receive_end(engine, 0);
+        ck_assert_int_eq(sc_client_engine_next_event(engine, 0, &event), 1);
+        ck_assert_msg(strstr(event.error->text, "handshake with the server failed") != NULL, "%s",
+                      event.error->text);
+        sc_client_engine_free(engine);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        client = sc_client_start_fd(settings, fds[0], hosts[i], &error);
+        ck_assert_msg(client != NULL, "%s", error.text);
+        (void)shutdown(fds[1], SHUT_WR);
+        ck_assert_int_eq(sc_client_wait(client, -1, &event), 1);
+        ck_assert_msg(strstr(event.error->text, "handshake with the server failed") != NULL, "%s",
+                      event.error->text);
+        sc_client_free(client);
+        (void)close(fds[1]);
+    }
+    sc_client_settings_free(settings);
+}
+END_TEST
+
 START_TEST(a_descriptor_is_a_stream_socket)
 {
     int fds[2], datagrams[2];
@@ -476,8 +504,8 @@ SUITE_MAIN("client_calls", a_call_takes_its_own_reply, the_times_of_a_connection
            cancelled_requests_are_neither_answered_nor_sent_again, the_attempt_after_a_cancel_waits,
            an_attempt_after_a_cancel_is_given_up_with_a_reason, what_waits_is_bounded,
            a_client_that_is_freed_sends_close_notify,
-           what_was_not_read_does_not_reset_the_connection, a_descriptor_is_a_stream_socket,
-           a_server_that_does_not_accept_may_do_so_later, a_reply_that_has_arrived_is_in_time,
-           a_pin_store_has_the_address_that_is_connected_to,
+           what_was_not_read_does_not_reset_the_connection, an_empty_host_is_none,
+           a_descriptor_is_a_stream_socket, a_server_that_does_not_accept_may_do_so_later,
+           a_reply_that_has_arrived_is_in_time, a_pin_store_has_the_address_that_is_connected_to,
            no_session_is_given_out_after_news_over_a_resumed_connection, settings_have_bounds,
            settings_that_are_refused_change_nothing)
