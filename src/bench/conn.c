@@ -357,6 +357,7 @@ static int make_ssl(struct sc_bench_conn *conn, bool resume)
     io->verify.host = io->target->host;
     io->verify.target = io->target->name;
     SSL_set_app_data(conn->ssl, &conn->watch);
+    sc_tls_watch_socket(conn->ssl);
     SSL_set_connect_state(conn->ssl);
     SSL_set_read_ahead(conn->ssl, 1);
     SSL_set_default_read_buffer_len(conn->ssl, io->scratch_bytes);

@@ -32,6 +32,7 @@ static int make_ssl(const struct sc_doctor *doctor, const struct sc_doctor_try *
         (*name && SSL_set_tlsext_host_name(ssl, name) != 1)) {
         return sc_tls_err(&probe->err, EX_OSERR, "can't set up TLS");
     }
+    sc_tls_watch_socket(ssl);
     SSL_set_connect_state(ssl);
     return 0;
 }

@@ -2,6 +2,7 @@
 /* Requests to a server that is trusted: does it answer, how fast, and what time has it? */
 #include "config.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "base/hist.h"
 #include "client/doctor.h"
+#include "proto/frame.h"
 
 #define REQUESTS 5
 #define CLOCK_SECONDS 5.0 /* a difference of clocks that is worth a note */
@@ -64,8 +66,8 @@ static int ask(struct sc_doctor *doctor, struct sc_client *client, struct times 
     const double half = (double)took_ns / 2e9;
     if (reply.error_code != 0) {
         sc_doctor_report(doctor, "request", SC_DOCTOR_FAILED, SC_CLIENT_REFUSED,
-                         "the server answered ERROR %u: %s", (unsigned)reply.error_code,
-                         reply.error_text);
+                         "the server answered ERROR %" PRIu32 " (%s): %s", reply.error_code,
+                         sc_error_code_name(reply.error_code), reply.error_text);
         return -1;
     }
     if (read_time(&reply, &server) != 0) {

@@ -344,6 +344,8 @@ void sc_tls_describe_failure_as(const struct sc_tls_watch *watch, enum sc_tls_en
     const uint8_t alert = watch->alert_received;
     if (alert != SC_TLS_NO_ALERT) {
         reason = sc_tls_alert_name(alert);
+    } else if (failure.kind == SC_TLS_REASON_EOF) {
+        reason = NULL; /* the hint says it all */
     }
     if (reason && failure.kind != SC_TLS_REASON_PLAINTEXT) {
         (void)snprintf(out, out_size, "%s (%s%s)", failure.hint,

@@ -134,6 +134,29 @@ void sc_tls_watch_install(SSL_CTX *context)
     SSL_CTX_set_msg_callback(context, on_message);
 }
 
+static long on_read(BIO *bio, int operation, const char *bytes, size_t length, int argi, long argl,
+                    int result, size_t *count)
+{
+    (void)length;
+    (void)argi;
+    (void)argl;
+    if (operation == (BIO_CB_READ | BIO_CB_RETURN) && result > 0 && count) {
+        struct sc_tls_watch *watch = (struct sc_tls_watch *)(void *)BIO_get_callback_arg(bio);
+        sc_tls_watch_first_bytes(watch, bytes, *count);
+        if (watch->first_count == sizeof(watch->first_bytes)) {
+            BIO_set_callback_ex(bio, NULL); /* it would cost time with every read */
+        }
+    }
+    return result;
+}
+
+void sc_tls_watch_socket(SSL *ssl)
+{
+    BIO *bio = SSL_get_rbio(ssl);
+    BIO_set_callback_arg(bio, SSL_get_app_data(ssl));
+    BIO_set_callback_ex(bio, on_read);
+}
+
 void sc_tls_watch_first_bytes(struct sc_tls_watch *watch, const void *bytes, size_t length)
 {
     size_t room = sizeof(watch->first_bytes) - watch->first_count;

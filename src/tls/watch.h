@@ -67,6 +67,12 @@ void sc_tls_watch_end_trace(struct sc_tls_watch *watch);
 void sc_tls_watch_install(SSL_CTX *context);
 
 /*
+ * For an SSL that reads a socket of its own (SSL_set_fd): also keeps first bytes that are too few
+ * for the header of a record.
+ */
+void sc_tls_watch_socket(SSL *ssl);
+
+/*
  * Keeps the first bytes that the peer sent. For transports that see them before OpenSSL does: the
  * header of the first record is noted in any case. Cheap once they are there.
  */

@@ -28,6 +28,10 @@ odd plain 'HTTP/1.1 400 Bad Request'
 same 35 'failed: an HTTP server answered' "$odd" server.crt
 odd plain 'SSH-2.0-OpenSSH_9.2'
 same 35 'failed: an SSH server answered' "$odd" server.crt
+odd plain-end ''
+same 35 'failed: the server closed the connection in the middle of the handshake; it may be full, or not a TLS server$' "$odd" server.crt
+odd plain-end hi
+same 35 'failed: the server does not speak TLS on this port' "$odd" server.crt
 
 pass "a server that wants a client certificate"
 printf '[server]\n[tls]\nclient-auth = require\nclient-pin = %s\n' "$tmp/server.crt" >auth.conf

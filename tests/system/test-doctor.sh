@@ -114,6 +114,9 @@ verdict connect ok
 odd plain-echo
 run 35 sc-client --connect "$odd" --pin server.crt doctor
 verdict TLS FAILED 'does it send back what it gets'
+odd plain hi
+run 75 sc-client --connect "$odd" --pin server.crt --timeout "$short" doctor
+verdict TLS FAILED 'the server does not speak TLS on this port'
 odd plain
 run 75 sc-client --connect "$odd" --pin server.crt --timeout "$short" doctor
 verdict TLS FAILED 'no end of the handshake in time'
@@ -230,7 +233,7 @@ run 76 sc-client --connect "$odd" --pin server.crt doctor
 verdict request FAILED
 odd error 'a bad day'
 run 1 sc-client --connect "$odd" --pin server.crt doctor
-verdict request FAILED 'the server answered ERROR 5: a bad day'
+verdict request FAILED 'the server answered ERROR 5 \(internal error\): a bad day'
 odd mute
 run 75 sc-client --connect "$odd" --pin server.crt --timeout "$short" doctor
 verdict request FAILED 'no reply'
