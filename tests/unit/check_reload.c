@@ -89,6 +89,13 @@ START_TEST(what_fails_is_tried_again)
     ck_assert_uint_eq(pending_timers().count, before + 1); /* the interval that it brought */
     ck_assert(waits(3600));
 
+    /* All that is wrong is told in one line. */
+    reload_with("[server]\nmax-boddy = 1\nmax-buddy = 1\n");
+    const char *const second = strstr(sc_reload_last(reload)->failure, "max-buddy");
+    ck_assert_ptr_nonnull(second);
+    ck_assert_ptr_nonnull(strstr(sc_reload_last(reload)->failure, "; "));
+    ck_assert_ptr_null(strstr(second, "; "));
+
     /* But not for ever. */
     reload_with("[server]\nreload-interval = 0\n");
     reload_with("[server]\nreload-interval = 0\nmax-boddy = 1\n");

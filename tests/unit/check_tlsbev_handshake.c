@@ -103,7 +103,7 @@ TEST(a_reset_while_it_is_suspended)
  * What a client sends meanwhile stays in its socket, but for as much as a ClientHello. Then only
  * asking shows that it has left.
  */
-TEST(what_comes_while_it_is_suspended_is_bounded)
+static void begin_with_much(struct side *side, struct tls_peer *peer)
 {
     static uint8_t records[300 * 205];
     begin_suspended(side, peer);
@@ -112,11 +112,16 @@ TEST(what_comes_while_it_is_suspended_is_bounded)
         memcpy(records + at, "\x17\3\3\0\xc8", 5);
     }
     tls_peer_write_raw(peer, records, sizeof(records));
-    RUN_UNTIL(base, sc_tlsbev_received(side->tls) > 10000);
+    RUN_UNTIL(base, sc_tlsbev_received(side->tls) > 10000 && tls_peer_all_sent(peer));
     run_ready(base);
     ck_assert_uint_le(sc_tlsbev_received(side->tls), 2 * SC_HELLO_MAX_WIRE_BYTES);
     ck_assert(sc_tlsbev_check_peer(side->tls));
     ck_assert_uint_eq(side->closed, 0);
+}
+
+TEST(what_comes_while_it_is_suspended_is_bounded)
+{
+    begin_with_much(side, peer);
     tls_peer_reset(peer);
     run_ready(base);
     ck_assert_uint_eq(side->closed, 0);
@@ -124,6 +129,17 @@ TEST(what_comes_while_it_is_suspended_is_bounded)
     RUN_UNTIL(base, side->closed);
     ck_assert_int_eq(side->close.end, SC_TLSBEV_RESET);
     ck_assert(!sc_tlsbev_check_peer(side->tls));
+}
+
+TEST(an_end_behind_much_is_noticed_when_it_is_asked_for)
+{
+    begin_with_much(side, peer);
+    tls_peer_shut_write(peer);
+    run_ready(base);
+    ck_assert_uint_eq(side->closed, 0);
+    ck_assert(!sc_tlsbev_check_peer(side->tls));
+    RUN_UNTIL(base, side->closed);
+    ck_assert_int_eq(side->close.end, SC_TLSBEV_EOF);
 }
 
 /* What had come meanwhile is not forgotten: OpenSSL refuses these records, which it can't decrypt.
@@ -272,7 +288,8 @@ TEST(a_part_of_a_renegotiation_ends_it)
 
 SUITE_MAIN("tlsbev_handshake", a_handshake_is_suspended, a_hello_in_pieces_is_parsed_once,
            the_peer_leaves_while_it_is_suspended, a_reset_while_it_is_suspended,
-           what_comes_while_it_is_suspended_is_bounded, what_came_meanwhile_is_read_afterwards,
-           a_hello_that_is_too_long, a_second_hello_is_fine, a_second_hello_that_is_too_long,
-           no_tls_at_all, gone_before_the_handshake, a_renegotiation_ends_it,
-           a_part_of_a_renegotiation_ends_it)
+           what_comes_while_it_is_suspended_is_bounded,
+           an_end_behind_much_is_noticed_when_it_is_asked_for,
+           what_came_meanwhile_is_read_afterwards, a_hello_that_is_too_long, a_second_hello_is_fine,
+           a_second_hello_that_is_too_long, no_tls_at_all, gone_before_the_handshake,
+           a_renegotiation_ends_it, a_part_of_a_renegotiation_ends_it)
