@@ -148,7 +148,13 @@ without() {
     client 0 "$@" --verbose pins
     grep -q "^sc-client: $text" err && grep -qx 'sc-client: this client has not reported to the server which pins it accepts: it does so with a pin store' err || fail "pins --verbose of $*: $(cat err)"
 }
+# The user's own store has the next pin, and is not asked.
+mkdir -p state/space-captain
+cp s state/space-captain/known_pins
+client 0 --tofu=strict --json pins
+[ "$(json-get next_stored <out)" = true ] || fail "the user's own store is not used: $(cat out)"
 without false 'this client does not accept the next key yet$' --pin server.crt
+rm state/space-captain/known_pins
 without true 'this client accepts the next key: its pin was given$' --pin server.crt --pin server.next.crt
 without true 'this client accepts the next key: its pin was given$' --pin "$current;$next"
 without null 'it is not known whether this client accepts the next key: ' --pin "$(sc-keygen --show server.crt | sed -n 's/^  certificate      //p')"

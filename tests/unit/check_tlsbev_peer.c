@@ -70,6 +70,20 @@ TEST(end_without_close_notify)
     ck_assert_uint_eq(evbuffer_get_length(peer->got), 5);
 }
 
+/* Nobody decrypts what is behind the end, so nothing waits for it: an event loop would spin. */
+TEST(more_records_behind_the_end)
+{
+    begin_connected(side, peer);
+    const int before = event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
+    tls_peer_hold(peer);
+    tls_peer_close_notify(peer);
+    tls_peer_write_raw(peer, "\x17\3\3\0\1x\x17\3\3\0\1x", 12);
+    tls_peer_release(peer);
+    RUN_UNTIL(base, side->closed);
+    run_ready(base);
+    ck_assert_int_eq(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED), before);
+}
+
 TEST(end_in_the_middle_of_a_record)
 {
     static const uint8_t half_a_record[] = {0x17, 3, 3, 1, 0, 'x', 'y'};
@@ -472,7 +486,7 @@ TEST(an_idle_connection_holds_no_chain)
 #define AN_IDLE_CONNECTION_HOLDS_NO_CHAIN
 #endif
 
-SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment,
+SUITE_MAIN("tlsbev_peer", data_and_close_notify_in_one_segment, more_records_behind_the_end,
            what_comes_after_the_end_is_read_again_after_a_pause, end_without_close_notify,
            end_in_the_middle_of_a_record, reset, reset_while_output_waits,
            garbage_after_the_handshake, an_error_within_a_message, an_error_of_somebody_else,
