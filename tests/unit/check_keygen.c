@@ -14,6 +14,17 @@
 #include "suite.h"
 #include "tls/keygen.h"
 
+/* sc-keygen makes no such key, but renews the certificate of any that it is given. */
+START_TEST(an_ed448_key_signs_its_own_certificate)
+{
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED448");
+    X509 *certificate = make_certificate(key);
+    ck_assert_int_eq(X509_verify(certificate, key), 1);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 START_TEST(every_kind_signs_its_own_certificate)
 {
     static const struct {
@@ -262,7 +273,7 @@ START_TEST(nothing_is_kept)
 END_TEST
 
 SUITE_MAIN("keygen", nothing_is_kept, every_kind_signs_its_own_certificate,
-           sizes_days_and_counts_have_bounds, names_are_checked,
-           alternative_names_hold_what_was_asked_for_once,
+           an_ed448_key_signs_its_own_certificate, sizes_days_and_counts_have_bounds,
+           names_are_checked, alternative_names_hold_what_was_asked_for_once,
            it_is_its_own_trust_anchor_and_nobody_elses, serials_are_positive_long_and_different,
            dates_are_one_hour_ago_and_so_many_days_ahead)

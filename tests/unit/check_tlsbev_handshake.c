@@ -169,6 +169,7 @@ TEST(a_hello_that_is_too_long)
     ck_assert_int_eq(ERR_GET_REASON(side->close.error_code), SSL_R_EXCESSIVE_MESSAGE_SIZE);
     ck_assert_uint_eq(side->watch.alert_sent, SSL_AD_ILLEGAL_PARAMETER);
     ck_assert_uint_eq(asked, 0);
+    ck_assert(!sc_tlsbev_check_peer(side->tls)); /* the socket is open, but nobody listens to it */
     RUN_UNTIL(base, peer->failed);
     ck_assert_uint_eq(peer->watch.alert_received, SSL_AD_ILLEGAL_PARAMETER);
 }

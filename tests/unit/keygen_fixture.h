@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What both tests of tls/keygen need. */
+/* What the tests of tls/keygen need. */
 #ifndef SC_TESTS_KEYGEN_FIXTURE_H
 #define SC_TESTS_KEYGEN_FIXTURE_H
 
@@ -12,7 +12,7 @@
 
 static const char *const two_names[] = {"localhost", "127.0.0.1"};
 
-static EVP_PKEY *make_key(void)
+static inline EVP_PKEY *make_key(void)
 {
     struct sc_err err;
     EVP_PKEY *key = sc_keygen_key(SC_KEY_EC_P256, 0, &err);
@@ -20,7 +20,7 @@ static EVP_PKEY *make_key(void)
     return key;
 }
 
-static X509 *make_certificate(EVP_PKEY *key)
+static inline X509 *make_certificate(EVP_PKEY *key)
 {
     struct sc_err err;
     X509 *certificate = sc_keygen_certificate(key, two_names, 2, 30, &err);
@@ -28,7 +28,7 @@ static X509 *make_certificate(EVP_PKEY *key)
     return certificate;
 }
 
-static void assert_failed(const struct sc_err *err, int status, const char *text)
+static inline void assert_failed(const struct sc_err *err, int status, const char *text)
 {
     ck_assert_int_eq(err->status, status);
     ck_assert_msg(strstr(err->text, text) != NULL, "\"%s\" is not in: %s", text, err->text);
