@@ -17,9 +17,14 @@ bound=17408
 measure() {
     what=$1
     shift
-    start_server --workers 1 --handshake-timeout $((20 * slow))s # all come at once
-    run 0 sc-bench --connect "$address" --pin server.crt -c $connections --json --server-pid "$server_pid" "$@"
-    each=$(json-get server.rss_per_connection_bytes <out)
+    # What handshakes held goes back when they are over; on a busy machine, whose last trim took long, some seconds later.
+    for seconds in 3 $((25 * slow)); do
+        start_server --workers 1 --handshake-timeout $((20 * slow))s # all come at once
+        run 0 sc-bench --connect "$address" --pin server.crt -c $connections --json --server-pid "$server_pid" --duration ${seconds}s "$@"
+        each=$(json-get server.rss_per_connection_bytes <out)
+        [ "$each" -gt $bound ] && [ $seconds -eq 3 ] || break
+        stop_server
+    done
     pass "$what: $each bytes"
     [ "$each" -le $bound ] || fail "more than $bound bytes"
     # All have left: what they held goes back to the system, after a second without a handshake.
@@ -33,5 +38,5 @@ measure() {
     stop_server
 }
 
-measure "an idle connection that never sent a request" --hold --duration 2s
-measure "one that sends a request each second" --rate $connections --duration 3s
+measure "an idle connection that never sent a request" --hold
+measure "one that sends a request each second" --rate $connections
