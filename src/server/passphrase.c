@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <openssl/crypto.h>
-#include <openssl/ui.h>
 
 #include "base/file.h"
+#include "tls/passphrase_prompt.h"
 
 #define MAX_FILE_BYTES 65536U
 
@@ -43,8 +43,8 @@ static int read_first_line(struct sc_passphrase *passphrase, const char *path, c
 static int ask_terminal(struct sc_passphrase *passphrase)
 {
     if (passphrase->asked[0] == '\0' && passphrase->may_ask && isatty(STDIN_FILENO)) {
-        if (UI_UTIL_read_pw_string(passphrase->asked, (int)sizeof(passphrase->asked) - 1,
-                                   "Passphrase of the private key: ", 0) != 0) {
+        if (sc_passphrase_read("Passphrase of the private key: ", passphrase->asked,
+                               (int)sizeof(passphrase->asked)) < 0) {
             passphrase->asked[0] = '\0';
         }
     }

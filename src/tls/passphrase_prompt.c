@@ -4,6 +4,7 @@
 #include "tls/passphrase_prompt.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,12 +16,23 @@
 #include "base/file.h"
 #include "tls/cert_files.h"
 
+#define UI_INTERRUPTED (-2) /* UI_process(3) */
+
+int sc_passphrase_read(const char *prompt, char *out, int size)
+{
+    const int result = EVP_read_pw_string(out, size - 1, prompt, 0); /* without the NUL */
+    if (result == UI_INTERRUPTED) {
+        (void)raise(SIGINT);
+    }
+    return result == 0 ? (int)strlen(out) : -1;
+}
+
 static int ask(char *out, int size, int writing, void *arg)
 {
     char prompt[300];
     (void)writing;
     (void)snprintf(prompt, sizeof(prompt), "Passphrase of %.200s: ", (const char *)arg);
-    return EVP_read_pw_string(out, size, prompt, 0) == 0 ? (int)strlen(out) : -1;
+    return sc_passphrase_read(prompt, out, size);
 }
 
 pem_password_cb *sc_passphrase_prompt(void)

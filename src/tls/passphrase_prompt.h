@@ -13,6 +13,12 @@
 #include "base/err.h"
 
 /*
+ * Asks the terminal for a line that it does not show. Its length, or -1. ^C, which OpenSSL catches
+ * to give the terminal back, ends the program then.
+ */
+int sc_passphrase_read(const char *prompt, char *out, int size);
+
+/*
  * The function that asks; its argument is the name of the file. NULL: there is no terminal.
  * (OpenSSL would read standard input then.)
  */

@@ -8,7 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <openssl/ui.h>
+#include <openssl/evp.h>
 
 #include "scratch.h"
 #include "suite.h"
@@ -23,10 +23,11 @@ int isatty(int fd)
     return typed != NULL;
 }
 
-int UI_UTIL_read_pw_string(char *out, int size, const char *prompt, int verify)
+int EVP_read_pw_string(char *out, int size, const char *prompt, int verify)
 {
     ck_assert_ptr_nonnull(strstr(prompt, "Passphrase"));
     ck_assert_int_eq(verify, 0);
+    ck_assert_uint_eq((size_t)size, sizeof(((struct sc_passphrase *)NULL)->asked) - 1U);
     questions++;
     (void)snprintf(out, (size_t)size, "%s", typed);
     return 0;
