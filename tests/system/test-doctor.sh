@@ -170,6 +170,15 @@ verdict trust ok
 doctor 60 --pin old.crt --strict-expiry
 verdict certificate FAILED 'strict-expiry'
 doctor 90 --pin ca:old.crt
+# One that is not good yet, too.
+dated_certificate old 20480101000000Z 20490101000000Z old.crt
+cp old.crt server.crt
+kill -HUP "$server_pid"
+wait_log ' reloaded '
+doctor 0 --pin old.crt
+verdict certificate note 'not valid before 2048-01-01'
+doctor 60 --pin old.crt --strict-expiry
+verdict certificate FAILED 'strict-expiry'
 stop_server
 pass "versions, ALPN, client certificates, dates"
 
