@@ -66,6 +66,13 @@ sed -i 's#sha256//[^ ]*#sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=#' s
 doctor 90 --pin-store stored
 verdict pin note 'sha256//AAAA.* \(stored:[0-9]+\) does not match'
 verdict trust FAILED 'no pin that was given or stored matches'
+# With a store that can't be used sc-client makes no connection, whatever else matches: nothing is asked for either.
+mkdir unusable
+run 66 sc-client --connect "$address" --pin server.crt --pin-store unusable time
+doctor 66 --pin server.crt --pin-store unusable
+verdict pin ok 'server.crt matches'
+verdict pin FAILED unusable
+verdict request skipped
 stop_server
 start_server --listen "unix:$tmp/socket"
 run 0 sc-client --connect "unix:$tmp/socket" --pin server.crt doctor
@@ -184,6 +191,7 @@ pass "versions, ALPN, client certificates, dates"
 
 # --- A machine without IPv6, in a name space: the name has an address of it, which is reported and passed over ---
 printf '::1 captain.test\n127.0.0.1 captain.test\n' >hosts
+run 0 sc-keygen --out other
 cat >without-ipv6.sh <<'END'
 echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && mount --bind hosts /etc/hosts || exit 77
 sc-server --listen 127.0.0.1:0 --port-file port --certificate right.crt --private-key right.key >without-ipv6.log 2>&1 &
@@ -200,6 +208,16 @@ if ip route add 192.0.2.0/24 dev lo; then
     sc-client --connect 192.0.2.7:4242 --timeout 0.3 --pin right.crt doctor >silent.out 2>&1
     echo "$?" >silent.status
 fi
+# Of several addresses that answer it goes on with the one that sc-client takes.
+printf '127.0.0.2 captain.test\n127.0.0.1 captain.test\n' >hosts
+sc-server --listen "127.0.0.2:$port" --port-file port2 --certificate other.crt --private-key other.key >second.log 2>&1 &
+second=$!
+wait-for 20 $second exists port2 || exit 1
+sc-client --connect "captain.test:$port" --pin other.crt echo hello >first.out 2>&1 && pin=other.crt || pin=right.crt
+sc-client --connect "captain.test:$port" --pin $pin doctor >several.out 2>&1
+echo "$?" >several.status
+kill $second
+wait $second
 kill $server
 wait $server
 END
@@ -218,6 +236,7 @@ else
     verdict connect note '\[::1\]:[0-9]+: .*; this host has no route to it'
     verdict connect ok '127.0.0.1:[0-9]+ in '
     verdict request ok
+    [ "$(cat several.status)" = 0 ] || fail "of two addresses that answer the doctor goes on with another than sc-client: $(cat several.out)"
     cp only.out out
     verdict connect FAILED '\[::1\]:[0-9]+: .*; this host has no route to it'
     verdict TLS skipped

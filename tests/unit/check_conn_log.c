@@ -151,11 +151,12 @@ END_TEST
  */
 START_TEST(probes_are_no_warnings)
 {
-    const struct sc_tlsbev_close close = {.end = SC_TLSBEV_EOF};
+    const struct sc_tlsbev_close eof = {.end = SC_TLSBEV_EOF};
+    const struct sc_tlsbev_close notified = {.end = SC_TLSBEV_CLOSE_NOTIFY};
     const struct sc_tls_watch watch = start(SC_LOG_INFO);
     at_second(5);
     for (int i = 0; i < 100; i++) {
-        sc_conn_log_handshake_failed(&conn_log, &origin, &watch, &close);
+        sc_conn_log_handshake_failed(&conn_log, &origin, &watch, i % 2 ? &eof : &notified);
     }
     ck_assert_uint_eq(kept_count, 0);
     sc_conn_log_handshake_failed(&conn_log, &origin, &watch, NULL);
