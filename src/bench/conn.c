@@ -164,6 +164,19 @@ static void reject(struct sc_bench_conn *conn, enum sc_bench_verdict verdict)
     fail_with(conn, kind, conn->reader.why);
 }
 
+/* Ends the connection when more TLS messages without data have come than sc-client takes. */
+static bool is_flooded(struct sc_bench_conn *conn)
+{
+    struct sc_err err;
+    if (conn->watch.key_updates <=
+        SC_TLS_MAX_KEY_UPDATES + (BIO_number_read(SSL_get_rbio(conn->ssl)) >> 20)) {
+        return false;
+    }
+    (void)sc_tls_flooded(&err, conn->io->target->name);
+    fail_with(conn, SC_BENCH_ERROR_PROTOCOL, err.text);
+    return true;
+}
+
 static void read_replies(struct sc_bench_conn *conn)
 {
     struct sc_bench_io *io = conn->io;
@@ -172,7 +185,7 @@ static void read_replies(struct sc_bench_conn *conn)
         ERR_clear_error();
         errno = 0;
         const int got = SSL_read(conn->ssl, io->scratch, (int)io->scratch_bytes);
-        if (!check_io(conn, got)) {
+        if (is_flooded(conn) || !check_io(conn, got)) {
             return;
         }
         const enum sc_bench_verdict verdict = sc_bench_stream_check(

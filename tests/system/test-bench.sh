@@ -243,6 +243,14 @@ counts wrong-length 76 wrong_reply
 counts error 1 server
 counts cut 69 closed
 counts mute 75 timeout $short
+# TLS messages without data, again and again: as sc-client says.
+for flood in key-updates tickets; do
+    counts $flood 76 protocol
+    run 76 sc-client --connect "$odd" --pin server.crt echo hello
+    sed 's/^sc-client: //' err >words
+    run 76 sc-bench --connect "$odd" --pin server.crt -n 1
+    grep -qF "$(cat words)" out || fail "sc-client says: $(cat words)"
+done
 odd mute
 run 75 sc-bench --connect "$odd" --pin server.crt --hold --duration 100ms --timeout ${short}s --json
 expect_json errors.timeout 1 errors.total 1 open_connections 1
