@@ -168,8 +168,7 @@ static void reject(struct sc_bench_conn *conn, enum sc_bench_verdict verdict)
 static bool is_flooded(struct sc_bench_conn *conn)
 {
     struct sc_err err;
-    if (conn->watch.key_updates <=
-        SC_TLS_MAX_KEY_UPDATES + (BIO_number_read(SSL_get_rbio(conn->ssl)) >> 20)) {
+    if (!sc_tls_is_flood(conn->watch.key_updates, BIO_number_read(SSL_get_rbio(conn->ssl)))) {
         return false;
     }
     (void)sc_tls_flooded(&err, conn->io->target->name);

@@ -377,7 +377,7 @@ static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t
     /* It takes any number of warnings, and answers each HelloRequest. */
     const uint64_t came = records_in(conn) - before;
     conn->wasted += result > 0 && came > 0 ? came - 1 : came;
-    if (conn->wasted > SC_TLS_MAX_KEY_UPDATES + (conn->received >> 20)) {
+    if (sc_tls_is_flood(conn->wasted, conn->received)) {
         (void)sc_tls_flooded(err, conn->verify->target);
         return SC_TLS_STEP_FAILED;
     }

@@ -254,7 +254,7 @@ static enum sc_tls_step read_plain(struct sc_tls_conn *base, uint8_t *to, size_t
     }
     sc_tls_forget_errors();
     const int result = SSL_read_ex(conn->ssl, to, room, got);
-    if (conn->watch.key_updates > SC_TLS_MAX_KEY_UPDATES + (conn->received >> 20)) {
+    if (sc_tls_is_flood(conn->watch.key_updates, conn->received)) {
         (void)sc_tls_flooded(err, conn->verify->target);
         return SC_TLS_STEP_FAILED;
     }

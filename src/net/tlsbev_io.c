@@ -128,7 +128,7 @@ static bool decrypt_record(struct sc_tlsbev *tls, size_t *room)
 /* What OpenSSL 3.0 takes any number of, after the handshake. */
 static void check_watch(struct sc_tlsbev *tls, const struct sc_tls_watch *watch)
 {
-    if (watch->key_updates > SC_TLS_MAX_KEY_UPDATES + (tls->received >> 20)) {
+    if (sc_tls_is_flood(watch->key_updates, tls->received)) {
         sc_tlsbev_io_end(tls, SC_TLSBEV_KEY_UPDATES, 0, 0);
     } else if (watch->renegotiates) {
         sc_tlsbev_io_end(tls, SC_TLSBEV_RENEGOTIATION, 0, 0);

@@ -31,6 +31,12 @@ struct sc_tls_verify;
  */
 #define SC_TLS_MAX_KEY_UPDATES 64U
 
+/* Whether so many are a flood: one more is fine for each MiB that was received. */
+static inline bool sc_tls_is_flood(uint64_t messages, uint64_t received)
+{
+    return messages > SC_TLS_MAX_KEY_UPDATES + (received >> 20);
+}
+
 #define SC_TLS_NO_ALERT 255U
 
 struct sc_tls_watch {

@@ -35,7 +35,7 @@ spawn() {
     ours) set -- as-systemd --sockets 1 "$tmp/messages" "$tmp/port" "$@" ;;
     nginx | hitch | haproxy) set -- as-systemd "$tmp/messages" "$tmp/addresses" "$@" ;;
     esac
-    : >"$tmp/$what.log" # what the one before said is no answer of this one
+    : >"$tmp/$what.log" # what waits for a line must not find that of the process before
     "$@" >"$tmp/$what.log" 2>&1 </dev/null &
     started="$started $!"
     pids=$!

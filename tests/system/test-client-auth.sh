@@ -100,7 +100,6 @@ until issue red mayfly $lifetime && save mayfly; do
     [ $lifetime -lt $((30 * slow)) ] || fail "a client of red is not served"
 done
 until=$(($(milliseconds) + (lifetime + 20 * slow) * 1000))
-wait-for 2 0 exists never || : # most of it, without asking
 while resumes mayfly -tls1_2 -sess_in ticket12 || resumes mayfly -tls1_3 -sess_in ticket13 || resumes mayfly -tls1_2 -no_ticket -sess_in id12; do
     [ "$(milliseconds)" -lt $until ] || fail "a client resumes for ever with a certificate that has ended"
 done

@@ -40,7 +40,6 @@ for version in 1_2 1_3; do
     done
 done
 until=$(($(milliseconds) + (lifetime + 20 * slow) * 1000))
-wait-for 1 0 exists never || : # half of it, without asking
 for version in 1_2 1_3; do
     while is_resumed session-$version -tls$version; do
         [ "$(milliseconds)" -lt $until ] || fail "a session is resumed for ever, TLS $version"

@@ -23,7 +23,6 @@ run 0 sc-keygen --force --out conf/server
 run 0 sc-keygen --out own
 [ "$(owner own.key)" = root:600 ] || fail "in a directory of root the key is $(owner own.key)"
 
-
 # A key that is replaced keeps its owner and group, unless root made it for itself in the directory of the service.
 replaced() { # BEFORE AFTER BASE: owner:group:mode of BASE.key
     chown "${1%:*}" "$3.key"

@@ -340,7 +340,7 @@ START_TEST(each_failure_has_its_kind)
 }
 END_TEST
 
-/* The server has gone before a request is written, which fails: its last words are read. */
+/* The server has gone before a request is written, which fails: what it sent last is read. */
 START_TEST(why_a_server_has_left_is_read)
 {
     static const int errors[] = {ECONNRESET, EPIPE};

@@ -159,8 +159,8 @@ static unsigned adopt_and_check(time_t now)
     return kept_count;
 }
 
-/* What is over already is said by whoever loads a snapshot, and by us from the next day on. */
-START_TEST(what_has_ended_before_it_was_adopted_is_not_said_twice)
+/* What is over already is logged by whoever loads a snapshot, and here from the next day on. */
+START_TEST(what_has_ended_before_it_was_adopted_is_not_logged_twice)
 {
     begin(1000);
     const time_t response = sc_tls_context_ocsp(snapshot.tls)->next_update;
@@ -177,8 +177,8 @@ START_TEST(what_has_ended_before_it_was_adopted_is_not_said_twice)
 }
 END_TEST
 
-/* What has not ended is said once a day, also when it is loaded again on that day. */
-START_TEST(what_is_to_end_is_not_said_again_for_each_load)
+/* What has not ended is logged once a day, also when it is loaded again on that day. */
+START_TEST(what_is_to_end_is_not_logged_again_for_each_load)
 {
     begin(20);
     const time_t soon = sc_tls_context_ocsp(snapshot.tls)->next_update - 100;
@@ -192,5 +192,5 @@ END_TEST
 SUITE_MAIN("expiry", which_day_it_is, a_warning_a_day, once_a_day_however_often_it_looks,
            another_end_is_another_matter, what_is_made_for_days_has_a_shorter_notice,
            the_first_of_all_ends_decides_when_to_look_again,
-           what_has_ended_before_it_was_adopted_is_not_said_twice,
-           what_is_to_end_is_not_said_again_for_each_load)
+           what_has_ended_before_it_was_adopted_is_not_logged_twice,
+           what_is_to_end_is_not_logged_again_for_each_load)
