@@ -45,6 +45,8 @@ struct interactive {
     bool interrupted; /* by ^C */
     bool warned; /* of a line that could not be added to the history file */
     bool is_over; /* with --no-retry: the session has ended */
+    char ahead[4096]; /* typed before a command began to wait: the next lines */
+    size_t ahead_count;
 };
 
 static char *prompt(EditLine *editor)
@@ -80,7 +82,12 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     struct interactive *interactive = client->state;
     (void)what;
     switch (number) {
-    case SIGINT: interactive->interrupted = true; break;
+    case SIGINT:
+        interactive->interrupted = true;
+        if (!interactive->at_prompt) { /* as the terminal does with what is not read yet */
+            interactive->ahead_count = 0;
+        }
+        break;
     case SIGTSTP:
         leave_line(client);
         sc_terminal_suspend();
@@ -109,7 +116,7 @@ static bool is_typing(const struct interactive *interactive)
 {
     const LineInfo *line = interactive->at_prompt ? el_line(interactive->editor) : NULL;
     int unread = 0;
-    return (line && line->lastchar > line->buffer) ||
+    return (line && line->lastchar > line->buffer) || interactive->ahead_count > 0 ||
            (ioctl(STDIN_FILENO, FIONREAD, &unread) == 0 && unread > 0);
 }
 
@@ -129,6 +136,42 @@ static bool wait_for_input(struct sc_cli *client)
     return true;
 }
 
+/*
+ * While a line is typed the terminal makes no signals, so a ^C that follows the line at once is a
+ * character that nobody would read before the next line: it has to end the command.
+ */
+static void read_ahead(struct sc_cli *client)
+{
+    struct interactive *interactive = client->state;
+    char typed[sizeof(interactive->ahead)];
+    int unread = 0;
+    const size_t room = sizeof(typed) - interactive->ahead_count;
+    if (room == 0 || ioctl(STDIN_FILENO, FIONREAD, &unread) != 0 || unread <= 0) {
+        return;
+    }
+    const ssize_t got = read(STDIN_FILENO, typed, (size_t)unread < room ? (size_t)unread : room);
+    for (ssize_t i = 0; i < got; i++) {
+        const int number = sc_terminal_signal((unsigned char)typed[i]);
+        if (number != 0) {
+            on_signal(number, 0, client);
+        } else {
+            interactive->ahead[interactive->ahead_count++] = typed[i];
+        }
+    }
+}
+
+/* One byte of the terminal; 0 is the end, -1 an error. */
+static ssize_t read_byte(struct sc_cli *client, char *byte)
+{
+    struct interactive *interactive = client->state;
+    if (interactive->ahead_count == 0) {
+        return wait_for_input(client) ? read(STDIN_FILENO, byte, 1) : 0;
+    }
+    *byte = interactive->ahead[0];
+    memmove(interactive->ahead, interactive->ahead + 1, --interactive->ahead_count);
+    return 1;
+}
+
 /* The next character for the editor; 0 is the end, -1 an error. */
 static int get_character(EditLine *editor, wchar_t *out)
 {
@@ -138,10 +181,7 @@ static int get_character(EditLine *editor, wchar_t *out)
     (void)el_get(editor, EL_CLIENTDATA, &client);
     while (status == (size_t)-2) {
         char byte;
-        if (!wait_for_input(client)) {
-            return 0;
-        }
-        const ssize_t got = read(STDIN_FILENO, &byte, 1);
+        const ssize_t got = read_byte(client, &byte);
         if (got == 0) {
             return 0;
         }
@@ -307,7 +347,8 @@ static void cancel_command(struct sc_cli *client)
 static void run_command(struct sc_cli *client, uint32_t type, const char *text, size_t length)
 {
     struct interactive *interactive = client->state;
-    if (!client->session) {
+    read_ahead(client);
+    if (!client->session && !interactive->interrupted) {
         sc_cli_connect(client);
     }
     while (client->session && !client->is_ready && !interactive->interrupted &&

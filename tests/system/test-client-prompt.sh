@@ -127,6 +127,9 @@ odd mute
 
 if [ "$editing" ]; then
     at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' '\x03' 'interrupted, the command is given up' '' '> ' '\x04'
+    # At once behind the line, before the terminal has its signals back: what is before ^C is dropped, what follows it is the next line.
+    at_prompt 0 '> ' 'echo hello\necho never\n\x03status\n' 'interrupted, the command is given up' '' 'connected to' '' '> ' '\x04'
+    ! grep -q '^never\|> echo never' out || fail "a line before ^C was run"
     # ^C while the reply is awaited: it is not waited for any more, nor taken for that of the next command.
     odd late "$tmp/held"
     at_prompt 0 '> ' 'echo one\n' '' "!wait-for 20 0 exists $tmp/held" '' '\x03' 'interrupted, the command is given up' '' '> ' 'echo two\n' '\ntwo' '' '> ' 'quit\n'
