@@ -256,6 +256,7 @@ mv right.key server.key
 odd answer 2020-01-01T00:00:00.000000Z
 run 0 sc-client --connect "$odd" --pin server.crt doctor
 verdict clock note 's behind this host'
+verdict ALPN note 'has chosen no protocol'
 odd answer hello
 run 76 sc-client --connect "$odd" --pin server.crt doctor
 verdict request FAILED

@@ -58,6 +58,7 @@ client 64 --tofu=new --pin-store '' time
 expect_err '^sc-client: --pin-store: the path of the pin store is empty'
 run 64 env -u XDG_STATE_HOME -u HOME sc-client --connect "$address" --tofu=new time
 expect_err 'there is no home directory for the pin store'
+run 0 env -u XDG_STATE_HOME -u HOME sc-client --connect "$address" --tofu=new --show-pin
 
 pass "ask, on a terminal"
 # asked STATUS ANSWER...: what is typed at the question; the store is $tmp/asked.
