@@ -58,7 +58,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct sc_cli *client = arg;
     if (!client->session) {
         sc_cli_connect(client); /* on_ready sends it */
-    } else if (client->info && !sc_session_is_full(client->session)) {
+    } else if (!sc_session_is_full(client->session)) {
         send_one(client);
     } else {
         set_tick(client, client->options->interval_ms);
