@@ -169,6 +169,14 @@ for shell in bash zsh fish; do
     pass "$shell"
 done
 
+# Names of hosts: bash reads them from $HOSTFILE.
+if command -v bash >/dev/null; then
+    echo '192.0.2.1 zz-server.example' >hosts
+    printf '%s\n' 'sc-keygen --name zz-s' 'sc-keygen --status --connect zz-s' 'sc-client --connect zz-s' | HOSTFILE=$tmp/hosts bash bash.sh "$scripts" >names ||
+        fail "bash does not complete names of hosts"
+    [ "$(grep -cx zz-server.example names)" = 3 ] || fail "not all names of hosts are completed: $(cat names)"
+fi
+
 # What a command is for stands beside it (hits.shown is what zsh lists): of a request from its row in the table of message types.
 for command in 'echo:get TEXT back' 'time:get the time of the server' 'doctor:check every layer up to the server'; do
     if command -v fish >/dev/null; then

@@ -143,10 +143,12 @@ one_line 's/server.key: the certificate beside it is of another key'
 pass "one process at a time"
 mkdir busy
 run 0 sc-keygen --out busy/
-status=0
-flock busy sc-keygen --next --out busy/server >out 2>err || status=$?
-[ $status = 75 ] || fail "a locked directory: $status"
-one_line 'busy: another process changes keys in this directory; try again'
+for change in --next --renew --promote; do
+    status=0
+    flock busy sc-keygen $change --out busy/server >out 2>err || status=$?
+    [ $status = 75 ] || fail "a locked directory: $change: $status"
+    one_line 'busy: another process changes keys in this directory; try again'
+done
 
 pass "killed at any system call, and run again"
 ASAN_OPTIONS=detect_leaks=0
