@@ -142,6 +142,7 @@ offers 'sc-keygen --out c' certs
 offers 'sc-server --log-format ' auto text json journal
 offers 'sc-server --client-auth r' require
 offers 'sc-server -c n' notes.txt
+offers 'sc-server --client-pin ' sha256// cert-sha256: ca: server.crt 'my own.pem' certs
 offers 'sc-server --max-body '
 
 # What comes after the last = or : is all that one can compare between shells; a form that ends with : is not in it.
