@@ -66,8 +66,11 @@ END_TEST
 START_TEST(other_files_are_refused)
 {
     static const char *const others[] = {"-----BEGIN PRIVATE KEY-----\nMIIB=\n",
-                                         "#!/bin/sh\necho hello\n", "secret\n", "se cret = 1\n",
-                                         "[se cret]\na = 1\n"};
+                                         "#!/bin/sh\necho hello\n",
+                                         "secret\n",
+                                         "se cret = 1\n",
+                                         "[se cret]\na = 1\n",
+                                         "= 1\n"};
     for (size_t i = 0; i < SC_COUNT_OF(others); i++) {
         ck_assert_int_eq(parse(&any, others[i]), -1);
         ck_assert_int_eq(errors.status, EX_CONFIG);
