@@ -456,6 +456,10 @@ START_TEST(clients_have_names)
     expect(server, &mallory, REFUSED_IN_HANDSHAKE);
     sc_tls_context_unref(server);
     sc_tls_context_unref(renamed);
+    server = server_with(SC_PEER_AUTH_OPTIONAL, fixture_path("clients"), NULL);
+    expect(server, &alice, SERVED);
+    ck_assert_str_eq(who_it_is, "alice-2");
+    sc_tls_context_unref(server);
     server = server_with(SC_PEER_AUTH_OPTIONAL, fixture_path("alice.crt"), NULL);
     expect(server, &alice, SERVED);
     ck_assert_ptr_null(who_it_is);
