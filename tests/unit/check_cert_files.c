@@ -45,6 +45,10 @@ START_TEST(names_what_is_wrong_with_files)
     EVP_PKEY_free(key);
     fixture_write("halfkey", "-----BEGIN PRIVATE KEY-----\nMIIB", 32);
     fixture_write("der", "\x30\x82\x01\x02", 4);
+    static const char request[] = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB";
+    static const char public_key[] = "-----BEGIN PUBLIC KEY-----\nMIIB";
+    fixture_write("request", request, sizeof(request) - 1);
+    fixture_write("public", public_key, sizeof(public_key) - 1);
     const struct {
         const char *certificate, *key;
         int status;
@@ -63,6 +67,8 @@ START_TEST(names_what_is_wrong_with_files)
         {"server.crt", "halfkey", EX_CONFIG, "halfkey is damaged", "private key"},
         {"der", "server.key", EX_CONFIG, "DER", "openssl x509"},
         {"server.crt", "der", EX_CONFIG, "DER", "openssl pkey"},
+        {"request", "server.key", EX_CONFIG, "request holds a certificate request", "the CA"},
+        {"server.crt", "public", EX_CONFIG, "public holds a public key", "the private half"},
         {"server.key", "server.crt", EX_CONFIG, "server.key holds a private key and no certificate",
          "swapped"},
         {"server.crt", "server.crt", EX_CONFIG, "server.crt holds a certificate and no private key",
@@ -179,6 +185,11 @@ START_TEST(reads_chains_and_combined_files)
     fixture_write_certificate("server.crt", leaf, true);
     settings = fixture_settings("server");
     refuse(&settings, EX_CONFIG, "wrong order", "number 2");
+    fixture_write_certificate("server.crt", ca, false);
+    fixture_write_certificate("server.crt", ca, true);
+    fixture_write_certificate("server.crt", leaf, true);
+    settings = fixture_settings("server");
+    refuse(&settings, EX_CONFIG, "wrong order", "number 3");
     /* A chain with something else in it. */
     X509 *stranger = fixture_certificate(ca_key, "stranger", -3600, 86400, NULL, NULL);
     fixture_write_certificate("server.crt", leaf, false);
@@ -188,6 +199,13 @@ START_TEST(reads_chains_and_combined_files)
         strstr(sc_tls_context_warning(server, 0), "number 2 did not issue number 1"));
     ck_assert_ptr_null(sc_tls_context_warning(server, 1));
     sc_tls_context_unref(server);
+    /* As `openssl x509 -trustout` writes it. */
+    FILE *file = fopen(fixture_path("server.crt"), "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(PEM_write_X509_AUX(file, leaf), 1);
+    ck_assert_int_eq(fclose(file), 0);
+    settings = fixture_settings("server");
+    sc_tls_context_unref(fixture_server(&settings));
     /* A long chain, each by the next, and then too many. */
     X509 *issuers[10] = {ca};
     for (int i = 1; i < 10; i++) {

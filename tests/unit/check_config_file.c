@@ -35,7 +35,7 @@ static const char *value_of(const char *section, const char *key)
 
 START_TEST(sections_of_any_name)
 {
-    ck_assert_int_eq(parse(&any, "timeout = 3\n[home-1.example]\nconnect = a\n[empty]\n"), 0);
+    ck_assert_int_eq(parse(&any, "timeout = 3\n[home-1.example]\nconnect = a\n[empty] # yet\n"), 0);
     ck_assert_uint_eq(file.section_count, 3);
     ck_assert_uint_eq(file.count, 2);
     ck_assert_str_eq(value_of("default", "timeout"), "3");
@@ -44,6 +44,8 @@ START_TEST(sections_of_any_name)
     ck_assert_str_eq(sc_config_file_section(&file, "empty"), "empty");
     ck_assert_ptr_null(sc_config_file_section(&file, "home"));
     ck_assert_uint_eq(file.sections[1].line, 2);
+    ck_assert_int_eq(parse(&any, ".pragma dollarid:on\na = $b\n"), 0);
+    ck_assert_str_eq(value_of("default", "a"), "$b");
     ck_assert_int_eq(parse(&any, ""), 0);
     ck_assert_uint_eq(file.section_count, 0);
     sc_config_file_fini(&file);

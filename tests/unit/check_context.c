@@ -386,6 +386,13 @@ START_TEST(digest_names_the_content)
     }
     X509_free(renewed);
     sc_tls_context_unref(first);
+    /* The same command with another value. */
+    const struct sc_tls_command other = {"Groups", "P-384"};
+    first = server_with("server", &command, 1);
+    second = server_with("server", &other, 1);
+    ck_assert(!same_digest(first, second));
+    sc_tls_context_unref(first);
+    sc_tls_context_unref(second);
 }
 END_TEST
 
@@ -453,6 +460,9 @@ START_TEST(files_of_commands_are_looked_at_first)
     fixture_write("encrypted", encrypted, sizeof(encrypted) - 1);
     ck_assert_int_eq(mkdir(fixture_path("waits"), 0700), 0);
     ck_assert_int_eq(mkdir(fixture_path("fine"), 0700), 0);
+    ck_assert_int_eq(mkdir(fixture_path("fine/directory"), 0700), 0);
+    ck_assert_int_eq(mkdir(fixture_path("asks"), 0700), 0);
+    fixture_write("asks/encrypted", encrypted, sizeof(encrypted) - 1);
     ck_assert_int_eq(mkfifo(fixture_path("waits/fifo"), 0600), 0);
     ck_assert_int_eq(symlink("nowhere", fixture_path("fine/link")), 0);
     refuse_file("ChainCAFile", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
@@ -460,13 +470,19 @@ START_TEST(files_of_commands_are_looked_at_first)
     refuse_file("DHParameters", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
     refuse_file("ChainCAStore", fixture_path("waits/fifo"), EX_NOINPUT, "not a regular file");
     refuse_file("ChainCAPath", fixture_path("waits"), EX_NOINPUT, "not a regular file");
+    refuse_file("ChainCAPath", fixture_path("asks"), EX_CONFIG, "is encrypted");
     refuse_file("ChainCAPath", fixture_path("missing"), EX_NOINPUT, "No such file");
     refuse_file("RequestCAFile", fixture_path("encrypted"), EX_CONFIG, "is encrypted");
     const struct sc_tls_command command = {"ChainCAPath", fixture_path("fine")};
     struct sc_tls_context *first = server_with("server", &command, 1);
+    /* What an editor leaves beside a file is not one of the CAs. */
+    ck_assert_int_eq(mkfifo(fixture_path("fine/.one.swp"), 0600), 0);
+    struct sc_tls_context *second = server_with("server", &command, 1);
+    ck_assert(same_digest(first, second));
+    sc_tls_context_unref(second);
     fixture_write_certificate("fine/one", SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)),
                               false);
-    struct sc_tls_context *second = server_with("server", &command, 1);
+    second = server_with("server", &command, 1);
     ck_assert(!same_digest(first, second));
     sc_tls_context_unref(first);
     sc_tls_context_unref(second);

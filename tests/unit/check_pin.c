@@ -142,6 +142,7 @@ START_TEST(what_is_ambiguous_is_named)
         {"2 1 1 " HEX64, EX_USAGE, "an issuer is ca:FILE"},
         {"sha1//AAAAAAAAAAAAAAAAAAAAAAAAAAA=", EX_USAGE, "its digest is not SHA-256"},
         {"SHA1 Fingerprint=AA:BB", EX_USAGE, "its digest is not SHA-256"},
+        {"MD5:aa:bb", EX_USAGE, "its digest is not SHA-256"},
         {"ca:sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", EX_USAGE,
          "a file must follow ca:"},
         {"sha256///dev/null", EX_USAGE, "for a file give its name alone, /dev/null"},
@@ -327,6 +328,9 @@ START_TEST(a_pin_is_all_of_its_bytes_and_its_kind)
         ck_assert_int_eq(sc_pin_set_add(all, same[i], NULL), 0);
         ck_assert_uint_eq(sc_pin_set_count(all), i + 1);
     }
+    uint8_t keys[SC_COUNT_OF(same)][SC_PIN_BYTES];
+    ck_assert_uint_eq(sc_pin_set_keys(all, keys, SC_COUNT_OF(keys)), 1);
+    ck_assert_uint_eq(keys[0][SC_PIN_BYTES - 1], 1);
     sc_pin_set_free(all);
     ck_assert_mem_ne(digests[0], digests[1], SC_PIN_BYTES);
     ck_assert_mem_ne(digests[0], digests[2], SC_PIN_BYTES);

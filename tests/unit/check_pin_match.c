@@ -388,6 +388,15 @@ START_TEST(a_pinned_authority_means_chain_name_and_dates)
     ck_assert_int_eq(match_ca(&link, stranger_path, "a.example").cause, SC_PIN_OTHER);
     ck_assert_int_eq(match_ca(&link, stranger_path, "x.example").cause, SC_PIN_OTHER);
     ck_assert_int_eq(match_ca(&link, root_path, "x.example").cause, SC_PIN_WRONG_NAME);
+    /* Of more authorities the one that issued it has the reason, whichever is last. */
+    char stranger_spec[40];
+    (void)snprintf(stranger_spec, sizeof(stranger_spec), "ca:%s", stranger_path);
+    struct identity child = make("x", "DNS:a.example", &root, 0, 10);
+    ck_assert_int_eq(MATCH(NULL, &child, "x.example", root_spec, stranger_spec).cause,
+                     SC_PIN_WRONG_NAME);
+    ck_assert_int_eq(MATCH(NULL, &child, "x.example", stranger_spec, root_spec).cause,
+                     SC_PIN_WRONG_NAME);
+    drop(&child);
     ck_assert_ptr_nonnull(strstr(match_ca(&link, root_path, "x.example").reason,
                                  "is for a.example, *.b.example, 127.0.0.1, ::1, not for x.exam"));
 

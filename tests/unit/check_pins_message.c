@@ -347,6 +347,18 @@ START_TEST(malformed_bodies)
     message.next.spki_bytes = message.current.spki_bytes;
     body_is_refused(body, sc_pins_build(&message, body), "the next key is the current one");
 
+    /* There is room for longer ones in a body. */
+    static const uint8_t long_spki[SC_PINS_MAX_SPKI_BYTES + 1];
+    static const uint8_t long_signature[SC_PINS_MAX_SIGNATURE_BYTES + 1];
+    message = made.message;
+    message.next.signature = long_signature;
+    message.next.signature_bytes = sizeof(long_signature);
+    body_is_refused(body, sc_pins_build(&message, body), "the length of a signature");
+    message.next.spki = NULL;
+    message.current.spki = long_spki;
+    message.current.spki_bytes = sizeof(long_spki);
+    body_is_refused(body, sc_pins_build(&message, body), "the length of a key");
+
     message = made.message;
     message.next.spki = NULL;
     ck_assert_int_eq(sc_pins_parse(body, sc_pins_build(&message, body), &message, &err), 0);
