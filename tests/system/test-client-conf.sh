@@ -95,6 +95,9 @@ END
 run 0 sc-client echo hello
 expect_out hello
 grep -q 'pin matched' err || fail "verbose = yes is not seen"
+# [default] is no name of a server.
+run 60 sc-client --connect default echo hello
+expect_err '^sc-client: default:4242 is not trusted'
 # A section without connect is itself the host.
 settings <<END
 [localhost]
@@ -109,6 +112,7 @@ pass "[default]"
 # --- No file, no directory, ~/.config without XDG_CONFIG_HOME ---
 run 60 env XDG_CONFIG_HOME="$tmp/nowhere" sc-client time
 run 60 env -u XDG_CONFIG_HOME -u HOME sc-client time
+run 60 env -u XDG_CONFIG_HOME HOME=/dev/null sc-client time # as users of services have it
 mkdir -p user/.config
 ln -s "$tmp/config/space-captain" user/.config/space-captain
 settings <<END

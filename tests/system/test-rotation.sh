@@ -44,6 +44,8 @@ run 66 sc-keygen --next --out none
 one_line "none.key does not exist; sc-keygen --out makes the first pair"
 run 66 sc-keygen --next --out missing/k
 one_line "can't open the directory missing"
+run 64 sc-keygen --next --out "$(printf %04090d 0)"
+one_line '0*\.\.\.: the name is too long'
 
 # A name that a shell would take apart is quoted in the commands that are printed.
 mkdir 'a b'
@@ -79,6 +81,13 @@ rm p.next.crt
 run 66 sc-keygen --promote --out p
 one_line "p.next.crt does not exist; sc-keygen --next makes it"
 run 0 sc-keygen --next --out p
+mv p.crt p.saved
+run 66 sc-keygen --promote --out p
+one_line 'p.crt does not exist: there is no current pair to replace'
+cp k.crt p.crt
+run 65 sc-keygen --promote --out p
+one_line 'p.crt: the certificate is not of the key p.key'
+mv p.saved p.crt
 echo nonsense >p.next.key
 run 65 sc-keygen --promote --out p
 one_line 'p.next.key: holds no PEM private key'
@@ -252,12 +261,16 @@ chmod 640 t
 run 0 sc-keygen --ticket-keys t
 [ "$(sed -n 1p t)" = "$(cat t1)" ] && [ "$(wc -l <t)" = 3 ] || fail "a file of one key"
 [ "$(stat -c %a t)" = 640 ] || fail "its group can't read it any more"
+head -n 2 t >t2
+cp t2 t1
+run 0 sc-keygen --ticket-keys t2
+[ "$(sed -n 1p t2)" = "$(sed -n 1p t1)" ] && [ "$(sed -n 3p t2)" = "$(sed -n 2p t1)" ] && [ "$(wc -l <t2)" = 3 ] || fail "a file of two keys"
 cat t t >t5
 run 78 sc-keygen --ticket-keys t5
 one_line 'ticket keys t5: keys 1 and 4 start with the same name'
-openssl rand 400 >t5
+openssl rand 320 >t5
 run 78 sc-keygen --ticket-keys t5
-one_line 'ticket keys t5: 5 keys'
+one_line 'ticket keys t5: 4 keys'
 : >t5
 run 78 sc-keygen --ticket-keys t5
 one_line 'ticket keys t5: no key in it'
