@@ -11,6 +11,7 @@
 
 #include "leaks.h"
 #include "pin_fixture.h"
+#include "scratch.h"
 #include "suite.h"
 #include "tls/pin.h"
 
@@ -160,6 +161,13 @@ START_TEST(what_is_ambiguous_is_named)
     sc_pin_set_free(set);
     ck_assert_str_eq(sc_pin_path("ca:a/b.crt"), "a/b.crt");
     ck_assert_str_eq(sc_pin_path("./" HEX64), "./" HEX64);
+    /* A file whose name could be a digest is a file. */
+    static const char name[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    scratch_enter();
+    ck_assert_ptr_null(sc_pin_path(name));
+    scratch_write(name, "");
+    ck_assert_ptr_eq(sc_pin_path(name), name);
+    scratch_leave();
 }
 END_TEST
 
