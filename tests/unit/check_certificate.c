@@ -63,6 +63,17 @@ START_TEST(hosts_and_addresses)
 }
 END_TEST
 
+/* Not the one that is known already, in any case of its letters. */
+START_TEST(another_name_of_a_host)
+{
+    struct identity leaf = make("a", "DNS:Own.example,DNS:b.example", NULL, 0, 10);
+    char text[128];
+    ck_assert(sc_certificate_host_name(leaf.certificate, "own.example", text, sizeof(text)));
+    ck_assert_str_eq(text, "b.example");
+    drop(&leaf);
+}
+END_TEST
+
 /* A name with a NUL in it would be read as another one. */
 START_TEST(a_name_ends_where_it_says)
 {
@@ -135,5 +146,6 @@ START_TEST(why_a_certificate_of_the_pinned_issuer_is_refused)
 }
 END_TEST
 
-SUITE_MAIN("certificate", dates_in_words, hosts_and_addresses, a_name_ends_where_it_says,
-           nothing_is_kept, why_a_certificate_of_the_pinned_issuer_is_refused)
+SUITE_MAIN("certificate", dates_in_words, another_name_of_a_host, hosts_and_addresses,
+           a_name_ends_where_it_says, nothing_is_kept,
+           why_a_certificate_of_the_pinned_issuer_is_refused)

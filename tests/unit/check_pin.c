@@ -167,6 +167,9 @@ START_TEST(what_is_ambiguous_is_named)
     ck_assert_ptr_null(sc_pin_path(name));
     scratch_write(name, "");
     ck_assert_ptr_eq(sc_pin_path(name), name);
+    ck_assert_int_eq(sc_pin_check_file(name, &err), 0);
+    ck_assert_int_eq(sc_pin_check_file("3 1 1 " HEX64, &err), -1);
+    ck_assert_int_eq(err.status, EX_USAGE);
     scratch_leave();
 }
 END_TEST
