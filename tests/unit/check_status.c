@@ -112,7 +112,8 @@ START_TEST(what_is_bad_is_shown)
     ASSERT_HAS(text, "\nticket key          9 s old\n");
     ASSERT_HAS(text, "\nlast reload         2023-11-14T22:13:20Z, failure: no such file: "
                      "a\"b\\x0a\\x1b[2J\\xff\n");
-    ASSERT_HAS(text, "\nnext key            announced to clients\n");
+    ASSERT_HAS(text, "\nnext key            announced to clients\n"
+                     "clients             0 have asked for pins in 7 days\n");
     ASSERT_HAS(text, "Z, draining since 2023-11-14T22:13:08Z\n");
     ASSERT_HAS(text, " one has not answered for 1 s\n");
     ASSERT_HAS(text, "\nrefused connections descriptors 3, memory 1\n");
@@ -153,6 +154,38 @@ START_TEST(facts_for_the_page)
     ASSERT_HAS(text, "\"refused\":[{\"name\":\"memory\",\"total\":4,\"minute\":4}]");
     ASSERT_HAS(text, ",\"pauses_minute\":6,");
     ASSERT_HAS(text, "\"rates\":[10,10]}\n");
+    metrics.facts.reload = SC_RELOAD_SUCCESS;
+    ASSERT_HAS(write_with(sc_status_write_json), "\"reload\":{\"result\":\"success\",");
+    metrics.facts.reload = SC_RELOAD_UNCHANGED;
+    ASSERT_HAS(write_with(sc_status_write_json), "\"reload\":{\"result\":\"unchanged\",");
+}
+END_TEST
+
+START_TEST(what_was_before_the_last_minute)
+{
+    make();
+    sc_stats_add(&metrics.stats.handshakes_delayed, 5);
+    sc_stats_add(&metrics.stats.paused, 6);
+    for (uint64_t second = 0; second <= 65; second++) {
+        sc_history_add(&history, &metrics.stats, 1000 * second);
+    }
+    sc_stats_add(&metrics.stats.handshakes_started, 3);
+    sc_stats_add(&metrics.stats.handshakes_full[0], 1);
+    sc_stats_add(&metrics.stats.handshakes_failed[SC_TLS_REASON_TIMEOUT], 2);
+    sc_stats_add(&metrics.stats.handshakes_delayed, 3);
+    sc_stats_add(&metrics.stats.paused, 4);
+    sc_stats_add(&metrics.stats.requests[0], 5);
+    sc_stats_record(&metrics.stats.handshake_time, 2000000000);
+    char *text = write_with(sc_status_write_text);
+    ASSERT_HAS(text, " 5 in the last minute, 45 since the start\n");
+    ASSERT_HAS(text, "\nhandshakes          1 under way, 1 completed and 2 failed in the last "
+                     "minute, 4 and 3 since the start\n");
+    ASSERT_HAS(text, "\ndelayed handshakes  3 in the last minute, 8 since the start ");
+    ASSERT_HAS(text, "\noutput pauses       4 in the last minute, 10 since the start\n");
+    ASSERT_HAS(text, "\nhandshake time      half below 1.75 s, 99 % below 2.4");
+    text = write_with(sc_status_write_json);
+    ASSERT_HAS(text, ",\"p50\":1.750000,\"p99\":2.485000}");
+    ASSERT_HAS(text, "\"failures\":[{\"name\":\"timeout\",\"total\":3,\"minute\":2}]");
 }
 END_TEST
 
@@ -203,4 +236,4 @@ START_TEST(who_was_locked_out)
 END_TEST
 
 SUITE_MAIN("status", facts_in_a_terminal, what_is_bad_is_shown, facts_for_the_page,
-           who_was_locked_out, who_accepts_the_next_key)
+           what_was_before_the_last_minute, who_was_locked_out, who_accepts_the_next_key)
