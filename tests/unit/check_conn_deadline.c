@@ -86,6 +86,19 @@ TEST(a_handshake_has_a_deadline)
     ck_assert_uint_eq(sc_stats_get(&stats.handshakes_failed[SC_TLS_REASON_TIMEOUT]), 1);
 }
 
+TEST(a_proxy_header_takes_of_its_time)
+{
+    end();
+    header_ns = 2000000000U;
+    begin();
+    header_ns = 0;
+    tls_peer_hold(&peer);
+    pass(900);
+    ck_assert_ptr_nonnull(conn);
+    pass(200);
+    ck_assert_ptr_null(conn);
+}
+
 /* One that waits for handshake-rate has the same. */
 static void begin_waiting(void)
 {
@@ -470,9 +483,9 @@ TEST(a_client_that_reads_slowly)
     ck_assert_uint_eq(sc_stats_get(&stats.closed[SC_CLOSE_WRITE_TIMEOUT]), 0);
 }
 
-SUITE_MAIN("conn_deadline", a_handshake_has_a_deadline, a_waiting_handshake_has_a_deadline,
-           a_request_restarts_idle_timeout, a_request_leaves_the_timer_alone,
-           idle_timeout_is_off_at_0, a_frame_has_a_deadline,
+SUITE_MAIN("conn_deadline", a_handshake_has_a_deadline, a_proxy_header_takes_of_its_time,
+           a_waiting_handshake_has_a_deadline, a_request_restarts_idle_timeout,
+           a_request_leaves_the_timer_alone, idle_timeout_is_off_at_0, a_frame_has_a_deadline,
            a_frame_behind_another_has_a_deadline_of_its_own, a_frame_that_is_skipped_has_a_deadline,
            a_frame_has_no_deadline_while_replies_wait, a_shorter_idle_timeout_holds_at_once,
            a_shorter_frame_timeout_holds_at_once, a_shorter_handshake_timeout_holds_at_once,

@@ -67,10 +67,13 @@ static bool is_taken(void)
 
 START_TEST(the_first_key_is_taken_and_remembered)
 {
+    struct stat status;
     begin(NULL);
     serve(1, 1, 2, 2);
     ck_assert(is_taken());
     sc_continuity_adopt(continuity, &config, &keys);
+    ck_assert_int_eq(stat("server.announced", &status), 0);
+    ck_assert_uint_eq(status.st_mode, S_IFREG | 0644);
     again();
     ck_assert(is_taken());
     serve(2, 2, 0, 0);
@@ -98,14 +101,25 @@ END_TEST
 /* Nothing of it counts: else a key that it names halfway would lock the operator out. */
 START_TEST(a_damaged_file_is_no_file)
 {
-    begin("current " PIN_A " " DATE "\nnext nonsense\n");
-    ck_assert_uint_eq(kept_count, 1);
-    ASSERT_HAS(kept_last(), " key_history message=");
-    serve(3, 3, 0, 0);
-    ck_assert(is_taken());
-    sc_continuity_adopt(continuity, &config, &keys);
-    again();
-    ck_assert(is_taken());
+    static const char *const files[] = {
+        "current " PIN_A " " DATE "\nnext nonsense\n",
+        "current " PIN_A " " DATE "\ncurrent " PIN_A " " DATE "\n",
+        "current " PIN_A " " DATE " more\n",
+        "current " PIN_A " " DATE "more\n",
+    };
+    begin(NULL);
+    for (size_t i = 0; i < SC_COUNT_OF(files); i++) {
+        kept_count = 0;
+        scratch_write("server.announced", files[i]);
+        again();
+        ck_assert_uint_eq(kept_count, 1);
+        ASSERT_HAS(kept_last(), " key_history message=");
+        serve(3, 3, 0, 0);
+        ck_assert(is_taken());
+        sc_continuity_adopt(continuity, &config, &keys);
+        again();
+        ck_assert(is_taken());
+    }
     end();
 }
 END_TEST
@@ -136,6 +150,39 @@ START_TEST(the_sixteen_that_were_announced_last_are_known)
         }
         again();
     }
+    end();
+}
+END_TEST
+
+/* Clients that have followed to it know of the key after it, and of no other. */
+START_TEST(after_a_promotion_only_the_next_key_is_known)
+{
+    static const uint8_t announced[] = {4, 2, 5, 3};
+    begin(NULL);
+    for (size_t i = 0; i < SC_COUNT_OF(announced); i++) {
+        serve(1, 1, announced[i], announced[i]);
+        sc_continuity_adopt(continuity, &config, &keys);
+    }
+    serve(2, 2, 3, 3);
+    sc_continuity_adopt(continuity, &config, &keys);
+    for (uint8_t n = 1; n <= 5; n++) {
+        serve(n, n, 0, 0);
+        ck_assert_msg(is_taken() == (n == 2 || n == 3), "%u", n);
+    }
+    end();
+}
+END_TEST
+
+/* Without one clients have followed nowhere: they still know what was announced. */
+START_TEST(after_another_key_all_are_known)
+{
+    begin(NULL);
+    serve(1, 1, 2, 2);
+    sc_continuity_adopt(continuity, &config, &keys);
+    serve(9, 9, 0, 0);
+    sc_continuity_adopt(continuity, &config, &keys);
+    serve(2, 2, 0, 0);
+    ck_assert(is_taken());
     end();
 }
 END_TEST
@@ -175,8 +222,8 @@ START_TEST(a_file_that_cannot_be_written_is_logged_once_and_tried_again)
     ck_assert_uint_eq(failures, 1);
     sc_continuity_free(continuity);
 
-    char directory[sizeof(scratch_directory) + sizeof("/state")];
-    (void)snprintf(directory, sizeof(directory), "%s/state", scratch_directory);
+    char directory[sizeof(scratch_directory) + sizeof("/state:/nonexistent")];
+    (void)snprintf(directory, sizeof(directory), "%s/state:/nonexistent", scratch_directory);
     ck_assert_int_eq(setenv("STATE_DIRECTORY", directory, 1), 0);
     ck_assert_ptr_nonnull(continuity = sc_continuity_new(&config, &err));
     sc_continuity_adopt(continuity, &config, &keys);
@@ -220,6 +267,7 @@ END_TEST
 SUITE_MAIN("continuity", the_first_key_is_taken_and_remembered, pins_are_compared_whole,
            a_damaged_file_is_no_file, what_a_damaged_file_announced_is_not_known,
            the_sixteen_that_were_announced_last_are_known,
+           after_a_promotion_only_the_next_key_is_known, after_another_key_all_are_known,
            it_is_logged_for_how_long_a_key_was_announced,
            a_file_that_cannot_be_written_is_logged_once_and_tried_again,
            a_relative_state_directory_is_not_used, that_there_is_no_next_key_is_logged_once)

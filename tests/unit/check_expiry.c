@@ -189,8 +189,33 @@ START_TEST(what_is_to_end_is_not_logged_again_for_each_load)
 }
 END_TEST
 
+/* In days, and at the end in hours and minutes; never less than is left. */
+START_TEST(how_long_it_is_good_for)
+{
+    static const struct {
+        time_t left;
+        const char *words;
+    } rows[] = {
+        {2 * DAY + 1, " ends in 3 days:"}, {2 * DAY, " ends in 48 hours:"},
+        {7201, " ends in 3 hours:"},       {7200, " ends in 120 minutes:"},
+        {61, " ends in 2 minutes:"},       {60, " ends in 1 minute:"},
+        {0, " ended 0 days ago:"},         {-DAY, " ended 1 day ago:"},
+    };
+    begin(20);
+    const time_t until = sc_tls_context_not_after(snapshot.tls);
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        kept_count = 0;
+        expiries = (struct sc_expiries){0};
+        (void)sc_expiries_check(&expiries, &snapshot, until - rows[i].left);
+        ck_assert_msg(kept_has(" certificate_expiry ") && kept_has(rows[i].words), "%s: %s",
+                      rows[i].words, kept_lines[0]);
+    }
+    sc_tls_context_unref(snapshot.tls);
+}
+END_TEST
+
 SUITE_MAIN("expiry", which_day_it_is, a_warning_a_day, once_a_day_however_often_it_looks,
            another_end_is_another_matter, what_is_made_for_days_has_a_shorter_notice,
-           the_first_of_all_ends_decides_when_to_look_again,
+           the_first_of_all_ends_decides_when_to_look_again, how_long_it_is_good_for,
            what_has_ended_before_it_was_adopted_is_not_logged_twice,
            what_is_to_end_is_not_logged_again_for_each_load)

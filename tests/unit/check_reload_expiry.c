@@ -115,8 +115,10 @@ START_TEST(the_certificate_of_the_next_key_ends)
     expect_after_s(31 * DAY_S, event, "server.next.crt of the next key ended 1 day ago");
     write_next(other, 1); /* not its own */
     expect_after_s(DAY_S, NULL, NULL);
+    ck_assert_int_eq(sc_reload_next_certificate_until(reload), 0);
     write_next(next, 365);
     expect_after_s(DAY_S, NULL, NULL);
+    ck_assert_int_gt(sc_reload_next_certificate_until(reload), wall.tv_sec);
     finish();
     EVP_PKEY_free(next);
     EVP_PKEY_free(other);

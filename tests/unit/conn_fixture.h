@@ -31,6 +31,7 @@ static struct sc_stats stats;
 static struct sc_admission admission;
 static struct sc_conn *conn;
 static int conn_fd; /* its socket, which is its own */
+static uint64_t header_ns; /* its PROXY header has taken so long */
 static struct tls_peer peer;
 
 static inline void on_gone(struct sc_conn *gone, void *arg)
@@ -91,7 +92,7 @@ static inline int begin_server_side(void)
 {
     const struct sc_conn_origin origin = {
         .id = 17,
-        .accepted_ns = sc_clock_ns(),
+        .accepted_ns = sc_clock_ns() - header_ns,
         .peer = {.host = {192, 0, 2, 1}, .port = 5, .family = AF_INET}};
     struct sc_err err = {0};
     int fds[2];
