@@ -15,12 +15,11 @@
 #define FILES_PER_WORKER 8U
 
 /*
- * Memory of a connection, rounded up: an idle one; beside an unfinished request; beside
- * output-limit and the replies of one cycle (docs/architecture.md, What bounds the memory of a
- * connection).
+ * Memory of a connection, rounded up: an idle one; beside output-limit and the replies of one
+ * cycle, which are more than max-body and 46 KiB of an unfinished request
+ * (docs/architecture.md, What bounds the memory of a connection).
  */
 #define IDLE_BYTES (20U << 10)
-#define BESIDE_REQUEST_BYTES (46U << 10)
 #define REPLIES_BYTES (96U << 10)
 #define BESIDE_REPLIES_BYTES (98U << 10)
 
@@ -62,10 +61,9 @@ struct sc_limits_memory sc_limits_memory(uint32_t connections, size_t max_body_b
                                          size_t output_limit_bytes)
 {
     const uint64_t cycle = max_body_bytes > REPLIES_BYTES ? max_body_bytes : REPLIES_BYTES;
-    const uint64_t request = max_body_bytes + BESIDE_REQUEST_BYTES;
     const uint64_t replies = output_limit_bytes + cycle + BESIDE_REPLIES_BYTES;
     return (struct sc_limits_memory){
         .idle_bytes = connections * (uint64_t)IDLE_BYTES,
-        .most_bytes = connections * (request > replies ? request : replies),
+        .most_bytes = connections * replies,
     };
 }

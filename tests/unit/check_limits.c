@@ -71,7 +71,7 @@ START_TEST(one_connection_is_the_least)
 }
 END_TEST
 
-/* The larger of a request that comes and replies that wait; a long reply is made whole. */
+/* Replies that wait, more than a request that comes; a long reply is made whole. */
 START_TEST(what_connections_need_of_memory)
 {
     struct sc_limits_memory memory = sc_limits_memory(10, 64U << 10, 256U << 10);

@@ -115,6 +115,15 @@ START_TEST(what_is_not_there_has_no_metric)
     ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_draining 1\n"));
     ck_assert_ptr_null(strstr(text, "type=\"\""));
     free(text);
+    metrics.facts.next_key_since = 0;
+    metrics.facts.reload = SC_RELOAD_UNCHANGED;
+    metrics.facts.state = SC_METRICS_STARTING;
+    text = write_text(&metrics, SC_PROMETHEUS_TEXT);
+    ck_assert_ptr_null(strstr(text, "next_key_announced"));
+    ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_reload_failed 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_ready 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nspacecaptain_draining 0\n"));
+    free(text);
 }
 END_TEST
 
