@@ -103,11 +103,13 @@ END_TEST
 /* What is known of one key is not of another. */
 START_TEST(another_next_key)
 {
+    static const uint8_t zeros[SC_PINS_PIN_BYTES];
     start();
     note(1, NULL, SC_PIN_SAID_OTHERS);
     note(2, NULL, SC_PIN_SAID_NOTHING);
     expect(NULL, 0, 1, 1, 0);
     expect(next_key, 0, 0, 0, 2);
+    expect(zeros, 0, 0, 0, 2); /* it is a key all the same */
     note(1, next_key, SC_PIN_SAID_NEXT);
     expect(next_key, 1, 0, 0, 1);
     expect(after_that, 0, 0, 0, 2);

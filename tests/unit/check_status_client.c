@@ -116,6 +116,8 @@ START_TEST(what_a_server_answers)
     ck_assert_str_eq(ask("HTTP/1.1 200 OK\r\nX: y\r\ncontent-length:5\r\n\r\nready", &err),
                      "ready");
     ck_assert_str_eq(ask("HTTP/1.1 200 OK\r\nX: y\r\n\r\nready", &err), "ready");
+    ck_assert_str_eq(ask("HTTP/1.1 200 OK\r\n\r\nx\r\nContent-Length: 99", &err),
+                     "x\r\nContent-Length: 99");
 }
 END_TEST
 
