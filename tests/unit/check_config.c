@@ -475,7 +475,7 @@ START_TEST(dump_loads_again)
                    "1500ms\nmax-body = 1000\n"
                    "[tls]\nocsp-response = \"x#y\"\nMinProtocol = TLSv1.3\nclient-auth = "
                    "require\nclient-pin = a, b\n");
-    MUST_LOAD("-c", PATH, "--listen", "unix:/a b", "--listen", "[::1]:0", "--ticket-keys",
+    MUST_LOAD("-c", PATH, "--listen", "unix:/a `b", "--listen", "[::1]:0", "--ticket-keys",
               " lead and trail ", "--private-key", "/trail ", "--passphrase-file", "$d");
     const char *text = text_of(config);
     ck_assert_ptr_nonnull(strstr(text, "ticket-keys = \" lead and trail \"\n"));

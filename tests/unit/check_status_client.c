@@ -121,6 +121,19 @@ START_TEST(what_a_server_answers)
 }
 END_TEST
 
+/* As it may stand in a configuration: nothing listens there. */
+START_TEST(any_port)
+{
+    static char buffer[SC_STATUS_CLIENT_BYTES];
+    const struct sc_address address = {.host = "127.0.0.1", .port = "0"};
+    const char *body = NULL;
+    struct sc_err err;
+    ck_assert_int_eq(sc_status_client_get(&address, "/status.txt", buffer, &body, &err), -1);
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(err.text, "port 0 stands for any"));
+}
+END_TEST
+
 /* A server that ends while it answers: a part of the facts is not shown as all of them. */
 START_TEST(an_answer_that_is_cut)
 {
@@ -194,6 +207,6 @@ START_TEST(an_answer_moves_no_cursor)
 }
 END_TEST
 
-SUITE_MAIN("status_client", what_a_server_answers, an_answer_that_is_cut, what_is_not_the_server,
-           a_silent_server_is_not_waited_for, a_server_that_drips_is_not_waited_for,
-           an_answer_moves_no_cursor)
+SUITE_MAIN("status_client", what_a_server_answers, any_port, an_answer_that_is_cut,
+           what_is_not_the_server, a_silent_server_is_not_waited_for,
+           a_server_that_drips_is_not_waited_for, an_answer_moves_no_cursor)
