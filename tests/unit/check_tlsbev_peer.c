@@ -365,6 +365,7 @@ TEST(paused_between_small_records)
 {
     struct tls13_sender sender;
     begin_sending(side, peer, &sender);
+    const uint64_t before = sc_tlsbev_received(side->tls);
     write_small_records(peer, &sender, 2000, 0);
     RUN_UNTIL(base, evbuffer_get_length(side->got) > 0);
     sc_tlsbev_pause(side->tls);
@@ -373,6 +374,7 @@ TEST(paused_between_small_records)
     run_ready(base);
     ck_assert_uint_eq(evbuffer_get_length(side->got), got);
     ck_assert_uint_ge(sc_tlsbev_unread(side->tls), (2000 - got) * 23);
+    ck_assert_uint_le(sc_tlsbev_received(side->tls), before + (got + 1) * 23); /* nor received */
     sc_tlsbev_resume(side->tls);
     RUN_UNTIL(base, evbuffer_get_length(side->got) == 2000);
 }
