@@ -115,11 +115,13 @@ sampled() {
     admin_of_all=$admin admin=127.0.0.1:$(cat "$1.port")
 }
 curl -sS -m 10 "http://$admin/status.json" >status.json
-sed 's/"one_in":1,/"one_in":4,/' status.json >sample.json
+day_ago=$(($(date +%s) - 100000))
+sed 's/"one_in":1,/"one_in":4,/; s/"announced":[0-9]*/"announced":'$day_ago/ status.json >sample.json
 sampled sample.json
 safe 0 '^safe to promote, by a sample: all clients in it, from one address in 4, accept the next key$'
 grep -qx '  clients          about 6 asked for pins in the last 7 days' out || fail "the clients of a sample"
 grep -qx '                   these are estimates, from one address in 4' out || fail "the sample is not named"
+grep -qx "  announced since  $(date -u -d @$day_ago +%F), 1 day" out || fail "since when it is announced"
 admin=$admin_of_all
 sed 's/"one_in":1,/"one_in":4,/; s/"others":0,/"others":4,/; s/"total":6,/"total":10,/' status.json >not-safe.json
 sampled not-safe.json
@@ -127,9 +129,16 @@ safe 75 'not safe to promote: about 4 of 10 clients that asked for pins are not 
 admin=$admin_of_all
 pass "a sample is not reported as all clients"
 
+sed 's/"one_in":1,//' status.json >older.json
+sampled older.json
+safe 69 "the server at $admin does not report its pins; is it older than this program\?$"
+admin=$admin_of_all
+pass "a server that reports less"
+
 reload
 clients 6 0 0 0
 run 0 sc-keygen --next --force
+safe 75 "not safe to promote: the server does not announce the next key here, $(pin_expression server.next.key); reload it\$"
 reload
 clients 0 0 0 6
 ask 127.0.0.2 server.key server.next.key
