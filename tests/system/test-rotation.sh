@@ -39,6 +39,11 @@ rm k.next.crt
 cp k.next.key before
 run 0 sc-keygen --next --out k
 cmp -s k.next.key before || fail "a next key without a certificate was replaced"
+grep -q '^k.next.key: private key, EC P-256, which was there$' out || fail "it does not say that the key was there"
+run 0 sc-keygen --check k.next
+rm k.next.crt
+run 0 sc-keygen --next --force --out k
+! cmp -s k.next.key before || fail "--force keeps a next key without a certificate"
 run 0 sc-keygen --check k.next
 run 66 sc-keygen --next --out none
 one_line "none.key does not exist; sc-keygen --out makes the first pair"
@@ -105,6 +110,9 @@ run 0 sc-keygen --renew --out r
 openssl x509 -in r.crt -noout -checkend 300000000 >/dev/null || fail "--renew is for 3650 days"
 run 0 sc-keygen --renew --out r --name two.example --days 40
 [ "$(names r.crt)" = DNS:two.example ] || fail "--renew --name"
+rm r.crt
+run 0 sc-keygen --renew --out r
+run 0 sc-keygen --check r
 cp p.crt r.crt
 run 65 sc-keygen --renew --out r
 one_line 'r.crt: the certificate is not of the key r.key; --force'
@@ -148,6 +156,23 @@ run 0 sc-keygen --next --out s
 cp s/server.next.key s/server.key
 run 78 sc-keygen --status --out s
 one_line 's/server.key: the certificate beside it is of another key'
+run 0 sc-keygen --renew --force --out s
+run 78 sc-keygen --status --out s
+one_line 's/server.next.key: it is the current key; sc-keygen --next --force makes another$'
+run 0 sc-keygen --next --force --out s
+cp s/server.crt s/server.next.crt
+run 78 sc-keygen --status --out s
+one_line 's/server.next.key: the certificate beside it is of another key; sc-keygen --next --force makes a new pair$'
+rm s/server.next.crt
+run 0 sc-keygen --status --out s
+status_is '^next step: sc-keygen --next --out s/server makes'
+mv s/server.key s/kept.key
+run 78 sc-keygen --status --out s
+one_line 's/server.key: it does not exist$'
+mv s/kept.key s/server.key
+rm s/server.crt
+run 78 sc-keygen --status --out s
+one_line 's/server.crt: it does not exist$'
 
 pass "one process at a time"
 mkdir busy
