@@ -52,6 +52,17 @@ run 0 sc-keygen
 openssl x509 -in server.crt -noout -ext subjectAltName | grep -q 'DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1$' ||
     fail "localhost and its addresses are not in the default names"
 
+# Whom the commands that are printed connect to.
+connects_to() {
+    host=$1
+    shift
+    run 0 sc-keygen --force --out n "$@"
+    grep -Fq "  sc-client --connect $host:4242 " out || fail "not to $host: $(cat out)"
+}
+connects_to '[2001:db8::7]' --name '*.example.org' --name 2001:db8::7 --name example.org
+connects_to localhost --name example.org --name localhost --name 192.0.2.7
+connects_to localhost --name '*.example.org'
+
 pass "nothing is overwritten"
 cp server.key before
 run 73 sc-keygen
@@ -88,10 +99,17 @@ one_line 'server.key: .*mode 0644.*chmod 600'
 chmod 640 server.key
 run 0 sc-keygen --check server
 [ "$(sed -n 1p out)" = 'server.key: note: the group of the file can read the key (mode 0640)' ] || fail "--check prints: $(cat out)"
+for group_can in 660 610; do
+    chmod $group_can server.key
+    run 78 sc-keygen --check server
+    one_line "server.key: the key can be changed by its group \(mode 0$group_can\); chmod 640 or 600 closes it\$"
+done
 chmod 600 server.key
-chmod 666 server.crt
-run 78 sc-keygen --check server
-one_line 'server.crt: the certificate can be changed'
+for others_can in 664 646; do
+    chmod $others_can server.crt
+    run 78 sc-keygen --check server
+    one_line "server.crt: the certificate can be changed by others \(mode 0$others_can\); chmod 644 closes it\$"
+done
 chmod 644 server.crt
 cp n.crt server.crt
 run 78 sc-keygen --check server
@@ -102,6 +120,7 @@ one_line 'server.crt: holds no PEM certificate'
 openssl req -x509 -newkey rsa:1024 -nodes -keyout weak.key -out weak.crt -days 3 -subj /CN=weak >/dev/null 2>&1
 run 78 sc-keygen --check weak
 one_line 'weak.key: RSA 1024 is too weak'
+grep -qx 'weak.crt: note: it has no names; only a pin of the key or of the certificate can match' out || fail "no names, and nothing is said of it"
 dated_certificate k 20200101000000Z 20210101000000Z k.crt
 run 78 sc-keygen --check k
 one_line 'k.crt: the certificate expired on 2021-01-01; "sc-keygen --renew --out k" makes a new one for the same key$'
