@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -144,6 +145,8 @@ struct outcome {
 static struct outcome run(uint64_t timeout_ms)
 {
     struct outcome outcome = {.fd = -1};
+    int nodelay = 0;
+    socklen_t length = sizeof(nodelay);
     struct sc_address address;
     enum sc_connect_state state;
     ck_assert_int_eq(sc_parse_address("example.test:4242", NULL, &address, NULL), 0);
@@ -162,6 +165,8 @@ static struct outcome run(uint64_t timeout_ms)
         (void)snprintf(outcome.peer, sizeof(outcome.peer), "%s", sc_connect_peer(connecting));
         outcome.fd = sc_connect_take(connecting);
         ck_assert_int_eq(fcntl(outcome.fd, F_GETFD), FD_CLOEXEC);
+        ck_assert_int_eq(getsockopt(outcome.fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &length), 0);
+        ck_assert_int_ne(nodelay, 0);
     }
     sc_connect_free(connecting);
     list_count = 0;

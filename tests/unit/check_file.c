@@ -132,5 +132,17 @@ START_TEST(the_bytes_are_erased)
 }
 END_TEST
 
+START_TEST(the_directory_of_a_path)
+{
+    static const char *const rows[][2] = {
+        {"file", "."}, {"/file", "/"}, {"a/file", "a"}, {"/a/b/file", "/a/b"}, {"a/", "a"}};
+    char directory[SC_FILE_PATH_BYTES];
+    for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
+        sc_file_directory(rows[i][0], directory);
+        ck_assert_str_eq(directory, rows[i][1]);
+    }
+}
+END_TEST
+
 SUITE_MAIN("file", a_file_is_read_whole, only_regular_files_are_read, nothing_is_kept,
-           the_bytes_are_erased)
+           the_bytes_are_erased, the_directory_of_a_path)
