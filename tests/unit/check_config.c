@@ -394,6 +394,11 @@ START_TEST(command_lines_that_are_wrong)
         ck_assert_int_eq(errors.status, EX_USAGE);
         ck_assert_uint_eq(errors.count, 1);
     }
+    /* The first error says with which status the program ends. */
+    ck_assert_ptr_null(load_text("[server]\nmax-body = big\n"));
+    ck_assert_ptr_null(LOAD("-c", PATH, "--max-body", "big"));
+    ck_assert_uint_eq(errors.count, 2);
+    ck_assert_int_eq(errors.status, EX_CONFIG);
     ck_assert_ptr_null(LOAD("--frobnicate", "3"));
     ck_assert_str_eq(errors.text[0], "unknown option --frobnicate; see --help");
 }

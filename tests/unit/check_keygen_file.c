@@ -14,6 +14,7 @@
 
 #include <openssl/pem.h>
 
+#include "base/new_file.h"
 #include "keygen_fixture.h"
 #include "leaks.h"
 #include "scratch.h"
@@ -125,6 +126,8 @@ START_TEST(a_pair_is_made_to_last)
     synced = 0;
     ck_assert_int_eq(sc_keygen_write_pair("a.key", key, "a.crt", certificate, false, &err), 0);
     ck_assert_uint_eq(synced, 4);
+    ck_assert_int_eq(sc_new_file_rename("a.key", "b.key", &err), 0);
+    ck_assert_uint_eq(synced, 5);
     scratch_leave();
     X509_free(certificate);
     EVP_PKEY_free(key);
