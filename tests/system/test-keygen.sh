@@ -164,7 +164,7 @@ pass "usage errors"
 for wrong in "--bogus" "-x" "extra" "--rsa" "--rsa 1024" "--rsa 2048x" "--rsa 99999999999999999999" "--days 0" "--days 36501" "--days -1" \
     "--ec --ed25519" "--force=yes" "--name -" "--name 1.2.3" "--name a..b" "--out=" "--show" "--show k.crt --check k" "--show k.crt --force" \
     "--check k --name a" "--next --promote" "--status --status" "--next --show k.crt" \
-    "--status --force" "--promote --days 3" "--renew --ec" "--ticket-keys" "--ticket-keys t --out k" "--next=1" "--"; do
+    "--status --force" "--promote --force" "--promote --days 3" "--renew --ec" "--ticket-keys" "--ticket-keys t --out k" "--next=1" "--"; do
     [ "$wrong" = "--" ] && wrong="-- extra"
     # shellcheck disable=SC2086
     run 64 sc-keygen $wrong

@@ -118,6 +118,10 @@ run 65 sc-keygen --renew --out r
 one_line 'r.crt: the certificate is not of the key r.key; --force'
 run 0 sc-keygen --renew --out r --force --name three.example
 run 0 sc-keygen --check r
+# A certificate without names gives none to the next one: it is for this host, as the first of a key.
+openssl req -x509 -new -key r.key -subj /CN=r -out r.crt 2>>openssl.log || fail "openssl req"
+run 0 sc-keygen --renew --out r
+[ "$(names r.crt)" = "$(names p.crt)" ] || fail "names of the renewed certificate: $(names r.crt)"
 openssl req -new -key r.key -subj /CN=three.example -out r.csr 2>>openssl.log
 openssl x509 -req -in r.csr -CA k.crt -CAkey k.key -CAcreateserial -days 99 -out r.crt 2>>openssl.log || fail "openssl x509"
 run 65 sc-keygen --renew --out r
