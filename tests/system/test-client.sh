@@ -421,6 +421,8 @@ grep -q '^CLIENT_TRAFFIC_SECRET_0 ' keys || fail "no keys in SSLKEYLOGFILE"
 
 run 0 env SSLKEYLOGFILE="$tmp/nonexistent/keys" sc-client --connect "$odd" --pin server.crt echo hello
 expect_err 'warning: .*nonexistent/keys'
+run 0 env SSLKEYLOGFILE= sc-client --connect "$odd" --pin server.crt echo hello
+no_err
 # The doctor and sc-bench likewise; standard output is not touched by it.
 run 0 env SSLKEYLOGFILE="$tmp/doctor-keys" sc-client --connect "$odd" --pin server.crt --json doctor
 expect_err 'warning: SSLKEYLOGFILE'
