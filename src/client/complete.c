@@ -55,9 +55,7 @@ unsigned char sc_complete(EditLine *editor, int key)
     const size_t length = (size_t)(line->cursor - line->buffer);
     (void)key;
     (void)el_get(editor, EL_CLIENTDATA, &client);
-    if (memchr(line->buffer, ' ', length)) {
-        return CC_ERROR;
-    }
+    /* None in a TEXT: no word has a space. */
     const size_t found = find_words(line->buffer, length, &first, &common);
     if (found == 0) {
         return CC_ERROR;
