@@ -49,6 +49,7 @@ at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' '"frobnica
 grep -q "^connected to $address" out || fail "the prompt does not say where it is connected to"
 at_prompt 0 '> ' 'status\n' "connected to $address" '' 'TLSv1.3, cipher' '' 'new session' '' 'pin matched: cert-sha256:' '' 'more days' '' '> ' 'exit\n'
 at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
+! grep -q 'connected again' out || fail "the first connection is reported as one that was lost"
 # Blanks and comments as from a pipe.
 at_prompt 0 '> ' '  reverse cba\n' '\nabc' '' '> ' '# a comment\n' '> ' '   \n' '> ' 'time \n' 'Z' '' '> ' ' status \n' 'pin matched' '' '> ' 'quit \n'
 ! grep -q 'not a command' out || fail "blanks or a comment at the prompt are no command"
@@ -72,17 +73,18 @@ fi
 start_server --listen "$own_host:0"
 at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' "!kill -KILL $server_pid" 'went away' '' 'the next command connects again' '' '> ' '' \
     '' "!sc-server --listen $address --certificate server.crt --private-key server.key >again.log 2>&1 & echo \$! >again.pid; wait-for 20 0 contains again.log ready" \
-    '' 'status\n' 'not connected' '' '> ' 'echo two\n' 'connected again, ' '' 'two' '' '> ' 'quit\n'
+    '' 'status\n' 'not connected' '' '> ' 'echo two\n' 'connected again, with a new session' '' 'two' '' '> ' 'quit\n'
 end_server 137
 again=$(cat again.pid)
 own_pids="$own_pids $again"
 # Nobody is there: it says so, goes on, and is interrupted.
-at_prompt 0 '> ' "!kill -TERM $again" 'going away' '' '> ' 'echo lost\n' "can't connect" '' "given up after ${short}s" '' '> ' 'echo lost again\n' \
+at_prompt 0 '> ' "!kill -TERM $again" 'going away' '' 'the next command connects again' '' '> ' 'echo lost\n' "can't connect" '' "given up after ${short}s" '' '> ' 'echo lost again\n' \
     "can't connect" '' '> ' '\x04' -- --timeout $short
+[ -z "$editing" ] || [ "$(grep -c "can't connect" out)" -le 4 ] || fail "one reason is reported again and again"
 wait-for 10 0 contains again.log stopped || fail "the second server did not stop"
 # An idle connection: the session is resumed.
 start_server --idle-timeout 1s
-at_prompt 0 '> ' '' 'no request for too long' '' '> ' 'echo two\n' 'connected again, the session is resumed' '' 'two' '' '> ' 'quit\n'
+at_prompt 0 '> ' '' 'no request for too long' '' '> ' 'echo two\n' 'connected again, the session is resumed' '' 'two' '' '> ' 'status\n' 'resumed session' '' '> ' 'quit\n'
 stop_server
 # The first connect is not repeated, and with --no-retry a lost connection is the end, but not of a line that is typed.
 at_prompt 69 "can't connect" ''
@@ -155,6 +157,11 @@ if [ "$editing" ]; then
     # --- Keys ---
     odd serve
     at_prompt 130 '> ' '\x03'
+    # What ends it at once gives the terminal back as well.
+    # shellcheck disable=SC3045
+    (ulimit -c 0 && at_prompt 131 '> ' '\x1c')
+    # shellcheck disable=SC2016
+    run 143 terminal 20 '> ' '!kill -TERM "$(cat pid)"' -- sh -c 'echo $$ >pid; exec sc-client --connect "$1" --pin server.crt' sh "$address"
     at_prompt 0 '> ' 'echo half a line' 'half a line' '\x03' '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
     ! grep -q '^half a line' out || fail "a line that was thrown away was sent"
     # What is typed at once is taken in its order: the terminal drops nothing before ^C, and nothing after it.
@@ -189,6 +196,10 @@ if [ "$editing" ]; then
     [ "$(stat -c %a "$history")" = 600 ] || fail "the history can be read by others"
     [ "$(stat -c %a "${history%/*}")" = 700 ] || fail "its directory can be read by others"
     at_prompt 0 '> ' '\x12first' 'first of all' '\n' '\nfirst of all' '' '> ' '\x10\x10\x10\n' 'abc' '' '> ' '\x04'
+    # A line that is too long for it is sent all the same.
+    x=$(printf '%0999d' 0)
+    at_prompt 0 '> ' "echo ${x}1" '01' "${x}2" '02' "${x}3" '03' "${x}4" '04' "${x}5\n" '05' '' '05' '' '> ' '\x04'
+    ! grep -q 00 "$history" || fail "a line that is too long is in the history"
     # It is bounded, replaced as a whole, and its mode is mended.
     awk 'BEGIN { for (i = 0; i < 1500; i++) print "echo old", i }' >"$history"
     chmod 644 "$history"

@@ -145,6 +145,10 @@ for key in curl=sha256// rfc7469=pin-sha256= ssh=SHA256: dane=3 certificate=cert
     case $value in "${key#*=}"*) grep -Fq " $value" shown ;; *) false ;; esac || fail "--show-pin has another ${key%%=*} in JSON: $(cat out)"
 done
 [ "$(grep -c sha256 shown)" -eq 3 ] || fail "--show-pin does not show every spelling"
+from=$(json-get not_before <out) to=$(json-get not_after <out)
+[ "$from" -lt "$to" ] && grep -q " valid from $(date -u -d "@$from" +%Y-%m-%d) to $(date -u -d "@$to" +%Y-%m-%d)\$" shown || fail "--show-pin has other dates: $(cat shown)"
+run 0 sc-client --connect "$odd" --show-pin --verbose
+! grep -q 'pin matched' err || fail "--show-pin says that a pin matched"
 
 # The port and the host that are meant when none is given.
 for where in '' 'localhost' 'captain.example' '[::1]' '192.0.2.1'; do
@@ -257,6 +261,8 @@ odd error 'bad day'
 client 1 --count 3 --interval 0 echo hello
 [ "$(grep -c 'the server answered ERROR 5' err)" = 2 ] && [ "$(grep -c ': echo 2, 5 bytes, ' out)" = 1 ] || fail "not every ERROR is printed"
 grep -q ': 3 sent, 3 answered, 0 lost, min' out || fail "an ERROR is an answer"
+client 1 --count 1 --json echo hello
+grep -q '"number":1,"code":5,"retry_after_ms":1500,.*"text":"bad day"}$' out || fail "a repeated command does not say in JSON what the ERROR was"
 odd half-reply
 client 69 --no-retry --count 3 --interval 0 echo hello
 expect_out "$odd: 1 sent, 0 answered, 1 lost"
@@ -334,7 +340,7 @@ expect_err "can't connect to nosuchhost.invalid:4242"
 
 # --- Usage, files, output ---
 odd serve
-for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--count 0 time' '--connect a:b:c' '--connect localhost:0' 'frobnicate' 'time now' \
+for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--timeout 86401' '--count 0 time' '--connect a:b:c' '--connect localhost:0' 'frobnicate' 'time now' \
     'echo a b' '--show-pin echo' '--pin sha256//x' '--pin ca:' '--session=' '--count 3'; do
     # shellcheck disable=SC2086
     run 64 sc-client --pin server.crt $wrong
@@ -369,6 +375,8 @@ timeout $((20 * slow)) sc-client --connect "$odd" --pin server.crt <commands >/d
 status=0
 timeout $((20 * slow)) sc-client --connect "$odd" --pin server.crt echo <&- >out 2>err || status=$?
 [ "$status" = 66 ] || fail "exit status $status, not 66, with standard input closed"
+expect_err "can't read standard input"
+run 66 sc-client --connect "$odd" --pin server.crt </
 expect_err "can't read standard input"
 status=0
 timeout $((20 * slow)) sc-client --connect "$odd" --pin server.crt echo hello >&- 2>err || status=$?
@@ -452,6 +460,10 @@ failure 64 --frobnicate
 failure 64 --pin server.crt frobnicate
 failure 64 --pin server.crt --timeout x time
 failure 64 --timeout
+# As well when the option comes after what is wrong.
+run 64 sc-client --frobnicate --json
+no_err
+[ "$(json-get status <out)" = 64 ] || fail "--json behind a wrong option is not seen: $(cat out)"
 failure 66 --connect "$odd" --pin server.crt --cert nonexistent.crt time
 echo frobnicate >commands
 run 65 sc-client --connect "$odd" --pin server.crt --json <commands

@@ -24,6 +24,8 @@ all_json() {
         printf '%s\n' "$line" | json-get layer >>layers || fail "not a JSON object with a layer: $line"
     done <out
     [ "$(tail -n 1 out | json-get status)" = "$1" ] || fail "the last object has not the status $1"
+    [ "$1" = 0 ] && sum=ok || sum=failed
+    [ "$(tail -n 1 out | json-get verdict)" = $sum ] || fail "the last object does not say $sum"
     [ ! -s err ] || fail "there is something on stderr"
 }
 
@@ -58,6 +60,7 @@ verdict name ok 'localhost is .*127.0.0.1'
 # It only looks: nothing is stored, whatever --tofu says.
 run 60 sc-client --connect "$address" --timeout $((15 * slow)) --tofu=new --pin-store stored doctor
 [ ! -e stored ] || fail "the doctor has stored a pin"
+verdict trust FAILED 'no pin was given, and none is stored, so nothing is sent'
 # A stored pin is one as any other: it matches, or it does not.
 run 0 sc-client --connect "$address" --tofu=new --pin-store stored time
 doctor 0 --pin-store stored
@@ -92,6 +95,7 @@ verdict request skipped
 [ "$(tail -n 1 out)" = 'The first layer that fails: trust (exit status 90).' ] || fail "it does not sum up"
 doctor 90 --json --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 all_json 90
+[ "$(tail -n 1 out | json-get first)" = trust ] && [ "$(grep '"layer":"trust"' out | json-get status)" = 90 ] || fail "what has failed, in JSON: $(cat out)"
 doctor 0 --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --pin server.crt
 verdict pin note 'A= does not match'
 verdict pin ok 'server.crt matches'
@@ -117,6 +121,7 @@ odd plain 'HTTP/1.1 400 Bad Request
 '
 run 35 sc-client --connect "$odd" --pin server.crt doctor
 verdict TLS FAILED 'an HTTP server answered; is this the right port'
+verdict request skipped 'there is no handshake'
 verdict connect ok
 odd plain-echo
 run 35 sc-client --connect "$odd" --pin server.crt doctor
@@ -143,9 +148,18 @@ for version in 1.2 1.3; do
     start_server -c version.conf --client-auth require --client-pin alice.crt
     doctor 35 --pin server.crt
     verdict 'client certificate' FAILED 'required: give one .* with --cert and --key'
+    [ $version = 1.2 ] && why='there is no handshake' || why='the connection would be refused'
+    verdict request skipped "$why"
+    doctor 35 --pin server.crt --json
+    [ "$(grep '"layer":"client certificate"' out | json-get asked)" = required ] || fail "that one is required, in JSON: $(cat out)"
     doctor 0 --pin server.crt --cert alice.crt --key alice.key
     verdict 'client certificate' ok 'asked for'
     verdict request ok
+    # With TLS 1.2 the handshake ends for it; a server that has 1.2 alone does not have 1.3.
+    if [ $version = 1.2 ]; then
+        verdict 'TLS 1.2' note 'not without a client certificate'
+        verdict 'TLS 1.3' note 'not taken'
+    fi
     stop_server
 done
 start_server --client-auth optional --client-pin alice.crt
@@ -154,12 +168,13 @@ verdict 'client certificate' note 'not required'
 stop_server
 mkfifo endless
 exec 3<>endless
-openssl s_server -accept 127.0.0.1:0 -cert server.crt -key server.key -alpn h2 >s_server.log 2>&1 <&3 &
+openssl s_server -accept 127.0.0.1:0 -cert server.crt -key server.key -alpn h2 -no_ticket -no_cache >s_server.log 2>&1 <&3 &
 other_pid=$!
 own_pids="$own_pids $other_pid"
 wait-for 10 "$other_pid" contains s_server.log ACCEPT || fail "openssl s_server did not start"
 run 35 sc-client --connect "$(sed -n 's/^ACCEPT //p' s_server.log | head -n 1)" --pin server.crt doctor
 verdict ALPN FAILED 'does not speak space-captain/1'
+verdict resumption note 'did not resume its session'
 verdict trust ok
 verdict request skipped
 kill "$other_pid"
@@ -177,6 +192,7 @@ verdict trust ok
 doctor 60 --pin old.crt --strict-expiry
 verdict certificate FAILED 'strict-expiry'
 doctor 90 --pin ca:old.crt
+verdict pin note 'ca:old.crt does not match: .*expired on 2021-01-01'
 # One that is not good yet, too.
 dated_certificate old 20480101000000Z 20490101000000Z old.crt
 cp old.crt server.crt
@@ -257,6 +273,9 @@ odd answer 2020-01-01T00:00:00.000000Z
 run 0 sc-client --connect "$odd" --pin server.crt doctor
 verdict clock note 's behind this host'
 verdict ALPN note 'has chosen no protocol'
+odd answer 2199-01-01T00:00:00.000000Z
+run 0 sc-client --connect "$odd" --pin server.crt doctor
+verdict clock note 's ahead of this host'
 odd answer hello
 run 76 sc-client --connect "$odd" --pin server.crt doctor
 verdict request FAILED
@@ -266,6 +285,11 @@ verdict request FAILED 'the server answered ERROR 5 \(internal error\): a bad da
 odd mute
 run 75 sc-client --connect "$odd" --pin server.crt --timeout "$short" doctor
 verdict request FAILED 'no reply'
+# A connection that is lost is what the doctor is to find: it does not connect again.
+odd over-limit
+run 1 sc-client --connect "$odd" --pin server.crt doctor
+verdict request FAILED 'over a limit \(too many\)'
+! grep -q 'given up' out || fail "the doctor tries again"
 pass "requests"
 
 # --- Usage ---

@@ -28,6 +28,12 @@ expect_out hello
 expect_err '^sc-client: warning: .*: expired on 2021-01-01'
 run 60 sc-client --connect "$address" --pin server.crt --strict-expiry echo hello
 expect_err 'expired on 2021-01-01'
+# Once, not with each connection.
+background odd-server going-away server.crt server.key odd-port 10
+wait-for 20 "$background_pid" exists odd-port || fail "odd-server did not start"
+printf 'echo one\necho two\n' >commands
+run 0 sc-client --connect "127.0.0.1:$(cat odd-port)" --pin server.crt <commands
+expect_err 'warning: .*: expired on 2021-01-01'
 run 90 sc-client --connect "$address" --pin ca:server.crt echo hello
 expect_err 'ca:server.crt: the certificate expired on 2021-01-01'
 # The client ends the handshake itself, and the operator sees whom the certificate keeps out.

@@ -36,6 +36,7 @@ for mode in --tofu=strict --tofu=ask "--pin-store $tmp/other"; do
     run 60 setsid -w sc-client --connect "$address" $mode echo secret
     expect_err "^sc-client: $address is not trusted, nothing was sent: no pin of it is stored in $tmp/.*sc-client --connect $address.* --tofu=ask'"
 done
+expect_err "'sc-client --connect $address --pin-store $tmp/other --tofu=ask'"
 [ ! -e state ] && [ ! -e other ] || fail "something was stored"
 wait_log 'alert_received="unknown CA"' 10 3
 [ "$(grep -c 'alert_received="unknown CA"' "$server_log")" = 3 ] || fail "the server got another alert"
@@ -112,6 +113,13 @@ grep -q '? no' out || fail "the answer is not seen"
 grep -q -e ' -icanon' out && grep -q -e ' -echo ' out || fail "the terminal was not given back as it was"
 stop_server
 counted requests_echo 11 # those that were answered above, and no other
+# A line that is taken out of the store while the prompt is there: no connection, and no question in the middle.
+start_server --idle-timeout 3s
+client 0 --tofu=new --pin-store removed echo hello
+terminal 20 '> ' '!rm removed' 'no request for too long' '' '> ' 'echo secret\n' 'shows its key, and stores it when you say so' '' '> ' '\x04' -- \
+    sc-client --connect "$address" --pin-store removed --tofu=ask >out 2>err || fail "a line that was removed from the store: $?"
+stop_server
+counted requests_echo 1
 
 pass "the next key is learnt, whatever a client is used for"
 start_server

@@ -96,6 +96,7 @@ through 69 true echo hello
 expect_err 'the proxy command ended with status 0$'
 through 69 'relay 127.0.0.1:1' echo hello
 grep -q 'the proxy command ended with status 69' err || fail "a relay that cannot connect"
+run 0 env SHELL= sc-client --connect "$proxied" --pin server.crt --proxy-command 'relay %h:%p' echo hello
 run 69 env SHELL=/nonexistent sc-client --connect "$proxied" --pin server.crt --proxy-command true echo hello
 expect_err "can't run the proxy command with the shell \(SHELL\): No such file"
 # It closes its output and stays.
