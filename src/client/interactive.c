@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -115,9 +114,8 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
 static bool is_typing(const struct interactive *interactive)
 {
     const LineInfo *line = interactive->at_prompt ? el_line(interactive->editor) : NULL;
-    int unread = 0;
     return (line && line->lastchar > line->buffer) || interactive->ahead_count > 0 ||
-           (ioctl(STDIN_FILENO, FIONREAD, &unread) == 0 && unread > 0);
+           sc_terminal_unread() > 0;
 }
 
 /* Until standard input can be read. False: there is to be no line. */
@@ -144,12 +142,11 @@ static void read_ahead(struct sc_cli *client)
 {
     struct interactive *interactive = client->state;
     char typed[sizeof(interactive->ahead)];
-    int unread = 0;
-    const size_t room = sizeof(typed) - interactive->ahead_count;
-    if (room == 0 || ioctl(STDIN_FILENO, FIONREAD, &unread) != 0 || unread <= 0) {
+    const size_t room = sizeof(typed) - interactive->ahead_count, unread = sc_terminal_unread();
+    if (room == 0 || unread == 0) {
         return;
     }
-    const ssize_t got = read(STDIN_FILENO, typed, (size_t)unread < room ? (size_t)unread : room);
+    const ssize_t got = read(STDIN_FILENO, typed, unread < room ? unread : room);
     for (ssize_t i = 0; i < got; i++) {
         const int number = sc_terminal_signal((unsigned char)typed[i]);
         if (number != 0) {

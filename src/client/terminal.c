@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -59,4 +60,10 @@ int sc_terminal_signal(unsigned char character)
            : character == saved.c_cc[VSUSP] ? SIGTSTP
            : character == saved.c_cc[VQUIT] ? SIGQUIT
                                             : 0;
+}
+
+size_t sc_terminal_unread(void)
+{
+    int unread = 0;
+    return ioctl(STDIN_FILENO, FIONREAD, &unread) == 0 && unread > 0 ? (size_t)unread : 0;
 }

@@ -6,6 +6,8 @@
 #ifndef SC_CLIENT_TERMINAL_H
 #define SC_CLIENT_TERMINAL_H
 
+#include <stddef.h>
+
 /* Saves the modes; from now on a signal that ends the program restores them. */
 void sc_terminal_save(void);
 
@@ -14,5 +16,8 @@ void sc_terminal_suspend(void);
 
 /* The signal that the terminal sends for this character in the saved modes; 0: none. */
 int sc_terminal_signal(unsigned char character);
+
+/* How many bytes of standard input can be read without waiting. */
+size_t sc_terminal_unread(void);
 
 #endif
