@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 
 #include "conn_fixture.h"
+#include "leaks.h"
 #include "proto/frame.h"
 #include "server/signer.h"
 #include "tls/announcement.h"
@@ -78,6 +79,14 @@ static void on_one_gone(struct sc_conn *gone, void *arg)
     }
 }
 
+static void use_new_context(void)
+{
+    sc_tls_context_unref(server_context);
+    struct sc_tls_server_settings settings = fixture_settings("server");
+    settings.next_private_key_path = fixture_path("next.key");
+    server_context = fixture_server(&settings);
+}
+
 static void test_init(void)
 {
     struct sc_err err;
@@ -85,10 +94,7 @@ static void test_init(void)
     EVP_PKEY *key = fixture_key("RSA2048");
     fixture_write_key("next.key", key, NULL);
     EVP_PKEY_free(key);
-    sc_tls_context_unref(server_context);
-    struct sc_tls_server_settings settings = fixture_settings("server");
-    settings.next_private_key_path = fixture_path("next.key");
-    server_context = fixture_server(&settings);
+    use_new_context();
     signatures = held_in_vain = 0;
     ck_assert_int_eq(sem_init(&begun, 0, 0), 0);
     ck_assert_int_eq(sem_init(&go_on, 0, 0), 0);
@@ -361,8 +367,27 @@ TEST(a_signature_that_fails_is_no_proof)
     ck_assert_uint_eq(sc_stats_get(&stats.pins_without_proof), 0);
 }
 
+static void connect_and_ask(void)
+{
+    size_t length;
+    begin_connected();
+    send_frame(&peer, SC_FRAME_ECHO, "hello", 5);
+    expect_echo(&peer, "hello");
+    send_frame(&peer, SC_FRAME_PINS, NULL, 0);
+    (void)take_frame(&peer, SC_FRAME_PINS, &length);
+    use_new_context(); /* the one before ends with its last connection */
+    end();
+}
+
+TEST(connections_keep_nothing)
+{
+    ASSERT_KEEPS_NOTHING(connect_and_ask());
+    begin();
+}
+
 SUITE_MAIN("conn_pins", a_signature_holds_nobody_up, a_flood_costs_one_signature,
            a_proof_outlives_a_reload, a_successor_without_a_proof_is_not_announced,
            a_body_has_whole_pins_and_not_too_many, a_connection_ends_while_its_proof_is_made,
            a_client_that_has_ended_its_side_gets_the_proof, a_drain_waits_for_the_proof,
-           above_the_rate_there_is_no_proof, a_signature_that_fails_is_no_proof)
+           above_the_rate_there_is_no_proof, a_signature_that_fails_is_no_proof,
+           connections_keep_nothing)

@@ -146,6 +146,11 @@ START_TEST(percentiles_are_spread_over_a_bucket)
     sc_stats_record(&stats.loop_lag, UINT64_C(60000000000));
     ck_assert(is_about(sc_stats_percentile(&stats.loop_lag, &before.loop_lag, 99), 10));
     ck_assert(is_about(sc_stats_percentile(&stats.loop_lag, NULL, 50), 0.0017575));
+    /* What is in the buckets below has taken its part of the rank. */
+    for (unsigned i = 0; i < 99; i++) {
+        sc_stats_record(&stats.loop_lag, 3000000); /* from 2.5 to 5 ms */
+    }
+    ck_assert(is_about(sc_stats_percentile(&stats.loop_lag, NULL, 75), 0.0025 * (1 + 50.0 / 99)));
 }
 END_TEST
 
