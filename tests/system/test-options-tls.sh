@@ -87,7 +87,7 @@ pass "MinProtocol and Ciphersuites: others are refused, and the log says why"
 
 # --- What one client may take: with a small limit the server stops reading it, with a large one it takes all ---
 start_server -c /dev/null --output-limit 4K
-run 0 hostile --give-up-ms $((1000 * slow)) --deadline-ms $((20000 * slow)) never-read --bytes 40000000 "$address"
+run 0 hostile --give-up-ms $((3000 * slow)) --deadline-ms $((20000 * slow)) never-read --bytes 40000000 "$address"
 pass "output-limit 4K: $(cat out)"
 run 0 hostile --deadline-ms $((20000 * slow)) many --count 2 --piece 2 "$address"
 small_kib=$(memory_kib "$server_pid" VmHWM)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "suite.h"
 #include "tls/config_file.h"
+#include "tls_fixture.h"
 
 /* What is the same for sc-server is tested with its table: check_config. */
 static const struct sc_config_syntax any = {.program = "sc-client", .sections = NULL};
@@ -99,5 +102,28 @@ START_TEST(given_sections_are_listed)
 }
 END_TEST
 
+/* Only a file that is not there; one that can't be read has something to say. */
+START_TEST(an_optional_file_may_be_missing)
+{
+    errors = (struct sc_config_errors){0};
+    const char *path = fixture_path("any.conf");
+    ck_assert_int_eq(sc_config_file_read(path, true, &any, &file, &errors), 0);
+    ck_assert_uint_eq(file.count, 0);
+    ck_assert_int_eq(symlink(path, path), 0);
+    ck_assert_int_eq(sc_config_file_read(path, true, &any, &file, &errors), -1);
+    ck_assert_ptr_nonnull(strstr(errors.text[0], "any.conf"));
+    ck_assert_ptr_nonnull(strstr(errors.text[0], strerror(ELOOP)));
+    ck_assert_int_eq(errors.status, EX_NOINPUT);
+    ck_assert_int_eq(unlink(path), 0);
+    fixture_write("any.conf", "a = 1\n", 6);
+    errors = (struct sc_config_errors){0};
+    ck_assert_int_eq(sc_config_file_read(path, true, &any, &file, &errors), 0);
+    ck_assert_str_eq(value_of("default", "a"), "1");
+    sc_config_file_fini(&file);
+    path = fixture_path("any.conf/below-a-file");
+    ck_assert_int_eq(sc_config_file_read(path, true, &any, &file, &errors), 0);
+}
+END_TEST
+
 SUITE_MAIN("config_file", sections_of_any_name, default_may_be_written_out, other_files_are_refused,
-           given_sections_are_listed)
+           given_sections_are_listed, an_optional_file_may_be_missing)

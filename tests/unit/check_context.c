@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
-#include <openssl/ocsp.h>
 
 #include "suite.h"
 #include "tls/context.h"
@@ -40,16 +39,6 @@ static void refuse(const struct sc_tls_server_settings *settings, int status, co
     ck_assert_uint_eq(ERR_peek_error(), 0);
 }
 
-/* A server with NAME.crt, NAME.key and some commands. */
-static struct sc_tls_context *server_with(const char *name, const struct sc_tls_command *commands,
-                                          size_t count)
-{
-    struct sc_tls_server_settings settings = fixture_settings(name);
-    settings.commands = commands;
-    settings.command_count = count;
-    return fixture_server(&settings);
-}
-
 /* Only this command must be refused. */
 static void refuse_command(const struct sc_tls_command *command, int status, const char *first,
                            const char *second)
@@ -58,12 +47,6 @@ static void refuse_command(const struct sc_tls_command *command, int status, con
     settings.commands = command;
     settings.command_count = 1;
     refuse(&settings, status, first, second);
-}
-
-static bool same_digest(const struct sc_tls_context *a, const struct sc_tls_context *b)
-{
-    return memcmp(sc_tls_context_digest(a), sc_tls_context_digest(b),
-                  SC_TLS_CONTEXT_DIGEST_BYTES) == 0;
 }
 
 /*
@@ -91,7 +74,8 @@ static bool connects(const struct sc_tls_context *server, int version, const cha
 START_TEST(serves_tls13_with_defaults)
 {
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server = server_with("server", NULL, 0), *client = fixture_client();
+    struct sc_tls_context *server = fixture_server_with("server", NULL, 0),
+                          *client = fixture_client();
     struct tls_pair pair;
     tls_pair_init(&pair, client, server);
     ck_assert(tls_pair_handshake(&pair));
@@ -127,7 +111,7 @@ START_TEST(takes_only_what_is_safe)
     const char *const kinds[] = {"P-256", "RSA2048", "ED25519", "P-384"};
     for (size_t i = 0; i < SC_COUNT_OF(kinds); i++) {
         fixture_write_pair("server", kinds[i]);
-        struct sc_tls_context *server = server_with("server", NULL, 0);
+        struct sc_tls_context *server = fixture_server_with("server", NULL, 0);
         ck_assert(connects(server, TLS1_3_VERSION, NULL, NULL));
         ck_assert(connects(server, TLS1_2_VERSION, NULL, NULL));
         ck_assert(!connects(server, TLS1_1_VERSION, NULL, NULL));
@@ -155,7 +139,7 @@ START_TEST(the_security_level_is_ours)
     struct sc_err err;
     is_lax = true;
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *contexts[] = {server_with("server", NULL, 0),
+    struct sc_tls_context *contexts[] = {fixture_server_with("server", NULL, 0),
                                          sc_tls_context_new_client(&settings, &err)};
     for (size_t i = 0; i < SC_COUNT_OF(contexts); i++) {
         ck_assert_ptr_nonnull(contexts[i]);
@@ -169,7 +153,7 @@ END_TEST
 START_TEST(has_the_options_that_the_contract_names)
 {
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server = server_with("server", NULL, 0);
+    struct sc_tls_context *server = fixture_server_with("server", NULL, 0);
     SSL_CTX *ssl_ctx = sc_tls_context_ssl_ctx(server);
     const uint64_t wanted = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                             SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
@@ -198,7 +182,8 @@ START_TEST(serves_who_offers_no_alpn)
                  {"\x0fspace-captain/2", 16, false, false},
                  {"\x0espace-captain/", 15, false, false}};
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server = server_with("server", NULL, 0), *client = fixture_client();
+    struct sc_tls_context *server = fixture_server_with("server", NULL, 0),
+                          *client = fixture_client();
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
         struct tls_pair pair;
         const unsigned char *name;
@@ -226,12 +211,12 @@ START_TEST(commands_override_the_defaults)
     const struct sc_tls_command narrow[] = {{"CipherString", "ECDHE-ECDSA-AES256-GCM-SHA384"},
                                             {"Ciphersuites", "TLS_AES_256_GCM_SHA384"}};
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server = server_with("server", modern, 2);
+    struct sc_tls_context *server = fixture_server_with("server", modern, 2);
     ck_assert(!connects(server, TLS1_2_VERSION, NULL, NULL));
     ck_assert(connects(server, TLS1_3_VERSION, NULL, NULL));
     ck_assert(!connects(server, TLS1_3_VERSION, NULL, "X25519:P-256"));
     sc_tls_context_unref(server);
-    server = server_with("server", narrow, 2);
+    server = fixture_server_with("server", narrow, 2);
     ck_assert(connects(server, TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", NULL));
     ck_assert(!connects(server, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", NULL));
     sc_tls_context_unref(server);
@@ -302,7 +287,7 @@ START_TEST(reports_what_is_weaker_than_the_defaults)
         {{"Options", "-ExtendedMasterSecret"}, "extended master secret"},
     };
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server = server_with("server", NULL, 0);
+    struct sc_tls_context *server = fixture_server_with("server", NULL, 0);
     ck_assert_ptr_null(sc_tls_context_weakness(server, 0));
     sc_tls_context_unref(server);
     for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
@@ -343,105 +328,6 @@ START_TEST(refuses_what_nobody_can_connect_to)
 }
 END_TEST
 
-START_TEST(digest_names_the_content)
-{
-    const struct sc_tls_command command = {"Groups", "P-256"};
-    struct sc_tls_server_settings settings;
-    fixture_write_pair("server", "P-256");
-    settings = fixture_settings("server");
-    struct sc_tls_context *first = fixture_server(&settings);
-    struct sc_tls_context *second = fixture_server(&settings);
-    ck_assert(same_digest(first, second));
-    sc_tls_context_unref(second);
-
-    /* Whatever a server is made of. */
-    EVP_PKEY *key = SSL_CTX_get0_privatekey(sc_tls_context_ssl_ctx(first));
-    X509 *renewed = fixture_certificate(key, "server", -3600, 86400, NULL, NULL);
-    const char *const pins[] = {fixture_path("server.crt")};
-    fixture_write_ocsp("ocsp.der", SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)),
-                       SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)),
-                       SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)), key,
-                       V_OCSP_CERTSTATUS_GOOD, -60, 3600);
-    EVP_PKEY *next = fixture_key("P-256");
-    fixture_write_key("next.key", next, NULL);
-    EVP_PKEY_free(next);
-    for (int i = 0; i < 7; i++) {
-        settings = fixture_settings("server");
-        settings.commands = &command;
-        settings.command_count = i == 5;
-        settings.next_private_key_path = i == 4 ? fixture_path("next.key") : NULL;
-        settings.session_timeout_s = i == 0 ? 77 : 0;
-        settings.session_cache_size = i == 1 ? 77 : 1024;
-        settings.client_auth = i == 2 ? SC_PEER_AUTH_OPTIONAL : SC_PEER_AUTH_NONE;
-        settings.client_pins = pins;
-        settings.client_pin_count = i == 2;
-        settings.ocsp_response_path = i == 3 ? fixture_path("ocsp.der") : NULL;
-        if (i == 6) {
-            fixture_write_certificate("server.crt", renewed,
-                                      false); /* for the same key; the last */
-        }
-        second = fixture_server(&settings);
-        ck_assert_msg(!same_digest(first, second), "%d", i);
-        sc_tls_context_unref(second);
-    }
-    X509_free(renewed);
-    sc_tls_context_unref(first);
-    /* The same command with another value. */
-    const struct sc_tls_command other = {"Groups", "P-384"};
-    first = server_with("server", &command, 1);
-    second = server_with("server", &other, 1);
-    ck_assert(!same_digest(first, second));
-    sc_tls_context_unref(first);
-    sc_tls_context_unref(second);
-}
-END_TEST
-
-/* The content of a store, by every way to name it, and names in a directory. */
-START_TEST(digest_names_what_commands_name)
-{
-    static const char *const schemes[] = {"", "file:", "file://"};
-    char value[600];
-    EVP_PKEY *key = fixture_key("P-256");
-    X509 *one = fixture_certificate(key, "one", -3600, 86400, NULL, NULL);
-    X509 *two = fixture_certificate(key, "two", -3600, 86400, NULL, NULL);
-    fixture_write_pair("server", "P-256");
-    for (size_t i = 0; i < SC_COUNT_OF(schemes); i++) {
-        (void)snprintf(value, sizeof(value), "%s%s", schemes[i], fixture_path("store.pem"));
-        const struct sc_tls_command store = {"ChainCAStore", value};
-        fixture_write_certificate("store.pem", one, false);
-        struct sc_tls_context *before = server_with("server", &store, 1);
-        fixture_write_certificate("store.pem", two, false);
-        struct sc_tls_context *after = server_with("server", &store, 1);
-        ck_assert_msg(!same_digest(before, after), "\"%s\"", schemes[i]);
-        sc_tls_context_unref(before);
-        sc_tls_context_unref(after);
-    }
-    (void)snprintf(value, sizeof(value), "%s", fixture_path("names"));
-    const struct sc_tls_command directory = {"ChainCAPath", value};
-    ck_assert_int_eq(mkdir(directory.value, 0700), 0);
-    fixture_write_certificate("names/a.0", one, false);
-    struct sc_tls_context *before = server_with("server", &directory, 1);
-    ck_assert_int_eq(rename(fixture_path("names/a.0"), fixture_path("names/b.0")), 0);
-    struct sc_tls_context *after = server_with("server", &directory, 1);
-    ck_assert(!same_digest(before, after));
-    sc_tls_context_unref(before);
-    /* As many as a system has. */
-    for (unsigned i = 0; i < 500; i++) {
-        char name[32];
-        (void)snprintf(name, sizeof(name), "names/%u", i);
-        fixture_write(name, "", 0);
-    }
-    before = after;
-    after = server_with("server", &directory, 1);
-    ck_assert(!same_digest(before, after));
-    sc_tls_context_unref(before);
-    sc_tls_context_unref(after);
-    X509_free(one);
-    X509_free(two);
-    EVP_PKEY_free(key);
-}
-END_TEST
-
 static void refuse_file(const char *name, const char *path, int status, const char *words)
 {
     const struct sc_tls_command command = {name, path};
@@ -474,18 +360,7 @@ START_TEST(files_of_commands_are_looked_at_first)
     refuse_file("ChainCAPath", fixture_path("missing"), EX_NOINPUT, "No such file");
     refuse_file("RequestCAFile", fixture_path("encrypted"), EX_CONFIG, "is encrypted");
     const struct sc_tls_command command = {"ChainCAPath", fixture_path("fine")};
-    struct sc_tls_context *first = server_with("server", &command, 1);
-    /* What an editor leaves beside a file is not one of the CAs. */
-    ck_assert_int_eq(mkfifo(fixture_path("fine/.one.swp"), 0600), 0);
-    struct sc_tls_context *second = server_with("server", &command, 1);
-    ck_assert(same_digest(first, second));
-    sc_tls_context_unref(second);
-    fixture_write_certificate("fine/one", SSL_CTX_get0_certificate(sc_tls_context_ssl_ctx(first)),
-                              false);
-    second = server_with("server", &command, 1);
-    ck_assert(!same_digest(first, second));
-    sc_tls_context_unref(first);
-    sc_tls_context_unref(second);
+    sc_tls_context_unref(fixture_server_with("server", &command, 1));
 }
 END_TEST
 
@@ -493,7 +368,8 @@ END_TEST
 START_TEST(connections_keep_their_context)
 {
     fixture_write_pair("server", "P-256");
-    struct sc_tls_context *server = server_with("server", NULL, 0), *client = fixture_client();
+    struct sc_tls_context *server = fixture_server_with("server", NULL, 0),
+                          *client = fixture_client();
     struct tls_pair pair;
     tls_pair_init(&pair, client, server);
     ck_assert_ptr_eq(sc_tls_context_ref(server), server);
@@ -511,6 +387,5 @@ SUITE_MAIN("context", serves_tls13_with_defaults, takes_only_what_is_safe,
            the_security_level_is_ours, has_the_options_that_the_contract_names,
            serves_who_offers_no_alpn, commands_override_the_defaults,
            names_what_is_wrong_with_commands, reports_what_is_weaker_than_the_defaults,
-           refuses_what_nobody_can_connect_to, digest_names_the_content,
-           digest_names_what_commands_name, files_of_commands_are_looked_at_first,
+           refuses_what_nobody_can_connect_to, files_of_commands_are_looked_at_first,
            connections_keep_their_context)

@@ -233,6 +233,15 @@ struct sc_tls_context *fixture_server(const struct sc_tls_server_settings *setti
     return context;
 }
 
+struct sc_tls_context *fixture_server_with(const char *name, const struct sc_tls_command *commands,
+                                           size_t count)
+{
+    struct sc_tls_server_settings settings = fixture_settings(name);
+    settings.commands = commands;
+    settings.command_count = count;
+    return fixture_server(&settings);
+}
+
 struct sc_tls_context *fixture_client(void)
 {
     struct sc_err err = {0};
