@@ -159,6 +159,12 @@ for version in 1.2 1.3; do
     if [ $version = 1.2 ]; then
         verdict 'TLS 1.2' note 'not without a client certificate'
         verdict 'TLS 1.3' note 'not taken'
+    else
+        # What fails first decides, not what fails last.
+        doctor 60
+        verdict trust FAILED 'no pin was given'
+        verdict 'client certificate' FAILED required
+        [ "$(tail -n 1 out)" = 'The first layer that fails: trust (exit status 60).' ] || fail "of two layers that fail it names $(tail -n 1 out)"
     fi
     stop_server
 done
