@@ -82,9 +82,10 @@ at_prompt 0 '> ' "!kill -TERM $again" 'going away' '' 'the next command connects
     "can't connect" '' '> ' '\x04' -- --timeout $short
 [ -z "$editing" ] || [ "$(grep -c "can't connect" out)" -le 4 ] || fail "one reason is reported again and again"
 wait-for 10 0 contains again.log stopped || fail "the second server did not stop"
-# An idle connection: the session is resumed.
+# An idle connection: the session is resumed; a second loss is reported, too, though it is for the same reason.
 start_server --idle-timeout 1s
-at_prompt 0 '> ' '' 'no request for too long' '' '> ' 'echo two\n' 'connected again, the session is resumed' '' 'two' '' '> ' 'status\n' 'resumed session' '' '> ' 'quit\n'
+at_prompt 0 '> ' '' 'no request for too long' '' '> ' 'echo two\n' 'connected again, the session is resumed' '' 'two' '' '> ' 'status\n' 'resumed session' '' '> ' '' \
+    'no request for too long' '' '> ' 'quit\n'
 stop_server
 # The first connect is not repeated, and with --no-retry a lost connection is the end, but not of a line that is typed.
 at_prompt 69 "can't connect" ''

@@ -99,6 +99,8 @@ all_json 90
 doctor 0 --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --pin server.crt
 verdict pin note 'A= does not match'
 verdict pin ok 'server.crt matches'
+doctor 0 --pin server.crt --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+verdict trust ok 'a pin matches'
 stop_server
 odd serve
 run 90 sc-client --connect "$odd" --pin "cert-sha256:$(printf '%064d' 0)" doctor

@@ -94,6 +94,10 @@ for option in --no-retry '--count 3 time'; do
     terminal 20 '? ' '\x03' -- sc-client --connect "$address" --pin-store asked --tofu=ask $option >out 2>err || status=$?
     [ $status = 130 ] && [ ! -e asked ] || fail "^C at the question with $option: $status, $(cat err)"
 done
+# After it ^C ends the repetition again, with a summary.
+status=0
+terminal 20 '? ' 'yes\n' 'time 1, ' '\x03' -- sc-client --connect "$address" --pin-store asked --tofu=ask --interval 1h time >out 2>err || status=$?
+[ $status = 130 ] && grep -Eq '1 sent, 1 answered, 0 lost, min/avg' out || fail "^C after the question: $status, $(cat out)"
 # At a prompt, and with commands from a pipe: the question is not for standard input.
 rm -f asked
 status=0
