@@ -180,10 +180,11 @@ if [ "$editing" ]; then
     if command -v bash >/dev/null; then
         status=0
         # shellcheck disable=SC2016
-        terminal 20 'sh> ' "sc-client --connect $address --pin server.crt\n" '> ' 'echo st\x1a' 'sh> ' 'stty -a | grep -o .icanon\n' 'icanon' '' \
-            'sh> ' 'fg\n' '> echo st' 'ayed\n' '\nstayed' '' '> ' '\x04' 'sh> ' 'exit $?\n' -- env PS1='sh> ' bash --norc --noediting -i >out 2>err || status=$?
+        terminal 20 'sh> ' "sc-client --connect $address --pin server.crt\n" '> ' 'cho st\x1a' 'sh> ' 'stty -a | grep -o .icanon\n' 'icanon' '' \
+            'sh> ' 'fg\n' '> cho st' 'ayed\x01e\n' '\nstayed' '' '> ' '\x04' 'sh> ' 'exit $?\n' -- env PS1='sh> ' bash --norc --noediting -i >out 2>err || status=$?
         [ "$status" = 0 ] || fail "exit status $status after ^Z and fg"
         ! grep -q '^-icanon' out || fail "the shell got a terminal in another mode"
+        ! grep -q '\^A' out || fail "after fg the terminal echoes what is typed, too"
     else
         skip_part "no bash on this machine"
     fi

@@ -483,6 +483,10 @@ done <err
 sed -n 2p err >second
 [ "$(sed -n 2p facts)" = 1 ] && [ "$(json-get lost <second)" = "$odd" ] && [ "$(json-get status <second)" = 69 ] && json-get error <second | grep -q 'going away' ||
     fail "--verbose --json of a lost connection: $(cat err)"
+json-get wait_seconds <second | grep -Eq '^0\.(0[0-9]{2}|100)$' || fail "--verbose --json of the first wait: $(cat err)"
+# Repeated, each loss after a reply is a first one again: the wait does not grow to seconds.
+(run_seconds=$((8 * slow)) && run 0 sc-client --connect "$odd" --pin server.crt --count 12 --interval 0 time)
+grep -q ': 12 sent, 12 answered, 0 lost,' out || fail "--count and a server that goes away after each reply: $(cat out)"
 odd serve
 
 # Until interrupted, and then a summary.
