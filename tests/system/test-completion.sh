@@ -135,6 +135,8 @@ offers 'sc-bench --type ' $types
 offers 'sc-bench --type=m' mix
 offers 'sc-bench -t r' reverse
 offers 'sc-bench --svg no' notes.txt
+offers 'sc-bench --resume --sv' --svg
+offers 'sc-client --pin server.crt --pi' --pin --pin-store
 offers 'sc-bench --compare no' notes.txt
 offers 'sc-bench --compare notes.txt s' server.crt
 offers 'sc-keygen --show ' server.crt 'my own.pem' certs
