@@ -51,6 +51,24 @@ run 0 sc-keygen
 [ -s server.key ] && [ -s server.crt ] || fail "BASE is not server unless told"
 openssl x509 -in server.crt -noout -ext subjectAltName | grep -q 'DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1$' ||
     fail "localhost and its addresses are not in the default names"
+# The host's full name, from the line of /etc/hosts that names it, wherever it stands there; nothing of another line.
+printf '%s\n' '192.0.2.8 other.example.org other' '192.0.2.7 Captain captain.example.org space.example.org' >short-first
+printf '%s\n' '192.0.2.7 captain.example.org captain' '192.0.2.8 captain.other.example' >full-first
+for hosts in short-first full-first; do
+    status=77
+    if unshare -rmu true 2>/dev/null; then
+        status=0
+        # shellcheck disable=SC2016
+        unshare -rmu sh -c 'hostname captain && mount --bind "$1" /etc/hosts || exit 77; exec sc-keygen --force --out named' sh "$hosts" >out 2>err || status=$?
+    fi
+    if [ "$status" = 77 ]; then
+        skip_part "no name space for a host name can be made here (unshare -rmu, hostname)"
+        continue
+    fi
+    [ "$status" = 0 ] || fail "exit status $status with $hosts"
+    names=$(openssl x509 -in named.crt -noout -ext subjectAltName | tail -n 1 | sed 's/^ *//')
+    [ "$names" = 'DNS:captain.example.org, DNS:captain, DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1' ] || fail "names with $hosts: $names"
+done
 
 # Whom the commands that are printed connect to.
 connects_to() {

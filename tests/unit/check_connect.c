@@ -302,6 +302,21 @@ START_TEST(silence_everywhere_is_a_time_out)
 }
 END_TEST
 
+/* It may answer later, though the other one refuses at once. */
+START_TEST(silence_of_one_is_a_time_out)
+{
+    int fillers[2];
+    const int silent = add_address(0), refuses = add_address(-1);
+    struct outcome outcome = (fill(0, fillers), run(300));
+    ck_assert_int_eq(outcome.fd, -1);
+    ck_assert_int_eq(outcome.err.status, EX_TEMPFAIL);
+    (void)close(silent);
+    (void)close(refuses);
+    (void)close(fillers[0]);
+    (void)close(fillers[1]);
+}
+END_TEST
+
 START_TEST(without_a_descriptor_it_is_the_system_that_fails)
 {
     struct rlimit before, none;
@@ -378,7 +393,7 @@ SUITE_MAIN("connect", the_second_address_answers_when_the_first_refuses,
            every_address_is_named_when_all_refuse,
            an_address_that_is_silent_leaves_time_for_the_next,
            each_address_has_its_share_of_the_time, silence_everywhere_is_a_time_out,
-           without_a_descriptor_it_is_the_system_that_fails, the_look_up_has_a_deadline_too,
-           a_name_without_address_is_reported_as_one,
+           silence_of_one_is_a_time_out, without_a_descriptor_it_is_the_system_that_fails,
+           the_look_up_has_a_deadline_too, a_name_without_address_is_reported_as_one,
            what_the_system_lacks_is_not_what_the_server_lacks,
            a_signal_before_the_wait_is_seen_soon)
