@@ -71,13 +71,16 @@ asked() {
     terminal 20 "$@" -- sc-client --connect "$address" --pin-store asked --tofu=ask echo hello >out 2>err || status=$?
     [ "$status" = "$asked_status" ] || fail "exit status $status, not $asked_status, after: $*"
 }
-asked 0 'Its key is EC P-256:' '' "$current" '' 'pin-sha256="' '' 'SHA256:' '' '3 1 1 ' '' 'cert-sha256:' '' '? ' 'yes\n' hello ''
+# shown FORM: as sc-keygen --show prints it.
+shown() { sc-keygen --show server.crt | sed -n "s/^  $1 *//p" | head -n 1; }
+asked 0 'Its key is EC P-256:' '' "$current" '' "$(shown 'RFC 7469')" '' "$(shown ssh)" '' "$(shown 'DANE (TLSA)')" '' "$(shown 'certificate  ')" '' \
+    '? ' 'yes\n' hello ''
 has asked "$current" confirmed
 silent
 asked 0 '? ' 'hm\n' 'the pin: ' "$current\n" hello ''
 has asked "$current" typed
 for form in 'ssh  ' 'DANE (TLSA)' 'certificate  '; do
-    asked 0 '? ' "$(sc-keygen --show server.crt | sed -n "s/^  $form *//p" | head -n 1)\n" hello ''
+    asked 0 '? ' "$(shown "$form")\n" hello ''
     has asked "$current" typed
 done
 asked 60 '? ' 'no\n' 'its key was not confirmed' ''
