@@ -56,6 +56,9 @@ expect_err "can't connect to unix:$tmp/config/space-captain/socket: No such file
 run 0 sc-client --connect other-1.example --pin server.crt echo hello
 run 90 sc-client --connect home --pin other.crt echo secret
 run 0 sc-client --connect "$address" --pin server.crt echo hello
+# Of two names the last one counts.
+run 0 sc-client --connect other-1.example --connect home echo hello
+run 90 sc-client --connect home --connect other-1.example echo secret
 # What is not a name is a host.
 run 60 sc-client --connect "$address" echo hello
 run 60 sc-client --connect homer echo hello

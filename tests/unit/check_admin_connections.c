@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -189,5 +190,29 @@ START_TEST(a_line_without_an_end_is_not_read_for_ever)
 }
 END_TEST
 
+/* The socket would be readable again at once, for ever. */
+START_TEST(without_a_descriptor_it_accepts_nothing_until_the_next_look)
+{
+    struct rlimit before;
+    begin();
+    const int waiting = client("GET / HTTP/1.1\r\n\r\n");
+    const int listening = event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
+    const int lowest_free = dup(waiting);
+    (void)close(lowest_free);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {.rlim_cur = (rlim_t)lowest_free, .rlim_max = before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    PASS_UNTIL(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED) == listening - 1);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    ck_assert(!is_answered(waiting));
+    pass_time(1);
+    PASS_UNTIL(is_answered(waiting));
+    (void)close(waiting);
+    end();
+}
+END_TEST
+
 SUITE_MAIN("admin_connections", none_lives_longer_than_its_time, those_who_stay_keep_nobody_out,
-           many_at_once_are_all_answered, a_line_without_an_end_is_not_read_for_ever)
+           many_at_once_are_all_answered, a_line_without_an_end_is_not_read_for_ever,
+           without_a_descriptor_it_accepts_nothing_until_the_next_look)

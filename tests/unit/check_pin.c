@@ -308,6 +308,12 @@ START_TEST(a_digest_names_the_set_and_not_its_order)
                            "sha256//BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     sc_pin_set_describe(set, both, 10);
     ck_assert_str_eq(both, "sha256//A");
+    ck_assert_int_eq(
+        sc_pin_set_add(set, "sha256//CAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", NULL), 0);
+    sc_pin_set_describe(set, both, sizeof(both));
+    ck_assert_str_eq(both, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= or "
+                           "sha256//BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= or "
+                           "sha256//CAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     sc_pin_set_free(set);
     set = set_of(second);
     ck_assert_int_eq(sc_pin_set_add(set, a, NULL), 0);
