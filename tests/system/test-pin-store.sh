@@ -123,7 +123,8 @@ counted requests_echo 11 # those that were answered above, and no other
 # A line that is taken out of the store while the prompt is there: no connection, and no question in the middle.
 start_server --idle-timeout 3s
 client 0 --tofu=new --pin-store removed echo hello
-terminal 20 '> ' '!rm removed' 'no request for too long' '' '> ' 'echo secret\n' 'shows its key, and stores it when you say so' '' '> ' '\x04' -- \
+terminal 20 '> ' '!rm removed' 'no request for too long' '' '> ' 'echo secret\n' 'shows its key, and stores it when you say so' '' \
+    '> ' 'echo another\n' 'shows its key, and stores it when you say so' '' '> ' '\x04' -- \
     sc-client --connect "$address" --pin-store removed --tofu=ask >out 2>err || fail "a line that was removed from the store: $?"
 stop_server
 counted requests_echo 1
