@@ -46,10 +46,15 @@ at_prompt() {
 odd serve
 at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' '"frobnicate" is not a command; commands are echo TEXT' '' '> ' 'time\n' 'Z' '' \
     '> ' 'help\n' 'commands: echo TEXT, reverse TEXT, time' '' ', quit, help, status' '' '> ' 'quit\n'
-grep -q "^connected to $address" out || fail "the prompt does not say where it is connected to"
+tr -d '\r' <out | grep -Fqx "connected to $address ($address), TLSv1.3; help lists the commands, quit ends" || fail "the prompt does not say what it is connected to"
 at_prompt 0 '> ' 'status\n' "connected to $address" '' 'TLSv1.3, cipher' '' 'new session' '' 'pin matched: cert-sha256:' '' 'more days' '' '> ' 'exit\n'
 at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
 ! grep -q 'connected again' out || fail "the first connection is reported as one that was lost"
+[ -z "$editing" ] || [ -z "$(tail -c 1 out)" ] || fail "the line of the last prompt is not ended: what comes next stands behind it"
+# Standard output is no terminal: what is typed is answered there, and nothing else is.
+# shellcheck disable=SC2016
+terminal 20 '' 'echo hello\n\x04' -- sh -c 'sc-client --connect "$1" --pin server.crt | cat >piped' sh "$address" >out 2>err || fail "exit status $? with a pipe behind it"
+[ "$(cat piped)" = hello ] || fail "a prompt in a pipe: $(cat piped)"
 # Blanks and comments as from a pipe.
 at_prompt 0 '> ' '  reverse cba\n' '\nabc' '' '> ' '# a comment\n' '> ' '   \n' '> ' 'time \n' 'Z' '' '> ' ' status \n' 'pin matched' '' '> ' 'quit \n'
 ! grep -q 'not a command' out || fail "blanks or a comment at the prompt are no command"
@@ -68,6 +73,12 @@ if [ "$(wc -l <objects)" != 2 ] || [ "$(sed -n 1p objects | json-get connected)"
     fail "standard output is not two objects"
 fi
 
+# What can't be written ends it, like a command.
+status=0
+# shellcheck disable=SC2016
+[ -z "$editing" ] || terminal 20 '> ' 'echo one\n' -- sh -c 'exec sc-client --connect "$1" --pin server.crt --json >/dev/full' sh "$address" >out 2>err || status=$?
+[ -z "$editing" ] || [ "$status" = 74 ] || fail "exit status $status, not 74, at a prompt with a full disk"
+
 # --- A server that leaves: the notice, the line, the next command ---
 # Nothing is typed: it stays, and the next command connects again.
 start_server --listen "$own_host:0"
@@ -80,6 +91,7 @@ own_pids="$own_pids $again"
 # Nobody is there: it says so, goes on, and is interrupted.
 at_prompt 0 '> ' "!kill -TERM $again" 'going away' '' 'the next command connects again' '' '> ' 'echo lost\n' "can't connect" '' "given up after ${short}s" '' '> ' 'echo lost again\n' \
     "can't connect" '' '> ' '\x04' -- --timeout $short
+grep -q "can't connect.*; connecting again in [0-9.]*m*s" out || fail "the notice does not say when it connects again"
 [ -z "$editing" ] || [ "$(grep -c "can't connect" out)" -le 4 ] || fail "one reason is reported again and again"
 wait-for 10 0 contains again.log stopped || fail "the second server did not stop"
 # An idle connection: the session is resumed; a second loss is reported, too, though it is for the same reason.
@@ -127,6 +139,7 @@ odd drip
 at_prompt 0 '> ' 'echo slow reply\n' 'slow reply' '' '\n' '\x04' 'slow reply' ''
 odd mute
 [ -z "$editing" ] || at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' 'ti' 'no reply' '' '> ti' '\x03' '> ' 'quit\n' -- --timeout $short
+at_prompt 75 '> ' 'echo hello\n' 'no reply' '' -- --timeout $short --no-retry
 
 if [ "$editing" ]; then
     at_prompt 0 '> ' 'echo hello\n' 'hello' '' '\n' '\x03' 'interrupted, the command is given up' '' '> ' '\x04'
@@ -138,8 +151,22 @@ if [ "$editing" ]; then
     at_prompt 0 '> ' 'echo one\n' '' "!wait-for 20 0 exists $tmp/held" '' '\x03' 'interrupted, the command is given up' '' '> ' 'echo two\n' '\ntwo' '' '> ' 'quit\n'
     ! tr -d '\r' <out | grep -qx one || fail "a reply that was given up is printed"
     start_server
-    at_prompt 0 '> ' "!kill -TERM $server_pid" 'going away' '' '> ' 'echo given up\n' "can't connect" '' '' '\x03' 'interrupted' '' '> ' 'quit\n'
+    at_prompt 0 '> ' "!kill -TERM $server_pid" 'going away' '' '> ' 'echo given up\n' "can't connect" '' '' '\x03' 'interrupted' '' '> ' \
+        'echo once more\n' "can't connect" '' '' '\x03' 'interrupted' '' '> ' 'quit\n'
     end_server 0
+    # So is one whose handshake is not over: the second time the proxy command reads, and says nothing.
+    odd wrong-type
+    echo 'trap "" INT; [ -e first ] && { : >second; cat >/dev/null; exit; }; : >first; exec relay "$1"' >turns.sh
+    at_prompt 0 '> ' 'echo one\n' 'broke the protocol' '' '> ' 'status\n' 'not connected' '' '> ' 'echo two\n' '' "!wait-for 20 0 exists $tmp/second" '' '\x03' 'interrupted' '' '> ' '\x04' -- \
+        --proxy-command 'sh turns.sh %h:%p' --timeout $((100 * slow))
+    # What is typed while a command waits is a line, too: with --no-retry it is refused when it is complete, and the shell gets no rest of it.
+    for ahead in 'echo par' ''; do
+        odd late "$tmp/late$ahead"
+        later=${ahead:-echo par}
+        at_prompt 69 '> ' "echo hello\\n$ahead" '' "!wait-for 20 0 exists '$tmp/late$ahead'" '' "${later#"$ahead"}" '' "!kill $background_pid" 'went away' '' \
+            '> echo par' 'tial\n' 'connection is gone, not sent: echo partial' '' -- --no-retry
+        finish "$background_pid" 143
+    done
 
     # What is typed when the server leaves is still there, and is sent to the next one.
     start_server --listen "$own_host:0"
@@ -162,11 +189,26 @@ if [ "$editing" ]; then
     # shellcheck disable=SC3045
     (ulimit -c 0 && at_prompt 131 '> ' '\x1c')
     # shellcheck disable=SC2016
-    run 143 terminal 20 '> ' '!kill -TERM "$(cat pid)"' -- sh -c 'echo $$ >pid; exec sc-client --connect "$1" --pin server.crt' sh "$address"
+    for signal in TERM-143 HUP-129; do
+        run "${signal#*-}" terminal 20 '> ' "!kill -${signal%-*} \$(cat pid)" -- sh -c 'echo $$ >pid; exec sc-client --connect "$1" --pin server.crt' sh "$address"
+    done
+    # shellcheck disable=SC2016
+    run 0 terminal 20 '> ' '!kill -HUP $(cat pid)' '' 'echo stays\n' '\nstays' '' '> ' '\x04' -- sh -c 'trap "" HUP; echo $$ >pid; exec sc-client --connect "$1" --pin server.crt' sh "$address"
     at_prompt 0 '> ' 'echo half a line' 'half a line' '\x03' '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
     ! grep -q '^half a line' out || fail "a line that was thrown away was sent"
     # What is typed at once is taken in its order: the terminal drops nothing before ^C, and nothing after it.
     at_prompt 0 '> ' 'echo half a line\x03reverse cba\n' '\nabc' '' '> ' '\x04'
+    # What is no character of the user's locale is a question mark, and what is one is sent as it is typed.
+    LC_ALL=C at_prompt 0 '> ' 'echo \xffd\n' '\n?d' '' '> ' '\x04'
+    if locale -a 2>/dev/null | grep -qix 'C.utf-\{0,1\}8'; then
+        LC_ALL=C.UTF-8 at_prompt 0 '> ' 'echo \xc3\xa9t\xc3\xa9\n' '\n\xc3\xa9t\xc3\xa9' '' '> ' '\x04'
+    else
+        skip_part "no locale C.UTF-8 on this machine"
+    fi
+    # ~/.editrc can give a key another meaning.
+    echo 'bind ^G ed-delete-prev-char' >"$HOME/.editrc"
+    at_prompt 0 '> ' 'echo onex\x07\n' '\none\x0d' '' '> ' '\x04'
+    rm "$HOME/.editrc"
     # Tab: one, several, and words that are not requests; nothing after the first word.
     at_prompt 0 '> ' 'rev\tcba\n' 'reverse cba' '' '\nabc' '' '> ' 's\t\n' 'status' '' 'connected to' '' '> ' '\t' 'echo  reverse  time' '' 'help  status  quit' '' '> ' 'q\t\n'
     # A terminal that gets narrower while a line is typed: the line is drawn again, and goes on below where it is full now.
@@ -176,17 +218,21 @@ if [ "$editing" ]; then
     else
         skip_part "no terminfo of a vt100 on this machine"
     fi
-    # ^Z gives the terminal back as it was, and fg goes on with the line.
-    if command -v bash >/dev/null; then
+    # ^Z gives the terminal back as it was, and fg goes on with the line; the second time, by a signal, as well. bash would mend the terminal.
+    shell=
+    ! command -v bash >/dev/null || shell='bash --norc --noediting'
+    ! command -v dash >/dev/null || shell=dash
+    if [ "$shell" ]; then
         status=0
-        # shellcheck disable=SC2016
-        terminal 20 'sh> ' "sc-client --connect $address --pin server.crt\n" '> ' 'cho st\x1a' 'sh> ' 'stty -a | grep -o .icanon\n' 'icanon' '' \
-            'sh> ' 'fg\n' '> cho st' 'ayed\x01e\n' '\nstayed' '' '> ' '\x04' 'sh> ' 'exit $?\n' -- env PS1='sh> ' bash --norc --noediting -i >out 2>err || status=$?
+        # shellcheck disable=SC2016,SC2086
+        terminal 20 'sh> ' "sh -c 'echo \$\$ >pid; exec sc-client --connect $address --pin server.crt'\n" '> ' 'cho st\x1a' 'sh> ' 'stty -a | grep -o .icanon\n' 'icanon' '' \
+            'sh> ' 'fg\n' '> cho st' 'ayed\x01e\n' '\nstayed' '' '> ' '!kill -TSTP $(cat pid)' 'sh> ' 'stty -a | grep -o .icanon\n' ' icanon' '' 'sh> ' 'fg\n' '> ' '\x04' \
+            'sh> ' 'exit $?\n' -- env PS1='sh> ' $shell -i >out 2>err || status=$?
         [ "$status" = 0 ] || fail "exit status $status after ^Z and fg"
         ! grep -q '^-icanon' out || fail "the shell got a terminal in another mode"
         ! grep -q '\^A' out || fail "after fg the terminal echoes what is typed, too"
     else
-        skip_part "no bash on this machine"
+        skip_part "neither dash nor bash on this machine"
     fi
     # Between two lines the terminal is not given back: this sc-client is ended when it is (tests/tools/tty_modes.c).
     (PATH=$SC_BUILDDIR/tests/tools/extended:$PATH && at_prompt 0 '> ' 'echo one\n' 'one' '' '> ' 'echo two\n' 'two' '' '> ' '\x04')
@@ -197,7 +243,8 @@ if [ "$editing" ]; then
     [ "$(cat "$history")" = "$(printf 'echo first of all\nreverse cba\nquit')" ] || fail "the history is not what was entered"
     [ "$(stat -c %a "$history")" = 600 ] || fail "the history can be read by others"
     [ "$(stat -c %a "${history%/*}")" = 700 ] || fail "its directory can be read by others"
-    at_prompt 0 '> ' '\x12first' 'first of all' '\n' '\nfirst of all' '' '> ' '\x10\x10\x10\n' 'abc' '' '> ' '\x04'
+    at_prompt 0 '> ' '\x12first' 'first of all' '\n' '\nfirst of all' '' '> ' '\x10\x10\x10\n' 'abc' '' \
+        '> ' 'reverse cba\n' '\nabc' '' '> ' '\x10\x10\n' '\nfirst of all' '' '> ' '\x04'
     # A line that is too long for it is sent all the same.
     x=$(printf '%0999d' 0)
     at_prompt 0 '> ' "echo ${x}1" '01' "${x}2" '02' "${x}3" '03' "${x}4" '04' "${x}5\n" '05' '' '05' '' '> ' '\x04'
@@ -219,6 +266,16 @@ if [ "$editing" ]; then
         chown 12345 "$history"
         at_prompt 0 'is not a regular file of yours' '' '> ' 'echo one\n' 'one' '' '> ' '\x04'
         chown 0 "$history"
+    fi
+    # Somebody else writes it, and does not come to an end.
+    if command -v flock >/dev/null; then
+        exec 9<"$history"
+        flock 9
+        at_prompt 0 'warning: the history is not kept: ' '' '> ' 'echo unwritten\n' '\nunwritten' '' '> ' '\x04'
+        exec 9<&-
+        ! grep -q unwritten "$history" || fail "a history that somebody else has locked was written"
+    else
+        skip_part "no flock(1) on this machine"
     fi
     # Two at the same time lose nothing.
     : >"$history"
