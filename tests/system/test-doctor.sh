@@ -50,13 +50,42 @@ verdict clock ok 'error of'
 for pin in $(grep -Eo 'sha256//[^ ]*|pin-sha256=[^ ]*|SHA256:[^ ]*|cert-sha256:[^ ]*' out | sort -u); do
     run 0 sc-client --connect "$address" --pin "$pin" echo pinned
 done
+# In JSON each layer has the facts that belong to it, and no others.
+starts=$(date +%s%N)
 doctor 0 --pin server.crt --json
+took=$(($(date +%s%N) - starts))
 all_json 0
-grep -q '"layer":"clock","verdict":"ok",.*"ahead_seconds":-\{0,1\}[0-9.]*,"error_seconds":0' out || fail "no clock in JSON"
-grep -q '"layer":"pins",.*"dane":"3 1 1 ' out || fail "no pins in JSON"
+cp out objects
+run 0 sc-client --connect "$address" --show-pin --json
+cat >expected <<END
+"name" "addresses":"$address","seconds":N
+"connect" "address":"$address","seconds":N
+"TLS 1.3" "cipher":WORD,"group":WORD,"seconds":N
+"TLS 1.2" "cipher":WORD,"group":WORD,"seconds":N
+"certificate" "names":WORD,"not_before":DATE,"not_after":DATE
+"pins" $(sed 's/.*\("curl":.*\),"not_before".*/\1/' out)
+"pin" "given":"server.crt"
+"trust"
+"ALPN" "chosen":"space-captain/1"
+"client certificate" "asked":"no"
+"resumption" "seconds":N
+"request"
+"clock" "ahead_seconds":N,"error_seconds":N
+"round trip" "min_seconds":N,"avg_seconds":N,"max_seconds":N
+END
+sed -E -e '$d' -e 's/^\{"layer":("[^"]+"),"verdict":"ok","text":"([^"\]|\\.)*",?(.*)\}$/\1 \3/; s/ $//' -e 's/"([a-z_]*seconds)":-?[0-9]+\.[0-9]{9}/"\1":N/g' \
+    -e 's/"(cipher|group|names)":"[^"]+"/"\1":WORD/g; s/"(not_before|not_after)":"20[0-9]{2}-[0-9]{2}-[0-9]{2}"/"\1":DATE/g' objects | diff expected - ||
+    fail "other facts in JSON: $(cat objects)"
+# Those of time are in seconds, and parts of the time of the whole run; the clock is compared by the fastest reply, half of whose time is the error.
+sed -n 's/.*"\(max_\)\{0,1\}seconds":\([0-9.]*\)}$/\2/p' objects | awk -v took="$took" '{ sum += $1 } END { exit !(NR == 6 && sum * 1e9 < took) }' ||
+    fail "the times in JSON are longer than the run: $(cat objects)"
+sed -n 's/.*"error_seconds":\(.*\)}/\1/p; s/.*min.avg.max \(.*\) ms","min_seconds":\(.*\),"avg_seconds":\(.*\),"max_seconds":\(.*\)}/\1 \2 \3 \4/p' objects | tr '\n/' '  ' |
+    awk 'function same(a, b) { return a - b < 2e-6 && b - a < 2e-6 } { exit !(same(2 * $1, $5) && same($2 / 1e3, $5) && same($3 / 1e3, $6) && same($4 / 1e3, $7) && $5 <= $6 && $6 <= $7) }' ||
+    fail "the round trip and the error of the clock are not as they are called: $(cat objects)"
 # By a name, by a unix socket.
-run 0 sc-client --connect "localhost:$port" --pin ca:server.crt doctor
+run 0 sc-client --connect "localhost:$port" --pin ca:server.crt --cert server.crt --key server.key doctor
 verdict name ok 'localhost is .*127.0.0.1'
+verdict 'client certificate' ok 'not asked for; --cert is of no use here'
 # It only looks: nothing is stored, whatever --tofu says.
 run 60 sc-client --connect "$address" --timeout $((15 * slow)) --tofu=new --pin-store stored doctor
 [ ! -e stored ] || fail "the doctor has stored a pin"
@@ -65,6 +94,12 @@ verdict trust FAILED 'no pin was given, and none is stored, so nothing is sent'
 run 0 sc-client --connect "$address" --tofu=new --pin-store stored time
 doctor 0 --pin-store stored
 verdict pin ok 'sha256//.* \(stored:[0-9]+\) matches'
+# Any one of several is enough, wherever it is.
+sed -n 's#sha256//[^ ]*#sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=#p' stored >more
+cat stored more >several
+doctor 0 --pin-store several
+verdict pin ok 'sha256//.* \(several:[0-9]+\) matches'
+verdict pin note 'sha256//AAAA.* \(several:[0-9]+\) does not match'
 sed -i 's#sha256//[^ ]*#sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=#' stored
 doctor 90 --pin-store stored
 verdict pin note 'sha256//AAAA.* \(stored:[0-9]+\) does not match'
@@ -78,8 +113,9 @@ verdict pin FAILED unusable
 verdict request skipped
 stop_server
 start_server --listen "unix:$tmp/socket"
-run 0 sc-client --connect "unix:$tmp/socket" --pin server.crt doctor
+run 0 sc-client --connect "unix:$tmp/socket" --pin ca:server.crt doctor
 verdict connect ok
+verdict pin ok 'ca:server.crt matches'
 stop_server
 pass "a good server"
 
@@ -103,9 +139,11 @@ doctor 0 --pin server.crt --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 verdict trust ok 'a pin matches'
 stop_server
 odd serve
-run 90 sc-client --connect "$odd" --pin "cert-sha256:$(printf '%064d' 0)" doctor
-wait-for 10 "$background_pid" contains "background-$background_count.log" 'connection 6' 2>/dev/null || :
+run 90 sc-client --connect "localhost:${odd##*:}" --pin "cert-sha256:$(printf '%064d' 0)" doctor
+run 0 sc-client --connect "$odd" --show-pin # one connection after the other: this is the last
 ! grep -v ': 0 bytes' "background-$background_count.log" | grep -q bytes || fail "something was sent to a server that is not trusted"
+# Each handshake asks for the server by its name, as sc-client does: it may have another certificate for another name.
+[ "$(grep -c 'server name localhost' "background-$background_count.log")" = 4 ] || fail "not each handshake has the name of the server"
 pass "pins"
 
 # --- Nothing there, another service there ---
@@ -152,6 +190,7 @@ for version in 1.2 1.3; do
     verdict 'client certificate' FAILED 'required: give one .* with --cert and --key'
     [ $version = 1.2 ] && why='there is no handshake' || why='the connection would be refused'
     verdict request skipped "$why"
+    ! grep -q '^[a-z]*  *resumption ' out || fail "it resumes a session where nobody gets in"
     doctor 35 --pin server.crt --json
     [ "$(grep '"layer":"client certificate"' out | json-get asked)" = required ] || fail "that one is required, in JSON: $(cat out)"
     doctor 0 --pin server.crt --cert alice.crt --key alice.key
@@ -173,20 +212,29 @@ done
 start_server --client-auth optional --client-pin alice.crt
 doctor 0 --pin server.crt
 verdict 'client certificate' note 'not required'
+doctor 0 --pin server.crt --json
+[ "$(grep '"layer":"client certificate"' out | json-get asked)" = optional ] || fail "that one is optional, in JSON: $(cat out)"
 stop_server
 mkfifo endless
 exec 3<>endless
-openssl s_server -accept 127.0.0.1:0 -cert server.crt -key server.key -alpn h2 -no_ticket -no_cache >s_server.log 2>&1 <&3 &
-other_pid=$!
-own_pids="$own_pids $other_pid"
-wait-for 10 "$other_pid" contains s_server.log ACCEPT || fail "openssl s_server did not start"
-run 35 sc-client --connect "$(sed -n 's/^ACCEPT //p' s_server.log | head -n 1)" --pin server.crt doctor
-verdict ALPN FAILED 'does not speak space-captain/1'
-verdict resumption note 'did not resume its session'
-verdict trust ok
-verdict request skipped
-kill "$other_pid"
-wait-for 10 "$other_pid" ends || fail "openssl s_server does not end"
+# A server that gives no sessions is not waited for as long as a reply.
+for tickets in 1 0; do
+    openssl s_server -accept 127.0.0.1:0 -cert server.crt -key server.key -alpn h2 -no_ticket -no_cache -num_tickets $tickets >s_server.log 2>&1 <&3 &
+    other_pid=$!
+    own_pids="$own_pids $other_pid"
+    wait-for 10 "$other_pid" contains s_server.log ACCEPT || fail "openssl s_server did not start"
+    run 35 sc-client --connect "$(sed -n 's/^ACCEPT //p' s_server.log | head -n 1)" --pin server.crt --timeout 1000 doctor
+    verdict ALPN FAILED 'does not speak space-captain/1'
+    [ $tickets = 0 ] && why='gives no sessions' || why='did not resume its session'
+    verdict resumption note "$why"
+    verdict 'TLS 1.3' ok
+    verdict 'TLS 1.2' ok
+    verdict trust ok
+    verdict request skipped
+    kill "$other_pid"
+    wait-for 10 "$other_pid" ends || fail "openssl s_server does not end"
+    forget_pid "$other_pid"
+done
 run 0 sc-keygen --out old
 dated_certificate old 20200101000000Z 20210101000000Z old.crt
 cp server.crt right.crt
@@ -199,6 +247,7 @@ verdict certificate note 'expired'
 verdict trust ok
 doctor 60 --pin old.crt --strict-expiry
 verdict certificate FAILED 'strict-expiry'
+verdict request skipped 'the connection would be refused'
 doctor 90 --pin ca:old.crt
 verdict pin note 'ca:old.crt does not match: .*expired on 2021-01-01'
 # One that is not good yet, too.
@@ -277,7 +326,14 @@ fi
 # --- What it answers ---
 mv right.crt server.crt
 mv right.key server.key
-odd answer 2020-01-01T00:00:00.000000Z
+# 19.25 s behind, as seen between the two dates.
+second=$(($(date +%s) - 20))
+odd answer "$(date -u -d "@$second" +%Y-%m-%dT%H:%M:%S).750000Z"
+before=$(date +%s.%N)
+run 0 sc-client --connect "$odd" --pin server.crt --json doctor
+after=$(date +%s.%N)
+grep '"layer":"clock","verdict":"note"' out | json-get ahead_seconds | awk -v then="$second.75" -v before="$before" -v after="$after" \
+    '{ exit !($1 > then - after - 0.05 && $1 < then - before + 0.05) }' || fail "the server's clock is not as far behind as it is: $(cat out)"
 run 0 sc-client --connect "$odd" --pin server.crt doctor
 verdict clock note 's behind this host'
 verdict ALPN note 'has chosen no protocol'
