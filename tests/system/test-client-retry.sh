@@ -172,6 +172,6 @@ logged ' lost, min/avg'
 background odd-server cut server.crt server.key cut-port
 wait-for 20 "$background_pid" exists cut-port || fail "odd-server cut did not start"
 run 69 sc-client --connect "127.0.0.1:$(cat cut-port)" --pin server.crt --count 3 --interval 0 --timeout $((5 * slow)) --json echo hello
-[ "$(grep -c '"lost":1,"status":69,"error":".* 1 request unanswered' out)" = 2 ] && grep -qx '{"sent":3,"answered":0,"lost":3}' out ||
+[ "$(grep -c '^{"request":"echo","lost":1,"status":69,"error":".* 1 request unanswered' out)" = 2 ] && grep -qx '{"sent":3,"answered":0,"lost":3}' out ||
     fail "not each lost request is reported"
 pass "repeated commands go on"

@@ -139,7 +139,8 @@ for pin in $(grep -Eo 'sha256//[^ ]*|pin-sha256=[^ ]*|SHA256:[^ ]*|cert-sha256:[
 done
 run 0 sc-client --connect "$odd" --pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= --pin server.crt echo pinned
 run 0 sc-client --connect "localhost:${odd##*:}" --pin ca:server.crt echo pinned
-run 0 sc-client --connect "$odd" --show-pin --json
+run 0 sc-client --connect "localhost:${odd##*:}" --show-pin --json
+[ "$(json-get address <out) $(json-get peer <out)" = "localhost:${odd##*:} $odd" ] || fail "--show-pin names another server in JSON: $(cat out)"
 for key in curl=sha256// rfc7469=pin-sha256= ssh=SHA256: dane=3 certificate=cert-sha256:; do
     value=$(json-get ${key%%=*} <out | tr -d '\\')
     case $value in "${key#*=}"*) grep -Fq " $value" shown ;; *) false ;; esac || fail "--show-pin has another ${key%%=*} in JSON: $(cat out)"
@@ -290,10 +291,21 @@ started=$(date +%s%N)
 client 0 --count 2 --interval 0.3 echo hello
 grep -q ': 2 sent, 2 answered, 0 lost' out || fail "a server that went away was not asked again"
 [ $(($(date +%s%N) - started)) -ge 700000000 ] || fail "the server was asked again before it wanted to"
+# It wants less than the interval, which is kept.
+odd going-away 10
+started=$(date +%s%N)
+client 0 --count 2 --interval 0.7 echo hello
+[ $(($(date +%s%N) - started)) -ge 700000000 ] || fail "the server was asked again before the interval was over"
+# More than may be unanswered is not sent, until there are replies again.
+odd slow '1000 400'
+head -c 700000 /dev/zero >body
+run 0 sc-client --connect "$odd" --pin server.crt --count 12 --interval 0.001 echo <body
+grep -q ': 12 sent, 12 answered, 0 lost,' out || fail "a repetition ends where nothing more could be sent for a while"
 # An ERROR with which the server closes is the last one: the next would be the same.
 start_server --max-body 3
 run 1 sc-client --connect "$address" --pin server.crt --count 3 --interval 0 echo hello
 expect_out "$address: 1 sent, 1 answered, 0 lost"
+expect_err 'the server answered ERROR 2 \([^;]*$'
 stop_server
 # A second passes between two, unless told otherwise.
 odd serve
@@ -310,6 +322,8 @@ client 0 --count 10 --interval 0 --json echo hello
 sed -n 's/.*"min_seconds":\(.*\),"avg_seconds":\(.*\),"max_seconds":\(.*\),"p50_seconds":\(.*\),"p99_seconds":\(.*\)}/\1 \2 \3 \4 \5/p' out | awk '
     $3 < 0.2 || $5 < 0.2 || $4 >= $5 / 2 || $1 > $4 || $2 < $3 / 10 || $2 >= $3 { print "not as it was:", $0; bad = 1 }
     END { exit bad || NR != 1 }' || fail "the summary in JSON is wrong"
+# The longest is that of one of the replies.
+grep -Fq "\"seconds\":$(sed -n 's/.*"max_seconds":\([0-9.]*\).*/\1/p' out),\"number\":" out || fail "the times of replies are not those of the summary: $(cat out)"
 
 # --- Servers without TLS ---
 odd plain 'SSH-2.0-OpenSSH_9.2
@@ -340,7 +354,7 @@ expect_err "can't connect to nosuchhost.invalid:4242"
 
 # --- Usage, files, output ---
 odd serve
-for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--timeout 86401' '--count 0 time' '--connect a:b:c' '--connect localhost:0' 'frobnicate' 'time now' \
+for wrong in '--frobnicate' '--timeout' '--timeout x' '--timeout 0' '--timeout 86401' '--count 0 time' '--interval 86401 time' '--connect a:b:c' '--connect localhost:0' 'frobnicate' 'time now' \
     'echo a b' '--show-pin echo' '--pin sha256//x' '--pin ca:' '--session=' '--count 3'; do
     # shellcheck disable=SC2086
     run 64 sc-client --pin server.crt $wrong
@@ -474,6 +488,20 @@ client 0 --verbose --json echo hello
 [ "$(wc -l <err)" -eq 1 ] && [ "$(json-get tls_version <err)" = TLSv1.3 ] && [ "$(json-get resumed <err)" = false ] &&
     json-get pin <err | grep -q '^cert-sha256:' || fail "--verbose --json: $(cat err)"
 [ "$(json-get body <out)" = hello ] || fail "--verbose --json has another reply"
+client 0 --session kept time
+starts=$(date +%s%N)
+run 0 sc-client --connect "localhost:${odd##*:}" --pin server.crt --session kept --verbose --json time
+took=$(($(date +%s%N) - starts))
+pin=$(sc-keygen --show server.crt | grep -o 'cert-sha256:[^ ]*' | head -n 1)
+facts='"peer":"'$odd'","tls_library":"openssl","tls_version":"TLSv1.3","cipher":WORD,"group":WORD'
+sed -E 's/"(cipher|group)":"[A-Za-z0-9_]+"/"\1":WORD/g; s/"certificate":"valid until [^"]* more days"/"certificate":DATES/; s/"(connect|handshake)_seconds":[0-9]+\.[0-9]{9}/"\1_seconds":N/g' err >shown
+grep -Fqx "{\"connected\":\"localhost:${odd##*:}\",$facts,\"pin\":\"$pin\",\"certificate\":DATES,\"resumed\":true,\"connect_seconds\":N,\"handshake_seconds\":N}" shown ||
+    fail "--verbose --json of a resumed connection: $(cat err)"
+# In seconds, as parts of the time of the whole run.
+sed 's/.*"connect_seconds":\(.*\),"handshake_seconds":\(.*\)}/\1 \2/' err | awk -v took="$took" '{ exit !(($1 + $2) * 1e9 < took) }' ||
+    fail "the connect and the handshake take longer than the run, $took ns: $(cat err)"
+run 0 sc-client --connect "$odd" --show-pin --verbose --json
+[ "$(json-get connected <err)$(json-get pin <err)" = "$odd" ] || fail "--show-pin says in JSON that a pin matched: $(cat err)"
 odd going-away 10
 printf 'echo one\necho two\n' >commands
 run 0 sc-client --connect "$odd" --pin server.crt --verbose --json <commands

@@ -48,6 +48,8 @@ has "$known" "$current" first-use
 [ "$(stat -c %a state/space-captain "$known")" = "700
 600" ] || fail "others can look into the store"
 [ "$(sed -n 2p "$known" | cut -d ' ' -f 1,2)" = "127.0.0.1 $port" ] || fail "the name of the server"
+client 0 --tofu=new --pin-store first --verbose echo hello
+! grep -q 'pin matched' err || fail "--verbose says that a pin matched where there was none: $(cat err)"
 for mode in new ask strict; do
     client 0 --tofu=$mode echo hello
     expect_out hello
@@ -73,11 +75,11 @@ asked() {
 }
 # shown FORM: as sc-keygen --show prints it.
 shown() { sc-keygen --show server.crt | sed -n "s/^  $1 *//p" | head -n 1; }
-asked 0 'Its key is EC P-256:' '' "$current" '' "$(shown 'RFC 7469')" '' "$(shown ssh)" '' "$(shown 'DANE (TLSA)')" '' "$(shown 'certificate  ')" '' \
+asked 0 "$address is not known. Its key is EC P-256:" '' "$current" '' "$(shown 'RFC 7469')" '' "$(shown ssh)" '' "$(shown 'DANE (TLSA)')" '' "$(shown 'certificate  ')" '' \
     '? ' 'yes\n' hello ''
 has asked "$current" confirmed
 silent
-asked 0 '? ' 'hm\n' 'the pin: ' "$current\n" hello ''
+asked 0 '? ' 'hm\n' 'the pin: ' "$current  \n" hello ''
 has asked "$current" typed
 for form in 'ssh  ' 'DANE (TLSA)' 'certificate  '; do
     asked 0 '? ' "$(shown "$form")\n" hello ''
@@ -118,8 +120,17 @@ terminal 20 '? ' 'no\n' 'not confirmed' '' -- sh -c 'mode=$(stty -g); stty -ican
     sc-client --connect "$1" --pin-store asked --tofu=ask echo hello; stty -a; stty "$mode"' sh "$address" >out 2>err || fail "a terminal in another mode: $?"
 grep -q '? no' out || fail "the answer is not seen"
 grep -q -e ' -icanon' out && grep -q -e ' -echo ' out || fail "the terminal was not given back as it was"
+# Also where Enter is no end of a line and ^C no signal.
+for typed in 'yes\x0d' '\x03'; do
+    [ "$typed" = '\x03' ] && ends='ended with 130' || ends='ended with 0'
+    rm -f asked
+    # shellcheck disable=SC2016
+    terminal 20 '? ' "$typed" "$ends" '' -- sh -c 'trap : INT; mode=$(stty -g); stty -isig -icrnl
+        status=0; sc-client --connect "$1" --pin-store asked --tofu=ask echo hello || status=$?; stty "$mode"; echo "ended with $status"' sh "$address" >out 2>err ||
+        fail "a terminal without -isig and icrnl: $?, $(cat out err)"
+done
 stop_server
-counted requests_echo 11 # those that were answered above, and no other
+counted requests_echo 13 # those that were answered above, and no other
 # A line that is taken out of the store while the prompt is there: no connection, and no question in the middle.
 start_server --idle-timeout 3s
 client 0 --tofu=new --pin-store removed echo hello
@@ -139,6 +150,8 @@ learnt() { has "$1" "$current" given "$next" announced; }
 fresh s && client 0 --pin-store s echo hello && expect_out hello && silent && learnt s
 fresh s && client 0 --pin-store s --verbose time && learnt s
 grep -q "^sc-client: $address, in s: the pin of its next key is stored\$" err || fail "--verbose does not say what was learnt"
+fresh s && client 0 --pin-store s --verbose --json time
+grep -Fqx "{\"learnt\":\"$address\",\"text\":\"$address, in s: the pin of its next key is stored\"}" err || fail "--verbose --json does not say what was learnt: $(cat err)"
 fresh s && run 0 sc-client --connect "$address" --pin-store s </dev/null && learnt s
 printf 'echo one\nreverse two\npins\n' >commands
 fresh s && run 0 sc-client --connect "$address" --pin-store s <commands && learnt s
@@ -252,6 +265,10 @@ repair=$(sed -n 's/^  to repair *//p' err)
 cmp s before || fail "it was repaired by itself"
 client 90 --pin-store s --json echo secret
 [ "$(json-get repair <out)" = "$repair" ] && [ "$(json-get status <out)" = 90 ] || fail "the repair in JSON: $(cat out)"
+cp s "it's s"
+client 90 --pin-store "it's s" echo secret
+run 0 sh -c "$(sed -n 's/^  to repair *//p' err)"
+has "it's s" "$new" given
 run 0 sh -c "$repair"
 has s "$new" given
 client 0 --pin-store s --tofu=strict echo hello

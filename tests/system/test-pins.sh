@@ -60,6 +60,11 @@ start_server
 client 0 pins
 [ "$(cat out)" = "current  $(pin server.crt)
 next     none is announced" ] || fail "pins without a next key"
+client 0 --verbose pins
+! grep -q 'next key' err || fail "--verbose says something of a next key: $(cat err)"
+client 0 --json pins
+! json-get next <out && ! json-get next_accepted <out || fail "a next key in JSON: $(cat out)"
+[ "$(json-get current <out)" = "$(pin server.crt)" ] || fail "the current key in JSON: $(cat out)"
 request=$pins
 ask_exporter
 check_reply 0000 none
@@ -96,6 +101,7 @@ run 0 sc-client --connect "127.0.0.1:$(cat odd-port)" --pin server.crt pins
 grep -qx "next     $next" out && grep -q '^         not proven: .*signature' out || fail "a proof of another connection is taken: $(cat out)"
 run 0 sc-client --connect "127.0.0.1:$(cat odd-port)" --pin server.crt --json pins
 [ "$(json-get next <out) $(json-get proven <out)" = "$next false" ] || fail "a proof of another connection is taken in JSON: $(cat out)"
+json-get reason <out | grep -q signature || fail "why it is not taken, in JSON: $(cat out)"
 
 pass "the proof, checked without us, for each kind of key and version of TLS"
 for kind in --ec --ed25519 "--rsa 2048"; do
