@@ -72,6 +72,11 @@ if [ "$(wc -l <objects)" != 2 ] || [ "$(sed -n 1p objects | json-get connected)"
     cat objects >&2
     fail "standard output is not two objects"
 fi
+run 0 sc-client --connect "$address" --show-pin --json
+dates=$(sed 's/.*\("not_before":.*\)}/\1/' out) pin=$(json-get certificate <out)
+sed -E '1s/"(cipher|group)":"[A-Za-z0-9_]+"/"\1":WORD/g' objects |
+    grep -Fqx '{"connected":true,"address":"'"$address"'","peer":"'"$address"'","tls":"TLSv1.3","cipher":WORD,"group":WORD,"resumed":false,"pin":"'"$pin"'",'"$dates}" ||
+    fail "status in JSON: $(cat objects)"
 
 # What can't be written ends it, like a command.
 status=0

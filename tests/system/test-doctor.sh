@@ -170,6 +170,11 @@ odd plain hi
 run 75 sc-client --connect "$odd" --pin server.crt --timeout "$short" doctor
 verdict TLS FAILED 'the server does not speak TLS on this port'
 odd plain
+# What is known is printed at once, to a pipe or a file, too.
+background sc-client --connect "$odd" --pin server.crt --timeout 1000 doctor
+wait-for 10 "$background_pid" contains "background-$background_count.log" "$odd in " || fail "what is known is not printed while the next step takes its time"
+kill "$background_pid"
+finish "$background_pid" 143
 run 75 sc-client --connect "$odd" --pin server.crt --timeout "$short" doctor
 verdict TLS FAILED 'no end of the handshake in time'
 [ "$(tail -n 1 out)" = 'The first layer that fails: TLS (exit status 75).' ] || fail "it does not sum up"
@@ -217,13 +222,15 @@ doctor 0 --pin server.crt --json
 stop_server
 mkfifo endless
 exec 3<>endless
-# A server that gives no sessions is not waited for as long as a reply.
+# A server that gives no sessions is not waited for as long as a reply; and a name that would steer the terminal is none.
+openssl req -x509 -key server.key -subj /CN=x -addext "subjectAltName=DNS:a$(printf '\033')[31mb" -days 10 -out steers.crt 2>openssl.log || fail "openssl req"
 for tickets in 1 0; do
-    openssl s_server -accept 127.0.0.1:0 -cert server.crt -key server.key -alpn h2 -no_ticket -no_cache -num_tickets $tickets >s_server.log 2>&1 <&3 &
+    openssl s_server -accept 127.0.0.1:0 -cert steers.crt -key server.key -alpn h2 -no_ticket -no_cache -num_tickets $tickets >s_server.log 2>&1 <&3 &
     other_pid=$!
     own_pids="$own_pids $other_pid"
     wait-for 10 "$other_pid" contains s_server.log ACCEPT || fail "openssl s_server did not start"
-    run 35 sc-client --connect "$(sed -n 's/^ACCEPT //p' s_server.log | head -n 1)" --pin server.crt --timeout 1000 doctor
+    run 35 sc-client --connect "$(sed -n 's/^ACCEPT //p' s_server.log | head -n 1)" --pin steers.crt --timeout 1000 doctor
+    verdict certificate ok 'for no host; from '
     verdict ALPN FAILED 'does not speak space-captain/1'
     [ $tickets = 0 ] && why='gives no sessions' || why='did not resume its session'
     verdict resumption note "$why"
