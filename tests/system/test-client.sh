@@ -299,7 +299,7 @@ client 0 --count 2 --interval 0.7 echo hello
 # More than may be unanswered is not sent, until there are replies again.
 odd slow '1000 400'
 head -c 700000 /dev/zero >body
-run 0 sc-client --connect "$odd" --pin server.crt --count 12 --interval 0.001 echo <body
+run 0 sc-client --connect "$odd" --pin server.crt --timeout $((15 * slow)) --count 12 --interval 0.001 echo <body
 grep -q ': 12 sent, 12 answered, 0 lost,' out || fail "a repetition ends where nothing more could be sent for a while"
 # An ERROR with which the server closes is the last one: the next would be the same.
 start_server --max-body 3

@@ -76,10 +76,10 @@ asked() {
 # shown FORM: as sc-keygen --show prints it.
 shown() { sc-keygen --show server.crt | sed -n "s/^  $1 *//p" | head -n 1; }
 asked 0 "$address is not known. Its key is EC P-256:" '' "$current" '' "$(shown 'RFC 7469')" '' "$(shown ssh)" '' "$(shown 'DANE (TLSA)')" '' "$(shown 'certificate  ')" '' \
-    '? ' 'yes\n' hello ''
+    '? ' 'yes  \n' hello ''
 has asked "$current" confirmed
 silent
-asked 0 '? ' 'hm\n' 'the pin: ' "$current  \n" hello ''
+asked 0 '? ' 'hm\n' 'the pin: ' "$current\n" hello ''
 has asked "$current" typed
 for form in 'ssh  ' 'DANE (TLSA)' 'certificate  '; do
     asked 0 '? ' "$(shown "$form")\n" hello ''
@@ -127,7 +127,7 @@ for typed in 'yes\x0d' '\x03'; do
     # shellcheck disable=SC2016
     terminal 20 '? ' "$typed" "$ends" '' -- sh -c 'trap : INT; mode=$(stty -g); stty -isig -icrnl
         status=0; sc-client --connect "$1" --pin-store asked --tofu=ask echo hello || status=$?; stty "$mode"; echo "ended with $status"' sh "$address" >out 2>err ||
-        fail "a terminal without -isig and icrnl: $?, $(cat out err)"
+        fail "a terminal without isig and icrnl: $?, $(cat out err)"
 done
 stop_server
 counted requests_echo 13 # those that were answered above, and no other
