@@ -225,11 +225,11 @@ exec 3<>endless
 # A server that gives no sessions is not waited for as long as a reply; and a name that would steer the terminal is none.
 openssl req -x509 -key server.key -subj /CN=x -addext "subjectAltName=DNS:a$(printf '\033')[31mb" -days 10 -out steers.crt 2>openssl.log || fail "openssl req"
 for tickets in 1 0; do
-    openssl s_server -accept 127.0.0.1:0 -cert steers.crt -key server.key -alpn h2 -no_ticket -no_cache -num_tickets $tickets >s_server.log 2>&1 <&3 &
+    openssl s_server -accept 127.0.0.1:0 -cert steers.crt -key server.key -alpn h2 -no_ticket -no_cache -num_tickets $tickets >s_server-$tickets.log 2>&1 <&3 &
     other_pid=$!
     own_pids="$own_pids $other_pid"
-    wait-for 10 "$other_pid" contains s_server.log ACCEPT || fail "openssl s_server did not start"
-    run 35 sc-client --connect "$(sed -n 's/^ACCEPT //p' s_server.log | head -n 1)" --pin steers.crt --timeout 1000 doctor
+    wait-for 10 "$other_pid" contains s_server-$tickets.log ACCEPT || fail "openssl s_server did not start"
+    run 35 sc-client --connect "$(sed -n 's/^ACCEPT //p' s_server-$tickets.log | head -n 1)" --pin steers.crt --timeout 1000 doctor
     verdict certificate ok 'for no host; from '
     verdict ALPN FAILED 'does not speak space-captain/1'
     [ $tickets = 0 ] && why='gives no sessions' || why='did not resume its session'
