@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -152,24 +151,7 @@ START_TEST(a_shell_that_is_not_there_is_an_error)
 }
 END_TEST
 
-START_TEST(too_few_descriptors_are_our_own_failure)
-{
-    struct sc_address address = {.host = "localhost", .port = "1"};
-    struct sc_err err;
-    struct rlimit limit, none;
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    none = limit;
-    none.rlim_cur = 0;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    proxy = sc_proxy_command_start("true", &address, &fd, &err);
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    ck_assert_ptr_null(proxy);
-    ck_assert_int_eq(err.status, EX_OSERR);
-}
-END_TEST
-
 SUITE_MAIN("proxy", host_and_port_are_filled_in_and_the_shell_replaces_itself,
            it_reads_what_is_sent_and_sees_the_end, how_it_ended,
            what_ignores_the_end_and_a_hangup_is_killed, signals_are_as_if_we_were_not_there,
-           a_host_is_a_word_and_nothing_more, a_shell_that_is_not_there_is_an_error,
-           too_few_descriptors_are_our_own_failure)
+           a_host_is_a_word_and_nothing_more, a_shell_that_is_not_there_is_an_error)
