@@ -95,6 +95,22 @@ START_TEST(only_a_regular_file_is_locked)
 }
 END_TEST
 
+START_TEST(one_changes_the_keys_of_a_directory)
+{
+    scratch_enter();
+    const int first = sc_lock_directory_of("./server.key", &err);
+    ck_assert_int_ge(first, 0);
+    ck_assert_int_eq(sc_lock_directory_of("./other.key", &err), -1);
+    ck_assert_int_eq(err.status, EX_TEMPFAIL);
+    ck_assert_ptr_nonnull(strstr(err.text, "another process changes keys in this directory"));
+    (void)close(first);
+    const int second = sc_lock_directory_of("./server.key", &err);
+    ck_assert_int_ge(second, 0);
+    (void)close(second);
+    scratch_leave();
+}
+END_TEST
+
 START_TEST(nothing_is_kept)
 {
     struct sc_lock_file lock;
@@ -115,4 +131,4 @@ START_TEST(nothing_is_kept)
 END_TEST
 
 SUITE_MAIN("lock_file", one_has_it_until_it_is_released, a_file_that_was_removed_is_not_the_lock,
-           only_a_regular_file_is_locked, nothing_is_kept)
+           only_a_regular_file_is_locked, one_changes_the_keys_of_a_directory, nothing_is_kept)

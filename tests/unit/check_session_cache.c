@@ -39,6 +39,25 @@ START_TEST(there_is_a_most)
 }
 END_TEST
 
+/* For OpenSSL 0 is "no limit". */
+START_TEST(there_is_none_at_0)
+{
+    unsigned id_length = 1;
+    tickets = tickets_new();
+    struct sc_tls_context *server = server_new(0), *client = fixture_client();
+    struct tls_pair pair;
+    tls_pair_init(&pair, client, server);
+    ck_assert_int_eq(SSL_set_max_proto_version(pair.client, TLS1_2_VERSION), 1);
+    ck_assert(tls_pair_handshake(&pair));
+    (void)SSL_SESSION_get_id(SSL_get_session(pair.client), &id_length);
+    ck_assert_uint_eq(id_length, 0); /* so there is none to ask for */
+    tls_pair_fini(&pair);
+    sc_tls_context_unref(server);
+    sc_tls_context_unref(client);
+    sc_tickets_unref(tickets);
+}
+END_TEST
+
 /* RFC 5246, section 7.2.2: a session whose connection failed is forgotten. */
 START_TEST(a_failure_ends_the_session)
 {
@@ -65,4 +84,4 @@ START_TEST(a_failure_ends_the_session)
 }
 END_TEST
 
-SUITE_MAIN("session_cache", there_is_a_most, a_failure_ends_the_session)
+SUITE_MAIN("session_cache", there_is_a_most, there_is_none_at_0, a_failure_ends_the_session)
