@@ -36,7 +36,7 @@ struct sc_connect {
     char peer_text[TEXT_BYTES];
     char notes[480]; /* why each address failed */
     bool timed_out; /* one of them did */
-    bool no_listener; /* at one of them: it refused, or there is no such unix socket */
+    bool refused; /* one of them did, or there is no such unix socket */
     bool scarce; /* there was no socket, or no memory, for one of them */
 };
 
@@ -46,7 +46,7 @@ static enum sc_connect_state fail(const struct sc_connect *connect, int status, 
     char target[TEXT_BYTES];
     sc_format_address(&connect->address, target, sizeof(target));
     (void)sc_err_set(err, status, "can't connect to %s: %s%s", target, text,
-                     connect->no_listener ? "; is the server running there?" : "");
+                     connect->refused ? "; is the server running there?" : "");
     return SC_CONNECT_FAILED;
 }
 
@@ -59,7 +59,7 @@ static void note(struct sc_connect *connect, int error_number)
     sc_format_address(&connect->address, target, sizeof(target));
     const char *where = strcmp(target, connect->peer_text) == 0 ? "" : connect->peer_text;
     connect->timed_out |= error_number == ETIMEDOUT;
-    connect->no_listener |=
+    connect->refused |=
         error_number == ECONNREFUSED || (error_number == ENOENT && connect->unix_tried);
     connect->scarce |= error_number == EMFILE || error_number == ENFILE ||
                        error_number == ENOBUFS || error_number == ENOMEM;
