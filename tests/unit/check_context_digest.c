@@ -153,7 +153,7 @@ START_TEST(digest_names_what_commands_name)
 }
 END_TEST
 
-/* Nor is it looked at: it may be a FIFO. */
+/* A hidden file is not opened: it may be a FIFO. */
 START_TEST(digest_leaves_out_hidden_files)
 {
     fixture_write_pair("server", "P-256");

@@ -56,6 +56,7 @@ struct sc_tls_server_settings fixture_settings(const char *name);
 
 /* Contexts that must come to be. The pair NAME.crt and NAME.key is there already. */
 struct sc_tls_context *fixture_server(const struct sc_tls_server_settings *settings);
+/* The settings of fixture_settings() and these commands of [tls]. */
 struct sc_tls_context *fixture_server_with(const char *name, const struct sc_tls_command *commands,
                                            size_t count);
 struct sc_tls_context *fixture_client(void);
