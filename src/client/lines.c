@@ -177,6 +177,16 @@ static void give_up(struct sc_cli *client, const struct sc_err *err)
     }
 }
 
+/* What comes next, a notice or the end, begins below the line of the prompt. */
+static void leave_line(struct sc_cli *client)
+{
+    const struct lines *lines = client->state;
+    if (lines->prompt && lines->asked && !lines->end_of_input) {
+        (void)fputc('\n', sc_prompt_stream(client->options));
+        (void)fflush(sc_prompt_stream(client->options));
+    }
+}
+
 static void on_input(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
@@ -192,6 +202,9 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
         (void)sc_err_set_errno(&err, EX_NOINPUT, errno, "can't read standard input");
         give_up(client, &err);
         return;
+    }
+    if (got == 0) {
+        leave_line(client);
     }
     lines->end_of_input = got == 0;
     lines->end += got > 0 ? (size_t)got : 0;
@@ -216,16 +229,7 @@ static int start(struct sc_cli *client, struct sc_err *err)
     return 0;
 }
 
-/* A notice begins below the line that is typed, and the prompt is shown again below the notice. */
-static void leave_line(struct sc_cli *client)
-{
-    const struct lines *lines = client->state;
-    if (lines->prompt && lines->asked && !lines->end_of_input) {
-        (void)fputc('\n', sc_prompt_stream(client->options));
-        (void)fflush(sc_prompt_stream(client->options));
-    }
-}
-
+/* The prompt is shown again below the notice. */
 static void show_line(struct sc_cli *client)
 {
     struct lines *lines = client->state;

@@ -50,7 +50,7 @@ tr -d '\r' <out | grep -Fqx "connected to $address ($address), TLSv1.3; help lis
 at_prompt 0 '> ' 'status\n' "connected to $address" '' 'TLSv1.3, cipher' '' 'new session' '' 'pin matched: cert-sha256:' '' 'more days' '' '> ' 'exit\n'
 at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
 ! grep -q 'connected again' out || fail "the first connection is reported as one that was lost"
-[ -z "$editing" ] || [ -z "$(tail -c 1 out)" ] || fail "the line of the last prompt is not ended: what comes next stands behind it"
+[ -z "$(tail -c 1 out)" ] || fail "the line of the last prompt is not ended: what comes next stands behind it"
 # Standard output is no terminal: what is typed is answered there, and nothing else is.
 # shellcheck disable=SC2016
 terminal 20 '' 'echo hello\n\x04' -- sh -c 'sc-client --connect "$1" --pin server.crt | cat >piped' sh "$address" >out 2>err || fail "exit status $? with a pipe behind it"
