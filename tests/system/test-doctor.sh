@@ -103,6 +103,11 @@ verdict pin note 'sha256//AAAA.* \(several:[0-9]+\) does not match'
 sed -i 's#sha256//[^ ]*#sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=#' stored
 doctor 90 --pin-store stored
 verdict pin note 'sha256//AAAA.* \(stored:[0-9]+\) does not match'
+# Nor does one that is the same but for its end.
+run 0 sc-client --connect "$address" --tofu=new --pin-store alike time
+sed -i 's#\(sha256//.\{30\}\)[^ ]*#\1AAAAAAAAAAAAA=#' alike
+doctor 90 --pin-store alike
+verdict pin note 'sha256//.*AAAAAAAAAAAAA= \(alike:[0-9]+\) does not match'
 verdict trust FAILED 'no pin that was given or stored matches'
 # With a store that can't be used sc-client makes no connection, whatever else matches: nothing is asked for either.
 mkdir unusable

@@ -35,7 +35,8 @@ run 0 sc-keygen --rsa 2048 --out s --days 10 --name example.org --name 192.0.2.7
 run 0 sc-keygen --show s.crt
 show_is 's.crt: certificate, RSA 2048'
 show_is '  names            example.org, 192.0.2.7'
-show_is "  dates            from 20[0-9]{2}-[0-9]{2}-[0-9]{2}; valid until $(date -u -d "$(openssl x509 -in s.crt -noout -enddate | sed 's/.*=//')" +%F), (9|10) more days"
+dated() { date -u -d "$(openssl x509 -in s.crt -noout "$1" | sed 's/.*=//')" +%F; }
+show_is "  dates            from $(dated -startdate); valid until $(dated -enddate), (9|10) more days"
 run 0 sc-keygen --show s.key
 show_is 's.key: private key, RSA 2048'
 ! grep -q '^  \(names\|dates\) ' out || fail "--show prints dates of a key"

@@ -91,6 +91,9 @@ asked 60 '? ' '\x04' 'its key was not confirmed' ''
 asked 60 '? ' 'y\n' 'the pin: ' 'server.crt\n' 'the pin: ' '\n' 'not confirmed' ''
 asked 90 '? ' 'sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n' 'does not have the pin that was typed' ''
 [ ! -e asked ] || fail "another pin is taken for yes"
+# strict does not ask.
+terminal 20 'is not trusted, nothing was sent' '' -- sc-client --connect "$address" --pin-store asked --tofu=strict echo hello >out 2>err && status=0 || status=$?
+[ $status = 60 ] && [ ! -e asked ] || fail "exit status $status, not 60, on a terminal with --tofu=strict: $(cat out)"
 # ^C is no answer, and leaves the terminal as it was, at the prompt's question, too.
 asked 130 '? ' '\x03'
 for option in --no-retry '--count 3 time'; do
