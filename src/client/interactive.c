@@ -248,6 +248,7 @@ static int start(struct sc_cli *client, struct sc_err *err)
     bool whole = interactive != NULL;
     client->state = interactive;
     (void)setlocale(LC_CTYPE, "");
+    sc_terminal_save(); /* before libedit changes the terminal */
     if (interactive) {
         interactive->editor =
             el_init(SC_CLI_PROGRAM, stdin, sc_prompt_stream(client->options), stderr);
@@ -263,7 +264,6 @@ static int start(struct sc_cli *client, struct sc_err *err)
         return sc_err_set(err, EX_OSERR, "can't make a line editor");
     }
     sc_prompt_text(client->options, interactive->prompt);
-    sc_terminal_save();
     open_history(interactive);
     set_up_editor(client);
     return 0;

@@ -216,6 +216,13 @@ if [ "$editing" ]; then
     rm "$HOME/.editrc"
     # Tab: one, several, and words that are not requests; nothing after the first word.
     at_prompt 0 '> ' 'rev\tcba\n' 'reverse cba' '' '\nabc' '' '> ' 's\t\n' 'status' '' 'connected to' '' '> ' '\t' 'echo  reverse  time' '' 'help  status  quit' '' '> ' 'q\t\n'
+    # Where the terminal makes no signals ^C is none; and what is given back, by a signal, too, is the terminal as it was.
+    for ends in '\x04' '!kill -TERM $(cat pid)'; do
+        # shellcheck disable=SC2016
+        terminal 20 '> ' 'echo a\x03b\n' '\nab' '' '> ' "$ends" 'as it was' '' -- sh -c 'mode=$(stty -g); stty -isig; changed=$(stty -g)
+            sh -c "echo \$\$ >pid; exec sc-client --connect $1 --pin server.crt"; [ "$(stty -g)" != "$changed" ] || echo as it was; stty "$mode"' \
+            sh "$address" >out 2>err || fail "exit status $? on a terminal without isig: $ends"
+    done
     # A terminal that gets narrower while a line is typed: the line is drawn again, and goes on below where it is full now.
     if tput -T vt100 cols >/dev/null 2>&1; then
         (export TERM=vt100 && at_prompt 0 '> ' '=100' '' 'echo 0123456789abcdefghijklmnopqrstuvwxyz' 'xyz' "=$((${#address} + 2 + 15))" 'echo 0123456789 ' '' 'abcdef' '\n' \
