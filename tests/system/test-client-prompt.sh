@@ -44,7 +44,7 @@ at_prompt() {
 
 # --- What it knows ---
 odd serve
-at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' '"frobnicate" is not a command; commands are echo TEXT' '' '> ' 'time\n' 'Z' '' \
+at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate-and-so-on\n' '"frobnicate-and-so-on" is not a command; commands are echo TEXT' '' '> ' 'time\n' 'Z' '' \
     '> ' 'help\n' 'commands: echo TEXT, reverse TEXT, time' '' ', quit, help, status' '' '> ' 'quit\n'
 tr -d '\r' <out | grep -Fqx "connected to $address ($address), TLSv1.3; help lists the commands, quit ends" || fail "the prompt does not say what it is connected to"
 at_prompt 0 '> ' 'status\n' "connected to $address" '' 'TLSv1.3, cipher' '' 'new session' '' 'pin matched: cert-sha256:' '' 'more days' '' '> ' 'exit\n'
@@ -103,6 +103,10 @@ wait-for 10 0 contains again.log stopped || fail "the second server did not stop
 start_server --idle-timeout 1s
 at_prompt 0 '> ' '' 'no request for too long' '' '> ' 'echo two\n' 'connected again, the session is resumed' '' 'two' '' '> ' 'status\n' 'resumed session' '' '> ' '' \
     'no request for too long' '' '> ' 'quit\n'
+# In JSON, too; --verbose has said already that it connects again.
+at_prompt 0 '> ' '' 'no request for too long' '' '> ' 'status\n' '{"connected":false,"address":"'"$address"'"}' '' '> ' 'echo two\nstatus\n' '"body":"two"' '' \
+    '"resumed":true,"pin":' '' '> ' 'quit\n' -- --json --verbose
+! grep -q 'connected again' out || fail "a connection that --verbose describes is reported twice"
 stop_server
 # The first connect is not repeated, and with --no-retry a lost connection is the end, but not of a line that is typed.
 at_prompt 69 "can't connect" ''
@@ -216,6 +220,13 @@ if [ "$editing" ]; then
     rm "$HOME/.editrc"
     # Tab: one, several, and words that are not requests; nothing after the first word.
     at_prompt 0 '> ' 'rev\tcba\n' 'reverse cba' '' '\nabc' '' '> ' 's\t\n' 'status' '' 'connected to' '' '> ' '\t' 'echo  reverse  time' '' 'help  status  quit' '' '> ' 'q\t\n'
+    # A word that takes no TEXT is not followed by a blank; one that nobody knows stays as it is.
+    at_prompt 0 '> ' 'ti\tly\n' '"timely" is not a command' '' '> ' 'frob\t\n' '"frob" is not a command' '' '> ' '\x04'
+    # More than a terminal holds, pasted at once: each line is run, in order, once.
+    paste() { awk -v from="$1" 'BEGIN { for (i = from; i < from + 60; i++) printf "echo %060d\\n", i }'; }
+    at_prompt 0 '> ' "$(paste 100)" '' "$(paste 160)" '' "$(paste 220)" '00279' '\n' '00279' '' '> ' '\x04'
+    tr -d '\r' <out | grep -x '[0-9]*' >pasted || :
+    awk 'BEGIN { for (i = 100; i < 280; i++) printf "%060d\n", i }' | cmp - pasted || fail "lines that are pasted are lost, doubled or out of order"
     # Where the terminal makes no signals ^C is none; and what is given back, by a signal, too, is the terminal as it was.
     for ends in '\x04' '!kill -TERM $(cat pid)'; do
         # shellcheck disable=SC2016
@@ -267,6 +278,10 @@ if [ "$editing" ]; then
     at_prompt 0 '> ' 'echo new\n' 'new' '' '> ' '\x04'
     [ "$(wc -l <"$history")" = 1001 ] && [ "$(sed -n 1p "$history")" = 'echo old 500' ] && [ "$(stat -c %a "$history")" = 600 ] ||
         fail "the history was not cut to its last lines"
+    # One that is larger than what is read, with a line that is too long, an empty one, and a last one without its newline.
+    awk 'BEGIN { for (i = 10000; i < 100000; i++) printf "echo old %d %0100d\n", i, 0; printf "echo %05000d\n\necho last", 0 }' >"$history"
+    at_prompt 0 '> ' '\x10\n' '\nlast' '' '> ' '\x10\x10\x10\n' '\nold 99999 ' '' '> ' '\x04'
+    [ "$(sed -n 1p "$history" | cut -c 1-14)" = 'echo old 99002' ] || fail "a large history was not cut to its last lines: $(sed -n 1p "$history")"
     # Without a new line, too: what is replaced, and what is not.
     for mode in 600 640; do
         [ $mode = 640 ] || awk 'BEGIN { for (i = 0; i < 1500; i++) print "echo old", i }' >"$history"

@@ -20,6 +20,7 @@ end_server 0
 # The next line finds nobody, and is sent when somebody is there.
 echo 'echo second' >&9
 logged ', 1 to be sent again'
+grep -Eq '; connecting again in [0-9.]+m?s, 1 to be sent again$' "$client_log" || fail "--verbose does not say when it connects again"
 exec 7>&9 9>&- # the server does not keep it
 start_server --listen "$address" 7>&-
 logged second

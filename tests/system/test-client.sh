@@ -483,6 +483,8 @@ failure 64 --timeout
 run 64 sc-client --frobnicate --json
 no_err
 [ "$(json-get status <out)" = 64 ] || fail "--json behind a wrong option is not seen: $(cat out)"
+run 64 sc-client --frobnicate -- --json
+[ ! -s out ] || fail "what stands behind -- is taken for an option: $(cat out)"
 failure 66 --connect "$odd" --pin server.crt --cert nonexistent.crt time
 echo frobnicate >commands
 run 65 sc-client --connect "$odd" --pin server.crt --json <commands

@@ -193,6 +193,7 @@ verdict 'TLS 1.2' note 'not taken'
 verdict 'TLS 1.3' ok
 stop_server
 run 0 sc-keygen --out alice
+run 0 sc-keygen --out bob
 for version in 1.2 1.3; do
     printf '[tls]\nMaxProtocol = TLSv%s\n' $version >version.conf
     start_server -c version.conf --client-auth require --client-pin alice.crt
@@ -206,6 +207,9 @@ for version in 1.2 1.3; do
     doctor 0 --pin server.crt --cert alice.crt --key alice.key
     verdict 'client certificate' ok 'asked for'
     verdict request ok
+    # One that the server does not know.
+    doctor 35 --pin server.crt --cert bob.crt --key bob.key
+    verdict request FAILED
     # With TLS 1.2 the handshake ends for it; a server that has 1.2 alone does not have 1.3.
     if [ $version = 1.2 ]; then
         verdict 'TLS 1.2' note 'not without a client certificate'
@@ -247,6 +251,15 @@ for tickets in 1 0; do
     wait-for 10 "$other_pid" ends || fail "openssl s_server does not end"
     forget_pid "$other_pid"
 done
+# A server that ends after four connections: the resumption and the request find nobody.
+openssl s_server -accept 127.0.0.1:0 -cert server.crt -key server.key -naccept 4 >s_server-ends.log 2>&1 <&3 &
+other_pid=$!
+own_pids="$own_pids $other_pid"
+wait-for 10 "$other_pid" contains s_server-ends.log ACCEPT || fail "openssl s_server did not start"
+run 69 sc-client --connect "$(sed -n 's/^ACCEPT //p' s_server-ends.log | head -n 1)" --pin server.crt --timeout $((15 * slow)) doctor
+verdict resumption note 'it failed: '
+verdict request FAILED "can't connect"
+forget_pid "$other_pid"
 run 0 sc-keygen --out old
 dated_certificate old 20200101000000Z 20210101000000Z old.crt
 cp server.crt right.crt
@@ -352,9 +365,23 @@ verdict ALPN note 'has chosen no protocol'
 odd answer 2199-01-01T00:00:00.000000Z
 run 0 sc-client --connect "$odd" --pin server.crt doctor
 verdict clock note 's ahead of this host'
-odd answer hello
-run 76 sc-client --connect "$odd" --pin server.crt doctor
-verdict request FAILED
+for answer in hello abcdefghijklmnopqrstuvwxyz1 2026-01-01T00:00:00+01:0000; do
+    odd answer "$answer"
+    run 76 sc-client --connect "$odd" --pin server.crt doctor
+    verdict request FAILED 'the reply to TIME is not a time'
+    ! grep -Eq '^ok  *request |^[a-z]*  *clock ' out || fail "what follows a request that has failed: $(cat out)"
+done
+# Three seconds ahead, or less by the time that this takes: what is said of it follows from the figures.
+odd answer "$(date -u -d "@$(($(date +%s) + 4))" +%Y-%m-%dT%H:%M:%S).000000Z"
+run 0 sc-client --connect "$odd" --pin server.crt --json doctor
+grep '"layer":"clock"' out >clock
+ahead=$(json-get ahead_seconds <clock) error=$(json-get error_seconds <clock)
+awk -v a="$ahead" -v e="$error" 'BEGIN { off = a < 0 ? -a : a; side = a > 0 ? "ahead of" : "behind"
+    if (off > 5 + e) print "note"; else if (off > e) printf "the server is %.3f ms %s this host, with an error of %.3f ms\n", off * 1000, side, e * 1000; else print "ok" }' >expected
+case $(cat expected) in
+note | ok) [ "$(json-get verdict <clock)" = "$(cat expected)" ] || fail "the verdict on the clock: $(cat clock)" ;;
+*) json-get text <clock | cmp - expected && [ "$(json-get verdict <clock)" = ok ] || fail "a small difference of the clocks: $(cat clock)" ;;
+esac
 odd error 'a bad day'
 run 1 sc-client --connect "$odd" --pin server.crt doctor
 verdict request FAILED 'the server answered ERROR 5 \(internal error\): a bad day'

@@ -89,8 +89,12 @@ asked 60 '? ' 'no\n' 'its key was not confirmed' ''
 [ ! -e asked ] || fail "no is taken for yes"
 asked 60 '? ' '\x04' 'its key was not confirmed' ''
 asked 60 '? ' 'y\n' 'the pin: ' 'server.crt\n' 'the pin: ' '\n' 'not confirmed' ''
+asked 60 '? ' "yes$(printf %0400d 0)\\n" 'the pin: ' 'no\n' 'not confirmed' ''
 asked 90 '? ' 'sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n' 'does not have the pin that was typed' ''
 [ ! -e asked ] || fail "another pin is taken for yes"
+# What is confirmed and can't be stored is not trusted.
+terminal 20 '? ' 'yes\n' "can't lock /dev/null/x.lock" '' -- sc-client --connect "$address" --pin-store /dev/null/x --tofu=ask echo secret >out 2>err && status=0 || status=$?
+[ $status = 73 ] || fail "exit status $status, not 73, where a key that was confirmed can't be stored: $(cat out)"
 # strict does not ask.
 terminal 20 'is not trusted, nothing was sent' '' -- sc-client --connect "$address" --pin-store asked --tofu=strict echo hello >out 2>err && status=0 || status=$?
 [ $status = 60 ] && [ ! -e asked ] || fail "exit status $status, not 60, on a terminal with --tofu=strict: $(cat out)"
@@ -267,7 +271,7 @@ grep -Eqx "  to check +sc-keygen --show /etc/space-captain/server.crt \(on the s
 repair=$(sed -n 's/^  to repair *//p' err)
 cmp s before || fail "it was repaired by itself"
 client 90 --pin-store s --json echo secret
-[ "$(json-get repair <out)" = "$repair" ] && [ "$(json-get status <out)" = 90 ] || fail "the repair in JSON: $(cat out)"
+[ "$(json-get repair <out)" = "$repair" ] && [ "$(json-get check <out)" = 'sc-keygen --show /etc/space-captain/server.crt (on the server)' ] && [ "$(json-get status <out)" = 90 ] || fail "the repair in JSON: $(cat out)"
 cp s "it's s"
 client 90 --pin-store "it's s" echo secret
 run 0 sh -c "$(sed -n 's/^  to repair *//p' err)"
