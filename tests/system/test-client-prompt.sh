@@ -44,10 +44,11 @@ at_prompt() {
 
 # --- What it knows ---
 odd serve
-at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate-and-so-on\n' '"frobnicate-and-so-on" is not a command; commands are echo TEXT' '' '> ' 'time\n' 'Z' '' \
+at_prompt 0 "$address> " 'reverse cba\n' 'abc' '' '> ' 'frobnicate\n' '"frobnicate" is not a command; commands are echo TEXT' '' '> ' 'time\n' 'Z' '' \
     '> ' 'help\n' 'commands: echo TEXT, reverse TEXT, time' '' ', quit, help, status' '' '> ' 'quit\n'
 tr -d '\r' <out | grep -Fqx "connected to $address ($address), TLSv1.3; help lists the commands, quit ends" || fail "the prompt does not say what it is connected to"
 at_prompt 0 '> ' 'status\n' "connected to $address" '' 'TLSv1.3, cipher' '' 'new session' '' 'pin matched: cert-sha256:' '' 'more days' '' '> ' 'exit\n'
+at_prompt 0 '> ' "frobnicate$(printf %01500d 0)\\n" '"frobnicate00000' '' '" is not a command' '' '> ' '\x04'
 at_prompt 0 '> ' 'reverse cba\n' 'abc' '' '> ' '\x04'
 ! grep -q 'connected again' out || fail "the first connection is reported as one that was lost"
 [ -z "$(tail -c 1 out)" ] || fail "the line of the last prompt is not ended: what comes next stands behind it"

@@ -273,8 +273,11 @@ START_TEST(another_key_is_not_taken_for_the_server_that_was_lost)
     const struct sc_tls_server_settings other = fixture_settings("other");
     struct sc_tls_context *imposter = fixture_server(&other);
     server.ctx = sc_tls_context_ssl_ctx(imposter);
-    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "b", 1, &reply, &error), -1);
-    ck_assert_int_eq(error.code, SC_CLIENT_PIN);
+    send_text("b");
+    send_text("c");
+    expect(SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
+    ck_assert_uint_eq(event.unanswered, 2);
     tear_down();
     sc_tls_context_unref(imposter);
     ck_assert_str_eq(server.got, "a|");
@@ -291,6 +294,28 @@ START_TEST(by_default_a_lost_connection_is_the_end)
     ck_assert_int_eq(error.temporary, 1);
     tear_down();
     ck_assert_uint_eq(server.connections, 1);
+}
+END_TEST
+
+START_TEST(a_wait_ends_when_its_time_is_up)
+{
+    static const struct turn turns[] = {{0, MUTE}};
+    set_up(turns, SC_COUNT_OF(turns), 0);
+    ck_assert_int_eq(sc_client_wait(client, 0, &event), 0);
+    send_text("a");
+    sc_client_process(client);
+    const uint64_t begin_ms = sc_clock_ms();
+    ck_assert_int_eq(sc_client_wait(client, 100, &event), 0); /* before the time of the reply */
+    ck_assert_uint_ge(sc_clock_ms() - begin_ms, 100);
+    /* What is not answered is bounded without a retry, too. */
+    for (unsigned i = 1; i < SC_CLIENT_MAX_REQUESTS; i++) {
+        ck_assert(!sc_client_is_full(client));
+        send_text("b");
+    }
+    ck_assert(sc_client_is_full(client));
+    ck_assert_int_eq(sc_client_send(client, SC_CLIENT_ECHO, "", 0, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_SYSTEM);
+    tear_down();
 }
 END_TEST
 
@@ -377,4 +402,4 @@ SUITE_MAIN("client", structs_may_be_of_another_size, what_is_not_answered_is_sen
            a_server_that_is_only_looked_at_is_not_called_again, nobody_listens_until_it_is_given_up,
            descriptors_may_come_back, a_name_is_looked_up_again, what_cannot_get_better_is_final,
            another_key_is_not_taken_for_the_server_that_was_lost,
-           by_default_a_lost_connection_is_the_end)
+           by_default_a_lost_connection_is_the_end, a_wait_ends_when_its_time_is_up)

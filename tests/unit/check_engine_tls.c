@@ -406,6 +406,14 @@ static struct sc_client_pins read_pins(EVP_PKEY *next)
     ck_assert_uint_eq(older.size, offsetof(struct sc_client_pins, scheme));
     ck_assert_int_eq(older.proven, pins.proven);
     ck_assert_str_eq(older.scheme, "x");
+    /* Of a server that announces none. */
+    struct sc_client_pins none = SC_CLIENT_PINS_INIT;
+    message.next.spki = NULL;
+    ck_assert_int_eq(
+        sc_client_engine_read_pins(engine, body, sc_pins_build(&message, body), &none, &error), 0);
+    ck_assert_int_eq(none.has_next, 0);
+    ck_assert_int_eq(none.proven, 0);
+    ck_assert_str_eq(none.scheme, "none");
     OPENSSL_free(spki);
     OPENSSL_free(next_spki);
     return pins;
