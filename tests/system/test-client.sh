@@ -232,6 +232,7 @@ expect_err 'went away with 1 request unanswered: .*without close_notify'
 odd over-limit
 client 1 --no-retry --count 3 echo hello
 grep -q 'over a limit' err || fail "the reason of the refusal is not printed"
+expect_got 1 13
 
 
 odd error "$(printf 'bad \033[31mday')"

@@ -70,6 +70,9 @@ START_TEST(without_a_request_the_next_one_connects_again)
     ck_assert_int_eq(sc_client_events(client), 0);
     ck_assert_int_eq(sc_client_timeout_ms(client), -1);
     ck_assert_int_eq(sc_client_wait(client, -1, &event), 0);
+    struct sc_client_pins pins = SC_CLIENT_PINS_INIT;
+    ck_assert_int_eq(sc_client_read_pins(client, "", 0, &pins, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "b", 1, &reply, &error), 0);
     ck_assert_uint_eq(reply.request, 2);
     ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "c", 1, &reply, &error), 0);
@@ -178,6 +181,8 @@ START_TEST(nobody_listens_until_it_is_given_up)
     ck_assert_int_eq(error.code, SC_CLIENT_UNAVAILABLE);
     ck_assert(!strstr(error.text, "given up"));
     client = sc_client_start(settings, server.address, &error);
+    ck_assert_int_eq(sc_client_send(client, SC_CLIENT_ECHO, "c", 1, &error), -1);
+    ck_assert_str_eq(error.text, "can't send a request: not connected");
     expect(SC_CLIENT_EVENT_END);
     tear_down();
 }
@@ -227,6 +232,27 @@ START_TEST(a_name_is_looked_up_again)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     expect(SC_CLIENT_EVENT_READY);
     expect_reply(2, "b");
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_close_holds_for_an_attempt_that_is_under_way)
+{
+    static const struct turn turns[] = {{1, CUT}, {0, STAYS}};
+    set_up(turns, SC_COUNT_OF(turns), 20000);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
+    expect(SC_CLIENT_EVENT_LOST);
+    send_text("b");
+    while (sc_client_fd(client) < 0) { /* the next attempt has its time */
+        (void)poll(NULL, 0, sc_client_timeout_ms(client));
+        sc_client_process(client);
+    }
+    sc_client_close(client);
+    ck_assert_int_eq(sc_client_send(client, SC_CLIENT_ECHO, "c", 1, &error), -1);
+    ck_assert_str_eq(error.text, "can't send a request: the connection is closed");
+    expect(SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
+    ck_assert_uint_eq(event.unanswered, 1);
     tear_down();
 }
 END_TEST
@@ -400,6 +426,7 @@ SUITE_MAIN("client", structs_may_be_of_another_size, what_is_not_answered_is_sen
            without_a_request_the_next_one_connects_again, a_server_that_never_answers_is_given_up,
            the_time_to_give_up_counts_from_the_last_reply, advice_is_taken_up_to_a_minute,
            a_server_that_is_only_looked_at_is_not_called_again, nobody_listens_until_it_is_given_up,
-           descriptors_may_come_back, a_name_is_looked_up_again, what_cannot_get_better_is_final,
+           descriptors_may_come_back, a_name_is_looked_up_again,
+           a_close_holds_for_an_attempt_that_is_under_way, what_cannot_get_better_is_final,
            another_key_is_not_taken_for_the_server_that_was_lost,
            by_default_a_lost_connection_is_the_end, a_wait_ends_when_its_time_is_up)

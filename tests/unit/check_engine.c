@@ -89,6 +89,17 @@ START_TEST(an_answer_that_nobody_asked_for_breaks_the_protocol)
     ck_assert(next_event());
     ck_assert_int_eq(event.error->code, SC_CLIENT_PROTOCOL);
     tear_down();
+    /* An ERROR is about the connection then, whatever its code. */
+    uint8_t frame[SC_FRAME_ERROR_MAX_BYTES];
+    set_up();
+    get_ready();
+    engine_peer_say(&server, frame, sc_frame_put_error(frame, SC_ERROR_INTERNAL, 0, "why"));
+    ck_assert(next_event());
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_REFUSED);
+    ck_assert_int_eq(event.error->temporary, 0);
+    ck_assert_str_eq(event.error->text, "localhost ended the connection: internal error (why)");
+    tear_down();
 }
 END_TEST
 
@@ -167,6 +178,15 @@ START_TEST(a_session_is_resumed_and_worth_nothing_under_other_pins)
 }
 END_TEST
 
+/* What a setting has returned, after a connection. */
+static void expect_unchanged(int result)
+{
+    ck_assert_int_eq(result, -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_str_eq(error.text, "the settings can't be changed: a connection has used them");
+    error.text[0] = '\0';
+}
+
 START_TEST(without_a_pin_there_is_no_connection_and_used_settings_stay)
 {
     set_up_unpinned();
@@ -174,8 +194,15 @@ START_TEST(without_a_pin_there_is_no_connection_and_used_settings_stay)
     ck_assert_int_eq(error.code, SC_CLIENT_UNTRUSTED);
     pin("server.crt");
     get_ready();
-    ck_assert_int_eq(sc_client_settings_set_timeout(settings, 1, &error), -1);
-    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    expect_unchanged(sc_client_settings_add_pin(settings, fixture_path("server.crt"), &error));
+    expect_unchanged(sc_client_settings_set_strict_expiry(settings, 1, &error));
+    expect_unchanged(sc_client_settings_set_inspect(settings, 1, &error));
+    expect_unchanged(sc_client_settings_set_timeout(settings, 1, &error));
+    expect_unchanged(sc_client_settings_set_retry(settings, 1, &error));
+    expect_unchanged(sc_client_settings_set_pin_store(settings, "pins", NULL, 0, &error));
+    expect_unchanged(sc_client_settings_set_tls_library(settings, tls_library, &error));
+    expect_unchanged(sc_client_settings_set_certificate(settings, NULL, NULL, NULL, &error));
+    expect_unchanged(sc_client_settings_set_key_log(settings, NULL, &error));
     ck_assert_ptr_null(sc_client_settings_new("nosuchtls", &error));
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     tear_down();

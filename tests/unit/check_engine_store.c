@@ -345,6 +345,15 @@ TEST(a_close_waits_for_what_is_to_be_learnt)
     ck_assert_str_eq(stored(), "cn");
     ck_assert_int_eq(SSL_get_shutdown(server.ssl) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
     close_engine();
+    /* A server that closes meanwhile is no failure. */
+    ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
+    server.on_request = NULL;
+    sc_client_engine_close(engine, 0);
+    (void)carry_out(); /* the end of the handshake, and PINS */
+    ck_assert_int_eq(SSL_shutdown(server.ssl), 0);
+    ck_assert_int_eq(next_type(), SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
+    close_engine();
     /* Not for ever. */
     ck_assert_int_eq(begin(), SC_CLIENT_EVENT_READY);
     uint64_t at_ms;
@@ -464,9 +473,13 @@ TEST(a_store_that_cannot_be_used_is_an_error_before_anything_is_sent)
     ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, NULL, 0, &error), 0);
     ck_assert_ptr_null(sc_client_engine_new(settings, "localhost", 0, &error));
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    new_settings(); /* which no connection has used */
     ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, NULL, 7, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_msg(strstr(error.text, "invalid value 7 of first_use") != NULL, "%s", error.text);
     ck_assert_int_eq(sc_client_settings_set_pin_store(settings, STORE, "a:b:c", 0, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_msg(strstr(error.text, "a:b:c") != NULL, "%s", error.text);
 }
 
 TLS_LIBRARY_SUITE_MAIN(the_first_use_is_refused_or_stored_and_asks_nothing,
