@@ -62,6 +62,15 @@ client 0 full
 warned 'it is damaged, or no session'
 client 0 resumed
 no_warning
+# Whole, and all the same of no TLS library.
+if command -v openssl >/dev/null; then
+    { printf 'no session' && printf 'no session' | openssl dgst -sha256 -binary; } >session
+    client 0 full
+    warned 'it is damaged, or no session'
+    client 0 resumed
+else
+    skip_part "no openssl(1) on this machine"
+fi
 # One byte, at every tenth place: the secret of the session is among them.
 cp session whole
 at=20

@@ -392,10 +392,13 @@ awk 'BEGIN { for (i = 0; i < 100000; i++) print "echo hello" }' >commands
 status=0
 timeout $((20 * slow)) sc-client --connect "$odd" --pin server.crt <commands >/dev/full 2>err || status=$?
 [ "$status" = 74 ] || fail "exit status $status, not 74, with a full disk and commands"
-status=0
-timeout $((20 * slow)) sc-client --connect "$odd" --pin server.crt echo <&- >out 2>err || status=$?
-[ "$status" = 66 ] || fail "exit status $status, not 66, with standard input closed"
-expect_err "can't read standard input"
+for count in '' '--count 2'; do
+    status=0
+    # shellcheck disable=SC2086
+    timeout $((20 * slow)) sc-client --connect "$odd" --pin server.crt $count echo <&- >out 2>err || status=$?
+    [ "$status" = 66 ] || fail "exit status $status, not 66, with standard input closed: $count"
+    expect_err "can't read standard input"
+done
 run 66 sc-client --connect "$odd" --pin server.crt </
 expect_err "can't read standard input"
 status=0

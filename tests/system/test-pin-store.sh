@@ -282,6 +282,9 @@ client 0 --pin-store s --tofu=strict echo hello
 # A given pin that does not match is not a first use.
 client 90 --pin-store none --tofu=new --pin "$current" echo secret
 [ ! -e none ] || fail "a key is stored that a given pin refuses"
+# With a store, too, nothing has been reported at the first use.
+client 0 --pin-store unreported --tofu=new --verbose pins
+grep -qx 'sc-client: this client has not reported to the server which pins it accepts' err || fail "pins --verbose at the first use: $(cat err)"
 client 0 --pin-store "it's none" --tofu=new echo hello
 
 pass "resumption"
