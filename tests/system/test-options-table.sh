@@ -12,6 +12,9 @@ run 0 sc-server --sample-config
 cp out sample
 [ ! -s err ] || fail "--sample-config complains"
 
+grep -q '^# Configuration of sc-server, ' sample || fail "the sample does not say what it is"
+sed -n '/^# Every other key/,$p' sample | grep -q '^#Groups = ' || fail "the sample has no command of OpenSSL's"
+
 # Keys of our own: those of the sample but the commands of OpenSSL at its end.
 sed -n -e '/^# Every other key/q' -e 's/^#\([a-z-]*\) = .*/\1/p' sample | sort >keys
 [ "$(wc -l <keys)" -ge 20 ] || fail "the sample has few keys: $(tr '\n' ' ' <keys)"

@@ -43,6 +43,7 @@ static void is_written(socklen_t length, const char *expected)
     char text[SC_ADDR_TEXT_BYTES];
     sc_addr_format((const struct sockaddr *)&storage, length, text);
     ck_assert_str_eq(text, expected);
+    text[0] = '\0';
     const struct sc_addr packed = sc_addr_pack((const struct sockaddr *)&storage, length);
     sc_addr_format_packed(&packed, text);
     ck_assert_str_eq(text, strncmp(expected, "unix", 4) == 0 ? "unix" : expected);
@@ -67,6 +68,8 @@ START_TEST(text_of_every_family)
     is_written(v4("192.0.2.1", 5) - 1, "unknown");
     is_written(v6("2001:db8::1", 5, 0) - 1, "unknown");
     is_written(0, "unknown");
+    is_written(1, "unknown");
+    (void)local("", 0);
     is_written(1, "unknown");
 }
 END_TEST

@@ -49,6 +49,10 @@ START_TEST(addresses_and_names_of_ours_may_be_asked_for)
                       others[i]);
     }
     ck_assert(!sc_admin_host_is_ours("captain.example.org", NULL, 0));
+    /* What is not a host is not the one that was asked for before. */
+    const bool before = sc_admin_host_is_ours("localhost", NULL, 0);
+    const bool malformed = sc_admin_host_is_ours("localhost:x", NULL, 0);
+    ck_assert(before && !malformed);
     memset(longest, 'a', sizeof(longest) - 1);
     longest[sizeof(longest) - 1] = '\0';
     ck_assert(!sc_admin_host_is_ours(longest, names, SC_COUNT_OF(names)));
@@ -62,12 +66,18 @@ START_TEST(openmetrics_is_for_those_who_name_it)
         "application/openmetrics-text; version=1.0.0",
         "Application/OpenMetrics-Text ; charset=utf-8 ; Version=1.0.0",
         "text/html, application/openmetrics-text;q=0.1",
+        "application/openmetrics-text;q=0.5,application/openmetrics-text;q=0.1,text/plain;q=0.3",
+        "application/openmetrics-text;flag;version=1.0.0;more",
         "application/openmetrics-text;version=1.0.0;q=0.5,text/"
         "plain;version=0.0.4;q=0.5",
         /* what Prometheus 2.42 sends */
         "application/openmetrics-text;version=1.0.0,application/"
         "openmetrics-text;version=0.0.1;q="
         "0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        /* what Prometheus 3 sends */
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+        "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;q=0.3,"
+        "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
     };
     static const char *const text[] = {
         "",
@@ -78,6 +88,9 @@ START_TEST(openmetrics_is_for_those_who_name_it)
         "application/openmetrics-text;version=0.0.1",
         "application/openmetrics-text;version=2.0.0",
         "application/openmetrics-text;q=0.4,text/plain;q=0.5",
+        "text/plain;q=0.5,text/plain;q=0.1,application/openmetrics-text;q=0.3",
+        "application/openmetrics-text;flag;q=0",
+        "application/openmetrics-text; ;q=0",
         "text/plain,application/openmetrics-text;q=0.9",
         "application/openmetrics-text-and-more",
         ",,;;,=;q=,",

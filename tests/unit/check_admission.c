@@ -118,6 +118,11 @@ START_TEST(the_rate_can_change)
     ck_assert_uint_eq(take_all(&admission.full), 100000);
     ck_assert_uint_eq(take_all(&admission.resumed), 100000);
     ck_assert_uint_eq(sc_admission_wait_ns(&admission.full), 0);
+    start(1);
+    ck_assert_uint_eq(take_all(&admission.full), 1);
+    sc_admission_set_rate(&admission, 0);
+    ck_assert_uint_eq(sc_admission_wait_ns(&admission.full), 0);
+    ck_assert_uint_eq(take_all(&admission.full), 100000);
     start(10);
     ck_assert_uint_eq(take_all(&admission.full), 1);
     sc_admission_set_rate(&admission, 100);

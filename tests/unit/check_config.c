@@ -225,12 +225,16 @@ START_TEST(syntax_errors_and_traps_of_the_parser)
     refuse("[server]\nworkers =\n", ":2", "\"\"", "expected a number, 0 to 1024");
     refuse("[server]\ncertificate =\n", ":2", "certificate", "expected FILE");
     refuse("[server]\nlisten = a:1,,b:2\n", ":2", "listen", "item of the list is empty");
+    refuse("[tls]\nclient-pin = a, ,b\n", ":2", "client-pin", "item of the list is empty");
     refuse("[server]\ncertificate = a\\tb\n", ":2", "certificate", "control character");
     refuse("[server]\nlisten =  \n", ":2", "listen", "expected ADDR");
     refuse("[server]\nlisten = a:1\n\nmax-body = $nothing\n\nworkers = 2\n", ":4:", "variable", "");
     refuse("[server]\n"
            "a-key-of-64-characters-is-not-shown-since-it-could-be-of-another-f = 1\n",
            ":2: expected KEY = VALUE", "", "");
+    /* A key of the other section is no help. */
+    refuse("[tls]\nmax-bdy = 1\n", ":2: [tls] max-bdy: unknown key: see sc-server.conf(5)", "", "");
+    ck_assert_ptr_null(strstr(errors.text[0], "nearest"));
     refuse("[server]\n\033[31mred = 1\n", ":2", "expected KEY = VALUE", "");
 }
 END_TEST
@@ -401,6 +405,14 @@ START_TEST(command_lines_that_are_wrong)
     ck_assert_int_eq(errors.status, EX_CONFIG);
     ck_assert_ptr_null(LOAD("--frobnicate", "3"));
     ck_assert_str_eq(errors.text[0], "unknown option --frobnicate; see --help");
+    ck_assert_ptr_null(LOAD("-xy"));
+    ck_assert_uint_eq(errors.count, 2);
+    ck_assert_str_eq(errors.text[0], "unknown option -x; see --help");
+    ck_assert_str_eq(errors.text[1], "unknown option -y; see --help");
+    ck_assert_ptr_null(LOAD("--status=unix:/a", "unix:/b"));
+    ck_assert(complained("unexpected argument \"unix:/b\"", "", ""));
+    ck_assert_ptr_null(LOAD("--status", "unix:/a", "unix:/b"));
+    ck_assert(complained("unexpected argument \"unix:/b\"", "", ""));
 }
 END_TEST
 
@@ -454,6 +466,15 @@ static void count_change(void *arg, const char *key, bool needs_restart, const c
     (void)snprintf(keys + strlen(keys), 256 - strlen(keys), "%s%s ", key, needs_restart ? "!" : "");
 }
 
+static void keep_commands(void *arg, const char *key, bool needs_restart, const char *before,
+                          const char *after)
+{
+    (void)needs_restart;
+    if (strcmp(key, "[tls] commands") == 0) {
+        (void)snprintf(arg, 256, "%s -> %s", before, after);
+    }
+}
+
 START_TEST(diff_names_what_needs_a_restart)
 {
     must_load_text("[server]\nmax-body = 2K\n[tls]\nMinProtocol = TLSv1.3\n");
@@ -471,21 +492,33 @@ START_TEST(diff_names_what_needs_a_restart)
     ck_assert_str_eq(keys, "max-body log-level [tls] commands ");
     ck_assert_uint_eq(sc_config_diff(before, after, after, NULL, NULL), 2);
     sc_config_unref(before);
+    before = config;
+    (void)sc_config_ref(config);
+    must_load_text("[tls]\nMinProtocol = TLSv1.2\nGroups = X25519\n");
+    (void)sc_config_diff(before, before, config, keep_commands, keys);
+    ck_assert_str_eq(keys, "MinProtocol = TLSv1.3 -> MinProtocol = TLSv1.2, Groups = X25519");
+    sc_config_unref(before);
 }
 END_TEST
 
 START_TEST(dump_loads_again)
 {
-    must_load_text("[server]\ncertificate = \"/a \\\"b\\\" \\\\ #c $d 'e'\"\nidle-timeout = "
-                   "1500ms\nmax-body = 1000\n"
-                   "[tls]\nocsp-response = \"x#y\"\nMinProtocol = TLSv1.3\nclient-auth = "
-                   "require\nclient-pin = a, b\n");
+    must_load_text(
+        "[server]\ncertificate = \"/a \\\"b\\\" \\\\ #c $d 'e'\"\nidle-timeout = "
+        "1500ms\nmax-body = 1000\n"
+        "[tls]\nocsp-response = \"x#y\"\nMinProtocol = TLSv1.3\nGroups = X25519\nclient-auth = "
+        "require\nclient-pin = a, b\n");
     MUST_LOAD("-c", PATH, "--listen", "unix:/a `b", "--listen", "[::1]:0", "--ticket-keys",
-              " lead and trail ", "--private-key", "/trail ", "--passphrase-file", "$d");
+              " lead and trail ", "--private-key", "/trail ", "--next-private-key", " lead",
+              "--passphrase-file", "$d");
     const char *text = text_of(config);
     ck_assert_ptr_nonnull(strstr(text, "ticket-keys = \" lead and trail \"\n"));
     ck_assert_ptr_nonnull(strstr(text, "private-key = \"/trail \"\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nclient-pin = a, b\n"));
+    ck_assert_ptr_null(strstr(text, "metrics-listen")); /* not set, and not by default */
+    ck_assert_ptr_nonnull(strstr(text, "next-private-key = \" lead\"\n"));
     ck_assert_ptr_nonnull(strstr(text, "passphrase-file = \"$d\"\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nMinProtocol = TLSv1.3\nGroups = X25519\n"));
     struct sc_config *before = sc_config_ref(config);
     must_load_text(text);
     char keys[256] = "";

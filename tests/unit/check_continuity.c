@@ -187,6 +187,29 @@ START_TEST(after_another_key_all_are_known)
 }
 END_TEST
 
+START_TEST(a_promotion_keeps_the_date_of_the_next_key)
+{
+    struct timespec now = sc_clock_wall();
+    begin(NULL);
+    for (uint8_t n = 2; n <= 3; n++) {
+        sc_clock_fake(NULL, &now);
+        serve(1, 1, n, n);
+        sc_continuity_adopt(continuity, &config, &keys);
+        ck_assert_int_eq(sc_continuity_next_key_since(continuity, &keys), now.tv_sec);
+        now.tv_sec += 60;
+    }
+    const time_t since = now.tv_sec - 60;
+    sc_clock_fake(NULL, &now);
+    serve(2, 2, 3, 3);
+    sc_continuity_adopt(continuity, &config, &keys);
+    ck_assert_int_eq(sc_continuity_next_key_since(continuity, &keys), since);
+    again();
+    ck_assert_int_eq(sc_continuity_next_key_since(continuity, &keys), since);
+    sc_clock_fake(NULL, NULL);
+    end();
+}
+END_TEST
+
 START_TEST(it_is_logged_for_how_long_a_key_was_announced)
 {
     struct timespec now = sc_clock_wall();
@@ -268,6 +291,7 @@ SUITE_MAIN("continuity", the_first_key_is_taken_and_remembered, pins_are_compare
            a_damaged_file_is_no_file, what_a_damaged_file_announced_is_not_known,
            the_sixteen_that_were_announced_last_are_known,
            after_a_promotion_only_the_next_key_is_known, after_another_key_all_are_known,
+           a_promotion_keeps_the_date_of_the_next_key,
            it_is_logged_for_how_long_a_key_was_announced,
            a_file_that_cannot_be_written_is_logged_once_and_tried_again,
            a_relative_state_directory_is_not_used, that_there_is_no_next_key_is_logged_once)

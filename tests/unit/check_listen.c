@@ -223,6 +223,9 @@ START_TEST(why_not)
     sc_listen_close(set);
     CANNOT_OPEN("this machine does not have the address", "192.0.2.77:0");
     CANNOT_OPEN("", "no.such.host.invalid:0");
+    const struct sc_address named_port = {.host = "127.0.0.1", .port = "x"};
+    ck_assert_ptr_null(sc_listen_open(&named_port, 1, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, gai_strerror(EAI_NONAME)));
 }
 END_TEST
 
@@ -412,6 +415,9 @@ START_TEST(nothing_is_kept)
     ASSERT_KEEPS_NOTHING(OPEN_AND_CLOSE("127.0.0.1:0", in_use));
     ASSERT_KEEPS_NOTHING(OPEN_AND_CLOSE("unix:s", "unix:no/s"));
     ASSERT_KEEPS_NOTHING(replace());
+    scratch_write("f", "");
+    ASSERT_KEEPS_NOTHING(OPEN_AND_CLOSE("unix:f"));
+    ck_assert_int_eq(unlink("f"), 0);
     sc_listen_close(set);
     leave_empty();
 }

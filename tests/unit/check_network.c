@@ -92,6 +92,18 @@ START_TEST(texts_that_are_not)
 }
 END_TEST
 
+/* So long that a copy of it that is not bounded would leave the stack. */
+START_TEST(a_text_without_an_end)
+{
+    static char text[1U << 24];
+    struct sc_network network;
+    struct sc_err err;
+    memset(text, '1', sizeof(text) - 1);
+    ck_assert_int_eq(sc_network_parse(text, &network, &err), -1);
+    ASSERT_HAS(err.text, "expected an address");
+}
+END_TEST
+
 START_TEST(who_is_in)
 {
     static const struct {
@@ -132,4 +144,4 @@ START_TEST(who_is_in)
 }
 END_TEST
 
-SUITE_MAIN("network", texts_that_are_networks, texts_that_are_not, who_is_in)
+SUITE_MAIN("network", texts_that_are_networks, texts_that_are_not, a_text_without_an_end, who_is_in)

@@ -121,6 +121,8 @@ START_TEST(a_histogram_counts_each_value_in_one_bucket)
     ck_assert_uint_eq(sc_stats_total(times->buckets, SC_STATS_BUCKETS), 4);
     ck_assert_uint_eq(sc_stats_get(&times->sum_ns),
                       2 * sc_stats_bounds_ns[0] + 1 + UINT64_C(3600) * 1000000000);
+    sc_stats_record(&stats.loop_lag, UINT64_MAX);
+    ck_assert_uint_eq(sc_stats_get(&stats.loop_lag.buckets[SC_STATS_BUCKETS - 1]), 1);
     for (size_t i = 1; i < SC_STATS_BUCKETS - 1; i++) {
         ck_assert_uint_gt(sc_stats_bounds_ns[i], sc_stats_bounds_ns[i - 1]);
     }

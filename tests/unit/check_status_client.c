@@ -4,6 +4,7 @@
 #include "server/status_client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -44,8 +45,16 @@ static pthread_t thread;
 static unsigned drip_bytes;
 static uint64_t drip_ns;
 
+/* Of the client, if not 0: its next read fails so, once. */
+static int read_errno;
+
 ssize_t recv(int fd, void *out, size_t size, int flags)
 {
+    if (read_errno != 0 && !pthread_equal(pthread_self(), thread)) {
+        errno = read_errno;
+        read_errno = 0;
+        return -1;
+    }
     if (drip_bytes == 0 || pthread_equal(pthread_self(), thread)) {
         return recvfrom(fd, out, size, flags, NULL, NULL);
     }
@@ -118,6 +127,44 @@ START_TEST(what_a_server_answers)
     ck_assert_str_eq(ask("HTTP/1.1 200 OK\r\nX: y\r\n\r\nready", &err), "ready");
     ck_assert_str_eq(ask("HTTP/1.1 200 OK\r\n\r\nx\r\nContent-Length: 99", &err),
                      "x\r\nContent-Length: 99");
+    read_errno = EINTR;
+    ck_assert_str_eq(ask("HTTP/1.0 200 OK\r\n\r\nready", &err), "ready");
+}
+END_TEST
+
+START_TEST(a_read_that_fails)
+{
+    struct sc_err err;
+    read_errno = ECONNRESET;
+    ck_assert_ptr_null(ask("HTTP/1.0 200 OK\r\n\r\nready", &err));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(err.text, "Connection reset by peer"));
+}
+END_TEST
+
+/* It is not shown up to where the buffer ends. */
+START_TEST(an_answer_that_is_too_long)
+{
+    static char answer[2 * SC_STATUS_CLIENT_BYTES] = "HTTP/1.0 200 OK\r\n\r\n";
+    struct sc_err err;
+    memset(answer + strlen(answer), 'x', sizeof(answer) - strlen(answer) - 1);
+    ck_assert_ptr_null(ask(answer, &err));
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(err.text, "Message too long"));
+}
+END_TEST
+
+/* As a server listens: on all addresses. */
+START_TEST(every_address)
+{
+    static char buffer[SC_STATUS_CLIENT_BYTES];
+    struct sc_address address = begin("HTTP/1.0 200 OK\r\n\r\nready");
+    const char *body = NULL;
+    struct sc_err err;
+    (void)strcpy(address.host, "*");
+    ck_assert_int_eq(sc_status_client_get(&address, "/status.txt", buffer, &body, &err), 0);
+    end();
+    ck_assert_str_eq(body, "ready");
 }
 END_TEST
 
@@ -153,9 +200,12 @@ END_TEST
 
 START_TEST(what_is_not_the_server)
 {
-    static const char *const answers[] = {
-        "", "SSH-2.0-OpenSSH_9\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5",
-        "HTTP/1.1 404 Not Found\r\n\r\nContent-Length: 5", "HTTP/2 200 OK\r\n\r\nready"};
+    static const char *const answers[] = {"",
+                                          "SSH-2.0-OpenSSH_9\r\n",
+                                          "HTTP/1.1 200 OK\r\nContent-Length: 5",
+                                          "HTTP/1.1 404 Not Found\r\n\r\nContent-Length: 5",
+                                          "RTSP/1.0 200 OK\r\n\r\nready",
+                                          "HTTP/2 200 OK\r\n\r\nready"};
     for (size_t i = 0; i < SC_COUNT_OF(answers); i++) {
         struct sc_err err;
         ck_assert_msg(ask(answers[i], &err) == NULL, "%s", answers[i]);
@@ -207,6 +257,7 @@ START_TEST(an_answer_moves_no_cursor)
 }
 END_TEST
 
-SUITE_MAIN("status_client", what_a_server_answers, any_port, an_answer_that_is_cut,
-           what_is_not_the_server, a_silent_server_is_not_waited_for,
-           a_server_that_drips_is_not_waited_for, an_answer_moves_no_cursor)
+SUITE_MAIN("status_client", what_a_server_answers, a_read_that_fails, an_answer_that_is_too_long,
+           every_address, any_port, an_answer_that_is_cut, what_is_not_the_server,
+           a_silent_server_is_not_waited_for, a_server_that_drips_is_not_waited_for,
+           an_answer_moves_no_cursor)
