@@ -385,6 +385,7 @@ START_TEST(command_lines_that_are_wrong)
         {{"--workers"}, {"--workers needs a value", "", ""}},
         {{"-c"}, {"-c needs a value", "", ""}},
         {{"--max-c", "3"}, {"--max-c", "2 options", ""}},
+        {{"--dump-confg"}, {"unknown option --dump-confg: --dump-config is the nearest", "", ""}},
         {{"--check-config=1"}, {"--check-config takes no value", "", ""}},
         {{"-x", "file"}, {"-x", "unknown option", ""}},
         {{"--workers", "3", "file"}, {"\"file\"", "unexpected argument", ""}},

@@ -120,6 +120,13 @@ START_TEST(a_damaged_file_is_no_file)
         again();
         ck_assert(is_taken());
     }
+    static const char nul[] = "current " PIN_A " " DATE "\n\0next nonsense\n";
+    FILE *file = fopen("server.announced", "we");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(nul, 1, sizeof(nul) - 1, file), sizeof(nul) - 1);
+    ck_assert_int_eq(fclose(file), 0);
+    again();
+    ck_assert(is_taken());
     end();
 }
 END_TEST
@@ -274,6 +281,18 @@ START_TEST(a_relative_state_directory_is_not_used)
 }
 END_TEST
 
+START_TEST(what_is_off_does_not_complain)
+{
+    config.key_continuity = SC_KEY_CONTINUITY_OFF;
+    begin("nonsense\n");
+    serve(1, 1, 0, 0);
+    sc_continuity_adopt(continuity, &config, &keys);
+    ck_assert_uint_eq(kept_count, 0);
+    ck_assert_str_eq(scratch_read("server.announced"), "nonsense\n");
+    end();
+}
+END_TEST
+
 START_TEST(that_there_is_no_next_key_is_logged_once)
 {
     begin(NULL);
@@ -294,4 +313,5 @@ SUITE_MAIN("continuity", the_first_key_is_taken_and_remembered, pins_are_compare
            a_promotion_keeps_the_date_of_the_next_key,
            it_is_logged_for_how_long_a_key_was_announced,
            a_file_that_cannot_be_written_is_logged_once_and_tried_again,
-           a_relative_state_directory_is_not_used, that_there_is_no_next_key_is_logged_once)
+           a_relative_state_directory_is_not_used, what_is_off_does_not_complain,
+           that_there_is_no_next_key_is_logged_once)

@@ -39,6 +39,9 @@ START_TEST(a_rate_is_by_the_time_that_has_passed)
     ck_assert_uint_eq(sc_history_rate(&history, 0), 1000);
     sc_history_add(&history, &stats, 7000); /* no time: nothing to say */
     ck_assert_uint_eq(history.count, 1);
+    sc_stats_add(&stats.requests[0], UINT64_C(5000000000));
+    sc_history_add(&history, &stats, 8000);
+    ck_assert_uint_eq(sc_history_rate(&history, 1), UINT32_MAX);
 }
 END_TEST
 

@@ -3,6 +3,8 @@
 
 #include "server/limits.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 
 #include "kept_log.h"
@@ -10,6 +12,22 @@
 
 /* 64 for the server itself and 8 for each worker. */
 #define OWN_WITH_TWO_WORKERS 80U
+
+/* In place of the C library's: what a filter of system calls may forbid. */
+static bool forbidden;
+
+#ifdef __GLIBC__
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+#else
+int setrlimit(int resource, const struct rlimit *limit)
+#endif
+{
+    if (forbidden) {
+        errno = EPERM;
+        return -1;
+    }
+    return prlimit(0, resource, limit, NULL);
+}
 
 /* Each test has a process of its own, or a hard limit would stay. */
 static void set_limit(rlim_t soft, rlim_t hard)
@@ -61,6 +79,17 @@ START_TEST(what_does_not_fit_is_reported_with_its_numbers)
 }
 END_TEST
 
+START_TEST(a_limit_that_may_not_be_raised)
+{
+    set_limit(150, 500);
+    forbidden = true;
+    ck_assert_uint_eq(sc_limits_raise_files(100, 2), 150 - OWN_WITH_TWO_WORKERS);
+    ck_assert_uint_eq(soft_limit(), 150);
+    ck_assert_uint_eq(kept_count, 1);
+    ASSERT_HAS(kept_last(), "only 150 are allowed");
+}
+END_TEST
+
 /* With next to nothing the server still starts, and takes one. */
 START_TEST(one_connection_is_the_least)
 {
@@ -83,5 +112,5 @@ START_TEST(what_connections_need_of_memory)
 END_TEST
 
 SUITE_MAIN("limits", it_is_raised_to_what_is_needed, a_limit_that_is_high_enough_stays,
-           what_does_not_fit_is_reported_with_its_numbers, one_connection_is_the_least,
-           what_connections_need_of_memory)
+           what_does_not_fit_is_reported_with_its_numbers, a_limit_that_may_not_be_raised,
+           one_connection_is_the_least, what_connections_need_of_memory)

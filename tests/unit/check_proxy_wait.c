@@ -210,10 +210,10 @@ START_TEST(the_deadline_is_not_moved)
         send_bytes(fd, header_of(7) + i, 1);
         run_ready(base);
         ck_assert(!is_closed(fd));
-        now_ns += UINT64_C(3000000000);
+        now_ns += UINT64_C(3100000000);
         sc_clock_fake(&now_ns, NULL);
     }
-    send_bytes(fd, header_of(7) + 20, 1); /* after 60 s */
+    send_bytes(fd, header_of(7) + 20, 1); /* after 62 s */
     RUN_UNTIL(base, is_closed(fd));
     ck_assert_uint_eq(refused_headers(), 1);
     (void)close(fd);

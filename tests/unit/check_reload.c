@@ -5,8 +5,18 @@
 
 #include <unistd.h>
 
+#include <openssl/rand.h>
+
 #include "reload_fixture.h"
 #include "tls/ticket_file.h"
+
+/* In place of OpenSSL's, which may fail. */
+static bool no_random;
+
+int RAND_bytes(unsigned char *out, int count)
+{
+    return no_random ? 0 : RAND_bytes_ex(NULL, out, (size_t)count, 0);
+}
 
 /* Whether another key makes tickets now than when this was asked before. */
 static bool another_key(void)
@@ -50,6 +60,23 @@ START_TEST(ticket_keys_rotate)
     ck_assert(!another_key());
     reload_with("[server]\nreload-interval = 0\n[tls]\nsession-timeout = 5m\n");
     ck_assert(another_key());
+    finish();
+}
+END_TEST
+
+START_TEST(a_rotation_that_fails_is_tried_again)
+{
+    begin("[server]\nreload-interval = 0\n");
+    (void)another_key();
+    no_random = true;
+    fire_after_ms(12 * HOUR_MS);
+    no_random = false;
+    ASSERT_HAS(kept_last(), " ticket_rotation_failed ");
+    ck_assert(!another_key());
+    ck_assert(waits(60));
+    fire_after_ms(60000);
+    ck_assert(another_key());
+    ck_assert(waits(12 * 3600));
     finish();
 }
 END_TEST
@@ -244,7 +271,8 @@ START_TEST(what_needs_a_restart_and_is_changed_back)
 }
 END_TEST
 
-SUITE_MAIN("reload", ticket_keys_rotate, what_fails_is_tried_again,
-           a_refused_key_leaves_the_ticket_keys, the_end_of_a_failure_and_the_stop,
-           the_interval_is_the_active_one, a_signal_always_publishes,
-           the_line_of_a_reload_is_its_last, what_needs_a_restart_and_is_changed_back)
+SUITE_MAIN("reload", ticket_keys_rotate, a_rotation_that_fails_is_tried_again,
+           what_fails_is_tried_again, a_refused_key_leaves_the_ticket_keys,
+           the_end_of_a_failure_and_the_stop, the_interval_is_the_active_one,
+           a_signal_always_publishes, the_line_of_a_reload_is_its_last,
+           what_needs_a_restart_and_is_changed_back)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -168,6 +169,20 @@ START_TEST(every_address)
 }
 END_TEST
 
+/* It is the status of "the server does not answer", whatever was the reason. */
+START_TEST(no_connection)
+{
+    static char buffer[SC_STATUS_CLIENT_BYTES];
+    const struct rlimit no_more = {.rlim_cur = 3, .rlim_max = 3};
+    const struct sc_address address = {.host = "127.0.0.1", .port = "1"};
+    const char *body = NULL;
+    struct sc_err err;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &no_more), 0);
+    ck_assert_int_eq(sc_status_client_get(&address, "/status.txt", buffer, &body, &err), -1);
+    ck_assert_int_eq(err.status, EX_UNAVAILABLE);
+}
+END_TEST
+
 /* As it may stand in a configuration: nothing listens there. */
 START_TEST(any_port)
 {
@@ -258,6 +273,6 @@ START_TEST(an_answer_moves_no_cursor)
 END_TEST
 
 SUITE_MAIN("status_client", what_a_server_answers, a_read_that_fails, an_answer_that_is_too_long,
-           every_address, any_port, an_answer_that_is_cut, what_is_not_the_server,
+           every_address, no_connection, any_port, an_answer_that_is_cut, what_is_not_the_server,
            a_silent_server_is_not_waited_for, a_server_that_drips_is_not_waited_for,
            an_answer_moves_no_cursor)
