@@ -18,8 +18,8 @@ grep -qF " client_command pin=\"$pin\" command=" "$server_log" || fail "no pin i
 hello
 stop_server
 # Of several addresses the first that others can reach; for all addresses a name of the certificate stands.
-start_server --listen "unix:$tmp/socket" --listen 127.0.0.1:0 --listen '[::]:0'
-all=$(sed -n 's/^\[::\]:/captain.example.org:/p' "$port_file")
+start_server --listen "unix:$tmp/socket" --listen 127.0.0.1:0 --listen 0.0.0.0:0
+all=$(sed -n 's/^0\.0\.0\.0:/captain.example.org:/p' "$port_file")
 [ "$(command)" = "sc-client --connect $all --pin $pin echo hello" ] || fail "another command for all addresses: $(command)"
 stop_server
 start_server --listen "unix:$tmp/socket"
@@ -37,6 +37,9 @@ stop_server
 run 0 sc-keygen --force --out server --name "$(hostname)" --name box --name '*.example.org' --name 127.0.0.1
 start_server --listen '[::]:0'
 command | grep -Eq "^sc-client --connect ([0-9.]+|\[[0-9a-f:]+\]|localhost):$port --pin " || fail "another command: $(command)"
+if grep -Eq '^[^[:space:]]+[[:space:]]00000000[[:space:]][0-9A-F]+[[:space:]]000[13][[:space:]]' /proc/net/route 2>/dev/null; then # a way to others
+    command | grep -qv ' localhost:' || fail "the command does not name an address: $(command)"
+fi
 hello
 stop_server
 
