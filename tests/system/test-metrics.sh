@@ -204,6 +204,7 @@ http 200 --unix-socket admin.sock -H 'Host: whatever' http://x/healthz
 run 0 sc-server --status unix:admin.sock
 stop_server
 [ ! -e admin.sock ] || fail "the socket's file is left"
-run 69 sc-server -c /dev/null --certificate server.crt --private-key server.key --listen 127.0.0.1:0 --metrics-listen 192.0.2.1:9
+run 69 sc-server -c /dev/null --certificate server.crt --private-key server.key --listen "unix:$tmp/left" --metrics-listen 192.0.2.1:9
 expect_err '192.0.2.1:9'
+[ ! -e left ] || fail "the file of a socket is left by a server that could not start"
 pass "what is counted is what happened"

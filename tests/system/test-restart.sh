@@ -112,6 +112,10 @@ stop_service
 for name in other metrics; do
     start --stored $name forged --
     grep -q " inherited_discarded .*descriptor 4, which was passed on under the name $name, is closed: it is not a socket" service.log || fail "not logged"
+    server=$(cut -d " " -f 1 "/proc/$service/task/$service/children" 2>/dev/null || :)
+    for fd in "/proc/$server/fd"/*; do
+        case $(readlink "$fd") in */forged) fail "it is not closed" ;; esac
+    done
     rm -f ticket-*
     all full
     restart

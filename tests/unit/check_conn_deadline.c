@@ -399,6 +399,14 @@ TEST(after_a_large_reply_memory_is_trimmed)
     ck_assert_uint_eq(worker.memory_trim.last_ms, now_ns / 1000000U);
 }
 
+/* So does what a handshake has needed. */
+TEST(after_a_handshake_memory_is_trimmed)
+{
+    ck_assert(!worker.memory_trim.is_armed);
+    connect_peer();
+    ck_assert(worker.memory_trim.is_armed);
+}
+
 /* --- Clients that read slowly --- */
 
 /* So many replies that the peer does not read. */
@@ -492,5 +500,5 @@ SUITE_MAIN("conn_deadline", a_handshake_has_a_deadline, a_proxy_header_takes_of_
            a_closing_connection_has_a_deadline, it_lingers_from_the_last_byte_on,
            what_comes_after_the_end_is_read, who_has_ended_is_not_waited_for,
            what_waits_still_leaves_when_the_client_has_ended, after_a_large_reply_memory_is_trimmed,
-           a_client_that_does_not_read, a_client_that_stops_reading, a_client_that_reads_too_slowly,
-           a_client_that_reads_slowly)
+           after_a_handshake_memory_is_trimmed, a_client_that_does_not_read,
+           a_client_that_stops_reading, a_client_that_reads_too_slowly, a_client_that_reads_slowly)
