@@ -15,6 +15,9 @@ start_server
 pin=$(sc-keygen --show server.crt | grep -o 'sha256//[^ ]*' | head -n 1)
 [ "$(command)" = "sc-client --connect $address --pin $pin echo hello" ] || fail "another command: $(command)"
 grep -qF " client_command pin=\"$pin\" command=" "$server_log" || fail "no pin in the log"
+said='workers=[1-9][0-9]* backend=[a-z]+ version=[^ ]+ openssl=[^ ]+ libevent=[^ ]+ crypto=[^ ].* descriptors=[1-9][0-9]+ max_connections=[1-9][0-9]*'
+grep -Eq " info ready listen=$address $said memory_idle_mib=[0-9]+ memory_most_mib=[1-9][0-9]*\$" "$server_log" ||
+    fail "not all of it is said: $(grep ' ready ' "$server_log")"
 hello
 stop_server
 # Of several addresses the first that others can reach; for all addresses a name of the certificate stands.

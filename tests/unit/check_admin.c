@@ -95,4 +95,16 @@ START_TEST(ready_only_while_it_takes_clients)
 }
 END_TEST
 
-SUITE_MAIN("admin", ready_only_while_it_takes_clients)
+/* For what is shown of the last minute. */
+START_TEST(the_sum_has_what_the_main_thread_counts)
+{
+    struct sc_stats sum = {0};
+    begin();
+    sc_stats_add(&stats.reloads_failed, 3);
+    sc_metrics_source_sum(&source, &sum);
+    ck_assert_uint_eq(sc_stats_get(&sum.reloads_failed), 3);
+    end();
+}
+END_TEST
+
+SUITE_MAIN("admin", ready_only_while_it_takes_clients, the_sum_has_what_the_main_thread_counts)

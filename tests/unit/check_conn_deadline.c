@@ -447,6 +447,22 @@ TEST(a_client_that_does_not_read)
     ck_assert_uint_eq(sc_stats_get(&stats.closed[SC_CLOSE_WRITE_TIMEOUT]), 1);
 }
 
+/* Nothing else happens on the connection. */
+TEST(a_client_that_does_not_read_the_only_reply)
+{
+    limits.idle_timeout_ms = 0;
+    connect_peer();
+    stop_reading_at_once();
+    send_echo(65000);
+    RUN_UNTIL(base, sc_stats_get(&stats.requests[0]) == 1);
+    run_ready(base);
+    ck_assert(sc_tlsbev_is_blocked(conn->tls));
+    pass(900);
+    ck_assert_ptr_nonnull(conn);
+    pass(400);
+    ck_assert_ptr_null(conn);
+}
+
 /* Its time begins when it has read last, or a quarter of it later. */
 TEST(a_client_that_stops_reading)
 {
@@ -501,4 +517,5 @@ SUITE_MAIN("conn_deadline", a_handshake_has_a_deadline, a_proxy_header_takes_of_
            what_comes_after_the_end_is_read, who_has_ended_is_not_waited_for,
            what_waits_still_leaves_when_the_client_has_ended, after_a_large_reply_memory_is_trimmed,
            after_a_handshake_memory_is_trimmed, a_client_that_does_not_read,
-           a_client_that_stops_reading, a_client_that_reads_too_slowly, a_client_that_reads_slowly)
+           a_client_that_does_not_read_the_only_reply, a_client_that_stops_reading,
+           a_client_that_reads_too_slowly, a_client_that_reads_slowly)
