@@ -64,6 +64,7 @@ START_TEST(openmetrics_is_for_those_who_name_it)
     static const char *const openmetrics[] = {
         "application/openmetrics-text",
         "application/openmetrics-text; version=1.0.0",
+        "application/openmetrics-text\t;\tversion\t=\t1.0.0\t",
         "Application/OpenMetrics-Text ; charset=utf-8 ; Version=1.0.0",
         "text/html, application/openmetrics-text;q=0.1",
         "application/openmetrics-text;q=0.5,application/openmetrics-text;q=0.1,text/plain;q=0.3",
@@ -106,5 +107,19 @@ START_TEST(openmetrics_is_for_those_who_name_it)
 }
 END_TEST
 
+/* So long that copies of it that are not bounded would leave the stack. */
+START_TEST(words_without_an_end)
+{
+    static const char *const begins[] = {"", "text/plain;", "text/plain;q="};
+    static char accept[1U << 24];
+    for (size_t i = 0; i < SC_COUNT_OF(begins); i++) {
+        memset(accept, 'a', sizeof(accept) - 1);
+        memcpy(accept, begins[i], strlen(begins[i]));
+        ck_assert_int_eq(sc_admin_accepted_format(accept), SC_PROMETHEUS_TEXT);
+    }
+    ck_assert(!sc_admin_host_is_ours(accept, NULL, 0));
+}
+END_TEST
+
 SUITE_MAIN("admin_request", addresses_and_names_of_ours_may_be_asked_for,
-           openmetrics_is_for_those_who_name_it)
+           openmetrics_is_for_those_who_name_it, words_without_an_end)

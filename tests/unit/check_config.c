@@ -227,6 +227,7 @@ START_TEST(syntax_errors_and_traps_of_the_parser)
     refuse("[server]\nlisten = a:1,,b:2\n", ":2", "listen", "item of the list is empty");
     refuse("[tls]\nclient-pin = a, ,b\n", ":2", "client-pin", "item of the list is empty");
     refuse("[server]\ncertificate = a\\tb\n", ":2", "certificate", "control character");
+    refuse("[tls]\nclient-pin = a, b\\tc\n", ":2", "client-pin", "control character");
     refuse("[server]\nlisten =  \n", ":2", "listen", "expected ADDR");
     refuse("[server]\nlisten = a:1\n\nmax-body = $nothing\n\nworkers = 2\n", ":4:", "variable", "");
     refuse("[server]\n"
