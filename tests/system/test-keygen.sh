@@ -14,9 +14,12 @@ pass "each kind of key, and what openssl says about it"
 for kind in --ec --ed25519 "--rsa 2048"; do
     # shellcheck disable=SC2086
     run 0 sc-keygen $kind --out "$tmp/k" --force
+    cp out made
     [ "$(mode k.key) $(mode k.crt)" = "600 644" ] || fail "modes of the files: $(mode k.key) $(mode k.crt)"
     run 0 sc-keygen --show k.crt
+    grep -Fqx "$tmp/k.key: private key, $(sed -n '1s/.*: certificate, //p' out)" made || fail "the kind of key is not printed: $(cat made)"
     hash=$(openssl x509 -in k.crt -noout -pubkey | public_key_hash | base64)
+    [ "$(sed -n 's/^  sc-client, curl  *//p' made)" = "sha256//$hash" ] || fail "the pin of the new key is not printed: $(cat made)"
     [ "$(shown 'sc-client, curl')" = "sha256//$hash" ] || fail "curl's spelling"
     [ "$(shown 'RFC 7469')" = "pin-sha256=\"$hash\"" ] || fail "RFC 7469's spelling"
     [ "$(shown ssh)" = "SHA256:${hash%=}" ] || fail "ssh's spelling"
@@ -52,24 +55,33 @@ run 0 sc-keygen
 [ -s server.key ] && [ -s server.crt ] || fail "BASE is not server unless told"
 openssl x509 -in server.crt -noout -ext subjectAltName | grep -q 'DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1$' ||
     fail "localhost and its addresses are not in the default names"
-# The host's full name, from the line of /etc/hosts that names it, wherever it stands there; nothing of another line.
-printf '%s\n' '192.0.2.8 other.example.org other' '192.0.2.7 Captain captain.example.org space.example.org' >short-first
+# The host's full name, from the line of /etc/hosts that names it, wherever it stands there; nothing of another line. A host name that is
+# full is taken as it is, one that no certificate can hold is left out, and no name is there twice.
+printf '%s\n' '192.0.2.8 other.example.org other' '192.0.2.7 Captain cap captain.example.org space.example.org' >short-first
 printf '%s\n' '192.0.2.7 captain.example.org captain' '192.0.2.8 captain.other.example' >full-first
-for hosts in short-first full-first; do
+while read -r host hosts wanted; do
     status=77
     if unshare -rmu true 2>/dev/null; then
         status=0
+        # hostname(1) does not take every name.
         # shellcheck disable=SC2016
-        unshare -rmu sh -c 'hostname captain && mount --bind "$1" /etc/hosts || exit 77; exec sc-keygen --force --out named' sh "$hosts" >out 2>err || status=$?
+        unshare -rmu sh -c '{ hostname "$1" || echo "$1" >/proc/sys/kernel/hostname; } && mount --bind "$2" /etc/hosts || exit 77
+            exec sc-keygen --force --out named' sh "$host" "$hosts" >out 2>err || status=$?
     fi
     if [ "$status" = 77 ]; then
         skip_part "no name space for a host name can be made here (unshare -rmu, hostname)"
         continue
     fi
-    [ "$status" = 0 ] || fail "exit status $status with $hosts"
+    [ "$status" = 0 ] || fail "exit status $status on the host $host with $hosts"
     names=$(openssl x509 -in named.crt -noout -ext subjectAltName | tail -n 1 | sed 's/^ *//')
-    [ "$names" = 'DNS:captain.example.org, DNS:captain, DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1' ] || fail "names with $hosts: $names"
-done
+    [ "$names" = "$wanted, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1" ] || fail "names of the host $host with $hosts: $names"
+done <<'END'
+captain short-first DNS:captain.example.org, DNS:captain, DNS:localhost
+captain full-first DNS:captain.example.org, DNS:captain, DNS:localhost
+space.example.org short-first DNS:space.example.org, DNS:localhost
+LocalHost short-first DNS:LocalHost
+cap!tain short-first DNS:localhost
+END
 
 # Whom the commands that are printed connect to.
 connects_to() {
@@ -155,6 +167,18 @@ dated_certificate k 20200101000000Z "$(date -u -d '+10 days' +%Y%m%d%H%M%SZ)" k.
 run 0 sc-keygen --check k
 grep -Eq '^k.crt: note: valid until .*, (9|10) more days; "sc-keygen --renew --out k" makes' out || fail "--check does not say that a certificate ends soon"
 
+# A key of no use is a problem of the pair, and its mode is looked at too; one that can't be read ends the check.
+cp n.crt lost.crt
+run 66 sc-keygen --check lost
+one_line "can't read lost.key: No such file or directory\$"
+echo nonsense >lost.key
+chmod 600 lost.key
+run 78 sc-keygen --check lost
+one_line 'lost.key: holds no PEM private key$'
+chmod 604 lost.key
+run 78 sc-keygen --check lost
+one_line 'lost.key: holds no PEM private key; there are 2 problems$'
+
 pass "a certificate that says it is encrypted asks nobody"
 {
     echo '-----BEGIN CERTIFICATE-----'
@@ -174,6 +198,14 @@ one_line "can't read \."
 : >empty
 run 65 sc-keygen --show empty
 one_line 'empty: holds neither'
+run 0 sc-keygen --show weak.crt
+show_is '  names            none'
+# The algorithm of its key is one that nobody knows; only that is changed.
+openssl x509 -in n.crt -outform der | LC_ALL=C sed 's/\x2a\x86\x48\xce\x3d\x02\x01/\x2a\x86\x48\xce\x3d\x02\x7f/' |
+    openssl x509 -inform der -out unknown.crt 2>>openssl.log || fail "openssl x509"
+run 65 sc-keygen --show unknown.crt
+one_line "unknown.crt: the public key in it can't be read"
+[ ! -s out ] || fail "something is printed of a key that can't be read: $(cat out)"
 openssl ec -in before -aes128 -passout pass:secret -out locked.key 2>/dev/null
 # Without a terminal the passphrase is not asked for, and standard input is not read for it.
 echo secret | run 65 setsid sc-keygen --show locked.key
@@ -188,6 +220,10 @@ for wrong in "--bogus" "-x" "extra" "--rsa" "--rsa 1024" "--rsa 2048x" "--rsa 99
     # shellcheck disable=SC2086
     run 64 sc-keygen $wrong
     one_line ".*; try 'sc-keygen --help'\$"
+done
+for option in --out --check; do
+    run 64 sc-keygen $option "$(printf %04092d 0)"
+    one_line '0*\.\.\.: the name is too long'
 done
 run 64 sc-keygen --name "two
 lines"

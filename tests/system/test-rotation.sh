@@ -12,6 +12,20 @@ pin() {
 }
 names() { openssl x509 -in "$1" -noout -ext subjectAltName | tail -n 1 | sed 's/^ *//'; }
 rights() { stat -c %U:%G:%a "$1"; }
+# prints TEXT KEY: the last run did, as a line, and the pin of this key.
+prints() {
+    grep -Eqx -e "$1" out || fail "not printed: $1"
+    grep -Fqx "  sc-client, curl  $(pin "$2")" out || fail "the pin of $2 is not printed"
+}
+# No file can grow: status and what is printed go through a pipe.
+on_full_disk() {
+    # shellcheck disable=SC2016
+    {
+        sh -c 'trap "" XFSZ && ulimit -f 0 && exec sc-keygen "$@"' sh "$@" 2>&1 || echo "status $?"
+    } | cat >out
+    [ "$(sed -n '$p' out)" = 'status 74' ] && grep -q '^sc-keygen: can.t write .*: File too large$' out ||
+        fail "on a full disk: $*: $(cat out)"
+}
 
 pass "--next: of the same kind and for the same names, unless told"
 for kind in --ec --ed25519 "--rsa 2304"; do
@@ -19,6 +33,7 @@ for kind in --ec --ed25519 "--rsa 2304"; do
     run 0 sc-keygen $kind --out k --force --name one.example --name 192.0.2.9
     rm -f k.next.*
     run 0 sc-keygen --next --out k
+    prints 'k\.next\.crt: certificate, valid until 20[0-9-]{8}, for one\.example, 192\.0\.2\.9' k.next.key
     run 0 sc-keygen --check k.next
     sc-keygen --show k.key | sed -n '1s/.*, //p' >kind.now
     sc-keygen --show k.next.key | sed -n '1s/.*, //p' | cmp -s - kind.now || fail "the next key is of another kind"
@@ -66,13 +81,20 @@ run 0 sc-keygen --next --out p
 old=$(pin p.key) new=$(pin p.next.key)
 cp p.key p.was.key
 run 0 sc-keygen --promote --out p
+prints 'p\.crt: certificate, valid until 20[0-9-]{8}, for .*localhost, 127\.0\.0\.1, ::1' p.key
 [ "$(pin p.key) $(pin p.crt) $(pin p.previous.key) $(pin p.previous.crt)" = "$new $new $old $old" ] || fail "who is what after --promote"
 [ ! -e p.next.key ] && [ ! -e p.next.crt ] || fail "the next key is still there"
 cmp -s p.previous.key p.was.key || fail "the previous key is not the one that was, to the byte"
 run 0 sc-keygen --check p
 run 0 sc-keygen --promote --out p
 grep -q "^p.next.key does not exist: nothing is left to promote" out || fail "a promotion twice"
+prints 'p\.crt: certificate, valid until 20[0-9-]{8}, for .*localhost, 127\.0\.0\.1, ::1' p.key
 [ "$(pin p.key)" = "$new" ] || fail "a promotion twice changes the key"
+mv p.crt p.saved
+echo nonsense >p.crt
+run 65 sc-keygen --promote --out p
+one_line 'p.crt: holds no PEM certificate$'
+mv p.saved p.crt
 run 0 sc-keygen --next --out p
 cp p.next.key saved
 cp p.key p.next.key
@@ -98,13 +120,49 @@ run 65 sc-keygen --promote --out p
 one_line 'p.next.key: holds no PEM private key'
 run 65 sc-keygen --status --out p
 one_line 'p.next.key: holds no PEM private key'
+run 65 sc-keygen --next --out p
+one_line 'p.next.key: holds no PEM private key'
+cp saved p.next.key
+echo nonsense >p.next.crt
+for change in --status --next --promote; do
+    run 65 sc-keygen $change --out p
+    one_line 'p.next.crt: holds no PEM certificate$'
+done
 run 0 sc-keygen --check p
+# The current pair is not replaced before it is kept.
+rm p.next.*
+run 0 sc-keygen --next --out p
+old=$(cat p.key p.crt p.next.key p.next.crt | cksum)
+for taken in key crt; do
+    rm -f p.previous.*
+    mkdir p.previous.$taken
+    run 73 sc-keygen --promote --out p
+    one_line "can't .*p.previous.$taken"
+    [ "$(cat p.key p.crt p.next.key p.next.crt | cksum)" = "$old" ] || fail "a promotion that keeps no p.previous.$taken changes the pairs"
+    rmdir p.previous.$taken
+done
+on_full_disk --promote --out p
+[ "$(cat p.key p.crt p.next.key p.next.crt | cksum)" = "$old" ] || fail "a promotion on a full disk changes the pairs"
+mv p.key p.saved
+echo nonsense >p.key
+for change in --status --next --promote --renew; do
+    run 65 sc-keygen $change --out p
+    one_line 'p.key: holds no PEM private key$'
+done
+mv p.saved p.key
 
 pass "--renew"
+run 66 sc-keygen --renew --out none
+one_line "none.key does not exist; sc-keygen --out makes the first pair$"
 run 0 sc-keygen --out r --name one.example --days 20
+old=$(cksum <r.crt)
+on_full_disk --renew --out r
+on_full_disk --next --out r
+[ "$(cksum <r.crt) $(echo r.*)" = "$old r.crt r.key" ] || fail "a full disk changes the files: $(echo r.*)"
 old=$(pin r.key)
 serial=$(openssl x509 -in r.crt -noout -serial)
 run 0 sc-keygen --renew --out r
+prints 'r\.crt: certificate, valid until 20[0-9-]{8}, for one\.example' r.key
 [ "$(pin r.key) $(pin r.crt)" = "$old $old" ] || fail "--renew changes the key"
 [ "$(names r.crt)" = DNS:one.example ] && [ "$(openssl x509 -in r.crt -noout -serial)" != "$serial" ] || fail "the renewed certificate"
 openssl x509 -in r.crt -noout -checkend 300000000 >/dev/null || fail "--renew is for 3650 days"
@@ -122,6 +180,16 @@ run 0 sc-keygen --check r
 openssl req -x509 -new -key r.key -subj /CN=r -out r.crt 2>>openssl.log || fail "openssl req"
 run 0 sc-keygen --renew --out r
 [ "$(names r.crt)" = "$(names p.crt)" ] || fail "names of the renewed certificate: $(names r.crt)"
+# Of another one the host names and addresses are taken, once each and at most 100; no other kind of name.
+names=email:captain@example.org,DNS:a.example,IP:192.0.2.9,URI:http://b.example,DNS:A.example
+wanted='DNS:a.example, IP Address:192.0.2.9'
+for i in $(seq 99); do
+    names=$names,DNS:n$i.example
+    [ "$i" = 99 ] || wanted="$wanted, DNS:n$i.example"
+done
+openssl req -x509 -new -key r.key -subj /CN=r -addext "subjectAltName=$names" -out r.crt 2>>openssl.log || fail "openssl req"
+run 0 sc-keygen --renew --out r
+[ "$(names r.crt)" = "$wanted" ] || fail "names of the renewed certificate: $(names r.crt)"
 openssl req -new -key r.key -subj /CN=three.example -out r.csr 2>>openssl.log
 openssl x509 -req -in r.csr -CA k.crt -CAkey k.key -CAcreateserial -days 99 -out r.crt 2>>openssl.log || fail "openssl x509"
 run 65 sc-keygen --renew --out r
@@ -132,6 +200,8 @@ status_is() { grep -Eq -e "$1" out || fail "--status does not print: $1"; }
 mkdir s
 run 66 sc-keygen --status --out s
 one_line "s/server.key does not exist"
+run 66 sc-keygen --status --out p.crt/server
+one_line "can't read p.crt/server.key: Not a directory"
 run 0 sc-keygen --out s/
 run 0 sc-keygen --status --out s
 status_is '^current: s/server.key$'
@@ -303,6 +373,9 @@ one_line 'ticket keys t5: 4 keys'
 : >t5
 run 78 sc-keygen --ticket-keys t5
 one_line 'ticket keys t5: no key in it'
+cp t t5
+on_full_disk --ticket-keys t5
+cmp -s t t5 || fail "a full disk changes the keys"
 run 73 sc-keygen --ticket-keys missing/t
 one_line "can't open the directory missing: No such file or directory"
 # A session outlives a rotation of the file, and not two of them.
