@@ -106,6 +106,8 @@ store
 clients 6 0 0 0
 safe 0 '^safe to promote: all clients that asked for pins in the last 7 days accept the next key$'
 grep -q '^next step: sc-keygen --promote --out server, and reload the server$' out || fail "the next step"
+grep -qx '  clients          6 asked for pins in the last 7 days' out || fail "the number of clients: $(cat out)"
+! grep -q 'about\|estimate' out || fail "all clients are reported as an estimate: $(cat out)"
 pass "sc-keygen says when it is safe to promote"
 
 # sampled JSON: a server that looks at one address in four reports that.
@@ -129,9 +131,21 @@ safe 75 'not safe to promote: about 4 of 10 clients that asked for pins are not 
 admin=$admin_of_all
 pass "a sample is not reported as all clients"
 
-sed 's/"one_in":1,//' status.json >older.json
-sampled older.json
-safe 69 "the server at $admin does not report its pins; is it older than this program\?$"
+# Without a number, without the current pin, with one that is longer than any pin, with one that is none; cut.
+number=0
+for change in 's/"one_in":1,//' 's/"not_asked_since":[0-9]*/"not_asked_since":-1/' 's/"current":"[^"]*",//' \
+    "s|\"current\":\"[^\"]*\"|\"current\":\"sha256//$(printf %02000d 0)\"|" 's/"current":"[^"]*"/"current":"none"/' 's/}$//'; do
+    number=$((number + 1))
+    sed "$change" status.json >older-$number.json
+    ! cmp -s status.json older-$number.json || fail "nothing was changed by $change"
+    sampled older-$number.json
+    safe 69 "the server at $admin does not report its pins; is it older than this program\?$"
+    admin=$admin_of_all
+done
+sed 's/"announced":[0-9]*/"announced":null/' status.json >no-date.json
+sampled no-date.json
+safe 0 '^safe to promote: '
+! grep -q 'announced since' out || fail "a date that was not reported: $(cat out)"
 admin=$admin_of_all
 pass "a server that reports less"
 
@@ -157,6 +171,7 @@ run 0 sc-keygen --next
 start
 clients 0 0 0 0
 safe 75 'it is not known whether it is safe to promote: no client has asked for pins; '
+! grep -q 'of these' out || fail "nobody has asked, and it is said what they accept: $(cat out)"
 pass "after a promotion there is no next key; after a restart nothing is known"
 
 # The port of the clients, nobody at all, something else, and a wrong address.

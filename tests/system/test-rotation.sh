@@ -373,6 +373,7 @@ one_line 'ticket keys t5: 4 keys'
 : >t5
 run 78 sc-keygen --ticket-keys t5
 one_line 'ticket keys t5: no key in it'
+! grep -l AAAAAAAAAAAAAAAAAAAA one t t2 kept/tickets || fail "keys that everybody knows"
 cp t t5
 on_full_disk --ticket-keys t5
 cmp -s t t5 || fail "a full disk changes the keys"
