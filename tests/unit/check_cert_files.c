@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 
 #include "suite.h"
+#include "tls/cert_files.h"
 #include "tls/context.h"
 #include "tls_fixture.h"
 
@@ -106,6 +107,24 @@ START_TEST(names_the_command_that_makes_a_pair)
     struct sc_err err;
     ck_assert_ptr_null(sc_tls_context_new_server(&settings, &err));
     ck_assert_msg(!strstr(err.text, "sc-keygen"), "%s", err.text);
+    /* Where no pair can be made. */
+    fixture_write("file", "", 0);
+    settings = fixture_settings("file/none");
+    ck_assert_ptr_null(sc_tls_context_new_server(&settings, &err));
+    ck_assert_msg(strstr(err.text, "none.crt: Not a directory") != NULL, "%s", err.text);
+    ck_assert_msg(!strstr(err.text, "sc-keygen"), "%s", err.text);
+}
+END_TEST
+
+START_TEST(a_passphrase_is_not_cut)
+{
+    char out[8] = "";
+    char passphrase[] = "sesame";
+    char none[] = "";
+    ck_assert_int_eq(sc_cert_files_passphrase(out, 6, 0, passphrase), 6);
+    ck_assert_mem_eq(out, "sesame", sizeof("sesame"));
+    ck_assert_int_eq(sc_cert_files_passphrase(out, 5, 0, passphrase), -1);
+    ck_assert_int_eq(sc_cert_files_passphrase(out, 6, 0, none), -1);
 }
 END_TEST
 
@@ -300,5 +319,5 @@ START_TEST(follows_a_chain_of_three)
 END_TEST
 
 SUITE_MAIN("cert_files", names_what_is_wrong_with_files, names_the_command_that_makes_a_pair,
-           refuses_weak_keys, opens_encrypted_keys, reads_chains_and_combined_files,
-           warns_about_dates_and_modes, follows_a_chain_of_three)
+           a_passphrase_is_not_cut, refuses_weak_keys, opens_encrypted_keys,
+           reads_chains_and_combined_files, warns_about_dates_and_modes, follows_a_chain_of_three)

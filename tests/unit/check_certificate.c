@@ -63,14 +63,27 @@ START_TEST(hosts_and_addresses)
 }
 END_TEST
 
-/* Not the one that is known already, in any case of its letters. */
+/*
+ * Not the one that is known already, in any case of its letters; no address, no pattern, and
+ * nothing that is no name.
+ */
 START_TEST(another_name_of_a_host)
 {
-    struct identity leaf = make("a", "DNS:Own.example,DNS:b.example", NULL, 0, 10);
+    struct identity leaf = make("a",
+                                "IP:192.0.2.9,DNS:localhost,DNS:x;y.example,DNS:Own.example,"
+                                "DNS:*.wild.example,DNS:b.example",
+                                NULL, 0, 10);
+    struct identity without = make("a", "IP:192.0.2.9,DNS:own.example", NULL, 0, 10);
     char text[128];
     ck_assert(sc_certificate_host_name(leaf.certificate, "own.example", text, sizeof(text)));
     ck_assert_str_eq(text, "b.example");
+    ck_assert(
+        !sc_certificate_host_name(leaf.certificate, "own.example", text, strlen("b.example")));
+    ck_assert(!sc_certificate_host_name(without.certificate, "own.example", text, sizeof(text)));
+    ASSERT_KEEPS_NOTHING(
+        (void)sc_certificate_host_name(leaf.certificate, "own.example", text, sizeof(text)));
     drop(&leaf);
+    drop(&without);
 }
 END_TEST
 

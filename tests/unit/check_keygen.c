@@ -100,7 +100,8 @@ START_TEST(names_are_checked)
                                 "*.example.com", "x_y.example", "xn--bcher-kva.example",
                                 "127.0.0.1",     "::1",         "2001:db8::1",
                                 "A-1.Example",   "1.example",   "::ffff:192.0.2.1",
-                                label + 1,       long_name,     "3com.example"};
+                                label + 1,       long_name,     "3com.example",
+                                "example.1-2",   "example.1_2"};
     for (size_t i = 0; i < SC_COUNT_OF(good); i++) {
         struct sc_err err = {0};
         ck_assert_msg(sc_keygen_check_name(good[i], &err) == 0, "%s: %s", good[i], err.text);

@@ -90,7 +90,7 @@ START_TEST(only_a_regular_file_is_locked)
     ck_assert_int_eq(mkdir("directory", 0700), 0);
     is_refused("directory", "can't lock directory: Is a directory");
     is_refused("missing/lock", "can't lock missing/lock");
-    is_refused(too_long, "too long");
+    is_refused(too_long, "the path is too long");
     scratch_leave();
 }
 END_TEST

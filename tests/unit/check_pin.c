@@ -14,6 +14,7 @@
 #include "scratch.h"
 #include "suite.h"
 #include "tls/pin.h"
+#include "tls/pin_set.h"
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -232,13 +233,24 @@ START_TEST(what_is_no_pin_is_refused_and_the_set_stays)
         "cert-sha256:g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
         "cert-sha256:0g112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
         "cert-sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddee0:",
+        "cert-sha256:@0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        "cert-sha256:`0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        "3 1 1 ", /* of which the blank is not a part */
+        "3 0 1 ;",
+        "sha256 Fingerprint=",
     };
+    static const char *const no_text[] = {"md5sums.pem", "sha1", "sha512/ca.crt", "SHA384.pem",
+                                          "sha224 Fingerprint.crt"};
     struct sc_err err;
     struct sc_pin_set *set = set_of("sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     for (size_t i = 0; i < SC_COUNT_OF(bad); i++) {
         ck_assert_msg(sc_pin_set_add(set, bad[i], &err) == -1, "taken: %s", bad[i]);
         ck_assert_int_eq(err.status, EX_USAGE);
         ck_assert_uint_eq(sc_pin_set_count(set), 1);
+    }
+    /* Files, whatever their names begin with. */
+    for (size_t i = 0; i < SC_COUNT_OF(no_text); i++) {
+        ck_assert_msg(!sc_pin_is_text(no_text[i]), "%s", no_text[i]);
     }
     /* The same pin in another spelling is the same pin. */
     ck_assert_int_eq(
@@ -348,6 +360,14 @@ START_TEST(a_pin_is_all_of_its_bytes_and_its_kind)
     uint8_t keys[SC_COUNT_OF(same)][SC_PIN_BYTES];
     ck_assert_uint_eq(sc_pin_set_keys(all, keys, SC_COUNT_OF(keys)), 1);
     ck_assert_uint_eq(keys[0][SC_PIN_BYTES - 1], 1);
+    /* No more than there is room for. */
+    const uint8_t untouched[SC_PIN_BYTES] = {0xee};
+    memcpy(keys[1], untouched, SC_PIN_BYTES);
+    ck_assert_int_eq(
+        sc_pin_set_add(all, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI=", NULL), 0);
+    ck_assert_uint_eq(sc_pin_set_keys(all, keys, 1), 1);
+    ck_assert_mem_eq(keys[1], untouched, SC_PIN_BYTES);
+    ck_assert_uint_eq(sc_pin_set_keys(all, keys, 2), 2);
     sc_pin_set_free(all);
     ck_assert_mem_ne(digests[0], digests[1], SC_PIN_BYTES);
     ck_assert_mem_ne(digests[0], digests[2], SC_PIN_BYTES);

@@ -52,7 +52,12 @@ END_TEST
 START_TEST(bad_lines)
 {
     char long_name[200] = ONE " ";
-    memset(long_name + strlen(long_name), 'n', 65);
+    memset(long_name + strlen(long_name), 'n', 64);
+    struct sc_pin_set *longest = sc_pin_set_new();
+    ck_assert_int_eq(add(longest, long_name), 0);
+    ck_assert_uint_eq(strlen(longest->pins[0].name), 64);
+    sc_pin_set_free(longest);
+    strcat(long_name, "n");
     const struct {
         const char *text, *error;
     } cases[] = {

@@ -152,9 +152,11 @@ START_TEST(hosts_share_a_file)
     ck_assert_int_eq(sc_tickets_use_file(one, fixture_path("second"), &changed, NULL), 0);
     ck_assert(changed);
     const uint64_t later_ns = sc_clock_ns() + UINT64_C(3600000000000);
+    const uint64_t generation = sc_tickets_generation(one);
     sc_clock_fake(&later_ns, NULL);
     ck_assert_int_eq(sc_tickets_use_file(one, fixture_path("second"), &changed, NULL), 0);
     ck_assert(!changed);
+    ck_assert_uint_eq(sc_tickets_generation(one), generation);
     ck_assert_uint_ge(sc_tickets_age_ms(one), 3600000); /* a reload makes them no younger */
     sc_clock_fake(NULL, NULL);
     ck_assert_int_eq(sc_tickets_use_file(two, fixture_path("both"), NULL, NULL), 0);

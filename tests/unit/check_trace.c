@@ -111,6 +111,35 @@ START_TEST(the_end_is_never_lost)
     ASSERT_HAS(text, ", 199000.0 ms in 4294967295 out 4294967295 end");
     ck_assert_uint_lt(strlen(text), SC_TLS_TRACE_TEXT_BYTES);
     tls_pair_fini(&pair);
+
+    /* Nor where the text is as full as it gets. */
+    static const char words[] = "a state of which the name is so long that not all of them fit ";
+    struct sc_tls_trace trace = {.count = SC_TLS_TRACE_STEPS};
+    char full[SC_TLS_TRACE_TEXT_BYTES];
+    for (unsigned i = 0; i < SC_TLS_TRACE_STEPS; i++) {
+        trace.steps[i].state = i < SC_TLS_TRACE_STEPS - 5 ? words + i : "x";
+    }
+    trace.steps[SC_TLS_TRACE_STEPS - 1] =
+        (struct sc_tls_state){"end", UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    sc_tls_trace_format(&trace, full);
+    ck_assert_uint_gt(strlen(full), sizeof(full) - 80);
+    ASSERT_HAS(full, ", 4294967.2 ms in 4294967295 out 4294967295 end");
+}
+END_TEST
+
+START_TEST(what_is_the_same_is_not_said_again)
+{
+    static const struct sc_tls_trace trace = {
+        .count = 5,
+        .steps = {{.state = "read a"},
+                  {.state = "read b", .microseconds = 150},
+                  {.state = "write c", .microseconds = 249, .received = 7},
+                  {.state = "write d", .microseconds = 250, .received = 7, .sent = 1},
+                  {.state = "end", .microseconds = 2249, .received = 7, .sent = 2}}};
+    char text[SC_TLS_TRACE_TEXT_BYTES];
+    sc_tls_trace_format(&trace, text);
+    ck_assert_str_eq(
+        text, "0.0 ms in 0 out 0 read a, 0.1 ms b, in 7 write c, 0.2 ms out 1 d, 2.2 ms out 2 end");
 }
 END_TEST
 
@@ -145,4 +174,4 @@ START_TEST(the_owner_is_notified)
 END_TEST
 
 SUITE_MAIN("trace", states_and_bytes_are_kept, versions_of_old_clients, versions_that_are_refused,
-           the_end_is_never_lost, the_owner_is_notified)
+           the_end_is_never_lost, what_is_the_same_is_not_said_again, the_owner_is_notified)
