@@ -331,6 +331,7 @@ else
     [ "$(cat both.status only.status)" = "$(printf '0\n69')" ] || fail "exit statuses without IPv6: $(cat both.status only.status)"
     [ "$(cat echo.out)" = hello ] || fail "a request without IPv6: $(cat echo.out)"
     cp both.out out
+    verdict name ok 'captain.test is [^ ]+:[0-9]+, [^ ]+:[0-9]+, in '
     verdict connect note '\[::1\]:[0-9]+: .*; this host has no route to it'
     verdict connect ok '127.0.0.1:[0-9]+ in '
     verdict request ok

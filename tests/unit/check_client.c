@@ -250,6 +250,7 @@ START_TEST(a_close_holds_for_an_attempt_that_is_under_way)
     sc_client_close(client);
     ck_assert_int_eq(sc_client_send(client, SC_CLIENT_ECHO, "c", 1, &error), -1);
     ck_assert_str_eq(error.text, "can't send a request: the connection is closed");
+    ck_assert_int_eq(sc_client_timeout_ms(client), 0); /* a loop reports the end at once */
     expect(SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_OK);
     ck_assert_uint_eq(event.unanswered, 1);
@@ -304,6 +305,11 @@ START_TEST(another_key_is_not_taken_for_the_server_that_was_lost)
     expect(SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_PIN);
     ck_assert_uint_eq(event.unanswered, 2);
+    /* That was all. */
+    ck_assert_int_eq(sc_client_timeout_ms(client), -1);
+    ck_assert_int_eq(sc_client_wait(client, 0, &event), 0);
+    ck_assert_int_eq(sc_client_send(client, SC_CLIENT_ECHO, "d", 1, &error), -1);
+    ck_assert_str_eq(error.text, "can't send a request: the connection is closed");
     tear_down();
     sc_tls_context_unref(imposter);
     ck_assert_str_eq(server.got, "a|");

@@ -57,6 +57,7 @@ static const char *const bad[] = {
     SERVER " cert-sha256:AA " DATE " given",
     SERVER " " PIN_A "A " DATE " given",
     SERVER " " PIN_A " 2026-11-22 given",
+    SERVER " " PIN_A " 2026-11-22T00:12:43ZZ given",
     SERVER " " PIN_A " 2026-11-22T00:12:4xZ given",
     SERVER " " PIN_A " " DATE " Given",
     SERVER " " PIN_A " " DATE " sixteen-letters-",
@@ -345,6 +346,11 @@ START_TEST(a_change_waits_for_the_lock_and_leaves_nothing_else)
     ck_assert_int_eq(sc_client_stored_pin("a/b/pins", "captain.example.org", 1, &found, &error), 0);
     ck_assert_int_eq(sc_client_stored_pin("a", "captain.example.org", 0, &found, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_NO_INPUT);
+    /* A server at a path is found again by it. */
+    ck_assert_int_eq(sc_client_store_pin("unix", "unix:/run/x", pin(2), "typed", &error), 0);
+    ck_assert_int_eq(sc_client_stored_pin("unix", "unix:/run/x", 0, &found, &error), 1);
+    ck_assert_mem_eq(found.pin, pin(2), SC_PINS_PIN_BYTES);
+    ck_assert_int_eq(sc_client_stored_pin("unix", "unix:/run/X", 0, &found, &error), 0);
     ck_assert_int_eq(chdir("a/b"), 0);
     ck_assert_uint_eq(scratch_files(true), 1);
     ck_assert_int_eq(chdir("../.."), 0);
