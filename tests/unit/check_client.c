@@ -121,13 +121,45 @@ START_TEST(the_time_to_give_up_counts_from_the_last_reply)
     expect(SC_CLIENT_EVENT_LOST);
     send_text("b");
     expect(SC_CLIENT_EVENT_READY);
+    /* Over a connection the reply has its own time. */
+    uint64_t later_ns = sc_clock_ns() + UINT64_C(5000000000);
+    sc_clock_fake(&later_ns, NULL);
+    ck_assert_int_gt(sc_client_timeout_ms(client), 0);
+    sc_clock_fake(NULL, NULL);
     expect_reply(2, "b");
     expect(SC_CLIENT_EVENT_LOST);
-    const uint64_t later_ns = sc_clock_ns() + UINT64_C(3600000000000);
+    /* What is cancelled leaves no time behind. */
+    send_text("x");
+    sc_client_cancel(client);
+    later_ns = sc_clock_ns() + UINT64_C(3600000000000);
     sc_clock_fake(&later_ns, NULL);
     send_text("c");
     expect(SC_CLIENT_EVENT_LOST);
     sc_clock_fake(NULL, NULL);
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_attempt_that_hangs_is_given_up)
+{
+    static const struct turn turns[] = {{1, CUT}, {0, STAYS}};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    set_up(turns, SC_COUNT_OF(turns), 300);
+    /* The server has another client before it, whose handshake does not begin. */
+    const int other_client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_port = htons((uint16_t)atoi(strchr(server.address, ':') + 1));
+    ck_assert_int_eq(connect(other_client, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);
+    expect(SC_CLIENT_EVENT_LOST);
+    const uint64_t begin_ms = sc_clock_ms();
+    send_text("b");
+    expect(SC_CLIENT_EVENT_END);
+    ck_assert_uint_ge(sc_clock_ms() - begin_ms, 300);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_UNAVAILABLE);
+    ck_assert(strstr(event.error->text, "without close_notify; given up after 300ms"));
+    ck_assert_uint_eq(event.unanswered, 1);
+    ck_assert_int_eq(sc_client_fd(client), -1);
+    (void)close(other_client);
     tear_down();
 }
 END_TEST
@@ -430,9 +462,9 @@ END_TEST
 
 SUITE_MAIN("client", structs_may_be_of_another_size, what_is_not_answered_is_sent_again_in_order,
            without_a_request_the_next_one_connects_again, a_server_that_never_answers_is_given_up,
-           the_time_to_give_up_counts_from_the_last_reply, advice_is_taken_up_to_a_minute,
-           a_server_that_is_only_looked_at_is_not_called_again, nobody_listens_until_it_is_given_up,
-           descriptors_may_come_back, a_name_is_looked_up_again,
-           a_close_holds_for_an_attempt_that_is_under_way, what_cannot_get_better_is_final,
-           another_key_is_not_taken_for_the_server_that_was_lost,
+           the_time_to_give_up_counts_from_the_last_reply, an_attempt_that_hangs_is_given_up,
+           advice_is_taken_up_to_a_minute, a_server_that_is_only_looked_at_is_not_called_again,
+           nobody_listens_until_it_is_given_up, descriptors_may_come_back,
+           a_name_is_looked_up_again, a_close_holds_for_an_attempt_that_is_under_way,
+           what_cannot_get_better_is_final, another_key_is_not_taken_for_the_server_that_was_lost,
            by_default_a_lost_connection_is_the_end, a_wait_ends_when_its_time_is_up)

@@ -205,6 +205,7 @@ START_TEST(without_a_pin_there_is_no_connection_and_used_settings_stay)
     expect_unchanged(sc_client_settings_set_key_log(settings, NULL, &error));
     ck_assert_ptr_null(sc_client_settings_new("nosuchtls", &error));
     ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
+    ck_assert_msg(strstr(error.text, "no TLS library \"nosuchtls\"") != NULL, "%s", error.text);
     tear_down();
 }
 END_TEST
