@@ -256,6 +256,11 @@ START_TEST(a_name_is_looked_up_again)
     (void)memmove(server.address + strlen("localhost"), strchr(server.address, ':'),
                   strlen(strchr(server.address, ':')) + 1);
     memcpy(server.address, "localhost", strlen("localhost"));
+    /* A loop has a descriptor to wait for meanwhile. */
+    client = sc_client_start(settings, server.address, &error);
+    ck_assert_int_ge(sc_client_fd(client), 0);
+    ck_assert_int_ne(sc_client_events(client), 0);
+    sc_client_free(client);
     client = sc_client_connect(settings, server.address, &error);
     ck_assert_msg(client != NULL, "%s", error.text);
     ck_assert_int_eq(sc_client_call(client, SC_CLIENT_ECHO, "a", 1, &reply, &error), 0);

@@ -288,6 +288,15 @@ START_TEST(a_key_log_can_be_a_pipe)
     (void)close(reader);
     get_ready(); /* without SIGPIPE */
     echo();
+    close_engine();
+    /* It is closed with the settings. */
+    char byte;
+    const int other_reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ck_assert_int_ge(other_reader, 0);
+    ck_assert_int_eq(read(other_reader, &byte, 1), -1);
+    new_settings();
+    ck_assert_int_eq(read(other_reader, &byte, 1), 0);
+    (void)close(other_reader);
     tear_down();
 }
 END_TEST

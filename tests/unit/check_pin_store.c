@@ -346,6 +346,8 @@ START_TEST(a_change_waits_for_the_lock_and_leaves_nothing_else)
     ck_assert_int_eq(sc_client_stored_pin("a/b/pins", "captain.example.org", 1, &found, &error), 0);
     ck_assert_int_eq(sc_client_stored_pin("a", "captain.example.org", 0, &found, &error), -1);
     ck_assert_int_eq(error.code, SC_CLIENT_NO_INPUT);
+    ck_assert_int_eq(sc_client_stored_pin("a/b/pins", "a:b:c", 0, &found, &error), -1);
+    ck_assert_int_eq(error.code, SC_CLIENT_USAGE);
     /* A server at a path is found again by it. */
     ck_assert_int_eq(sc_client_store_pin("unix", "unix:/run/x", pin(2), "typed", &error), 0);
     ck_assert_int_eq(sc_client_stored_pin("unix", "unix:/run/x", 0, &found, &error), 1);
