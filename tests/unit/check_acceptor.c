@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "acceptor_fixture.h"
+#include "leaks.h"
 
 /* In place of the C library's, for libevent: fails with this number as long as there is one. */
 static int accept_errno;
@@ -149,6 +150,13 @@ START_TEST(without_descriptors_clients_are_turned_away)
     for (size_t i = 0; i < SC_COUNT_OF(clients); i++) {
         (void)close(clients[i]);
     }
+    at_second(6);
+    clients[0] = connect_from(1);
+    allow_descriptors(first_free_descriptor());
+    RUN_UNTIL(base, is_closed(clients[0]));
+    allow_descriptors(1024);
+    ASSERT_HAS(kept_last(), " suppressed=2 "); /* one each */
+    (void)close(clients[0]);
     leave(enter(1));
     finish();
 }
@@ -226,6 +234,7 @@ START_TEST(a_pass_is_bounded)
     int clients[100];
     unsigned passes = 0;
     start(1000, 0);
+    const int open_before = leaks_descriptors();
     for (size_t i = 0; i < SC_COUNT_OF(clients); i++) {
         clients[i] = connect_from(1);
     }
@@ -239,6 +248,7 @@ START_TEST(a_pass_is_bounded)
         (void)close(clients[i]);
     }
     RUN_UNTIL(base, sc_acceptor_open(acceptor) == 0);
+    RUN_UNTIL(base, leaks_descriptors() == open_before);
     finish();
 }
 END_TEST

@@ -74,10 +74,12 @@ START_TEST(clients_with_a_name)
     ASSERT_HAS(kept_last(), " info connected conn=17 peer=192.0.2.1:53122 client=laptop-1 tls=");
     sc_conn_log_closed(&conn_log, &known, &close);
     ASSERT_HAS(kept_last(), " peer=192.0.2.1:53122 client=laptop-1 how=eof");
+    ck_assert_str_eq(strstr(kept_last(), " how="), " how=eof"); /* no error */
     sc_conn_log_event(&conn_log, SC_CONN_WRITE_TIMEOUT, &known, "x");
     ASSERT_HAS(kept_last(), " client=laptop-1 message=");
     sc_conn_log_connected(&conn_log, &origin, &info);
     ASSERT_HAS(kept_last(), " debug connected conn=17 peer=192.0.2.1:53122 tls=");
+    ck_assert_str_eq(strstr(kept_last(), " resumed="), " resumed=no");
 }
 END_TEST
 
@@ -115,6 +117,9 @@ START_TEST(failures_say_what_is_known)
     ASSERT_HAS(kept_last(), " client_pin=sha256//AAAA ");
     ASSERT_HAS(kept_last(), " alert_received=\"unknown CA\" alert_sent=\"handshake failure\"");
     ASSERT_HAS(kept_last(), " detail=\"no shared cipher\"");
+    watch.alert_received = SC_TLS_NO_ALERT;
+    sc_conn_log_handshake_failed(&conn_log, &origin, &watch, &close);
+    ASSERT_HAS(kept_last(), " reason=no_shared_cipher ");
 }
 END_TEST
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "proto/frame.h"
 #include "suite.h"
 
@@ -135,6 +136,20 @@ START_TEST(a_row_says_what_requests_and_replies_have)
     ck_assert(!echo->is_reply && !reverse->is_reply);
     ck_assert(time->is_reply((const uint8_t *)"2026-11-21T01:22:03.123456Z"));
     ck_assert(!time->is_reply((const uint8_t *)"2026-11-21T01:22:03.123456+"));
+    /* Each number from its least to its most. */
+    static const char *const times[] = {"0000-01-01T00:00:00.000000Z",
+                                        "9999-12-31T23:59:60.999999Z"};
+    static const char *const others[] = {
+        "2026-00-21T01:22:03.123456Z", "2026-13-21T01:22:03.123456Z", "2026-11-00T01:22:03.123456Z",
+        "2026-11-32T01:22:03.123456Z", "2026-11-21T24:22:03.123456Z", "2026-11-21T01:60:03.123456Z",
+        "2026-11-21T01:22:61.123456Z", "2026-11-21T01:22:03.12345/Z", "2026-11-21T01:22:03.12345:Z",
+        "2026-11-21 01:22:03.123456Z"};
+    for (size_t i = 0; i < SC_COUNT_OF(times); i++) {
+        ck_assert_msg(time->is_reply((const uint8_t *)times[i]), "%s", times[i]);
+    }
+    for (size_t i = 0; i < SC_COUNT_OF(others); i++) {
+        ck_assert_msg(!time->is_reply((const uint8_t *)others[i]), "%s", others[i]);
+    }
     sc_handler_list(list);
     static const char first[] = "echo TEXT, reverse TEXT, time, pins";
     ck_assert_int_eq(strncmp(list, first, strlen(first)), 0);

@@ -19,6 +19,12 @@ static void reload_both(const char *good, const char *bad)
 
 START_TEST(reloads_keep_nothing)
 {
+    EVP_PKEY *next = fixture_key("P-256");
+    X509 *of_next = fixture_certificate(next, "next", -3600, 365 * 86400, NULL, NULL);
+    fixture_write_key("server.next.key", next, NULL);
+    fixture_write_certificate("server.next.crt", of_next, false);
+    X509_free(of_next);
+    EVP_PKEY_free(next);
     begin("[server]\nreload-interval = 0\n");
     char good[4096], bad[4096 + 32];
     (void)snprintf(good, sizeof(good),

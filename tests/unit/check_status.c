@@ -30,6 +30,8 @@ static void make(void)
     metrics.facts.max_connections = 10000;
     metrics.facts.certificate_not_after = metrics.now + 86400 * 40 + 5;
     metrics.pins.one_in = 1;
+    metrics.process =
+        (struct sc_process){.resident_bytes = (5U << 20) + 1, .open_files = 13, .max_files = 14};
     metrics.worker_count = 2;
     metrics.worker_open[1] = 3;
     sc_stats_add(&metrics.stats.connections_accepted, 5);
@@ -47,6 +49,7 @@ static void make(void)
 START_TEST(facts_in_a_terminal)
 {
     make();
+    metrics.loop_silent_ms = 999;
     char *text = write_with(sc_status_write_text);
     ASSERT_HAS(text, "state               starting, since 2023-11-14T22:11:40Z\n");
     ASSERT_HAS(text, "\nconnections         3 of 10000, 5 accepted since the start\n");
@@ -72,10 +75,14 @@ START_TEST(facts_in_a_terminal)
     ASSERT_HAS(text, "\noutput pauses       0 in the last minute, 0 since the start\n");
     ASSERT_HAS(text, "\nbytes               0 received, 0 sent\n");
     ASSERT_HAS(text, "\nticket key          0 s old\n");
+    ASSERT_HAS(text, "\nprocess             5 MiB resident, 13 of 14 descriptors\n");
+    ASSERT_HAS(text, "\nversion             sc-server 0.0.1, OpenSSL 3.0.0, libevent 2.1.0\n");
     ck_assert_ptr_null(strstr(text, "next certificate"));
     ck_assert_ptr_null(strstr(text, "OCSP"));
     ck_assert_ptr_null(strstr(text, "draining"));
     ck_assert_ptr_null(strstr(text, "answered"));
+    metrics.loop_silent_ms = 1000;
+    ASSERT_HAS(write_with(sc_status_write_text), " one has not answered for 1 s\n");
 }
 END_TEST
 
@@ -121,6 +128,10 @@ START_TEST(what_is_bad_is_shown)
     ASSERT_HAS(text, "\"connections\":{\"open\":7,\"limit\":10000,"
                      "\"accepted\":5,\"waiting\":4},");
     ASSERT_HAS(text, "\"next_key\":true,");
+    ASSERT_HAS(text, ",\"refused\":[{\"name\":\"descriptors\",\"total\":3,\"minute\":3},"
+                     "{\"name\":\"memory\",\"total\":1,\"minute\":1}]");
+    ASSERT_HAS(text, ",\"bytes\":{\"received\":7,\"sent\":8},\"memory\":5242881,"
+                     "\"files\":{\"open\":13,\"limit\":14}");
     ASSERT_HAS(text, ",\"next_certificate\":{\"not_after\":1700172800,\"days_left\":2},");
     ASSERT_HAS(text, "\"days_left\":-1}");
     ASSERT_HAS(text, ",\"draining_since\":1699999988,");
@@ -140,7 +151,14 @@ START_TEST(facts_for_the_page)
     sc_stats_add(&metrics.stats.refused_memory, 4);
     sc_stats_add(&metrics.stats.handshakes_delayed, 5);
     sc_stats_add(&metrics.stats.paused, 6);
+    (void)strcpy(metrics.facts.reload_failure, "caf\xc3\xa9 \"x\"\n"); /* as it is */
     char *text = write_with(sc_status_write_json);
+    ASSERT_HAS(text, "\"failure\":\"caf\xc3\xa9 \\\"x\\\"\\u000a\"}");
+    ASSERT_HAS(text, ",\"closed\":[{\"name\":\"peer_closed\",\"total\":2,\"minute\":2}],");
+    ASSERT_HAS(text, ",\"next_key\":false,");
+    ck_assert_ptr_null(strstr(text, "\"next\":\""));
+    ck_assert_ptr_null(strstr(text, "announced"));
+    ck_assert_ptr_null(strstr(text, "ocsp"));
     ASSERT_HAS(text, "\"connections\":{\"open\":3,\"limit\":10000,\"accepted\":5,\"waiting\":0}"
                      ",\"workers\":[0,3]");
     ASSERT_HAS(text, "\"requests\":{\"total\":70,\"minute\":70,\"rate\":10}");
@@ -176,6 +194,7 @@ START_TEST(what_was_before_the_last_minute)
     sc_stats_add(&metrics.stats.paused, 4);
     sc_stats_add(&metrics.stats.requests[0], 5);
     sc_stats_record(&metrics.stats.handshake_time, 2000000000);
+    sc_stats_record(&metrics.stats.loop_lag, 2000000);
     char *text = write_with(sc_status_write_text);
     ASSERT_HAS(text, " 5 in the last minute, 45 since the start\n");
     ASSERT_HAS(text, "\nhandshakes          1 under way, 1 completed and 2 failed in the last "
@@ -185,6 +204,7 @@ START_TEST(what_was_before_the_last_minute)
     ASSERT_HAS(text, "\nhandshake time      half below 1.75 s, 99 % below 2.4");
     text = write_with(sc_status_write_json);
     ASSERT_HAS(text, ",\"p50\":1.750000,\"p99\":2.485000}");
+    ASSERT_HAS(text, ",\"loop_lag\":{\"p50\":0.001750,\"p99\":0.002485,\"silent\":0.000}");
     ASSERT_HAS(text, "\"failures\":[{\"name\":\"timeout\",\"total\":3,\"minute\":2}]");
 }
 END_TEST
@@ -215,6 +235,11 @@ START_TEST(who_accepts_the_next_key)
         "\nclients             about 60 have asked for pins in 7 days: 51 accept the next key, "
         "2 only others, 3 did not say, 4 not since it was announced (estimated from one "
         "address in 2)\n");
+    metrics.facts.has_next_key = false;
+    ASSERT_HAS(write_with(sc_status_write_text),
+               "\nnext key            none\n"
+               "clients             about 60 have asked for pins in 7 days (estimated from one "
+               "address in 2)\n");
 }
 END_TEST
 

@@ -89,6 +89,31 @@ START_TEST(as_long_as_every_worker_answers)
 }
 END_TEST
 
+static int note_timer(const struct event_base *of, const struct event *event, void *seconds)
+{
+    struct timeval at, now, left;
+    ck_assert_int_eq(event_base_gettimeofday_cached((struct event_base *)(uintptr_t)of, &now), 0);
+    if (event_pending(event, EV_TIMEOUT, &at)) {
+        evutil_timersub(&at, &now, &left);
+        *(double *)seconds = (double)left.tv_sec + (double)left.tv_usec / 1e6;
+    }
+    return 0;
+}
+
+/* Without a watchdog, or one that is slower, the status is looked at all the same. */
+START_TEST(the_status_is_told_every_five_seconds)
+{
+    static const char *const periods[] = {NULL, "600000000"};
+    for (size_t i = 0; i < SC_COUNT_OF(periods); i++) {
+        double seconds = 0;
+        begin(periods[i]);
+        ck_assert_int_eq(event_base_foreach_event(base, note_timer, &seconds), 0);
+        ck_assert_msg(seconds > 0 && seconds <= 5.5, "in %g s", seconds);
+        end();
+    }
+}
+END_TEST
+
 START_TEST(not_while_one_stands_still)
 {
     begin("30000");
@@ -152,5 +177,6 @@ START_TEST(often_enough)
 }
 END_TEST
 
-SUITE_MAIN("watchdog", as_long_as_every_worker_answers, not_while_one_stands_still,
-           more_time_to_stop_only_while_every_worker_answers, often_enough)
+SUITE_MAIN("watchdog", as_long_as_every_worker_answers, the_status_is_told_every_five_seconds,
+           not_while_one_stands_still, more_time_to_stop_only_while_every_worker_answers,
+           often_enough)
