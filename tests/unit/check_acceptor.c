@@ -257,12 +257,14 @@ END_TEST
 START_TEST(a_worker_answers_a_ping)
 {
     start(100, 0);
+    at_second(5);
     for (uint32_t i = 1; i <= 3; i++) {
         sc_worker_ping(workers[0]);
         ck_assert_uint_eq(sc_worker_pings_answered(workers[0]), i);
         ck_assert_uint_eq(
             sc_stats_total(sc_worker_stats(workers[0])->loop_lag.buckets, SC_STATS_BUCKETS), i);
     }
+    ck_assert_uint_eq(sc_stats_get(&sc_worker_stats(workers[0])->loop_lag.sum_ns), 0);
     finish();
 }
 END_TEST
@@ -299,6 +301,14 @@ START_TEST(workers_let_go_of_what_was_replaced)
 }
 END_TEST
 
+START_TEST(connections_keep_nothing)
+{
+    start(100, 0);
+    ASSERT_KEEPS_NOTHING(leave(enter(1)));
+    finish();
+}
+END_TEST
+
 START_TEST(each_connection_has_its_number)
 {
     start(100, 0);
@@ -329,5 +339,5 @@ SUITE_MAIN("acceptor", no_more_than_max_connections, no_more_than_its_share_for_
            refusals_are_counted_and_seldom_logged, the_worker_with_the_fewest_gets_it,
            without_descriptors_clients_are_turned_away,
            without_a_reserve_it_rests_and_does_not_spin, why_it_could_not_accept, a_pass_is_bounded,
-           a_worker_answers_a_ping, workers_let_go_of_what_was_replaced,
+           a_worker_answers_a_ping, workers_let_go_of_what_was_replaced, connections_keep_nothing,
            each_connection_has_its_number, after_the_stop_nobody_enters)

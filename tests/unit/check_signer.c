@@ -182,6 +182,20 @@ START_TEST(only_so_many_wait_and_the_end_drops_them)
 }
 END_TEST
 
+START_TEST(all_that_wait_come_back)
+{
+    begin("RSA2048");
+    posted = 0;
+    for (unsigned i = 0; i < 16; i++) { /* sooner than one is done */
+        now_ns += UINT64_C(100000000);
+        sc_clock_fake(&now_ns, NULL);
+        ck_assert(submit(1));
+    }
+    wait_for(16);
+    end();
+}
+END_TEST
+
 START_TEST(what_is_done_makes_room)
 {
     begin("P-256");
@@ -198,4 +212,4 @@ END_TEST
 
 SUITE_MAIN("signer", a_job_comes_back_with_a_proof, failures_are_logged_once_a_second,
            there_are_only_so_many_in_a_second, only_so_many_wait_and_the_end_drops_them,
-           what_is_done_makes_room)
+           all_that_wait_come_back, what_is_done_makes_room)
