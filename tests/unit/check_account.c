@@ -65,6 +65,15 @@ START_TEST(a_user_has_a_name_and_a_group)
 }
 END_TEST
 
+/* In place of the C library's: nobody is in any other group than the one that is given. */
+static unsigned asked_for_groups;
+
+int initgroups(const char *user, gid_t group)
+{
+    asked_for_groups++;
+    return strcmp(user, "nobody") == 0 ? setgroups(1, &group) : -1;
+}
+
 /* Whether all three of both are those of the account, with no other group, and for good. */
 static bool becomes(const struct sc_account *who)
 {
@@ -94,7 +103,25 @@ START_TEST(there_is_no_way_back)
             struct sc_err err;
             _exit(sc_account_become(&who, &err) == -1 && strstr(err.text, "47110") ? 0 : 1);
         }
-        _exit(setgroups(2, more) == 0 && becomes(&who) ? 0 : 1);
+        _exit(setgroups(2, more) == 0 && becomes(&who) && asked_for_groups == 0 ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(a_user_has_the_groups_of_the_system)
+{
+    int status;
+    const gid_t more[] = {0, NOBODYS_GID + 1};
+    const struct passwd *user = getpwnam("nobody");
+    if (geteuid() != 0 || !user) {
+        return;
+    }
+    const struct sc_account who = {.uid = user->pw_uid, .gid = user->pw_gid, .name = "nobody"};
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit(setgroups(2, more) == 0 && becomes(&who) && asked_for_groups == 1 ? 0 : 1);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
@@ -102,4 +129,4 @@ START_TEST(there_is_no_way_back)
 END_TEST
 
 SUITE_MAIN("account", without_need_there_is_none, it_is_who_owns_the_directory,
-           a_user_has_a_name_and_a_group, there_is_no_way_back)
+           a_user_has_a_name_and_a_group, there_is_no_way_back, a_user_has_the_groups_of_the_system)

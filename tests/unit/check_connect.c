@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/connect.h"
 #include "base/resolve.h"
+#include "leaks.h"
 #include "suite.h"
 
 /* --- The look-up --- */
@@ -256,6 +257,27 @@ static void add_silent_addresses(size_t count, int sockets[], int fillers[][2])
 }
 
 /* Of three addresses the first has a third of the time, the next a half of what is left. */
+START_TEST(an_attempt_that_is_given_up_is_closed)
+{
+    int fillers[2];
+    struct sc_address address;
+    struct sc_err err;
+    const int silent = add_address(0);
+    fill(0, fillers);
+    ck_assert_int_eq(sc_parse_address("example.test:4242", NULL, &address, NULL), 0);
+    const int before = leaks_descriptors();
+    struct sc_connect *connecting = sc_connect_start(&address, 60000, NULL);
+    ck_assert_int_eq(sc_connect_step(connecting, &err), SC_CONNECT_UNDER_WAY);
+    ck_assert_int_ge(sc_connect_fd(connecting), 0);
+    sc_connect_free(connecting);
+    ck_assert_int_eq(leaks_descriptors(), before);
+    list_count = 0;
+    (void)close(silent);
+    (void)close(fillers[0]);
+    (void)close(fillers[1]);
+}
+END_TEST
+
 START_TEST(each_address_has_its_share_of_the_time)
 {
     enum { COUNT = 3, TIME_MS = 900 };
@@ -392,8 +414,9 @@ END_TEST
 SUITE_MAIN("connect", the_second_address_answers_when_the_first_refuses,
            every_address_is_named_when_all_refuse,
            an_address_that_is_silent_leaves_time_for_the_next,
-           each_address_has_its_share_of_the_time, silence_everywhere_is_a_time_out,
-           silence_of_one_is_a_time_out, without_a_descriptor_it_is_the_system_that_fails,
-           the_look_up_has_a_deadline_too, a_name_without_address_is_reported_as_one,
+           an_attempt_that_is_given_up_is_closed, each_address_has_its_share_of_the_time,
+           silence_everywhere_is_a_time_out, silence_of_one_is_a_time_out,
+           without_a_descriptor_it_is_the_system_that_fails, the_look_up_has_a_deadline_too,
+           a_name_without_address_is_reported_as_one,
            what_the_system_lacks_is_not_what_the_server_lacks,
            a_signal_before_the_wait_is_seen_soon)

@@ -36,6 +36,8 @@ START_TEST(utf8_is_what_rfc_3629_says)
                                        "\xf0\x90\x80\x80",
                                        "\xf4\x8f\xbf\xbf"};
     static const char *const bad[] = {"\x80",
+                                      "\x82\x80",
+                                      "\xbf\xbf",
                                       "\xc0\x80",
                                       "\xc1\xbf",
                                       "\xc2",

@@ -232,6 +232,9 @@ START_TEST(addresses)
     address_is("[::ffff:192.0.2.1]:1", NULL, "::ffff:192.0.2.1", "1", "[::ffff:192.0.2.1]:1");
     address_is("4242.example:1", NULL, "4242.example", "1", "4242.example:1");
     address_is("0xcafe.org:1", NULL, "0xcafe.org", "1", "0xcafe.org:1");
+    address_is("axe:1", NULL, "axe", "1", "axe:1");
+    address_is("0abe:1", NULL, "0abe", "1", "0abe:1");
+    address_is("host.0abe:1", NULL, "host.0abe", "1", "host.0abe:1");
     address_is("x4:1", NULL, "x4", "1", "x4:1");
     address_is("unix://x", NULL, "//x", "", "unix://x");
     address_is("unix:/run/x.sock", NULL, "/run/x.sock", "", "unix:/run/x.sock");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/resolve.h"
+#include "leaks.h"
 #include "suite.h"
 
 static int answer[2]; /* a pipe: the look-up waits until a byte can be read */
@@ -69,6 +70,7 @@ START_TEST(there_is_no_result_before_the_answer)
     struct sc_err err;
     int gai_error, error_number;
     ck_assert_int_eq(pipe(answer), 0);
+    const int before = leaks_descriptors();
     struct sc_resolve *resolve = sc_resolve_start("name", "1", &err);
     ck_assert_ptr_nonnull(resolve);
     ck_assert(!sc_resolve_result(resolve, &gai_error, &error_number, &list));
@@ -77,6 +79,7 @@ START_TEST(there_is_no_result_before_the_answer)
     is_interrupted = false;
     ck_assert_int_eq(write(answer[1], "", 1), 1);
     expect_found(resolve);
+    ck_assert_int_eq(leaks_descriptors(), before);
 }
 END_TEST
 
