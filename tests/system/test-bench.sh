@@ -111,7 +111,7 @@ tail -n 1 plot.svg | grep -q '^</svg>$' || fail "the drawing is cut"
 texts() { grep -o '<text[^>]*>[^<]*</text>' "$1" | sed 's/<[^>]*>//g'; }
 texts plot.svg >texts
 for text in "$address, TLSv1\.3 .*, $(date -u +%Y)-[0-9-]* [0-9:]* UTC" "2 connections, 1 in flight on each, echo of 64 bytes" "[0-9.]* requests a second for [0-9]*\.[0-9][0-9] s, 0 errors" \
-    p50 p90 p99 'p99\.9'; do
+    'Latency by percentile' p50 p90 p99 'p99\.9'; do
     grep -q "^$text\$" texts || fail "the drawing lacks \"$text\": $(cat texts)"
 done
 [ "$(grep -c '<circle class="point"' plot.svg)" = 4 ] || fail "the ticks have no values"
@@ -122,6 +122,10 @@ run 73 $bench --svg nowhere/plot.svg
 expect_err "^sc-bench: --svg nowhere/plot.svg: "
 [ ! -s out ] || fail "it ran before it said so"
 run 73 $bench --svg "$tmp"
+if [ -w /dev/full ]; then
+    run 74 $bench -n 1 --svg /dev/full
+    expect_err '^sc-bench: --svg /dev/full: No space left on device$'
+fi
 [ "$(sed -n 's/.*<text[^>]*>\(.*\)<.text>.*/\1/p' plot.svg | wc -L)" -lt 120 ] || fail "a line of the drawing is wider than it"
 run 0 $bench --handshakes -n 2 --json --server-pid $server_pid
 expect_json server.rss_per_connection_bytes null
@@ -136,7 +140,8 @@ run 0 $bench -n 1 --handshakes --svg one.svg
 grep -Eq '^1 handshake in ' out || fail "the report of one handshake: $(cat out)"
 grep -q '>percentile of 1 handshake<' one.svg || fail "the drawing of one handshake"
 run 0 $bench --hold --duration 10ms
-grep -Eq '^1 connection open after ' out || fail "the report of one connection: $(cat out)"
+grep -Eq '^1 connection open after ' out && grep -qx '1 connection, idle, 1 thread' out || fail "the report of one connection: $(cat out)"
+! grep -q '^request\|^generator' out || fail "a connection without a request has the figures of one: $(cat out)"
 
 pass "progress on a terminal, and a figure for each second"
 # Each phase goes on until the line has been seen, and is ended from the keyboard.
@@ -146,6 +151,8 @@ progress() { # TEXT OPTION...: what is on a terminal until TEXT is, as lines
     status=0
     terminal 40 "$seen" '' ' 0 errors' '\x03' -- sh -c "exec $bench $* >out" >shown || status=$?
     [ $status = 130 ] || fail "on a terminal: status $status: $(cat shown)"
+    [ "$(tail -c 4 shown | od -An -c | tr -d ' ')" = '\r033[K' ] || fail "the progress stays on the terminal: $(tail -c 40 shown | od -c)"
+    grep -qx 'note: interrupted; these are the figures until then' out || fail "the report does not say that it was interrupted: $(cat out)"
     tr '\r' '\n' <shown | sed 's/\x1b\[K//; s/\^C$//' >lines
 }
 expect_progress() { grep -Eqx "$1" lines || fail "no progress like $1: $(cat lines)"; }

@@ -102,6 +102,8 @@ pass "encrypted keys"
     expect_err 'nothing.crt: No such file'
     run 65 $client --cert alice.crt --key bob.key time
     expect_err 'alice.crt|bob.key'
+    run 66 sc-bench -n 1 --connect "$address" --pin server.crt --cert nothing.crt --key alice.key
+    expect_err '^sc-bench: .*nothing.crt: No such file'
     run 65 sc-bench -n 1 --connect "$address" --pin server.crt --cert alice.crt --key bob.key
     expect_err '^sc-bench: .*(alice.crt|bob.key)'
     run 65 $client --cert alice.key --key alice.crt time

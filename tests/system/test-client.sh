@@ -88,6 +88,10 @@ expect_err 'line 2: "frobnicate" is not a command; commands are echo TEXT, rever
 { printf 'echo one\nfrobnicate\n' && wait-for 10 0 contains err frobnicate && echo echo two; } | timeout $((15 * slow)) sc-client --connect "$odd" --pin server.crt >out 2>err &&
     status=0 || status=$?
 [ $status = 65 ] && expect_out one || fail "exit status $status after a bad line in a pipe that stays open: $(cat out err)"
+# A word that is longer than any command.
+printf 'echo%0500d two\n' 0 >commands
+run 65 sc-client --connect "$odd" --pin server.crt <commands
+expect_err 'line 1: "echo000.*" is not a command; '
 printf '# what this asks for\r\n\r\n  echo one\r\n\t# a comment\n \n\techo  # text \necho two\ntime \t \r' >commands
 run 0 sc-client --connect "$odd" --pin server.crt <commands
 sed '4s/^20.*Z$/TIME/' out >shown

@@ -72,6 +72,12 @@ run 0 sc-server --dump-config -c /dev/null
 cp out defaults
 run 0 sc-server --dump-config -c sample
 cmp -s out defaults || fail "the sample sets something"
+printf '[server]\nfrog = 1\n' >bad
+run 78 sc-server --dump-config -c bad
+expect_err '^sc-server: bad:2: .*frog'
+[ ! -s out ] || fail "a configuration that is wrong is printed: $(cat out)"
+run 78 sc-server --status -c bad
+expect_err '^sc-server: bad:2: .*frog'
 sed -e 's/^#\([a-z-]* = [^A-Z]\)/\1/' sample >uncommented
 run 0 sc-server --dump-config -c uncommented --workers "$(sed -n 's/^workers = //p' defaults)"
 diff defaults out >&2 || fail "the sample's defaults are not the active ones"

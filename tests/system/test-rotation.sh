@@ -33,6 +33,7 @@ for kind in --ec --ed25519 "--rsa 2304"; do
     run 0 sc-keygen $kind --out k --force --name one.example --name 192.0.2.9
     rm -f k.next.*
     run 0 sc-keygen --next --out k
+    grep -Eqx 'k\.next\.key: private key, [A-Za-z0-9 -]+' out || fail "the next key is not printed: $(cat out)"
     prints 'k\.next\.crt: certificate, valid until 20[0-9-]{8}, for one\.example, 192\.0\.2\.9' k.next.key
     run 0 sc-keygen --check k.next
     sc-keygen --show k.key | sed -n '1s/.*, //p' >kind.now
