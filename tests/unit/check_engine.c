@@ -271,6 +271,28 @@ START_TEST(a_close_has_a_deadline)
 }
 END_TEST
 
+/* What comes after our end is a failure only of a connection over which nothing was answered. */
+START_TEST(what_comes_after_a_close)
+{
+    static const char no_record[64] = "this is not TLS";
+    for (int answered = 0; answered < 2; answered++) {
+        set_up();
+        get_ready();
+        if (answered) {
+            ck_assert_int_eq(send_echo(1, 0), 1);
+            ck_assert(next_event());
+            ck_assert_int_eq(event.type, SC_CLIENT_EVENT_REPLY);
+        }
+        sc_client_engine_close(engine, 100);
+        (void)sc_client_engine_receive(engine, no_record, sizeof(no_record));
+        ck_assert_int_eq(sc_client_engine_next_event(engine, 100, &event), 1);
+        ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
+        ck_assert_int_eq(event.error->code == SC_CLIENT_OK, answered);
+        tear_down();
+    }
+}
+END_TEST
+
 /* By number and by bytes. */
 START_TEST(there_is_a_most_of_unanswered_requests)
 {
@@ -396,6 +418,6 @@ TLS_LIBRARY_SUITE_MAIN(the_first_flight_is_there_before_anything_is_asked,
                        a_session_is_resumed_and_worth_nothing_under_other_pins,
                        without_a_pin_there_is_no_connection_and_used_settings_stay,
                        a_reply_begins_the_time_of_the_next, a_close_has_a_deadline,
-                       there_is_a_most_of_unanswered_requests, what_is_answered_counts_no_more,
-                       what_cannot_be_sent, a_resumed_server_is_checked_again,
-                       the_name_that_the_server_is_asked_by)
+                       what_comes_after_a_close, there_is_a_most_of_unanswered_requests,
+                       what_is_answered_counts_no_more, what_cannot_be_sent,
+                       a_resumed_server_is_checked_again, the_name_that_the_server_is_asked_by)
