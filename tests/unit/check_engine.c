@@ -134,6 +134,15 @@ START_TEST(deadlines_of_the_handshake_and_of_each_reply)
     set_up();
     uint64_t at_ms;
     ck_assert_int_eq(sc_client_settings_set_timeout(settings, 500, &error), 0);
+    open_engine(); /* at 0 */
+    sc_client_engine_tick(engine, 499);
+    ck_assert_int_eq(sc_client_engine_next_event(engine, 499, &event), 0);
+    sc_client_engine_tick(engine, 500);
+    ck_assert_int_eq(sc_client_engine_next_event(engine, 500, &event), 1);
+    ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
+    ck_assert_int_eq(event.error->code, SC_CLIENT_TIMEOUT);
+    ck_assert_int_eq(event.error->temporary, 1);
+    close_engine();
     get_ready();
     ck_assert_int_eq(sc_client_engine_deadline(engine, &at_ms), 0);
     ck_assert_int_eq(sc_client_engine_send(engine, SC_CLIENT_ECHO, "x", 1, 1000, &error), 1);
