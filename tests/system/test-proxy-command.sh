@@ -99,16 +99,18 @@ grep -q 'the proxy command ended with status 69' err || fail "a relay that canno
 run 0 env SHELL= sc-client --connect "$proxied" --pin server.crt --proxy-command 'relay %h:%p' echo hello
 run 69 env SHELL=/nonexistent sc-client --connect "$proxied" --pin server.crt --proxy-command true echo hello
 expect_err "can't run the proxy command with the shell \(SHELL\): No such file"
-# Enough descriptors for the event loop, and for nothing more.
-limit=4
-: >err
-until [ $limit = 40 ] || grep -q 'proxy command' err; do
-    limit=$((limit + 1)) status=0
-    # shellcheck disable=SC2016
-    timeout $((20 * slow)) sh -c 'ulimit -n "$1" && exec sc-client --connect "$2" --pin server.crt --proxy-command true time' sh $limit "$proxied" >out 2>err || status=$?
-done
-[ "$status" = 71 ] || fail "exit status $status, not 71, without descriptors for a proxy command"
-expect_err "can't run the proxy command with the shell \(SHELL\): Too many open files"
+# Enough descriptors for the event loop, and for nothing more. (A script in place of sc-client needs others.)
+if [ -z "${SC_TEST_TLS_LIBRARY-}" ]; then
+    limit=4
+    : >err
+    until [ $limit = 40 ] || grep -q 'proxy command' err; do
+        limit=$((limit + 1)) status=0
+        # shellcheck disable=SC2016
+        timeout $((20 * slow)) sh -c 'ulimit -n "$1" && exec sc-client --connect "$2" --pin server.crt --proxy-command true time' sh $limit "$proxied" >out 2>err || status=$?
+    done
+    [ "$status" = 71 ] || fail "exit status $status, not 71, without descriptors for a proxy command"
+    expect_err "can't run the proxy command with the shell \(SHELL\): Too many open files"
+fi
 # It closes its output and stays.
 through 69 "$(with_pid 'exec >&- <&-; exec sleep 1000')" echo hello
 expect_err 'the proxy command has closed its output'
