@@ -290,6 +290,7 @@ START_TEST(what_is_off_does_not_complain)
     ck_assert_uint_eq(kept_count, 0);
     ck_assert_str_eq(scratch_read("server.announced"), "nonsense\n");
     end();
+    config.key_continuity = SC_KEY_CONTINUITY_ENFORCE;
 }
 END_TEST
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -38,6 +37,18 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
         value = &soon;
     }
     return (int)syscall(SYS_setsockopt, fd, level, name, value, length);
+}
+
+/* If not 0: why there is no socket. */
+static int socket_errno;
+
+int socket(int family, int type, int protocol)
+{
+    if (socket_errno != 0) {
+        errno = socket_errno;
+        return -1;
+    }
+    return (int)syscall(SYS_socket, family, type, protocol);
 }
 
 static pthread_t thread;
@@ -173,12 +184,12 @@ END_TEST
 START_TEST(no_connection)
 {
     static char buffer[SC_STATUS_CLIENT_BYTES];
-    const struct rlimit no_more = {.rlim_cur = 3, .rlim_max = 3};
     const struct sc_address address = {.host = "127.0.0.1", .port = "1"};
     const char *body = NULL;
     struct sc_err err;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &no_more), 0);
+    socket_errno = EMFILE;
     ck_assert_int_eq(sc_status_client_get(&address, "/status.txt", buffer, &body, &err), -1);
+    socket_errno = 0;
     ck_assert_int_eq(err.status, EX_UNAVAILABLE);
 }
 END_TEST
