@@ -421,18 +421,21 @@ END_TEST
 START_TEST(the_same_authorities_are_the_same_pin)
 {
     struct identity a = make("a", NULL, NULL, 0, 10), b = make("b", NULL, NULL, 0, 10);
-    char ab[32], ba[32], only_b[32], specs[3][40];
+    char ab[32], ba[32], only_a[32], only_b[32], specs[4][40];
     write_pem(ab, 2, (X509 *const[]){a.certificate, b.certificate});
     write_pem(ba, 2, (X509 *const[]){b.certificate, a.certificate});
+    write_pem(only_a, 1, &a.certificate);
     write_pem(only_b, 1, &b.certificate);
     (void)snprintf(specs[0], sizeof(specs[0]), "ca:%s", ab);
     (void)snprintf(specs[1], sizeof(specs[1]), "ca:%s", ba);
     (void)snprintf(specs[2], sizeof(specs[2]), "ca:%s", only_b);
+    (void)snprintf(specs[3], sizeof(specs[3]), "ca:%s", only_a);
     struct sc_pin_set *set = set_of(specs[0]);
     ck_assert_int_eq(sc_pin_set_add(set, specs[1], NULL), 0);
     ck_assert_uint_eq(sc_pin_set_count(set), 1);
     ck_assert_int_eq(sc_pin_set_add(set, specs[2], NULL), 0);
-    ck_assert_uint_eq(sc_pin_set_count(set), 2);
+    ck_assert_int_eq(sc_pin_set_add(set, specs[3], NULL), 0);
+    ck_assert_uint_eq(sc_pin_set_count(set), 3);
     sc_pin_set_free(set);
 
     /* A set says where its pins come from. */
@@ -447,7 +450,7 @@ START_TEST(the_same_authorities_are_the_same_pin)
 
     ASSERT_KEEPS_NOTHING(sc_pin_set_free(set_of(specs[0])));
     ASSERT_KEEPS_NOTHING(sc_pin_set_free(set_of(ab)));
-    ck_assert_int_eq(unlink(ab) | unlink(ba) | unlink(only_b), 0);
+    ck_assert_int_eq(unlink(ab) | unlink(ba) | unlink(only_a) | unlink(only_b), 0);
     drop(&a);
     drop(&b);
 }

@@ -58,6 +58,25 @@ START_TEST(there_is_none_at_0)
 }
 END_TEST
 
+/* From time to time those that are too old are removed, and no others. */
+START_TEST(there_is_room_for_many)
+{
+    SSL_SESSION *first = NULL;
+    tickets = tickets_new();
+    struct sc_tls_context *server = server_new(1000);
+    ck_assert(!visit(server, TLS1_2_VERSION, &first));
+    for (int i = 0; i < 300; i++) {
+        SSL_SESSION *other = NULL;
+        ck_assert(!visit(server, TLS1_2_VERSION, &other));
+        SSL_SESSION_free(other);
+    }
+    ck_assert(visit(server, TLS1_2_VERSION, &first));
+    SSL_SESSION_free(first);
+    sc_tls_context_unref(server);
+    sc_tickets_unref(tickets);
+}
+END_TEST
+
 /* RFC 5246, section 7.2.2: a session whose connection failed is forgotten. */
 START_TEST(a_failure_ends_the_session)
 {
@@ -84,4 +103,5 @@ START_TEST(a_failure_ends_the_session)
 }
 END_TEST
 
-SUITE_MAIN("session_cache", there_is_a_most, there_is_none_at_0, a_failure_ends_the_session)
+SUITE_MAIN("session_cache", there_is_a_most, there_is_none_at_0, there_is_room_for_many,
+           a_failure_ends_the_session)
