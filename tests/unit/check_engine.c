@@ -98,7 +98,8 @@ START_TEST(an_answer_that_nobody_asked_for_breaks_the_protocol)
     ck_assert_int_eq(event.type, SC_CLIENT_EVENT_END);
     ck_assert_int_eq(event.error->code, SC_CLIENT_REFUSED);
     ck_assert_int_eq(event.error->temporary, 0);
-    ck_assert_str_eq(event.error->text, "localhost ended the connection: internal error (why)");
+    ck_assert_msg(strstr(event.error->text, " ended the connection: internal error (why)") != NULL,
+                  "%s", event.error->text);
     tear_down();
 }
 END_TEST
