@@ -211,6 +211,9 @@ finish "$odd_pid" 143
 odd slow "1 300"
 printf 'echo %s\n' 1 2 3 4 5 >commands
 run 0 sc-client --connect "$odd" --pin server.crt --timeout "$slow" <commands
+# The time of a reply counts from its own request, not from the last one.
+run 0 sc-client --connect "$odd" --pin server.crt --json --count 3 --interval 0.1 echo hello
+sed -n 's/.*"seconds":\([0-9.]*\).*/\1/p' out | awk '$1 < 0.3 { exit 1 } END { exit NR != 3 }' || fail "a reply before its time: $(cat out)"
 odd serve
 mkfifo thinking
 # shellcheck disable=SC2016
