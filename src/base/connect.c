@@ -36,7 +36,7 @@ struct sc_connect {
     char peer_text[TEXT_BYTES];
     char notes[480]; /* why each address failed */
     bool timed_out; /* one of them did */
-    bool refused; /* one of them did, or there is no such unix socket */
+    bool refused; /* by one of them: ECONNREFUSED, or ENOENT for a unix socket */
     bool scarce; /* there was no socket, or no memory, for one of them */
 };
 

@@ -83,7 +83,7 @@ printf 'echo one\nfrobnicate\necho two\n' >commands
 run 65 sc-client --connect "$odd" --pin server.crt <commands
 expect_out one
 expect_err 'line 2: "frobnicate" is not a command; commands are echo TEXT, reverse TEXT, time, pins$'
-# Nor is what comes later.
+# After a line that is wrong, what comes later is not sent either.
 : >err
 { printf 'echo one\nfrobnicate\n' && wait-for 10 0 contains err frobnicate && echo echo two; } | timeout $((15 * slow)) sc-client --connect "$odd" --pin server.crt >out 2>err &&
     status=0 || status=$?

@@ -112,7 +112,8 @@ stop_service
 for name in other metrics; do
     start --stored $name forged --
     grep -q " inherited_discarded .*descriptor 4, which was passed on under the name $name, is closed: it is not a socket" service.log || fail "not logged"
-    server=$(cut -d " " -f 1 "/proc/$service/task/$service/children" 2>/dev/null || :)
+    server=$(cut -d " " -f 1 "/proc/$service/task/$service/children")
+    [ -e "/proc/$server/fd/0" ] || fail "the server is not found"
     for fd in "/proc/$server/fd"/*; do
         case $(readlink "$fd") in */forged) fail "it is not closed" ;; esac
     done

@@ -256,7 +256,6 @@ static void add_silent_addresses(size_t count, int sockets[], int fillers[][2])
     }
 }
 
-/* Of three addresses the first has a third of the time, the next a half of what is left. */
 START_TEST(an_attempt_that_is_given_up_is_closed)
 {
     int fillers[2];
@@ -278,6 +277,7 @@ START_TEST(an_attempt_that_is_given_up_is_closed)
 }
 END_TEST
 
+/* Of three addresses the first has a third of the time, the next a half of what is left. */
 START_TEST(each_address_has_its_share_of_the_time)
 {
     enum { COUNT = 3, TIME_MS = 900 };
